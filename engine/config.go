@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// Config is everything that a Search is made of. Only Space, Strategy and one
+// Evaluator are required.
+type Config struct {
+	Name  string
+	Space *genome.Space
+
+	Strategy        Strategy
+	StrategyName    string          // recorded; default "strategy"
+	StrategyOptions json.RawMessage // recorded and handed to Open
+
+	Evaluators map[string]EvaluatorRef // by the names that Fidelities use
+	Fidelities []Fidelity              // default: one, of the only evaluator, at its own budget
+
+	Objectives  []Objective // default: maximize accuracy
+	Constraints []Constraint
+	Limits      Limits
+	Start       []genome.Genome
+
+	Seed    uint64 // below 2^53
+	Order   Order  // default Strict
+	Window  int    // strict order: undecided jobs at most; default 8, or the strategy's batch if larger
+	Workers int    // jobs at once; default 1
+
+	Duplicates Duplicates // default Reject
+	Failures   FailurePolicy
+	Timeout    time.Duration // of one job from its start; 0: none
+	Grace      time.Duration // between cancelling and killing; default 5s
+	Final      Final
+	Keep       int // checkpoints of the best that many candidates stay; default 10
+
+	AcceptFingerprint bool // go on although an evaluator is not the one that the search began with
+
+	Ledger  Ledger                           // default: in memory
+	Clock   Clock                            // default: the system's
+	Log     func(format string, args ...any) // default: nowhere
+	Observe func(Update)                     // called from the loop after every change; must not wait
+}
+
+// EvaluatorRef is an evaluator and its options.
+type EvaluatorRef struct {
+	Evaluator Evaluator
+	Options   json.RawMessage
+}
+
+// Duplicates says what becomes of a proposal that equals an earlier job: the
+// same network and other genes, fidelity and inheritance.
+type Duplicates string
+
+const (
+	Reject    Duplicates = "reject"    // draw again, up to 32 times; then as Reuse
+	Reuse     Duplicates = "reuse"     // share the earlier job's result, at no cost
+	Replicate Duplicates = "replicate" // evaluate again, with its own seed
+)
+
+// FailurePolicy bounds retries. An invalid genome is never retried.
+type FailurePolicy struct {
+	Attempts   int           // per job, default 3
+	Backoff    time.Duration // before the second attempt, doubled for each further; default 1s, at most 1m
+	PauseAfter int           // failed attempts in a row, over all jobs, that pause the search; default 12
+}
+
+// Final configures the built-in strategy that ends a search.
+type Final struct {
+	Skip      bool
+	Top       int        // candidates to re-measure, default 3 (0 with an evaluator whose results do not depend on the seed)
+	Repeats   int        // fresh seeds for each, default 2
+	Budget    float64    // of a test job, default that of the highest fidelity
+	Tests     int        // seeds for the winner and each baseline on test data, default 3 (0 where the evaluator cannot test)
+	Baselines []Baseline // tested beside the winner
+}
+
+// Baseline is a hand-made network, trained by the same code as the candidates.
+type Baseline struct {
+	Name   string
+	Genome genome.Genome // the only genome of a space of constants
+}
+
+// Clock is time as the engine sees it: for deadlines, back-off and the wall
+// limit, never for decisions.
+type Clock interface {
+	Now() time.Time
+	After(d time.Duration, f func()) (cancel func())
+}
+
+// Update tells an observer what the loop just did.
+type Update struct {
+	Kind      UpdateKind
+	Candidate *Candidate // Consumed
+	Job       *Job       // Dispatched, Progressed, Retried
+	Attempt   int
+	Point     Point  // Progressed
+	Text      string // Retried: why; Said: one line for people
+}
+
+// UpdateKind says what an Update reports.
+type UpdateKind int
+
+const (
+	Dispatched UpdateKind = iota + 1
+	Progressed
+	Retried
+	Consumed
+	PhaseChanged
+	Said
+)
+
+// Status is a snapshot of a search for people and tools.
+type Status struct {
+	Name        string       `json:"name"`
+	State       RunState     `json:"state"`
+	Phase       Phase        `json:"phase"`
+	Cause       string       `json:"cause,omitempty"`
+	Evaluations int          `json:"evaluations"` // consumed jobs of phase search
+	OK          int          `json:"ok"`
+	Invalid     int          `json:"invalid"`
+	Failed      int          `json:"failed"`
+	Reused      int          `json:"reused"`  // of the evaluations, those that shared an earlier result
+	Retries     int          `json:"retries"` // attempts that failed and counted
+	Running     int          `json:"running"`
+	Waiting     int          `json:"waiting"` // proposed, not running, not consumed
+	Turns       uint64       `json:"turns"`
+	Workers     int          `json:"workers"`
+	Limits      Limits       `json:"limits"`
+	Spent       Spent        `json:"spent"`
+	Wall        float64      `json:"wall"`
+	Idle        float64      `json:"idle"` // worker seconds without a job
+	TestLooks   int          `json:"test_looks"`
+	FinalDone   int          `json:"final_done"`  // jobs of the final strategy consumed
+	FinalTotal  int          `json:"final_total"` // and planned so far
+	Best        []Best       `json:"best"`        // at the highest fidelity reached, best first, up to 5 different genomes
+	Jobs        []RunningJob `json:"jobs,omitempty"`
+}
+
+// Best is one of the best candidates.
+type Best struct {
+	ID       ID     `json:"id"`
+	Genome   string `json:"genome"`
+	Hash     string `json:"hash"`
+	Fidelity int    `json:"fidelity"`
+	Metrics  Values `json:"metrics"`
+}
+
+// RunningJob is one job that an evaluator has on board.
+type RunningJob struct {
+	ID      ID      `json:"id"`
+	Phase   Phase   `json:"phase"`
+	Attempt int     `json:"attempt"`
+	Genome  string  `json:"genome"`
+	Seconds float64 `json:"seconds"` // since it began
+	Step    float64 `json:"step"`
+	Budget  float64 `json:"budget"`
+	Metrics Values  `json:"metrics,omitempty"`
+}

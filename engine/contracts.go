@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// Strategy decides what a search tries next.
+//
+// Open is called once, when the search begins (or changes to this strategy).
+// Step is called once a turn. Both are pure: equal arguments give equal
+// answers, in any process, after any crash. So a Strategy keeps nothing that
+// is not in the State it returns (a cache only if a cold start gives the same
+// bits), and asks no clock, no global random source, no map order; all its
+// randomness comes from Turn.Seed.
+//
+// The engine calls Open and Step from one goroutine at a time. An error from
+// Open is a refusal and ends the search before it begins; an error from Step
+// is a fault of the strategy: the turn is not committed, the search stops and
+// says so. A Strategy whose process dies is started again and the same Step
+// called again.
+type Strategy interface {
+	Open(ctx context.Context, setup Setup) (state []byte, needs Needs, err error)
+	Step(ctx context.Context, state []byte, turn Turn) (Decision, error)
+}
+
+// Setup is what a Strategy knows of the search from the beginning.
+type Setup struct {
+	Space       *genome.Space
+	Objectives  []Objective
+	Constraints []Constraint
+	Metrics     []Metric // what the evaluators declare
+	Fidelities  []Fidelity
+	Limits      Limits
+	Order       Order
+	Start       []genome.Genome // known-good genomes to begin with
+	Options     json.RawMessage // the strategy's own options, a JSON object
+}
+
+// Needs says how much of the History a Strategy reads, and how many results it
+// wants at once.
+type Needs struct {
+	History HistoryNeed `json:"history"`
+	Batch   int         `json:"batch,omitempty"` // strict order: results a turn (a generation); 0 and 1 mean one
+}
+
+// HistoryNeed is how much of the History a Strategy reads.
+type HistoryNeed string
+
+const (
+	NeedNone    HistoryNeed = "none"    // only Turn.Results
+	NeedMetrics HistoryNeed = "metrics" // everything but curves and outputs
+	NeedAll     HistoryNeed = "all"
+)
+
+// Turn is the argument of one Step.
+type Turn struct {
+	N       uint64      // 0 for the first
+	Seed    uint64      // this turn's own, below 2^53
+	FirstID ID          // the id that the first proposal will get; the others follow
+	Want    int         // how many proposals there is room for, >= 0; more are refused
+	Results []Candidate // consumed by this turn, in order; already part of History
+	Spent   Spent
+	Limits  Limits
+	History History
+}
+
+// History is all candidates whose results were consumed, in that order.
+// It is read-only and valid until Step returns.
+type History interface {
+	Len() int
+	At(i int) *Candidate // 0 <= i < Len; not to be changed; Curve and Output may be left out, see Curve
+	Get(id ID) (*Candidate, bool)
+	Curve(id ID) ([]Point, error)
+}
+
+// All ranges over a History.
+func All(h History) iter.Seq[*Candidate] {
+	return func(yield func(*Candidate) bool) {
+		for i := range h.Len() {
+			if !yield(h.At(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Decision is what a Strategy answers to a Turn. It is committed together with
+// the results that the Turn consumed, or not at all.
+type Decision struct {
+	State     []byte    // small: ids and numbers; large things go to Files
+	Files     []FileRef // files of the search directory that State relies on
+	Proposals []Proposal
+	Keep      []ID   // jobs whose files must stay
+	Note      string // for people: one line in the journal
+	Done      bool   // nothing more to try
+}
+
+// Operators that a Proposal may name. genome makes the child.
+const (
+	OpRandom      = "random"       // no parent
+	OpMutate      = "mutate"       // one parent
+	OpCross       = "cross"        // two parents
+	OpCrossMutate = "cross+mutate" // two parents, then one mutation
+	OpSame        = "same"         // one parent, unchanged: promotions, replicates
+	OpStart       = "start"        // a known-good genome from Setup.Start
+	OpGiven       = "given"        // the proposal carries a genome of its own
+	OpBaseline    = "baseline"     // a hand-made network; only the final strategy
+)
+
+// Proposal becomes a Job. Either Operator names how to make the genome from
+// Parents, or Genome carries it (Operator "" then means OpGiven).
+type Proposal struct {
+	Operator  string
+	Parents   []ID // consumed candidates
+	Genome    genome.Genome
+	Fidelity  int
+	Task      Task // "" means Train
+	Input     []byte
+	Resume    ID
+	Inherit   ID
+	Replicate bool
+	Stop      *StopRule
+	Tag       string
+}
+
+// Evaluator carries out jobs. It is opened once for each run of the engine.
+type Evaluator interface {
+	// Open makes it ready and says what it can do. The context bounds Open
+	// alone. An error ends the run with its text.
+	Open(ctx context.Context, setup EvaluatorSetup) (Session, Hello, error)
+}
+
+// EvaluatorSetup is what an Evaluator gets to know of the search.
+type EvaluatorSetup struct {
+	Space   *genome.Space
+	Workers int             // how many jobs the engine will keep it busy with at once
+	Options json.RawMessage // the evaluator's own options, a JSON object
+	Files   Files           // the search's content-addressed files
+}
+
+// Hello is what an Evaluator says of itself.
+type Hello struct {
+	Name          string   `json:"name"`
+	Version       string   `json:"version"`
+	Slots         int      `json:"slots"`         // jobs at once in one process; the host starts as many processes as the workers need
+	Tasks         []Task   `json:"tasks"`         // empty: train only
+	Deterministic bool     `json:"deterministic"` // exact metrics are a function of the job
+	Seeded        bool     `json:"seeded"`        // results depend on the job's seed, so measuring again tells something
+	Tests         bool     `json:"tests"`         // can carry out phase test
+	Metrics       []Metric `json:"metrics"`
+	Budget        float64  `json:"budget"`      // what budget 0 means
+	BudgetUnit    string   `json:"budget_unit"` // "epochs"
+	Identity      string   `json:"identity"`    // canonical text of every option and all data that results depend on
+	Fingerprint   string   `json:"fingerprint"` // set by the host: hash over the plugin's files and Identity
+	Splits        string   `json:"splits"`      // in words: what is trained, validated and tested on
+}
+
+// Session is an open Evaluator. Its methods may be called from any goroutine
+// and do not wait for the evaluator.
+//
+// Every Submit is answered by exactly one Event of kind Finished, Returned or
+// Lost with the same id and attempt, also after Cancel or Kill and in any
+// order. A Begun event comes before it if the job was started; Progress and
+// Saved may come in between. Events of one job keep their order. The channel
+// is closed after Close, when nothing more can come. A Session never retries,
+// and starts dead processes again by itself.
+type Session interface {
+	Submit(Assignment) error              // an error means the session is closed or broken for good
+	Cancel(id ID, attempt int, save bool) // ask it to end soon; save: keep its progress first
+	Kill(id ID, attempt int)              // end its process; neighbours come back as Returned
+	Ack(id ID, attempt int)               // its result is durable
+	Events() <-chan Event
+	Close(ctx context.Context) error // ask it to end; when ctx ends, force it; leaves no process behind
+}
+
+// Assignment is one attempt at a Job.
+type Assignment struct {
+	Job     *Job
+	Attempt int       // grows with every start, also across restarts of the engine
+	Alone   bool      // must not share its process with another job
+	Resume  []FileRef // files of the finished job to go on from, or what an earlier attempt saved
+	Saved   bool      // Resume is from an earlier attempt of this same job
+	Inherit []FileRef // files of the job whose weights it starts from
+}
+
+// EventKind says what an Event reports.
+type EventKind int
+
+// What a Session reports.
+const (
+	Begun    EventKind = iota + 1 // the job started; its deadline runs from now
+	Progress                      // Point
+	Saved                         // Files: the job's progress was kept; its next attempt starts there
+	Finished                      // Result
+	Returned                      // not carried out, through no fault of its own: no room, killed beside another, shutting down, cancelled; never counts
+	Lost                          // its process ended, or broke the contract; Alone tells whether the attempt counts
+)
+
+// Event is one report from a Session.
+type Event struct {
+	ID      ID
+	Attempt int
+	Kind    EventKind
+	Point   Point
+	Files   []FileRef
+	Result  *Result
+	Reason  string // Returned and Lost: one line, with the plugin's last words
+	Alone   bool   // Lost: no other job was in its process
+}
+
+// Files is the content-addressed store of a search. Methods are safe for
+// concurrent use.
+type Files interface {
+	// Put takes the file at path into the store: hashed, renamed to its
+	// sha256, fsynced. The path is gone afterwards.
+	Put(path, name string) (FileRef, error)
+	// Path is where the file with this hash can be read.
+	Path(hash string) (string, error)
+	// Temp is a directory on the same file system for files to be Put.
+	Temp() string
+}
