@@ -125,6 +125,10 @@ type Proposal struct {
 	Replicate bool
 	Stop      *StopRule
 	Tag       string
+
+	// Only the built-in final strategy sets these.
+	Phase  Phase   // "" means PhaseSearch
+	Budget float64 // 0: that of the fidelity
 }
 
 // Evaluator carries out jobs. It is opened once for each run of the engine.

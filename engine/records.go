@@ -31,8 +31,11 @@ type Ledger interface {
 	State(Part) ([]byte, error)            // of the newest turn
 	Counters() (Counters, error)
 
-	// Collect removes every stored file whose hash is not in keep.
+	// Collect removes every stored file whose hash is not in keep. Only while
+	// no evaluator is open: one may just have Put a file.
 	Collect(keep map[string]bool) error
+	// Remove removes these files; one that is not there is no error.
+	Remove(hashes []string) error
 	Close() error
 }
 
@@ -62,6 +65,10 @@ type EventRecord struct {
 }
 
 // TurnRecord journals one turn.
+//
+// Results usually enter History in the turn that consumes them. Only where a
+// limit cuts a batch short do its results enter History at once, and its turn,
+// if the search is extended later, names them again.
 type TurnRecord struct {
 	Part     Part
 	N        uint64
