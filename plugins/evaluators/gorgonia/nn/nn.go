@@ -1,14 +1,20 @@
 package nn
 
 import (
-	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
 )
 
-// Options say how a Model is trained. The zero value of a field means its
-// default, except where zero is a meaning of its own.
+// Options say how a Model is trained. Zero stands for the default where one is
+// given.
 type Options struct {
 	Batch          int     // most samples in one Train; default 100
 	Seed           uint64  // of initial weights and dropout
@@ -21,6 +27,33 @@ type Options struct {
 	Epsilon        float64 // of adam and adamw; default 1e-8
 }
 
+func (o *Options) complete() error {
+	if o.Batch == 0 {
+		o.Batch = 100
+	}
+	if o.Optimizer == "" {
+		o.Optimizer = "adamw"
+	}
+	if o.Beta1 == 0 {
+		o.Beta1 = 0.9
+	}
+	if o.Beta2 == 0 {
+		o.Beta2 = 0.999
+	}
+	if o.Epsilon == 0 {
+		o.Epsilon = 1e-8
+	}
+	switch {
+	case o.Batch < 0:
+		return fmt.Errorf("nn: a batch of %d samples is impossible: choose 1 or more", o.Batch)
+	case o.Optimizer != "adamw" && o.Optimizer != "adam" && o.Optimizer != "sgd":
+		return fmt.Errorf("nn: unknown optimizer %q: choose adamw, adam or sgd", o.Optimizer)
+	case o.LabelSmoothing < 0 || o.LabelSmoothing >= 1:
+		return fmt.Errorf("nn: label smoothing %v is outside 0 <= smoothing < 1", o.LabelSmoothing)
+	}
+	return nil
+}
+
 // Tensor is one named array of a Model's state.
 type Tensor struct {
 	Name  string
@@ -31,13 +64,92 @@ type Tensor struct {
 // Model is a network.Network that can be trained. It is not safe for
 // concurrent use; different Models are independent of each other.
 type Model struct {
-	parameters int
+	options    Options
+	k          *kernel.Kernels
+	parameters *parameters
+	feed       *feed
+	features   []int // shape of the input: positions, channels
+	classes    int
+	input      []float32
+	logits     []float32
+	forward    program
+	backward   program
+	graph      *G.ExprGraph
+	loss       *G.Node
+	adam       kernel.AdamStep // here, so that a step allocates nothing
 }
 
-// Build makes a Model with fresh weights. Its error names the layer that
-// cannot be trained here.
+// building guards Gorgonia's global state, which making a graph touches.
+var building sync.Mutex
+
+// Build makes a Model with fresh weights, which depend on the seed and on the
+// names of the layers alone. Its error names the layer that cannot be trained
+// here.
 func Build(net *network.Network, o Options) (*Model, error) {
-	return nil, errors.New("nn: no layers yet")
+	return build(net, o, kernel.For(kernel.Best()))
+}
+
+func build(net *network.Network, o Options, k *kernel.Kernels) (*Model, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	if len(net.Nodes) == 0 || net.Nodes[0].Op != network.Input || len(net.Nodes[0].Shape) == 0 {
+		return nil, fmt.Errorf("nn: the network does not begin with an input")
+	}
+	answer := &net.Nodes[len(net.Nodes)-1]
+	if len(answer.Shape) != 1 {
+		return nil, fmt.Errorf("nn: layer %q (%s): the network's answer has shape %v, but a classifier answers [classes]: end with a dense layer", answer.Name, answer.Op, answer.Shape)
+	}
+	building.Lock()
+	defer building.Unlock()
+
+	m := &Model{options: o, k: k, graph: G.NewGraph(), classes: answer.Shape[0]}
+	lanes := (o.Batch + kernel.Vector - 1) / kernel.Vector * kernel.Vector
+	m.feed = &feed{smoothing: float32(o.LabelSmoothing), labels: make([]int32, lanes), mask: kernel.Floats(lanes)}
+	m.parameters = newParameters(net, o.Optimizer != "sgd" || o.Momentum != 0, o.Optimizer != "sgd")
+	b := &builder{g: m.graph, k: k, lanes: lanes, feed: m.feed, seed: o.Seed}
+
+	shape := net.Nodes[0].Shape
+	m.features = []int{product(shape[1:]), shape[0]}
+	x := newTensor(m.features[0], m.features[1], lanes)
+	m.input = x.Float32s()
+	out, err := b.lower(net, m.parameters, b.leaf("input", x))
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range m.parameters.list {
+		p.start(rng.New(o.Seed).Split(p.name))
+	}
+	m.loss = b.loss(out)
+	if b.fail != nil {
+		return nil, b.fail
+	}
+
+	done := map[*G.Node]G.Value{}
+	if m.forward, err = compile(k, m.graph, done, m.loss); err != nil {
+		return nil, err
+	}
+	m.logits = done[out.node].(*tensor.Dense).Float32s()
+	var learned G.Nodes
+	for _, p := range m.parameters.list {
+		if p.node != nil {
+			learned = append(learned, p.node)
+		}
+	}
+	if len(learned) > 0 {
+		grads, err := G.Grad(m.loss, learned...)
+		if err != nil {
+			return nil, err
+		}
+		// Backwards, so that what a layer needs is still in the cache.
+		for i, j := 0, len(grads)-1; i < j; i, j = i+1, j-1 {
+			grads[i], grads[j] = grads[j], grads[i]
+		}
+		if m.backward, err = compile(k, m.graph, done, grads...); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
 }
 
 // Train takes one optimizer step on n <= Batch samples.
@@ -47,27 +159,152 @@ func Build(net *network.Network, o Options) (*Model, error) {
 // (cross-entropy with label smoothing) and how many samples were classified
 // correctly, both before the step.
 func (m *Model) Train(x []float32, y []int32, rate float32) (loss float64, correct int, err error) {
-	return 0, 0, nil
+	if err := m.check(x, y); err != nil {
+		return 0, 0, err
+	}
+	if len(y) > m.options.Batch {
+		return 0, 0, fmt.Errorf("nn: %d samples in one step: at most the batch of %d", len(y), m.options.Batch)
+	}
+	m.feed.training = true
+	m.load(x, y)
+	if err := m.forward.run(); err != nil {
+		return 0, 0, err
+	}
+	if err := m.backward.run(); err != nil {
+		return 0, 0, err
+	}
+	m.update(float64(rate))
+	return m.feed.loss / float64(len(y)), m.feed.correct, nil
+}
+
+// update takes the optimizer's step.
+func (m *Model) update(rate float64) {
+	m.feed.step++
+	o, p := &m.options, m.parameters
+	if o.Optimizer == "sgd" {
+		for _, part := range [2]struct {
+			from, to int
+			decay    float64
+		}{{0, p.decayed, o.WeightDecay}, {p.decayed, len(p.data), 0}} {
+			w, g := p.data[part.from:part.to], p.grad[part.from:part.to]
+			if p.m == nil {
+				m.k.Descend(w, g, float32(rate), float32(part.decay))
+			} else {
+				m.k.Momentum(w, g, p.m[part.from:part.to], float32(rate), float32(o.Momentum), float32(part.decay))
+			}
+		}
+		return
+	}
+	t := float64(m.feed.step)
+	m.adam = kernel.AdamStep{
+		Beta1: float32(o.Beta1), Beta2: float32(o.Beta2), Epsilon: float32(o.Epsilon),
+		Rate: float32(rate / (1 - math.Pow(o.Beta1, t))),
+		Root: float32(1 / math.Sqrt(1-math.Pow(o.Beta2, t))),
+		Keep: 1,
+	}
+	n := p.decayed
+	m.k.Adam(p.data[n:], p.grad[n:], p.m[n:], p.v[n:], &m.adam)
+	if o.Optimizer == "adamw" {
+		m.adam.Keep = float32(1 - rate*o.WeightDecay)
+	} else {
+		m.adam.Decay = float32(o.WeightDecay)
+	}
+	m.k.Adam(p.data[:n], p.grad[:n], p.m[:n], p.v[:n], &m.adam)
 }
 
 // Eval returns the sum of the losses (cross-entropy without label smoothing)
 // and the number of samples classified correctly. It takes any number of
 // samples, uses running statistics and no dropout, and changes no state.
 func (m *Model) Eval(x []float32, y []int32) (lossSum float64, correct int, err error) {
-	return 0, 0, nil
+	if err := m.check(x, y); err != nil {
+		return 0, 0, err
+	}
+	size := len(x) / len(y)
+	for len(y) > 0 {
+		n := min(len(y), m.options.Batch)
+		if err := m.evaluate(x[:n*size], y[:n]); err != nil {
+			return 0, 0, err
+		}
+		lossSum += m.feed.loss
+		correct += m.feed.correct
+		x, y = x[n*size:], y[n:]
+	}
+	return lossSum, correct, nil
 }
 
-// Logits returns the network's answers, sample-major: [samples][classes].
-func (m *Model) Logits(x []float32) ([]float32, error) { return nil, nil }
+// Logits returns the network's answers, sample-major: [samples][classes]. It
+// takes any number of samples and changes no state.
+func (m *Model) Logits(x []float32) ([]float32, error) {
+	size := product(m.features)
+	if len(x) == 0 || len(x)%size != 0 {
+		return nil, fmt.Errorf("nn: %d values are not whole samples of %d features", len(x), size)
+	}
+	out := make([]float32, 0, len(x)/size*m.classes)
+	labels := make([]int32, m.options.Batch)
+	for len(x) > 0 {
+		n := min(len(x)/size, m.options.Batch)
+		if err := m.evaluate(x[:n*size], labels[:n]); err != nil {
+			return nil, err
+		}
+		for j := range n {
+			for c := range m.classes {
+				out = append(out, m.logits[c*len(m.feed.labels)+j])
+			}
+		}
+		x = x[n*size:]
+	}
+	return out, nil
+}
 
-// State returns copies of everything that training goes on from.
-func (m *Model) State() []Tensor { return nil }
+func (m *Model) evaluate(x []float32, y []int32) error {
+	m.feed.training = false
+	m.load(x, y)
+	return m.forward.run()
+}
 
-// Load takes over a State of a Model of the same network and optimizer.
-func (m *Model) Load(state []Tensor) error { return nil }
+func (m *Model) check(x []float32, y []int32) error {
+	if size := product(m.features); len(y) == 0 || len(x) != len(y)*size {
+		return fmt.Errorf("nn: %d values are not %d samples of %d features", len(x), len(y), size)
+	}
+	for _, label := range y {
+		if label < 0 || int(label) >= m.classes {
+			return fmt.Errorf("nn: class %d is not one of the network's %d classes", label, m.classes)
+		}
+	}
+	return nil
+}
+
+// load puts samples into the first lanes and zeros into the others.
+func (m *Model) load(x []float32, y []int32) {
+	positions, channels, lanes, n := m.features[0], m.features[1], len(m.feed.labels), len(y)
+	size := positions * channels
+	copy(m.feed.labels, y)
+	if m.feed.n != n {
+		m.feed.n = n
+		for j := range m.feed.mask {
+			m.feed.mask[j] = 0
+			if j < n {
+				m.feed.mask[j] = math.Float32frombits(math.MaxUint32)
+			}
+		}
+	}
+	for from := 0; from < lanes; from += kernel.Vector {
+		for c := range channels {
+			for p := range positions {
+				row := m.input[(p*channels+c)*lanes+from:][:kernel.Vector]
+				for j := range row {
+					row[j] = 0
+					if s := from + j; s < n {
+						row[j] = x[s*size+c*positions+p]
+					}
+				}
+			}
+		}
+	}
+}
 
 // Parameters returns the number of trainable parameters.
-func (m *Model) Parameters() int { return m.parameters }
+func (m *Model) Parameters() int { return m.parameters.count }
 
 // KernelSet names the kernels that this process uses: "avx512", "avx2" or "go".
 func KernelSet() string { return kernel.Best().String() }

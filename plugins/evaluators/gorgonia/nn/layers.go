@@ -1,0 +1,575 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/chewxy/hm"
+	_ "go4.org/unsafe/assume-no-moving-gc" // pinned: an older one stops the process at its start
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
+)
+
+// feed is what changes from step to step and is not a tensor of the graph.
+type feed struct {
+	n         int       // samples, in the first lanes
+	training  bool      //
+	step      uint64    // optimizer steps taken so far
+	labels    []int32   // [lanes]
+	mask      []float32 // [lanes]: all bits set where there is a sample
+	smoothing float32   // of labels
+	loss      float64   // sum over the samples
+	correct   int
+}
+
+// builder adds layers to a graph.
+type builder struct {
+	g     *G.ExprGraph
+	k     *kernel.Kernels
+	lanes int
+	feed  *feed
+	seed  uint64
+	ops   uint32
+	fail  error // the first one
+}
+
+// value is the output of a layer: an array (positions, channels, lanes).
+type value struct {
+	node                *G.Node
+	positions, channels int
+	learns              bool // depends on a parameter
+}
+
+// apply adds an op to the graph.
+func (b *builder) apply(o *op, in ...*G.Node) *G.Node {
+	b.ops++
+	o.id = b.ops
+	o.in, o.one = make([][]float32, len(in)), make([]float32, len(in))
+	o.args = make([]hm.Type, len(in))
+	for i, n := range in {
+		if n == nil {
+			return nil
+		}
+		o.args[i] = n.Type()
+	}
+	if o.diff == nil {
+		o.diff = make([]bool, len(in))
+	}
+	n, err := G.ApplyOp(o, in...)
+	if err != nil && b.fail == nil {
+		b.fail = err
+	}
+	return n
+}
+
+// leaf adds a node that has a value from the start.
+func (b *builder) leaf(name string, v *tensor.Dense) *G.Node {
+	b.ops++
+	return G.NewTensor(b.g, G.Float32, v.Dims(), G.WithShape(v.Shape()...),
+		G.WithName(fmt.Sprintf("%s#%d", name, b.ops)), G.WithValue(v))
+}
+
+// layer adds an op whose value is an array of activations.
+func (b *builder) layer(name string, positions, channels int, in []value, make func(y []float32) (run func(in [][]float32), grad func(in G.Nodes, grad *G.Node) G.Nodes)) value {
+	out := newTensor(positions, channels, b.lanes)
+	v := value{positions: positions, channels: channels}
+	o := &op{name: name, out: out}
+	var nodes []*G.Node
+	for _, x := range in {
+		nodes = append(nodes, x.node)
+		o.diff = append(o.diff, x.learns)
+		v.learns = v.learns || x.learns
+	}
+	run, grad := make(out.Float32s())
+	o.run = run
+	o.grad = func(in G.Nodes, g *G.Node) (G.Nodes, error) { return grad(in, g), b.fail }
+	v.node = b.apply(o, nodes...)
+	return v
+}
+
+// gradient adds an op that computes a gradient in the shape of a value, or
+// nothing where none is wanted.
+func (b *builder) gradient(name string, of value, run func(dx []float32, in [][]float32), in ...*G.Node) *G.Node {
+	if !of.learns {
+		return nil
+	}
+	out := newTensor(of.positions, of.channels, b.lanes)
+	dx := out.Float32s()
+	return b.apply(&op{name: name, out: out, run: func(in [][]float32) { run(dx, in) }}, in...)
+}
+
+// parameterGradient adds an op that computes the gradient of a parameter.
+func (b *builder) parameterGradient(p *parameter, run func(g []float32, in [][]float32), in ...*G.Node) *G.Node {
+	return b.apply(&op{name: "d " + p.name, out: p.gradient, run: func(in [][]float32) { run(p.grad, in) }}, in...)
+}
+
+// noted is the run of an op whose value was written along with its input's.
+func noted([]float32, [][]float32) {}
+
+// conv adds a convolution or fully connected layer, followed by a
+// rectification of the given slope (1: none). With still, the gradient of its
+// bias is nil by construction, because a normalisation follows.
+func (b *builder) conv(x value, l kernel.Layer, weight, bias *parameter, slope float32, still bool) value {
+	l.Lanes = b.lanes
+	c := kernel.NewConv(b.k, l)
+	y := newTensor(l.Out, l.OutChannels, b.lanes)
+	out := value{positions: l.Out, channels: l.OutChannels, learns: true}
+	o := &op{name: "conv", out: y, diff: []bool{x.learns, true}}
+	nodes := []*G.Node{x.node, weight.node}
+	if bias != nil {
+		nodes, o.diff = append(nodes, bias.node), append(o.diff, true)
+	}
+	dst := y.Float32s()
+	o.run = func(in [][]float32) {
+		if bias != nil {
+			c.Forward(dst, in[0], in[1], in[2], slope)
+		} else {
+			c.Forward(dst, in[0], in[1], nil, slope)
+		}
+	}
+	o.grad = func(in G.Nodes, dy *G.Node) (G.Nodes, error) {
+		sums := kernel.Floats(l.OutChannels * kernel.Vector)
+		dz := dy
+		if slope != 1 {
+			dz = b.gradient("d rectify", out, func(dz []float32, in [][]float32) {
+				clear(sums)
+				b.k.LeakyGradient(dz, sums, in[0], in[1], l.OutChannels, b.lanes, slope)
+			}, out.node, dy)
+		}
+		grads := make(G.Nodes, len(in))
+		grads[1] = b.parameterGradient(weight, func(dw []float32, in [][]float32) {
+			c.WeightGradient(dw, in[0], in[1])
+		}, in[0], dz)
+		if bias != nil {
+			grads[2] = b.parameterGradient(bias, func(db []float32, in [][]float32) {
+				switch {
+				case still:
+					return
+				case slope == 1:
+					clear(sums)
+					b.k.RowSums(sums, in[0], l.OutChannels, b.lanes)
+				}
+				kernel.Sum(db, sums)
+			}, dz)
+		}
+		grads[0] = b.gradient("d conv", x, func(dx []float32, in [][]float32) {
+			c.InputGradient(dx, in[0], in[1])
+		}, dz, in[1])
+		return grads, b.fail
+	}
+	out.node = b.apply(o, nodes...)
+	return out
+}
+
+const (
+	normEpsilon  = 1e-5
+	normMomentum = 0.1
+)
+
+// norm adds a batch normalisation (Ioffe & Szegedy 2015), followed by a
+// rectification of the given slope (1: none). The statistics of a batch are
+// those of its samples alone, whatever the other lanes carry.
+func (b *builder) norm(x value, gain, shift *parameter, mean, variance []float32, slope float32) value {
+	positions, channels := x.positions, x.channels
+	y := newTensor(positions, channels, b.lanes)
+	out := value{positions: positions, channels: channels, learns: x.learns || gain != nil}
+	o := &op{name: "norm", out: y, diff: []bool{x.learns}}
+	nodes := []*G.Node{x.node}
+	if gain != nil {
+		nodes, o.diff = append(nodes, gain.node, shift.node), append(o.diff, true, true)
+	}
+	dst := y.Float32s()
+	// The normalised and scaled value is a*x + c.
+	var (
+		sums   = kernel.Floats(2 * channels * kernel.Vector)
+		totals = make([]float32, 2*channels)
+		origin = make([]float32, channels) // any value of the channel: keeps the squares small
+		center = make([]float32, channels)
+		spread = make([]float32, channels) // 1/sqrt(variance + epsilon)
+		a, c   = make([]float32, channels), make([]float32, channels)
+	)
+	o.run = func(in [][]float32) {
+		count := float64(positions * b.feed.n)
+		if b.feed.training {
+			for i := range origin {
+				origin[i] = in[0][i*b.lanes]
+			}
+			clear(sums)
+			b.k.Moments(sums, in[0], origin, b.feed.mask, channels, b.lanes)
+			kernel.Sum(totals, sums)
+		}
+		for i := range channels {
+			m, v := mean[i], float64(variance[i])
+			if b.feed.training {
+				first, second := float64(totals[2*i])/count, float64(totals[2*i+1])/count
+				m = float32(float64(origin[i]) + first)
+				v = max(second-first*first, 0)
+				mean[i] += normMomentum * (m - mean[i])
+				variance[i] += normMomentum * (float32(v*count/max(count-1, 1)) - variance[i])
+			}
+			center[i] = m
+			spread[i] = float32(1 / math.Sqrt(v+normEpsilon))
+			a[i], c[i] = spread[i], 0
+			if gain != nil {
+				a[i] *= in[1][i]
+				c[i] = in[2][i]
+			}
+			c[i] -= m * a[i]
+		}
+		b.k.Affine(dst, in[0], a, c, channels, b.lanes, slope)
+	}
+	o.grad = func(in G.Nodes, dy *G.Node) (G.Nodes, error) {
+		kx, k0 := make([]float32, channels), make([]float32, channels)
+		inner := x
+		inner.learns = true // the other gradients come along with this one
+		dx := b.gradient("d norm", inner, func(dx []float32, in [][]float32) {
+			clear(sums)
+			b.k.NormSums(sums, in[0], in[1], a, c, center, channels, b.lanes, slope)
+			kernel.Sum(totals, sums)
+			count := float32(positions * b.feed.n)
+			for i := range channels {
+				g, gx := totals[2*i], totals[2*i+1]*spread[i]
+				if gain != nil {
+					gain.grad[i], shift.grad[i] = gx, g
+				}
+				kx[i] = -a[i] * spread[i] * gx / count
+				k0[i] = -a[i]*g/count - kx[i]*center[i]
+			}
+			if x.learns {
+				b.k.NormGradient(dx, in[0], in[1], a, c, kx, k0, b.feed.mask, channels, b.lanes, slope)
+			}
+		}, in[0], dy)
+		grads := G.Nodes{dx}
+		if gain != nil {
+			grads = append(grads, b.parameterGradient(gain, noted, dx), b.parameterGradient(shift, noted, dx))
+		}
+		if !x.learns {
+			grads[0] = nil
+		}
+		return grads, b.fail
+	}
+	out.node = b.apply(o, nodes...)
+	return out
+}
+
+// maxPool adds the maximum over the windows of a geometry. The gradient goes
+// to the first position that has the maximum.
+func (b *builder) maxPool(x value, g kernel.Geometry) value {
+	size := x.channels * b.lanes
+	return b.layer("max pool", g.Out, x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]float32) {
+			for p := range g.Out {
+				dst, first := y[p*size:][:size], true
+				for _, q := range g.Window(p) {
+					switch src := in[0][max(0, int(q))*size:][:size]; {
+					case q < 0:
+					case first:
+						copy(dst, src)
+						first = false
+					default:
+						b.k.Maximum(dst, src)
+					}
+				}
+			}
+		}
+		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
+			rest := kernel.Floats(size)
+			return G.Nodes{b.gradient("d max pool", x, func(dx []float32, in [][]float32) {
+				clear(dx)
+				for p := range g.Out {
+					copy(rest, in[1][p*size:][:size])
+					for _, q := range g.Window(p) {
+						if q >= 0 {
+							at := int(q) * size
+							b.k.MaximumGradient(dx[at:][:size], rest, in[0][at:][:size], y[p*size:][:size])
+						}
+					}
+				}
+			}, in[0], dy)}
+		}
+		return run, grad
+	})
+}
+
+// avgPool adds the mean over the windows of a geometry, padding not counted.
+func (b *builder) avgPool(x value, g kernel.Geometry) value {
+	size := x.channels * b.lanes
+	share := make([]float32, g.Out)
+	for p := range share {
+		n := 0
+		for _, q := range g.Window(p) {
+			if q >= 0 {
+				n++
+			}
+		}
+		share[p] = 1 / float32(max(n, 1))
+	}
+	return b.layer("avg pool", g.Out, x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]float32) {
+			for p := range g.Out {
+				dst, first := y[p*size:][:size], true
+				for _, q := range g.Window(p) {
+					if q < 0 {
+						continue
+					}
+					src := in[0][int(q)*size:][:size]
+					if first {
+						b.k.Scale(dst, src, share[p])
+					} else {
+						b.k.Axpy(dst, src, share[p])
+					}
+					first = false
+				}
+			}
+		}
+		touched := make([]bool, g.In)
+		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
+			return G.Nodes{b.gradient("d avg pool", x, func(dx []float32, in [][]float32) {
+				clear(touched)
+				for p := range g.Out {
+					src := in[0][p*size:][:size]
+					for _, q := range g.Window(p) {
+						if q < 0 {
+							continue
+						}
+						dst := dx[int(q)*size:][:size]
+						if touched[q] {
+							b.k.Axpy(dst, src, share[p])
+						} else {
+							b.k.Scale(dst, src, share[p])
+						}
+						touched[q] = true
+					}
+				}
+				for q, t := range touched {
+					if !t {
+						clear(dx[q*size:][:size])
+					}
+				}
+			}, dy)}
+		}
+		return run, grad
+	})
+}
+
+// leaky adds a rectification that stands alone.
+func (b *builder) leaky(x value, slope float32) value {
+	return b.layer("rectify", x.positions, x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]float32) { b.k.Leaky(y, in[0], slope) }
+		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
+			sums := kernel.Floats(x.channels * kernel.Vector)
+			return G.Nodes{b.gradient("d rectify", x, func(dx []float32, in [][]float32) {
+				b.k.LeakyGradient(dx, sums, y, in[0], x.channels, b.lanes, slope)
+			}, dy)}
+		}
+		return run, grad
+	})
+}
+
+// smooth adds an activation whose kernel gives value and derivative.
+func (b *builder) smooth(x value, name string, f func(y, d, x []float32)) value {
+	slope := kernel.Floats(x.positions * x.channels * b.lanes)
+	return b.layer(name, x.positions, x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]float32) { f(y, slope, in[0]) }
+		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
+			return G.Nodes{b.gradient("d "+name, x, func(dx []float32, in [][]float32) { b.k.Mul(dx, in[0], slope) }, dy)}
+		}
+		return run, grad
+	})
+}
+
+// add adds a sum of equal shapes.
+func (b *builder) add(xs []value) value {
+	return b.layer("add", xs[0].positions, xs[0].channels, xs, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]float32) {
+			b.k.Add(y, in[0], in[1])
+			for _, x := range in[2:] {
+				b.k.Add(y, y, x)
+			}
+		}
+		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
+			grads := make(G.Nodes, len(in))
+			for i := range grads {
+				grads[i] = dy
+			}
+			return grads
+		}
+		return run, grad
+	})
+}
+
+// concat adds a concatenation along channels.
+func (b *builder) concat(xs []value) value {
+	channels := 0
+	for _, x := range xs {
+		channels += x.channels
+	}
+	row := channels * b.lanes
+	return b.layer("concat", xs[0].positions, channels, xs, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]float32) {
+			at := 0
+			for i, x := range xs {
+				size := x.channels * b.lanes
+				for p := range x.positions {
+					copy(y[p*row+at:][:size], in[i][p*size:])
+				}
+				at += size
+			}
+		}
+		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
+			grads, at := make(G.Nodes, len(xs)), 0
+			for i, x := range xs {
+				from, size := at, x.channels*b.lanes
+				grads[i] = b.gradient("d concat", x, func(dx []float32, in [][]float32) {
+					for p := range x.positions {
+						copy(dx[p*size:][:size], in[0][p*row+from:])
+					}
+				}, dy)
+				at += size
+			}
+			return grads
+		}
+		return run, grad
+	})
+}
+
+// flatten adds a change of order: feature channel*positions + position.
+func (b *builder) flatten(x value) value {
+	move := func(dst, src []float32, back bool) {
+		for p := range x.positions {
+			for c := range x.channels {
+				i, j := (c*x.positions+p)*b.lanes, (p*x.channels+c)*b.lanes
+				if back {
+					i, j = j, i
+				}
+				copy(dst[i:][:b.lanes], src[j:])
+			}
+		}
+	}
+	return b.layer("flatten", 1, x.positions*x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]float32) { move(y, in[0], false) }
+		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
+			return G.Nodes{b.gradient("d flatten", x, func(dx []float32, in [][]float32) { move(dx, in[0], true) }, dy)}
+		}
+		return run, grad
+	})
+}
+
+// dropout adds inverted dropout (Srivastava et al. 2014). Which values are
+// dropped is a function of seed, name and step.
+func (b *builder) dropout(x value, name string, rate float64) value {
+	keep := kernel.Floats(x.positions * x.channels * b.lanes)
+	bound := uint64(math.Round(rate * (1 << 32)))
+	factor := float32(1 / (1 - rate))
+	return b.layer("dropout", x.positions, x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]float32) {
+			if !b.feed.training {
+				copy(y, in[0])
+				return
+			}
+			r := *rng.New(rng.Derive(b.seed, name, b.feed.step))
+			for i := 0; i < len(keep); i += 2 { // two values from one number
+				bits := r.Uint64()
+				keep[i], keep[i+1] = factor, factor
+				if bits>>32 < bound {
+					keep[i] = 0
+				}
+				if bits&(1<<32-1) < bound {
+					keep[i+1] = 0
+				}
+			}
+			b.k.Mul(y, in[0], keep)
+		}
+		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
+			return G.Nodes{b.gradient("d dropout", x, func(dx []float32, in [][]float32) { b.k.Mul(dx, in[0], keep) }, dy)}
+		}
+		return run, grad
+	})
+}
+
+// loss adds the mean cross-entropy of the softmax of logits, with label
+// smoothing (Szegedy et al. 2016) while training.
+func (b *builder) loss(x value) *G.Node {
+	n, f := b.lanes, b.feed
+	shares := kernel.Floats(x.channels * n) // softmax
+	highest, total := kernel.Floats(n), kernel.Floats(n)
+	mean := new(G.F32)
+	smoothing := func() float64 {
+		if f.training {
+			return float64(f.smoothing)
+		}
+		return 0
+	}
+	o := &op{name: "loss", out: mean, diff: []bool{x.learns}}
+	o.run = func(in [][]float32) {
+		z := in[0]
+		copy(highest, z)
+		for c := 1; c < x.channels; c++ {
+			b.k.Maximum(highest, z[c*n:][:n])
+		}
+		for c := range x.channels {
+			row := shares[c*n:][:n]
+			for j := range row {
+				row[j] = z[c*n+j] - highest[j]
+			}
+		}
+		b.k.Exp(shares, shares)
+		clear(total)
+		for c := range x.channels {
+			b.k.Add(total, total, shares[c*n:][:n])
+		}
+		s := smoothing()
+		f.loss, f.correct = 0, 0
+		for j := range f.n {
+			label := int(f.labels[j])
+			logTotal := math.Log(float64(total[j])) + float64(highest[j])
+			f.loss += (1 - s) * (logTotal - float64(z[label*n+j]))
+			if s > 0 {
+				for c := range x.channels {
+					f.loss += s / float64(x.channels) * (logTotal - float64(z[c*n+j]))
+				}
+			}
+			best := 0
+			for c := 1; c < x.channels; c++ {
+				if z[c*n+j] > z[best*n+j] {
+					best = c
+				}
+			}
+			if best == label {
+				f.correct++
+			}
+		}
+		for j := range total {
+			total[j] = 1 / total[j]
+		}
+		for c := range x.channels {
+			b.k.Mul(shares[c*n:][:n], shares[c*n:][:n], total)
+		}
+		*mean = G.F32(f.loss / float64(f.n))
+	}
+	var node *G.Node
+	o.grad = func(in G.Nodes, up *G.Node) (G.Nodes, error) {
+		return G.Nodes{b.gradient("d loss", x, func(dz []float32, in [][]float32) {
+			s := float32(smoothing())
+			factor := in[1][0] / float32(f.n)
+			b.k.Scale(dz, shares, factor)
+			for c := range x.channels {
+				row := dz[c*n:][:n]
+				if s > 0 {
+					for j := range row {
+						row[j] -= factor * s / float32(x.channels)
+					}
+				}
+				clear(row[f.n:])
+			}
+			for j := range f.n {
+				dz[int(f.labels[j])*n+j] -= factor * (1 - s)
+			}
+		}, node, up)}, b.fail
+	}
+	node = b.apply(o, x.node)
+	return node
+}

@@ -1,0 +1,267 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
+)
+
+// parameter is one trainable array. Its slices are windows into the arrays of
+// its parameters, which the optimizer runs over in one go.
+type parameter struct {
+	name     string
+	shape    []int // conventional: [out, in of the group, kernel...], [out, in] or [channels]
+	inner    []int // as the layer has it: [out, taps, in of the group] or [channels]
+	fanIn    int   // weights and biases: inputs of one output
+	constant float32
+
+	data, grad, m, v []float32
+	node             *G.Node
+	gradient         *tensor.Dense
+}
+
+// layerParameters are what one node of a network learns and, for a
+// normalisation, the statistics that it keeps.
+type layerParameters struct {
+	name           string
+	weight, bias   *parameter // of a normalisation: scale and shift, or nil
+	mean, variance []float32
+}
+
+// parameters are all that a Model learns.
+type parameters struct {
+	layers           []*layerParameters // by node of the network; nil where it has none
+	list             []*parameter       // in the order of the network
+	count            int
+	decayed          int // weights stand first, up to here
+	data, grad, m, v []float32
+}
+
+func product(s []int) int {
+	p := 1
+	for _, v := range s {
+		p *= v
+	}
+	return p
+}
+
+// newParameters allocates what the nodes learn, with first moments if velocity
+// and second ones if square is set.
+func newParameters(net *network.Network, velocity, square bool) *parameters {
+	ps := &parameters{layers: make([]*layerParameters, len(net.Nodes))}
+	used := map[string]bool{}
+	for i := range net.Nodes {
+		n := &net.Nodes[i]
+		l := &layerParameters{name: n.Name}
+		if l.name == "" {
+			l.name = string(n.Op)
+		}
+		switch n.Op {
+		case network.Conv:
+			in, taps := net.Nodes[n.Inputs[0]].Shape[0]/max(n.Groups, 1), product(n.Kernel)
+			l.weight = &parameter{shape: append([]int{n.Channels, in}, n.Kernel...), inner: []int{n.Channels, taps, in}, fanIn: in * taps}
+		case network.Dense:
+			in := net.Nodes[n.Inputs[0]].Shape
+			taps := product(in[1:])
+			l.weight = &parameter{shape: []int{n.Channels, product(in)}, inner: []int{n.Channels, taps, in[0]}, fanIn: product(in)}
+		case network.Norm:
+			c := n.Shape[0]
+			l.mean, l.variance = make([]float32, c), make([]float32, c)
+			for j := range l.variance {
+				l.variance[j] = 1
+			}
+			if n.Affine {
+				l.weight = &parameter{shape: []int{c}, inner: []int{c}, constant: 1}
+				l.bias = &parameter{shape: []int{c}, inner: []int{c}}
+			}
+		default:
+			continue
+		}
+		if n.Bias && l.weight.fanIn > 0 {
+			l.bias = &parameter{shape: []int{n.Channels}, inner: []int{n.Channels}, fanIn: l.weight.fanIn}
+		}
+		for base, k := l.name, 2; used[l.name]; k++ {
+			l.name = fmt.Sprintf("%s#%d", base, k)
+		}
+		used[l.name] = true
+		if l.weight != nil {
+			l.weight.name = l.name + ".weight"
+			ps.list = append(ps.list, l.weight)
+		}
+		if l.bias != nil {
+			l.bias.name = l.name + ".bias"
+			ps.list = append(ps.list, l.bias)
+		}
+		ps.layers[i] = l
+	}
+
+	padded := func(p *parameter) int { return (product(p.inner) + kernel.Vector - 1) / kernel.Vector * kernel.Vector }
+	size := 0
+	for _, p := range ps.list {
+		size += padded(p)
+		ps.count += product(p.inner)
+	}
+	ps.data, ps.grad = kernel.Floats(size), kernel.Floats(size)
+	if velocity {
+		ps.m = kernel.Floats(size)
+	}
+	if square {
+		ps.v = kernel.Floats(size)
+	}
+	at := 0
+	for _, weights := range []bool{true, false} {
+		for _, p := range ps.list {
+			if (len(p.inner) == 3) != weights {
+				continue
+			}
+			n := product(p.inner)
+			cut := func(s []float32) []float32 {
+				if s == nil {
+					return nil
+				}
+				return s[at : at+n : at+n]
+			}
+			p.data, p.grad, p.m, p.v = cut(ps.data), cut(ps.grad), cut(ps.m), cut(ps.v)
+			at += padded(p)
+		}
+		if weights {
+			ps.decayed = at
+		}
+	}
+	return ps
+}
+
+// start draws weights and biases uniformly within 1/sqrt(fan in); scales
+// start as one and shifts as zero.
+func (p *parameter) start(r *rng.Rand) {
+	if p.fanIn == 0 {
+		for i := range p.data {
+			p.data[i] = p.constant
+		}
+		return
+	}
+	bound := 1 / math.Sqrt(float64(p.fanIn))
+	drawn := make([]float32, len(p.data))
+	for i := range drawn {
+		drawn[i] = float32(bound * (2*r.Float64() - 1))
+	}
+	p.fromOuter(p.data, drawn)
+}
+
+// toOuter copies an array of the parameter into its conventional order, and
+// fromOuter back.
+func (p *parameter) toOuter(dst, src []float32) { p.reorder(dst, src, false) }
+
+func (p *parameter) fromOuter(dst, src []float32) { p.reorder(dst, src, true) }
+
+func (p *parameter) reorder(dst, src []float32, back bool) {
+	if len(p.inner) != 3 {
+		copy(dst, src)
+		return
+	}
+	taps, in := p.inner[1], p.inner[2]
+	for o := range p.inner[0] {
+		for t := range taps {
+			for i := range in {
+				outer, inner := (o*in+i)*taps+t, (o*taps+t)*in+i
+				if back {
+					dst[inner] = src[outer]
+				} else {
+					dst[outer] = src[inner]
+				}
+			}
+		}
+	}
+}
+
+// State returns copies of everything that training goes on from: parameters
+// under their names (weights as [out, in, kernel...]), their moments under
+// "optimizer.m/" and "optimizer.v/" and the name, running statistics, and the
+// number of steps taken, as four 16-bit digits, lowest first, under "step".
+func (m *Model) State() []Tensor {
+	var state []Tensor
+	m.arrays(func(name string, p *parameter, data []float32) {
+		t := Tensor{Name: name, Shape: []int{len(data)}, Data: slices.Clone(data)}
+		if p != nil {
+			t.Shape = slices.Clone(p.shape)
+			p.toOuter(t.Data, data)
+		}
+		state = append(state, t)
+	})
+	return append(state, Tensor{Name: "step", Shape: []int{4}, Data: []float32{
+		float32(m.feed.step & 0xffff), float32(m.feed.step >> 16 & 0xffff),
+		float32(m.feed.step >> 32 & 0xffff), float32(m.feed.step >> 48)}})
+}
+
+// Load takes over a State of a Model of the same network and optimizer. On an
+// error the Model is as before.
+func (m *Model) Load(state []Tensor) error {
+	given := map[string]*Tensor{}
+	for i := range state {
+		given[state[i].Name] = &state[i]
+	}
+	find := func(name string, shape []int) error {
+		t, ok := given[name]
+		if !ok {
+			return fmt.Errorf("nn: the state has no tensor %q: it belongs to another network or optimizer", name)
+		}
+		if !slices.Equal(t.Shape, shape) || len(t.Data) != product(shape) {
+			return fmt.Errorf("nn: the state's %q has shape %v, but this network needs %v", name, t.Shape, shape)
+		}
+		return nil
+	}
+	err := find("step", []int{4})
+	m.arrays(func(name string, p *parameter, data []float32) {
+		shape := []int{len(data)}
+		if p != nil {
+			shape = p.shape
+		}
+		if err == nil {
+			err = find(name, shape)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	m.arrays(func(name string, p *parameter, data []float32) {
+		if p != nil {
+			p.fromOuter(data, given[name].Data)
+		} else {
+			copy(data, given[name].Data)
+		}
+	})
+	m.feed.step = 0
+	for i, digit := range given["step"].Data {
+		m.feed.step |= uint64(digit) << (16 * i)
+	}
+	return nil
+}
+
+// arrays calls f for every array of the state, in a fixed order; p is nil for
+// running statistics.
+func (m *Model) arrays(f func(name string, p *parameter, data []float32)) {
+	for _, p := range m.parameters.list {
+		f(p.name, p, p.data)
+	}
+	for _, l := range m.parameters.layers {
+		if l != nil && l.mean != nil {
+			f(l.name+".running_mean", nil, l.mean)
+			f(l.name+".running_var", nil, l.variance)
+		}
+	}
+	for _, p := range m.parameters.list {
+		if p.m != nil {
+			f("optimizer.m/"+p.name, p, p.m)
+		}
+		if p.v != nil {
+			f("optimizer.v/"+p.name, p, p.v)
+		}
+	}
+}
