@@ -1,27 +1,261 @@
 package kernel
 
+import "unsafe"
+
 // Conv computes a convolution or a fully connected layer and its gradients.
 // Weights are [out][tap][in of the group].
+//
+// In assembly the output is cut into tiles that fit into registers: some
+// output channels times some vectors of lanes at one position. Windows are
+// read where they lie, through lists of addresses made once per layer. Weights
+// are packed anew for every call, in the order in which a tile reads them.
 type Conv struct {
 	Layer
 	k *Kernels
+
+	forward, backward *direction
+	weight            *weightPlan
 }
 
 // NewConv prepares the tables of a layer.
-func NewConv(k *Kernels, l Layer) *Conv { return &Conv{Layer: l, k: k} }
+func NewConv(k *Kernels, l Layer) *Conv {
+	c := &Conv{Layer: l, k: k}
+	if k.tiles == nil {
+		return c
+	}
+	// Forward, an output position gathers from the inputs that its taps read;
+	// backward, an input position gathers from the outputs that read it.
+	reads, readBy := make([][]tap, l.Out), make([][]tap, l.In)
+	pairs := make([][]tap, l.Taps)
+	for p := range l.Out {
+		for t, q := range l.Window(p) {
+			if q < 0 {
+				continue
+			}
+			reads[p] = append(reads[p], tap{int(q), t})
+			readBy[q] = append(readBy[q], tap{p, t})
+			pairs[t] = append(pairs[t], tap{p, int(q)})
+		}
+	}
+	c.forward = newDirection(k, reads, l.Taps, l.InChannels, l.OutChannels, l.Groups, l.Lanes)
+	c.backward = newDirection(k, readBy, l.Taps, l.OutChannels, l.InChannels, l.Groups, l.Lanes)
+	c.weight = newWeightPlan(k, pairs, &c.Layer)
+	return c
+}
 
 // Forward is y = x * w + b, rectified with slope (1: not at all). b may be nil.
 func (c *Conv) Forward(y, x, w, b []float32, slope float32) {
-	convForward(&c.Layer, y, x, w, b, slope)
+	d := c.forward
+	if d == nil {
+		convForward(&c.Layer, y, x, w, b, slope)
+		return
+	}
+	at := 0
+	for g := range c.Groups {
+		first := g * d.to
+		for _, n := range d.blocks {
+			for t := range c.Taps {
+				for i := range d.from {
+					row := d.packed[at:][:d.block]
+					for o := range n {
+						row[o] = w[((first+o)*c.Taps+t)*d.from+i]
+					}
+					at += d.block
+				}
+			}
+			first += n
+		}
+	}
+	copy(d.bias, b)
+	d.run(y, x, slope)
 }
 
 // InputGradient sets dx from the gradient dz of the unrectified output.
 func (c *Conv) InputGradient(dx, dz, w []float32) {
-	convInputGradient(&c.Layer, dx, dz, w)
+	d := c.backward
+	if d == nil {
+		convInputGradient(&c.Layer, dx, dz, w)
+		return
+	}
+	at := 0
+	for g := range c.Groups {
+		first := 0
+		for _, n := range d.blocks {
+			for t := range c.Taps {
+				for o := range d.from {
+					copy(d.packed[at:][:n], w[((g*d.from+o)*c.Taps+t)*d.to+first:])
+					at += d.block
+				}
+			}
+			first += n
+		}
+	}
+	d.run(dx, dz, 1)
 }
 
 // WeightGradient sets dw from the gradient dz of the unrectified output, whose
 // unused lanes are zero.
 func (c *Conv) WeightGradient(dw, x, dz []float32) {
-	convWeightGradient(&c.Layer, dw, x, dz)
+	if c.weight == nil {
+		convWeightGradient(&c.Layer, dw, x, dz)
+		return
+	}
+	c.weight.run(dw, x, dz)
+}
+
+// tap is a pair of numbers, finally of offsets in bytes: of an input and of
+// weights, or of two rows that belong together.
+type tap struct{ a, b int }
+
+// tileCall is what a tile of outputs is told. Strides are in bytes.
+type tileCall struct {
+	y, x, w, bias *float32
+	taps          *tap
+	count         int // of taps
+	channels      int // of inputs
+	yStride       int // between output channels
+	xStride       int // between input channels
+	wStride       int // between the packed weights of input channels
+	slope         float32
+}
+
+// direction is a gathering of positions with weights: a convolution forward,
+// or its transpose backward.
+type direction struct {
+	k                *Kernels
+	taps             [][]tap // by output position
+	wTaps            int
+	from, to, groups int   // input and output channels of a group
+	blocks           []int // output channels of the tiles of a group
+	block            int   // the most of them
+	chunks           []int // vectors of lanes of the tiles
+	lanes            int
+	packed           []float32 // [group][block][tap][input channel][block]
+	bias             []float32
+	call             tileCall
+}
+
+func newDirection(k *Kernels, taps [][]tap, wTaps, from, to, groups, lanes int) *direction {
+	d := &direction{k: k, taps: taps, wTaps: wTaps, from: from / groups, to: to / groups, groups: groups, lanes: lanes,
+		blocks: split(to/groups, len(k.tiles)), chunks: split(lanes/k.floats, len(k.tiles[0])), bias: make([]float32, to+Vector)}
+	d.block = d.blocks[0]
+	d.packed = Floats(groups*len(d.blocks)*wTaps*d.from*d.block + Vector)
+	for _, list := range taps {
+		for i := range list {
+			list[i].a *= from * lanes * 4
+			list[i].b *= d.from * d.block * 4
+		}
+	}
+	d.call.channels = d.from
+	d.call.yStride, d.call.xStride, d.call.wStride = lanes*4, lanes*4, d.block*4
+	return d
+}
+
+// split cuts n into the fewest parts of at most limit, as equal as can be,
+// larger ones first.
+func split(n, limit int) []int {
+	parts := make([]int, (n+limit-1)/limit)
+	for i := range parts {
+		parts[i] = (n + len(parts) - 1 - i) / len(parts)
+	}
+	return parts
+}
+
+func (d *direction) run(y, x []float32, slope float32) {
+	c := &d.call
+	c.slope = slope
+	weights := d.wTaps * d.from * d.block // of a block
+	for p, list := range d.taps {
+		c.taps, c.count = nil, len(list)
+		if len(list) > 0 {
+			c.taps = &list[0]
+		}
+		lane := 0
+		for _, vectors := range d.chunks {
+			out, block := 0, 0
+			for g := range d.groups {
+				c.x = &x[g*d.from*d.lanes+lane]
+				for _, n := range d.blocks {
+					c.y = &y[(p*d.groups*d.to+out)*d.lanes+lane]
+					c.w = &d.packed[block*weights]
+					c.bias = &d.bias[out]
+					d.k.tiles[n-1][vectors-1]((*byte)(unsafe.Pointer(c)))
+					out += n
+					block++
+				}
+			}
+			lane += vectors * d.k.floats
+		}
+	}
+}
+
+// weightCall is what a tile of weights is told. Strides are in bytes.
+type weightCall struct {
+	dw, z, x         *float32
+	pairs            *tap
+	count            int // of pairs
+	vectors          int // of lanes
+	zStride, xStride int // between channels
+	dwStride         int // between output channels
+}
+
+// weightPlan is the order in which the gradient of weights is summed up:
+// positions in chunks that the first-level cache holds, so that all taps and
+// blocks of channels find them there.
+type weightPlan struct {
+	*Layer
+	k         *Kernels
+	chunks    [][][]tap // [chunk][tap] pairs of output and input rows
+	outs, ins []int     // channels of the tiles
+	call      weightCall
+}
+
+func newWeightPlan(k *Kernels, pairs [][]tap, l *Layer) *weightPlan {
+	w := &weightPlan{Layer: l, k: k,
+		outs: split(l.OutChannels/l.Groups, len(k.weights)), ins: split(l.InChannels/l.Groups, len(k.weights[0]))}
+	const chunk = 1 << 30
+	for from := 0; from < l.Out; from += chunk {
+		taps := make([][]tap, l.Taps)
+		for t := range taps {
+			for _, p := range pairs[t] {
+				if p.a >= from && p.a < from+chunk {
+					taps[t] = append(taps[t], tap{p.a * l.OutChannels * l.Lanes * 4, p.b * l.InChannels * l.Lanes * 4})
+				}
+			}
+		}
+		w.chunks = append(w.chunks, taps)
+	}
+	in := l.InChannels / l.Groups
+	w.call.vectors = l.Lanes / k.floats
+	w.call.zStride, w.call.xStride, w.call.dwStride = l.Lanes*4, l.Lanes*4, l.Taps*in*4
+	return w
+}
+
+func (w *weightPlan) run(dw, x, dz []float32) {
+	clear(dw)
+	c := &w.call
+	in, out := w.InChannels/w.Groups, w.OutChannels/w.Groups
+	for _, taps := range w.chunks {
+		for g := range w.Groups {
+			o := g * out
+			for _, outs := range w.outs {
+				i := 0
+				c.z = &dz[o*w.Lanes]
+				for _, ins := range w.ins {
+					c.x = &x[(g*in+i)*w.Lanes]
+					tile := w.k.weights[outs-1][ins-1]
+					for t, pairs := range taps {
+						if len(pairs) == 0 {
+							continue
+						}
+						c.pairs, c.count = &pairs[0], len(pairs)
+						c.dw = &dw[(o*w.Taps+t)*in+i]
+						tile((*byte)(unsafe.Pointer(c)))
+					}
+					i += ins
+				}
+				o += outs
+			}
+		}
+	}
 }

@@ -54,16 +54,15 @@ type Kernels struct {
 	Descend  func(p, g []float32, rate, decay float32) // gradient descent
 	Momentum func(p, g, m []float32, rate, keep, decay float32)
 
-	block   [3]int     // most output channels, and most vectors of lanes, in a tile; floats in a vector
-	tile    [7][5]tile // by output channels and vectors
-	weights [6][6]tile // by output and input channels
+	// Convolution in registers; none for plain Go.
+	floats  int      // in a vector
+	tiles   [][]tile // by output channels and vectors of lanes, less one each
+	weights [][]tile // by output and input channels, less one each
 }
 
-// tile is a piece of a convolution that is computed in registers.
-type tile func(*tileCall)
-
-// tileCall is what a tile is told.
-type tileCall struct{}
+// tile is a piece of a convolution that is computed in registers. It is given
+// the address of a tileCall or weightCall.
+type tile func(call *byte)
 
 var plain = Kernels{
 	Set: Go,
