@@ -1,0 +1,115 @@
+package evolve
+
+import (
+	"context"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// aging is aging evolution, also called regularized evolution (Real, Aggarwal,
+// Huang, Le: Regularized Evolution for Image Classifier Architecture Search,
+// 2019, arXiv 1802.01548). The population is a queue: a child enters at its
+// end, and the oldest leaves, however good it is. A parent is the best of a
+// sample drawn with replacement.
+//
+// The paper mutates only. Here a share of the children has two parents, each
+// the best of a sample of its own, and is mutated afterwards, because in a
+// population of close relatives a crossover alone often repeats one of them.
+//
+// Proposals do not wait for results: while some are outstanding, parents come
+// from those that are back. Initial candidates that could not be measured are
+// replaced by fresh random ones.
+type aging struct {
+	opener    opener
+	promote   promotion
+	judge     judge
+	pick      selector
+	size      int     // of the population
+	initial   int     // candidates before the first child
+	crossover float64 // share of children with two parents
+}
+
+type agingState struct {
+	Started    int         `json:"started"`    // known-good genomes proposed
+	Initial    int         `json:"initial"`    // initial candidates proposed, less those that could not be measured
+	Population []engine.ID `json:"population"` // oldest first
+	Ladder     ladder      `json:"ladder,omitempty"`
+}
+
+// Open reads the options population, sample, crossover, initial and promote.
+func (s *aging) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
+	o := readOptions(setup.Options, "")
+	s.opener = newOpener(setup)
+	s.judge = newJudge(setup)
+	s.size = o.integer("population", 20, 1, 100_000)
+	s.pick = tournament(o.integer("sample", min(5, s.size), 1, s.size))
+	s.initial = o.integer("initial", s.size, 1, 1_000_000)
+	s.crossover = o.number("crossover", 0.15, 0, 1)
+	s.promote = newPromotion(setup, o, s.initial)
+	return pack(agingState{}), engine.Needs{History: engine.NeedMetrics}, o.finish()
+}
+
+// Step ages the population by the turn's results, and fills the room that
+// there is with promotions, initial candidates or children, in this order.
+func (s *aging) Step(_ context.Context, state []byte, turn engine.Turn) (engine.Decision, error) {
+	var st agingState
+	if err := unpack(state, &st); err != nil {
+		return engine.Decision{}, err
+	}
+	if err := s.promote.learn(&st.Ladder, turn); err != nil {
+		return engine.Decision{}, err
+	}
+	s.age(&st, turn.Results)
+	ranked, err := find(turn.History, st.Population)
+	if err != nil {
+		return engine.Decision{}, err
+	}
+	s.judge.rank(ranked)
+
+	var d engine.Decision
+	r := rng.New(turn.Seed)
+	for len(d.Proposals) < turn.Want {
+		p, ok := s.promote.propose(st.Ladder)
+		switch {
+		case ok:
+		case len(ranked) == 0 || st.Initial < s.initial || st.Started < len(s.opener.start):
+			p = s.opener.next(&st.Started)
+			st.Initial++
+		default:
+			p = s.child(r, ranked)
+		}
+		d.Proposals = append(d.Proposals, p)
+	}
+	d.State, d.Keep = pack(st), s.promote.keep(st.Ladder)
+	return d, nil
+}
+
+// age lets results of the lowest fidelity enter the population, and as many of
+// the oldest leave.
+func (s *aging) age(st *agingState, results []engine.Candidate) {
+	for i := range results {
+		c := &results[i]
+		switch {
+		case c.Fidelity != 0:
+		case usable(c):
+			st.Population = append(st.Population, c.ID)
+		case c.Operator == engine.OpRandom || c.Operator == engine.OpStart:
+			st.Initial--
+		}
+	}
+	if over := len(st.Population) - s.size; over > 0 {
+		st.Population = st.Population[over:]
+	}
+}
+
+// child proposes offspring of ranked candidates.
+func (s *aging) child(r *rng.Rand, ranked []*engine.Candidate) engine.Proposal {
+	a := s.pick(r, ranked)
+	if r.Float64() < s.crossover {
+		if b := s.pick(r, ranked); b.Genome.Packed() != a.Genome.Packed() {
+			return engine.Proposal{Operator: engine.OpCrossMutate, Parents: []engine.ID{a.ID, b.ID}}
+		}
+	}
+	return engine.Proposal{Operator: engine.OpMutate, Parents: []engine.ID{a.ID}}
+}

@@ -1,0 +1,97 @@
+// Package evolve holds the strategies that evolve: one file for each
+// algorithm, on shared selectors, options and promotion.
+//
+//   - aging: aging evolution (Real et al. 2019), the default
+//   - genetic: a generational genetic algorithm (Holland 1975, Goldberg 1989)
+//   - random: random search, the control
+//
+// [New] makes one by its name. They are pure, as [engine.Strategy] asks: what
+// they remember from turn to turn is ids and numbers in their state, and what
+// came of a candidate is read from the History. A candidate that is invalid,
+// failed or was stopped early is never a parent and never promoted.
+//
+// With several fidelities the best are promoted while the search goes on, see
+// promote.go. docs/strategies.md has every option.
+package evolve
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// New returns the strategy called name, ready for Open.
+func New(name string) (engine.Strategy, error) {
+	switch name {
+	case "aging":
+		return &aging{}, nil
+	case "genetic":
+		return &genetic{}, nil
+	case "random":
+		return &random{}, nil
+	}
+	return nil, fmt.Errorf("there is no built-in strategy %q; there are %s", name, strings.Join(Names(), ", "))
+}
+
+// Names lists the strategies that New makes, the default first.
+func Names() []string { return []string{"aging", "genetic", "random"} }
+
+// usable tells whether a result may make its candidate a parent.
+func usable(c *engine.Candidate) bool {
+	return c.Status == engine.OK && !c.Stopped && c.Task == engine.Train
+}
+
+// opener proposes the known-good genomes and keeps count of them.
+type opener struct {
+	start []engine.Proposal
+}
+
+func newOpener(setup engine.Setup) opener {
+	var o opener
+	for _, g := range setup.Start {
+		o.start = append(o.start, engine.Proposal{Operator: engine.OpStart, Genome: g})
+	}
+	return o
+}
+
+// next returns the next known-good genome, or a random one when all were
+// proposed. used counts the known-good ones.
+func (o opener) next(used *int) engine.Proposal {
+	if *used < len(o.start) {
+		*used++
+		return o.start[*used-1]
+	}
+	return engine.Proposal{Operator: engine.OpRandom}
+}
+
+// unpack reads the state of an earlier turn.
+func unpack(state []byte, into any) error {
+	if err := json.Unmarshal(state, into); err != nil {
+		return fmt.Errorf("the strategy's state cannot be read: %w", err)
+	}
+	return nil
+}
+
+// pack writes a state; ids and numbers always can be.
+func pack(state any) []byte {
+	b, err := json.Marshal(state)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// find looks up candidates that the state names.
+func find(h engine.History, ids []engine.ID) ([]*engine.Candidate, error) {
+	out := make([]*engine.Candidate, len(ids))
+	for i, id := range ids {
+		c, ok := h.Get(id)
+		if !ok {
+			return nil, fmt.Errorf("the strategy's state names candidate %s, which the history lacks", id)
+		}
+		out[i] = c
+	}
+	return out, nil
+}

@@ -1,0 +1,162 @@
+package evolve
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// genetic is a generational genetic algorithm (Holland 1975; Goldberg 1989,
+// Genetic Algorithms in Search, Optimization and Machine Learning).
+//
+// A generation is as many jobs as the population has members: promotions that
+// are due, then children. When all of them are back, the next population is
+// made: the elite, that is the best few of the old one, then the best of the
+// children; places that are still free (children that could not be measured,
+// promotions) go to the best of the rest of the old one. So every generation
+// has the same number of jobs, and in strict order a turn is a generation. In
+// arrival order, or where a window leaves less room, a generation takes several
+// turns and ends with its last result.
+//
+// The first generation is the known-good genomes and random ones; known-good
+// genomes that it has no room for open the next. A generation of which nothing
+// could be measured is followed by another random one.
+type genetic struct {
+	opener    opener
+	promote   promotion
+	judge     judge
+	pick      selector
+	size      int // of the population, and of a generation
+	elite     int
+	crossover float64
+	mutation  float64
+}
+
+type geneticState struct {
+	Started    int         `json:"started"`    // known-good genomes proposed
+	Generation int         `json:"generation"` // from 0
+	Sent       int         `json:"sent"`       // jobs of this generation proposed
+	Back       int         `json:"back"`       // and consumed
+	Population []engine.ID `json:"population"` // parents, best first
+	Children   []engine.ID `json:"children"`   // of this generation, measured so far
+	Ladder     ladder      `json:"ladder,omitempty"`
+}
+
+// Open reads the options population, selection with its parameter (tournament,
+// truncation or pressure), crossover, mutation, elite and promote.
+func (s *genetic) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
+	o := readOptions(setup.Options, "")
+	s.opener = newOpener(setup)
+	s.judge = newJudge(setup)
+	s.size = o.integer("population", 20, 2, 100_000)
+	s.elite = o.integer("elite", min(2, s.size-1), 0, s.size-1)
+	s.crossover = o.number("crossover", 0.5, 0, 1)
+	s.mutation = o.number("mutation", 0.9, 0, 1)
+	way := o.word("selection", "tournament", "truncation", "roulette", "rank")
+	size := o.integer("tournament", min(3, s.size), 1, s.size)
+	share := o.number("truncation", 0.5, 0, 1)
+	pressure := o.number("pressure", 1.8, 1, 2)
+	switch way {
+	case "tournament":
+		s.pick = tournament(size)
+	case "truncation":
+		s.pick = truncation(share)
+	case "roulette":
+		s.pick = s.judge.roulette
+	case "rank":
+		s.pick = ranking(pressure)
+	}
+	s.promote = newPromotion(setup, o, s.size)
+	return pack(geneticState{}), engine.Needs{History: engine.NeedMetrics, Batch: s.size}, o.finish()
+}
+
+// Step takes the results in, ends the generation if they were its last, and
+// proposes what is missing of the present one.
+func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engine.Decision, error) {
+	var st geneticState
+	if err := unpack(state, &st); err != nil {
+		return engine.Decision{}, err
+	}
+	if err := s.promote.learn(&st.Ladder, turn); err != nil {
+		return engine.Decision{}, err
+	}
+	for i := range turn.Results {
+		c := &turn.Results[i]
+		st.Back++
+		if usable(c) && c.Fidelity == 0 {
+			st.Children = append(st.Children, c.ID)
+		}
+	}
+	var d engine.Decision
+	if st.Back >= s.size {
+		if err := s.succeed(&st, turn.History); err != nil {
+			return engine.Decision{}, err
+		}
+		d.Note = fmt.Sprintf("generation %d", st.Generation)
+	}
+	parents, err := find(turn.History, st.Population)
+	if err != nil {
+		return engine.Decision{}, err
+	}
+	r := rng.New(turn.Seed)
+	for len(d.Proposals) < turn.Want && st.Sent < s.size {
+		p, ok := s.promote.propose(st.Ladder)
+		switch {
+		case ok:
+		case len(parents) == 0 || st.Started < len(s.opener.start):
+			p = s.opener.next(&st.Started)
+		default:
+			p = s.child(r, parents)
+		}
+		d.Proposals = append(d.Proposals, p)
+		st.Sent++
+	}
+	d.State, d.Keep = pack(st), s.promote.keep(st.Ladder)
+	return d, nil
+}
+
+// succeed makes the next population and begins its generation.
+func (s *genetic) succeed(st *geneticState, h engine.History) error {
+	old, err := find(h, st.Population) // ranked already
+	if err != nil {
+		return err
+	}
+	young, err := find(h, st.Children)
+	if err != nil {
+		return err
+	}
+	s.judge.rank(young)
+	elite := min(s.elite, len(old))
+	young = young[:min(len(young), s.size-elite)]
+	stay := min(len(old), s.size-len(young)) // the elite, and who fills up
+	next := append(old[:stay:stay], young...)
+	s.judge.rank(next)
+	st.Population = st.Population[:0]
+	for _, c := range next {
+		st.Population = append(st.Population, c.ID)
+	}
+	st.Generation++
+	st.Sent, st.Back, st.Children = 0, 0, nil
+	return nil
+}
+
+// child proposes offspring of ranked parents. The rates are those of each
+// child: to have two parents, and to be mutated. A child of neither would
+// repeat its parent, so it is mutated.
+func (s *genetic) child(r *rng.Rand, parents []*engine.Candidate) engine.Proposal {
+	a := s.pick(r, parents)
+	cross, mutate := r.Float64() < s.crossover, r.Float64() < s.mutation
+	if cross {
+		b := s.pick(r, parents)
+		switch {
+		case a.Genome.Packed() == b.Genome.Packed():
+		case mutate:
+			return engine.Proposal{Operator: engine.OpCrossMutate, Parents: []engine.ID{a.ID, b.ID}}
+		default:
+			return engine.Proposal{Operator: engine.OpCross, Parents: []engine.ID{a.ID, b.ID}}
+		}
+	}
+	return engine.Proposal{Operator: engine.OpMutate, Parents: []engine.ID{a.ID}}
+}

@@ -1,0 +1,52 @@
+package evolve
+
+import (
+	"context"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// random draws every candidate afresh: the control that any other strategy has
+// to beat at equal cost.
+type random struct {
+	opener  opener
+	promote promotion
+}
+
+type randomState struct {
+	Started int    `json:"started"` // known-good genomes proposed
+	Ladder  ladder `json:"ladder,omitempty"`
+}
+
+// Open reads the option promote.
+func (s *random) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
+	o := readOptions(setup.Options, "")
+	s.opener = newOpener(setup)
+	s.promote = newPromotion(setup, o, 20)
+	needs := engine.Needs{History: engine.NeedNone}
+	if s.promote.on {
+		needs.History = engine.NeedMetrics
+	}
+	return pack(randomState{}), needs, o.finish()
+}
+
+// Step fills the room that there is.
+func (s *random) Step(_ context.Context, state []byte, turn engine.Turn) (engine.Decision, error) {
+	var st randomState
+	if err := unpack(state, &st); err != nil {
+		return engine.Decision{}, err
+	}
+	if err := s.promote.learn(&st.Ladder, turn); err != nil {
+		return engine.Decision{}, err
+	}
+	var d engine.Decision
+	for len(d.Proposals) < turn.Want {
+		p, ok := s.promote.propose(st.Ladder)
+		if !ok {
+			p = s.opener.next(&st.Started)
+		}
+		d.Proposals = append(d.Proposals, p)
+	}
+	d.State, d.Keep = pack(st), s.promote.keep(st.Ladder)
+	return d, nil
+}
