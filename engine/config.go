@@ -17,6 +17,7 @@ type Config struct {
 	StrategyName    string          // recorded; default "strategy"
 	StrategyOptions json.RawMessage // recorded and handed to Open
 
+	Evaluator  Evaluator               // short for the only one of Evaluators, without options
 	Evaluators map[string]EvaluatorRef // by the names that Fidelities use
 	Fidelities []Fidelity              // default: one, of the only evaluator, at its own budget
 

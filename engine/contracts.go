@@ -10,8 +10,8 @@ import (
 
 // Strategy decides what a search tries next.
 //
-// Open is called once, when the search begins (or changes to this strategy).
-// Step is called once a turn. Both are pure: equal arguments give equal
+// Open is called when the search begins, and again, its state then ignored,
+// whenever the engine starts anew. Step is called once a turn. Both are pure: equal arguments give equal
 // answers, in any process, after any crash. So a Strategy keeps nothing that
 // is not in the State it returns (a cache only if a cold start gives the same
 // bits), and asks no clock, no global random source, no map order; all its
@@ -184,7 +184,7 @@ type Session interface {
 // Assignment is one attempt at a Job.
 type Assignment struct {
 	Job     *Job
-	Attempt int       // grows with every start, also across restarts of the engine
+	Attempt int       // grows with every start within one run of the engine
 	Alone   bool      // must not share its process with another job
 	Resume  []FileRef // files of the finished job to go on from, or what an earlier attempt saved
 	Saved   bool      // Resume is from an earlier attempt of this same job

@@ -25,7 +25,7 @@ type Ledger interface {
 	Turns(Part) iter.Seq2[TurnRecord, error] // in order
 	Jobs() iter.Seq2[JobRecord, error]       // in id order
 	History() iter.Seq2[ResultRecord, error] // in the order of consumption; without Curve and Output
-	Inbox() iter.Seq2[ResultRecord, error]   // in id order
+	Inbox() iter.Seq2[ResultRecord, error]   // in id order, whole
 	Attempts() iter.Seq2[AttemptRecord, error]
 	Result(ID) (ResultRecord, bool, error) // consumed or in the inbox, with Curve and Output
 	State(Part) ([]byte, error)            // of the newest turn
@@ -76,8 +76,10 @@ type TurnRecord struct {
 	FirstID  ID
 	Jobs     int // how many jobs it made
 	Want     int
-	Spent    Spent    // as the strategy was told
-	Decision [32]byte // hash of the whole decision, see DecisionHash
+	Spent    Spent     // as the strategy was told
+	Decision [32]byte  // hash of the whole decision, see DecisionHash
+	Keep     []ID      // the decision's
+	Files    []FileRef // the decision's
 	Note     string
 	Done     bool
 }

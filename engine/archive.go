@@ -1,0 +1,357 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
+)
+
+// ErrEmpty marks a ledger in which no search has begun.
+var ErrEmpty = errors.New("no search has begun here")
+
+// Kinds of EventRecord.
+const (
+	EventStarted   = "started"   // the engine began to run; Data: StartedEvent
+	EventEnded     = "ended"     // the engine ended its run; Data: EndedEvent
+	EventLimits    = "limits"    // Data: Limits
+	EventEvaluator = "evaluator" // Data: EvaluatorEvent; its place among these is the Fingerprint of results
+	EventFinal     = "final"     // the final strategy began a pass; Data: FinalEvent
+)
+
+// StartedEvent is the data of EventStarted.
+type StartedEvent struct {
+	PID     int `json:"pid"`
+	Workers int `json:"workers"`
+}
+
+// EndedEvent is the data of EventEnded.
+type EndedEvent struct {
+	State RunState `json:"state"`
+	Cause string   `json:"cause,omitempty"`
+}
+
+// EvaluatorEvent is the data of EventEvaluator.
+type EvaluatorEvent struct {
+	Key   string `json:"key"` // by which Fidelities name it
+	Hello Hello  `json:"hello"`
+}
+
+// FinalEvent is the data of EventFinal: where a pass of the final strategy
+// begins.
+type FinalEvent struct {
+	FirstID     ID     `json:"first_id"`
+	FirstTurn   uint64 `json:"first_turn"`
+	Evaluations int    `json:"evaluations"` // of the search when the pass began
+}
+
+// Archive is all that a ledger says of its search, in memory, read-only.
+type Archive struct {
+	Name       string
+	Plan       Plan
+	Space      *genome.Space
+	Baselines  []Baseline
+	Limits     Limits
+	Evaluators []EvaluatorEvent // in the order in which they were journaled
+
+	spaces   map[string]*genome.Space
+	book     *book
+	counters Counters
+	turns    [2]uint64
+	taken    [2]int // results consumed by turns
+	done     [2]bool
+	pass     FinalEvent // the newest, if turnOfPass is set
+	passTurn uint64     // search turn at which it began
+	passes   int
+	seq      uint64 // of the newest event
+	led      Ledger
+}
+
+// Read loads what a ledger holds. ErrEmpty means that no search has begun.
+func Read(led Ledger) (*Archive, error) {
+	h, ok, err := led.Header()
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, ErrEmpty
+	}
+	a := &Archive{Name: h.Name, led: led}
+	if err := json.Unmarshal(h.Config, &a.Plan); err != nil {
+		return nil, fmt.Errorf("%w: the recorded configuration: %v", ErrDamaged, err)
+	}
+	if a.spaces, err = a.Plan.spaces(); err != nil {
+		return nil, err
+	}
+	a.Space = a.spaces[""]
+	for _, b := range a.Plan.Final.Baselines {
+		g, err := a.spaces[b.Name].Parse(b.Text)
+		if err != nil {
+			return nil, fmt.Errorf("%w: baseline %s: %v", ErrDamaged, b.Name, err)
+		}
+		a.Baselines = append(a.Baselines, Baseline{Name: b.Name, Genome: g})
+	}
+	if err := a.readEvents(); err != nil {
+		return nil, err
+	}
+	a.book = a.newBook()
+	if err := a.readJobs(); err != nil {
+		return nil, err
+	}
+	if a.counters, err = led.Counters(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// newBook returns an empty book that knows which metrics are measured.
+func (a *Archive) newBook() *book {
+	b := newBook(a.Plan.Objectives, a.Plan.Constraints)
+	declared := map[string]bool{}
+	for _, e := range a.Evaluators {
+		for _, m := range e.Hello.Metrics {
+			declared[m.Name] = declared[m.Name] || m.Measured
+		}
+	}
+	asked := map[string]bool{}
+	for _, o := range a.Plan.Objectives {
+		asked[o.Metric] = true
+	}
+	for _, c := range a.Plan.Constraints {
+		asked[c.Metric] = true
+	}
+	measured := func(name string) bool {
+		m, known := declared[name]
+		return (m || !known && name == "seconds") && !asked[name]
+	}
+	b.measured = measured
+	b.exact = !measured("seconds")
+	return b
+}
+
+// exactMetric tells whether a metric is a function of the job.
+func (a *Archive) exactMetric(name string) bool {
+	for _, e := range a.Evaluators {
+		for _, m := range e.Hello.Metrics {
+			if m.Name == name && m.Measured {
+				return false
+			}
+		}
+	}
+	return name != "seconds" || a.book.exact
+}
+
+func (a *Archive) readEvents() error {
+	for e, err := range a.led.Events() {
+		if err != nil {
+			return err
+		}
+		a.seq = e.Seq
+		var target any
+		switch e.Kind {
+		case EventLimits:
+			a.Limits = Limits{}
+			target = &a.Limits
+		case EventEvaluator:
+			a.Evaluators = append(a.Evaluators, EvaluatorEvent{})
+			target = &a.Evaluators[len(a.Evaluators)-1]
+		case EventFinal:
+			a.passes++
+			target = &a.pass
+		default:
+			continue
+		}
+		if err := json.Unmarshal(e.Data, target); err != nil {
+			return fmt.Errorf("%w: event %d (%s): %v", ErrDamaged, e.Seq, e.Kind, err)
+		}
+	}
+	return nil
+}
+
+// entry makes the in-memory form of a job.
+func (a *Archive) entry(j JobRecord) (*entry, error) {
+	space, ok := a.spaces[j.Baseline]
+	if !ok {
+		return nil, fmt.Errorf("%w: job %s belongs to the unknown baseline %q", ErrDamaged, j.ID, j.Baseline)
+	}
+	g, err := space.Unpack(j.Packed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the genome of job %s: %v", ErrDamaged, j.ID, err)
+	}
+	j.Job.Genome = g
+	return &entry{Candidate: Candidate{Job: j.Job}, turn: j.Turn, committed: true, try: &try{}}, nil
+}
+
+func (a *Archive) readJobs() error {
+	b := a.book
+	for j, err := range a.led.Jobs() {
+		if err != nil {
+			return err
+		}
+		e, err := a.entry(j)
+		if err != nil {
+			return err
+		}
+		if err := b.add(e); err != nil {
+			return err
+		}
+		a.remember(e)
+	}
+	settle := func(r ResultRecord, stage uint32) error {
+		e := b.get(r.ID)
+		if e == nil || e.stage.is(consumed) {
+			return fmt.Errorf("%w: a result of job %s, which has none to come", ErrDamaged, r.ID)
+		}
+		b.settle(e, r)
+		if stage == consumed {
+			b.take(e)
+		}
+		return nil
+	}
+	for r, err := range a.led.History() {
+		if err != nil {
+			return err
+		}
+		if err := settle(r, consumed); err != nil {
+			return err
+		}
+	}
+	for r, err := range a.led.Inbox() {
+		if err != nil {
+			return err
+		}
+		if err := settle(r, decided); err != nil {
+			return err
+		}
+	}
+	for t, err := range a.led.Attempts() {
+		if err != nil {
+			return err
+		}
+		if e := b.get(t.ID); e != nil && e.try != nil {
+			*e.try = try{attempt: t.Started, counted: t.Counted, reason: t.Reason, saved: t.Saved}
+		}
+	}
+	for _, part := range []Part{PartSearch, PartFinal} {
+		i := partIndex(part)
+		for t, err := range a.led.Turns(part) {
+			if err != nil {
+				return err
+			}
+			if t.N != a.turns[i] {
+				return fmt.Errorf("%w: %s turn %d stands where turn %d should", ErrDamaged, part, t.N, a.turns[i])
+			}
+			a.turns[i]++
+			a.taken[i] += len(t.Consumed)
+			a.done[i] = t.Done
+			a.kept[i] = t
+		}
+	}
+	return nil
+}
+
+// remember makes the job known to the duplicates policy.
+func (a *Archive) remember(e *entry) {
+	if e.Task != Train || e.Replicate || e.Phase != PhaseSearch || e.Reuse != 0 {
+		return
+	}
+	k := duplicateKey{network.Key(e.Genome), e.Fidelity, e.Inherit}
+	if _, known := a.book.keys[k]; !known {
+		a.book.keys[k] = e.ID
+	}
+}
+
+// Candidates ranges over all consumed candidates: those of the search in the
+// order of their consumption, then those of the final strategy. It may be used
+// beside a running search, and then shows what was consumed when it was called.
+func (a *Archive) Candidates() iter.Seq[Candidate] {
+	parts := [2][]ID{a.book.history[0], a.book.history[1]}
+	lists := [2][]*entry{a.book.search, a.book.final}
+	return func(yield func(Candidate) bool) {
+		for p, ids := range parts {
+			base := ID(0)
+			if p == 1 {
+				base = FinalBase
+			}
+			for _, id := range ids {
+				if !yield(lists[p][id-base-1].full()) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Candidate returns one candidate with its curve and output, consumed or not.
+// A job without a result has an empty Status.
+func (a *Archive) Candidate(id ID) (Candidate, error) {
+	e := a.book.get(id)
+	if e == nil {
+		return Candidate{}, wrong("there is no candidate %s; the newest is %d", id, len(a.book.search))
+	}
+	c := e.full()
+	if r, ok, err := a.led.Result(id); err != nil {
+		return Candidate{}, err
+	} else if ok {
+		c.Curve, c.Output = r.Curve, r.Output
+	}
+	return c, nil
+}
+
+// Metrics is what the evaluators declare.
+func (a *Archive) Metrics() []Metric {
+	var out []Metric
+	for _, e := range a.Evaluators {
+		for _, m := range e.Hello.Metrics {
+			if !slices.ContainsFunc(out, func(x Metric) bool { return x.Name == m.Name }) {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
+// Best returns the best candidates of the search at the highest fidelity
+// reached, best first, at most ten and of different genomes.
+func (a *Archive) Best(n int) []Candidate {
+	var out []Candidate
+	for _, e := range a.book.best[:min(n, len(a.book.best))] {
+		out = append(out, e.full())
+	}
+	return out
+}
+
+// Status is the search's state as far as the ledger knows it.
+func (a *Archive) Status() Status {
+	s := Status{
+		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
+		Evaluations: len(a.book.history[0]), Retries: a.counters.Retries, Turns: a.turns[0],
+		Limits: a.Limits, Spent: Spent{Evaluations: len(a.book.history[0]), Seconds: a.counters.Seconds},
+		Wall: a.counters.Wall, Idle: a.counters.Idle, TestLooks: a.counters.TestLooks,
+	}
+	t := a.book.tally
+	s.OK, s.Invalid, s.Failed, s.Reused = t.ok, t.invalid, t.failed, t.reused
+	if a.passes > 0 {
+		first := int(a.pass.FirstID - FinalBase)
+		for _, e := range a.book.final[min(first-1, len(a.book.final)):] {
+			s.FinalTotal++
+			if e.stage.is(consumed) {
+				s.FinalDone++
+			}
+			s.Phase = e.Phase
+		}
+	}
+	s.Waiting = len(a.book.search) - len(a.book.history[0])
+	for _, e := range a.book.best[:min(5, len(a.book.best))] {
+		s.Best = append(s.Best, bestOf(e))
+	}
+	return s
+}
+
+func bestOf(e *entry) Best {
+	return Best{ID: e.ID, Genome: e.Genome.Text(), Hash: e.Genome.Hash().String(), Fidelity: e.Fidelity, Metrics: e.full().Metrics}
+}

@@ -1,0 +1,231 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// final is the built-in strategy that ends a search. First it measures the
+// best few again with fresh seeds, because the best of many noisy figures is
+// partly luck; then it tests the one with the best mean, and the baselines, on
+// data that nothing was chosen by.
+type final struct {
+	plan      *Plan
+	baselines []Baseline
+}
+
+// finalState is its whole memory. It names only candidates of the search.
+type finalState struct {
+	Stage  Phase `json:"stage"`
+	Top    []ID  `json:"top,omitempty"`    // re-measured
+	Winner ID    `json:"winner,omitempty"` // 0: nothing was measured
+}
+
+func (f *final) Open(context.Context, Setup) ([]byte, Needs, error) {
+	return nil, Needs{History: NeedMetrics, Batch: math.MaxInt32}, nil
+}
+
+func (f *final) Step(_ context.Context, state []byte, t Turn) (Decision, error) {
+	var s finalState
+	if len(state) > 0 {
+		if err := json.Unmarshal(state, &s); err != nil {
+			return Decision{}, fmt.Errorf("its state cannot be read: %w", err)
+		}
+	}
+	switch s.Stage {
+	case "":
+		top := f.top(t.History, max(1, f.plan.Final.Top))
+		if len(top) == 0 {
+			return f.decide(s, Decision{Note: "nothing was measured, so there is nothing to re-measure", Done: true})
+		}
+		s.Winner = top[0]
+		if f.plan.Final.Top > 0 && f.plan.Final.Repeats > 0 {
+			return f.remeasure(s, top, t.History)
+		}
+		return f.test(s, t.History)
+	case PhaseRemeasure:
+		s.Winner = f.winner(s.Top, t)
+		return f.test(s, t.History)
+	}
+	return f.decide(s, Decision{Done: true})
+}
+
+func (f *final) decide(s finalState, d Decision) (Decision, error) {
+	b, err := json.Marshal(s)
+	d.State = b
+	return d, err
+}
+
+// top lists the n best candidates of the search at the highest fidelity that
+// it reached, of different genomes.
+func (f *final) top(h History, n int) []ID {
+	b := newBook(f.plan.Objectives, f.plan.Constraints)
+	for c := range All(h) {
+		if c.Phase == PhaseSearch && c.Status == OK && c.Task == Train {
+			b.rank(&entry{Candidate: *c})
+		}
+	}
+	var ids []ID
+	for _, e := range b.best[:min(n, len(b.best))] {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+func (f *final) remeasure(s finalState, top []ID, h History) (Decision, error) {
+	s.Stage, s.Top = PhaseRemeasure, top
+	var d Decision
+	for range f.plan.Final.Repeats {
+		for _, id := range top {
+			c, _ := h.Get(id)
+			d.Proposals = append(d.Proposals, Proposal{
+				Operator: OpSame, Parents: []ID{id}, Fidelity: c.Fidelity, Replicate: true, Phase: PhaseRemeasure,
+			})
+		}
+	}
+	d.Note = fmt.Sprintf("re-measure the best %d with %d fresh seeds each", len(top), f.plan.Final.Repeats)
+	d.Keep = top
+	return f.decide(s, d)
+}
+
+// winner is the one with the best means over all its measurements.
+func (f *final) winner(top []ID, t Turn) ID {
+	var means []Candidate
+	for _, id := range top {
+		c, _ := t.History.Get(id)
+		m := *c
+		m.Metrics = nil
+		for _, v := range c.Metrics {
+			sum, n := v.Value, 1.0
+			for i := range t.Results {
+				r := &t.Results[i]
+				if x, ok := r.Metrics.Get(v.Name); ok && r.Status == OK && r.Parents[0] == id {
+					sum, n = sum+x, n+1
+				}
+			}
+			m.Metrics = append(m.Metrics, Value{v.Name, sum / n})
+		}
+		means = append(means, m)
+	}
+	best := slices.MinFunc(means, func(a, b Candidate) int {
+		if c := Compare(f.plan.Objectives, f.plan.Constraints, &a, &b); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+	return best.ID
+}
+
+func (f *final) test(s finalState, h History) (Decision, error) {
+	s.Stage = PhaseTest
+	c, _ := h.Get(s.Winner)
+	d := Decision{Note: fmt.Sprintf("the winner is candidate %s", s.Winner), Keep: []ID{s.Winner}}
+	for range f.plan.Final.Tests {
+		p := Proposal{Fidelity: c.Fidelity, Replicate: true, Phase: PhaseTest, Budget: f.plan.Final.Budget}
+		w := p
+		w.Operator, w.Parents = OpSame, []ID{s.Winner}
+		d.Proposals = append(d.Proposals, w)
+		for _, b := range f.baselines {
+			q := p
+			q.Operator, q.Genome = OpBaseline, b.Genome
+			d.Proposals = append(d.Proposals, q)
+		}
+	}
+	d.Done = len(d.Proposals) == 0
+	return f.decide(s, d)
+}
+
+// Outcome is what the newest pass of the final strategy found.
+type Outcome struct {
+	Complete   bool       // it came to its end
+	Winner     ID         // 0: none
+	Remeasured []Measured // the best few, in the order of the search's ranking
+	Tested     []Measured // the winner and the baselines, if the evaluator can test
+	Splits     string     // in the evaluator's words: what was trained, validated and tested on
+	Seeds      int        // measurements of each on test data
+	Budget     float64    // of a test
+}
+
+// Measured is one network that was measured several times with fresh seeds.
+type Measured struct {
+	ID      ID       // the search's candidate; 0 for a baseline
+	Name    string   // of the baseline
+	First   Values   // what the search had measured, for candidates
+	Results []Result // the fresh ones, those that are OK
+	Failed  int      // how many were not
+}
+
+// Mean is the mean and the sample standard deviation of a metric over the n
+// fresh results that have it.
+func (m *Measured) Mean(metric string) (mean, sd float64, n int) {
+	var xs []float64
+	for _, r := range m.Results {
+		if x, ok := r.Metrics.Get(metric); ok {
+			xs = append(xs, x)
+			mean += x
+		}
+	}
+	if n = len(xs); n == 0 {
+		return 0, 0, 0
+	}
+	mean /= float64(n)
+	for _, x := range xs {
+		sd += (x - mean) * (x - mean)
+	}
+	if n > 1 {
+		sd = math.Sqrt(sd / float64(n-1))
+	}
+	return mean, sd, n
+}
+
+// Outcome tells what the final strategy found, or false if it never began.
+func (a *Archive) Outcome() (Outcome, bool) {
+	if a.passes == 0 {
+		return Outcome{}, false
+	}
+	o := Outcome{Complete: a.done[1], Seeds: a.Plan.Final.Tests, Budget: a.Plan.Final.Budget}
+	if e := a.Evaluators; len(e) > 0 {
+		o.Splits = e[len(e)-1].Hello.Splits
+	}
+	if raw, err := a.led.State(PartFinal); err == nil && len(raw) > 0 {
+		var s finalState
+		if json.Unmarshal(raw, &s) == nil {
+			o.Winner = s.Winner
+		}
+	}
+	group := func(list []Measured, e *entry) []Measured {
+		id := ID(0)
+		if e.Baseline == "" && len(e.Parents) > 0 {
+			id = e.Parents[0]
+		}
+		i := slices.IndexFunc(list, func(m Measured) bool { return m.ID == id && m.Name == e.Baseline })
+		if i < 0 {
+			m := Measured{ID: id, Name: e.Baseline}
+			if first := a.book.get(id); id != 0 && first != nil {
+				m.First = first.full().Metrics
+			}
+			i, list = len(list), append(list, m)
+		}
+		if e.Status == OK {
+			list[i].Results = append(list[i].Results, e.full().Result)
+		} else {
+			list[i].Failed++
+		}
+		return list
+	}
+	for _, id := range a.book.history[1] {
+		e := a.book.get(id)
+		switch {
+		case id < a.pass.FirstID:
+		case e.Phase == PhaseRemeasure:
+			o.Remeasured = group(o.Remeasured, e)
+		case e.Phase == PhaseTest:
+			o.Tested = group(o.Tested, e)
+		}
+	}
+	return o, true
+}

@@ -1,0 +1,63 @@
+package ledger
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// kindError is one line of text that errors.Is finds to be of a kind.
+type kindError struct {
+	text string
+	kind error
+	or   error // the cause, if there is one
+}
+
+func (e *kindError) Error() string   { return e.text }
+func (e *kindError) Unwrap() []error { return []error{e.kind, e.or} }
+
+// damaged says that the ledger's content is not what was written.
+func damaged(format string, args ...any) error {
+	return &kindError{text: damagedText + fmt.Sprintf(format, args...), kind: engine.ErrDamaged, or: engine.ErrDamaged}
+}
+
+const damagedText = "the ledger is damaged: "
+
+// detail is what is damaged, for a longer message.
+func (e *kindError) detail() string { return strings.TrimPrefix(e.text, damagedText) }
+
+// refused says that the user pointed at something unfit; nothing was changed.
+func refused(cause error, format string, args ...any) error {
+	if cause == nil {
+		cause = engine.ErrConfig
+	}
+	return &kindError{text: fmt.Sprintf(format, args...), kind: engine.ErrConfig, or: cause}
+}
+
+// LockedError is the refusal to open a directory that another process has
+// open. A running search answers questions on its socket instead.
+type LockedError struct {
+	Dir string
+	PID int // of the process that runs the search; 0: others are reading it
+}
+
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("%s is being read by another process; try again when it is done", e.Dir)
+	}
+	return fmt.Sprintf("%s is in use by process %d; look at it with `nascent status`, end it with `nascent stop`", e.Dir, e.PID)
+}
+
+// guard runs f and turns a panic or a memory fault, which bbolt answers to
+// pages that changed under its feet, into an error.
+func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = damaged("reading its pages failed: %v", p)
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,348 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/nascent-nas/nascent/engine"
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// FileName is the name of the ledger within a search directory.
+const FileName = "ledger.db"
+
+// newName is where a new ledger is made, before it gets its name whole.
+const newName = "ledger.db.new"
+
+var (
+	errClosed   = errors.New("the ledger is closed")
+	errReadOnly = errors.New("the ledger was opened for reading only; `nascent run` opens it for writing")
+)
+
+// Options change how a ledger is kept. The zero value is right for searches.
+type Options struct {
+	// NoSync leaves it to the operating system when a commit reaches the
+	// disk: a power cut may then take or damage it. For tests that prove that
+	// syncing matters, and for searches that nobody will miss.
+	NoSync bool
+}
+
+// Ledger is an engine.Ledger in a search directory.
+type Ledger struct {
+	store
+	path     string // of the bbolt file, for messages
+	readOnly bool
+	lock     *os.File
+	db       *bbolt.DB
+	file     *os.File // that db reads and writes
+
+	totals totals // only Commit changes them
+	arena  []byte // of the records of one commit
+
+	mu      sync.Mutex
+	unfit   error // why the ledger cannot be used any more
+	faulted bool  // bbolt lost its footing in a commit
+}
+
+var _ engine.Ledger = (*Ledger)(nil)
+
+// Open opens the search directory for its one writer, and makes what is
+// missing. What cannot be opened is left as it was.
+//
+// The error is a *LockedError where another process has it, wraps
+// engine.ErrDamaged where the ledger is not what was written, and
+// engine.ErrConfig where the directory is unfit: not writable, not holding a
+// ledger but something else, or written by a newer version.
+func Open(dir string, o Options) (_ *Ledger, err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return nil, refused(err, "cannot find %s: %v", dir, err)
+	}
+	l := &Ledger{path: filepath.Join(dir, FileName), store: store{dir: filepath.Join(dir, filesName)}}
+	var undo []string // what was made, in order
+	defer func() {
+		if err != nil {
+			for _, path := range slices.Backward(undo) {
+				os.Remove(path) // while the lock still keeps others out
+			}
+			l.Close()
+		}
+	}()
+	if undo, err = makeDirs(dir); err != nil {
+		return nil, err
+	}
+	var created bool
+	l.lock, created, err = lock(dir, true)
+	if created {
+		undo = append(undo, filepath.Join(dir, lockName))
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, statErr := os.Lstat(l.path)
+	if errors.Is(statErr, fs.ErrNotExist) {
+		undo = append(undo, l.path)
+		if err = create(dir, o); err != nil {
+			return nil, err
+		}
+	}
+	if err = l.openFile(o); err != nil {
+		return nil, err
+	}
+	for _, path := range []string{l.store.dir, l.Temp()} {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			undo = append(undo, path)
+		}
+	}
+	if err = l.store.open(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Inspect opens a stopped search for reading. Several processes can, at the
+// same time; its Commit, Put, Collect and Remove refuse. Errors are as with
+// Open; where there is no ledger it wraps fs.ErrNotExist.
+func Inspect(dir string) (_ *Ledger, err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return nil, refused(err, "cannot find %s: %v", dir, err)
+	}
+	path := filepath.Join(dir, FileName)
+	if _, err := os.Stat(path); err != nil {
+		return nil, refused(err, "%s holds no search: %s: %v; begin one with `nascent run`", dir, FileName, cause(err))
+	}
+	l := &Ledger{path: path, readOnly: true, store: store{dir: filepath.Join(dir, filesName), readOnly: true}}
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
+	if l.lock, _, err = lock(dir, false); err != nil {
+		return nil, err
+	}
+	if err = l.openFile(Options{}); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// makeDirs makes the directory and its parents, for the user alone, and
+// returns those that it made.
+func makeDirs(dir string) (made []string, err error) {
+	var missing []string
+	for at := dir; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		if err == nil && info.IsDir() {
+			break
+		}
+		if err == nil {
+			return nil, refused(nil, "%s is no directory; name another for the search", at)
+		}
+		if !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
+			return nil, refused(err, "cannot make %s: %v; choose a directory that you may write", dir, cause(err))
+		}
+		missing = append(missing, at)
+	}
+	for _, path := range slices.Backward(missing) {
+		err := os.Mkdir(path, 0o700)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			for _, path := range slices.Backward(made) {
+				os.Remove(path)
+			}
+			return nil, refused(err, "cannot make %s: %v; choose a directory that you may write", dir, cause(err))
+		}
+		made = append(made, path)
+		if err := syncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return made, fmt.Errorf("cannot make %s durable: %w", path, cause(err))
+		}
+	}
+	return made, nil
+}
+
+// create makes an empty ledger under another name and renames it when it is
+// whole, so that no crash leaves half of one. Nobody can have it open yet: the
+// lock file is ours.
+func create(dir string, o Options) error {
+	path := filepath.Join(dir, newName)
+	err := os.Remove(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = fill(path, o)
+	}
+	if err == nil {
+		err = os.Rename(path, filepath.Join(dir, FileName))
+	}
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err != nil {
+		os.Remove(path)
+		return refused(err, "cannot make %s: %v; choose a directory that you may write, with room in it", filepath.Join(dir, FileName), cause(err))
+	}
+	return nil
+}
+
+func fill(path string, o Options) (err error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{PageSize: pageSize, NoSync: o.NoSync, Timeout: lockPatience})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return migrate(db, 0)
+}
+
+// openFile opens an existing ledger.db, after reading it from front to back:
+// that brings it into memory at the disk's speed and not page by page, and
+// whatever bbolt would stumble over is found before bbolt sees it.
+func (l *Ledger) openFile(o Options) error {
+	if err := readThrough(l.path); err != nil {
+		return err
+	}
+	return guard(func() (err error) {
+		l.db, err = bbolt.Open(l.path, 0o600, &bbolt.Options{
+			ReadOnly: l.readOnly,
+			NoSync:   o.NoSync,
+			Timeout:  lockPatience,
+			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+				f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
+				l.file = f
+				return f, err
+			},
+		})
+		if errors.Is(err, berrors.ErrTimeout) {
+			return refused(err, "%s is locked by a program that is not nascent; end it and try again", l.path)
+		}
+		if err != nil {
+			return refused(err, "cannot open %s: %v", l.path, cause(err))
+		}
+		format := 0
+		err = l.db.View(func(tx *bbolt.Tx) (err error) {
+			format, err = readFormat(tx, l.path)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if format < currentFormat() {
+			if l.readOnly {
+				return refused(nil, "%s has the older format %d; `nascent run` brings it to format %d", l.path, format, currentFormat())
+			}
+			if err := migrate(l.db, format); err != nil {
+				return err
+			}
+		}
+		return l.db.View(l.readTotals)
+	})
+}
+
+// readThrough reads a file once, in order, and then its pages as bbolt will.
+func readThrough(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return refused(err, "cannot open %s: %v", path, cause(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", path, cause(err))
+	}
+	if !info.Mode().IsRegular() {
+		return refused(nil, "%s is no ledger: it is no regular file; name a search directory", path)
+	}
+	if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}, make([]byte, 1<<20)); err != nil {
+		return fmt.Errorf("cannot read %s: %w", path, cause(err))
+	}
+	err = verifyPages(f, info.Size())
+	switch {
+	case errors.Is(err, errNoLedger):
+		return refused(nil, "%s is no ledger: %v; name a search directory", path, err)
+	case errors.Is(err, engine.ErrDamaged):
+		return damaged("%s: %s", path, err.(*kindError).detail())
+	}
+	return err
+}
+
+// readTotals loads the totals, and sees that all buckets are there and end
+// where the totals say.
+func (l *Ledger) readTotals(tx *bbolt.Tx) error {
+	for _, name := range buckets {
+		if tx.Bucket([]byte(name)) == nil {
+			return damaged("bucket %s is missing", name)
+		}
+	}
+	found, err := get(tx, bucketMeta, []byte(keyTotals), func(d *decoder) totals { return readTotals(d) })
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		return damaged("bucket meta, key totals is missing")
+	}
+	l.totals = *found
+	for _, end := range []struct {
+		bucket string
+		next   uint64
+	}{
+		{bucketEvents, l.totals.events + 1},
+		{bucketHistory, l.totals.history},
+		{bucketSearch, l.totals.turns[0]},
+		{bucketFinal, l.totals.turns[1]},
+	} {
+		next := uint64(0)
+		if end.bucket == bucketEvents {
+			next = 1
+		}
+		if k, _ := tx.Bucket([]byte(end.bucket)).Cursor().Last(); k != nil {
+			last, err := number(end.bucket, k)
+			if err != nil {
+				return err
+			}
+			next = last + 1
+		}
+		if next != end.next {
+			return damaged("bucket %s ends before key %d instead of %d", end.bucket, next, end.next)
+		}
+	}
+	return nil
+}
+
+// fit returns the error that the ledger answers everything with, if any.
+func (l *Ledger) fit() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unfit
+}
+
+// Close lets go of the directory. It may be called again.
+func (l *Ledger) Close() error {
+	l.mu.Lock()
+	again, faulted := l.unfit == errClosed, l.faulted
+	l.unfit = errClosed
+	l.mu.Unlock()
+	if again {
+		return nil
+	}
+	var err error
+	switch {
+	case faulted:
+		// bbolt may still hold its own locks and would wait for itself.
+		// Closing the file frees it for others; the mapping stays behind.
+		err = l.file.Close()
+	case l.db != nil:
+		err = guard(l.db.Close)
+	}
+	unlock(l.lock, !l.readOnly)
+	if err != nil {
+		return fmt.Errorf("cannot close %s: %w", l.path, cause(err))
+	}
+	return nil
+}

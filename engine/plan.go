@@ -1,0 +1,270 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// Plan is the part of a Config that decides a search's trajectory. It is
+// written into the ledger's Header when the search begins and never changes.
+type Plan struct {
+	Space       json.RawMessage `json:"space"`
+	Strategy    string          `json:"strategy"`
+	Options     json.RawMessage `json:"options"`
+	Fidelities  []Fidelity      `json:"fidelities"`
+	Objectives  []Objective     `json:"objectives"`
+	Constraints []Constraint    `json:"constraints"`
+	Start       []string        `json:"start"` // canonical texts
+	Seed        uint64          `json:"seed"`
+	Order       Order           `json:"order"`
+	Window      int             `json:"window"`
+	Duplicates  Duplicates      `json:"duplicates"`
+	Attempts    int             `json:"attempts"`
+	Final       FinalPlan       `json:"final"`
+}
+
+// FinalPlan is the recorded form of Final.
+type FinalPlan struct {
+	Skip      bool           `json:"skip"`
+	Top       int            `json:"top"`
+	Repeats   int            `json:"repeats"`
+	Budget    float64        `json:"budget"`
+	Tests     int            `json:"tests"`
+	Baselines []BaselinePlan `json:"baselines"`
+}
+
+// BaselinePlan is the recorded form of a Baseline.
+type BaselinePlan struct {
+	Name  string          `json:"name"`
+	Space json.RawMessage `json:"space"`
+	Text  string          `json:"text"`
+}
+
+// wrong returns an error that wraps ErrConfig.
+func wrong(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+}
+
+// complete checks the configuration and fills in what it leaves open.
+func (c *Config) complete() error {
+	if c.Space == nil {
+		return wrong("space: there is none; say what may be searched")
+	}
+	if c.Strategy == nil {
+		return wrong("strategy: there is none")
+	}
+	if c.Evaluator != nil && len(c.Evaluators) == 0 {
+		c.Evaluators = map[string]EvaluatorRef{"evaluator": {Evaluator: c.Evaluator}}
+	}
+	if len(c.Evaluators) == 0 {
+		return wrong("evaluator: there is none; say who measures the candidates")
+	}
+	if c.Seed >= rng.MaxSeed {
+		return wrong("seed: %d is not below 2^53", c.Seed)
+	}
+	c.Name = cmp.Or(c.Name, "search")
+	c.StrategyName = cmp.Or(c.StrategyName, "strategy")
+	if len(c.StrategyOptions) == 0 {
+		c.StrategyOptions = json.RawMessage("{}")
+	}
+	if len(c.Fidelities) == 0 {
+		if len(c.Evaluators) > 1 {
+			return wrong("fidelities: with several evaluators, say which comes first")
+		}
+		for name := range c.Evaluators {
+			c.Fidelities = []Fidelity{{Evaluator: name}}
+		}
+	}
+	for i, f := range c.Fidelities {
+		if _, ok := c.Evaluators[f.Evaluator]; !ok {
+			return wrong("fidelities[%d].evaluator: there is no evaluator %q", i, f.Evaluator)
+		}
+		if f.Budget < 0 {
+			return wrong("fidelities[%d].budget: %v is negative", i, f.Budget)
+		}
+	}
+	if len(c.Objectives) == 0 {
+		c.Objectives = []Objective{{Metric: "accuracy", Goal: Maximize}}
+	}
+	for i := range c.Objectives {
+		o := &c.Objectives[i]
+		o.Goal = cmp.Or(o.Goal, Maximize)
+		if o.Goal != Maximize && o.Goal != Minimize {
+			return wrong("objectives[%d].goal: %q is neither maximize nor minimize", i, o.Goal)
+		}
+		if o.Metric == "" {
+			return wrong("objectives[%d].metric: say which metric", i)
+		}
+	}
+	for i, k := range c.Constraints {
+		if k.Metric == "" || k.Min == nil && k.Max == nil {
+			return wrong("constraints[%d]: needs a metric and min or max", i)
+		}
+		if k.Min != nil && k.Max != nil && *k.Min > *k.Max {
+			return wrong("constraints[%d]: min %v is above max %v; nothing could keep it", i, *k.Min, *k.Max)
+		}
+	}
+	if l := c.Limits; l.Evaluations < 0 || l.Wall < 0 || l.Seconds < 0 {
+		return wrong("limits: none may be negative")
+	}
+	for i, g := range c.Start {
+		if err := c.Space.Check(g); err != nil {
+			return wrong("start[%d]: %v", i, err)
+		}
+	}
+	c.Order = cmp.Or(c.Order, Strict)
+	if c.Order != Strict && c.Order != Arrival {
+		return wrong("order: %q is neither strict nor arrival", c.Order)
+	}
+	c.Duplicates = cmp.Or(c.Duplicates, Reject)
+	if !slices.Contains([]Duplicates{Reject, Reuse, Replicate}, c.Duplicates) {
+		return wrong("duplicates: %q is none of reject, reuse, replicate", c.Duplicates)
+	}
+	if c.Window < 0 || c.Workers < 0 {
+		return wrong("window and workers cannot be negative")
+	}
+	c.Workers = max(1, c.Workers)
+	c.Failures.Attempts = cmp.Or(max(0, c.Failures.Attempts), 3)
+	c.Failures.Backoff = cmp.Or(max(0, c.Failures.Backoff), time.Second)
+	c.Failures.PauseAfter = cmp.Or(max(0, c.Failures.PauseAfter), 12)
+	c.Grace = cmp.Or(max(0, c.Grace), 5*time.Second)
+	c.Keep = cmp.Or(max(0, c.Keep), 10)
+	if c.Clock == nil {
+		c.Clock = systemClock{}
+	}
+	if c.Ledger == nil {
+		c.Ledger = Memory()
+	}
+	for i, b := range c.Final.Baselines {
+		if b.Name == "" || b.Genome.IsZero() {
+			return wrong("baselines[%d]: needs a name and a network", i)
+		}
+	}
+	if err := network.Bind(c.Space); err != nil {
+		return wrong("%v", err)
+	}
+	if _, err := c.Space.Random(rng.New(c.Seed)); err != nil {
+		return wrong("%v", err)
+	}
+	return nil
+}
+
+// plan is the recorded form of the configuration. hellos are what the
+// evaluators said, batch what the strategy needs.
+func (c *Config) plan(batch int, seeded, tests bool) Plan {
+	p := Plan{
+		Space: c.Space.JSON(), Strategy: c.StrategyName, Options: compactJSON(c.StrategyOptions),
+		Fidelities: c.Fidelities, Objectives: c.Objectives, Constraints: c.Constraints,
+		Seed: c.Seed, Order: c.Order, Window: c.Window, Duplicates: c.Duplicates, Attempts: c.Failures.Attempts,
+		Final: FinalPlan{Skip: c.Final.Skip, Top: c.Final.Top, Repeats: c.Final.Repeats, Budget: c.Final.Budget, Tests: c.Final.Tests},
+	}
+	if p.Window == 0 {
+		p.Window = max(8, batch)
+		if p.Order == Arrival {
+			p.Window = max(8, batch, 2*c.Workers)
+		}
+	}
+	f := &p.Final
+	f.Repeats = cmp.Or(f.Repeats, 2)
+	if f.Top == 0 {
+		f.Top = 3
+	}
+	if !seeded {
+		f.Top = 0
+	}
+	f.Tests = cmp.Or(f.Tests, 3)
+	if !tests {
+		f.Tests = 0
+	}
+	for _, g := range c.Start {
+		p.Start = append(p.Start, g.Text())
+	}
+	for _, b := range c.Final.Baselines {
+		f.Baselines = append(f.Baselines, BaselinePlan{Name: b.Name, Space: b.Genome.Space().JSON(), Text: b.Genome.Text()})
+	}
+	return p
+}
+
+// compactJSON removes insignificant space, so that equal options have equal
+// bytes.
+func compactJSON(raw json.RawMessage) json.RawMessage {
+	var b bytes.Buffer
+	if err := json.Compact(&b, raw); err != nil {
+		return raw
+	}
+	return b.Bytes()
+}
+
+// samePlan compares the plan that a search began with to today's, and names
+// the first key that differs.
+func samePlan(begun, now Plan) error {
+	a, b := reflect.ValueOf(begun), reflect.ValueOf(now)
+	for i := range a.NumField() {
+		x, errX := json.Marshal(a.Field(i).Interface())
+		y, errY := json.Marshal(b.Field(i).Interface())
+		if err := errors.Join(errX, errY); err != nil {
+			return err
+		}
+		if !bytes.Equal(x, y) {
+			key := a.Type().Field(i).Tag.Get("json")
+			return wrong("%s: the search began with %s and this asks for %s; only limits, workers, paths and logging may change (start a new search in another directory)",
+				key, clip(string(x)), clip(string(y)))
+		}
+	}
+	return nil
+}
+
+// clip shortens a text for one line.
+func clip(s string) string {
+	const most = 160
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "..."
+}
+
+// spaces makes the spaces that a plan names: its own under "", and that of
+// each baseline.
+func (p *Plan) spaces() (map[string]*genome.Space, error) {
+	out := map[string]*genome.Space{}
+	read := func(name string, raw json.RawMessage) error {
+		s, err := genome.ParseSpaceJSON(raw)
+		if err == nil {
+			err = network.Bind(s)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: the recorded space %q: %v", ErrDamaged, name, err)
+		}
+		out[name] = s
+		return nil
+	}
+	if err := read("", p.Space); err != nil {
+		return nil, err
+	}
+	for _, b := range p.Final.Baselines {
+		if err := read(b.Name, b.Space); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// systemClock is time itself.
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) After(d time.Duration, f func()) func() {
+	t := time.AfterFunc(d, f)
+	return func() { t.Stop() }
+}

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+)
+
+// keep lists the hashes of all files that must stay: of the best few at each
+// fidelity, of what waits for its turn, of what unfinished jobs go on from, and
+// of what the newest decisions name. Promotion only gets faster by a kept
+// checkpoint: without one a job trains from the beginning.
+func (s *Search) keep() map[string]bool {
+	keep := map[string]bool{}
+	hold := func(files []FileRef) {
+		for _, f := range files {
+			keep[f.Hash] = true
+		}
+	}
+	byFidelity := map[int][]*entry{}
+	for _, e := range s.holders {
+		switch {
+		case !e.stage.is(consumed):
+			hold(e.Files)
+		case e.Status == OK && !e.Stopped && e.Phase == PhaseSearch:
+			byFidelity[e.Fidelity] = append(byFidelity[e.Fidelity], e)
+		}
+	}
+	for _, list := range byFidelity {
+		slices.SortFunc(list, func(a, b *entry) int {
+			if c := s.book.better(&a.Candidate, &b.Candidate); c != 0 {
+				return c
+			}
+			return cmp.Compare(a.ID, b.ID)
+		})
+		for _, e := range list[:min(s.cfg.Keep, len(list))] {
+			hold(e.Files)
+		}
+	}
+	for _, t := range s.kept {
+		hold(t.Files)
+		for _, id := range t.Keep {
+			if e := s.book.get(id); e != nil {
+				hold(e.Files)
+			}
+		}
+	}
+	from := s.lines[0].taken
+	if s.Plan.Order == Arrival {
+		from = 0
+	}
+	for _, list := range [][]*entry{s.book.search[min(from, len(s.book.search)):], s.book.final} {
+		for _, e := range list {
+			if e.stage.is(consumed) || e.try == nil {
+				continue
+			}
+			hold(e.try.saved)
+			for _, id := range []ID{e.Resume, e.Inherit} {
+				if source := s.book.get(id); id != 0 && source != nil {
+					hold(source.Files)
+				}
+			}
+		}
+	}
+	return keep
+}
+
+// collect removes files that nothing needs any more, while the search runs.
+func (s *Search) collect() {
+	keep := s.keep()
+	var gone []string
+	for id, e := range s.holders {
+		left := 0
+		for _, f := range e.Files {
+			if keep[f.Hash] {
+				left++
+			} else {
+				gone = append(gone, f.Hash)
+			}
+		}
+		if left == 0 {
+			delete(s.holders, id)
+		}
+	}
+	slices.Sort(gone)
+	if err := s.led.Remove(slices.Compact(gone)); err != nil {
+		s.say("old checkpoints could not be removed: %v", err)
+	}
+}

@@ -1,0 +1,492 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// Version of the engine, recorded in the ledger.
+const Version = "0.1.0"
+
+// Search is one run of the engine over one ledger: from New, through Run, to
+// the end of the process that holds it. Run's goroutine owns everything; other
+// goroutines ask it.
+type Search struct {
+	cfg Config
+	*Archive
+	lines [2]*line // search, final
+
+	seats    []*seat // one for each evaluator
+	queue    [2]idHeap
+	onBoard  int
+	failures int // failed attempts in a row
+	events   chan seatEvent
+	alarm    func() // cancels the timer of the wall limit
+
+	pending    *Change  // what the next commit carries
+	then       []func() // what waits for it
+	committing bool
+	commits    chan *Change
+	committed  chan error
+	stepping   *turn
+	stepped    chan stepResult
+
+	mode     mode
+	cause    string // of a stop by trouble
+	trouble  error
+	since    time.Time // of the last account of time
+	finalRun bool      // a pass of the final strategy is under way
+
+	freshMu sync.Mutex
+	fresh   map[ID]ResultRecord // consumed or arrived, not yet durable
+
+	asks chan func()
+	stop chan struct{}
+	once sync.Once
+	gone chan struct{} // closed when Run has returned
+	mu   sync.Mutex    // guards ran
+	ran  bool
+
+	inbox   []ID            // arrival order: what has a result and was not consumed, as it came
+	sharers map[ID][]*entry // by the job whose result they wait for
+	landing []func()        // waits for the commit under way
+	carried *Change         // in the commit under way
+	holders map[ID]*entry   // jobs whose files are stored
+	uncared int             // results consumed since files were last looked through
+}
+
+// mode is what the loop is about.
+type mode int
+
+const (
+	searching mode = iota
+	ending         // the search has reached its end; jobs in flight come home
+	finishing      // the final strategy is at work
+	leaving        // nothing new is started; jobs in flight come home
+)
+
+// seat is an open evaluator.
+type seat struct {
+	key     string
+	session Session
+	hello   Hello
+	mark    int // index among the journaled evaluators: the fingerprint of its results
+	on      map[ID]*entry
+	drained chan struct{} // closed when its last event was passed on
+}
+
+type seatEvent struct {
+	seat  *seat
+	event Event
+}
+
+type stepResult struct {
+	turn     *turn
+	decision Decision
+	err      error
+}
+
+// New checks a configuration and makes a Search of it. Errors wrap ErrConfig.
+func New(cfg Config) (*Search, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	return &Search{
+		cfg:     cfg,
+		pending: &Change{}, commits: make(chan *Change), committed: make(chan error, 1),
+		stepped: make(chan stepResult, 1), events: make(chan seatEvent, 256), asks: make(chan func()),
+		stop: make(chan struct{}), gone: make(chan struct{}), fresh: map[ID]ResultRecord{},
+		sharers: map[ID][]*entry{}, holders: map[ID]*entry{},
+	}, nil
+}
+
+// Run is New and Search.Run in one: for searches in 20 lines.
+func Run(ctx context.Context, cfg Config) (*Search, error) {
+	s, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Run(ctx)
+}
+
+// Stop ends Run cleanly: running jobs are asked to keep their progress and
+// end, everything is committed, and Run returns nil. Stop does not wait.
+func (s *Search) Stop() { s.once.Do(func() { close(s.stop) }) }
+
+// Run opens the evaluators and the ledger's content and searches until the
+// limits are reached, the strategy is done, Stop is called or ctx ends. It
+// returns nil when the search is finished or was stopped cleanly. A Search
+// runs once.
+func (s *Search) Run(ctx context.Context) (err error) {
+	s.mu.Lock()
+	if s.ran {
+		s.mu.Unlock()
+		return errors.New("a Search runs once; make another with New to go on")
+	}
+	s.ran = true
+	s.mu.Unlock()
+	defer close(s.gone)
+
+	defer func() {
+		if closing := s.closeSeats(); err == nil {
+			err = closing
+		}
+	}()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	go s.committer()
+	defer close(s.commits)
+	return s.loop(ctx)
+}
+
+// open brings evaluators, strategy and ledger together.
+func (s *Search) open(ctx context.Context) error {
+	for _, key := range s.evaluatorKeys() {
+		ref := s.cfg.Evaluators[key]
+		if len(ref.Options) == 0 {
+			ref.Options = json.RawMessage("{}")
+		}
+		session, hello, err := ref.Evaluator.Open(ctx, EvaluatorSetup{
+			Space: s.cfg.Space, Workers: s.cfg.Workers, Options: ref.Options, Files: s.cfg.Ledger,
+		})
+		if err != nil {
+			return fmt.Errorf("evaluator %s: %w", key, err)
+		}
+		seat := &seat{key: key, session: session, hello: hello, on: map[ID]*entry{}, drained: make(chan struct{})}
+		s.seats = append(s.seats, seat)
+		go func() {
+			for e := range session.Events() {
+				s.events <- seatEvent{seat: seat, event: e}
+			}
+			close(seat.drained)
+		}()
+	}
+	var metrics []Metric
+	seeded, tests := false, true
+	for _, seat := range s.seats {
+		metrics = append(metrics, seat.hello.Metrics...)
+		seeded = seeded || seat.hello.Seeded
+	}
+	for _, f := range s.cfg.Fidelities {
+		tests = s.seatOf(f.Evaluator).hello.Tests // the highest one tests
+	}
+	if err := s.declared(metrics); err != nil {
+		return err
+	}
+	setup := Setup{
+		Space: s.cfg.Space, Objectives: s.cfg.Objectives, Constraints: s.cfg.Constraints, Metrics: metrics,
+		Fidelities: s.cfg.Fidelities, Limits: s.cfg.Limits, Order: s.cfg.Order, Start: s.cfg.Start, Options: s.cfg.StrategyOptions,
+	}
+	state, needs, err := s.cfg.Strategy.Open(ctx, setup)
+	if err != nil {
+		return wrong("strategy %s refuses: %v", s.cfg.StrategyName, err)
+	}
+	main := &line{part: PartSearch, name: s.cfg.StrategyName, strategy: s.cfg.Strategy, state: state, batch: max(1, needs.Batch)}
+	if err := s.load(s.cfg.plan(main.batch, seeded, tests), main); err != nil {
+		return err
+	}
+	if main.batch > s.Plan.Window {
+		return wrong("window: %d is smaller than the %d results that strategy %s wants at once", s.Plan.Window, main.batch, main.name)
+	}
+	s.lines[1] = &line{
+		part: PartFinal, name: "final", strategy: &final{plan: &s.Plan, baselines: s.Baselines}, batch: 1 << 30,
+		turns: s.turns[1], taken: s.taken[1], done: s.done[1],
+	}
+	if s.lines[1].state, err = s.led.State(PartFinal); err != nil {
+		return err
+	}
+	if last := s.lines[1]; last.turns == s.pass.FirstTurn { // a pass that has only begun
+		last.state, last.done = nil, false
+	}
+	return s.led.Collect(s.keep())
+}
+
+func (s *Search) evaluatorKeys() []string {
+	var keys []string
+	for _, f := range s.cfg.Fidelities {
+		if !slices.Contains(keys, f.Evaluator) {
+			keys = append(keys, f.Evaluator)
+		}
+	}
+	return keys
+}
+
+func (s *Search) seatOf(key string) *seat {
+	i := slices.IndexFunc(s.seats, func(x *seat) bool { return x.key == key })
+	return s.seats[i]
+}
+
+// declared checks that what the search asks for is measured by somebody.
+func (s *Search) declared(metrics []Metric) error {
+	check := func(where, name string) error {
+		var names []string
+		for _, m := range metrics {
+			if m.Name == name {
+				return nil
+			}
+			names = append(names, m.Name)
+		}
+		return wrong("%s: no evaluator measures %q; there are %s", where, name, fmt.Sprint(names))
+	}
+	for i, o := range s.cfg.Objectives {
+		if err := check(fmt.Sprintf("objectives[%d].metric", i), o.Metric); err != nil {
+			return err
+		}
+	}
+	for i, c := range s.cfg.Constraints {
+		if err := check(fmt.Sprintf("constraints[%d].metric", i), c.Metric); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load reads the ledger, or begins it.
+func (s *Search) load(plan Plan, main *line) error {
+	led := s.cfg.Ledger
+	a, err := Read(led)
+	switch {
+	case errors.Is(err, ErrEmpty):
+		raw, err := json.Marshal(plan)
+		if err != nil {
+			return err
+		}
+		s.pending.Header = &Header{Name: s.cfg.Name, Engine: Version, Created: s.cfg.Clock.Now().UTC(), Config: raw}
+		s.pending.State = map[Part][]byte{PartSearch: main.state}
+		s.Archive = &Archive{Name: s.cfg.Name, Plan: plan, Space: s.cfg.Space, Baselines: s.cfg.Final.Baselines, led: led}
+		s.spaces = map[string]*genome.Space{"": s.cfg.Space}
+		for _, b := range s.cfg.Final.Baselines {
+			s.spaces[b.Name] = b.Genome.Space()
+		}
+		s.counters.State = StateNew
+	case err != nil:
+		return err
+	default:
+		s.Archive = a
+		if s.cfg.Window == 0 {
+			plan.Window = a.Plan.Window
+		}
+		if err := samePlan(a.Plan, plan); err != nil {
+			return err
+		}
+		if main.state, err = led.State(PartSearch); err != nil {
+			return err
+		}
+		main.turns, main.taken, main.done = a.turns[0], a.taken[0], a.done[0]
+	}
+	s.lines[0] = main
+	if err := s.fingerprints(); err != nil {
+		return err
+	}
+	if s.book == nil {
+		s.book = s.newBook()
+	}
+	if s.seq == 0 || s.Limits != s.cfg.Limits && !sameLimits(s.Limits, s.cfg.Limits) {
+		s.journal(EventLimits, s.cfg.Limits)
+		s.Limits = s.cfg.Limits
+	}
+	s.journal(EventStarted, StartedEvent{PID: os.Getpid(), Workers: s.cfg.Workers})
+	s.counters.State, s.counters.Cause = StateRunning, ""
+	s.touch()
+	for _, list := range [][]*entry{s.book.search, s.book.final} {
+		for _, e := range list {
+			if len(e.Files) > 0 {
+				s.holders[e.ID] = e
+			}
+			switch {
+			case e.stage.is(waiting) && (e.ID <= FinalBase || e.ID >= s.pass.FirstID):
+				s.enqueue(e)
+			case e.stage.is(decided) && e.ID <= FinalBase:
+				s.inbox = append(s.inbox, e.ID)
+			}
+		}
+	}
+	return nil
+}
+
+func sameLimits(a, b Limits) bool {
+	if (a.Target == nil) != (b.Target == nil) || a.Target != nil && *a.Target != *b.Target {
+		return false
+	}
+	a.Target, b.Target = nil, nil
+	return a == b
+}
+
+// fingerprints journals each evaluator that is new to the ledger, and refuses
+// one that has taken another's place.
+func (s *Search) fingerprints() error {
+	for _, seat := range s.seats {
+		seat.mark = -1
+		var last *EvaluatorEvent
+		for i := range s.Evaluators {
+			if e := &s.Evaluators[i]; e.Key == seat.key {
+				last = e
+				if e.Hello.Fingerprint == seat.hello.Fingerprint {
+					seat.mark = i
+				}
+			}
+		}
+		if seat.mark >= 0 && last.Hello.Fingerprint == seat.hello.Fingerprint {
+			continue
+		}
+		if last != nil && !s.cfg.AcceptFingerprint {
+			return wrong("evaluator %s is not the one that this search began with (fingerprint %s then, %s now): its program, options or data changed, and old results may not compare with new ones; run with --accept-evaluator to go on all the same",
+				seat.key, clip(last.Hello.Fingerprint), clip(seat.hello.Fingerprint))
+		}
+		e := EvaluatorEvent{Key: seat.key, Hello: seat.hello}
+		s.journal(EventEvaluator, e)
+		seat.mark = len(s.Evaluators)
+		s.Evaluators = append(s.Evaluators, e)
+	}
+	return nil
+}
+
+// journal adds an event to the next commit.
+func (s *Search) journal(kind string, data any) {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		panic(fmt.Sprintf("engine: event %s: %v", kind, err)) // our own types
+	}
+	s.seq++
+	turn := uint64(0)
+	if s.lines[0] != nil {
+		turn = s.lines[0].turns
+	}
+	s.pending.Events = append(s.pending.Events, EventRecord{Seq: s.seq, Turn: turn, Kind: kind, Data: raw, Time: s.cfg.Clock.Now().UTC()})
+}
+
+// touch puts the counters into the next commit.
+func (s *Search) touch() {
+	c := s.counters
+	s.pending.Counters = &c
+}
+
+// closeSeats ends every evaluator.
+func (s *Search) closeSeats() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Grace)
+	defer cancel()
+	all := make(chan struct{})
+	go func() { // the loop does not read any more
+		for {
+			select {
+			case <-s.events:
+			case <-all:
+				return
+			}
+		}
+	}()
+	var wg sync.WaitGroup
+	errs := make([]error, len(s.seats))
+	for i, seat := range s.seats {
+		wg.Go(func() {
+			errs[i] = seat.session.Close(ctx)
+			<-seat.drained
+		})
+	}
+	wg.Wait()
+	close(all)
+	return errors.Join(errs...)
+}
+
+// ask runs f in the loop, or at once where no loop is running.
+func (s *Search) ask(f func()) {
+	s.mu.Lock()
+	ran := s.ran
+	s.mu.Unlock()
+	if ran {
+		done := make(chan struct{})
+		select {
+		case s.asks <- func() { f(); close(done) }:
+			<-done
+			return
+		case <-s.gone:
+		}
+	}
+	f()
+}
+
+// Status tells where the search stands. It may be called from any goroutine.
+func (s *Search) Status() Status {
+	var st Status
+	s.ask(func() { st = s.status() })
+	return st
+}
+
+func (s *Search) status() Status {
+	if s.Archive == nil || s.book == nil {
+		return Status{Name: s.cfg.Name, State: StateNew, Phase: PhaseSearch, Workers: s.cfg.Workers, Limits: s.cfg.Limits}
+	}
+	st := s.Archive.Status()
+	st.Turns, st.Workers = s.lines[0].turns, s.cfg.Workers
+	st.Running = s.onBoard
+	st.Waiting -= s.onBoard
+	now := s.cfg.Clock.Now()
+	for _, seat := range s.seats {
+		for _, e := range seat.on {
+			j := RunningJob{ID: e.ID, Phase: e.Phase, Attempt: e.try.attempt, Genome: e.Genome.Text(), Step: e.try.point.Step, Budget: e.Budget, Metrics: e.try.point.Metrics}
+			if !e.try.begun.IsZero() {
+				j.Seconds = now.Sub(e.try.begun).Seconds()
+			}
+			st.Jobs = append(st.Jobs, j)
+		}
+	}
+	slices.SortFunc(st.Jobs, func(a, b RunningJob) int { return cmp.Compare(a.ID, b.ID) })
+	return st
+}
+
+// Candidates ranges over the candidates that were consumed when it was called.
+// It may be used from any goroutine, beside the running search.
+func (s *Search) Candidates() iter.Seq[Candidate] {
+	var seq iter.Seq[Candidate]
+	s.ask(func() {
+		if s.Archive == nil || s.book == nil {
+			seq = func(func(Candidate) bool) {}
+			return
+		}
+		seq = s.Archive.Candidates()
+	})
+	return seq
+}
+
+// Candidate returns one candidate with its curve.
+func (s *Search) Candidate(id ID) (c Candidate, err error) {
+	s.ask(func() {
+		if s.Archive == nil || s.book == nil {
+			err = ErrEmpty
+			return
+		}
+		c, err = s.Archive.Candidate(id)
+	})
+	return c, err
+}
+
+// Best returns the best candidates so far, best first.
+func (s *Search) Best(n int) (best []Candidate) {
+	s.ask(func() {
+		if s.Archive != nil && s.book != nil {
+			best = s.Archive.Best(n)
+		}
+	})
+	return best
+}
+
+// Outcome tells what the final strategy found so far.
+func (s *Search) Outcome() (o Outcome, ok bool) {
+	s.ask(func() {
+		if s.Archive != nil && s.book != nil {
+			o, ok = s.Archive.Outcome()
+		}
+	})
+	return o, ok
+}

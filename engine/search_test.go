@@ -1,0 +1,471 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// climber is a small strategy for these tests: random first, then mutants of
+// the best of a few; in state only how many it proposed.
+type climber struct {
+	batch   int
+	promote bool
+}
+
+func (c climber) Open(context.Context, engine.Setup) ([]byte, engine.Needs, error) {
+	return []byte(`0`), engine.Needs{History: engine.NeedMetrics, Batch: c.batch}, nil
+}
+
+func (c climber) Step(_ context.Context, state []byte, t engine.Turn) (engine.Decision, error) {
+	var n int
+	if err := json.Unmarshal(state, &n); err != nil {
+		return engine.Decision{}, err
+	}
+	r := rng.New(t.Seed)
+	var d engine.Decision
+	for range t.Want {
+		p := engine.Proposal{Operator: engine.OpRandom}
+		var good []engine.ID
+		for c := range engine.All(t.History) {
+			if c.Status == engine.OK {
+				good = append(good, c.ID)
+			}
+		}
+		if n >= 6 && len(good) > 0 {
+			best := good[r.Intn(len(good))]
+			for range 3 {
+				other := good[r.Intn(len(good))]
+				a, _ := t.History.Get(best)
+				b, _ := t.History.Get(other)
+				if x, _ := a.Metrics.Get("accuracy"); true {
+					if y, _ := b.Metrics.Get("accuracy"); y > x {
+						best = other
+					}
+				}
+			}
+			p = engine.Proposal{Operator: engine.OpMutate, Parents: []engine.ID{best}}
+		}
+		n++
+		d.Proposals = append(d.Proposals, p)
+	}
+	d.State = fmt.Append(nil, n)
+	return d, nil
+}
+
+var plainSpace = genome.MustParseSpace(`{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "z": {"choice": ["a", "b", "c"]}}`)
+
+// measure is a deterministic figure of a job, a little noisy by its seed.
+func measure(j *engine.Job) float64 {
+	x, _ := j.Genome.Gene("x")
+	y, _ := j.Genome.Gene("y")
+	noise := rng.New(j.Seed).Float64()
+	return 0.5*x.(float64) + 0.4*float64(y.(int64))/1000 + 0.01*noise
+}
+
+func evaluate(_ context.Context, j *engine.Job) (map[string]float64, error) {
+	return map[string]float64{"accuracy": measure(j)}, nil
+}
+
+func config(led engine.Ledger) engine.Config {
+	return engine.Config{
+		Name: "test", Space: plainSpace, Strategy: climber{}, StrategyName: "climber",
+		Evaluators: map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(evaluate)}},
+		Limits:     engine.Limits{Evaluations: 60}, Seed: 11, Ledger: led, Workers: 2,
+	}
+}
+
+// run runs a search to its end.
+func run(t *testing.T, cfg engine.Config) *engine.Search {
+	t.Helper()
+	s, err := engine.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func digest(t *testing.T, led engine.Ledger, turns int) string {
+	t.Helper()
+	d, err := engine.Digest(led, turns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestDigestDoesNotDependOnWorkers(t *testing.T) {
+	t.Parallel()
+	for _, batch := range []int{1, 5} {
+		want := ""
+		for _, workers := range []int{1, 2, 8} {
+			led := engine.Memory()
+			cfg := config(led)
+			cfg.Workers, cfg.Strategy = workers, climber{batch: batch}
+			st := run(t, cfg).Status()
+			if st.State != engine.StateFinished || st.Evaluations != 60 || st.OK != 60 || st.FinalDone != 6 {
+				t.Errorf("batch %d, %d workers: ended as %+v", batch, workers, st)
+			}
+			if d := digest(t, led, -1); want == "" {
+				want = d
+			} else if d != want {
+				t.Errorf("batch %d: %d workers give another digest than 1", batch, workers)
+			}
+		}
+	}
+}
+
+// brittle is a Ledger whose n-th commit fails, before or after it was done.
+type brittle struct {
+	engine.Ledger
+	left  int
+	after bool
+}
+
+var errPower = errors.New("the power went out")
+
+func (b *brittle) Commit(c *engine.Change) error {
+	if b.left--; b.left != 0 {
+		return b.Ledger.Commit(c)
+	}
+	if b.after {
+		if err := b.Ledger.Commit(c); err != nil {
+			return err
+		}
+	}
+	return errPower
+}
+
+func TestResumesAfterEveryCommit(t *testing.T) {
+	t.Parallel()
+	for _, batch := range []int{1, 5} {
+		whole := engine.Memory()
+		cfg := config(whole)
+		cfg.Strategy = climber{batch: batch}
+		cfg.Limits.Evaluations = 33
+		run(t, cfg)
+		want := digest(t, whole, -1)
+		broken := 0
+		for n := 1; ; n++ {
+			led := engine.Memory()
+			finished := false
+			for i := range 200 { // crash at every n-th commit, again and again
+				cfg.Ledger = &brittle{led, n, (n+i)%2 == 0}
+				_, err := engine.Run(t.Context(), cfg)
+				if err == nil {
+					finished = true
+					break
+				}
+				if !errors.Is(err, errPower) {
+					t.Fatal(err)
+				}
+				broken++
+			}
+			if n <= 2 && !finished {
+				continue // too brittle to get anywhere
+			}
+			if !finished {
+				t.Fatalf("no end although only every %d. commit fails", n)
+			}
+			if got := digest(t, led, -1); got != want {
+				t.Fatalf("batch %d: after crashes at every %d. commit the digest differs", batch, n)
+			}
+			if n > 2 && cfg.Ledger.(*brittle).left > 0 && n > 40 {
+				break
+			}
+		}
+		if broken < 50 {
+			t.Errorf("only %d crashes", broken)
+		}
+	}
+}
+
+func TestLongerSearchHasShorterAsPrefix(t *testing.T) {
+	t.Parallel()
+	for _, batch := range []int{1, 7} {
+		straight, extended := engine.Memory(), engine.Memory()
+		cfg := config(straight)
+		cfg.Strategy = climber{batch: batch}
+		run(t, cfg)
+		cfg.Ledger, cfg.Limits.Evaluations = extended, 25
+		run(t, cfg)
+		if n := len(slices.Collect(mustArchive(t, extended).Candidates())); n != 25+6 {
+			t.Errorf("batch %d: %d candidates, want 25 and 6 re-measured", batch, n)
+		}
+		if a, b := digest(t, straight, 3), digest(t, extended, 3); a != b {
+			t.Errorf("batch %d: the first turns differ", batch)
+		}
+		cfg.Limits.Evaluations = 60
+		run(t, cfg)
+		if a, b := digest(t, straight, -1), digest(t, extended, -1); a != b {
+			t.Errorf("batch %d: extending a search gives another trajectory than running it straight", batch)
+		}
+	}
+}
+
+func mustArchive(t *testing.T, led engine.Ledger) *engine.Archive {
+	t.Helper()
+	a, err := engine.Read(led)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestReplayProvesDecisions(t *testing.T) {
+	t.Parallel()
+	for _, order := range []engine.Order{engine.Strict, engine.Arrival} {
+		led := engine.Memory()
+		cfg := config(led)
+		cfg.Order, cfg.Workers = order, 4
+		cfg.Limits.Evaluations = 20
+		run(t, cfg)
+		cfg.Limits.Evaluations = 50 // stopped and gone on with
+		run(t, cfg)
+		if err := engine.Replay(t.Context(), climber{}, led, nil); err != nil {
+			t.Errorf("%s: %v", order, err)
+		}
+		err := engine.Replay(t.Context(), climber{}, &altered{led}, nil)
+		if !errors.Is(err, engine.ErrDamaged) || !strings.Contains(err.Error(), "turn 7") {
+			t.Errorf("%s: one altered decision gives %v", order, err)
+		}
+	}
+}
+
+// altered is a Ledger with another decision in turn 7.
+type altered struct{ engine.Ledger }
+
+func (a *altered) Turns(p engine.Part) func(func(engine.TurnRecord, error) bool) {
+	return func(yield func(engine.TurnRecord, error) bool) {
+		for t, err := range a.Ledger.Turns(p) {
+			if t.N == 7 {
+				t.Decision[3] ^= 1
+			}
+			if !yield(t, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestFailuresAreRetriedAndNeverAFitness(t *testing.T) {
+	t.Parallel()
+	led := engine.Memory()
+	cfg := config(led)
+	cfg.Failures.Backoff = time.Nanosecond
+	cfg.Limits.Evaluations = 30
+	var mu sync.Mutex
+	tries := map[engine.ID]int{}
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		mu.Lock()
+		tries[j.ID]++
+		n := tries[j.ID]
+		mu.Unlock()
+		switch {
+		case j.ID == 5: // always
+			return nil, errors.New("out of luck")
+		case j.ID == 6:
+			return nil, fmt.Errorf("%w: too deep", engine.ErrInvalid)
+		case j.ID%4 == 0 && n == 1:
+			panic("once")
+		}
+		return evaluate(ctx, j)
+	})}}
+	st := run(t, cfg).Status()
+	if st.OK != 28 || st.Invalid != 1 || st.Failed != 1 || st.Retries < 3 {
+		t.Errorf("ended as %+v", st)
+	}
+	if tries[5] != 3 || tries[6] != 1 || tries[8] != 2 {
+		t.Errorf("tried job 5 %d times, 6 %d times, 8 %d times", tries[5], tries[6], tries[8])
+	}
+	a := mustArchive(t, led)
+	c, err := a.Candidate(5)
+	if err != nil || c.Status != engine.Failed || c.Attempts != 3 || c.Reason != "out of luck" || len(c.Metrics) != 0 {
+		t.Errorf("candidate 5 is %+v, %v", c, err)
+	}
+}
+
+func TestPausesWhenEverythingFails(t *testing.T) {
+	t.Parallel()
+	led := engine.Memory()
+	cfg := config(led)
+	cfg.Failures.Backoff = time.Nanosecond
+	var broken atomic.Bool
+	broken.Store(true)
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		if broken.Load() {
+			return nil, errors.New("no data")
+		}
+		return evaluate(ctx, j)
+	})}}
+	_, err := engine.Run(t.Context(), cfg)
+	if !errors.Is(err, engine.ErrPaused) || !strings.Contains(err.Error(), "no data") {
+		t.Fatalf("ended with %v", err)
+	}
+	if st := mustArchive(t, led).Status(); st.State != engine.StateStopped || !strings.Contains(st.Cause, "no data") {
+		t.Errorf("paused as %+v", st)
+	}
+	broken.Store(false)
+	if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.Evaluations != 60 || st.Cause != "" {
+		t.Errorf("went on to %+v", st)
+	}
+}
+
+func TestStopKeepsEverythingAndGoesOn(t *testing.T) {
+	t.Parallel()
+	whole := engine.Memory()
+	run(t, config(whole))
+	led := engine.Memory()
+	stops := 0
+	for {
+		cfg := config(led)
+		var s *engine.Search
+		seen := 0
+		cfg.Observe = func(u engine.Update) {
+			if u.Kind == engine.Consumed {
+				if seen++; seen == 9 {
+					s.Stop()
+				}
+			}
+		}
+		s, err := engine.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s.Status().State == engine.StateFinished {
+			break
+		}
+		stops++
+	}
+	if stops < 3 {
+		t.Errorf("stopped %d times", stops)
+	}
+	if digest(t, led, -1) != digest(t, whole, -1) {
+		t.Error("a search that was stopped takes another way")
+	}
+}
+
+func TestDuplicates(t *testing.T) {
+	t.Parallel()
+	small := genome.MustParseSpace(`{"a": {"choice": ["p", "q", "r"]}, "b": {"bool": true}}`)
+	for _, policy := range []engine.Duplicates{engine.Reject, engine.Reuse, engine.Replicate} {
+		for _, order := range []engine.Order{engine.Strict, engine.Arrival} {
+			var calls atomic.Int32
+			cfg := config(engine.Memory())
+			cfg.Space, cfg.Duplicates, cfg.Order = small, policy, order
+			cfg.Final.Skip = true
+			cfg.Limits.Evaluations = 40
+			cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(context.Context, *engine.Job) (map[string]float64, error) {
+				calls.Add(1)
+				return map[string]float64{"accuracy": 1}, nil
+			})}}
+			st := run(t, cfg).Status()
+			want := int32(6)
+			if policy == engine.Replicate {
+				want = 40
+			}
+			if st.Evaluations != 40 || calls.Load() > want || st.OK != 40 || int32(st.Reused) != 40-calls.Load() {
+				t.Errorf("%s, %s: %d evaluations, %d reused, %d calls; want at most %d calls", policy, order, st.Evaluations, st.Reused, calls.Load(), want)
+			}
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	target := 0.6
+	cfg := config(engine.Memory())
+	cfg.Limits = engine.Limits{Target: &target}
+	s := run(t, cfg)
+	if best := s.Best(1); len(best) == 0 || best[0].Metrics[0].Value < target {
+		t.Errorf("ended below its target with %v", best)
+	}
+	cfg = config(engine.Memory())
+	cfg.Limits = engine.Limits{Seconds: 10}
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: priced{engine.Func(evaluate,
+		engine.Metric{Name: "accuracy"}, engine.Metric{Name: "seconds"})}}}
+	if st := run(t, cfg).Status(); st.Spent.Seconds != 10 || st.Evaluations != 5 {
+		t.Errorf("10 seconds at 2 each end as %+v", st.Spent)
+	}
+}
+
+// priced makes every evaluation cost two seconds.
+type priced struct{ engine.Evaluator }
+
+func (p priced) Open(ctx context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
+	s, h, err := p.Evaluator.Open(ctx, setup)
+	return &pricedSession{Session: s, events: make(chan engine.Event)}, h, err
+}
+
+type pricedSession struct {
+	engine.Session
+	events chan engine.Event
+	once   sync.Once
+}
+
+func (p *pricedSession) Events() <-chan engine.Event {
+	p.once.Do(func() {
+		go func() {
+			defer close(p.events)
+			for e := range p.Session.Events() {
+				if e.Result != nil {
+					e.Result.Seconds = 2
+				}
+				p.events <- e
+			}
+		}()
+	})
+	return p.events
+}
+
+func TestWrongConfigurations(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*engine.Config){
+		"no space":        func(c *engine.Config) { c.Space = nil },
+		"no evaluator":    func(c *engine.Config) { c.Evaluators = nil },
+		"seed":            func(c *engine.Config) { c.Seed = 1 << 53 },
+		"order":           func(c *engine.Config) { c.Order = "sorted" },
+		"unknown metric":  func(c *engine.Config) { c.Objectives = []engine.Objective{{Metric: "beauty"}} },
+		"goal":            func(c *engine.Config) { c.Objectives = []engine.Objective{{Metric: "accuracy", Goal: "up"}} },
+		"window":          func(c *engine.Config) { c.Window = 2; c.Strategy = climber{batch: 5} },
+		"evaluator name":  func(c *engine.Config) { c.Fidelities = []engine.Fidelity{{Evaluator: "g"}} },
+		"negative limits": func(c *engine.Config) { c.Limits.Evaluations = -1 },
+		"empty bounds":    func(c *engine.Config) { c.Constraints = []engine.Constraint{{Metric: "accuracy"}} },
+	} {
+		led := engine.Memory()
+		cfg := config(led)
+		spoil(&cfg)
+		_, err := engine.Run(t.Context(), cfg)
+		if !errors.Is(err, engine.ErrConfig) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, begun, _ := led.Header(); begun {
+			t.Errorf("%s: left something behind", name)
+		}
+	}
+}
+
+func TestChangedConfigurationIsRefused(t *testing.T) {
+	t.Parallel()
+	led := engine.Memory()
+	run(t, config(led))
+	cfg := config(led)
+	cfg.Seed = 12
+	if _, err := engine.Run(t.Context(), cfg); !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "seed") {
+		t.Errorf("another seed gives %v", err)
+	}
+}
