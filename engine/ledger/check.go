@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"iter"
 	"slices"
@@ -133,7 +132,6 @@ func (l *Ledger) checkJobs() error {
 	defer stop()
 	made := map[engine.Part]engine.ID{engine.PartSearch: 0, engine.PartFinal: engine.FinalBase} // the newest
 	for _, part := range []engine.Part{engine.PartSearch, engine.PartFinal} {
-		first := made[part]
 		n := uint64(0)
 		for t, err := range l.Turns(part) {
 			if err != nil {
@@ -160,13 +158,13 @@ func (l *Ledger) checkJobs() error {
 				case job.Turn != t.N:
 					return damaged("bucket jobs, key %d: it names turn %d, but turn %d made it", uint64(id), job.Turn, t.N)
 				}
-				if err := l.checkJob(&job, first); err != nil {
+				if err := checkJob(&job, made); err != nil {
 					return err
 				}
 				made[part] = id
 			}
 			for _, id := range t.Keep {
-				if id <= 0 || id > made[partOf(id)] {
+				if id == 0 || id > made[partOf(id)] {
 					return damaged("bucket %s, key %d: it keeps job %v, which there is not", bucket, t.N, id)
 				}
 			}
@@ -180,19 +178,17 @@ func (l *Ledger) checkJobs() error {
 	return nil
 }
 
-// checkJob sees that a job names only jobs before it: ids are handed out in
-// order, and all jobs of the search come before those of the final.
-func (l *Ledger) checkJob(job *engine.JobRecord, _ engine.ID) error {
-	named := append(slices.Clone(job.Parents), job.Resume, job.Inherit, job.Reuse)
-	for i, id := range named {
-		if id == 0 && i >= len(job.Parents) {
-			continue
+// checkJob sees that a job names only jobs before it. made are the newest of
+// each part so far; all of the search come before those of the final.
+func checkJob(job *engine.JobRecord, made map[engine.Part]engine.ID) error {
+	named := slices.Clone(job.Parents)
+	for _, id := range []engine.ID{job.Resume, job.Inherit, job.Reuse} {
+		if id != 0 {
+			named = append(named, id)
 		}
-		known := id > 0 && id < job.ID
-		if known && partOf(id) != partOf(job.ID) { // a final job names one of the search
-			known = uint64(id) <= l.totals.jobs
-		}
-		if !known {
+	}
+	for _, id := range named {
+		if id == 0 || id > made[partOf(id)] {
 			return damaged("bucket jobs, key %d: it names job %v, which was not there before it", uint64(job.ID), id)
 		}
 	}
@@ -289,7 +285,10 @@ func (l *Ledger) checkWaiting() error {
 		})
 	}
 	for r, err := range l.Inbox() {
-		if err = errors.Join(err, l.kept(bucketInbox, uint64(r.ID), r.Files)); err != nil {
+		if err != nil {
+			return err
+		}
+		if err := l.kept(bucketInbox, uint64(r.ID), r.Files); err != nil {
 			return err
 		}
 		if err := open(bucketInbox, r.ID); err != nil {
@@ -297,7 +296,10 @@ func (l *Ledger) checkWaiting() error {
 		}
 	}
 	for r, err := range l.Attempts() {
-		if err = errors.Join(err, l.kept(bucketTries, uint64(r.ID), r.Saved)); err != nil {
+		if err != nil {
+			return err
+		}
+		if err := l.kept(bucketTries, uint64(r.ID), r.Saved); err != nil {
 			return err
 		}
 		if err := open(bucketTries, r.ID); err != nil {
@@ -335,8 +337,5 @@ func (l *Ledger) checkFiles() error {
 			return err
 		}
 	}
-	if err := l.store.check(); err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	return nil
+	return l.store.check()
 }
