@@ -29,6 +29,7 @@ const (
 	Zero       Op = "zero"       // zeros in the shape of its input, strided by Stride
 	Dropout    Op = "dropout"    // inverted dropout with Rate while training
 	Flatten    Op = "flatten"    // [c, ...] -> [product], channel-major
+	Crop       Op = "crop"       // the first Channels channels, without the first Offset positions
 )
 
 // Node is one layer. Fields that its Op does not use are zero.
@@ -37,12 +38,13 @@ type Node struct {
 	Op       Op      `json:"op"`                 //
 	Inputs   []int   `json:"inputs,omitempty"`   // indexes of earlier nodes, in order
 	Shape    []int   `json:"shape"`              // what it answers, without the batch
-	Channels int     `json:"channels,omitempty"` // Conv: output channels; Dense: output features
+	Channels int     `json:"channels,omitempty"` // Conv: output channels; Dense: output features; Crop: channels kept
 	Kernel   []int   `json:"kernel,omitempty"`   // Conv, pools: one extent per spatial dimension
 	Stride   []int   `json:"stride,omitempty"`   // Conv, pools, Zero: likewise, default 1
 	Dilation []int   `json:"dilation,omitempty"` // Conv: likewise, default 1
 	Pad      []int   `json:"pad,omitempty"`      // Conv, pools: likewise, on both sides
-	Circular bool    `json:"circular,omitempty"` // Conv: padding wraps around instead of being zero
+	Offset   []int   `json:"offset,omitempty"`   // Crop: positions dropped at the front, one per spatial dimension
+	Circular bool    `json:"circular,omitempty"` // Conv: padding wraps around (more than once where it is longer than the data) instead of being zero
 	Groups   int     `json:"groups,omitempty"`   // Conv: default 1; equal to the input channels for depthwise
 	Bias     bool    `json:"bias,omitempty"`     // Conv, Dense
 	Function string  `json:"function,omitempty"` // Activation: relu, leaky_relu (slope 0.1), mish, tanh, sigmoid, gelu, swish, elu
@@ -51,7 +53,9 @@ type Node struct {
 }
 
 // Network is the layer graph of one genome. The last node is its answer: the
-// logits [classes] of a classifier.
+// logits [classes] of a classifier. A node on which the answer does not depend
+// is dead (see Live): it counts in Parameters and Macs, but need not be run.
+// The slices inside nodes share memory: read them, do not append to them.
 type Network struct {
 	Nodes []Node `json:"nodes"`
 }

@@ -1,0 +1,276 @@
+package network
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// Has says whether a space declares layers: it has `network:`, or a layer with
+// its parameters somewhere.
+func Has(s *genome.Space) bool {
+	if _, ok := s.Meta("network"); ok {
+		return true
+	}
+	return declared(s) != ""
+}
+
+// declared returns the name of a layer that a space declares with parameters
+// that only layers have, or "". A gene that is merely called "conv" is none.
+func declared(s *genome.Space) string {
+	var tree genome.Map
+	if json.Unmarshal(s.JSON(), &tree) != nil {
+		return ""
+	}
+	var find func(v any) string
+	find = func(v any) string {
+		switch v := v.(type) {
+		case genome.Map:
+			for _, e := range v {
+				if marks := map[string]string{"conv": "channels", "block": "channels", "dense": "units",
+					"residual": "body", "repeat": "body"}[e.Key]; marks != "" {
+					if m, ok := e.Value.(genome.Map); ok {
+						if _, ok := m.Get(marks); ok {
+							return e.Key
+						}
+					}
+				}
+				if name := find(e.Value); name != "" {
+					return name
+				}
+			}
+		case []any:
+			for _, x := range v {
+				if name := find(x); name != "" {
+					return name
+				}
+			}
+		}
+		return ""
+	}
+	return find(tree)
+}
+
+// Bind checks that a space with layers can be read, and makes its limits hold
+// for the networks. It does nothing for a space without layers. Call it once,
+// right after parsing.
+func Bind(s *genome.Space) error {
+	if !Has(s) {
+		return nil
+	}
+	if _, _, err := data(s); err != nil {
+		return err
+	}
+	// A space of which nothing can be read is a mistake in its declaration. The
+	// first sample's complaint is as good as any.
+	var first error
+	r := rng.New(1)
+	for i := 0; i < 64; i++ {
+		g, err := s.Random(r)
+		if err != nil {
+			return err
+		}
+		_, err = Read(g)
+		if err == nil {
+			first = nil
+			break
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	if first != nil {
+		return &genome.Error{Problem: "no network can be made of this space: " + first.Error(), Remedy: "correct that layer"}
+	}
+	s.Bind(measure)
+	return nil
+}
+
+// measure is the cost that limits look at.
+func measure(g genome.Genome) (genome.Cost, error) {
+	n, err := Read(g)
+	if err != nil {
+		return genome.Cost{}, err
+	}
+	return genome.Cost{Parameters: n.Parameters(), Macs: n.Macs(), Depth: n.Depth()}, nil
+}
+
+// data reads `network:` of a space: the shape of a sample and how many classes
+// there are.
+func data(s *genome.Space) (input []int, classes int, err error) {
+	fault := func(problem string, path ...string) error {
+		return &genome.Error{Path: append([]string{"network"}, path...), Problem: problem,
+			Remedy: "write network: {input: [1, 40], classes: 10}"}
+	}
+	meta, ok := s.Meta("network")
+	if !ok {
+		return nil, 0, fault(fmt.Sprintf("missing, but the space has layers (%s)", declared(s)))
+	}
+	m, ok := meta.(genome.Map)
+	if !ok {
+		return nil, 0, fault("needs a group")
+	}
+	for _, e := range m {
+		switch e.Key {
+		case "input":
+			list, _ := e.Value.([]any)
+			if v, ok := whole(e.Value); ok {
+				list = []any{v}
+			}
+			for _, x := range list {
+				v, ok := whole(x)
+				if !ok || v < 1 || v > maxExtent {
+					return nil, 0, fault(fmt.Sprintf("needs whole numbers of 1 to %d, has %v", maxExtent, x), "input")
+				}
+				input = append(input, v)
+			}
+			if len(input) < 1 || len(input) > 3 {
+				return nil, 0, fault("needs [features], [channels, length] or [channels, height, width]", "input")
+			}
+		case "classes":
+			if classes, ok = whole(e.Value); !ok || classes < 1 || classes > maxExtent {
+				return nil, 0, fault(fmt.Sprintf("needs a whole number of 1 to %d, has %v", maxExtent, e.Value), "classes")
+			}
+		default:
+			return nil, 0, fault("unknown key", e.Key)
+		}
+	}
+	if input == nil {
+		return nil, 0, fault("missing", "input")
+	}
+	if classes == 0 {
+		return nil, 0, fault("missing", "classes")
+	}
+	return input, classes, nil
+}
+
+// Read builds the network of a genome. It fails with a *LayerError that names
+// the layer, or with a *genome.Error when the space is not one of networks.
+func Read(g genome.Genome) (*Network, error) {
+	input, classes, err := data(g.Space())
+	if err != nil {
+		return nil, err
+	}
+	return Build(g.Tree(), input, classes)
+}
+
+// Key is equal for genomes that are duplicates of each other: their networks
+// have the same Hash and their other genes are equal. For a space without
+// layers it is the genome's own hash, and so it is for a genome that cannot be
+// read. Cells of edges that say `isomorphism: published` are compared as
+// NAS-Bench-201 does instead: see CellClass.
+func Key(g genome.Genome) genome.Hash {
+	if !Has(g.Space()) {
+		return g.Hash()
+	}
+	tree := g.Tree()
+	if replaced, any := publish(tree); any {
+		text, err := json.Marshal(replaced)
+		if err != nil {
+			return g.Hash()
+		}
+		return digest("published\n", text)
+	}
+	input, classes, err := data(g.Space())
+	if err != nil {
+		return g.Hash()
+	}
+	var genes []byte
+	n, err := build(tree, input, classes, func(path []byte, v any) {
+		genes = append(append(genes, path...), '=')
+		text, err := json.Marshal(v)
+		if err != nil {
+			text = fmt.Append(nil, v)
+		}
+		genes = append(append(genes, text...), '\n')
+	})
+	if err != nil {
+		return g.Hash()
+	}
+	h := n.Hash()
+	return digest("network\n", h[:], genes)
+}
+
+func digest(kind string, parts ...[]byte) genome.Hash {
+	d := sha256.New()
+	d.Write([]byte(kind))
+	for _, p := range parts {
+		d.Write(p)
+	}
+	return genome.Hash(d.Sum(nil)[:16])
+}
+
+// publish replaces the edges of cells that ask for the published equivalence by
+// their class.
+func publish(v any) (any, bool) {
+	switch v := v.(type) {
+	case genome.Map:
+		if how, _ := v.Get("isomorphism"); how == "published" && isCell(v) {
+			out := slices.Clone(v)
+			for i, e := range out {
+				if edges, ok := words(e.Value); ok && e.Key == "edges" {
+					out[i].Value = CellClass(edges)
+				}
+			}
+			return out, true
+		}
+		found := false
+		out := make(genome.Map, len(v))
+		for i, e := range v {
+			x, any := publish(e.Value)
+			out[i] = genome.Entry{Key: e.Key, Value: x}
+			found = found || any
+		}
+		return out, found
+	case []any:
+		found := false
+		out := make([]any, len(v))
+		for i, x := range v {
+			var any bool
+			out[i], any = publish(x)
+			found = found || any
+		}
+		return out, found
+	}
+	return v, false
+}
+
+// CellClass writes a cell of edges as the expression by which NAS-Bench-201
+// counts its 6,466 unique cells (Dong and Yang, ICLR 2020): a node is the sum of
+// its incoming edges in sorted order, a skip edge stands for its source, an edge
+// that is none or comes from none is "#". The operations are in the order (0,1),
+// (0,2), (1,2), (0,3), ...
+//
+// Cells of one class need not be the same network. The expression does not see
+// whether two equal terms are one convolution or two with weights of their own,
+// which have twice the parameters; and it keeps the "#" of zeros in sums, by
+// which cells that are the same network get several classes. Network.Hash errs
+// in neither way and counts 5,260.
+func CellClass(edges []string) string {
+	nodes := []string{"0"}
+	for len(edges) > 0 {
+		if len(edges) < len(nodes) {
+			return strings.Join(edges, "|") // no complete graph
+		}
+		terms := make([]string, len(nodes))
+		for from, source := range nodes {
+			switch what, _ := operation(edges[from]); {
+			case what == nothing || source == "#":
+				terms[from] = "#"
+			case what == skip:
+				terms[from] = source
+			default:
+				terms[from] = "(" + source + ")@" + edges[from]
+			}
+		}
+		slices.Sort(terms)
+		edges = edges[len(nodes):]
+		nodes = append(nodes, strings.Join(terms, "+"))
+	}
+	return nodes[len(nodes)-1]
+}

@@ -1,0 +1,132 @@
+package network
+
+import (
+	"math"
+	"math/bits"
+)
+
+// Parameters counts what training may change in the network as written: dead
+// layers too. Convolution and dense: weights and biases; normalisation: scale
+// and shift (its running statistics are no parameters). A count beyond int64
+// reads as the largest int64.
+func (n *Network) Parameters() int64 {
+	var total int64
+	for i := range n.Nodes {
+		total = plus(total, n.parameters(i))
+	}
+	return total
+}
+
+// parameters of node i.
+func (n *Network) parameters(i int) int64 {
+	node := &n.Nodes[i]
+	switch node.Op {
+	case Conv, Dense:
+		p := n.weights(i)
+		if node.Bias {
+			p = plus(p, int64(node.Channels))
+		}
+		return p
+	case Norm:
+		if node.Affine {
+			return 2 * int64(node.Shape[0])
+		}
+	}
+	return 0
+}
+
+// weights of node i without biases: what one position of its answer multiplies.
+func (n *Network) weights(i int) int64 {
+	node := &n.Nodes[i]
+	in := n.Nodes[node.Inputs[0]].Shape
+	if node.Op == Dense {
+		return times(size(in), int64(node.Channels))
+	}
+	w := times(int64(in[0]/node.Groups), int64(node.Channels))
+	for _, k := range node.Kernel {
+		w = times(w, int64(k))
+	}
+	return w
+}
+
+// Macs counts the multiply-adds of one sample through the network as written:
+// those of convolutions and dense layers. Biases, normalisation, activations,
+// pooling and additions are not counted, padding is.
+func (n *Network) Macs() int64 {
+	var total int64
+	for i := range n.Nodes {
+		total = plus(total, n.macs(i))
+	}
+	return total
+}
+
+func (n *Network) macs(i int) int64 {
+	switch node := &n.Nodes[i]; node.Op {
+	case Conv:
+		return times(n.weights(i), size(node.Shape[1:]))
+	case Dense:
+		return n.weights(i)
+	}
+	return 0
+}
+
+// Depth is the largest number of convolutions and dense layers on one path to
+// the answer.
+func (n *Network) Depth() int64 {
+	if len(n.Nodes) == 0 {
+		return 0
+	}
+	depth := make([]int64, len(n.Nodes))
+	for i := range n.Nodes {
+		node := &n.Nodes[i]
+		for _, in := range node.Inputs {
+			depth[i] = max(depth[i], depth[in])
+		}
+		if node.Op == Conv || node.Op == Dense {
+			depth[i]++
+		}
+	}
+	return depth[len(depth)-1]
+}
+
+// Live says of every node whether the answer depends on it.
+func (n *Network) Live() []bool {
+	live := make([]bool, len(n.Nodes))
+	if len(live) == 0 {
+		return live
+	}
+	live[len(live)-1] = true
+	for i := len(live) - 1; i >= 0; i-- {
+		if live[i] {
+			for _, in := range n.Nodes[i].Inputs {
+				live[in] = true
+			}
+		}
+	}
+	return live
+}
+
+func size(shape []int) int64 {
+	s := int64(1)
+	for _, v := range shape {
+		s = times(s, int64(v))
+	}
+	return s
+}
+
+// plus and times stay at the largest int64 instead of wrapping around; their
+// arguments are never negative.
+func plus(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+func times(a, b int64) int64 {
+	high, low := bits.Mul64(uint64(a), uint64(b))
+	if high != 0 || low > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(low)
+}

@@ -1,0 +1,238 @@
+package network
+
+import (
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// kind says how a name of the vocabulary is told from an ordinary gene.
+type kind uint8
+
+const (
+	notLayer kind = iota
+	// plain: with a scalar value it is a layer only among other layers, because
+	// hyper-parameters are called like this too ("dropout: 0.1").
+	plain
+	// firm: a layer whatever its value.
+	firm
+)
+
+// vocabulary classifies a name.
+func vocabulary(name string) kind {
+	switch name {
+	case "conv", "block", "dense", "flatten", "global_pool", "head":
+		return firm
+	case "pool", "norm", "act", "dropout", "identity", "zero", "residual", "concat", "add", "repeat", "stack":
+		return plain
+	}
+	return notLayer
+}
+
+// bare says whether a name is a layer without parameters, as an option or
+// element may be.
+func bare(name string) bool {
+	switch name {
+	case "flatten", "identity", "zero", "norm", "pool", "global_pool", "head", "act":
+		return true
+	}
+	return false
+}
+
+// isCell says whether a value is a cell: a group with edges, vertices or pairs.
+func isCell(v any) bool {
+	m, ok := v.(genome.Map)
+	if !ok {
+		return false
+	}
+	for _, e := range m {
+		if e.Key == "edges" || e.Key == "vertices" || e.Key == "pairs" {
+			_, ok := e.Value.([]any)
+			return ok
+		}
+	}
+	return false
+}
+
+// isLayer says whether an entry of a group is a layer for certain.
+func isLayer(key string, v any) bool {
+	switch vocabulary(key) {
+	case firm:
+		return true
+	case plain:
+		_, group := v.(genome.Map)
+		return group
+	}
+	return false
+}
+
+// holds says whether layers stand anywhere in a value: it is then a sequence.
+func holds(v any) bool {
+	switch v := v.(type) {
+	case genome.Map:
+		if isCell(v) {
+			return true
+		}
+		for i := range v {
+			if isLayer(v[i].Key, v[i].Value) || holds(v[i].Value) {
+				return true
+			}
+		}
+	case []any:
+		for _, x := range v {
+			switch x := x.(type) {
+			case string:
+				if bare(x) {
+					return true
+				}
+			case genome.Map, []any:
+				if holds(x) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// Build reads a tree of genes as a network over samples of shape input
+// ([features], [channels, length] or [channels, height, width]) that answers
+// one logit per class. It fails with a *LayerError.
+//
+// A network that does not end in [classes] gets a dense layer to the classes.
+func Build(tree genome.Map, input []int, classes int) (*Network, error) {
+	return build(tree, input, classes, nil)
+}
+
+func build(tree genome.Map, input []int, classes int, ordinary func([]byte, any)) (*Network, error) {
+	b := builder{classes: classes, ordinary: ordinary,
+		nodes: make([]Node, 0, 32), path: make([]byte, 0, 64), names: make([]byte, 0, 512)}
+	if len(input) < 1 || len(input) > 3 {
+		b.fail("the input is %v; it needs [features], [channels, length] or [channels, height, width]", input)
+	}
+	for _, v := range input {
+		if v < 1 || v > maxExtent {
+			b.fail("the input is %v; extents are 1 to %d", input, maxExtent)
+		}
+	}
+	if classes < 1 || classes > maxExtent {
+		b.fail("%d classes; they are 1 to %d", classes, maxExtent)
+	}
+	if b.err != nil {
+		return nil, b.err
+	}
+	id := b.under("input", func() int { return b.append(Node{Op: Input, Shape: b.inputs(input)}) })
+	id = b.top(tree, id)
+	if b.err == nil && (b.open || len(b.shape(id)) != 1 || b.shape(id)[0] != classes) {
+		n := b.enter("head")
+		id = b.dense(b.flatten(id), classes, true)
+		b.leave(n)
+	}
+	if b.err == nil && id != len(b.nodes)-1 {
+		b.under("answer", func() int { return b.same(id, Node{Op: Identity}) })
+	}
+	if b.err != nil {
+		return nil, b.err
+	}
+	b.finish()
+	return &Network{Nodes: b.nodes}, nil
+}
+
+// top reads the tree itself: named layers, sequences and cells in order, and
+// ordinary genes between them.
+func (b *builder) top(tree genome.Map, in int) int {
+	for _, e := range tree {
+		n := b.enter(e.Key)
+		switch {
+		case isLayer(e.Key, e.Value):
+			in = b.layer(e.Key, e.Value, in)
+		case holds(e.Value):
+			in = b.sequence(e.Value, in)
+		default:
+			b.gene(e.Value)
+		}
+		b.leave(n)
+	}
+	return in
+}
+
+// gene passes an ordinary gene on.
+func (b *builder) gene(v any) {
+	if b.ordinary != nil {
+		b.ordinary(b.path, v)
+	}
+}
+
+// sequence reads layers one after the other.
+func (b *builder) sequence(v any, in int) int {
+	if b.nest++; b.nest > maxNest {
+		b.fail("layers are nested more than %d deep", maxNest)
+	}
+	defer func() { b.nest-- }()
+	if b.err != nil {
+		return 0
+	}
+	switch v := v.(type) {
+	case genome.Map:
+		if isCell(v) {
+			return b.cellLayer(v, in)
+		}
+		for i := range v {
+			in = b.entry(v[i].Key, v[i].Value, in)
+		}
+	case []any:
+		for i, x := range v {
+			n := b.index(i)
+			in = b.element(x, in)
+			b.leave(n)
+		}
+	case string:
+		in = b.word(v, in)
+	default:
+		b.fail("%v is no layer", v)
+	}
+	return in
+}
+
+// entry reads one field of a group within a sequence.
+func (b *builder) entry(key string, v any, in int) int {
+	n := b.enter(key)
+	defer b.leave(n)
+	switch {
+	case vocabulary(key) != notLayer:
+		return b.layer(key, v, in)
+	case holds(v):
+		return b.sequence(v, in)
+	}
+	if s, ok := v.(string); ok && bare(s) {
+		return b.layer(s, nil, in)
+	}
+	b.gene(v)
+	return in
+}
+
+// element reads one element of a list.
+func (b *builder) element(v any, in int) int {
+	// A single block needs no name of its own in the path: blocks[2].conv.
+	if m, ok := v.(genome.Map); ok && len(m) == 1 && m[0].Key == "block" {
+		return b.layer("block", m[0].Value, in)
+	}
+	return b.sequence(v, in)
+}
+
+// word reads a layer written as its bare name.
+func (b *builder) word(name string, in int) int {
+	if name == "none" {
+		return in
+	}
+	if !bare(name) {
+		if vocabulary(name) != notLayer {
+			b.fail("%s needs parameters", name)
+		} else {
+			b.fail("%q is no layer", name)
+		}
+		return 0
+	}
+	n := b.enter(name)
+	in = b.layer(name, nil, in)
+	b.leave(n)
+	return in
+}
