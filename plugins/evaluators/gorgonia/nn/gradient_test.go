@@ -43,6 +43,8 @@ func everyLayer() map[string]*net {
 			then(network.Node{Op: network.Add, Inputs: []int{2, 3, 5}}).then(network.Node{Op: network.Add, Inputs: []int{6, 6}}).dense(3),
 		"concat": input(2, 9).conv(4, 3, 1, 1).act("tanh").conv(3, 3, 1, 1).then(network.Node{Op: network.Concat, Inputs: []int{3, 0, 2}}).
 			then(network.Node{Op: network.Identity}).conv(4, 3, 2, 0).op(network.GlobalAvg).then(network.Node{Op: network.GlobalMax, Inputs: []int{4}}).then(network.Node{Op: network.Concat, Inputs: []int{7, 8}}).dense(3),
+		"crop":     input(2, 9).conv(4, 3, 1, 1).then(network.Node{Op: network.Crop, Channels: 3, Offset: []int{1}}).act("tanh").conv(4, 3, 2, 1).dense(3),
+		"crop 2-D": input(2, 4, 5).conv(4, 2, 1, 1).then(network.Node{Op: network.Crop, Channels: 4, Offset: []int{1, 2}}).op(network.Flatten).act("tanh").dense(3),
 		"zero": input(2, 9).conv(4, 3, 1, 1).then(network.Node{Op: network.Zero, Inputs: []int{1}}).then(network.Node{Op: network.Concat, Inputs: []int{1, 2}}).act("relu").
 			then(network.Node{Op: network.Zero, Stride: []int{2}}).then(network.Node{Op: network.AvgPool, Inputs: []int{4}, Kernel: []int{1}, Stride: []int{2}}).then(network.Node{Op: network.Add, Inputs: []int{5, 6}}).dense(3),
 	}

@@ -436,6 +436,28 @@ func (b *builder) concat(xs []value) value {
 	})
 }
 
+// crop keeps the first channels of some positions: position p of the output
+// is position from[p] of the input.
+func (b *builder) crop(x value, from []int, channels int) value {
+	size, row := channels*b.lanes, x.channels*b.lanes
+	return b.layer("crop", len(from), channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]float32) {
+			for p, q := range from {
+				copy(y[p*size:][:size], in[0][q*row:])
+			}
+		}
+		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
+			return G.Nodes{b.gradient("d crop", x, func(dx []float32, in [][]float32) {
+				clear(dx)
+				for p, q := range from {
+					copy(dx[q*row:], in[0][p*size:][:size])
+				}
+			}, dy)}
+		}
+		return run, grad
+	})
+}
+
 // flatten adds a change of order: feature channel*positions + position.
 func (b *builder) flatten(x value) value {
 	move := func(dst, src []float32, back bool) {

@@ -170,6 +170,25 @@ func (w *lowering) layer(i int, n *network.Node) (value, error) {
 		v := value{channels: n.Shape[0], positions: product(n.Shape[1:])}
 		v.node = w.leaf("zero", newTensor(v.positions, v.channels, w.lanes))
 		return v, nil
+	case network.Crop:
+		from := make([]int, product(n.Shape[1:]))
+		for p := range from {
+			rest, size := p, 1
+			for d := len(shape) - 1; d > 0; d-- {
+				offset := 0
+				if d <= len(n.Offset) {
+					offset = n.Offset[d-1]
+				}
+				q := rest%n.Shape[d] + offset
+				if q >= shape[d] {
+					return value{}, fmt.Errorf("a crop to shape %v reaches beyond its input of shape %v", n.Shape, shape)
+				}
+				from[p] += q * size
+				rest /= n.Shape[d]
+				size *= shape[d]
+			}
+		}
+		return w.crop(in[0], from, n.Shape[0]), nil
 	case network.Dropout:
 		if n.Rate < 0 || n.Rate >= 1 {
 			return value{}, fmt.Errorf("a dropout rate of %v is outside 0 <= rate < 1", n.Rate)

@@ -41,6 +41,11 @@ func (n *net) then(d network.Node) *net {
 		d.Shape = []int{d.Channels}
 	case network.MaxPool, network.AvgPool, network.Zero:
 		d.Shape = spatial(in[0])
+	case network.Crop:
+		d.Shape = []int{d.Channels}
+		for i, s := range in[1:] {
+			d.Shape = append(d.Shape, s-d.Offset[i])
+		}
 	case network.GlobalAvg, network.GlobalMax:
 		d.Shape = in[:1]
 	case network.Flatten:

@@ -187,6 +187,18 @@ func (r *naive) layer(i int, values [][][]float64) [][]float64 {
 	case network.Identity, network.Flatten:
 		each(func(x float64) float64 { return x })
 	case network.Zero:
+	case network.Crop:
+		for j := range out {
+			for c := range outChannels {
+				for p := range outPositions {
+					q := p + n.Offset[0]
+					if len(shape) == 3 {
+						q = (p/n.Shape[2]+n.Offset[0])*shape[2] + p%n.Shape[2] + n.Offset[1]
+					}
+					out[j][c*outPositions+p] = in[j][c*positions+q]
+				}
+			}
+		}
 	case network.Dropout:
 		factor, bound := 1.0, uint64(0)
 		g := rng.New(0)
