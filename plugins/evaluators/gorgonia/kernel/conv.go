@@ -66,6 +66,9 @@ func (c *Conv) Forward(y, x, w, b []float32, slope float32) {
 			first += n
 		}
 	}
+	if b == nil {
+		clear(d.bias)
+	}
 	copy(d.bias, b)
 	d.run(y, x, slope)
 }
