@@ -100,7 +100,7 @@ func base() *net {
 		if i == 0 {
 			k = 5
 		}
-		n.then(network.Node{Op: network.Conv, Channels: 16, Bias: true, Kernel: []int{k}, Dilation: []int{dilation}, Pad: []int{dilation * (k - 1) / 2}})
+		n.then(network.Node{Op: network.Conv, Channels: 16, Kernel: []int{k}, Dilation: []int{dilation}, Pad: []int{dilation * (k - 1) / 2}})
 		n.norm().act("relu")
 	}
 	return n.op(network.GlobalAvg).dense(10)

@@ -200,12 +200,12 @@ func (r *naive) layer(i int, values [][][]float64) [][]float64 {
 			}
 		}
 	case network.Dropout:
-		factor, bound := 1.0, uint64(0)
-		g := rng.New(0)
-		if r.training {
-			factor, bound = 1/(1-n.Rate), uint64(math.Round(n.Rate*(1<<32)))
-			g = rng.New(rng.Derive(r.seed, n.Name+"@"+itoa(i), r.step))
+		if !r.training {
+			each(func(x float64) float64 { return x })
+			break
 		}
+		factor, bound := 1/(1-n.Rate), uint64(math.Round(n.Rate*(1<<32)))
+		g := rng.New(rng.Derive(r.seed, n.Name+"@"+itoa(i), r.step))
 		for p := range positions {
 			for c := range channels {
 				for j := 0; j < r.lanes; j += 2 {
