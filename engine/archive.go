@@ -67,7 +67,8 @@ type Archive struct {
 	pass     FinalEvent // the newest, if turnOfPass is set
 	passTurn uint64     // search turn at which it began
 	passes   int
-	seq      uint64 // of the newest event
+	kept     [2]TurnRecord // the newest of each part, for what it keeps
+	seq      uint64        // of the newest event
 	led      Ledger
 }
 
@@ -326,8 +327,8 @@ func (a *Archive) Best(n int) []Candidate {
 }
 
 // Status is the search's state as far as the ledger knows it.
-func (a *Archive) Status() Status {
-	s := Status{
+func (a *Archive) Status() Snapshot {
+	s := Snapshot{
 		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
 		Evaluations: len(a.book.history[0]), Retries: a.counters.Retries, Turns: a.turns[0],
 		Limits: a.Limits, Spent: Spent{Evaluations: len(a.book.history[0]), Seconds: a.counters.Seconds},

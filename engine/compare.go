@@ -18,7 +18,7 @@ func Compare(objectives []Objective, constraints []Constraint, a, b *Candidate) 
 		return sign(va < vb)
 	}
 	for _, o := range objectives {
-		x, y := Score(o, a.Metrics), Score(o, b.Metrics)
+		x, y := Worth(o, a.Metrics), Worth(o, b.Metrics)
 		if x != y {
 			return sign(x > y)
 		}
@@ -34,9 +34,9 @@ func sign(first bool) int {
 	return 1
 }
 
-// Score is the objective's metric turned so that more is better; minus
+// Worth is the objective's metric turned so that more is better; minus
 // infinity where it is missing.
-func Score(o Objective, metrics Values) float64 {
+func Worth(o Objective, metrics Values) float64 {
 	x, ok := metrics.Get(o.Metric)
 	switch {
 	case !ok || math.IsNaN(x):

@@ -114,8 +114,9 @@ const (
 	Said
 )
 
-// Status is a snapshot of a search for people and tools.
-type Status struct {
+// Snapshot is where a search stands, for people and tools. Its JSON is what
+// `nascent status --json` prints.
+type Snapshot struct {
 	Name        string       `json:"name"`
 	State       RunState     `json:"state"`
 	Phase       Phase        `json:"phase"`

@@ -417,15 +417,15 @@ func (s *Search) ask(f func()) {
 }
 
 // Status tells where the search stands. It may be called from any goroutine.
-func (s *Search) Status() Status {
-	var st Status
+func (s *Search) Status() Snapshot {
+	var st Snapshot
 	s.ask(func() { st = s.status() })
 	return st
 }
 
-func (s *Search) status() Status {
+func (s *Search) status() Snapshot {
 	if s.Archive == nil || s.book == nil {
-		return Status{Name: s.cfg.Name, State: StateNew, Phase: PhaseSearch, Workers: s.cfg.Workers, Limits: s.cfg.Limits}
+		return Snapshot{Name: s.cfg.Name, State: StateNew, Phase: PhaseSearch, Workers: s.cfg.Workers, Limits: s.cfg.Limits}
 	}
 	st := s.Archive.Status()
 	st.Turns, st.Workers = s.lines[0].turns, s.cfg.Workers

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -246,7 +247,7 @@ func TestReplayProvesDecisions(t *testing.T) {
 // altered is a Ledger with another decision in turn 7.
 type altered struct{ engine.Ledger }
 
-func (a *altered) Turns(p engine.Part) func(func(engine.TurnRecord, error) bool) {
+func (a *altered) Turns(p engine.Part) iter.Seq2[engine.TurnRecord, error] {
 	return func(yield func(engine.TurnRecord, error) bool) {
 		for t, err := range a.Ledger.Turns(p) {
 			if t.N == 7 {

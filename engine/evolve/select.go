@@ -87,7 +87,7 @@ func (j judge) roulette(r *rng.Rand, ranked []*engine.Candidate) *engine.Candida
 	for i, c := range ranked {
 		s := 0.0
 		if len(j.objectives) > 0 {
-			s = engine.Score(j.objectives[0], c.Metrics)
+			s = engine.Worth(j.objectives[0], c.Metrics)
 		}
 		if math.IsInf(s, 0) || engine.Violation(j.constraints, c.Metrics) != least {
 			break // ranked: all that follow are no better

@@ -1,0 +1,265 @@
+package enginetest
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// StrategyOptions fit the Strategy suite to what it checks. The zero value is
+// right for most.
+type StrategyOptions struct {
+	Options json.RawMessage   // the strategy's own options; default {}
+	Refused []json.RawMessage // options that Open must refuse; default one with an unknown key
+	Turns   int               // the shortest search; default 16
+	// Setup changes what Open gets to know, for strategies that need a metric or
+	// an option for each space.
+	Setup func(*engine.Setup)
+	// Remote says that the strategy lives in another process. Otherwise it is
+	// also asked under a clock that the suite moves by days.
+	Remote bool
+	// ReadsLimits exempts a strategy whose plan depends on the limits. A search
+	// that is extended is then not the same as a longer one.
+	ReadsLimits bool
+}
+
+// Strategy checks that what make returns keeps the contract of
+// engine.Strategy. It is called for every fresh instance that the suite needs;
+// a strategy in another process should start a process of its own each time.
+// What it returns is closed if it is an io.Closer.
+//
+// The suite drives the strategy through short searches over the spaces Numbers,
+// Conditionals, Lists, EdgeCell, VertexCell and PairCell, in both orders, with
+// invalid and failed results, turns without results and without room, several
+// fidelities and known-good genomes. A space that Open refuses is left out. In
+// all of them it checks:
+//
+//   - Open and Step are pure: equal arguments give equal answers, at once, in a
+//     fresh instance that has seen nothing before, between the turns of another
+//     search, and at another time of day;
+//   - arguments are not changed, and the History is not read after Step;
+//   - decisions keep the contract: within Want, known operators, parents that
+//     were measured, ids that exist, texts within their bounds;
+//   - the search always goes on until Done, whatever fails;
+//   - limits do not change a decision;
+//   - refusals are one line.
+func Strategy(t T, make func() engine.Strategy, o StrategyOptions) {
+	t.Helper()
+	if len(o.Options) == 0 {
+		o.Options = json.RawMessage("{}")
+	}
+	if o.Refused == nil {
+		o.Refused = []json.RawMessage{json.RawMessage(`{"no-such-option": 1}`)}
+	}
+	if o.Turns == 0 {
+		o.Turns = 16
+	}
+	refused := 0
+	list := problems(o.Turns)
+	for _, p := range list {
+		sub(t, p.name, func(t T) {
+			if !checkProblem(t, make, o, p) {
+				refused++
+			}
+		})
+	}
+	if refused == len(list) {
+		t.Errorf("Open refuses every space of the suite; set StrategyOptions.Setup or Options to something it takes")
+	}
+	sub(t, "options", func(t T) { checkRefusals(t, make, o, list[0]) })
+}
+
+// fresh makes an instance that is closed at the end of the test.
+func fresh(t T, make func() engine.Strategy) engine.Strategy {
+	t.Helper()
+	s := make()
+	if s == nil {
+		t.Fatalf("there is no strategy to check")
+	}
+	if c, ok := s.(io.Closer); ok {
+		t.Cleanup(func() {
+			if err := c.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		})
+	}
+	return s
+}
+
+// checkProblem returns false if the strategy refuses the problem.
+func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem) bool {
+	t.Helper()
+	first := fresh(t, make)
+	s := begin(t, first, o, p, 1)
+	if s == nil {
+		return false
+	}
+	s.run(t, first)
+	if t.Failed() {
+		return true
+	}
+	if len(s.turns) < s.problem.turns && !s.done {
+		t.Fatalf("the search stopped after %d turns", len(s.turns))
+	}
+	// A second search by the same instance, which remembers the first if it
+	// remembers anything.
+	other := begin(t, first, o, p, 2)
+	if other == nil {
+		t.Fatalf("Open refuses what it took before")
+	}
+	other.run(t, first)
+	if t.Failed() {
+		return true
+	}
+
+	// Cold: each of these instances has seen nothing before.
+	last := len(s.turns) - 1
+	for _, k := range slices.Compact([]int{last / 3, last}) {
+		cold := fresh(t, make)
+		s.reopen(t, cold)
+		if !s.same(t, cold, k, "a fresh instance answers differently (a variable or a cache that is not in State)") {
+			return true
+		}
+		if k != last {
+			continue
+		}
+		// Warm, but in another order than the search's, and between the turns of
+		// another.
+		for k := last; k >= 0; k-- {
+			s.reopen(t, cold)
+			if !s.same(t, cold, k, "an instance that took a later turn before answers differently (a variable or a stale cache)") {
+				return true
+			}
+			if k < len(other.turns) {
+				other.reopen(t, cold)
+				if !other.same(t, cold, k, "an instance that took a turn of another search before answers differently (a variable or a stale cache)") {
+					return true
+				}
+			}
+		}
+	}
+	if !o.ReadsLimits {
+		checkLimits(t, fresh(t, make), s)
+	}
+	if r := real(t); r != nil && !o.Remote {
+		checkClock(t, r, make, s)
+	}
+	return true
+}
+
+// begin opens a search, twice. It returns nil if the strategy refuses it.
+func begin(t T, strategy engine.Strategy, o StrategyOptions, p problem, seed uint64) *search {
+	t.Helper()
+	s := &search{problem: p, setup: p.open(t), seed: seed, options: o}
+	s.setup.Options = o.Options
+	if o.Setup != nil {
+		o.Setup(&s.setup)
+	}
+	state, needs, err := strategy.Open(context.Background(), s.setup)
+	if err != nil {
+		oneLine(t, "a refusal by Open", err)
+		t.Logf("refused: %v", err)
+		return nil
+	}
+	s.state0, s.needs = slices.Clone(state), needs
+	if needs.Batch < 0 || !slices.Contains([]engine.HistoryNeed{"", engine.NeedNone, engine.NeedMetrics, engine.NeedAll}, needs.History) {
+		t.Fatalf("Open needs %+v; known are none, metrics and all, and a batch of at least 0", needs)
+	}
+	s.reopen(t, strategy)
+	return s
+}
+
+// reopen opens the strategy again and expects the same answer.
+func (s *search) reopen(t T, strategy engine.Strategy) {
+	t.Helper()
+	setup := s.setup
+	setup.Options = slices.Clone(setup.Options)
+	state, needs, err := strategy.Open(context.Background(), setup)
+	if err != nil {
+		t.Fatalf("Open refuses what it took before: %v", err)
+	}
+	if string(state) != string(s.state0) || needs != s.needs {
+		t.Fatalf("opened again with the same setup, the strategy answers differently: %q %+v, and then %q %+v", s.state0, s.needs, state, needs)
+	}
+}
+
+// same asks the question of turn k again.
+func (s *search) same(t T, strategy engine.Strategy, k int, problem string) bool {
+	t.Helper()
+	if _, text := s.ask(t, strategy, s.turns[k]); text != s.turns[k].answer {
+		t.Errorf("turn %d: %s: %s", k, problem, difference(s.turns[k].answer, text))
+		return false
+	}
+	return true
+}
+
+// checkLimits asks again with limits set.
+func checkLimits(t T, strategy engine.Strategy, s *search) {
+	t.Helper()
+	target := 0.5
+	limited := *s
+	limited.setup.Limits = engine.Limits{Evaluations: len(s.given) + 1, Wall: 60, Seconds: 1e6, Target: &target}
+	limited.reopen(t, strategy)
+	for k, a := range s.turns {
+		a.turn.Limits = limited.setup.Limits
+		if _, text := s.ask(t, strategy, a); text != a.answer {
+			t.Errorf("turn %d: limits change the decision, so a search that is extended would differ from a longer one: %s", k, difference(a.answer, text))
+			return
+		}
+	}
+}
+
+// checkClock asks again under a clock that runs far ahead between the turns.
+func checkClock(t T, real *testing.T, make func() engine.Strategy, s *search) {
+	t.Helper()
+	steps := []time.Duration{time.Nanosecond, time.Millisecond, time.Second, time.Minute, time.Hour, 24 * time.Hour, 31 * 24 * time.Hour}
+	k, text := -1, ""
+	var failure error
+	synctest.Test(real, func(*testing.T) {
+		strategy := make()
+		if _, _, failure = strategy.Open(context.Background(), s.setup); failure != nil {
+			return
+		}
+		for i, a := range s.turns {
+			time.Sleep(steps[i%len(steps)])
+			var again string
+			if _, again, failure = s.try(strategy, a); failure != nil {
+				return
+			}
+			if again != a.answer {
+				k, text = i, again
+				return
+			}
+		}
+	})
+	if failure != nil {
+		t.Fatalf("under another clock: %v", failure)
+	}
+	if k >= 0 {
+		t.Errorf("turn %d: at another time the strategy answers differently (a clock): %s", k, difference(s.turns[k].answer, text))
+	}
+}
+
+// checkRefusals opens the strategy with options that it must not take.
+func checkRefusals(t T, make func() engine.Strategy, o StrategyOptions, p problem) {
+	t.Helper()
+	for _, options := range o.Refused {
+		setup := p.open(t)
+		if o.Setup != nil {
+			o.Setup(&setup)
+		}
+		setup.Options = options
+		_, _, err := fresh(t, make).Open(context.Background(), setup)
+		if err == nil {
+			t.Errorf("Open takes the options %s; it must refuse them, saying what is wrong", options)
+			continue
+		}
+		oneLine(t, "a refusal by Open", err)
+	}
+}
