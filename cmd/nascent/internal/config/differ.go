@@ -1,0 +1,95 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// operational are the keys that may change between two runs of one search
+// without changing what it finds.
+var operational = map[string]bool{
+	"limits": true, "workers": true, "timeout": true, "grace": true, "checkpoints": true, "logging": true, "plugins": true,
+}
+
+// Same tells whether two documents say the same, whatever their layout; and
+// whether they do so but for limits and other things that may change.
+func Same(a, b *Document) (all, deciding bool) {
+	all, deciding = true, true
+	keys := map[string]bool{}
+	values := func(d *Document) map[string]any {
+		m := map[string]any{}
+		for i := 0; i < len(d.root.Content); i += 2 {
+			k := d.root.Content[i].Value
+			v, err := d.tree(d.root.Content[i+1], k)
+			if err != nil {
+				v = err
+			}
+			m[k], keys[k] = v, true
+		}
+		return m
+	}
+	x, y := values(a), values(b)
+	for k := range keys {
+		if !reflect.DeepEqual(x[k], y[k]) {
+			all = false
+			deciding = deciding && operational[k]
+		}
+	}
+	return all, deciding
+}
+
+// Adopt sets again what an earlier command line had set in the search's own
+// copy of the file, except limits and the like and what is set today already.
+// So a search that began with --seed 7 goes on without it.
+func (d *Document) Adopt(stored *Document) error {
+	var walk func(n *yaml.Node, key string) error
+	walk = func(n *yaml.Node, key string) error {
+		if operational[strings.SplitN(key, ".", 2)[0]] {
+			return nil
+		}
+		if n.LineComment == given {
+			if now := d.find(key); now != nil && d.origins[now] != "" {
+				return nil
+			}
+			return d.put(key, n, stored.where(n))
+		}
+		if n.Kind == yaml.MappingNode {
+			for i := 0; i < len(n.Content); i += 2 {
+				if err := walk(n.Content[i+1], join(key, n.Content[i].Value)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return walk(stored.root, "")
+}
+
+// Relocate makes relative paths of programs absolute, for a copy of the
+// document that lies elsewhere.
+func (d *Document) Relocate() {
+	for _, key := range []string{"evaluator", "strategy"} {
+		d.relocate(d.find(key))
+	}
+	if all := d.find("evaluators"); all != nil && all.Kind == yaml.MappingNode {
+		for i := 1; i < len(all.Content); i += 2 {
+			d.relocate(all.Content[i])
+		}
+	}
+	if dirs := d.find("plugins.dirs"); dirs != nil {
+		for _, n := range dirs.Content {
+			n.Value = d.path(n.Value)
+		}
+	}
+}
+
+func (d *Document) relocate(n *yaml.Node) {
+	if n != nil && n.Kind == yaml.MappingNode {
+		_, n = child(n, "use")
+	}
+	if n != nil && n.Kind == yaml.ScalarNode {
+		n.Value = d.program(n.Value)
+	}
+}

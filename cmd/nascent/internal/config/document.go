@@ -1,0 +1,312 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// MaxSize is how long a search.yaml may be, in bytes.
+const MaxSize = 1 << 20
+
+// maxDepth is how deep it may nest.
+const maxDepth = 100
+
+// Error is a mistake in a search.yaml or in what the command line sets.
+type Error struct {
+	Where   string // "search.yaml:12", or "--set seed=x"
+	Key     string // "evaluator.delay"; may be empty
+	Problem string
+	Remedy  string // may be empty
+}
+
+// Error returns one line: "search.yaml:12: evaluator.delay: problem; remedy".
+func (e *Error) Error() string {
+	var b strings.Builder
+	for _, s := range []string{e.Where, e.Key} {
+		if s != "" {
+			b.WriteString(s + ": ")
+		}
+	}
+	b.WriteString(e.Problem)
+	if e.Remedy != "" {
+		b.WriteString("; " + e.Remedy)
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// Document is a search.yaml as written.
+type Document struct {
+	Name string // as messages call it: "search.yaml"
+	Dir  string // relative paths in it start here
+
+	root    *yaml.Node            // a mapping
+	origins map[*yaml.Node]string // what set a node that is not in the file
+}
+
+// Parse reads the text of a search.yaml.
+func Parse(name, dir string, text []byte) (*Document, error) {
+	d := &Document{Name: name, Dir: dir, origins: map[*yaml.Node]string{}}
+	if len(text) > MaxSize {
+		return nil, &Error{Where: name, Problem: fmt.Sprintf("the file has %d bytes", len(text)), Remedy: fmt.Sprintf("a search.yaml has at most %d", MaxSize)}
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	var file yaml.Node
+	if err := dec.Decode(&file); errors.Is(err, io.EOF) {
+		return nil, &Error{Where: name, Problem: "the file is empty", Remedy: "say at least space: and evaluator:"}
+	} else if err != nil {
+		return nil, d.syntax(err)
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, &Error{Where: name, Problem: "there is more than one YAML document", Remedy: "keep one search to a file"}
+	}
+	d.root = file.Content[0]
+	if d.root.Kind != yaml.MappingNode {
+		return nil, d.fault(d.root, "", "write keys like space: and evaluator:", "it holds %s", describe(d.root))
+	}
+	if err := d.plain(d.root, "", 0); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+
+// syntax words an error of the YAML reader.
+func (d *Document) syntax(err error) error {
+	where, problem := d.Name, err.Error()
+	if m := yamlLine.FindStringSubmatch(problem); m != nil {
+		if problem = m[2]; m[1] != "" {
+			where += ":" + m[1]
+		}
+	}
+	return &Error{Where: where, Problem: problem, Remedy: "mend the YAML (indent with spaces, quote text that holds \": \")"}
+}
+
+// plain refuses what a search.yaml has no use for, and what would be read
+// differently by different readers.
+func (d *Document) plain(n *yaml.Node, key string, depth int) error {
+	switch {
+	case depth > maxDepth:
+		return d.fault(n, "", "flatten it, or use define: in the space", "it nests more than %d levels deep", maxDepth)
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		return d.fault(n, key, "write the value out, or use define: in the space", "anchors and aliases are not read")
+	case n.Style&yaml.TaggedStyle != 0:
+		return d.fault(n, key, "remove it", "tags like %s are not read", n.Tag)
+	}
+	switch n.Kind {
+	case yaml.SequenceNode:
+		for i, c := range n.Content {
+			if err := d.plain(c, fmt.Sprintf("%s[%d]", key, i), depth+1); err != nil {
+				return err
+			}
+		}
+	case yaml.MappingNode:
+		seen := map[string]int{}
+		for i := 0; i < len(n.Content); i += 2 {
+			k := n.Content[i]
+			if k.Kind != yaml.ScalarNode {
+				return d.fault(k, key, "use plain names", "a key is %s", describe(k))
+			}
+			name := join(key, k.Value)
+			if line, twice := seen[k.Value]; twice {
+				return d.fault(k, name, "keep one of them", "appears twice, first in line %d", line)
+			}
+			seen[k.Value] = k.Line
+			if err := d.plain(k, name, depth+1); err != nil {
+				return err
+			}
+			if err := d.plain(n.Content[i+1], name, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fault makes an Error about a node.
+func (d *Document) fault(n *yaml.Node, key, remedy, problem string, args ...any) *Error {
+	return &Error{Where: d.where(n), Key: key, Problem: fmt.Sprintf(problem, args...), Remedy: remedy}
+}
+
+func (d *Document) where(n *yaml.Node) string {
+	if n == nil {
+		return d.Name
+	}
+	if o, ok := d.origins[n]; ok {
+		return o
+	}
+	if n.Line == 0 {
+		return d.Name
+	}
+	return d.Name + ":" + strconv.Itoa(n.Line)
+}
+
+// Fault makes an Error about the value at a dotted key ("limits.wall",
+// "objectives[0].metric"), or about the nearest key above it that is there.
+func (d *Document) Fault(key, remedy, problem string, args ...any) *Error {
+	n := d.root
+	var best *yaml.Node
+	for _, step := range steps(key) {
+		k, v := child(n, step)
+		if v == nil {
+			break
+		}
+		n, best = v, k
+		if _, set := d.origins[v]; set {
+			best = v
+		}
+	}
+	return d.fault(best, key, remedy, problem, args...)
+}
+
+// Has tells whether the document has a key.
+func (d *Document) Has(key string) bool { return d.find(key) != nil }
+
+func (d *Document) find(key string) *yaml.Node {
+	n := d.root
+	for _, step := range steps(key) {
+		if _, n = child(n, step); n == nil {
+			return nil
+		}
+	}
+	return n
+}
+
+// steps splits "a.b[2].c" into a, b, 2, c.
+func steps(key string) []string {
+	return strings.FieldsFunc(key, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
+}
+
+// child is the key node and the value node of one step, nil if it is not
+// there. The key node of a list's entry is the entry.
+func child(n *yaml.Node, step string) (key, value *yaml.Node) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i < len(n.Content); i += 2 {
+			if n.Content[i].Value == step {
+				return n.Content[i], n.Content[i+1]
+			}
+		}
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Content) {
+			return n.Content[i], n.Content[i]
+		}
+	}
+	return nil, nil
+}
+
+// given marks, in the copy that a search keeps, what the command line set.
+const given = "# from the command line"
+
+// Set puts a YAML value at a dotted key, making the keys above it where they
+// are missing. origin is what messages call it: "--set seed=7".
+func (d *Document) Set(key, text, origin string) error {
+	var file yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
+		return &Error{Where: origin, Key: key, Problem: "the value is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: "), Remedy: "quote it"}
+	}
+	value := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str"}
+	if len(file.Content) > 0 {
+		value = file.Content[0]
+	}
+	return d.put(key, value, origin)
+}
+
+func (d *Document) put(key string, value *yaml.Node, origin string) error {
+	path := steps(key)
+	if len(path) == 0 {
+		return &Error{Where: origin, Problem: "there is no key", Remedy: "write --set KEY=VALUE, for example --set limits.evaluations=500"}
+	}
+	d.origin(value, origin)
+	if err := d.plain(value, key, len(path)); err != nil {
+		return err
+	}
+	if value.Kind != yaml.ScalarNode {
+		value.Style = yaml.FlowStyle
+	}
+	value.HeadComment, value.FootComment, value.LineComment = "", "", given
+	n := d.root
+	for i, step := range path {
+		last := i == len(path)-1
+		_, v := child(n, step)
+		switch {
+		case v != nil && last:
+			*v = *value
+			d.origin(v, origin)
+		case v != nil && v.Kind == yaml.ScalarNode && !last && shorthand[strings.Join(path[:i+1], ".")]:
+			// evaluator: onemax and evaluator: {use: onemax} are the same
+			use := *v
+			use.LineComment = ""
+			*v = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: v.Line, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "use", Line: v.Line}, &use}}
+		case v == nil:
+			if n.Kind != yaml.MappingNode {
+				at := strings.Join(path[:i], ".")
+				return &Error{Where: origin, Key: key, Problem: fmt.Sprintf("%s holds %s, so there is no %s in it", at, describe(n), step), Remedy: "set " + at + " as a whole"}
+			}
+			name := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: step}
+			d.origins[name] = origin
+			v = value
+			if !last {
+				v = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+				d.origins[v] = origin
+			}
+			n.Content = append(n.Content, name, v)
+		}
+		n = v
+	}
+	return nil
+}
+
+// shorthand are the keys whose scalar value stands for {use: value}.
+var shorthand = map[string]bool{"evaluator": true, "strategy": true}
+
+func (d *Document) origin(n *yaml.Node, origin string) {
+	d.origins[n] = origin
+	for _, c := range n.Content {
+		d.origin(c, origin)
+	}
+}
+
+// Encode writes the document as it now stands, comments included.
+func (d *Document) Encode() ([]byte, error) {
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	if err := enc.Encode(d.root); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), enc.Close()
+}
+
+// join adds a name to a dotted key.
+func join(key, name string) string {
+	if key == "" {
+		return name
+	}
+	return key + "." + name
+}
+
+// describe names a node in a message.
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a map"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	if n.Tag == "!!null" {
+		return "nothing"
+	}
+	v := n.Value
+	if len(v) > 60 {
+		v = v[:57] + "..."
+	}
+	return strconv.Quote(v)
+}

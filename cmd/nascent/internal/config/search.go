@@ -1,0 +1,367 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// Plugin names a program, or something built in, and its options.
+type Plugin struct {
+	Key     string          // where it is named: "evaluator", "evaluators.quick", "strategy"
+	Use     string          // a name, or the absolute path of a program
+	Options json.RawMessage // a JSON object with sorted keys
+}
+
+// IsPath tells whether a plugin is named by its path.
+func (p *Plugin) IsPath() bool { return filepath.IsAbs(p.Use) }
+
+// Search is what a Document says. In its Engine part everything is filled in
+// but Strategy, Evaluators and Ledger, which are programs and files to be
+// found and opened.
+type Search struct {
+	Engine     engine.Config
+	Strategy   Plugin
+	Evaluators map[string]Plugin // by the names that the fidelities use
+	LogLevel   string            // of the plugins' logs: trace, debug, info, warn or error
+	PluginDirs []string          // where to look for plugins, absolute
+	TLS        bool              // between the engine and its plugins
+}
+
+// only is the name of the evaluator of a search that has one.
+const only = "evaluator"
+
+// defaultStrategy evolves without options.
+const defaultStrategy = "aging"
+
+var nameAlphabet = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+type readers = map[string]func(n *yaml.Node, key string) error
+
+// Read reads the whole document. The error names the first mistake.
+func (d *Document) Read() (*Search, error) {
+	s := &Search{Evaluators: map[string]Plugin{}, LogLevel: "info", TLS: true}
+	s.Strategy = Plugin{Key: "strategy", Use: defaultStrategy, Options: json.RawMessage("{}")}
+	e := &s.Engine
+	e.Workers = runtime.GOMAXPROCS(0)
+	var later []func() error // what needs the space
+	postpone := func(f func(n *yaml.Node, key string) error) func(n *yaml.Node, key string) error {
+		return func(n *yaml.Node, key string) error {
+			later = append(later, func() error { return f(n, key) })
+			return nil
+		}
+	}
+	err := d.fields(d.root, "", readers{
+		"name": func(n *yaml.Node, key string) (err error) {
+			if e.Name, err = d.text(n, key); err == nil && !nameAlphabet.MatchString(e.Name) {
+				err = d.fault(n, key, "use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit", "%s is no name for a search", describe(n))
+			}
+			return err
+		},
+		"space":     func(n *yaml.Node, key string) (err error) { e.Space, err = d.space(n, key, nil); return err },
+		"start":     postpone(func(n *yaml.Node, key string) (err error) { e.Start, err = d.start(n, key, e.Space); return err }),
+		"baselines": postpone(func(n *yaml.Node, key string) (err error) { e.Final.Baselines, err = d.baselines(n, key); return err }),
+		"strategy": func(n *yaml.Node, key string) (err error) {
+			s.Strategy, err = d.plugin(n, key)
+			return err
+		},
+		"evaluator": func(n *yaml.Node, key string) error {
+			p, err := d.plugin(n, key)
+			s.Evaluators[only] = p
+			return err
+		},
+		"evaluators":  func(n *yaml.Node, key string) error { return d.evaluators(n, key, s) },
+		"fidelities":  postpone(func(n *yaml.Node, key string) error { return d.fidelities(n, key, s) }),
+		"objectives":  func(n *yaml.Node, key string) error { return d.objectives(n, key, e) },
+		"constraints": func(n *yaml.Node, key string) error { return d.constraints(n, key, e) },
+		"limits":      func(n *yaml.Node, key string) error { return d.limits(n, key, &e.Limits) },
+		"seed": func(n *yaml.Node, key string) error {
+			v, err := d.integer(n, key)
+			if err == nil && (v < 0 || uint64(v) >= rng.MaxSeed) {
+				err = d.fault(n, key, "write a whole number from 0 to 9007199254740991", "%d is out of range", v)
+			}
+			e.Seed = uint64(v)
+			return err
+		},
+		"order": func(n *yaml.Node, key string) error {
+			v, err := d.oneOf(n, key, string(engine.Strict), string(engine.Arrival))
+			e.Order = engine.Order(v)
+			return err
+		},
+		"window":  func(n *yaml.Node, key string) (err error) { e.Window, err = d.count(n, key, 1); return err },
+		"workers": func(n *yaml.Node, key string) (err error) { e.Workers, err = d.count(n, key, 1); return err },
+		"duplicates": func(n *yaml.Node, key string) error {
+			v, err := d.oneOf(n, key, string(engine.Reject), string(engine.Reuse), string(engine.Replicate))
+			e.Duplicates = engine.Duplicates(v)
+			return err
+		},
+		"failures": func(n *yaml.Node, key string) error {
+			f := &e.Failures
+			return d.fields(n, key, readers{
+				"attempts":    func(n *yaml.Node, key string) (err error) { f.Attempts, err = d.count(n, key, 1); return err },
+				"backoff":     func(n *yaml.Node, key string) (err error) { f.Backoff, err = d.duration(n, key); return err },
+				"pause_after": func(n *yaml.Node, key string) (err error) { f.PauseAfter, err = d.count(n, key, 1); return err },
+			})
+		},
+		"timeout": func(n *yaml.Node, key string) (err error) { e.Timeout, err = d.duration(n, key); return err },
+		"grace":   func(n *yaml.Node, key string) (err error) { e.Grace, err = d.duration(n, key); return err },
+		"final":   func(n *yaml.Node, key string) error { return d.final(n, key, &e.Final) },
+		"checkpoints": func(n *yaml.Node, key string) error {
+			return d.fields(n, key, readers{
+				"keep": func(n *yaml.Node, key string) (err error) { e.Keep, err = d.count(n, key, 1); return err },
+			})
+		},
+		"logging": func(n *yaml.Node, key string) error {
+			return d.fields(n, key, readers{
+				"level": func(n *yaml.Node, key string) (err error) {
+					s.LogLevel, err = d.oneOf(n, key, "trace", "debug", "info", "warn", "error")
+					return err
+				},
+			})
+		},
+		"plugins": func(n *yaml.Node, key string) error {
+			return d.fields(n, key, readers{
+				"tls": func(n *yaml.Node, key string) (err error) { s.TLS, err = d.boolean(n, key); return err },
+				"dirs": func(n *yaml.Node, key string) error {
+					return d.list(n, key, func(n *yaml.Node, key string) error {
+						dir, err := d.text(n, key)
+						s.PluginDirs = append(s.PluginDirs, d.path(dir))
+						return err
+					})
+				},
+			})
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if e.Space == nil {
+		return nil, d.missing("space", "say what may be searched, for example space: {lr: {float: [1e-4, 1e-1], log: true}}")
+	}
+	if len(s.Evaluators) == 0 {
+		return nil, d.missing("evaluator", "say who measures the candidates, for example evaluator: {use: ./evaluator.go}")
+	}
+	if d.Has("evaluator") && d.Has("evaluators") {
+		return nil, d.Fault("evaluators", "keep one of them", "stands beside evaluator")
+	}
+	for _, f := range later {
+		if err := f(); err != nil {
+			return nil, err
+		}
+	}
+	if len(e.Fidelities) == 0 && len(s.Evaluators) > 1 {
+		return nil, d.missing("fidelities", "with several evaluators, say which comes first: fidelities: [{evaluator: quick}, {evaluator: full}]")
+	}
+	return s, nil
+}
+
+func (d *Document) missing(key, remedy string) error {
+	return &Error{Where: d.Name, Key: key, Problem: "there is none", Remedy: remedy}
+}
+
+// path makes a path absolute: relative ones start where the document lies.
+func (d *Document) path(p string) string {
+	if !filepath.IsAbs(p) {
+		p = filepath.Join(d.Dir, p)
+	}
+	if abs, err := filepath.Abs(p); err == nil {
+		return abs
+	}
+	return p
+}
+
+// plugin reads NAME, PATH or {use: NAME or PATH, option: value, ...}.
+func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
+	p := Plugin{Key: key, Options: json.RawMessage("{}")}
+	if n.Kind == yaml.ScalarNode {
+		use, err := d.text(n, key)
+		p.Use = d.program(use)
+		return p, err
+	}
+	if n.Kind != yaml.MappingNode {
+		return p, d.fault(n, key, "write a name, or {use: NAME, option: value}", "holds %s", describe(n))
+	}
+	_, use := child(n, "use")
+	if use == nil {
+		return p, d.fault(n, key, "add use: NAME or PATH", "does not say which one")
+	}
+	name, err := d.text(use, key+".use")
+	if err != nil {
+		return p, err
+	}
+	p.Use = d.program(name)
+	options := map[string]any{}
+	for i := 0; i < len(n.Content); i += 2 {
+		if k := n.Content[i].Value; k != "use" {
+			if options[k], err = d.tree(n.Content[i+1], join(key, k)); err != nil {
+				return p, err
+			}
+		}
+	}
+	p.Options, err = json.Marshal(options)
+	return p, err
+}
+
+// program is a name as it is, and a path made absolute.
+func (d *Document) program(use string) string {
+	if strings.ContainsRune(use, filepath.Separator) || strings.HasSuffix(use, ".go") {
+		return d.path(use)
+	}
+	return use
+}
+
+func (d *Document) evaluators(n *yaml.Node, key string, s *Search) error {
+	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		return d.fault(n, key, "write {quick: {use: NAME}, full: {use: NAME}}", "holds %s", describe(n))
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		name := n.Content[i].Value
+		p, err := d.plugin(n.Content[i+1], join(key, name))
+		if err != nil {
+			return err
+		}
+		s.Evaluators[name] = p
+	}
+	return nil
+}
+
+func (d *Document) fidelities(n *yaml.Node, key string, s *Search) error {
+	e := &s.Engine
+	err := d.list(n, key, func(n *yaml.Node, key string) error {
+		f := engine.Fidelity{}
+		if len(s.Evaluators) == 1 {
+			for name := range s.Evaluators {
+				f.Evaluator = name
+			}
+		}
+		err := d.fields(n, key, readers{
+			"budget": func(n *yaml.Node, key string) (err error) { f.Budget, err = d.positive(n, key); return err },
+			"evaluator": func(n *yaml.Node, key string) (err error) {
+				if f.Evaluator, err = d.text(n, key); err != nil {
+					return err
+				}
+				if _, ok := s.Evaluators[f.Evaluator]; !ok {
+					return d.fault(n, key, "use "+names(s.Evaluators), "there is no evaluator %q", f.Evaluator)
+				}
+				return nil
+			},
+		})
+		if err == nil && f.Evaluator == "" {
+			err = d.fault(n, key+".evaluator", "use one of "+names(s.Evaluators), "there is none")
+		}
+		e.Fidelities = append(e.Fidelities, f)
+		return err
+	})
+	if err == nil && len(e.Fidelities) == 0 {
+		err = d.fault(n, key, "list at least one {budget: N}, or remove the key", "the list is empty")
+	}
+	return err
+}
+
+func (d *Document) objectives(n *yaml.Node, key string, e *engine.Config) error {
+	err := d.list(n, key, func(n *yaml.Node, key string) error {
+		o := engine.Objective{Goal: engine.Maximize}
+		err := d.fields(n, key, readers{
+			"metric": func(n *yaml.Node, key string) (err error) { o.Metric, err = d.text(n, key); return err },
+			"goal": func(n *yaml.Node, key string) error {
+				v, err := d.oneOf(n, key, string(engine.Maximize), string(engine.Minimize))
+				o.Goal = engine.Goal(v)
+				return err
+			},
+		})
+		if err == nil && o.Metric == "" {
+			err = d.fault(n, key+".metric", "write {metric: accuracy, goal: maximize}", "there is none")
+		}
+		e.Objectives = append(e.Objectives, o)
+		return err
+	})
+	if err == nil && len(e.Objectives) == 0 {
+		err = d.fault(n, key, "list at least one, or remove the key (then accuracy is maximized)", "the list is empty")
+	}
+	return err
+}
+
+func (d *Document) constraints(n *yaml.Node, key string, e *engine.Config) error {
+	return d.list(n, key, func(n *yaml.Node, key string) error {
+		var c engine.Constraint
+		bound := func(to **float64) func(n *yaml.Node, key string) error {
+			return func(n *yaml.Node, key string) error {
+				v, err := d.number(n, key)
+				*to = &v
+				return err
+			}
+		}
+		err := d.fields(n, key, readers{
+			"metric": func(n *yaml.Node, key string) (err error) { c.Metric, err = d.text(n, key); return err },
+			"min":    bound(&c.Min),
+			"max":    bound(&c.Max),
+		})
+		switch {
+		case err != nil:
+		case c.Metric == "" || c.Min == nil && c.Max == nil:
+			err = d.fault(n, key, "write {metric: parameters, max: 5000}", "needs a metric and min or max")
+		case c.Min != nil && c.Max != nil && *c.Min > *c.Max:
+			err = d.fault(n, key, "exchange them", "min %v is above max %v, so nothing could keep it", *c.Min, *c.Max)
+		}
+		e.Constraints = append(e.Constraints, c)
+		return err
+	})
+}
+
+func (d *Document) limits(n *yaml.Node, key string, l *engine.Limits) error {
+	return d.fields(n, key, readers{
+		"evaluations": func(n *yaml.Node, key string) (err error) { l.Evaluations, err = d.count(n, key, 1); return err },
+		"wall": func(n *yaml.Node, key string) error {
+			v, err := d.duration(n, key)
+			if err == nil && v <= 0 {
+				err = d.fault(n, key, "write a duration above 0, or remove the key", "%s leaves no time", n.Value)
+			}
+			l.Wall = v.Seconds()
+			return err
+		},
+		"seconds": func(n *yaml.Node, key string) error {
+			v, err := d.duration(n, key)
+			if err == nil && v <= 0 {
+				err = d.fault(n, key, "write a duration above 0, or remove the key", "%s leaves no time", n.Value)
+			}
+			l.Seconds = v.Seconds()
+			return err
+		},
+		"target": func(n *yaml.Node, key string) error {
+			v, err := d.number(n, key)
+			l.Target = &v
+			return err
+		},
+	})
+}
+
+func (d *Document) final(n *yaml.Node, key string, f *engine.Final) error {
+	return d.fields(n, key, readers{
+		"skip":    func(n *yaml.Node, key string) (err error) { f.Skip, err = d.boolean(n, key); return err },
+		"top":     func(n *yaml.Node, key string) (err error) { f.Top, err = d.count(n, key, 1); return err },
+		"repeats": func(n *yaml.Node, key string) (err error) { f.Repeats, err = d.count(n, key, 1); return err },
+		"budget":  func(n *yaml.Node, key string) (err error) { f.Budget, err = d.positive(n, key); return err },
+		"tests":   func(n *yaml.Node, key string) (err error) { f.Tests, err = d.count(n, key, 1); return err },
+	})
+}
+
+// Seconds writes a number of seconds for people.
+func Seconds(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}

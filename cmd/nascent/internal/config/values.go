@@ -1,0 +1,218 @@
+package config
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// tree decodes a node into the kinds that genome.Map holds.
+func (d *Document) tree(n *yaml.Node, key string) (any, error) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := genome.Map{}
+		for i := 0; i < len(n.Content); i += 2 {
+			name := n.Content[i].Value
+			v, err := d.tree(n.Content[i+1], join(key, name))
+			if err != nil {
+				return nil, err
+			}
+			m = append(m, genome.Entry{Key: name, Value: v})
+		}
+		return m, nil
+	case yaml.SequenceNode:
+		list := []any{}
+		for i, c := range n.Content {
+			v, err := d.tree(c, key+"["+strconv.Itoa(i)+"]")
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		return list, nil
+	}
+	switch n.Tag {
+	case "!!null":
+		return nil, d.fault(n, key, "give it one, or remove the key", "has no value")
+	case "!!bool":
+		return d.boolean(n, key)
+	case "!!int":
+		v, err := d.integer(n, key)
+		return v, err
+	case "!!float":
+		return d.number(n, key)
+	}
+	return n.Value, nil
+}
+
+func (d *Document) text(n *yaml.Node, key string) (string, error) {
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || n.Value == "" {
+		return "", d.fault(n, key, "write a name", "holds %s, not a text", describe(n))
+	}
+	return n.Value, nil
+}
+
+func (d *Document) oneOf(n *yaml.Node, key string, values ...string) (string, error) {
+	if n.Kind != yaml.ScalarNode || !slices.Contains(values, n.Value) {
+		return "", d.fault(n, key, "use one of "+strings.Join(values, ", "), "holds %s", describe(n))
+	}
+	return n.Value, nil
+}
+
+func (d *Document) boolean(n *yaml.Node, key string) (bool, error) {
+	var v bool
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Decode(&v) != nil {
+		return false, d.fault(n, key, "write true or false", "holds %s, not true or false", describe(n))
+	}
+	return v, nil
+}
+
+func (d *Document) integer(n *yaml.Node, key string) (int64, error) {
+	var v int64
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" {
+		return 0, d.fault(n, key, "write a whole number", "holds %s, not a whole number", describe(n))
+	}
+	if n.Decode(&v) != nil {
+		return 0, d.fault(n, key, "write a smaller number", "%s is out of range", n.Value)
+	}
+	return v, nil
+}
+
+// count reads a whole number that is at least min.
+func (d *Document) count(n *yaml.Node, key string, min int64) (int, error) {
+	v, err := d.integer(n, key)
+	if err != nil {
+		return 0, err
+	}
+	if v < min || v > math.MaxInt32 {
+		return 0, d.fault(n, key, "write a whole number from "+strconv.FormatInt(min, 10)+" to "+strconv.Itoa(math.MaxInt32), "%d is out of range", v)
+	}
+	return int(v), nil
+}
+
+func (d *Document) number(n *yaml.Node, key string) (float64, error) {
+	var v float64
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" && n.Tag != "!!float" || n.Decode(&v) != nil {
+		return 0, d.fault(n, key, "write a number", "holds %s, not a number", describe(n))
+	}
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, d.fault(n, key, "write a finite number", "%s is not finite", n.Value)
+	}
+	return v, nil
+}
+
+// positive reads a number above 0.
+func (d *Document) positive(n *yaml.Node, key string) (float64, error) {
+	v, err := d.number(n, key)
+	if err == nil && v <= 0 {
+		err = d.fault(n, key, "write a number above 0, or remove the key", "%s is not above 0", n.Value)
+	}
+	return v, err
+}
+
+// duration reads 5ms, 2h, or a number of seconds; at least 0.
+func (d *Document) duration(n *yaml.Node, key string) (time.Duration, error) {
+	const remedy = "write 500ms, 30s, 2h or a number of seconds"
+	if n.Kind != yaml.ScalarNode {
+		return 0, d.fault(n, key, remedy, "holds %s, not a duration", describe(n))
+	}
+	var v time.Duration
+	if seconds, err := d.number(n, key); err == nil {
+		if seconds > math.MaxInt64/1e9 {
+			return 0, d.fault(n, key, remedy, "%s is out of range", n.Value)
+		}
+		v = time.Duration(seconds * float64(time.Second))
+	} else if v, err = time.ParseDuration(n.Value); err != nil {
+		return 0, d.fault(n, key, remedy, "holds %s, not a duration", describe(n))
+	}
+	if v < 0 {
+		return 0, d.fault(n, key, remedy, "%s is negative", n.Value)
+	}
+	return v, nil
+}
+
+// list calls f for each entry of a list.
+func (d *Document) list(n *yaml.Node, key string, f func(n *yaml.Node, key string) error) error {
+	if n.Kind != yaml.SequenceNode {
+		return d.fault(n, key, "write a list: [a, b]", "holds %s, not a list", describe(n))
+	}
+	for i, c := range n.Content {
+		if err := f(c, key+"["+strconv.Itoa(i)+"]"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fields calls for each key of a map what reads it, in the order of the file.
+// A key that nothing reads is an error.
+func (d *Document) fields(n *yaml.Node, key string, readers map[string]func(n *yaml.Node, key string) error) error {
+	if n.Kind != yaml.MappingNode {
+		return d.fault(n, key, "write keys: "+names(readers), "holds %s, not a map", describe(n))
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		name := join(key, k.Value)
+		read, ok := readers[k.Value]
+		if !ok {
+			remedy := "use " + names(readers)
+			if near := nearest(k.Value, readers); near != "" {
+				remedy = "did you mean " + near + "?"
+			}
+			return d.fault(k, name, remedy, "there is no such key")
+		}
+		if v.Kind == yaml.ScalarNode && v.Tag == "!!null" {
+			return d.fault(v, name, "give it one, or remove the key", "has no value")
+		}
+		if err := read(v, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func names[V any](m map[string]V) string {
+	var list []string
+	for k := range m {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+// nearest is the known name that a typing mistake probably meant, or "".
+func nearest[V any](name string, known map[string]V) string {
+	best, least := "", 1+max(1, len(name)/3)
+	for _, k := range strings.Split(names(known), ", ") {
+		if n := edits(name, k); n < least {
+			best, least = k, n
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			next := diagonal
+			if a[i] != b[j] {
+				next = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], next
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,199 @@
+// Package socket lets other processes ask a running search.
+//
+// bbolt's lock keeps every other process out of the ledger, so the process
+// that runs a search answers for it, on a unix socket in its directory that
+// only its own user may use. What is asked are nascent's own commands: the
+// server carries one out and streams what it prints.
+package socket
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Name of the socket in a search directory.
+const Name = "sock"
+
+// Request is one command.
+type Request struct {
+	Args   []string `json:"args"`
+	Width  int      `json:"width"`  // of the asker's terminal, 0 if it has none
+	Colour bool     `json:"colour"` // it can show colours
+}
+
+// Handler carries out a command. Its error is told to the asker.
+type Handler func(ctx context.Context, r Request, out io.Writer) error
+
+// ErrNobody says that no process answers for a directory.
+var ErrNobody = errors.New("no process runs this search")
+
+// RemoteError is an error of a command that another process carried out.
+type RemoteError struct {
+	Text string
+	Exit int // what the command exits with
+}
+
+func (e *RemoteError) Error() string { return e.Text }
+
+// Server answers on the socket of one directory.
+type Server struct {
+	http *http.Server
+	dir  *os.File
+	path string
+}
+
+// Trailers of an answer.
+const (
+	exitTrailer  = "Nascent-Exit"
+	errorTrailer = "Nascent-Error"
+)
+
+// Serve makes the socket and answers until Close. exit tells which status an
+// error stands for.
+func Serve(dir string, handle Handler, exit func(error) int) (*Server, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	// Made under another name and renamed once nobody else may use it.
+	fresh := Name + ".new"
+	short := near(d, fresh)
+	os.Remove(short)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+	if err != nil {
+		d.Close()
+		return nil, fmt.Errorf("cannot listen in %s: %w", dir, err)
+	}
+	l.SetUnlinkOnClose(false)
+	s := &Server{dir: d, path: filepath.Join(dir, Name)}
+	if err = os.Chmod(short, 0o600); err == nil {
+		err = os.Rename(short, near(d, Name))
+	}
+	if err != nil {
+		l.Close()
+		d.Close()
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /command", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", exitTrailer+", "+errorTrailer)
+		var req Request
+		err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&req)
+		if err == nil {
+			err = handle(r.Context(), req, w)
+		}
+		code, text := 0, ""
+		if err != nil {
+			code, text = exit(err), strconv.QuoteToASCII(err.Error())
+		}
+		w.Header().Set(exitTrailer, strconv.Itoa(code))
+		w.Header().Set(errorTrailer, text)
+	})
+	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go s.http.Serve(&ownListener{l})
+	return s, nil
+}
+
+// Close stops answering and removes the socket. Commands under way get a
+// second to end.
+func (s *Server) Close() {
+	os.Remove(near(s.dir, Name))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+	s.dir.Close()
+}
+
+// near is a path of at most a few bytes to a file in an open directory: the
+// address of a unix socket has 107 bytes at most.
+func near(dir *os.File, name string) string {
+	return "/proc/self/fd/" + strconv.Itoa(int(dir.Fd())) + "/" + name
+}
+
+// ownListener turns away other users.
+type ownListener struct{ *net.UnixListener }
+
+func (l *ownListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		if own(c) {
+			return c, nil
+		}
+		c.Close()
+	}
+}
+
+func own(c *net.UnixConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var cred *unix.Ucred
+	var credErr error
+	err = raw.Control(func(fd uintptr) { cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	return err == nil && credErr == nil && (int(cred.Uid) == os.Getuid() || cred.Uid == 0)
+}
+
+// Ask has the process that runs the search in dir carry out a command, and
+// copies what it prints to out. ErrNobody means that there is none.
+func Ask(ctx context.Context, dir string, r Request, out io.Writer) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return ErrNobody
+	}
+	defer d.Close()
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", near(d, Name))
+		},
+	}}
+	body, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://nascent/command", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return ErrNobody
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(out, resp.Body); err != nil {
+		return fmt.Errorf("the process that runs the search ended while it answered: %w", err)
+	}
+	code, err := strconv.Atoi(resp.Trailer.Get(exitTrailer))
+	if err != nil {
+		return errors.New("the process that runs the search ended while it answered")
+	}
+	if code != 0 {
+		text, err := strconv.Unquote(resp.Trailer.Get(errorTrailer))
+		if err != nil {
+			text = "the running search could not answer"
+		}
+		return &RemoteError{Text: text, Exit: code}
+	}
+	return nil
+}
