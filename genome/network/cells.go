@@ -242,6 +242,19 @@ type combination struct {
 
 // readCell reads a cell's gene.
 func (b *builder) readCell(v genome.Map) (c cell, ok bool) {
+	for _, e := range v {
+		switch e.Key {
+		case "edges", "vertices", "pairs", "combine", "channels", "inputs", "output":
+		case "isomorphism":
+			if e.Value != "exact" && e.Value != "published" {
+				b.fail("isomorphism is %v; it is exact or published", e.Value)
+				return c, false
+			}
+		default:
+			b.fail("has no parameter %q; a cell has channels, inputs, output, isomorphism", e.Key)
+			return c, false
+		}
+	}
 	if x, ok := v.Get("vertices"); ok {
 		edges, _ := v.Get("edges")
 		return c, b.readVertices(&c, x, edges)

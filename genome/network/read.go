@@ -122,12 +122,11 @@ func build(tree genome.Map, input []int, classes int, ordinary func([]byte, any)
 	id := b.under("input", func() int { return b.append(Node{Op: Input, Shape: b.inputs(input)}) })
 	id = b.top(tree, id)
 	if b.err == nil && (b.open || len(b.shape(id)) != 1 || b.shape(id)[0] != classes) {
-		n := b.enter("head")
-		id = b.dense(b.flatten(id), classes, true)
-		b.leave(n)
+		id = b.under("answer.flatten", func() int { return b.flatten(id) })
+		id = b.under("answer.dense", func() int { return b.dense(id, classes, true) })
 	}
 	if b.err == nil && id != len(b.nodes)-1 {
-		b.under("answer", func() int { return b.same(id, Node{Op: Identity}) })
+		b.under("answer.identity", func() int { return b.same(id, Node{Op: Identity}) })
 	}
 	if b.err != nil {
 		return nil, b.err
