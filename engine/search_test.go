@@ -470,3 +470,18 @@ func TestChangedConfigurationIsRefused(t *testing.T) {
 		t.Errorf("another seed gives %v", err)
 	}
 }
+
+// randomly proposes random genomes and looks at nothing.
+type randomly struct{}
+
+func (randomly) Open(context.Context, engine.Setup) ([]byte, engine.Needs, error) {
+	return nil, engine.Needs{History: engine.NeedNone}, nil
+}
+
+func (randomly) Step(_ context.Context, _ []byte, t engine.Turn) (engine.Decision, error) {
+	d := engine.Decision{Proposals: make([]engine.Proposal, t.Want)}
+	for i := range d.Proposals {
+		d.Proposals[i].Operator = engine.OpRandom
+	}
+	return d, nil
+}

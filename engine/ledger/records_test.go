@@ -238,6 +238,15 @@ func populate(v reflect.Value) {
 	case v.Type() == reflect.TypeFor[engine.Part]():
 		v.SetString(string(engine.PartSearch))
 		return
+	case v.Type() == reflect.TypeFor[details]():
+		r := details{position: 7}
+		populate(reflect.ValueOf(&r.curve).Elem())
+		populate(reflect.ValueOf(&r.output).Elem())
+		v.Set(reflect.ValueOf(r))
+		return
+	case v.Type() == reflect.TypeFor[totals]():
+		v.Set(reflect.ValueOf(totals{1, 2, 3, 4, 5, [2]uint64{6, 7}}))
+		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
