@@ -1,0 +1,135 @@
+package genome
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// decimal is a float of at most six significant digits, mantissa times a power
+// of ten, as genomes store it: mantissa<<12 | (exponent+1024)<<1 | sign, with
+// no zero at the end of the mantissa. One value has one decimal.
+type decimal uint64
+
+const decimalBias = 1024
+
+var powers = [23]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
+
+// roundSix rounds to six significant digits, the nearest.
+func roundSix(v float64) decimal {
+	if v == 0 {
+		return decimal(decimalBias << 1)
+	}
+	var buf [32]byte
+	s := strconv.AppendFloat(buf[:0], v, 'e', 5, 64) // -d.ddddde-xx
+	var d decimal
+	if s[0] == '-' {
+		d, s = 1, s[1:]
+	}
+	m := uint64(s[0] - '0')
+	for _, c := range s[2:7] {
+		m = m*10 + uint64(c-'0')
+	}
+	exp := 0
+	for _, c := range s[9:] {
+		exp = exp*10 + int(c-'0')
+	}
+	if s[8] == '-' {
+		exp = -exp
+	}
+	exp -= 5
+	for m%10 == 0 {
+		m /= 10
+		exp++
+	}
+	return decimal(m<<12|uint64(exp+decimalBias)<<1) | d
+}
+
+// value returns the float64 nearest to the decimal.
+func (d decimal) value() float64 {
+	m, exp := float64(d>>12), int(d>>1&0x7ff)-decimalBias
+	switch {
+	case m == 0:
+		return 0
+	case exp >= 0 && exp < len(powers):
+		m *= powers[exp] // both exact, so rounded once
+	case exp < 0 && -exp < len(powers):
+		m /= powers[-exp]
+	default:
+		m, _ = strconv.ParseFloat(strconv.FormatUint(uint64(d>>12), 10)+"e"+strconv.Itoa(exp), 64)
+	}
+	if d&1 == 1 {
+		return -m
+	}
+	return m
+}
+
+// whole tells whether the bits are a decimal as roundSix writes it.
+func (d decimal) whole() bool {
+	m, exp := uint64(d>>12), int(d>>1&0x7ff)-decimalBias
+	if m == 0 {
+		return d == decimalBias<<1
+	}
+	return m < 1e6 && m%10 != 0 && exp > -330 && exp < 309
+}
+
+// gridFloat returns value i of a float with a step.
+func (g *gene) gridFloat(i int64) float64 {
+	return roundSix(g.flo + float64(float64(i)*g.fstep)).value()
+}
+
+// measureRange remembers the logarithms that scaling needs.
+func (g *gene) measureRange(lo, hi float64) {
+	if g.log {
+		g.llo = rng.Log(lo)
+		g.lspan = rng.Log(hi) - g.llo
+	}
+}
+
+// number returns the value that code stands for in an int or a float.
+func (g *gene) number(code uint64) float64 {
+	switch {
+	case g.kind == kindInt:
+		return float64(g.lo + int64(code)*g.step)
+	case g.count > 0:
+		return g.gridFloat(int64(code))
+	}
+	return decimal(code).value()
+}
+
+// nearest returns the code of the value nearest to x, within the range.
+func (g *gene) nearest(x float64) uint64 {
+	lo, hi, step := g.flo, g.fhi, g.fstep
+	if g.kind == kindInt {
+		lo, hi, step = float64(g.lo), float64(g.hi), float64(g.step)
+	}
+	x = min(max(x, lo), hi)
+	if g.continuous() {
+		// Rounding cannot leave the range: its ends have six digits too.
+		return uint64(roundSix(x))
+	}
+	i := int64(math.Floor((x-lo)/step + 0.5))
+	return uint64(min(max(i, 0), g.count-1))
+}
+
+// scaled returns where a value lies in its range, from 0 to 1.
+func (g *gene) scaled(code uint64) float64 {
+	lo, hi := g.flo, g.fhi
+	if g.kind == kindInt {
+		lo, hi = float64(g.lo), float64(g.hi)
+	}
+	x := g.number(code)
+	switch {
+	case hi == lo:
+		return 0
+	case x == lo:
+		return 0
+	case x == hi:
+		return 1
+	case g.log:
+		return min(max((rng.Log(x)-g.llo)/g.lspan, 0), 1)
+	}
+	return min(max((x-lo)/(hi-lo), 0), 1)
+}

@@ -1,0 +1,244 @@
+package genome
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math/big"
+	"sync"
+)
+
+// Space is what may be searched: a typed grammar of genes. It does not change
+// after Bind and may then be used by several goroutines.
+type Space struct {
+	decl    *declaration
+	root    *gene
+	json    []byte
+	hash    Hash
+	measure Measure
+
+	sizeOnce  sync.Once
+	size      Size
+	namesOnce sync.Once
+	names     []string
+}
+
+// Hash is the first 16 bytes of a SHA-256.
+type Hash [16]byte
+
+func hashOf(b []byte) (h Hash) {
+	sum := sha256.Sum256(b)
+	copy(h[:], sum[:])
+	return h
+}
+
+// String returns 32 hexadecimal digits.
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// IsZero tells whether the hash was never set.
+func (h Hash) IsZero() bool { return h == Hash{} }
+
+// MarshalText writes 32 hexadecimal digits.
+func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText reads 32 hexadecimal digits.
+func (h *Hash) UnmarshalText(b []byte) error {
+	var out Hash
+	if len(b) != 2*len(out) {
+		return fmt.Errorf("a hash has %d hexadecimal digits, got %d bytes", 2*len(out), len(b))
+	}
+	if _, err := hex.Decode(out[:], b); err != nil {
+		return fmt.Errorf("a hash has hexadecimal digits: %w", err)
+	}
+	*h = out
+	return nil
+}
+
+// Limits bound what a network may cost. 0 means no limit.
+type Limits struct {
+	Parameters int64 // trained numbers
+	Macs       int64 // multiply-adds for one sample
+	Depth      int64 // convolutions and dense layers on the longest chain
+}
+
+// Cost is what a network costs, in the units of Limits.
+type Cost struct{ Parameters, Macs, Depth int64 }
+
+// Measure reads a genome's network and returns its cost. An error means that
+// the genome describes no valid network. It must depend on nothing but the
+// genome, and be safe for concurrent use.
+type Measure func(Genome) (Cost, error)
+
+// Size is how many genomes a space has, before limits.
+type Size struct {
+	// Exact is nil if the space has a float without step, or if the number has
+	// more than 100,000 digits.
+	Exact *big.Int
+	// Log10 is the number's decimal logarithm. A float without step counts as
+	// a million values.
+	Log10 float64
+}
+
+// String writes the number as a person reads it: 15625, about 10^18.0.
+func (s Size) String() string {
+	if s.Exact != nil && s.Log10 < 9 {
+		return s.Exact.String()
+	}
+	return fmt.Sprintf("about 10^%.1f", s.Log10)
+}
+
+// ParseSpace reads a declaration from a decoded tree: Map, or map[string]any
+// with its keys sorted; []any; numbers of any Go kind; booleans and strings.
+// The error is an *Error.
+func ParseSpace(tree any) (*Space, error) {
+	d, err := declare(tree)
+	if err != nil {
+		return nil, err
+	}
+	root, err := d.expand()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.checkWeights(root); err != nil {
+		return nil, err
+	}
+	s := &Space{decl: d, root: root}
+	s.json = d.appendJSON(nil)
+	s.hash = hashOf(s.json)
+	return s, nil
+}
+
+// ParseSpaceJSON reads a declaration from JSON and keeps the order of genes.
+// The error is an *Error.
+func ParseSpaceJSON(b []byte) (*Space, error) {
+	v, err := decodeJSON(b)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSpace(v)
+}
+
+// MustParseSpace is ParseSpaceJSON for tests and examples: it panics.
+func MustParseSpace(json string) *Space {
+	s, err := ParseSpaceJSON([]byte(json))
+	if err != nil {
+		panic("genome: " + err.Error())
+	}
+	return s
+}
+
+// JSON returns the canonical declaration, defaults left out. Parsed again it
+// gives an equal space.
+func (s *Space) JSON() []byte { return append([]byte(nil), s.json...) }
+
+// Hash returns the hash of the canonical declaration.
+func (s *Space) Hash() Hash { return s.hash }
+
+// Meta returns the constant data under a reserved key of the declaration:
+// "network" or "limits".
+func (s *Space) Meta(key string) (any, bool) {
+	switch {
+	case key == "network" && s.decl.network != nil:
+		return s.decl.network, true
+	case key == "limits" && s.decl.limits != nil:
+		return s.decl.limits, true
+	}
+	return nil, false
+}
+
+// Limits returns the limits that the space declares. They hold once a Measure
+// is bound.
+func (s *Space) Limits() Limits { return s.decl.limit }
+
+// Bind sets how networks are measured. It is called once, right after parsing
+// and before any other use; without it every genome counts as valid.
+func (s *Space) Bind(m Measure) { s.measure = m }
+
+// finish makes a genome of checked codes.
+func (s *Space) finish(codes []uint64) Genome { return Genome{s, pack(codes)} }
+
+// violation says how far a genome lies outside the limits, 0 if inside, and
+// why. A genome that is no network is infinitely far.
+func (s *Space) violation(g Genome) (float64, error) {
+	if s.measure == nil {
+		return 0, nil
+	}
+	cost, err := s.measure(g)
+	if err != nil {
+		return invalidNetwork, err
+	}
+	var worst *Error
+	far := 0.0
+	for _, l := range []struct {
+		name      string
+		have, max int64
+	}{
+		{"parameters", cost.Parameters, s.decl.limit.Parameters},
+		{"macs", cost.Macs, s.decl.limit.Macs},
+		{"depth", cost.Depth, s.decl.limit.Depth},
+	} {
+		if l.max > 0 && l.have > l.max {
+			far += float64(l.have-l.max) / float64(l.max)
+			if worst == nil {
+				worst = fault([]string{"limits", l.name}, "make the network smaller or raise the limit", "the network has %d, the limit is %d", l.have, l.max)
+			}
+		}
+	}
+	if worst != nil {
+		return far, worst
+	}
+	return 0, nil
+}
+
+const invalidNetwork = 1e300
+
+// valid tells whether a genome is a network within the limits.
+func (s *Space) valid(g Genome) bool {
+	far, _ := s.violation(g)
+	return far == 0
+}
+
+// Check verifies that g is a genome of this space, a valid network if a Measure
+// is bound, and within the limits.
+func (s *Space) Check(g Genome) error {
+	if g.space == nil {
+		return fault(nil, "make one with Random or Parse", "is no genome")
+	}
+	if _, err := s.codes(nil, g); err != nil {
+		return err
+	}
+	_, err := s.violation(Genome{s, g.packed})
+	return err
+}
+
+// codes appends the codes of a genome, checked if it comes from elsewhere.
+func (s *Space) codes(buf []uint64, g Genome) ([]uint64, error) {
+	if g.space == nil {
+		return nil, fault(nil, "make one with Random or Parse", "is no genome")
+	}
+	t := unpack(buf, g.packed)
+	if g.space != s {
+		if g.space.hash != s.hash {
+			return nil, fault(nil, "carry it over with Carry", "the genome belongs to another space")
+		}
+		if _, err := s.Unpack(g.packed); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// Unpack returns the genome of a packed string, after checking its structure.
+func (s *Space) Unpack(packed string) (Genome, error) {
+	var buf [128]uint64
+	t := unpack(buf[:0], packed)
+	end, err := s.root.check(t, 0)
+	if err != nil {
+		return Genome{}, err
+	}
+	// Packing again also finds what unpack skipped and integers in long form.
+	if end != len(t) || pack(t) != packed {
+		return Genome{}, fault(nil, "take it from a genome of this space", "the packed genome is damaged at its end")
+	}
+	return Genome{s, packed}, nil
+}
