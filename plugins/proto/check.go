@@ -1,0 +1,125 @@
+package proto
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// MaxOutput is how large a result's output may be.
+const MaxOutput = 64 << 10
+
+// Checker judges results by what their evaluator declared.
+type Checker struct {
+	declared map[string]engine.Metric
+	required []string
+}
+
+// NewChecker makes a Checker. required are the metrics that an ok train result
+// must have.
+func NewChecker(declared []engine.Metric, required []string) *Checker {
+	c := &Checker{declared: map[string]engine.Metric{}, required: required}
+	for _, m := range declared {
+		c.declared[m.Name] = m
+	}
+	return c
+}
+
+// Check turns a result that breaks the contract into a failed one that says
+// why. It sorts metrics by name, and fills in the metric seconds where it is
+// declared and missing.
+func (c *Checker) Check(task engine.Task, r *engine.Result) {
+	if problem := c.problem(task, r); problem != "" {
+		r.Status, r.Reason = engine.Failed, problem
+		r.Metrics, r.Output = nil, nil
+	}
+	sort.SliceStable(r.Metrics, func(i, k int) bool { return r.Metrics[i].Name < r.Metrics[k].Name })
+	r.Reason = OneLine(r.Reason)
+}
+
+func (c *Checker) problem(task engine.Task, r *engine.Result) string {
+	switch r.Status {
+	case engine.OK:
+	case engine.Invalid, engine.Failed:
+		if r.Reason == "" {
+			r.Reason = "the evaluator gave no reason"
+		}
+		// What else came with it is kept where it can be.
+		r.Metrics = finite(r.Metrics)
+		if len(r.Output) > MaxOutput {
+			r.Output = nil
+		}
+		return ""
+	default:
+		return fmt.Sprintf("the evaluator answered with the status %q: use ok, invalid or failed", r.Status)
+	}
+	if math.IsNaN(r.Seconds) || math.IsInf(r.Seconds, 0) || r.Seconds < 0 {
+		return fmt.Sprintf("the evaluator says it spent %v seconds", r.Seconds)
+	}
+	seen := map[string]bool{}
+	for _, v := range r.Metrics {
+		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
+			return fmt.Sprintf("metric %s is %v", v.Name, v.Value)
+		}
+		if _, ok := c.declared[v.Name]; !ok {
+			return fmt.Sprintf("metric %s is not declared: add it to the evaluator's metrics, next to %s", v.Name, c.names())
+		}
+		if seen[v.Name] {
+			return fmt.Sprintf("metric %s comes twice", v.Name)
+		}
+		seen[v.Name] = true
+	}
+	if task == engine.Train || task == "" {
+		for _, name := range c.required {
+			if !seen[name] {
+				return fmt.Sprintf("metric %s is missing from the result", name)
+			}
+		}
+		if len(r.Metrics) == 0 {
+			return "the result has no metrics"
+		}
+	}
+	if len(r.Output) > MaxOutput {
+		return fmt.Sprintf("the output has %d bytes, at most %d are allowed: put large results into a file", len(r.Output), MaxOutput)
+	}
+	for i, p := range r.Curve {
+		if math.IsNaN(p.Step) || math.IsInf(p.Step, 0) || len(finite(p.Metrics)) != len(p.Metrics) {
+			return fmt.Sprintf("entry %d of the learning curve is not finite", i)
+		}
+	}
+	if m, ok := c.declared["seconds"]; ok && m.Measured && !seen["seconds"] {
+		r.Metrics = append(r.Metrics, engine.Value{Name: "seconds", Value: r.Seconds})
+	}
+	return ""
+}
+
+func (c *Checker) names() string {
+	var names []string
+	for name := range c.declared {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return strings.Join(names, ", ")
+}
+
+func finite(vs engine.Values) engine.Values {
+	var out engine.Values
+	for _, v := range vs {
+		if !math.IsNaN(v.Value) && !math.IsInf(v.Value, 0) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// OneLine makes one line of at most 500 bytes from any text.
+func OneLine(text string) string {
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
+	if len(text) > 500 {
+		text = strings.ToValidUTF8(text[:497], "") + "..."
+	}
+	return text
+}

@@ -1,0 +1,474 @@
+package proto
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
+)
+
+// Version is the version of the wire contract that this code speaks.
+const Version = 1
+
+// MaxMessage is the largest message that either side takes, in bytes.
+const MaxMessage = 1 << 30
+
+// EncodeTree writes a genome's tree as JSON in which a float always has a
+// point or an exponent, so that 1.0 is not taken for the integer 1.
+func EncodeTree(tree genome.Map) ([]byte, error) { return appendTree(nil, tree) }
+
+func appendTree(b []byte, v any) ([]byte, error) {
+	var err error
+	switch v := v.(type) {
+	case genome.Map:
+		b = append(b, '{')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendTree(b, e.Key); err != nil {
+				return nil, err
+			}
+			b = append(b, ':')
+			if b, err = appendTree(b, e.Value); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, '}'), nil
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendTree(b, e); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case int64:
+		return strconv.AppendInt(b, v, 10), nil
+	case float64:
+		start := len(b)
+		b = strconv.AppendFloat(b, v, 'g', -1, 64)
+		for _, c := range b[start:] {
+			if c == '.' || c == 'e' {
+				return b, nil
+			}
+		}
+		return append(b, '.', '0'), nil
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("a genome holds %v, which has no JSON form: %w", v, err)
+	}
+	return append(b, text...), nil
+}
+
+// DecodeTree reads what EncodeTree writes.
+func DecodeTree(b []byte) (genome.Map, error) {
+	var m genome.Map
+	if err := json.Unmarshal(b, &m); err != nil {
+		return nil, fmt.Errorf("genes are no JSON object: %w", err)
+	}
+	return m, nil
+}
+
+// AssignmentTo makes the order to a plugin. Files say where they can be read.
+func AssignmentTo(a engine.Assignment, files engine.Files) (*Job, error) {
+	j := a.Job
+	genes, err := EncodeTree(j.Genome.Tree())
+	if err != nil {
+		return nil, err
+	}
+	var layers []byte
+	net, err := j.Network()
+	if err != nil {
+		return nil, err
+	}
+	if net != nil {
+		if layers, err = json.Marshal(net); err != nil {
+			return nil, err
+		}
+	}
+	resume, err := filesWithPaths(a.Resume, files)
+	if err != nil {
+		return nil, err
+	}
+	inherit, err := filesWithPaths(a.Inherit, files)
+	if err != nil {
+		return nil, err
+	}
+	return &Job{
+		Id: uint64(j.ID), Attempt: int64(a.Attempt), Phase: string(j.Phase), Task: string(j.Task),
+		Genes: genes, Text: j.Genome.Text(), Network: layers,
+		Fidelity: int64(j.Fidelity), Budget: j.Budget, Seed: j.Seed, Input: j.Input, Tag: j.Tag, Stop: StopTo(j.Stop),
+		Resume: resume, Saved: a.Saved, Inherit: inherit,
+	}, nil
+}
+
+func filesWithPaths(refs []engine.FileRef, files engine.Files) ([]*File, error) {
+	var out []*File
+	for _, r := range refs {
+		path, err := files.Path(r.Hash)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &File{Name: r.Name, Hash: r.Hash, Size: r.Size, Path: path})
+	}
+	return out, nil
+}
+
+// NetworkFrom reads a Job's layer graph; nil if it has none.
+func NetworkFrom(b []byte) (*network.Network, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	net := new(network.Network)
+	if err := json.Unmarshal(b, net); err != nil {
+		return nil, fmt.Errorf("the network is no JSON of a layer graph: %w", err)
+	}
+	return net, nil
+}
+
+// HelloTo and HelloFrom convert what an evaluator says of itself. optional
+// tells which metrics a result may leave out.
+func HelloTo(h engine.Hello, optional bool) *EvaluatorHello {
+	out := &EvaluatorHello{
+		Name: h.Name, Version: h.Version, Slots: int64(h.Slots),
+		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
+		Metrics: MetricsTo(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
+		Identity: h.Identity, Splits: h.Splits,
+	}
+	for _, t := range h.Tasks {
+		out.Tasks = append(out.Tasks, string(t))
+	}
+	for _, m := range out.Metrics {
+		m.Optional = optional || m.Measured
+	}
+	return out
+}
+
+// HelloFrom also returns the names of the metrics that an ok train result must
+// have.
+func HelloFrom(h *EvaluatorHello) (hello engine.Hello, required []string) {
+	hello = engine.Hello{
+		Name: h.Name, Version: h.Version, Slots: max(1, int(h.Slots)),
+		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
+		Metrics: MetricsFrom(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
+		Identity: h.Identity, Splits: h.Splits,
+	}
+	for _, t := range h.Tasks {
+		hello.Tasks = append(hello.Tasks, engine.Task(t))
+	}
+	for _, m := range h.Metrics {
+		if !m.Optional && !m.Measured {
+			required = append(required, m.Name)
+		}
+	}
+	return hello, required
+}
+
+// MetricsTo and MetricsFrom convert declarations.
+func MetricsTo(ms []engine.Metric) []*Metric {
+	var out []*Metric
+	for _, m := range ms {
+		out = append(out, &Metric{Name: m.Name, Unit: m.Unit, Goal: string(m.Goal), Measured: m.Measured})
+	}
+	return out
+}
+
+// MetricsFrom is the inverse of MetricsTo.
+func MetricsFrom(ms []*Metric) []engine.Metric {
+	var out []engine.Metric
+	for _, m := range ms {
+		out = append(out, engine.Metric{Name: m.Name, Unit: m.Unit, Goal: engine.Goal(m.Goal), Measured: m.Measured})
+	}
+	return out
+}
+
+// ValuesTo and ValuesFrom convert named numbers.
+func ValuesTo(vs engine.Values) *Values {
+	if len(vs) == 0 {
+		return nil
+	}
+	out := &Values{Names: make([]string, len(vs)), Values: make([]float64, len(vs))}
+	for i, v := range vs {
+		out.Names[i], out.Values[i] = v.Name, v.Value
+	}
+	return out
+}
+
+// ValuesFrom is the inverse of ValuesTo. Names without a value are dropped.
+func ValuesFrom(vs *Values) engine.Values {
+	names, values := vs.GetNames(), vs.GetValues()
+	n := min(len(names), len(values))
+	if n == 0 {
+		return nil
+	}
+	out := make(engine.Values, n)
+	for i := range n {
+		out[i] = engine.Value{Name: names[i], Value: values[i]}
+	}
+	return out
+}
+
+// PointTo and PointFrom convert one entry of a learning curve.
+func PointTo(p engine.Point) *Point { return &Point{Step: p.Step, Metrics: ValuesTo(p.Metrics)} }
+
+// PointFrom is the inverse of PointTo.
+func PointFrom(p *Point) engine.Point {
+	return engine.Point{Step: p.GetStep(), Metrics: ValuesFrom(p.GetMetrics())}
+}
+
+func curveTo(ps []engine.Point) []*Point {
+	var out []*Point
+	for _, p := range ps {
+		out = append(out, PointTo(p))
+	}
+	return out
+}
+
+func curveFrom(ps []*Point) []engine.Point {
+	var out []engine.Point
+	for _, p := range ps {
+		out = append(out, PointFrom(p))
+	}
+	return out
+}
+
+// StopTo and StopFrom convert a StopRule; nil stays nil.
+func StopTo(s *engine.StopRule) *StopRule {
+	if s == nil {
+		return nil
+	}
+	return &StopRule{Metric: s.Metric, Goal: string(s.Goal), Step: s.Step, Threshold: s.Threshold}
+}
+
+// StopFrom is the inverse of StopTo.
+func StopFrom(s *StopRule) *engine.StopRule {
+	if s == nil {
+		return nil
+	}
+	return &engine.StopRule{Metric: s.Metric, Goal: engine.Goal(s.Goal), Step: s.Step, Threshold: s.Threshold}
+}
+
+func refsTo(refs []engine.FileRef) []*File {
+	var out []*File
+	for _, r := range refs {
+		out = append(out, &File{Name: r.Name, Hash: r.Hash, Size: r.Size})
+	}
+	return out
+}
+
+func refsFrom(files []*File) []engine.FileRef {
+	var out []engine.FileRef
+	for _, f := range files {
+		out = append(out, engine.FileRef{Name: f.Name, Hash: f.Hash, Size: f.Size})
+	}
+	return out
+}
+
+// FinishedFrom makes a Result without its files, which the host has yet to
+// take.
+func FinishedFrom(f *Finished) *engine.Result {
+	return &engine.Result{
+		Status: engine.Status(f.Status), Reason: f.Reason, Stopped: f.Stopped,
+		Metrics: ValuesFrom(f.Metrics), Curve: curveFrom(f.Curve), Output: f.Output, Seconds: f.Seconds,
+	}
+}
+
+// FinishedTo is the inverse of FinishedFrom.
+func FinishedTo(r *engine.Result) *Finished {
+	return &Finished{
+		Status: string(r.Status), Reason: r.Reason, Stopped: r.Stopped,
+		Metrics: ValuesTo(r.Metrics), Curve: curveTo(r.Curve), Output: r.Output, Seconds: r.Seconds,
+	}
+}
+
+// SetupTo converts what a strategy knows of the search.
+func SetupTo(s engine.Setup) *OpenStrategy {
+	out := &OpenStrategy{
+		Space: s.Space.JSON(), Metrics: MetricsTo(s.Metrics), Limits: LimitsTo(s.Limits),
+		Order: string(s.Order), Options: s.Options,
+	}
+	for _, o := range s.Objectives {
+		out.Objectives = append(out.Objectives, &Objective{Metric: o.Metric, Goal: string(o.Goal)})
+	}
+	for _, c := range s.Constraints {
+		out.Constraints = append(out.Constraints, &Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max})
+	}
+	for _, f := range s.Fidelities {
+		out.Fidelities = append(out.Fidelities, &Fidelity{Evaluator: f.Evaluator, Budget: f.Budget})
+	}
+	for _, g := range s.Start {
+		out.Start = append(out.Start, g.Text())
+	}
+	return out
+}
+
+// SetupFrom is the inverse of SetupTo. Layers of the space are bound.
+func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
+	space, err := SpaceFrom(s.Space)
+	if err != nil {
+		return engine.Setup{}, err
+	}
+	out := engine.Setup{
+		Space: space, Metrics: MetricsFrom(s.Metrics), Limits: LimitsFrom(s.Limits),
+		Order: engine.Order(s.Order), Options: s.Options,
+	}
+	for _, o := range s.Objectives {
+		out.Objectives = append(out.Objectives, engine.Objective{Metric: o.Metric, Goal: engine.Goal(o.Goal)})
+	}
+	for _, c := range s.Constraints {
+		out.Constraints = append(out.Constraints, engine.Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max})
+	}
+	for _, f := range s.Fidelities {
+		out.Fidelities = append(out.Fidelities, engine.Fidelity{Evaluator: f.Evaluator, Budget: f.Budget})
+	}
+	for _, text := range s.Start {
+		g, err := space.Parse(text)
+		if err != nil {
+			return engine.Setup{}, err
+		}
+		out.Start = append(out.Start, g)
+	}
+	return out, nil
+}
+
+// SpaceFrom reads a space as it is sent, and binds its layers.
+func SpaceFrom(declaration []byte) (*genome.Space, error) {
+	space, err := genome.ParseSpaceJSON(declaration)
+	if err != nil {
+		return nil, err
+	}
+	return space, network.Bind(space)
+}
+
+// LimitsTo and LimitsFrom convert limits.
+func LimitsTo(l engine.Limits) *Limits {
+	return &Limits{Evaluations: int64(l.Evaluations), Wall: l.Wall, Seconds: l.Seconds, Target: l.Target}
+}
+
+// LimitsFrom is the inverse of LimitsTo.
+func LimitsFrom(l *Limits) engine.Limits {
+	if l == nil {
+		return engine.Limits{}
+	}
+	return engine.Limits{Evaluations: int(l.Evaluations), Wall: l.Wall, Seconds: l.Seconds, Target: l.Target}
+}
+
+// CandidateTo converts a consumed job. Without all, its curve and output stay
+// behind.
+func CandidateTo(c *engine.Candidate, all bool) *Candidate {
+	out := &Candidate{
+		Id: uint64(c.ID), Phase: string(c.Phase), Task: string(c.Task), Operator: c.Operator,
+		Parents: idsTo(c.Parents), Fidelity: int64(c.Fidelity), Budget: c.Budget, Seed: c.Seed, Input: c.Input,
+		Resume: uint64(c.Resume), Inherit: uint64(c.Inherit), Stop: StopTo(c.Stop), Tag: c.Tag,
+		Replicate: c.Replicate, Reuse: uint64(c.Reuse), Baseline: c.Baseline,
+		Status: string(c.Status), Reason: c.Reason, Stopped: c.Stopped, Metrics: ValuesTo(c.Metrics),
+		Files: refsTo(c.Files), Seconds: c.Seconds, Attempts: int64(c.Attempts), Fingerprint: int64(c.Fingerprint),
+	}
+	if !c.Genome.IsZero() {
+		out.Genome = c.Genome.Text()
+	}
+	if all {
+		out.Curve, out.Output = curveTo(c.Curve), c.Output
+	}
+	return out
+}
+
+// CandidateFrom is the inverse of CandidateTo. A baseline's genome stays
+// behind: it is no genome of the space.
+func CandidateFrom(c *Candidate, space *genome.Space) (*engine.Candidate, error) {
+	out := &engine.Candidate{
+		Job: engine.Job{
+			ID: engine.ID(c.Id), Phase: engine.Phase(c.Phase), Task: engine.Task(c.Task), Operator: c.Operator,
+			Parents: idsFrom(c.Parents), Fidelity: int(c.Fidelity), Budget: c.Budget, Seed: c.Seed, Input: c.Input,
+			Resume: engine.ID(c.Resume), Inherit: engine.ID(c.Inherit), Stop: StopFrom(c.Stop), Tag: c.Tag,
+			Replicate: c.Replicate, Reuse: engine.ID(c.Reuse), Baseline: c.Baseline,
+		},
+		Result: engine.Result{
+			Status: engine.Status(c.Status), Reason: c.Reason, Stopped: c.Stopped, Metrics: ValuesFrom(c.Metrics),
+			Curve: curveFrom(c.Curve), Output: c.Output, Files: refsFrom(c.Files), Seconds: c.Seconds,
+		},
+		Attempts: int(c.Attempts), Fingerprint: int(c.Fingerprint),
+	}
+	if c.Genome != "" && c.Baseline == "" {
+		g, err := space.Parse(c.Genome)
+		if err != nil {
+			return nil, fmt.Errorf("candidate %s: %w", out.ID, err)
+		}
+		out.Genome = g
+	}
+	return out, nil
+}
+
+// DecisionTo converts what a strategy decided.
+func DecisionTo(d engine.Decision) *StepResponse {
+	out := &StepResponse{
+		State: d.State, Files: refsTo(d.Files), Keep: idsTo(d.Keep), Note: d.Note, Done: d.Done,
+	}
+	for _, p := range d.Proposals {
+		w := &Proposal{
+			Operator: p.Operator, Parents: idsTo(p.Parents), Fidelity: int64(p.Fidelity), Task: string(p.Task),
+			Input: p.Input, Resume: uint64(p.Resume), Inherit: uint64(p.Inherit), Replicate: p.Replicate,
+			Stop: StopTo(p.Stop), Tag: p.Tag, Phase: string(p.Phase), Budget: p.Budget,
+		}
+		if !p.Genome.IsZero() {
+			w.Genome = p.Genome.Text()
+		}
+		out.Proposals = append(out.Proposals, w)
+	}
+	return out
+}
+
+// DecisionFrom is the inverse of DecisionTo.
+func DecisionFrom(r *StepResponse, space *genome.Space) (engine.Decision, error) {
+	out := engine.Decision{
+		State: r.State, Files: refsFrom(r.Files), Keep: idsFrom(r.Keep), Note: r.Note, Done: r.Done,
+	}
+	for i, w := range r.Proposals {
+		p := engine.Proposal{
+			Operator: w.Operator, Parents: idsFrom(w.Parents), Fidelity: int(w.Fidelity), Task: engine.Task(w.Task),
+			Input: w.Input, Resume: engine.ID(w.Resume), Inherit: engine.ID(w.Inherit), Replicate: w.Replicate,
+			Stop: StopFrom(w.Stop), Tag: w.Tag, Phase: engine.Phase(w.Phase), Budget: w.Budget,
+		}
+		if w.Genome != "" {
+			g, err := space.Parse(w.Genome)
+			if err != nil {
+				return engine.Decision{}, fmt.Errorf("proposal %d: %w", i+1, err)
+			}
+			p.Genome = g
+		}
+		out.Proposals = append(out.Proposals, p)
+	}
+	return out, nil
+}
+
+func idsTo(ids []engine.ID) []uint64 {
+	if ids == nil {
+		return nil
+	}
+	out := make([]uint64, len(ids))
+	for i, id := range ids {
+		out[i] = uint64(id)
+	}
+	return out
+}
+
+func idsFrom(ids []uint64) []engine.ID {
+	if ids == nil {
+		return nil
+	}
+	out := make([]engine.ID, len(ids))
+	for i, id := range ids {
+		out[i] = engine.ID(id)
+	}
+	return out
+}

@@ -1,0 +1,124 @@
+package sdk
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// Metrics are what a job came to, by name. All must be finite. Every name must
+// be one that the plugin declares.
+type Metrics map[string]float64
+
+// EvaluatorPlugin describes an evaluator. Only Evaluate is required.
+type EvaluatorPlugin struct {
+	Name    string // default: the executable's name without nascent-evaluator-
+	Version string // default "0"; for people
+
+	// Slots is how many Evaluate calls run at once in one process; default 1.
+	// The host starts as many processes as the search's workers need.
+	Slots int
+	// SlotsFollowWorkers makes one process take all the search's workers.
+	SlotsFollowWorkers bool
+
+	Tasks            []engine.Task // default: train
+	Nondeterministic bool          // exact metrics are not a function of the job alone
+	Unseeded         bool          // results do not depend on the job's seed
+	Tests            bool          // can carry out jobs of phase test
+
+	// Metrics declares what Evaluate answers. A train job must then answer
+	// every one that is not measured. Default: accuracy (maximize), loss
+	// (minimize) and seconds (measured), and for spaces with layers parameters
+	// and macs; each of these may be left out of an answer. Seconds, parameters
+	// and macs are filled in where Evaluate leaves them out.
+	Metrics []engine.Metric
+
+	Budget     float64 // what a job's budget 0 means; default 1
+	BudgetUnit string  // "epochs"
+
+	// Operational names options that cannot change a result (a delay, a number
+	// of threads): they are left out of the plugin's identity, so a search goes
+	// on when they change.
+	Operational []string
+
+	// Open is called once, before the first job. It reads setup.Options and
+	// loads data; an error refuses the search with its text.
+	Open func(setup *Setup) error
+
+	// Evaluate carries out one job. It is called from up to Slots goroutines.
+	//
+	// An error made by Invalid is the genome's fault and final; one made by
+	// Returned hands the job back uncounted; any other error, and a panic, is a
+	// failed attempt, which the engine may try again. Once job.Context() has
+	// ended because of a cancellation, whatever Evaluate answers is discarded
+	// and the job handed back.
+	Evaluate func(job *Job) (Result, error)
+}
+
+// Result is what Evaluate answers.
+type Result struct {
+	Metrics Metrics
+	Output  []byte            // for the strategy, up to 64 KiB
+	Files   map[string]string // name to path: taken into the search's store, gone from path afterwards
+	Seconds float64           // what the job cost, where that is known exactly; 0: measured
+	Stopped bool              // ended early by its StopRule
+	Remark  string            // one line for people
+}
+
+// ErrStopped is the cause of a Job's Context that ended because its StopRule
+// was met. Evaluate should answer with what it has.
+var ErrStopped = errors.New("stopped early by the strategy")
+
+// ErrCancelled is the cause of a Job's Context that was cancelled.
+var ErrCancelled = errors.New("cancelled")
+
+// Invalid makes an error that blames the genome: it can never be measured.
+func Invalid(format string, args ...any) error {
+	return &invalidError{fmt.Sprintf(format, args...)}
+}
+
+// Returned makes an error that hands the job back, through no fault of its
+// own: no room now, shutting down. Such an attempt does not count.
+func Returned(reason string) error { return &returnedError{reason} }
+
+type invalidError struct{ text string }
+
+func (e *invalidError) Error() string { return e.text }
+
+type returnedError struct{ text string }
+
+func (e *returnedError) Error() string { return e.text }
+
+// MissingGene is what Job.Float and its like panic with when the genome has no
+// such gene. The job then fails with its text.
+type MissingGene struct {
+	Path string // as asked for
+	Want string // "a number"
+	Got  any    // nil: nothing is there
+}
+
+func (e *MissingGene) Error() string {
+	if e.Got == nil {
+		return fmt.Sprintf("the genome has no gene %q: declare it in the space", e.Path)
+	}
+	return fmt.Sprintf("gene %q is %v, not %s: declare it so in the space", e.Path, e.Got, e.Want)
+}
+
+// evaluatorOf reads the value given to ServeEvaluator.
+func evaluatorOf(e any) (*EvaluatorPlugin, error) {
+	switch e := e.(type) {
+	case *EvaluatorPlugin:
+		return e, nil
+	case EvaluatorPlugin:
+		return &e, nil
+	case func(*Job) (Metrics, error):
+		return &EvaluatorPlugin{Evaluate: func(job *Job) (Result, error) {
+			m, err := e(job)
+			return Result{Metrics: m}, err
+		}}, nil
+	case func(*Job) (Result, error):
+		return &EvaluatorPlugin{Evaluate: e}, nil
+	}
+	return nil, fmt.Errorf("sdk: %T is no evaluator: give a func(*sdk.Job) (sdk.Metrics, error) or an *sdk.EvaluatorPlugin", e)
+}

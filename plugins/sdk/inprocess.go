@@ -1,0 +1,301 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/plugins/internal/queue"
+)
+
+// InProcess makes an evaluator that runs in the caller's process: for tests,
+// and for programs that use the engine as a library. Evaluate is called from at
+// most Slots goroutines. A goroutine cannot be killed: the evaluator's own Kill
+// gives up on the job and leaves its goroutine to its Context.
+func InProcess(p EvaluatorPlugin) engine.Evaluator { return &inProcess{plugin: p} }
+
+type inProcess struct{ plugin EvaluatorPlugin }
+
+func (e *inProcess) Open(ctx context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, engine.Hello{}, err
+	}
+	parent := ""
+	if setup.Files != nil {
+		parent = setup.Files.Temp()
+	}
+	scratch, err := os.MkdirTemp(parent, "evaluator-")
+	if err != nil {
+		return nil, engine.Hello{}, err
+	}
+	r, err := open(&e.plugin, &Setup{Space: setup.Space, Workers: setup.Workers, Options: setup.Options}, "function", scratch)
+	if err != nil {
+		os.RemoveAll(scratch)
+		return nil, engine.Hello{}, err
+	}
+	r.hello.Fingerprint = "in process: " + r.hello.Identity
+	s := &localSession{
+		runner: r, files: setup.Files, jobs: map[key]*localJob{},
+		slots: make(chan struct{}, r.hello.Slots),
+		out:   queue.New[engine.Event](), events: make(chan engine.Event, 16),
+	}
+	s.ctx, s.stop = context.WithCancelCause(context.Background())
+	go s.pump()
+	return s, r.hello, nil
+}
+
+type key struct {
+	id      engine.ID
+	attempt int
+}
+
+// localSession is a Session of goroutines.
+type localSession struct {
+	runner *runner
+	files  engine.Files
+	slots  chan struct{} // one token per running Evaluate
+	out    *queue.Queue[engine.Event]
+	events chan engine.Event
+	ctx    context.Context
+	stop   context.CancelCauseFunc
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	jobs   map[key]*localJob // not answered yet
+}
+
+type localJob struct {
+	*Job
+	files []engine.FileRef // saved
+	curve []engine.Point
+}
+
+func (s *localSession) pump() {
+	for {
+		events, ok := s.out.Take(0, nil)
+		if !ok {
+			close(s.events)
+			return
+		}
+		for _, e := range events {
+			s.events <- e
+		}
+	}
+}
+
+func (s *localSession) Events() <-chan engine.Event { return s.events }
+
+func (s *localSession) Ack(engine.ID, int) {}
+
+func (s *localSession) Submit(a engine.Assignment) error {
+	j, err := jobFor(a, s.files)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errors.New("the evaluator is closed")
+	}
+	k := key{a.Job.ID, a.Attempt}
+	if s.jobs[k] != nil {
+		return errors.New("job " + k.id.String() + " is already on board")
+	}
+	if err != nil {
+		s.out.Put(engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Finished,
+			Result: &engine.Result{Status: engine.Failed, Reason: err.Error()}})
+		return nil
+	}
+	job := &localJob{Job: j}
+	s.jobs[k] = job
+	s.runner.prepare(s.ctx, j, s)
+	s.wg.Go(func() { s.run(k, job) })
+	return nil
+}
+
+// jobFor makes the evaluator's view of an assignment.
+func jobFor(a engine.Assignment, files engine.Files) (*Job, error) {
+	net, err := a.Job.Network()
+	if err != nil {
+		return nil, err
+	}
+	j := &Job{
+		ID: a.Job.ID, Attempt: a.Attempt, Phase: a.Job.Phase, Task: a.Job.Task, Tag: a.Job.Tag,
+		Genes: a.Job.Genome.Tree(), Text: a.Job.Genome.Text(), Network: net,
+		Fidelity: a.Job.Fidelity, Budget: a.Job.Budget, Seed: a.Job.Seed, Input: a.Job.Input, Stop: a.Job.Stop,
+		own: a.Saved,
+	}
+	if j.resume, err = paths(a.Resume, files); err != nil {
+		return nil, err
+	}
+	j.inherit, err = paths(a.Inherit, files)
+	return j, err
+}
+
+func paths(refs []engine.FileRef, files engine.Files) (map[string]string, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	if files == nil {
+		return nil, errors.New("the search has no store of files")
+	}
+	out := map[string]string{}
+	for _, ref := range refs {
+		path, err := files.Path(ref.Hash)
+		if err != nil {
+			return nil, err
+		}
+		out[ref.Name] = path
+	}
+	return out, nil
+}
+
+func (s *localSession) run(k key, job *localJob) {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-job.ctx.Done():
+		s.answer(k, engine.Event{Kind: engine.Returned, Reason: "cancelled"})
+		return
+	}
+	s.report(k, engine.Event{Kind: engine.Begun})
+	o := s.runner.run(job.Job)
+	if o.result == nil {
+		s.answer(k, engine.Event{Kind: engine.Returned, Reason: o.returned})
+		return
+	}
+	s.mu.Lock()
+	o.result.Curve = job.curve
+	s.mu.Unlock()
+	for _, name := range sortedKeys(o.files) {
+		ref, err := s.put(o.files[name], name)
+		if err != nil {
+			o.result = &engine.Result{Status: engine.Failed, Reason: err.Error(), Seconds: o.result.Seconds}
+			break
+		}
+		o.result.Files = append(o.result.Files, ref)
+	}
+	s.answer(k, engine.Event{Kind: engine.Finished, Result: o.result})
+}
+
+func (s *localSession) put(path, name string) (engine.FileRef, error) {
+	if s.files == nil {
+		return engine.FileRef{}, errors.New("the search has no store of files")
+	}
+	return s.files.Put(path, name)
+}
+
+// report sends an event of a job that is not answered yet.
+func (s *localSession) report(k key, e engine.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.jobs[k] != nil {
+		e.ID, e.Attempt = k.id, k.attempt
+		s.out.Put(e)
+	}
+}
+
+// answer sends a job's last event, once.
+func (s *localSession) answer(k key, e engine.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.jobs[k] != nil {
+		delete(s.jobs, k)
+		e.ID, e.Attempt = k.id, k.attempt
+		s.out.Put(e)
+	}
+}
+
+// progress implements sink.
+func (s *localSession) progress(j *Job, p engine.Point) {
+	k := key{j.ID, j.Attempt}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if job := s.jobs[k]; job != nil && job.Job == j {
+		job.curve = append(job.curve, p)
+		s.out.Put(engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Progress, Point: p})
+	}
+}
+
+// save implements sink.
+func (s *localSession) save(j *Job, name, path string) error {
+	ref, err := s.put(path, name)
+	if err != nil {
+		return err
+	}
+	k := key{j.ID, j.Attempt}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if job := s.jobs[k]; job != nil {
+		job.files = withFile(job.files, ref)
+		s.out.Put(engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Saved, Files: job.files})
+	}
+	return nil
+}
+
+// withFile returns files with ref in place of one of the same name.
+func withFile(files []engine.FileRef, ref engine.FileRef) []engine.FileRef {
+	var out []engine.FileRef
+	for _, f := range files {
+		if f.Name != ref.Name {
+			out = append(out, f)
+		}
+	}
+	return append(out, ref)
+}
+
+func (s *localSession) Cancel(id engine.ID, attempt int, save bool) {
+	s.mu.Lock()
+	job := s.jobs[key{id, attempt}]
+	s.mu.Unlock()
+	if job != nil {
+		job.abort(save) // takes the job's lock, which comes before ours
+	}
+}
+
+func (s *localSession) Kill(id engine.ID, attempt int) {
+	k := key{id, attempt}
+	s.mu.Lock()
+	job := s.jobs[k]
+	s.mu.Unlock()
+	if job != nil {
+		job.abort(false)
+		s.answer(k, engine.Event{Kind: engine.Lost, Alone: true, Reason: "killed"})
+	}
+}
+
+func (s *localSession) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.stop(ErrCancelled)
+	done := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(done)
+	}()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	s.mu.Lock()
+	var left []key
+	for k := range s.jobs {
+		left = append(left, k)
+	}
+	s.mu.Unlock()
+	for _, k := range left {
+		s.answer(k, engine.Event{Kind: engine.Returned, Reason: "shutting down"})
+	}
+	s.out.Close()
+	if err == nil {
+		os.RemoveAll(s.runner.scratch)
+	}
+	return err
+}

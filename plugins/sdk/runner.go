@@ -1,0 +1,285 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/plugins/proto"
+)
+
+// runner carries out jobs with one opened plugin: the same for a plugin
+// process and in process.
+type runner struct {
+	plugin   *EvaluatorPlugin
+	hello    engine.Hello
+	optional bool // results may leave metrics out
+	check    *proto.Checker
+	scratch  string // a directory of this runner's own
+	number   atomic.Int64
+}
+
+// open readies a plugin. name is what it is called if it says nothing.
+func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, error) {
+	if p.Evaluate == nil {
+		return nil, errors.New("sdk: the plugin has no Evaluate function")
+	}
+	setup.Slots = max(1, p.Slots)
+	if p.SlotsFollowWorkers {
+		setup.Slots = max(1, setup.Workers)
+	}
+	if p.Open != nil {
+		if err := openGuarded(p, setup); err != nil {
+			return nil, err
+		}
+	} else if given, err := optionMap(setup.Options); err != nil {
+		return nil, err
+	} else {
+		for _, key := range sortedKeys(given) {
+			if !slices.Contains(p.Operational, key) {
+				return nil, BadOption(key, "this evaluator has no options: leave it out")
+			}
+		}
+	}
+	identity, err := identityOf(setup.Options, p.Operational, setup.Data)
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{plugin: p, scratch: scratch}
+	metrics := p.Metrics
+	if metrics == nil {
+		r.optional = true
+		metrics = []engine.Metric{
+			{Name: "accuracy", Goal: engine.Maximize},
+			{Name: "loss", Goal: engine.Minimize},
+			{Name: "seconds", Unit: "s", Goal: engine.Minimize, Measured: true},
+		}
+		if network.Has(setup.Space) {
+			metrics = append(metrics,
+				engine.Metric{Name: "parameters", Goal: engine.Minimize},
+				engine.Metric{Name: "macs", Goal: engine.Minimize})
+		}
+	}
+	r.hello = engine.Hello{
+		Name: p.Name, Version: p.Version, Slots: setup.Slots, Tasks: p.Tasks,
+		Deterministic: !p.Nondeterministic, Seeded: !p.Unseeded, Tests: p.Tests,
+		Metrics: metrics, Budget: p.Budget, BudgetUnit: p.BudgetUnit, Identity: identity, Splits: setup.Splits,
+	}
+	if r.hello.Name == "" {
+		r.hello.Name = name
+	}
+	if r.hello.Version == "" {
+		r.hello.Version = "0"
+	}
+	if r.hello.Budget == 0 {
+		r.hello.Budget = 1
+	}
+	_, required := proto.HelloFrom(proto.HelloTo(r.hello, r.optional))
+	r.check = proto.NewChecker(metrics, required)
+	return r, nil
+}
+
+func openGuarded(p *EvaluatorPlugin, setup *Setup) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicError(v)
+		}
+	}()
+	return p.Open(setup)
+}
+
+// prepare completes a job that is about to run.
+func (r *runner) prepare(ctx context.Context, j *Job, s sink) {
+	j.ctx, j.cancel = context.WithCancelCause(ctx)
+	j.sink = s
+	j.scratch = filepath.Join(r.scratch, fmt.Sprintf("job-%d-%d", j.ID, j.Attempt))
+	if j.Task == "" {
+		j.Task = engine.Train
+	}
+	if j.Budget == 0 {
+		j.Budget = r.hello.Budget
+	}
+}
+
+// outcome is a result, or the reason for handing the job back. Files are where
+// the evaluator left them, inside the runner's directory.
+type outcome struct {
+	result   *engine.Result
+	files    map[string]string
+	returned string
+}
+
+// run carries out a prepared job and waits for its end.
+func (r *runner) run(j *Job) outcome {
+	start := time.Now()
+	answer, err := r.evaluate(j)
+	seconds := time.Since(start).Seconds()
+
+	j.mu.Lock()
+	j.finished = true
+	stopped, last := j.stopped, j.last
+	j.mu.Unlock()
+	cancelled := j.ctx.Err() != nil && !stopped
+	j.cancel(nil)
+
+	result := &engine.Result{Status: engine.OK, Stopped: answer.Stopped || stopped, Seconds: answer.Seconds}
+	var invalid *invalidError
+	var returned *returnedError
+	switch {
+	case errors.As(err, &invalid):
+		result.Status, result.Reason = engine.Invalid, err.Error()
+	case cancelled:
+		r.clean(j, answer.Files)
+		return outcome{returned: "cancelled"}
+	case errors.As(err, &returned):
+		r.clean(j, answer.Files)
+		return outcome{returned: proto.OneLine(err.Error())}
+	case err != nil && stopped && (errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled)):
+		answer.Metrics = last
+	case err != nil:
+		result.Status, result.Reason = engine.Failed, err.Error()
+	}
+	if result.Status == engine.OK {
+		result.Reason = answer.Remark
+		result.Output = answer.Output
+		for _, name := range sortedKeys(answer.Metrics) {
+			result.Metrics = append(result.Metrics, engine.Value{Name: name, Value: answer.Metrics[name]})
+		}
+		r.describeNetwork(j, result)
+	}
+	if result.Seconds == 0 {
+		result.Seconds = seconds
+	}
+	r.check.Check(j.Task, result)
+
+	out := outcome{result: result}
+	if result.Status == engine.OK && len(answer.Files) > 0 {
+		out.files = map[string]string{}
+		for _, name := range sortedKeys(answer.Files) {
+			path, err := r.take(answer.Files[name])
+			if err != nil {
+				*result = engine.Result{Status: engine.Failed, Reason: fmt.Sprintf("cannot take the file %s: %v", name, err), Seconds: result.Seconds}
+				out.files = nil
+				break
+			}
+			out.files[name] = path
+		}
+	}
+	r.clean(j, nil)
+	return out
+}
+
+// evaluate calls the plugin and survives its panics.
+func (r *runner) evaluate(j *Job) (answer Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			answer, err = Result{}, panicError(v)
+		}
+	}()
+	return r.plugin.Evaluate(j)
+}
+
+// panicError makes an error of a panic, naming the line where it arose. The
+// stack goes to standard error, and so to the log.
+func panicError(v any) error {
+	if missing, ok := v.(*MissingGene); ok {
+		return missing
+	}
+	fmt.Fprintf(os.Stderr, "panic: %v\n%s", v, debug.Stack())
+	where := ""
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	panicked := false
+	for {
+		f, more := frames.Next()
+		if panicked && !strings.HasPrefix(f.Function, "runtime.") {
+			where = fmt.Sprintf(" (%s:%d)", filepath.Base(f.File), f.Line)
+			break
+		}
+		panicked = panicked || f.Function == "runtime.gopanic"
+		if !more {
+			break
+		}
+	}
+	return fmt.Errorf("panic: %v%s", v, where)
+}
+
+// describeNetwork fills in what is known without the evaluator.
+func (r *runner) describeNetwork(j *Job, result *engine.Result) {
+	if j.Network == nil {
+		return
+	}
+	fill := func(name string, value int64) {
+		declared := slices.ContainsFunc(r.hello.Metrics, func(m engine.Metric) bool { return m.Name == name })
+		if _, has := result.Metrics.Get(name); declared && !has {
+			result.Metrics = append(result.Metrics, engine.Value{Name: name, Value: float64(value)})
+		}
+	}
+	fill("parameters", j.Network.Parameters())
+	fill("macs", j.Network.Macs())
+}
+
+// take moves a file to where it stays until the host fetches it.
+func (r *runner) take(path string) (string, error) {
+	to := filepath.Join(r.scratch, fmt.Sprintf("out-%d", r.number.Add(1)))
+	if err := os.Rename(path, to); err == nil {
+		return to, nil
+	} else if errors.Is(err, os.ErrNotExist) {
+		if _, statErr := os.Stat(path); statErr != nil {
+			return "", statErr
+		}
+	}
+	// Another file system, or r.scratch is yet to be made.
+	if err := os.MkdirAll(r.scratch, 0o700); err != nil {
+		return "", err
+	}
+	from, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer from.Close()
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", err
+	}
+	if _, err := io.Copy(f, from); err != nil {
+		f.Close()
+		os.Remove(to)
+		return "", err
+	}
+	if err := f.Close(); err != nil {
+		return "", err
+	}
+	return to, os.Remove(path)
+}
+
+// clean removes what a job leaves behind.
+func (r *runner) clean(j *Job, files map[string]string) {
+	for _, path := range files {
+		os.Remove(path)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.made {
+		os.RemoveAll(j.scratch)
+	}
+}
+
+// abort cancels a job; with save it is asked to keep its progress first.
+func (j *Job) abort(save bool) {
+	j.mu.Lock()
+	j.saving = j.saving || save
+	j.mu.Unlock()
+	j.cancel(ErrCancelled)
+}

@@ -1,0 +1,181 @@
+package sdk
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// Setup is what an evaluator gets to know of the search, and where its Open
+// says what it found.
+type Setup struct {
+	Space   *genome.Space
+	Workers int             // how many jobs the engine keeps going at once, over all processes
+	Slots   int             // how many of them this process gets at once
+	Options json.RawMessage // the evaluator's options, a JSON object
+
+	Data   string // set by Open: text that changes when the data does; part of the identity
+	Splits string // set by Open: in words, what is trained, validated and tested on
+}
+
+// Decode reads the options into the struct that into points to, by its json
+// tags. It refuses unknown keys, and names those that there are.
+func (s *Setup) Decode(into any) error { return decodeOptions(s.Options, into) }
+
+// OptionError is a refusal because of one option.
+type OptionError struct {
+	Key     string // "delay"
+	Problem string // with the remedy
+}
+
+func (e *OptionError) Error() string { return fmt.Sprintf("option %s: %s", e.Key, e.Problem) }
+
+// BadOption makes an OptionError, for Open to return.
+func BadOption(key, format string, args ...any) error {
+	return &OptionError{key, fmt.Sprintf(format, args...)}
+}
+
+// Duration is a time.Duration for options: "5ms", "2h", or a number of seconds.
+type Duration time.Duration
+
+// UnmarshalJSON reads a duration.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var seconds float64
+	if json.Unmarshal(b, &seconds) == nil {
+		*d = Duration(seconds * float64(time.Second))
+		return nil
+	}
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return fmt.Errorf("%s is no duration: write 5ms, 2s, 1h or a number of seconds", b)
+	}
+	v, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is no duration: write 5ms, 2s, 1h or a number of seconds", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// decodeOptions decodes one key after the other, so that an error can name its
+// key. Keys are matched exactly.
+func decodeOptions(options json.RawMessage, into any) error {
+	target := reflect.ValueOf(into)
+	if target.Kind() != reflect.Pointer || target.Elem().Kind() != reflect.Struct {
+		return fmt.Errorf("sdk: Decode wants a pointer to a struct, not %T", into)
+	}
+	target = target.Elem()
+	fields := map[string]reflect.Value{}
+	var known []string
+	for i := range target.NumField() {
+		f := target.Type().Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if !f.IsExported() || name == "-" {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		fields[name] = target.Field(i)
+		known = append(known, name)
+	}
+	given, err := optionMap(options)
+	if err != nil {
+		return err
+	}
+	for _, key := range sortedKeys(given) {
+		field, ok := fields[key]
+		if !ok {
+			if len(known) == 0 {
+				return BadOption(key, "there is no such option, and no other: leave it out")
+			}
+			return BadOption(key, "there is no such option: use one of %s", strings.Join(known, ", "))
+		}
+		d := json.NewDecoder(bytes.NewReader(given[key]))
+		d.DisallowUnknownFields()
+		if err := d.Decode(field.Addr().Interface()); err != nil {
+			var wrong *json.UnmarshalTypeError
+			if errors.As(err, &wrong) {
+				return BadOption(key, "%s is not %s", given[key], kindName(wrong.Type))
+			}
+			return BadOption(key, "%s", strings.TrimPrefix(err.Error(), "json: "))
+		}
+	}
+	return nil
+}
+
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number of 0 or more"
+	case reflect.String:
+		return "a text"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	}
+	return "a group of options"
+}
+
+func optionMap(options json.RawMessage) (map[string]json.RawMessage, error) {
+	given := map[string]json.RawMessage{}
+	if len(bytes.TrimSpace(options)) == 0 {
+		return given, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(options))
+	if err := d.Decode(&given); err != nil {
+		return nil, fmt.Errorf("options are no JSON object: %v", err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("options are more than one JSON object")
+	}
+	return given, nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// identityOf is the canonical text of everything that results depend on.
+func identityOf(options json.RawMessage, operational []string, data string) (string, error) {
+	var all map[string]any
+	if len(bytes.TrimSpace(options)) > 0 {
+		d := json.NewDecoder(bytes.NewReader(options))
+		d.UseNumber()
+		if err := d.Decode(&all); err != nil {
+			return "", fmt.Errorf("options are no JSON object: %v", err)
+		}
+	}
+	if all == nil {
+		all = map[string]any{}
+	}
+	for _, key := range operational {
+		delete(all, key)
+	}
+	text, err := json.Marshal(all) // keys sorted
+	if err != nil {
+		return "", err
+	}
+	if data != "" {
+		return string(text) + " data " + data, nil
+	}
+	return string(text), nil
+}

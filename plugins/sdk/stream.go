@@ -1,0 +1,211 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/plugins/internal/queue"
+	"github.com/nascent-nas/nascent/plugins/proto"
+)
+
+// maxBatch is how many reports go into one message.
+const maxBatch = 1024
+
+// evaluatorServer is the plugin's side of the evaluator stream.
+type evaluatorServer struct {
+	proto.UnimplementedEvaluatorServer
+	plugin *EvaluatorPlugin
+	name   string
+
+	mu     sync.Mutex
+	runner *runner
+}
+
+// refusalOf makes a Refusal of an error.
+func refusalOf(err error) *proto.Refusal {
+	out := &proto.Refusal{Text: proto.OneLine(err.Error())}
+	var option *OptionError
+	if errors.As(err, &option) {
+		out.Key, out.Text = option.Key, proto.OneLine(option.Problem)
+	}
+	return out
+}
+
+func (s *evaluatorServer) Open(_ context.Context, req *proto.OpenEvaluator) (*proto.EvaluatorHello, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.runner != nil {
+		return nil, status.Error(codes.FailedPrecondition, "Open comes once in a process")
+	}
+	space, err := proto.SpaceFrom(req.Space)
+	if err != nil {
+		return &proto.EvaluatorHello{Refusal: refusalOf(err)}, nil
+	}
+	r, err := open(s.plugin, &Setup{Space: space, Workers: int(req.Workers), Options: req.Options}, s.name, req.Scratch)
+	if err != nil {
+		return &proto.EvaluatorHello{Refusal: refusalOf(err)}, nil
+	}
+	s.runner = r
+	return proto.HelloTo(r.hello, r.optional), nil
+}
+
+// run is one stream and the jobs that came by it.
+type run struct {
+	runner *runner
+	ctx    context.Context
+	out    *queue.Queue[*proto.Report]
+	wg     sync.WaitGroup
+
+	mu   sync.Mutex
+	jobs map[key]*Job
+}
+
+func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator, proto.FromEvaluator]) error {
+	s.mu.Lock()
+	r := s.runner
+	s.mu.Unlock()
+	if r == nil {
+		return status.Error(codes.FailedPrecondition, "Open comes before Run")
+	}
+	ctx, end := context.WithCancelCause(stream.Context())
+	defer end(ErrCancelled)
+	st := &run{runner: r, ctx: ctx, out: queue.New[*proto.Report](), jobs: map[key]*Job{}}
+
+	sent := make(chan error, 1)
+	go func() {
+		for {
+			reports, ok := st.out.Take(maxBatch, nil)
+			if !ok {
+				sent <- nil
+				return
+			}
+			if err := stream.Send(&proto.FromEvaluator{Reports: reports}); err != nil {
+				sent <- err
+				return
+			}
+		}
+	}()
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			end(ErrCancelled)
+			if err != io.EOF {
+				return err // the host is gone
+			}
+			break
+		}
+		for _, w := range m.Jobs {
+			st.start(w)
+		}
+		for _, c := range m.Cancels {
+			st.cancel(key{engine.ID(c.Id), int(c.Attempt)}, c.Save)
+		}
+	}
+	// The host has closed its side: hand back what is on board.
+	st.wg.Wait()
+	st.out.Close()
+	return <-sent
+}
+
+func (st *run) start(w *proto.Job) {
+	k := key{engine.ID(w.Id), int(w.Attempt)}
+	j, err := jobFrom(w)
+	st.mu.Lock()
+	full, double := len(st.jobs) >= st.runner.hello.Slots, st.jobs[k] != nil
+	if err == nil && !full && !double {
+		st.jobs[k] = j
+	}
+	st.mu.Unlock()
+	switch {
+	case double:
+		return
+	case err != nil:
+		st.report(k, &proto.Report{What: &proto.Report_Finished{Finished: &proto.Finished{
+			Status: string(engine.Failed), Reason: proto.OneLine(err.Error())}}})
+		return
+	case full:
+		st.report(k, &proto.Report{What: &proto.Report_Returned{Returned: "no room: all slots are taken"}})
+		return
+	}
+	st.runner.prepare(st.ctx, j, st)
+	st.report(k, &proto.Report{What: &proto.Report_Begun{Begun: &proto.Begun{}}})
+	st.wg.Go(func() {
+		o := st.runner.run(j)
+		st.mu.Lock()
+		delete(st.jobs, k) // before the answer: it is an invitation for the next job
+		st.mu.Unlock()
+		if o.result == nil {
+			st.report(k, &proto.Report{What: &proto.Report_Returned{Returned: o.returned}})
+			return
+		}
+		done := proto.FinishedTo(o.result)
+		for _, name := range sortedKeys(o.files) {
+			done.Files = append(done.Files, &proto.File{Name: name, Path: o.files[name]})
+		}
+		st.report(k, &proto.Report{What: &proto.Report_Finished{Finished: done}})
+	})
+}
+
+func jobFrom(w *proto.Job) (*Job, error) {
+	genes, err := proto.DecodeTree(w.Genes)
+	if err != nil {
+		return nil, err
+	}
+	net, err := proto.NetworkFrom(w.Network)
+	if err != nil {
+		return nil, err
+	}
+	return &Job{
+		ID: engine.ID(w.Id), Attempt: int(w.Attempt), Phase: engine.Phase(w.Phase), Task: engine.Task(w.Task), Tag: w.Tag,
+		Genes: genes, Text: w.Text, Network: net,
+		Fidelity: int(w.Fidelity), Budget: w.Budget, Seed: w.Seed, Input: w.Input, Stop: proto.StopFrom(w.Stop),
+		resume: pathsOf(w.Resume), own: w.Saved, inherit: pathsOf(w.Inherit),
+	}, nil
+}
+
+func pathsOf(files []*proto.File) map[string]string {
+	if len(files) == 0 {
+		return nil
+	}
+	out := map[string]string{}
+	for _, f := range files {
+		out[f.Name] = f.Path
+	}
+	return out
+}
+
+func (st *run) report(k key, r *proto.Report) {
+	r.Id, r.Attempt = uint64(k.id), int64(k.attempt)
+	st.out.Put(r)
+}
+
+func (st *run) cancel(k key, save bool) {
+	st.mu.Lock()
+	j := st.jobs[k]
+	st.mu.Unlock()
+	if j != nil {
+		j.abort(save)
+	}
+}
+
+// progress implements sink.
+func (st *run) progress(j *Job, p engine.Point) {
+	st.report(key{j.ID, j.Attempt}, &proto.Report{What: &proto.Report_Progress{Progress: proto.PointTo(p)}})
+}
+
+// save implements sink.
+func (st *run) save(j *Job, name, path string) error {
+	to, err := st.runner.take(path)
+	if err != nil {
+		return err
+	}
+	st.report(key{j.ID, j.Attempt}, &proto.Report{What: &proto.Report_Saved{Saved: &proto.File{Name: name, Path: to}}})
+	return nil
+}
