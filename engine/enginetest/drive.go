@@ -15,7 +15,9 @@ import (
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
-func newRand(label string, numbers ...uint64) *rng.Rand { return rng.New(rng.Derive(20, label, numbers...)) }
+func newRand(label string, numbers ...uint64) *rng.Rand {
+	return rng.New(rng.Derive(20, label, numbers...))
+}
 
 // search drives one strategy through one problem, synchronously, and remembers
 // every question and its answer.
