@@ -39,8 +39,15 @@ type builder struct {
 	path     []byte // where the reader stands
 	names    []byte // all node names, one after the other
 	slab     []int  // backs the small slices of nodes
+	whole    []int  // the slab before anything was taken from it
 	err      *LayerError
 	ordinary func(path []byte, value any) // is told every gene that is no layer; may be nil
+}
+
+// reset empties the builder for another network, which takes the memory of the
+// last one.
+func (b *builder) reset() {
+	*b = builder{nodes: b.nodes[:0], path: b.path[:0], names: b.names[:0], slab: b.whole, whole: b.whole}
 }
 
 // fail records the first error, at the current path.
@@ -83,6 +90,7 @@ func (b *builder) under(name string, make func() int) int {
 func (b *builder) ints(n int) []int {
 	if len(b.slab) < n {
 		b.slab = make([]int, 512+n)
+		b.whole = b.slab
 	}
 	s := b.slab[:n:n]
 	b.slab = b.slab[n:]

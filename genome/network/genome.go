@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -91,12 +92,23 @@ func Bind(s *genome.Space) error {
 	return nil
 }
 
+// builders are those that measure uses again and again: it is called for every
+// candidate that is drawn, and keeps no network.
+var builders = sync.Pool{New: func() any { return new(builder) }}
+
 // measure is the cost that limits look at.
 func measure(g genome.Genome) (genome.Cost, error) {
-	n, err := Read(g)
+	input, classes, err := data(g.Space())
 	if err != nil {
 		return genome.Cost{}, err
 	}
+	b := builders.Get().(*builder)
+	defer builders.Put(b)
+	b.reset()
+	if err := b.read(g.Tree(), input, classes); err != nil {
+		return genome.Cost{}, err
+	}
+	n := Network{Nodes: b.nodes}
 	return genome.Cost{Parameters: n.Parameters(), Macs: n.Macs(), Depth: n.Depth()}, nil
 }
 

@@ -508,6 +508,21 @@ func BenchmarkBuild(b *testing.B) {
 	}
 }
 
+func BenchmarkMeasure(b *testing.B) {
+	g := group("blocks", append(blocks(8)[0].Value.([]any), blocks(8)[0].Value.([]any)[0]), "head", group("pool", "average"))
+	var w builder
+	for b.Loop() {
+		w.reset()
+		if err := w.read(g, []int{1, 40}, 10); err != nil {
+			b.Fatal(err)
+		}
+		n := Network{Nodes: w.nodes}
+		if n.Parameters()+n.Macs()+n.Depth() == 0 {
+			b.Fatal("costs nothing")
+		}
+	}
+}
+
 func BenchmarkHash(b *testing.B) {
 	n := must(b, blocks(8), []int{1, 40}, 10)
 	for b.Loop() {

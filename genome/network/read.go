@@ -103,8 +103,17 @@ func Build(tree genome.Map, input []int, classes int) (*Network, error) {
 }
 
 func build(tree genome.Map, input []int, classes int, ordinary func([]byte, any)) (*Network, error) {
-	b := builder{classes: classes, ordinary: ordinary,
-		nodes: make([]Node, 0, 32), path: make([]byte, 0, 64), names: make([]byte, 0, 512)}
+	b := builder{ordinary: ordinary, nodes: make([]Node, 0, 32), path: make([]byte, 0, 64), names: make([]byte, 0, 512)}
+	if err := b.read(tree, input, classes); err != nil {
+		return nil, err
+	}
+	b.finish()
+	return &Network{Nodes: b.nodes}, nil
+}
+
+// read appends all nodes of a tree.
+func (b *builder) read(tree genome.Map, input []int, classes int) error {
+	b.classes = classes
 	if len(input) < 1 || len(input) > 3 {
 		b.fail("the input is %v; it needs [features], [channels, length] or [channels, height, width]", input)
 	}
@@ -116,11 +125,10 @@ func build(tree genome.Map, input []int, classes int, ordinary func([]byte, any)
 	if classes < 1 || classes > maxExtent {
 		b.fail("%d classes; they are 1 to %d", classes, maxExtent)
 	}
-	if b.err != nil {
-		return nil, b.err
-	}
 	id := b.under("input", func() int { return b.append(Node{Op: Input, Shape: b.inputs(input)}) })
-	id = b.top(tree, id)
+	if b.err == nil {
+		id = b.top(tree, id)
+	}
 	if b.err == nil && (b.open || len(b.shape(id)) != 1 || b.shape(id)[0] != classes) {
 		id = b.under("answer.flatten", func() int { return b.flatten(id) })
 		id = b.under("answer.dense", func() int { return b.dense(id, classes, true) })
@@ -129,10 +137,9 @@ func build(tree genome.Map, input []int, classes int, ordinary func([]byte, any)
 		b.under("answer.identity", func() int { return b.same(id, Node{Op: Identity}) })
 	}
 	if b.err != nil {
-		return nil, b.err
+		return b.err
 	}
-	b.finish()
-	return &Network{Nodes: b.nodes}, nil
+	return nil
 }
 
 // top reads the tree itself: named layers, sequences and cells in order, and
