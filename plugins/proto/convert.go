@@ -3,6 +3,7 @@ package proto
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -137,8 +138,8 @@ func NetworkFrom(b []byte) (*network.Network, error) {
 }
 
 // HelloTo and HelloFrom convert what an evaluator says of itself. optional
-// tells which metrics a result may leave out.
-func HelloTo(h engine.Hello, optional bool) *EvaluatorHello {
+// names the metrics that a result may leave out.
+func HelloTo(h engine.Hello, optional []string) *EvaluatorHello {
 	out := &EvaluatorHello{
 		Name: h.Name, Version: h.Version, Slots: int64(h.Slots),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
@@ -149,7 +150,7 @@ func HelloTo(h engine.Hello, optional bool) *EvaluatorHello {
 		out.Tasks = append(out.Tasks, string(t))
 	}
 	for _, m := range out.Metrics {
-		m.Optional = optional || m.Measured
+		m.Optional = m.Measured || slices.Contains(optional, m.Name)
 	}
 	return out
 }

@@ -28,11 +28,14 @@ type EvaluatorPlugin struct {
 	Tests            bool          // can carry out jobs of phase test
 
 	// Metrics declares what Evaluate answers. A train job must then answer
-	// every one that is not measured. Default: accuracy (maximize), loss
+	// every one that is neither measured nor Optional. Default: accuracy (maximize), loss
 	// (minimize) and seconds (measured), and for spaces with layers parameters
 	// and macs; each of these may be left out of an answer. Seconds, parameters
 	// and macs are filled in where Evaluate leaves them out.
 	Metrics []engine.Metric
+	// Optional names those of Metrics that an answer may leave out: what only
+	// some phases measure.
+	Optional []string
 
 	Budget     float64 // what a job's budget 0 means; default 1
 	BudgetUnit string  // "epochs"

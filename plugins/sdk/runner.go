@@ -24,7 +24,7 @@ import (
 type runner struct {
 	plugin   *EvaluatorPlugin
 	hello    engine.Hello
-	optional bool // results may leave metrics out
+	optional []string // metrics that results may leave out
 	check    *proto.Checker
 	scratch  string // a directory of this runner's own
 	number   atomic.Int64
@@ -58,8 +58,8 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 	}
 	r := &runner{plugin: p, scratch: scratch}
 	metrics := p.Metrics
+	r.optional = p.Optional
 	if metrics == nil {
-		r.optional = true
 		metrics = []engine.Metric{
 			{Name: "accuracy", Goal: engine.Maximize},
 			{Name: "loss", Goal: engine.Minimize},
@@ -69,6 +69,9 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 			metrics = append(metrics,
 				engine.Metric{Name: "parameters", Goal: engine.Minimize},
 				engine.Metric{Name: "macs", Goal: engine.Minimize})
+		}
+		for _, m := range metrics {
+			r.optional = append(r.optional, m.Name)
 		}
 	}
 	r.hello = engine.Hello{

@@ -27,7 +27,8 @@ type Setup struct {
 }
 
 // Decode reads the options into the struct that into points to, by its json
-// tags. It refuses unknown keys, and names those that there are.
+// tags; fields of embedded structs count as its own. It refuses unknown keys, and
+// names those that there are.
 func (s *Setup) Decode(into any) error { return decodeOptions(s.Options, into) }
 
 // OptionError is a refusal because of one option.
@@ -75,16 +76,15 @@ func decodeOptions(options json.RawMessage, into any) error {
 	target = target.Elem()
 	fields := map[string]reflect.Value{}
 	var known []string
-	for i := range target.NumField() {
-		f := target.Type().Field(i)
+	for _, f := range reflect.VisibleFields(target.Type()) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || name == "-" {
+		if !f.IsExported() || f.Anonymous || name == "-" {
 			continue
 		}
 		if name == "" {
 			name = f.Name
 		}
-		fields[name] = target.Field(i)
+		fields[name] = target.FieldByIndex(f.Index)
 		known = append(known, name)
 	}
 	given, err := optionMap(options)
