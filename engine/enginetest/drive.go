@@ -25,7 +25,6 @@ type search struct {
 	problem problem
 	setup   engine.Setup
 	seed    uint64
-	options StrategyOptions
 
 	state0 []byte
 	needs  engine.Needs
@@ -36,6 +35,7 @@ type search struct {
 	index       map[engine.ID]int   // into given
 	outstanding []engine.ID
 	done        bool
+	misuse      *atomic.Pointer[string] // of a History, also one whose Step has returned
 }
 
 // asked is one turn: its arguments, and the answer.
@@ -48,15 +48,14 @@ type asked struct {
 
 // history is what a strategy sees as its History; it notes misuse.
 type history struct {
-	s      *search
-	n      int
-	ended  atomic.Bool
-	misuse atomic.Pointer[string]
+	s     *search
+	n     int
+	ended atomic.Bool
 }
 
 func (h *history) wrong(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	h.misuse.CompareAndSwap(nil, &text)
+	h.s.misuse.CompareAndSwap(nil, &text)
 }
 
 func (h *history) used() {
@@ -129,7 +128,7 @@ func (s *search) try(strategy engine.Strategy, a asked) (engine.Decision, string
 	for i := range turn.Results {
 		turn.Results[i] = engine.Candidate{}
 	}
-	if m := h.misuse.Load(); m != nil {
+	if m := s.misuse.Load(); m != nil {
 		return d, "", fmt.Errorf("the strategy %s", *m)
 	}
 	return d, canonical(d), nil

@@ -473,7 +473,7 @@ func checkClose(t T, make func() engine.Evaluator, o EvaluatorOptions) {
 		if forced {
 			cancel()
 		}
-		ended := make1(func() error { return d.session.Close(ctx) })
+		ended := beside(func() error { return d.session.Close(ctx) })
 		for d.read() {
 		}
 		select {
@@ -501,8 +501,8 @@ func checkClose(t T, make func() engine.Evaluator, o EvaluatorOptions) {
 	}
 }
 
-// make1 runs f beside the caller and delivers what it returns.
-func make1(f func() error) <-chan error {
+// beside runs f beside the caller and delivers what it returns.
+func beside(f func() error) <-chan error {
 	c := make(chan error, 1)
 	go func() { c <- f() }()
 	return c

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,7 +157,7 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 // begin opens a search, twice. It returns nil if the strategy refuses it.
 func begin(t T, strategy engine.Strategy, o StrategyOptions, p problem, seed uint64) *search {
 	t.Helper()
-	s := &search{problem: p, setup: p.open(t), seed: seed, options: o}
+	s := &search{problem: p, setup: p.open(t), seed: seed, misuse: new(atomic.Pointer[string])}
 	s.setup.Options = o.Options
 	if o.Setup != nil {
 		o.Setup(&s.setup)
