@@ -218,6 +218,9 @@ func (g *gene) cellTree(t []uint64, i int) Map {
 			pairs[node] = []any{c.ops[p[1]], int64(p[0]), c.ops[p[3]], int64(p[2])}
 		}
 		m = Map{{"pairs", pairs}, {"combine", combine}}
+		if c.inputs != 2 { // readers cannot tell sources apart without it
+			m = append(m, Entry{"inputs", int64(c.inputs)})
+		}
 	}
 	return append(m, c.extra...)
 }
@@ -229,10 +232,15 @@ func (g *gene) readCell(v any, codes []uint64) ([]uint64, *Error) {
 	if !ok {
 		return nil, fault(nil, "write the cell as "+g.cellForm(), "needs a map, got %s", describe(v))
 	}
-	known := map[geneKind][]string{kindEdges: {"edges"}, kindVertices: {"vertices", "edges"}, kindPairs: {"pairs", "combine"}}[g.kind]
+	known := map[geneKind][]string{kindEdges: {"edges"}, kindVertices: {"vertices", "edges"}, kindPairs: {"pairs", "combine", "inputs"}}[g.kind]
 	for _, e := range m {
 		if _, extra := c.extra.Get(e.Key); !extra && !slices.Contains(known, e.Key) {
 			return nil, fault([]string{e.Key}, "write the cell as "+g.cellForm(), "is no part of the cell")
+		}
+	}
+	if x, given := m.Get("inputs"); given && g.kind == kindPairs {
+		if n, ok := whole(x); !ok || int(n) != c.inputs {
+			return nil, fault([]string{"inputs"}, fmt.Sprintf("write %d or leave it out", c.inputs), "is %s, the cell has %d", describe(x), c.inputs)
 		}
 	}
 	list := func(key string) ([]any, *Error) {

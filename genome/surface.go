@@ -1,8 +1,6 @@
 package genome
 
 import (
-	"iter"
-
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -11,21 +9,8 @@ func (s *Space) approach(g Genome) (Genome, error) { _, err := s.violation(g); r
 // Size returns how many genomes the space has, before limits.
 func (s *Space) Size() Size { return Size{} }
 
-// Mutate returns a valid genome that differs from g.
-func (s *Space) Mutate(g Genome, r *rng.Rand) (Genome, error) {
-	for range 1000 {
-		if h, err := s.Random(r); err != nil || h != g {
-			return h, err
-		}
-	}
-	return g, fault(nil, "widen it", "the space has one genome")
-}
-
 // Cross returns a child of two genomes.
 func (s *Space) Cross(a, b Genome, r *rng.Rand) (Genome, error) { return a, nil }
-
-// Neighbours lists all valid genomes one change away.
-func (s *Space) Neighbours(g Genome) iter.Seq[Genome] { return func(func(Genome) bool) {} }
 
 // Distance is 0 for equal genomes and at most 1.
 func (s *Space) Distance(a, b Genome) float64 {
