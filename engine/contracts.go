@@ -96,7 +96,7 @@ type Decision struct {
 	Proposals []Proposal
 	Keep      []ID   // jobs whose files must stay
 	Note      string // for people: one line in the journal
-	Done      bool   // nothing more to try
+	Done      bool   // ends the search; what is outstanding is not waited for
 }
 
 // Operators that a Proposal may name. genome makes the child.

@@ -3,6 +3,7 @@ package engine
 import (
 	"container/heap"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -113,8 +114,12 @@ func (s *Search) heard(r seatEvent) {
 		switch {
 		case t.late:
 			s.failed(e, s.deadline())
+		case ev.Result == nil:
+			s.failed(e, "the evaluator reported an end without a result")
 		case ev.Result.Status == Failed:
 			s.failed(e, ev.Result.Reason)
+		case s.flaw(e, ev.Result) != "":
+			s.failed(e, s.flaw(e, ev.Result))
 		default:
 			s.succeeded(e, r.seat, *ev.Result)
 		}
@@ -144,6 +149,33 @@ func (s *Search) heard(r seatEvent) {
 			s.enqueue(e)
 		}
 	}
+}
+
+// flaw says what is wrong with a result that claims to be one, or "": numbers
+// that are none, or nothing that the search could judge by.
+func (s *Search) flaw(e *entry, r *Result) string {
+	if r.Status != OK && r.Status != Invalid {
+		return fmt.Sprintf("the evaluator answered with the unknown status %q", r.Status)
+	}
+	for _, m := range r.Metrics {
+		if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
+			return fmt.Sprintf("metric %s is %v", m.Name, m.Value)
+		}
+	}
+	if r.Status == Invalid || r.Stopped || e.Task != Train || e.Phase == PhaseTest {
+		return ""
+	}
+	for _, o := range s.Plan.Objectives {
+		if _, ok := r.Metrics.Get(o.Metric); !ok {
+			return fmt.Sprintf("the result has no metric %s, which the search is to %s", o.Metric, o.Goal)
+		}
+	}
+	for _, c := range s.Plan.Constraints {
+		if _, ok := r.Metrics.Get(c.Metric); !ok {
+			return fmt.Sprintf("the result has no metric %s, which a constraint bounds", c.Metric)
+		}
+	}
+	return ""
 }
 
 // later runs f in the loop after d, unless the attempt has ended by then.

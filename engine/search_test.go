@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -294,6 +295,31 @@ func TestFailuresAreRetriedAndNeverAFitness(t *testing.T) {
 	c, err := a.Candidate(5)
 	if err != nil || c.Status != engine.Failed || c.Attempts != 3 || c.Reason != "out of luck" || len(c.Metrics) != 0 {
 		t.Errorf("candidate 5 is %+v, %v", c, err)
+	}
+}
+
+func TestResultsWithoutUsableNumbersFail(t *testing.T) {
+	t.Parallel()
+	for want, metrics := range map[string]map[string]float64{
+		"has no metric accuracy": {"loss": 1},
+		"accuracy is NaN":        {"accuracy": math.NaN()},
+		"loss is +Inf":           {"accuracy": 1, "loss": math.Inf(1)},
+	} {
+		led := engine.Memory()
+		cfg := config(led)
+		cfg.Failures = engine.FailurePolicy{Attempts: 2, Backoff: time.Nanosecond}
+		cfg.Limits.Evaluations, cfg.Final.Skip = 10, true
+		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+			if j.ID == 3 {
+				return metrics, nil
+			}
+			return evaluate(ctx, j)
+		})}}
+		run(t, cfg)
+		c, err := mustArchive(t, led).Candidate(3)
+		if err != nil || c.Status != engine.Failed || !strings.Contains(c.Reason, want) || c.Attempts != 2 {
+			t.Errorf("%v gives %+v, %v", metrics, c, err)
+		}
 	}
 }
 

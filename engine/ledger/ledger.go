@@ -79,7 +79,7 @@ func Open(dir string, o Options) (_ *Ledger, err error) {
 		return nil, err
 	}
 	var created bool
-	l.lock, created, err = lock(dir, true)
+	l.lock, created, err = lock(dir, true, lockPatience)
 	if created {
 		undo = append(undo, filepath.Join(dir, lockName))
 	}
@@ -120,12 +120,16 @@ func Inspect(dir string) (_ *Ledger, err error) {
 		return nil, refused(err, "%s holds no search: %s: %v; begin one with `nascent run`", dir, FileName, cause(err))
 	}
 	l := &Ledger{path: path, readOnly: true, store: store{dir: filepath.Join(dir, filesName), readOnly: true}}
+	var created bool
 	defer func() {
 		if err != nil {
+			if created {
+				os.Remove(filepath.Join(dir, lockName))
+			}
 			l.Close()
 		}
 	}()
-	if l.lock, _, err = lock(dir, false); err != nil {
+	if l.lock, created, err = lock(dir, false, lockPatience); err != nil {
 		return nil, err
 	}
 	if err = l.openFile(Options{}); err != nil {
@@ -339,6 +343,8 @@ func (l *Ledger) Close() error {
 		err = l.file.Close()
 	case l.db != nil:
 		err = guard(l.db.Close)
+	case l.file != nil:
+		l.file.Close() // bbolt could not open it, and may have forgotten it
 	}
 	unlock(l.lock, !l.readOnly)
 	if err != nil {

@@ -26,16 +26,17 @@ const (
 	lockPause    = 10 * time.Millisecond
 )
 
-// lock takes the directory's lock. created tells whether the file is new.
+// lock takes the directory's lock, created tells whether the file is new. It
+// waits for readers, who never stay long, but not for a living writer.
 // Without the right to make the file a reader gets nil: such a directory has
 // no writer either.
-func lock(dir string, exclusive bool) (f *os.File, created bool, err error) {
+func lock(dir string, exclusive bool, patience time.Duration) (f *os.File, created bool, err error) {
 	path := filepath.Join(dir, lockName)
 	how := unix.LOCK_SH
 	if exclusive {
 		how = unix.LOCK_EX
 	}
-	for deadline := time.Now().Add(lockPatience); ; {
+	for deadline := time.Now().Add(patience); ; {
 		f, created, err = openLock(path, exclusive)
 		if err != nil {
 			if !exclusive && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrNotExist)) {

@@ -53,14 +53,14 @@ type boltMeta struct {
 // readMeta reads a meta page; ours tells whether it looks like one at all.
 func readMeta(f io.ReaderAt, offset int64, page int) (m boltMeta, ours bool, err error) {
 	var b [metaSize]byte
-	if _, err := f.ReadAt(b[:], offset+pageHeader); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("the file ends before it")
-		}
-		return m, false, err
-	}
+	n, err := f.ReadAt(b[:], offset+pageHeader)
 	le := binary.LittleEndian
-	ours = le.Uint32(b[0:]) == boltMagic
+	ours = n >= 4 && le.Uint32(b[0:]) == boltMagic
+	if errors.Is(err, io.EOF) {
+		return m, ours, errors.New("the file ends within it")
+	} else if err != nil {
+		return m, ours, err
+	}
 	h := fnv.New64a()
 	h.Write(b[:56])
 	switch {
