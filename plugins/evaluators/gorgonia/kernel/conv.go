@@ -5,24 +5,19 @@ import "unsafe"
 // Conv computes a convolution or a fully connected layer and its gradients.
 // Weights are [out][tap][in of the group].
 //
-// In assembly the output is cut into tiles that fit into registers: some
+// The output is cut into tiles that fit into registers: some
 // output channels times some vectors of lanes at one position. Windows are
 // read where they lie, through lists of addresses made once per layer. Weights
 // are packed anew for every call, in the order in which a tile reads them.
 type Conv struct {
 	Layer
-	k *Kernels
-
 	forward, backward *direction
 	weight            *weightPlan
 }
 
 // NewConv prepares the tables of a layer.
 func NewConv(k *Kernels, l Layer) *Conv {
-	c := &Conv{Layer: l, k: k}
-	if k.tiles == nil {
-		return c
-	}
+	c := &Conv{Layer: l}
 	// Forward, an output position gathers from the inputs that its taps read;
 	// backward, an input position gathers from the outputs that read it.
 	reads, readBy := make([][]tap, l.Out), make([][]tap, l.In)
@@ -46,10 +41,6 @@ func NewConv(k *Kernels, l Layer) *Conv {
 // Forward is y = x * w + b, rectified with slope (1: not at all). b may be nil.
 func (c *Conv) Forward(y, x, w, b []float32, slope float32) {
 	d := c.forward
-	if d == nil {
-		convForward(&c.Layer, y, x, w, b, slope)
-		return
-	}
 	at := 0
 	for g := range c.Groups {
 		first := g * d.to
@@ -76,10 +67,6 @@ func (c *Conv) Forward(y, x, w, b []float32, slope float32) {
 // InputGradient sets dx from the gradient dz of the unrectified output.
 func (c *Conv) InputGradient(dx, dz, w []float32) {
 	d := c.backward
-	if d == nil {
-		convInputGradient(&c.Layer, dx, dz, w)
-		return
-	}
 	at := 0
 	for g := range c.Groups {
 		first := 0
@@ -99,10 +86,6 @@ func (c *Conv) InputGradient(dx, dz, w []float32) {
 // WeightGradient sets dw from the gradient dz of the unrectified output, whose
 // unused lanes are zero.
 func (c *Conv) WeightGradient(dw, x, dz []float32) {
-	if c.weight == nil {
-		convWeightGradient(&c.Layer, dw, x, dz)
-		return
-	}
 	c.weight.run(dw, x, dz)
 }
 
@@ -216,7 +199,7 @@ type weightPlan struct {
 func newWeightPlan(k *Kernels, pairs [][]tap, l *Layer) *weightPlan {
 	w := &weightPlan{Layer: l, k: k,
 		outs: split(l.OutChannels/l.Groups, len(k.weights)), ins: split(l.InChannels/l.Groups, len(k.weights[0]))}
-	const chunk = 1 << 30
+	chunk := max(1, 16<<10/(w.outs[0]*l.Lanes*4)) // 16 KB of each operand
 	for from := 0; from < l.Out; from += chunk {
 		taps := make([][]tap, l.Taps)
 		for t := range taps {

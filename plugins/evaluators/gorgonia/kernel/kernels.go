@@ -54,7 +54,7 @@ type Kernels struct {
 	Descend  func(p, g []float32, rate, decay float32) // gradient descent
 	Momentum func(p, g, m []float32, rate, keep, decay float32)
 
-	// Convolution in registers; none for plain Go.
+	// Convolution in registers.
 	floats  int      // in a vector
 	tiles   [][]tile // by output channels and vectors of lanes, less one each
 	weights [][]tile // by output and input channels, less one each
@@ -76,6 +76,8 @@ var plain = Kernels{
 	Sigmoid: smooth[float32](sigmoidOf), Tanh: smooth[float32](tanhOf), Swish: smooth[float32](swishOf),
 	Mish: smooth[float32](mishOf), Elu: smooth[float32](eluOf), Gelu: smooth[float32](geluOf),
 	Adam: adam, Descend: descend, Momentum: momentum,
+
+	floats: Vector, tiles: goTiles, weights: goWeights,
 }
 
 // For returns the kernels of a set that is Available.

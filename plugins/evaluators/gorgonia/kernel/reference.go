@@ -6,20 +6,17 @@ import "math"
 type float interface{ float32 | float64 }
 
 // rectify is x for positive x and slope*x otherwise, for slopes in [0, 1].
-func rectify[T float](x, slope T) T {
-	if x > 0 {
-		return x
-	}
-	return slope * x
-}
+func rectify[T float](x, slope T) T { return max(x, slope*x) }
 
 // rectified is the gradient of a rectified value y: dy where y is positive and
 // slope*dy elsewhere.
 func rectified[T float](dy, y, slope T) T {
+	// A branch would be taken at random.
+	factor, i := [2]T{slope, 1}, 0
 	if y > 0 {
-		return dy
+		i = 1
 	}
-	return slope * dy
+	return factor[i] * dy
 }
 
 // Layer is the shape of a convolution or a fully connected layer.

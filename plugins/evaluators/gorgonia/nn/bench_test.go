@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
@@ -11,7 +12,7 @@ func BenchmarkTrain(b *testing.B) {
 		name  string
 		net   *net
 		batch int
-	}{{"handmade", handmade(), 100}, {"base", base(), 100}, {"base128", base(), 128}, {"image", image(), 128}} {
+	}{{"handmade", handmade(), 100}, {"base", base(), 100}, {"base128", base(), 128}, {"narrow", blocks(8, "relu"), 100}, {"mish", blocks(16, "mish"), 100}, {"image", image(), 128}} {
 		for _, set := range kernel.Available() {
 			b.Run(c.name+"/"+set.String(), func(b *testing.B) {
 				m, err := build(&c.net.Network, Options{Batch: c.batch, Seed: 1}, kernel.For(set))
@@ -28,4 +29,21 @@ func BenchmarkTrain(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkSideBySide trains two Models at once; the ideal is the time of one.
+func BenchmarkSideBySide(b *testing.B) {
+	n := base()
+	x, y := samples(1, n, 100)
+	var all sync.WaitGroup
+	for range 2 {
+		m := mustBuild(b, n, Options{})
+		all.Go(func() {
+			for range b.N {
+				mustTrain(b, m, x, y)
+			}
+		})
+	}
+	all.Wait()
+	b.ReportMetric(2*float64(b.N)*100/b.Elapsed().Seconds(), "samples/s")
 }

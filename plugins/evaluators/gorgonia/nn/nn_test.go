@@ -93,15 +93,17 @@ func handmade() *net {
 }
 
 // base is five blocks of convolution, normalisation and ReLU.
-func base() *net {
+func base() *net { return blocks(16, "relu") }
+
+func blocks(channels int, function string) *net {
 	n := input(1, 40)
 	for i, dilation := range []int{1, 1, 2, 4, 4} {
 		k := 3
 		if i == 0 {
 			k = 5
 		}
-		n.then(network.Node{Op: network.Conv, Channels: 16, Kernel: []int{k}, Dilation: []int{dilation}, Pad: []int{dilation * (k - 1) / 2}})
-		n.norm().act("relu")
+		n.then(network.Node{Op: network.Conv, Channels: channels, Kernel: []int{k}, Dilation: []int{dilation}, Pad: []int{dilation * (k - 1) / 2}})
+		n.norm().act(function)
 	}
 	return n.op(network.GlobalAvg).dense(10)
 }
