@@ -1,0 +1,200 @@
+package nascent_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/nascent-nas/nascent"
+
+// room is a folder of the source and what its packages may import, tests aside.
+// Packages of the room itself and, unless forbidden, of the standard library
+// always may.
+type room struct {
+	folder string   // with everything below it; a deeper room comes before its house
+	may    []string // folders of this module; "a/..." is with everything below
+	libs   []string // import paths of others, with everything below; "*" for any
+	never  []string // exceptions to all of this
+}
+
+// Decisions are made here: whatever is not a function of the search's seed
+// stays out.
+var impure = []string{"math/rand", "math/rand/v2", "crypto/rand", "C"}
+
+var (
+	genomes = []string{"genome", "genome/network", "genome/rng"}
+	wires   = []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin"}
+	public  = []string{"genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/sdk", "plugins/python"} // what shipped plugins see, as any outsider
+)
+
+// Imports run one way: genome <- engine <- {evolve, ledger, enginetest,
+// plugins} <- cmd.
+var rooms = []room{
+	{folder: "genome", never: append([]string{"time"}, impure...)},
+	{folder: "engine/evolve", may: append([]string{"engine"}, genomes...), never: append([]string{"time"}, impure...)},
+	{folder: "engine/ledger", may: append([]string{"engine"}, genomes...), libs: []string{"go.etcd.io/bbolt", "golang.org/x/sys"}, never: impure},
+	{folder: "engine/enginetest/planted", may: []string{"engine", "engine/evolve", "engine/enginetest/...", "plugins/sdk"}},
+	{folder: "engine/enginetest", may: append([]string{"engine"}, genomes...), libs: []string{"github.com/google/go-cmp"}},
+	{folder: "engine", may: genomes, never: impure},
+	{folder: "plugins/proto", may: append([]string{"engine"}, genomes...), libs: wires},
+	{folder: "plugins/internal", may: append([]string{"engine"}, genomes...), libs: []string{"*"}, never: wires},
+	{folder: "plugins/host", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
+	{folder: "plugins/sdk", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
+	{folder: "plugins/python", may: append([]string{"engine", "plugins/sdk"}, genomes...), libs: []string{"*"}, never: wires},
+	{folder: "plugins/evaluators", may: public, libs: []string{"*"}, never: wires},
+	{folder: "plugins/strategies", may: public, libs: []string{"*"}, never: wires},
+	{folder: "cmd", may: []string{"genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/..."}, libs: []string{"*"}, never: append([]string{module + "/plugins/proto"}, wires...)},
+}
+
+// under tells whether name is the folder or lies below it.
+func under(name, folder string) bool {
+	return name == folder || strings.HasPrefix(name, folder+"/")
+}
+
+// allowed tells whether a package of the room may import path, with both paths
+// within the module relative to it.
+func (r room) allowed(pkg, path string, local bool) bool {
+	listed := func(list []string, match func(entry string) bool) bool { return slices.ContainsFunc(list, match) }
+	full := path
+	if local {
+		full = module + "/" + path
+	}
+	switch {
+	case listed(r.never, func(e string) bool { return under(full, e) }):
+		return false
+	case !local:
+		first, _, _ := strings.Cut(path, "/")
+		if !strings.Contains(first, ".") { // the standard library
+			return true
+		}
+		return listed(r.libs, func(e string) bool { return e == "*" || under(path, e) })
+	case house(path) == house(pkg):
+		return true
+	}
+	return listed(r.may, func(e string) bool {
+		if all, deep := strings.CutSuffix(e, "/..."); deep {
+			return under(path, all)
+		}
+		return e == path
+	})
+}
+
+// house is what a package belongs to: its room, but for shipped plugins their
+// own folder.
+func house(path string) string {
+	for _, r := range rooms {
+		if !under(path, r.folder) {
+			continue
+		}
+		if r.folder == "plugins/evaluators" || r.folder == "plugins/strategies" {
+			rest := strings.Split(strings.TrimPrefix(path, r.folder+"/"), "/")
+			return r.folder + "/" + rest[0]
+		}
+		return r.folder
+	}
+	return path
+}
+
+// TestImports holds the source to the rooms above: every file, whatever system
+// it is built for.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	files := 0
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := d.Name()
+		if d.IsDir() {
+			if base == "testdata" || base != "." && strings.HasPrefix(base, ".") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go") {
+			return nil
+		}
+		files++
+		pkg := path.Dir(filepath.ToSlash(name))
+		i := slices.IndexFunc(rooms, func(r room) bool { return under(pkg, r.folder) })
+		if i < 0 {
+			t.Errorf("%s belongs to no room; add one to the list with what it may import", name)
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range f.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			short, local := strings.CutPrefix(imported, module+"/")
+			if !rooms[i].allowed(pkg, short, local) {
+				t.Errorf("%s may not import %s", name, imported)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 20 {
+		t.Fatalf("there are only %d files here", files)
+	}
+}
+
+// TestImportRules tries the rules on imports that must and must not be.
+func TestImportRules(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pkg, path string
+		want      bool
+	}{
+		{"genome", "strings", true},
+		{"genome", "genome/rng", true},
+		{"genome", "engine", false},
+		{"genome", "time", false},
+		{"genome/network", "gonum.org/v1/gonum/mat", false},
+		{"engine", "genome/network", true},
+		{"engine", "time", true},
+		{"engine", "math/rand/v2", false},
+		{"engine", "engine/evolve", false},
+		{"engine", "go.etcd.io/bbolt", false},
+		{"engine/evolve", "engine", true},
+		{"engine/evolve", "engine/ledger", false},
+		{"engine/ledger", "go.etcd.io/bbolt", true},
+		{"engine/ledger", "google.golang.org/grpc", false},
+		{"engine/enginetest", "plugins/sdk", false},
+		{"engine/enginetest/planted", "plugins/sdk", true},
+		{"plugins/evaluators/onemax", "plugins/sdk", true},
+		{"plugins/evaluators/onemax", "plugins/proto", false},
+		{"plugins/evaluators/onemax", "plugins/internal/queue", false},
+		{"plugins/evaluators/onemax", "plugins/evaluators/gorgonia/nn", false},
+		{"plugins/evaluators/gorgonia", "plugins/evaluators/gorgonia/nn", true},
+		{"plugins/evaluators/gorgonia", "gorgonia.org/gorgonia", true},
+		{"plugins/strategies/reinforce", "google.golang.org/grpc", false},
+		{"plugins/host", "plugins/proto", true},
+		{"plugins/host", "plugins/sdk", false},
+		{"plugins/host", "cmd/nascent", false},
+		{"cmd/nascent", "plugins/host", true},
+		{"cmd/nascent", "plugins/proto", false},
+		{"cmd/nascent", "engine/enginetest", false},
+		{"cmd/nascent", "github.com/hashicorp/go-plugin", false},
+	} {
+		i := slices.IndexFunc(rooms, func(r room) bool { return under(c.pkg, r.folder) })
+		first, _, _ := strings.Cut(c.path, "/")
+		local := slices.Contains([]string{"genome", "engine", "plugins", "cmd"}, first)
+		if got := rooms[i].allowed(c.pkg, c.path, local); got != c.want {
+			t.Errorf("%s imports %s: allowed is %v, want %v", c.pkg, c.path, got, c.want)
+		}
+	}
+}
