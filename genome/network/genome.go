@@ -18,43 +18,32 @@ func Has(s *genome.Space) bool {
 	if _, ok := s.Meta("network"); ok {
 		return true
 	}
-	return declared(s) != ""
+	var tree genome.Map
+	return json.Unmarshal(s.JSON(), &tree) == nil && declares(tree)
 }
 
-// declared returns the name of a layer that a space declares with parameters
-// that only layers have, or "". A gene that is merely called "conv" is none.
-func declared(s *genome.Space) string {
-	var tree genome.Map
-	if json.Unmarshal(s.JSON(), &tree) != nil {
-		return ""
-	}
-	var find func(v any) string
-	find = func(v any) string {
-		switch v := v.(type) {
-		case genome.Map:
-			for _, e := range v {
-				if marks := map[string]string{"conv": "channels", "block": "channels", "dense": "units",
-					"residual": "body", "repeat": "body"}[e.Key]; marks != "" {
-					if m, ok := e.Value.(genome.Map); ok {
-						if _, ok := m.Get(marks); ok {
-							return e.Key
-						}
-					}
-				}
-				if name := find(e.Value); name != "" {
-					return name
+// marks are the parameters by which a declared layer is known for one. A gene
+// that is merely called "conv" has none of them.
+var marks = map[string]string{"conv": "channels", "block": "channels", "dense": "units", "residual": "body", "repeat": "body"}
+
+// declares says whether a declaration holds a layer with its parameters.
+func declares(v any) bool {
+	switch v := v.(type) {
+	case genome.Map:
+		for _, e := range v {
+			if m, ok := e.Value.(genome.Map); ok && marks[e.Key] != "" {
+				if _, ok := m.Get(marks[e.Key]); ok {
+					return true
 				}
 			}
-		case []any:
-			for _, x := range v {
-				if name := find(x); name != "" {
-					return name
-				}
+			if declares(e.Value) {
+				return true
 			}
 		}
-		return ""
+	case []any:
+		return slices.ContainsFunc(v, declares)
 	}
-	return find(tree)
+	return false
 }
 
 // Bind checks that a space with layers can be read, and makes its limits hold
@@ -71,25 +60,20 @@ func Bind(s *genome.Space) error {
 	// first sample's complaint is as good as any.
 	var first error
 	r := rng.New(1)
-	for i := 0; i < 64; i++ {
+	for i := 0; i < 1000; i++ {
 		g, err := s.Random(r)
 		if err != nil {
 			return err
 		}
-		_, err = Read(g)
-		if err == nil {
-			first = nil
-			break
+		if _, err = measure(g); err == nil {
+			s.Bind(measure)
+			return nil
 		}
 		if first == nil {
 			first = err
 		}
 	}
-	if first != nil {
-		return &genome.Error{Problem: "no network can be made of this space: " + first.Error(), Remedy: "correct that layer"}
-	}
-	s.Bind(measure)
-	return nil
+	return &genome.Error{Problem: "no network can be made of this space: " + first.Error(), Remedy: "correct that layer"}
 }
 
 // builders are those that measure uses again and again: it is called for every
@@ -121,7 +105,7 @@ func data(s *genome.Space) (input []int, classes int, err error) {
 	}
 	meta, ok := s.Meta("network")
 	if !ok {
-		return nil, 0, fault(fmt.Sprintf("missing, but the space has layers (%s)", declared(s)))
+		return nil, 0, fault("missing, but the space has layers")
 	}
 	m, ok := meta.(genome.Map)
 	if !ok {
@@ -177,7 +161,8 @@ func Read(g genome.Genome) (*Network, error) {
 // read. Cells of edges that say `isomorphism: published` are compared as
 // NAS-Bench-201 does instead: see CellClass.
 func Key(g genome.Genome) genome.Hash {
-	if !Has(g.Space()) {
+	input, classes, err := data(g.Space())
+	if err != nil {
 		return g.Hash()
 	}
 	tree := g.Tree()
@@ -187,10 +172,6 @@ func Key(g genome.Genome) genome.Hash {
 			return g.Hash()
 		}
 		return digest("published\n", text)
-	}
-	input, classes, err := data(g.Space())
-	if err != nil {
-		return g.Hash()
 	}
 	var genes []byte
 	n, err := build(tree, input, classes, func(path []byte, v any) {
