@@ -4,6 +4,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
 )
 
@@ -46,4 +47,24 @@ func BenchmarkSideBySide(b *testing.B) {
 	}
 	all.Wait()
 	b.ReportMetric(2*float64(b.N)*100/b.Elapsed().Seconds(), "samples/s")
+}
+
+// BenchmarkBuild makes Models: the default job's, and a deep one with many
+// residual branches.
+func BenchmarkBuild(b *testing.B) {
+	deep := input(8, 16)
+	for range 60 {
+		at := len(deep.Nodes) - 1
+		deep.conv(8, 3, 1, 1).norm().act("relu")
+		deep.then(network.Node{Op: network.Add, Inputs: []int{at, at + 3}})
+	}
+	deep.op(network.GlobalAvg).dense(10)
+	for name, n := range map[string]*net{"base": base(), "deep": deep} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				mustBuild(b, n, Options{})
+			}
+		})
+	}
 }

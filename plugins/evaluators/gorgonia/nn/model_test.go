@@ -485,3 +485,28 @@ func TestKernelSets(t *testing.T) {
 		t.Logf("this machine (%s) runs only the kernels %v", runtime.GOARCH, kernel.Available())
 	}
 }
+
+// TestSameBitsEveryTime: a value with many users gets its gradients added up
+// in one order, however the graph was made.
+func TestSameBitsEveryTime(t *testing.T) {
+	t.Parallel()
+	n := input(2, 8).conv(4, 3, 1, 1)
+	sum := network.Node{Op: network.Add}
+	for range 6 {
+		n.then(network.Node{Op: network.Conv, Inputs: []int{1}, Channels: 4, Kernel: []int{3}, Pad: []int{1}}).act("tanh")
+		sum.Inputs = append(sum.Inputs, len(n.Nodes)-1, 1)
+	}
+	n.then(sum).dense(3)
+	x, y := samples(1, n, 10)
+	var first []byte
+	for range 8 {
+		m := mustBuild(t, n, Options{Batch: 10})
+		mustTrain(t, m, x, y)
+		if first == nil {
+			first = bits(t, m)
+		}
+		if !bytes.Equal(first, bits(t, m)) {
+			t.Fatal("other bits")
+		}
+	}
+}
