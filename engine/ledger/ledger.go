@@ -263,7 +263,7 @@ func readThrough(path string) error {
 	if !info.Mode().IsRegular() {
 		return refused(nil, "%s is no ledger: it is no regular file; name a search directory", path)
 	}
-	if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}, make([]byte, 1<<20)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}, make([]byte, min(info.Size()+1, 1<<20))); err != nil {
 		return fmt.Errorf("cannot read %s: %w", path, cause(err))
 	}
 	err = verifyPages(f, info.Size())

@@ -239,9 +239,9 @@ func TestFlippedByteInFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, unseen := 0, 0
-	const steps = 211 // leaves all offsets of a page in reach over the pages
+	const steps = 509 // leaves all offsets of a page in reach over the pages
 	for i := 0; i < len(whole); i++ {
-		if i%steps != 0 && (whole[i] == 0 || i%5 != 0) {
+		if i%steps != 0 && (whole[i] == 0 || i%13 != 0) {
 			continue
 		}
 		b := bytes.Clone(whole)
@@ -532,22 +532,30 @@ func TestCheckFindsContradictions(t *testing.T) {
 			setJob(tr, tx, r)
 			tr.totals.jobs++
 		}, "bucket jobs, key 1000"},
-		"job uncounted":    {func(tx *bbolt.Tx, tr *transaction) { tr.totals.jobs++ }, "bucket jobs has"},
-		"job's turn":       {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 5); r.Turn = 3; setJob(tr, tx, r) }, "bucket jobs, key 5"},
-		"job's parent":     {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 9); r.Parents[0] = 10; setJob(tr, tx, r) }, "bucket jobs, key 9"},
-		"job's source":     {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 9); r.Resume = 99; setJob(tr, tx, r) }, "bucket jobs, key 9"},
-		"turn's first id":  {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 2); r.FirstID++; setTurn(tr, tx, r) }, "turns.search, key 2"},
-		"turn's jobs":      {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 2); r.Jobs++; setTurn(tr, tx, r) }, "jobs, key"},
-		"turn's keep":      {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 2); r.Keep = []engine.ID{77}; setTurn(tr, tx, r) }, "turns.search, key 2"},
-		"turn's files":     {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 7); r.Files = missing(); setTurn(tr, tx, r) }, "turns.search, key 7"},
-		"turn missing":     {func(tx *bbolt.Tx, tr *transaction) { drop(tx, bucketSearch, 2) }, "turns.search"},
-		"last turn":        {func(tx *bbolt.Tx, tr *transaction) { drop(tx, bucketSearch, 7) }, "turns.search ends"},
-		"consumed order":   {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 3); swap(r.Consumed); setTurn(tr, tx, r) }, "turn 3"},
-		"consumed twice":   {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 3); r.Consumed[1] = r.Consumed[0]; setTurn(tr, tx, r) }, "turn 3"},
-		"consumed missing": {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 7); r.Consumed = append(r.Consumed, 19); setTurn(tr, tx, r) }, "turn 7"},
-		"event missing":    {func(tx *bbolt.Tx, tr *transaction) { drop(tx, bucketEvents, 1) }, "events"},
-		"header missing":   {func(tx *bbolt.Tx, tr *transaction) { tx.Bucket([]byte(bucketMeta)).Delete([]byte(keyHeader)) }, "header"},
-		"history missing":  {func(tx *bbolt.Tx, tr *transaction) { drop(tx, bucketHistory, 4) }, "history"},
+		"job uncounted":   {func(tx *bbolt.Tx, tr *transaction) { tr.totals.jobs++ }, "bucket jobs has"},
+		"job's turn":      {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 5); r.Turn = 3; setJob(tr, tx, r) }, "bucket jobs, key 5"},
+		"job's parent":    {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 9); r.Parents[0] = 10; setJob(tr, tx, r) }, "bucket jobs, key 9"},
+		"job's source":    {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 9); r.Resume = 99; setJob(tr, tx, r) }, "bucket jobs, key 9"},
+		"turn's first id": {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 2); r.FirstID++; setTurn(tr, tx, r) }, "turns.search, key 2"},
+		"turn's jobs":     {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 2); r.Jobs++; setTurn(tr, tx, r) }, "jobs, key"},
+		"turn's keep":     {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 2); r.Keep = []engine.ID{77}; setTurn(tr, tx, r) }, "turns.search, key 2"},
+		"turn's files":    {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 7); r.Files = missing(); setTurn(tr, tx, r) }, "turns.search, key 7"},
+		"turn missing":    {func(tx *bbolt.Tx, tr *transaction) { drop(tx, bucketSearch, 2) }, "turns.search"},
+		"last turn":       {func(tx *bbolt.Tx, tr *transaction) { drop(tx, bucketSearch, 7) }, "turns.search ends"},
+		"consumed order":  {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 3); swap(r.Consumed); setTurn(tr, tx, r) }, "turn 3"},
+		"consumed twice": {func(tx *bbolt.Tx, tr *transaction) {
+			r := turn(tx, 3)
+			r.Consumed[1] = r.Consumed[0]
+			setTurn(tr, tx, r)
+		}, "turn 3"},
+		"consumed missing": {func(tx *bbolt.Tx, tr *transaction) {
+			r := turn(tx, 7)
+			r.Consumed = append(r.Consumed, 19)
+			setTurn(tr, tx, r)
+		}, "turn 7"},
+		"event missing":   {func(tx *bbolt.Tx, tr *transaction) { drop(tx, bucketEvents, 1) }, "events"},
+		"header missing":  {func(tx *bbolt.Tx, tr *transaction) { tx.Bucket([]byte(bucketMeta)).Delete([]byte(keyHeader)) }, "header"},
+		"history missing": {func(tx *bbolt.Tx, tr *transaction) { drop(tx, bucketHistory, 4) }, "history"},
 		"details missing": {func(tx *bbolt.Tx, tr *transaction) {
 			drop(tx, bucketDetails, 4)
 			set(tr, tx, bucketDetails, 999, func(e *encoder) { writeDetails(e, &details{}) })
@@ -907,23 +915,7 @@ func TestBytesPerCandidate(t *testing.T) {
 	const n, group = 20000, 50
 	l := open(t, filepath.Join(t.TempDir(), "search"))
 	for i := 0; i < n; i += group {
-		var c engine.Change
-		for j := i; j < i+group; j++ {
-			id := engine.ID(j + 1)
-			turn := engine.TurnRecord{Part: engine.PartSearch, N: uint64(j), FirstID: id, Jobs: 1, Want: 1, Decision: sha256.Sum256(number8(uint64(j)))}
-			if j > 0 {
-				turn.Consumed = []engine.ID{id - 1}
-				r := result(id - 1)
-				r.Curve, r.Output = nil, nil
-				c.Consumed = append(c.Consumed, r)
-			}
-			job := engine.JobRecord{Job: engine.Job{ID: id, Phase: engine.PhaseSearch, Task: engine.Train, Operator: engine.OpMutate, Budget: 1, Seed: 1<<53 - uint64(id)}, Packed: strings.Repeat("g", 40), Turn: uint64(j)}
-			if j > 100 {
-				job.Parents = []engine.ID{id - 90}
-			}
-			c.Turns, c.Jobs = append(c.Turns, turn), append(c.Jobs, job)
-		}
-		if err := l.Commit(&c); err != nil {
+		if err := l.Commit(candidates(i, group)); err != nil {
 			t.Fatal(err)
 		}
 	}

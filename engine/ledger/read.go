@@ -91,7 +91,7 @@ func numbered[T any](n uint64, read func(*decoder, uint64) T) func(*decoder) T {
 // scan reads a bucket in the order of its keys, one batch a transaction.
 func scan[T any](l *Ledger, bucket string, read func(*decoder, uint64) T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		batch := make([]T, 0, batchRecords)
+		var batch []T
 		seen := map[string]string{}
 		next := uint64(0)
 		for more := true; more; {
