@@ -21,7 +21,6 @@ func NewConv(k *Kernels, l Layer) *Conv {
 	// Forward, an output position gathers from the inputs that its taps read;
 	// backward, an input position gathers from the outputs that read it.
 	reads, readBy := make([][]tap, l.Out), make([][]tap, l.In)
-	pairs := make([][]tap, l.Taps)
 	for p := range l.Out {
 		for t, q := range l.Window(p) {
 			if q < 0 {
@@ -29,12 +28,11 @@ func NewConv(k *Kernels, l Layer) *Conv {
 			}
 			reads[p] = append(reads[p], tap{int(q), t})
 			readBy[q] = append(readBy[q], tap{p, t})
-			pairs[t] = append(pairs[t], tap{p, int(q)})
 		}
 	}
 	c.forward = newDirection(k, reads, l.Taps, l.InChannels, l.OutChannels, l.Groups, l.Lanes)
 	c.backward = newDirection(k, readBy, l.Taps, l.OutChannels, l.InChannels, l.Groups, l.Lanes)
-	c.weight = newWeightPlan(k, pairs, &c.Layer)
+	c.weight = newWeightPlan(k, &c.Layer)
 	return c
 }
 
@@ -190,30 +188,72 @@ type weightCall struct {
 // blocks of channels find them there.
 type weightPlan struct {
 	*Layer
-	k         *Kernels
-	chunks    [][][]tap // [chunk][tap] pairs of output and input rows
-	outs, ins []int     // channels of the tiles
-	call      weightCall
+	k      *Kernels
+	chunks [][]weightTask
+	outs   []int // output channels of the tiles
+	call   weightCall
 }
 
-func newWeightPlan(k *Kernels, pairs [][]tap, l *Layer) *weightPlan {
-	w := &weightPlan{Layer: l, k: k,
-		outs: split(l.OutChannels/l.Groups, len(k.weights)), ins: split(l.InChannels/l.Groups, len(k.weights[0]))}
-	chunk := max(1, 16<<10/(w.outs[0]*l.Lanes*4)) // 16 KB of each operand
-	for from := 0; from < l.Out; from += chunk {
-		taps := make([][]tap, l.Taps)
-		for t := range taps {
-			for _, p := range pairs[t] {
-				if p.a >= from && p.a < from+chunk {
-					taps[t] = append(taps[t], tap{p.a * l.OutChannels * l.Lanes * 4, p.b * l.InChannels * l.Lanes * 4})
+// weightTask is a tile's share of a chunk: some neighbouring weights of each
+// output channel, whose inputs lie at equal distances. They belong to the
+// channels of one tap or, where there is one channel, to several taps.
+type weightTask struct {
+	first, count int // weights within [tap][in]
+	channel      int // of the input, within its group
+	stride       int // between the inputs, in bytes
+	pairs        []tap
+}
+
+func newWeightPlan(k *Kernels, l *Layer) *weightPlan {
+	w := &weightPlan{Layer: l, k: k, outs: split(l.OutChannels/l.Groups, len(k.weights))}
+	in := l.InChannels / l.Groups
+	row := l.Lanes * 4 // bytes
+	ins := split(in, len(k.weights[0]))
+	length := max(1, 16<<10/(w.outs[0]*row)) // 16 KB of each operand
+	for from := 0; from < l.Out; from += length {
+		var tasks []weightTask
+		add := func(p int, t weightTask, q int) {
+			pair := tap{p * l.OutChannels * row, q * l.InChannels * row}
+			for i := range tasks {
+				if o := &tasks[i]; o.first == t.first && o.count == t.count && o.stride == t.stride {
+					o.pairs = append(o.pairs, pair)
+					return
 				}
 			}
+			t.pairs = []tap{pair}
+			tasks = append(tasks, t)
 		}
-		w.chunks = append(w.chunks, taps)
+		for p := from; p < min(from+length, l.Out); p++ {
+			window := l.Window(p)
+			for t := 0; t < len(window); t++ {
+				q := int(window[t])
+				if q < 0 {
+					continue
+				}
+				if in > 1 {
+					channel := 0
+					for _, n := range ins {
+						add(p, weightTask{first: t*in + channel, count: n, channel: channel, stride: row}, q)
+						channel += n
+					}
+					continue
+				}
+				n, step := 1, 0
+				for t+n < len(window) && n < len(k.weights[0]) && window[t+n] >= 0 {
+					d := int(window[t+n] - window[t+n-1])
+					if n > 1 && d != step {
+						break
+					}
+					n, step = n+1, d
+				}
+				add(p, weightTask{first: t, count: n, stride: step * l.InChannels * row}, q)
+				t += n - 1
+			}
+		}
+		w.chunks = append(w.chunks, tasks)
 	}
-	in := l.InChannels / l.Groups
 	w.call.vectors = l.Lanes / k.floats
-	w.call.zStride, w.call.xStride, w.call.dwStride = l.Lanes*4, l.Lanes*4, l.Taps*in*4
+	w.call.zStride, w.call.dwStride = row, l.Taps*in*4
 	return w
 }
 
@@ -221,24 +261,17 @@ func (w *weightPlan) run(dw, x, dz []float32) {
 	clear(dw)
 	c := &w.call
 	in, out := w.InChannels/w.Groups, w.OutChannels/w.Groups
-	for _, taps := range w.chunks {
+	for _, tasks := range w.chunks {
 		for g := range w.Groups {
 			o := g * out
 			for _, outs := range w.outs {
-				i := 0
 				c.z = &dz[o*w.Lanes]
-				for _, ins := range w.ins {
-					c.x = &x[(g*in+i)*w.Lanes]
-					tile := w.k.weights[outs-1][ins-1]
-					for t, pairs := range taps {
-						if len(pairs) == 0 {
-							continue
-						}
-						c.pairs, c.count = &pairs[0], len(pairs)
-						c.dw = &dw[(o*w.Taps+t)*in+i]
-						tile((*byte)(unsafe.Pointer(c)))
-					}
-					i += ins
+				for i := range tasks {
+					t := &tasks[i]
+					c.x, c.xStride = &x[(g*in+t.channel)*w.Lanes], t.stride
+					c.pairs, c.count = &t.pairs[0], len(t.pairs)
+					c.dw = &dw[o*w.Taps*in+t.first]
+					w.k.weights[outs-1][t.count-1]((*byte)(unsafe.Pointer(c)))
 				}
 				o += outs
 			}

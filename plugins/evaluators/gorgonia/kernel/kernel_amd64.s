@@ -40,10 +40,22 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           keep
+	TESTL        DX, DX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y1
 	VMULPS       Y0, Y1, Y1
 	VMAXPS       Y0, Y1, Y0
-	VMOVUPS      Y0, (CX)
+	JMP          keep
+
+relu:
+	VXORPS Y1, Y1, Y1
+	VMAXPS Y0, Y1, Y0
+
+keep:
+	VMOVUPS Y0, (CX)
 	VZEROUPPER
 	RET
 
@@ -88,13 +100,26 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           keep
+	TESTL        DX, DX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y2
 	VMULPS       Y0, Y2, Y3
 	VMAXPS       Y0, Y3, Y0
-	VMOVUPS      Y0, (CX)
-	VMULPS       Y1, Y2, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, 32(CX)
+	VMULPS       Y1, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	JMP          keep
+
+relu:
+	VXORPS Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y2, Y1
+
+keep:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -139,14 +164,27 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y2
 	VMULPS       Y0, Y2, Y3
 	VMAXPS       Y0, Y3, Y0
-	VMOVUPS      Y0, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y1, Y2, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, (CX)
+	VMULPS       Y1, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	JMP          keep
+
+relu:
+	VXORPS Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y2, Y1
+
+keep:
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
 	VZEROUPPER
 	RET
 
@@ -196,20 +234,35 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y4
 	VMULPS       Y0, Y4, Y5
 	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, (CX)
-	VMULPS       Y1, Y4, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y2, Y4, Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      Y2, (CX)
-	VMULPS       Y3, Y4, Y0
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      Y3, 32(CX)
+	VMULPS       Y1, Y4, Y5
+	VMAXPS       Y1, Y5, Y1
+	VMULPS       Y2, Y4, Y5
+	VMAXPS       Y2, Y5, Y2
+	VMULPS       Y3, Y4, Y4
+	VMAXPS       Y3, Y4, Y3
+	JMP          keep
+
+relu:
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+
+keep:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -257,18 +310,32 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y3
 	VMULPS       Y0, Y3, Y4
 	VMAXPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y1, Y3, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y2, Y3, Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      Y2, (CX)
+	VMULPS       Y1, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VMULPS       Y2, Y3, Y3
+	VMAXPS       Y2, Y3, Y2
+	JMP          keep
+
+relu:
+	VXORPS Y3, Y3, Y3
+	VMAXPS Y0, Y3, Y0
+	VMAXPS Y1, Y3, Y1
+	VMAXPS Y2, Y3, Y2
+
+keep:
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
 	VZEROUPPER
 	RET
 
@@ -323,27 +390,44 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y6
 	VMULPS       Y0, Y6, Y7
 	VMAXPS       Y0, Y7, Y0
-	VMOVUPS      Y0, (CX)
-	VMULPS       Y1, Y6, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y2, Y6, Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      Y2, (CX)
-	VMULPS       Y3, Y6, Y0
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      Y3, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y4, Y6, Y0
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      Y4, (CX)
-	VMULPS       Y5, Y6, Y0
-	VMAXPS       Y5, Y0, Y5
-	VMOVUPS      Y5, 32(CX)
+	VMULPS       Y1, Y6, Y7
+	VMAXPS       Y1, Y7, Y1
+	VMULPS       Y2, Y6, Y7
+	VMAXPS       Y2, Y7, Y2
+	VMULPS       Y3, Y6, Y7
+	VMAXPS       Y3, Y7, Y3
+	VMULPS       Y4, Y6, Y7
+	VMAXPS       Y4, Y7, Y4
+	VMULPS       Y5, Y6, Y6
+	VMAXPS       Y5, Y6, Y5
+	JMP          keep
+
+relu:
+	VXORPS Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y6, Y1
+	VMAXPS Y2, Y6, Y2
+	VMAXPS Y3, Y6, Y3
+	VMAXPS Y4, Y6, Y4
+	VMAXPS Y5, Y6, Y5
+
+keep:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -394,22 +478,37 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y4
 	VMULPS       Y0, Y4, Y5
 	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y1, Y4, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y2, Y4, Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      Y2, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y3, Y4, Y0
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      Y3, (CX)
+	VMULPS       Y1, Y4, Y5
+	VMAXPS       Y1, Y5, Y1
+	VMULPS       Y2, Y4, Y5
+	VMAXPS       Y2, Y5, Y2
+	VMULPS       Y3, Y4, Y4
+	VMAXPS       Y3, Y4, Y3
+	JMP          keep
+
+relu:
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+
+keep:
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
 	VZEROUPPER
 	RET
 
@@ -469,34 +568,53 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y8
 	VMULPS       Y0, Y8, Y9
 	VMAXPS       Y0, Y9, Y0
-	VMOVUPS      Y0, (CX)
-	VMULPS       Y1, Y8, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y2, Y8, Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      Y2, (CX)
-	VMULPS       Y3, Y8, Y0
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      Y3, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y4, Y8, Y0
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      Y4, (CX)
-	VMULPS       Y5, Y8, Y0
-	VMAXPS       Y5, Y0, Y5
-	VMOVUPS      Y5, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y6, Y8, Y0
-	VMAXPS       Y6, Y0, Y6
-	VMOVUPS      Y6, (CX)
-	VMULPS       Y7, Y8, Y0
-	VMAXPS       Y7, Y0, Y7
-	VMOVUPS      Y7, 32(CX)
+	VMULPS       Y1, Y8, Y9
+	VMAXPS       Y1, Y9, Y1
+	VMULPS       Y2, Y8, Y9
+	VMAXPS       Y2, Y9, Y2
+	VMULPS       Y3, Y8, Y9
+	VMAXPS       Y3, Y9, Y3
+	VMULPS       Y4, Y8, Y9
+	VMAXPS       Y4, Y9, Y4
+	VMULPS       Y5, Y8, Y9
+	VMAXPS       Y5, Y9, Y5
+	VMULPS       Y6, Y8, Y9
+	VMAXPS       Y6, Y9, Y6
+	VMULPS       Y7, Y8, Y8
+	VMAXPS       Y7, Y8, Y7
+	JMP          keep
+
+relu:
+	VXORPS Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y8, Y1
+	VMAXPS Y2, Y8, Y2
+	VMAXPS Y3, Y8, Y3
+	VMAXPS Y4, Y8, Y4
+	VMAXPS Y5, Y8, Y5
+	VMAXPS Y6, Y8, Y6
+	VMAXPS Y7, Y8, Y7
+
+keep:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -550,26 +668,42 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y5
 	VMULPS       Y0, Y5, Y6
 	VMAXPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y1, Y5, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y2, Y5, Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      Y2, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y3, Y5, Y0
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      Y3, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y4, Y5, Y0
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      Y4, (CX)
+	VMULPS       Y1, Y5, Y6
+	VMAXPS       Y1, Y6, Y1
+	VMULPS       Y2, Y5, Y6
+	VMAXPS       Y2, Y6, Y2
+	VMULPS       Y3, Y5, Y6
+	VMAXPS       Y3, Y6, Y3
+	VMULPS       Y4, Y5, Y5
+	VMAXPS       Y4, Y5, Y4
+	JMP          keep
+
+relu:
+	VXORPS Y5, Y5, Y5
+	VMAXPS Y0, Y5, Y0
+	VMAXPS Y1, Y5, Y1
+	VMAXPS Y2, Y5, Y2
+	VMAXPS Y3, Y5, Y3
+	VMAXPS Y4, Y5, Y4
+
+keep:
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
 	VZEROUPPER
 	RET
 
@@ -634,41 +768,62 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y10
 	VMULPS       Y0, Y10, Y11
 	VMAXPS       Y0, Y11, Y0
-	VMOVUPS      Y0, (CX)
-	VMULPS       Y1, Y10, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y2, Y10, Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      Y2, (CX)
-	VMULPS       Y3, Y10, Y0
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      Y3, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y4, Y10, Y0
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      Y4, (CX)
-	VMULPS       Y5, Y10, Y0
-	VMAXPS       Y5, Y0, Y5
-	VMOVUPS      Y5, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y6, Y10, Y0
-	VMAXPS       Y6, Y0, Y6
-	VMOVUPS      Y6, (CX)
-	VMULPS       Y7, Y10, Y0
-	VMAXPS       Y7, Y0, Y7
-	VMOVUPS      Y7, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y8, Y10, Y0
-	VMAXPS       Y8, Y0, Y8
-	VMOVUPS      Y8, (CX)
-	VMULPS       Y9, Y10, Y0
-	VMAXPS       Y9, Y0, Y9
-	VMOVUPS      Y9, 32(CX)
+	VMULPS       Y1, Y10, Y11
+	VMAXPS       Y1, Y11, Y1
+	VMULPS       Y2, Y10, Y11
+	VMAXPS       Y2, Y11, Y2
+	VMULPS       Y3, Y10, Y11
+	VMAXPS       Y3, Y11, Y3
+	VMULPS       Y4, Y10, Y11
+	VMAXPS       Y4, Y11, Y4
+	VMULPS       Y5, Y10, Y11
+	VMAXPS       Y5, Y11, Y5
+	VMULPS       Y6, Y10, Y11
+	VMAXPS       Y6, Y11, Y6
+	VMULPS       Y7, Y10, Y11
+	VMAXPS       Y7, Y11, Y7
+	VMULPS       Y8, Y10, Y11
+	VMAXPS       Y8, Y11, Y8
+	VMULPS       Y9, Y10, Y10
+	VMAXPS       Y9, Y10, Y9
+	JMP          keep
+
+relu:
+	VXORPS Y10, Y10, Y10
+	VMAXPS Y0, Y10, Y0
+	VMAXPS Y1, Y10, Y1
+	VMAXPS Y2, Y10, Y2
+	VMAXPS Y3, Y10, Y3
+	VMAXPS Y4, Y10, Y4
+	VMAXPS Y5, Y10, Y5
+	VMAXPS Y6, Y10, Y6
+	VMAXPS Y7, Y10, Y7
+	VMAXPS Y8, Y10, Y8
+	VMAXPS Y9, Y10, Y9
+
+keep:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -725,30 +880,47 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y6
 	VMULPS       Y0, Y6, Y7
 	VMAXPS       Y0, Y7, Y0
-	VMOVUPS      Y0, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y1, Y6, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y2, Y6, Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      Y2, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y3, Y6, Y0
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      Y3, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y4, Y6, Y0
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      Y4, (CX)
-	ADDQ         DX, CX
-	VMULPS       Y5, Y6, Y0
-	VMAXPS       Y5, Y0, Y5
-	VMOVUPS      Y5, (CX)
+	VMULPS       Y1, Y6, Y7
+	VMAXPS       Y1, Y7, Y1
+	VMULPS       Y2, Y6, Y7
+	VMAXPS       Y2, Y7, Y2
+	VMULPS       Y3, Y6, Y7
+	VMAXPS       Y3, Y7, Y3
+	VMULPS       Y4, Y6, Y7
+	VMAXPS       Y4, Y7, Y4
+	VMULPS       Y5, Y6, Y6
+	VMAXPS       Y5, Y6, Y5
+	JMP          keep
+
+relu:
+	VXORPS Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y6, Y1
+	VMAXPS Y2, Y6, Y2
+	VMAXPS Y3, Y6, Y3
+	VMAXPS Y4, Y6, Y4
+	VMAXPS Y5, Y6, Y5
+
+keep:
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y5, (CX)
 	VZEROUPPER
 	RET
 
@@ -818,48 +990,71 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Y12
 	VMULPS       Y0, Y12, Y13
 	VMAXPS       Y0, Y13, Y0
-	VMOVUPS      Y0, (CX)
-	VMULPS       Y1, Y12, Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      Y1, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y2, Y12, Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      Y2, (CX)
-	VMULPS       Y3, Y12, Y0
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      Y3, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y4, Y12, Y0
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      Y4, (CX)
-	VMULPS       Y5, Y12, Y0
-	VMAXPS       Y5, Y0, Y5
-	VMOVUPS      Y5, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y6, Y12, Y0
-	VMAXPS       Y6, Y0, Y6
-	VMOVUPS      Y6, (CX)
-	VMULPS       Y7, Y12, Y0
-	VMAXPS       Y7, Y0, Y7
-	VMOVUPS      Y7, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y8, Y12, Y0
-	VMAXPS       Y8, Y0, Y8
-	VMOVUPS      Y8, (CX)
-	VMULPS       Y9, Y12, Y0
-	VMAXPS       Y9, Y0, Y9
-	VMOVUPS      Y9, 32(CX)
-	ADDQ         DX, CX
-	VMULPS       Y10, Y12, Y0
-	VMAXPS       Y10, Y0, Y10
-	VMOVUPS      Y10, (CX)
-	VMULPS       Y11, Y12, Y0
-	VMAXPS       Y11, Y0, Y11
-	VMOVUPS      Y11, 32(CX)
+	VMULPS       Y1, Y12, Y13
+	VMAXPS       Y1, Y13, Y1
+	VMULPS       Y2, Y12, Y13
+	VMAXPS       Y2, Y13, Y2
+	VMULPS       Y3, Y12, Y13
+	VMAXPS       Y3, Y13, Y3
+	VMULPS       Y4, Y12, Y13
+	VMAXPS       Y4, Y13, Y4
+	VMULPS       Y5, Y12, Y13
+	VMAXPS       Y5, Y13, Y5
+	VMULPS       Y6, Y12, Y13
+	VMAXPS       Y6, Y13, Y6
+	VMULPS       Y7, Y12, Y13
+	VMAXPS       Y7, Y13, Y7
+	VMULPS       Y8, Y12, Y13
+	VMAXPS       Y8, Y13, Y8
+	VMULPS       Y9, Y12, Y13
+	VMAXPS       Y9, Y13, Y9
+	VMULPS       Y10, Y12, Y13
+	VMAXPS       Y10, Y13, Y10
+	VMULPS       Y11, Y12, Y12
+	VMAXPS       Y11, Y12, Y11
+	JMP          keep
+
+relu:
+	VXORPS Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VMAXPS Y1, Y12, Y1
+	VMAXPS Y2, Y12, Y2
+	VMAXPS Y3, Y12, Y3
+	VMAXPS Y4, Y12, Y4
+	VMAXPS Y5, Y12, Y5
+	VMAXPS Y6, Y12, Y6
+	VMAXPS Y7, Y12, Y7
+	VMAXPS Y8, Y12, Y8
+	VMAXPS Y9, Y12, Y9
+	VMAXPS Y10, Y12, Y10
+	VMAXPS Y11, Y12, Y11
+
+keep:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y10, (CX)
+	VMOVUPS Y11, 32(CX)
 	VZEROUPPER
 	RET
 
@@ -3337,7 +3532,7 @@ done:
 	RET
 
 // func tile1x1AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -3374,15 +3569,27 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           keep
+	TESTL        DX, DX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z1
 	VMULPS       Z0, Z1, Z1
 	VMAXPS       Z0, Z1, Z0
-	VMOVUPS      Z0, (CX)
+	JMP          keep
+
+relu:
+	VXORPS Z1, Z1, Z1
+	VMAXPS Z0, Z1, Z0
+
+keep:
+	VMOVUPS Z0, (CX)
 	VZEROUPPER
 	RET
 
 // func tile1x2AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -3422,18 +3629,31 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           keep
+	TESTL        DX, DX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z2
 	VMULPS       Z0, Z2, Z3
 	VMAXPS       Z0, Z3, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z2, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
+	VMULPS       Z1, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	JMP          keep
+
+relu:
+	VXORPS Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VMAXPS Z1, Z2, Z1
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
 	VZEROUPPER
 	RET
 
 // func tile1x3AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile1x3AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -3476,21 +3696,35 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           keep
+	TESTL        DX, DX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z3
 	VMULPS       Z0, Z3, Z4
 	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z3, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z3, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
+	VMULPS       Z1, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VMULPS       Z2, Z3, Z3
+	VMAXPS       Z2, Z3, Z2
+	JMP          keep
+
+relu:
+	VXORPS Z3, Z3, Z3
+	VMAXPS Z0, Z3, Z0
+	VMAXPS Z1, Z3, Z1
+	VMAXPS Z2, Z3, Z2
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
 	VZEROUPPER
 	RET
 
 // func tile1x4AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile1x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -3536,24 +3770,39 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           keep
+	TESTL        DX, DX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z4
 	VMULPS       Z0, Z4, Z5
 	VMAXPS       Z0, Z5, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z4, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z4, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	VMULPS       Z3, Z4, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 192(CX)
+	VMULPS       Z1, Z4, Z5
+	VMAXPS       Z1, Z5, Z1
+	VMULPS       Z2, Z4, Z5
+	VMAXPS       Z2, Z5, Z2
+	VMULPS       Z3, Z4, Z4
+	VMAXPS       Z3, Z4, Z3
+	JMP          keep
+
+relu:
+	VXORPS Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
 	VZEROUPPER
 	RET
 
 // func tile2x1AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -3593,19 +3842,32 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z2
 	VMULPS       Z0, Z2, Z3
 	VMAXPS       Z0, Z3, Z0
-	VMOVUPS      Z0, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z1, Z2, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, (CX)
+	VMULPS       Z1, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	JMP          keep
+
+relu:
+	VXORPS Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VMAXPS Z1, Z2, Z1
+
+keep:
+	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, (CX)
 	VZEROUPPER
 	RET
 
 // func tile2x2AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -3650,25 +3912,40 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z4
 	VMULPS       Z0, Z4, Z5
 	VMAXPS       Z0, Z5, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z4, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z2, Z4, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, (CX)
-	VMULPS       Z3, Z4, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 64(CX)
+	VMULPS       Z1, Z4, Z5
+	VMAXPS       Z1, Z5, Z1
+	VMULPS       Z2, Z4, Z5
+	VMAXPS       Z2, Z5, Z2
+	VMULPS       Z3, Z4, Z4
+	VMAXPS       Z3, Z4, Z3
+	JMP          keep
+
+relu:
+	VXORPS Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
 	VZEROUPPER
 	RET
 
 // func tile2x3AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile2x3AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -3718,31 +3995,48 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z6
 	VMULPS       Z0, Z6, Z7
 	VMAXPS       Z0, Z7, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z6, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z6, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z3, Z6, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, (CX)
-	VMULPS       Z4, Z6, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, 64(CX)
-	VMULPS       Z5, Z6, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 128(CX)
+	VMULPS       Z1, Z6, Z7
+	VMAXPS       Z1, Z7, Z1
+	VMULPS       Z2, Z6, Z7
+	VMAXPS       Z2, Z7, Z2
+	VMULPS       Z3, Z6, Z7
+	VMAXPS       Z3, Z7, Z3
+	VMULPS       Z4, Z6, Z7
+	VMAXPS       Z4, Z7, Z4
+	VMULPS       Z5, Z6, Z6
+	VMAXPS       Z5, Z6, Z5
+	JMP          keep
+
+relu:
+	VXORPS Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, (CX)
+	VMOVUPS Z4, 64(CX)
+	VMOVUPS Z5, 128(CX)
 	VZEROUPPER
 	RET
 
 // func tile2x4AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile2x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -3797,37 +4091,56 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z8
 	VMULPS       Z0, Z8, Z9
 	VMAXPS       Z0, Z9, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z8, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z8, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	VMULPS       Z3, Z8, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z8, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
-	VMULPS       Z5, Z8, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 64(CX)
-	VMULPS       Z6, Z8, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, 128(CX)
-	VMULPS       Z7, Z8, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 192(CX)
+	VMULPS       Z1, Z8, Z9
+	VMAXPS       Z1, Z9, Z1
+	VMULPS       Z2, Z8, Z9
+	VMAXPS       Z2, Z9, Z2
+	VMULPS       Z3, Z8, Z9
+	VMAXPS       Z3, Z9, Z3
+	VMULPS       Z4, Z8, Z9
+	VMAXPS       Z4, Z9, Z4
+	VMULPS       Z5, Z8, Z9
+	VMAXPS       Z5, Z9, Z5
+	VMULPS       Z6, Z8, Z9
+	VMAXPS       Z6, Z9, Z6
+	VMULPS       Z7, Z8, Z8
+	VMAXPS       Z7, Z8, Z7
+	JMP          keep
+
+relu:
+	VXORPS Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VMAXPS Z1, Z8, Z1
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z3, Z8, Z3
+	VMAXPS Z4, Z8, Z4
+	VMAXPS Z5, Z8, Z5
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z7, Z8, Z7
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VMOVUPS Z6, 128(CX)
+	VMOVUPS Z7, 192(CX)
 	VZEROUPPER
 	RET
 
 // func tile3x1AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -3870,23 +4183,37 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z3
 	VMULPS       Z0, Z3, Z4
 	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      Z0, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z1, Z3, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z2, Z3, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, (CX)
+	VMULPS       Z1, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VMULPS       Z2, Z3, Z3
+	VMAXPS       Z2, Z3, Z2
+	JMP          keep
+
+relu:
+	VXORPS Z3, Z3, Z3
+	VMAXPS Z0, Z3, Z0
+	VMAXPS Z1, Z3, Z1
+	VMAXPS Z2, Z3, Z2
+
+keep:
+	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
 	VZEROUPPER
 	RET
 
 // func tile3x2AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -3936,32 +4263,49 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z6
 	VMULPS       Z0, Z6, Z7
 	VMAXPS       Z0, Z7, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z6, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z2, Z6, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, (CX)
-	VMULPS       Z3, Z6, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z6, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
-	VMULPS       Z5, Z6, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 64(CX)
+	VMULPS       Z1, Z6, Z7
+	VMAXPS       Z1, Z7, Z1
+	VMULPS       Z2, Z6, Z7
+	VMAXPS       Z2, Z7, Z2
+	VMULPS       Z3, Z6, Z7
+	VMAXPS       Z3, Z7, Z3
+	VMULPS       Z4, Z6, Z7
+	VMAXPS       Z4, Z7, Z4
+	VMULPS       Z5, Z6, Z6
+	VMAXPS       Z5, Z6, Z5
+	JMP          keep
+
+relu:
+	VXORPS Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
 	VZEROUPPER
 	RET
 
 // func tile3x3AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile3x3AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -4018,41 +4362,61 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z9
 	VMULPS       Z0, Z9, Z10
 	VMAXPS       Z0, Z10, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z9, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z9, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z3, Z9, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, (CX)
-	VMULPS       Z4, Z9, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, 64(CX)
-	VMULPS       Z5, Z9, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z6, Z9, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, (CX)
-	VMULPS       Z7, Z9, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 64(CX)
-	VMULPS       Z8, Z9, Z0
-	VMAXPS       Z8, Z0, Z8
-	VMOVUPS      Z8, 128(CX)
+	VMULPS       Z1, Z9, Z10
+	VMAXPS       Z1, Z10, Z1
+	VMULPS       Z2, Z9, Z10
+	VMAXPS       Z2, Z10, Z2
+	VMULPS       Z3, Z9, Z10
+	VMAXPS       Z3, Z10, Z3
+	VMULPS       Z4, Z9, Z10
+	VMAXPS       Z4, Z10, Z4
+	VMULPS       Z5, Z9, Z10
+	VMAXPS       Z5, Z10, Z5
+	VMULPS       Z6, Z9, Z10
+	VMAXPS       Z6, Z10, Z6
+	VMULPS       Z7, Z9, Z10
+	VMAXPS       Z7, Z10, Z7
+	VMULPS       Z8, Z9, Z9
+	VMAXPS       Z8, Z9, Z8
+	JMP          keep
+
+relu:
+	VXORPS Z9, Z9, Z9
+	VMAXPS Z0, Z9, Z0
+	VMAXPS Z1, Z9, Z1
+	VMAXPS Z2, Z9, Z2
+	VMAXPS Z3, Z9, Z3
+	VMAXPS Z4, Z9, Z4
+	VMAXPS Z5, Z9, Z5
+	VMAXPS Z6, Z9, Z6
+	VMAXPS Z7, Z9, Z7
+	VMAXPS Z8, Z9, Z8
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, (CX)
+	VMOVUPS Z4, 64(CX)
+	VMOVUPS Z5, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	VMOVUPS Z8, 128(CX)
 	VZEROUPPER
 	RET
 
 // func tile3x4AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile3x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -4116,50 +4480,73 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z12
 	VMULPS       Z0, Z12, Z13
 	VMAXPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z12, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z12, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	VMULPS       Z3, Z12, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z12, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
-	VMULPS       Z5, Z12, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 64(CX)
-	VMULPS       Z6, Z12, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, 128(CX)
-	VMULPS       Z7, Z12, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z8, Z12, Z0
-	VMAXPS       Z8, Z0, Z8
-	VMOVUPS      Z8, (CX)
-	VMULPS       Z9, Z12, Z0
-	VMAXPS       Z9, Z0, Z9
-	VMOVUPS      Z9, 64(CX)
-	VMULPS       Z10, Z12, Z0
-	VMAXPS       Z10, Z0, Z10
-	VMOVUPS      Z10, 128(CX)
-	VMULPS       Z11, Z12, Z0
-	VMAXPS       Z11, Z0, Z11
-	VMOVUPS      Z11, 192(CX)
+	VMULPS       Z1, Z12, Z13
+	VMAXPS       Z1, Z13, Z1
+	VMULPS       Z2, Z12, Z13
+	VMAXPS       Z2, Z13, Z2
+	VMULPS       Z3, Z12, Z13
+	VMAXPS       Z3, Z13, Z3
+	VMULPS       Z4, Z12, Z13
+	VMAXPS       Z4, Z13, Z4
+	VMULPS       Z5, Z12, Z13
+	VMAXPS       Z5, Z13, Z5
+	VMULPS       Z6, Z12, Z13
+	VMAXPS       Z6, Z13, Z6
+	VMULPS       Z7, Z12, Z13
+	VMAXPS       Z7, Z13, Z7
+	VMULPS       Z8, Z12, Z13
+	VMAXPS       Z8, Z13, Z8
+	VMULPS       Z9, Z12, Z13
+	VMAXPS       Z9, Z13, Z9
+	VMULPS       Z10, Z12, Z13
+	VMAXPS       Z10, Z13, Z10
+	VMULPS       Z11, Z12, Z12
+	VMAXPS       Z11, Z12, Z11
+	JMP          keep
+
+relu:
+	VXORPS Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VMOVUPS Z6, 128(CX)
+	VMOVUPS Z7, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VMOVUPS Z10, 128(CX)
+	VMOVUPS Z11, 192(CX)
 	VZEROUPPER
 	RET
 
 // func tile4x1AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -4205,27 +4592,42 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z4
 	VMULPS       Z0, Z4, Z5
 	VMAXPS       Z0, Z5, Z0
-	VMOVUPS      Z0, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z1, Z4, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z2, Z4, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z3, Z4, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, (CX)
+	VMULPS       Z1, Z4, Z5
+	VMAXPS       Z1, Z5, Z1
+	VMULPS       Z2, Z4, Z5
+	VMAXPS       Z2, Z5, Z2
+	VMULPS       Z3, Z4, Z4
+	VMAXPS       Z3, Z4, Z3
+	JMP          keep
+
+relu:
+	VXORPS Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+
+keep:
+	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, (CX)
 	VZEROUPPER
 	RET
 
 // func tile4x2AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -4280,39 +4682,58 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z8
 	VMULPS       Z0, Z8, Z9
 	VMAXPS       Z0, Z9, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z8, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z2, Z8, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, (CX)
-	VMULPS       Z3, Z8, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z8, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
-	VMULPS       Z5, Z8, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z6, Z8, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, (CX)
-	VMULPS       Z7, Z8, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 64(CX)
+	VMULPS       Z1, Z8, Z9
+	VMAXPS       Z1, Z9, Z1
+	VMULPS       Z2, Z8, Z9
+	VMAXPS       Z2, Z9, Z2
+	VMULPS       Z3, Z8, Z9
+	VMAXPS       Z3, Z9, Z3
+	VMULPS       Z4, Z8, Z9
+	VMAXPS       Z4, Z9, Z4
+	VMULPS       Z5, Z8, Z9
+	VMAXPS       Z5, Z9, Z5
+	VMULPS       Z6, Z8, Z9
+	VMAXPS       Z6, Z9, Z6
+	VMULPS       Z7, Z8, Z8
+	VMAXPS       Z7, Z8, Z7
+	JMP          keep
+
+relu:
+	VXORPS Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VMAXPS Z1, Z8, Z1
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z3, Z8, Z3
+	VMAXPS Z4, Z8, Z4
+	VMAXPS Z5, Z8, Z5
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z7, Z8, Z7
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
 	VZEROUPPER
 	RET
 
 // func tile4x3AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile4x3AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -4376,51 +4797,74 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z12
 	VMULPS       Z0, Z12, Z13
 	VMAXPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z12, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z12, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z3, Z12, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, (CX)
-	VMULPS       Z4, Z12, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, 64(CX)
-	VMULPS       Z5, Z12, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z6, Z12, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, (CX)
-	VMULPS       Z7, Z12, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 64(CX)
-	VMULPS       Z8, Z12, Z0
-	VMAXPS       Z8, Z0, Z8
-	VMOVUPS      Z8, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z9, Z12, Z0
-	VMAXPS       Z9, Z0, Z9
-	VMOVUPS      Z9, (CX)
-	VMULPS       Z10, Z12, Z0
-	VMAXPS       Z10, Z0, Z10
-	VMOVUPS      Z10, 64(CX)
-	VMULPS       Z11, Z12, Z0
-	VMAXPS       Z11, Z0, Z11
-	VMOVUPS      Z11, 128(CX)
+	VMULPS       Z1, Z12, Z13
+	VMAXPS       Z1, Z13, Z1
+	VMULPS       Z2, Z12, Z13
+	VMAXPS       Z2, Z13, Z2
+	VMULPS       Z3, Z12, Z13
+	VMAXPS       Z3, Z13, Z3
+	VMULPS       Z4, Z12, Z13
+	VMAXPS       Z4, Z13, Z4
+	VMULPS       Z5, Z12, Z13
+	VMAXPS       Z5, Z13, Z5
+	VMULPS       Z6, Z12, Z13
+	VMAXPS       Z6, Z13, Z6
+	VMULPS       Z7, Z12, Z13
+	VMAXPS       Z7, Z13, Z7
+	VMULPS       Z8, Z12, Z13
+	VMAXPS       Z8, Z13, Z8
+	VMULPS       Z9, Z12, Z13
+	VMAXPS       Z9, Z13, Z9
+	VMULPS       Z10, Z12, Z13
+	VMAXPS       Z10, Z13, Z10
+	VMULPS       Z11, Z12, Z12
+	VMAXPS       Z11, Z12, Z11
+	JMP          keep
+
+relu:
+	VXORPS Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, (CX)
+	VMOVUPS Z4, 64(CX)
+	VMOVUPS Z5, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	VMOVUPS Z8, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z9, (CX)
+	VMOVUPS Z10, 64(CX)
+	VMOVUPS Z11, 128(CX)
 	VZEROUPPER
 	RET
 
 // func tile4x4AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile4x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -4493,63 +4937,90 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z16
 	VMULPS       Z0, Z16, Z17
 	VMAXPS       Z0, Z17, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z16, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z16, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	VMULPS       Z3, Z16, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z16, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
-	VMULPS       Z5, Z16, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 64(CX)
-	VMULPS       Z6, Z16, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, 128(CX)
-	VMULPS       Z7, Z16, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z8, Z16, Z0
-	VMAXPS       Z8, Z0, Z8
-	VMOVUPS      Z8, (CX)
-	VMULPS       Z9, Z16, Z0
-	VMAXPS       Z9, Z0, Z9
-	VMOVUPS      Z9, 64(CX)
-	VMULPS       Z10, Z16, Z0
-	VMAXPS       Z10, Z0, Z10
-	VMOVUPS      Z10, 128(CX)
-	VMULPS       Z11, Z16, Z0
-	VMAXPS       Z11, Z0, Z11
-	VMOVUPS      Z11, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z12, Z16, Z0
-	VMAXPS       Z12, Z0, Z12
-	VMOVUPS      Z12, (CX)
-	VMULPS       Z13, Z16, Z0
-	VMAXPS       Z13, Z0, Z13
-	VMOVUPS      Z13, 64(CX)
-	VMULPS       Z14, Z16, Z0
-	VMAXPS       Z14, Z0, Z14
-	VMOVUPS      Z14, 128(CX)
-	VMULPS       Z15, Z16, Z0
-	VMAXPS       Z15, Z0, Z15
-	VMOVUPS      Z15, 192(CX)
+	VMULPS       Z1, Z16, Z17
+	VMAXPS       Z1, Z17, Z1
+	VMULPS       Z2, Z16, Z17
+	VMAXPS       Z2, Z17, Z2
+	VMULPS       Z3, Z16, Z17
+	VMAXPS       Z3, Z17, Z3
+	VMULPS       Z4, Z16, Z17
+	VMAXPS       Z4, Z17, Z4
+	VMULPS       Z5, Z16, Z17
+	VMAXPS       Z5, Z17, Z5
+	VMULPS       Z6, Z16, Z17
+	VMAXPS       Z6, Z17, Z6
+	VMULPS       Z7, Z16, Z17
+	VMAXPS       Z7, Z17, Z7
+	VMULPS       Z8, Z16, Z17
+	VMAXPS       Z8, Z17, Z8
+	VMULPS       Z9, Z16, Z17
+	VMAXPS       Z9, Z17, Z9
+	VMULPS       Z10, Z16, Z17
+	VMAXPS       Z10, Z17, Z10
+	VMULPS       Z11, Z16, Z17
+	VMAXPS       Z11, Z17, Z11
+	VMULPS       Z12, Z16, Z17
+	VMAXPS       Z12, Z17, Z12
+	VMULPS       Z13, Z16, Z17
+	VMAXPS       Z13, Z17, Z13
+	VMULPS       Z14, Z16, Z17
+	VMAXPS       Z14, Z17, Z14
+	VMULPS       Z15, Z16, Z16
+	VMAXPS       Z15, Z16, Z15
+	JMP          keep
+
+relu:
+	VXORPS Z16, Z16, Z16
+	VMAXPS Z0, Z16, Z0
+	VMAXPS Z1, Z16, Z1
+	VMAXPS Z2, Z16, Z2
+	VMAXPS Z3, Z16, Z3
+	VMAXPS Z4, Z16, Z4
+	VMAXPS Z5, Z16, Z5
+	VMAXPS Z6, Z16, Z6
+	VMAXPS Z7, Z16, Z7
+	VMAXPS Z8, Z16, Z8
+	VMAXPS Z9, Z16, Z9
+	VMAXPS Z10, Z16, Z10
+	VMAXPS Z11, Z16, Z11
+	VMAXPS Z12, Z16, Z12
+	VMAXPS Z13, Z16, Z13
+	VMAXPS Z14, Z16, Z14
+	VMAXPS Z15, Z16, Z15
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VMOVUPS Z6, 128(CX)
+	VMOVUPS Z7, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VMOVUPS Z10, 128(CX)
+	VMOVUPS Z11, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	VMOVUPS Z14, 128(CX)
+	VMOVUPS Z15, 192(CX)
 	VZEROUPPER
 	RET
 
 // func tile5x1AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -4598,31 +5069,47 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z5
 	VMULPS       Z0, Z5, Z6
 	VMAXPS       Z0, Z6, Z0
-	VMOVUPS      Z0, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z1, Z5, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z2, Z5, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z3, Z5, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z5, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
+	VMULPS       Z1, Z5, Z6
+	VMAXPS       Z1, Z6, Z1
+	VMULPS       Z2, Z5, Z6
+	VMAXPS       Z2, Z6, Z2
+	VMULPS       Z3, Z5, Z6
+	VMAXPS       Z3, Z6, Z3
+	VMULPS       Z4, Z5, Z5
+	VMAXPS       Z4, Z5, Z4
+	JMP          keep
+
+relu:
+	VXORPS Z5, Z5, Z5
+	VMAXPS Z0, Z5, Z0
+	VMAXPS Z1, Z5, Z1
+	VMAXPS Z2, Z5, Z2
+	VMAXPS Z3, Z5, Z3
+	VMAXPS Z4, Z5, Z4
+
+keep:
+	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
 	VZEROUPPER
 	RET
 
 // func tile5x2AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -4682,46 +5169,67 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z10
 	VMULPS       Z0, Z10, Z11
 	VMAXPS       Z0, Z11, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z10, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z2, Z10, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, (CX)
-	VMULPS       Z3, Z10, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z10, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
-	VMULPS       Z5, Z10, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z6, Z10, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, (CX)
-	VMULPS       Z7, Z10, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z8, Z10, Z0
-	VMAXPS       Z8, Z0, Z8
-	VMOVUPS      Z8, (CX)
-	VMULPS       Z9, Z10, Z0
-	VMAXPS       Z9, Z0, Z9
-	VMOVUPS      Z9, 64(CX)
+	VMULPS       Z1, Z10, Z11
+	VMAXPS       Z1, Z11, Z1
+	VMULPS       Z2, Z10, Z11
+	VMAXPS       Z2, Z11, Z2
+	VMULPS       Z3, Z10, Z11
+	VMAXPS       Z3, Z11, Z3
+	VMULPS       Z4, Z10, Z11
+	VMAXPS       Z4, Z11, Z4
+	VMULPS       Z5, Z10, Z11
+	VMAXPS       Z5, Z11, Z5
+	VMULPS       Z6, Z10, Z11
+	VMAXPS       Z6, Z11, Z6
+	VMULPS       Z7, Z10, Z11
+	VMAXPS       Z7, Z11, Z7
+	VMULPS       Z8, Z10, Z11
+	VMAXPS       Z8, Z11, Z8
+	VMULPS       Z9, Z10, Z10
+	VMAXPS       Z9, Z10, Z9
+	JMP          keep
+
+relu:
+	VXORPS Z10, Z10, Z10
+	VMAXPS Z0, Z10, Z0
+	VMAXPS Z1, Z10, Z1
+	VMAXPS Z2, Z10, Z2
+	VMAXPS Z3, Z10, Z3
+	VMAXPS Z4, Z10, Z4
+	VMAXPS Z5, Z10, Z5
+	VMAXPS Z6, Z10, Z6
+	VMAXPS Z7, Z10, Z7
+	VMAXPS Z8, Z10, Z8
+	VMAXPS Z9, Z10, Z9
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
 	VZEROUPPER
 	RET
 
 // func tile5x3AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile5x3AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -4792,61 +5300,87 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z15
 	VMULPS       Z0, Z15, Z16
 	VMAXPS       Z0, Z16, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z15, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z15, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z3, Z15, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, (CX)
-	VMULPS       Z4, Z15, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, 64(CX)
-	VMULPS       Z5, Z15, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z6, Z15, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, (CX)
-	VMULPS       Z7, Z15, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 64(CX)
-	VMULPS       Z8, Z15, Z0
-	VMAXPS       Z8, Z0, Z8
-	VMOVUPS      Z8, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z9, Z15, Z0
-	VMAXPS       Z9, Z0, Z9
-	VMOVUPS      Z9, (CX)
-	VMULPS       Z10, Z15, Z0
-	VMAXPS       Z10, Z0, Z10
-	VMOVUPS      Z10, 64(CX)
-	VMULPS       Z11, Z15, Z0
-	VMAXPS       Z11, Z0, Z11
-	VMOVUPS      Z11, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z12, Z15, Z0
-	VMAXPS       Z12, Z0, Z12
-	VMOVUPS      Z12, (CX)
-	VMULPS       Z13, Z15, Z0
-	VMAXPS       Z13, Z0, Z13
-	VMOVUPS      Z13, 64(CX)
-	VMULPS       Z14, Z15, Z0
-	VMAXPS       Z14, Z0, Z14
-	VMOVUPS      Z14, 128(CX)
+	VMULPS       Z1, Z15, Z16
+	VMAXPS       Z1, Z16, Z1
+	VMULPS       Z2, Z15, Z16
+	VMAXPS       Z2, Z16, Z2
+	VMULPS       Z3, Z15, Z16
+	VMAXPS       Z3, Z16, Z3
+	VMULPS       Z4, Z15, Z16
+	VMAXPS       Z4, Z16, Z4
+	VMULPS       Z5, Z15, Z16
+	VMAXPS       Z5, Z16, Z5
+	VMULPS       Z6, Z15, Z16
+	VMAXPS       Z6, Z16, Z6
+	VMULPS       Z7, Z15, Z16
+	VMAXPS       Z7, Z16, Z7
+	VMULPS       Z8, Z15, Z16
+	VMAXPS       Z8, Z16, Z8
+	VMULPS       Z9, Z15, Z16
+	VMAXPS       Z9, Z16, Z9
+	VMULPS       Z10, Z15, Z16
+	VMAXPS       Z10, Z16, Z10
+	VMULPS       Z11, Z15, Z16
+	VMAXPS       Z11, Z16, Z11
+	VMULPS       Z12, Z15, Z16
+	VMAXPS       Z12, Z16, Z12
+	VMULPS       Z13, Z15, Z16
+	VMAXPS       Z13, Z16, Z13
+	VMULPS       Z14, Z15, Z15
+	VMAXPS       Z14, Z15, Z14
+	JMP          keep
+
+relu:
+	VXORPS Z15, Z15, Z15
+	VMAXPS Z0, Z15, Z0
+	VMAXPS Z1, Z15, Z1
+	VMAXPS Z2, Z15, Z2
+	VMAXPS Z3, Z15, Z3
+	VMAXPS Z4, Z15, Z4
+	VMAXPS Z5, Z15, Z5
+	VMAXPS Z6, Z15, Z6
+	VMAXPS Z7, Z15, Z7
+	VMAXPS Z8, Z15, Z8
+	VMAXPS Z9, Z15, Z9
+	VMAXPS Z10, Z15, Z10
+	VMAXPS Z11, Z15, Z11
+	VMAXPS Z12, Z15, Z12
+	VMAXPS Z13, Z15, Z13
+	VMAXPS Z14, Z15, Z14
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, (CX)
+	VMOVUPS Z4, 64(CX)
+	VMOVUPS Z5, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	VMOVUPS Z8, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z9, (CX)
+	VMOVUPS Z10, 64(CX)
+	VMOVUPS Z11, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	VMOVUPS Z14, 128(CX)
 	VZEROUPPER
 	RET
 
 // func tile5x4AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile5x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -4928,76 +5462,107 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z20
 	VMULPS       Z0, Z20, Z21
 	VMAXPS       Z0, Z21, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z20, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z20, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	VMULPS       Z3, Z20, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z20, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
-	VMULPS       Z5, Z20, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 64(CX)
-	VMULPS       Z6, Z20, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, 128(CX)
-	VMULPS       Z7, Z20, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z8, Z20, Z0
-	VMAXPS       Z8, Z0, Z8
-	VMOVUPS      Z8, (CX)
-	VMULPS       Z9, Z20, Z0
-	VMAXPS       Z9, Z0, Z9
-	VMOVUPS      Z9, 64(CX)
-	VMULPS       Z10, Z20, Z0
-	VMAXPS       Z10, Z0, Z10
-	VMOVUPS      Z10, 128(CX)
-	VMULPS       Z11, Z20, Z0
-	VMAXPS       Z11, Z0, Z11
-	VMOVUPS      Z11, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z12, Z20, Z0
-	VMAXPS       Z12, Z0, Z12
-	VMOVUPS      Z12, (CX)
-	VMULPS       Z13, Z20, Z0
-	VMAXPS       Z13, Z0, Z13
-	VMOVUPS      Z13, 64(CX)
-	VMULPS       Z14, Z20, Z0
-	VMAXPS       Z14, Z0, Z14
-	VMOVUPS      Z14, 128(CX)
-	VMULPS       Z15, Z20, Z0
-	VMAXPS       Z15, Z0, Z15
-	VMOVUPS      Z15, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z16, Z20, Z0
-	VMAXPS       Z16, Z0, Z16
-	VMOVUPS      Z16, (CX)
-	VMULPS       Z17, Z20, Z0
-	VMAXPS       Z17, Z0, Z17
-	VMOVUPS      Z17, 64(CX)
-	VMULPS       Z18, Z20, Z0
-	VMAXPS       Z18, Z0, Z18
-	VMOVUPS      Z18, 128(CX)
-	VMULPS       Z19, Z20, Z0
-	VMAXPS       Z19, Z0, Z19
-	VMOVUPS      Z19, 192(CX)
+	VMULPS       Z1, Z20, Z21
+	VMAXPS       Z1, Z21, Z1
+	VMULPS       Z2, Z20, Z21
+	VMAXPS       Z2, Z21, Z2
+	VMULPS       Z3, Z20, Z21
+	VMAXPS       Z3, Z21, Z3
+	VMULPS       Z4, Z20, Z21
+	VMAXPS       Z4, Z21, Z4
+	VMULPS       Z5, Z20, Z21
+	VMAXPS       Z5, Z21, Z5
+	VMULPS       Z6, Z20, Z21
+	VMAXPS       Z6, Z21, Z6
+	VMULPS       Z7, Z20, Z21
+	VMAXPS       Z7, Z21, Z7
+	VMULPS       Z8, Z20, Z21
+	VMAXPS       Z8, Z21, Z8
+	VMULPS       Z9, Z20, Z21
+	VMAXPS       Z9, Z21, Z9
+	VMULPS       Z10, Z20, Z21
+	VMAXPS       Z10, Z21, Z10
+	VMULPS       Z11, Z20, Z21
+	VMAXPS       Z11, Z21, Z11
+	VMULPS       Z12, Z20, Z21
+	VMAXPS       Z12, Z21, Z12
+	VMULPS       Z13, Z20, Z21
+	VMAXPS       Z13, Z21, Z13
+	VMULPS       Z14, Z20, Z21
+	VMAXPS       Z14, Z21, Z14
+	VMULPS       Z15, Z20, Z21
+	VMAXPS       Z15, Z21, Z15
+	VMULPS       Z16, Z20, Z21
+	VMAXPS       Z16, Z21, Z16
+	VMULPS       Z17, Z20, Z21
+	VMAXPS       Z17, Z21, Z17
+	VMULPS       Z18, Z20, Z21
+	VMAXPS       Z18, Z21, Z18
+	VMULPS       Z19, Z20, Z20
+	VMAXPS       Z19, Z20, Z19
+	JMP          keep
+
+relu:
+	VXORPS Z20, Z20, Z20
+	VMAXPS Z0, Z20, Z0
+	VMAXPS Z1, Z20, Z1
+	VMAXPS Z2, Z20, Z2
+	VMAXPS Z3, Z20, Z3
+	VMAXPS Z4, Z20, Z4
+	VMAXPS Z5, Z20, Z5
+	VMAXPS Z6, Z20, Z6
+	VMAXPS Z7, Z20, Z7
+	VMAXPS Z8, Z20, Z8
+	VMAXPS Z9, Z20, Z9
+	VMAXPS Z10, Z20, Z10
+	VMAXPS Z11, Z20, Z11
+	VMAXPS Z12, Z20, Z12
+	VMAXPS Z13, Z20, Z13
+	VMAXPS Z14, Z20, Z14
+	VMAXPS Z15, Z20, Z15
+	VMAXPS Z16, Z20, Z16
+	VMAXPS Z17, Z20, Z17
+	VMAXPS Z18, Z20, Z18
+	VMAXPS Z19, Z20, Z19
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VMOVUPS Z6, 128(CX)
+	VMOVUPS Z7, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VMOVUPS Z10, 128(CX)
+	VMOVUPS Z11, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	VMOVUPS Z14, 128(CX)
+	VMOVUPS Z15, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, 64(CX)
+	VMOVUPS Z18, 128(CX)
+	VMOVUPS Z19, 192(CX)
 	VZEROUPPER
 	RET
 
 // func tile6x1AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -5049,35 +5614,52 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z6
 	VMULPS       Z0, Z6, Z7
 	VMAXPS       Z0, Z7, Z0
-	VMOVUPS      Z0, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z1, Z6, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z2, Z6, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z3, Z6, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z6, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
-	ADDQ         DX, CX
-	VMULPS       Z5, Z6, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, (CX)
+	VMULPS       Z1, Z6, Z7
+	VMAXPS       Z1, Z7, Z1
+	VMULPS       Z2, Z6, Z7
+	VMAXPS       Z2, Z7, Z2
+	VMULPS       Z3, Z6, Z7
+	VMAXPS       Z3, Z7, Z3
+	VMULPS       Z4, Z6, Z7
+	VMAXPS       Z4, Z7, Z4
+	VMULPS       Z5, Z6, Z6
+	VMAXPS       Z5, Z6, Z5
+	JMP          keep
+
+relu:
+	VXORPS Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+
+keep:
+	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, (CX)
 	VZEROUPPER
 	RET
 
 // func tile6x2AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -5142,53 +5724,76 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z12
 	VMULPS       Z0, Z12, Z13
 	VMAXPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z12, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z2, Z12, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, (CX)
-	VMULPS       Z3, Z12, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z12, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
-	VMULPS       Z5, Z12, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z6, Z12, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, (CX)
-	VMULPS       Z7, Z12, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z8, Z12, Z0
-	VMAXPS       Z8, Z0, Z8
-	VMOVUPS      Z8, (CX)
-	VMULPS       Z9, Z12, Z0
-	VMAXPS       Z9, Z0, Z9
-	VMOVUPS      Z9, 64(CX)
-	ADDQ         DX, CX
-	VMULPS       Z10, Z12, Z0
-	VMAXPS       Z10, Z0, Z10
-	VMOVUPS      Z10, (CX)
-	VMULPS       Z11, Z12, Z0
-	VMAXPS       Z11, Z0, Z11
-	VMOVUPS      Z11, 64(CX)
+	VMULPS       Z1, Z12, Z13
+	VMAXPS       Z1, Z13, Z1
+	VMULPS       Z2, Z12, Z13
+	VMAXPS       Z2, Z13, Z2
+	VMULPS       Z3, Z12, Z13
+	VMAXPS       Z3, Z13, Z3
+	VMULPS       Z4, Z12, Z13
+	VMAXPS       Z4, Z13, Z4
+	VMULPS       Z5, Z12, Z13
+	VMAXPS       Z5, Z13, Z5
+	VMULPS       Z6, Z12, Z13
+	VMAXPS       Z6, Z13, Z6
+	VMULPS       Z7, Z12, Z13
+	VMAXPS       Z7, Z13, Z7
+	VMULPS       Z8, Z12, Z13
+	VMAXPS       Z8, Z13, Z8
+	VMULPS       Z9, Z12, Z13
+	VMAXPS       Z9, Z13, Z9
+	VMULPS       Z10, Z12, Z13
+	VMAXPS       Z10, Z13, Z10
+	VMULPS       Z11, Z12, Z12
+	VMAXPS       Z11, Z12, Z11
+	JMP          keep
+
+relu:
+	VXORPS Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
 	VZEROUPPER
 	RET
 
 // func tile6x3AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile6x3AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -5266,71 +5871,100 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z18
 	VMULPS       Z0, Z18, Z19
 	VMAXPS       Z0, Z19, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z18, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z18, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z3, Z18, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, (CX)
-	VMULPS       Z4, Z18, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, 64(CX)
-	VMULPS       Z5, Z18, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z6, Z18, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, (CX)
-	VMULPS       Z7, Z18, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 64(CX)
-	VMULPS       Z8, Z18, Z0
-	VMAXPS       Z8, Z0, Z8
-	VMOVUPS      Z8, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z9, Z18, Z0
-	VMAXPS       Z9, Z0, Z9
-	VMOVUPS      Z9, (CX)
-	VMULPS       Z10, Z18, Z0
-	VMAXPS       Z10, Z0, Z10
-	VMOVUPS      Z10, 64(CX)
-	VMULPS       Z11, Z18, Z0
-	VMAXPS       Z11, Z0, Z11
-	VMOVUPS      Z11, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z12, Z18, Z0
-	VMAXPS       Z12, Z0, Z12
-	VMOVUPS      Z12, (CX)
-	VMULPS       Z13, Z18, Z0
-	VMAXPS       Z13, Z0, Z13
-	VMOVUPS      Z13, 64(CX)
-	VMULPS       Z14, Z18, Z0
-	VMAXPS       Z14, Z0, Z14
-	VMOVUPS      Z14, 128(CX)
-	ADDQ         DX, CX
-	VMULPS       Z15, Z18, Z0
-	VMAXPS       Z15, Z0, Z15
-	VMOVUPS      Z15, (CX)
-	VMULPS       Z16, Z18, Z0
-	VMAXPS       Z16, Z0, Z16
-	VMOVUPS      Z16, 64(CX)
-	VMULPS       Z17, Z18, Z0
-	VMAXPS       Z17, Z0, Z17
-	VMOVUPS      Z17, 128(CX)
+	VMULPS       Z1, Z18, Z19
+	VMAXPS       Z1, Z19, Z1
+	VMULPS       Z2, Z18, Z19
+	VMAXPS       Z2, Z19, Z2
+	VMULPS       Z3, Z18, Z19
+	VMAXPS       Z3, Z19, Z3
+	VMULPS       Z4, Z18, Z19
+	VMAXPS       Z4, Z19, Z4
+	VMULPS       Z5, Z18, Z19
+	VMAXPS       Z5, Z19, Z5
+	VMULPS       Z6, Z18, Z19
+	VMAXPS       Z6, Z19, Z6
+	VMULPS       Z7, Z18, Z19
+	VMAXPS       Z7, Z19, Z7
+	VMULPS       Z8, Z18, Z19
+	VMAXPS       Z8, Z19, Z8
+	VMULPS       Z9, Z18, Z19
+	VMAXPS       Z9, Z19, Z9
+	VMULPS       Z10, Z18, Z19
+	VMAXPS       Z10, Z19, Z10
+	VMULPS       Z11, Z18, Z19
+	VMAXPS       Z11, Z19, Z11
+	VMULPS       Z12, Z18, Z19
+	VMAXPS       Z12, Z19, Z12
+	VMULPS       Z13, Z18, Z19
+	VMAXPS       Z13, Z19, Z13
+	VMULPS       Z14, Z18, Z19
+	VMAXPS       Z14, Z19, Z14
+	VMULPS       Z15, Z18, Z19
+	VMAXPS       Z15, Z19, Z15
+	VMULPS       Z16, Z18, Z19
+	VMAXPS       Z16, Z19, Z16
+	VMULPS       Z17, Z18, Z18
+	VMAXPS       Z17, Z18, Z17
+	JMP          keep
+
+relu:
+	VXORPS Z18, Z18, Z18
+	VMAXPS Z0, Z18, Z0
+	VMAXPS Z1, Z18, Z1
+	VMAXPS Z2, Z18, Z2
+	VMAXPS Z3, Z18, Z3
+	VMAXPS Z4, Z18, Z4
+	VMAXPS Z5, Z18, Z5
+	VMAXPS Z6, Z18, Z6
+	VMAXPS Z7, Z18, Z7
+	VMAXPS Z8, Z18, Z8
+	VMAXPS Z9, Z18, Z9
+	VMAXPS Z10, Z18, Z10
+	VMAXPS Z11, Z18, Z11
+	VMAXPS Z12, Z18, Z12
+	VMAXPS Z13, Z18, Z13
+	VMAXPS Z14, Z18, Z14
+	VMAXPS Z15, Z18, Z15
+	VMAXPS Z16, Z18, Z16
+	VMAXPS Z17, Z18, Z17
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, (CX)
+	VMOVUPS Z4, 64(CX)
+	VMOVUPS Z5, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	VMOVUPS Z8, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z9, (CX)
+	VMOVUPS Z10, 64(CX)
+	VMOVUPS Z11, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	VMOVUPS Z14, 128(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z15, (CX)
+	VMOVUPS Z16, 64(CX)
+	VMOVUPS Z17, 128(CX)
 	VZEROUPPER
 	RET
 
 // func tile6x4AVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tile6x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ         c+0(FP), AX
 	MOVQ         (AX), CX
@@ -5421,84 +6055,119 @@ channel:
 
 store:
 	MOVQ         56(AX), DX
+	MOVL         80(AX), BX
+	CMPL         BX, $0x3f800000
+	JE           keep
+	TESTL        BX, BX
+	JZ           relu
 	VBROADCASTSS 80(AX), Z24
 	VMULPS       Z0, Z24, Z25
 	VMAXPS       Z0, Z25, Z0
-	VMOVUPS      Z0, (CX)
-	VMULPS       Z1, Z24, Z0
-	VMAXPS       Z1, Z0, Z1
-	VMOVUPS      Z1, 64(CX)
-	VMULPS       Z2, Z24, Z0
-	VMAXPS       Z2, Z0, Z2
-	VMOVUPS      Z2, 128(CX)
-	VMULPS       Z3, Z24, Z0
-	VMAXPS       Z3, Z0, Z3
-	VMOVUPS      Z3, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z4, Z24, Z0
-	VMAXPS       Z4, Z0, Z4
-	VMOVUPS      Z4, (CX)
-	VMULPS       Z5, Z24, Z0
-	VMAXPS       Z5, Z0, Z5
-	VMOVUPS      Z5, 64(CX)
-	VMULPS       Z6, Z24, Z0
-	VMAXPS       Z6, Z0, Z6
-	VMOVUPS      Z6, 128(CX)
-	VMULPS       Z7, Z24, Z0
-	VMAXPS       Z7, Z0, Z7
-	VMOVUPS      Z7, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z8, Z24, Z0
-	VMAXPS       Z8, Z0, Z8
-	VMOVUPS      Z8, (CX)
-	VMULPS       Z9, Z24, Z0
-	VMAXPS       Z9, Z0, Z9
-	VMOVUPS      Z9, 64(CX)
-	VMULPS       Z10, Z24, Z0
-	VMAXPS       Z10, Z0, Z10
-	VMOVUPS      Z10, 128(CX)
-	VMULPS       Z11, Z24, Z0
-	VMAXPS       Z11, Z0, Z11
-	VMOVUPS      Z11, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z12, Z24, Z0
-	VMAXPS       Z12, Z0, Z12
-	VMOVUPS      Z12, (CX)
-	VMULPS       Z13, Z24, Z0
-	VMAXPS       Z13, Z0, Z13
-	VMOVUPS      Z13, 64(CX)
-	VMULPS       Z14, Z24, Z0
-	VMAXPS       Z14, Z0, Z14
-	VMOVUPS      Z14, 128(CX)
-	VMULPS       Z15, Z24, Z0
-	VMAXPS       Z15, Z0, Z15
-	VMOVUPS      Z15, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z16, Z24, Z0
-	VMAXPS       Z16, Z0, Z16
-	VMOVUPS      Z16, (CX)
-	VMULPS       Z17, Z24, Z0
-	VMAXPS       Z17, Z0, Z17
-	VMOVUPS      Z17, 64(CX)
-	VMULPS       Z18, Z24, Z0
-	VMAXPS       Z18, Z0, Z18
-	VMOVUPS      Z18, 128(CX)
-	VMULPS       Z19, Z24, Z0
-	VMAXPS       Z19, Z0, Z19
-	VMOVUPS      Z19, 192(CX)
-	ADDQ         DX, CX
-	VMULPS       Z20, Z24, Z0
-	VMAXPS       Z20, Z0, Z20
-	VMOVUPS      Z20, (CX)
-	VMULPS       Z21, Z24, Z0
-	VMAXPS       Z21, Z0, Z21
-	VMOVUPS      Z21, 64(CX)
-	VMULPS       Z22, Z24, Z0
-	VMAXPS       Z22, Z0, Z22
-	VMOVUPS      Z22, 128(CX)
-	VMULPS       Z23, Z24, Z0
-	VMAXPS       Z23, Z0, Z23
-	VMOVUPS      Z23, 192(CX)
+	VMULPS       Z1, Z24, Z25
+	VMAXPS       Z1, Z25, Z1
+	VMULPS       Z2, Z24, Z25
+	VMAXPS       Z2, Z25, Z2
+	VMULPS       Z3, Z24, Z25
+	VMAXPS       Z3, Z25, Z3
+	VMULPS       Z4, Z24, Z25
+	VMAXPS       Z4, Z25, Z4
+	VMULPS       Z5, Z24, Z25
+	VMAXPS       Z5, Z25, Z5
+	VMULPS       Z6, Z24, Z25
+	VMAXPS       Z6, Z25, Z6
+	VMULPS       Z7, Z24, Z25
+	VMAXPS       Z7, Z25, Z7
+	VMULPS       Z8, Z24, Z25
+	VMAXPS       Z8, Z25, Z8
+	VMULPS       Z9, Z24, Z25
+	VMAXPS       Z9, Z25, Z9
+	VMULPS       Z10, Z24, Z25
+	VMAXPS       Z10, Z25, Z10
+	VMULPS       Z11, Z24, Z25
+	VMAXPS       Z11, Z25, Z11
+	VMULPS       Z12, Z24, Z25
+	VMAXPS       Z12, Z25, Z12
+	VMULPS       Z13, Z24, Z25
+	VMAXPS       Z13, Z25, Z13
+	VMULPS       Z14, Z24, Z25
+	VMAXPS       Z14, Z25, Z14
+	VMULPS       Z15, Z24, Z25
+	VMAXPS       Z15, Z25, Z15
+	VMULPS       Z16, Z24, Z25
+	VMAXPS       Z16, Z25, Z16
+	VMULPS       Z17, Z24, Z25
+	VMAXPS       Z17, Z25, Z17
+	VMULPS       Z18, Z24, Z25
+	VMAXPS       Z18, Z25, Z18
+	VMULPS       Z19, Z24, Z25
+	VMAXPS       Z19, Z25, Z19
+	VMULPS       Z20, Z24, Z25
+	VMAXPS       Z20, Z25, Z20
+	VMULPS       Z21, Z24, Z25
+	VMAXPS       Z21, Z25, Z21
+	VMULPS       Z22, Z24, Z25
+	VMAXPS       Z22, Z25, Z22
+	VMULPS       Z23, Z24, Z24
+	VMAXPS       Z23, Z24, Z23
+	JMP          keep
+
+relu:
+	VXORPS Z24, Z24, Z24
+	VMAXPS Z0, Z24, Z0
+	VMAXPS Z1, Z24, Z1
+	VMAXPS Z2, Z24, Z2
+	VMAXPS Z3, Z24, Z3
+	VMAXPS Z4, Z24, Z4
+	VMAXPS Z5, Z24, Z5
+	VMAXPS Z6, Z24, Z6
+	VMAXPS Z7, Z24, Z7
+	VMAXPS Z8, Z24, Z8
+	VMAXPS Z9, Z24, Z9
+	VMAXPS Z10, Z24, Z10
+	VMAXPS Z11, Z24, Z11
+	VMAXPS Z12, Z24, Z12
+	VMAXPS Z13, Z24, Z13
+	VMAXPS Z14, Z24, Z14
+	VMAXPS Z15, Z24, Z15
+	VMAXPS Z16, Z24, Z16
+	VMAXPS Z17, Z24, Z17
+	VMAXPS Z18, Z24, Z18
+	VMAXPS Z19, Z24, Z19
+	VMAXPS Z20, Z24, Z20
+	VMAXPS Z21, Z24, Z21
+	VMAXPS Z22, Z24, Z22
+	VMAXPS Z23, Z24, Z23
+
+keep:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VMOVUPS Z6, 128(CX)
+	VMOVUPS Z7, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VMOVUPS Z10, 128(CX)
+	VMOVUPS Z11, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	VMOVUPS Z14, 128(CX)
+	VMOVUPS Z15, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, 64(CX)
+	VMOVUPS Z18, 128(CX)
+	VMOVUPS Z19, 192(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z20, (CX)
+	VMOVUPS Z21, 64(CX)
+	VMOVUPS Z22, 128(CX)
+	VMOVUPS Z23, 192(CX)
 	VZEROUPPER
 	RET
 

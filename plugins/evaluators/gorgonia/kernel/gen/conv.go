@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -85,10 +86,30 @@ func (s isa) tile(outs, vectors int) {
 
 	Label("store")
 	yStride := field(c, 56)
-	slope := s.spread(Mem{Base: c, Disp: 80})
+	// Half of all tiles are not rectified, and most others by ReLU.
+	slope := GP32()
+	MOVL(Mem{Base: c, Disp: 80}, slope)
+	CMPL(slope, U32(math.Float32bits(1)))
+	JE(LabelRef("keep"))
+	TESTL(slope, slope)
+	JZ(LabelRef("relu"))
+	factor := s.spread(Mem{Base: c, Disp: 80})
 	for o := range acc {
 		for v := range acc[o] {
-			s.rectify(acc[o][v], slope)
+			s.rectify(acc[o][v], factor)
+		}
+	}
+	JMP(LabelRef("keep"))
+	Label("relu")
+	none := s.zero()
+	for o := range acc {
+		for v := range acc[o] {
+			VMAXPS(acc[o][v], none, acc[o][v]) // what is no number stays so
+		}
+	}
+	Label("keep")
+	for o := range acc {
+		for v := range acc[o] {
 			VMOVUPS(acc[o][v], Mem{Base: y, Disp: v * s.bytes()})
 		}
 		if o < outs-1 {
