@@ -128,10 +128,11 @@ func (b *builder) append(n Node) int {
 	}
 	size := 1
 	for _, v := range n.Shape {
-		if size *= v; size > maxValues {
+		if v > maxValues/size {
 			b.fail("answers more than 2^31 values: %v", n.Shape)
 			return 0
 		}
+		size *= v
 	}
 	if len(b.nodes) >= maxNodes {
 		b.fail("the network has more than %d layers; repeat less", maxNodes)

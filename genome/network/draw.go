@@ -244,14 +244,15 @@ func draw(rows []row) ([]string, int) {
 	// Lane 0 is the one next to the layers.
 	gutter := make([]string, len(rows))
 	grid := make([]rune, 2*lanes)
+	source := make([]int, lanes) // the row that a lane last began at
 	for i, r := range rows {
 		for k := range grid {
 			grid[k] = ' '
 		}
 		column := func(l int) int { return 2 * (lanes - 1 - l) }
-		for s := range rows[:i] {
-			if until[s] > i {
-				grid[column(lane[s])] = '│'
+		for l, s := range source {
+			if s < i && until[s] > i && lane[s] == l {
+				grid[column(l)] = '│'
 			}
 		}
 		across := len(grid) // leftmost column of a horizontal line
@@ -273,6 +274,7 @@ func draw(rows []row) ([]string, int) {
 			}
 		}
 		if until[i] > 0 {
+			source[lane[i]] = i
 			c := column(lane[i])
 			if grid[c] == '╰' {
 				mark(i, '├') // one line ends where the next begins
