@@ -13,7 +13,7 @@ import (
 // count, nor does the order in which an addition takes its inputs (the order of
 // a concatenation does). Before comparing,
 //
-//   - identities are contracted, and sums of sums are one sum;
+//   - identities are contracted, and sums of sums (up to 256 terms) are one sum;
 //   - zeros are dropped from sums, and a layer that sees only zeros is zero: it
 //     learns a constant at most, its bias;
 //   - dead layers, on which the answer does not depend, are dropped;
@@ -151,10 +151,7 @@ func (g *reduced) reduce(n *Network) {
 		case Zero:
 			continue
 		case Add:
-			for _, in := range node.Inputs[1:] {
-				first = addSums(first, values[in])
-			}
-			values[i] = first
+			values[i] = g.add(node, values)
 			continue
 		case Concat:
 			values[i] = g.concat(n, node, values)
@@ -196,6 +193,28 @@ func neutral(n *Network, node *Node) bool {
 		return true
 	}
 	return false
+}
+
+// widest is how many terms a sum may have before the sums it adds are left as
+// they are: very long chains of residual layers would need memory by the square
+// of their length.
+const widest = 256
+
+// add makes one sum of all inputs.
+func (g *reduced) add(node *Node, values []sum) sum {
+	terms := 0
+	for _, in := range node.Inputs {
+		terms += len(values[in])
+	}
+	var total sum
+	for _, in := range node.Inputs {
+		v := values[in]
+		if terms > widest && len(v) > 1 {
+			v = g.atom(Add, colour{}.text(string(Add)), []sum{v})
+		}
+		total = addSums(total, v)
+	}
+	return total
 }
 
 func (g *reduced) concat(n *Network, node *Node, values []sum) sum {

@@ -390,6 +390,21 @@ func TestHashEquivalences(t *testing.T) {
 	}
 }
 
+// Thousands of residual layers are hashed without their square of terms.
+func TestHashOfLongChains(t *testing.T) {
+	t.Parallel()
+	long := func(times int) *Network {
+		return must(t, group("r", group("repeat", group("times", times, "body", list(group("residual", group("body", list("norm"))))))), []int{4, 8}, 3)
+	}
+	n, m := long(1500), long(1500)
+	for i := range m.Nodes {
+		slices.Reverse(m.Nodes[i].Inputs)
+	}
+	if n.Hash() != m.Hash() || n.Hash() == long(1499).Hash() {
+		t.Error("wrong hashes of long chains")
+	}
+}
+
 // random makes a tree over the vocabulary, with some nonsense in it.
 func random(r *rng.Rand, depth int) any {
 	small := func() any {
@@ -543,5 +558,38 @@ func BenchmarkHashDARTS(b *testing.B) {
 	n := must(b, darts(), []int{3, 32, 32}, 10)
 	for b.Loop() {
 		n.Hash()
+	}
+}
+
+func TestExport(t *testing.T) {
+	t.Parallel()
+	n := must(t, tree(t, `{"l": [{"block": {"channels": 1, "residual": true}}, {"dense": 2}]}`), []int{1, 8}, 2)
+	const mermaid = `flowchart TD
+  n0["input<br>1x8"]
+  n1["conv 1 k3, relu<br>1x8"]
+  n2["add<br>1x8"]
+  n3["dense 2<br>2"]
+  n0 --> n1
+  n0 --> n2
+  n1 --> n2
+  n2 --> n3
+`
+	if got := n.Mermaid(); got != mermaid {
+		t.Errorf("got %s", got)
+	}
+	const dot = `digraph network {
+	node [shape=box, fontname="sans-serif"];
+	n0 [label="input\n1x8"];
+	n1 [label="conv 1 k3, relu\n1x8"];
+	n2 [label="add\n1x8"];
+	n3 [label="dense 2\n2"];
+	n0 -> n1;
+	n0 -> n2;
+	n1 -> n2;
+	n2 -> n3;
+}
+`
+	if got := n.Dot(); got != dot {
+		t.Errorf("got %s", got)
 	}
 }
