@@ -3,6 +3,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -59,6 +60,10 @@ func TestLayers(t *testing.T) {
 			[]string{"conv 4 k3, norm, tanh", "max pool k2", "global max", "dense 10"}, "4x40 4x20 4 10"},
 		"named options": {`{"l": [{"op": {"conv": {"channels": 4}}}, {"op": "norm"}, {"op": "none"}], "flatten": true, "dense": {"units": 7, "act": "relu", "dropout": 0.5}}`,
 			[]string{"conv 4 k3, norm", "flatten", "dense 7, relu, dropout 0.5", "dense 10"}, "4x40 160 7 10"},
+		"no": {`{"l": [{"conv": 4, "norm": false, "act": false, "dropout": false, "pool": false, "flatten": false, "identity": false, "zero": false, "global_pool": false}]}`,
+			[]string{"conv 4 k3", "flatten", "dense 10"}, "4x40 160 10"},
+		"yes": {`{"l": [{"conv": 4, "norm": "batch", "act": "leaky", "dropout": 0.5, "pool": "avg", "identity": true, "global_pool": true}]}`,
+			[]string{"conv 4 k3, norm, leaky_relu, dropout 0.5", "average pool k2, identity", "global average", "dense 10"}, "4x40 4x20 4 10"},
 		"an answer is kept": {`{"dense": 10}`, []string{"dense 10"}, "10"},
 		"zero":              {`{"z": {"zero": {"stride": 2}}}`, []string{"zero s2", "flatten", "dense 10"}, "1x20 20 10"},
 		"cell in a sequence": {`{"l": [{"conv": 4}, {"edges": ["nor_conv_3x3", "none", "skip_connect"]}]}`,
@@ -110,6 +115,25 @@ func TestErrorsNameTheLayer(t *testing.T) {
 		{`{"l": [{"conv": {"channels": 1048576, "padding": 1000000, "kernel": 1}}]}`, "l[0].conv: answers more than 2^31 values: [1048576 2000040]"},
 		{`{"l": ["flatten", "fallten"]}`, `l[1]: "fallten" is no layer`},
 		{`{"l": ["flatten", "conv"]}`, "l[1]: conv needs parameters"},
+		{`{"l": [{"conv": [1, 2]}]}`, "l[0].conv: needs parameters, not a list"},
+		{`{"l": [{"conv": {"channels": 2, "kernel": [1, 2, 3]}}]}`, "l[0].conv: kernel is [1 2 3]; it needs one number or [height, width]"},
+		{`{"l": [{"conv": {"channels": 2, "kernel": "x"}}]}`, "l[0].conv: kernel is x; it needs a whole number of 1 to 1048576"},
+		{`{"l": [{"conv": {"channels": 2, "kernel": 1.5}}]}`, "l[0].conv: kernel is 1.5; it needs a whole number of 1 to 1048576"},
+		{`{"l": [{"conv": {"channels": 2, "bias": 3}}]}`, "l[0].conv: bias is 3; it needs true or false"},
+		{`{"l": [{"conv": {"depthwise": true, "groups": 3}}]}`, "l[0].conv: has both depthwise and groups; keep one"},
+		{`{"l": [{"pool": {"kind": "median"}}]}`, "l[0].pool: kind is median; it is one of max, average, none"},
+		{`{"l": [{"pool": {"padding": 2}}]}`, "l[0].pool: padding 2 is more than half of kernel 2"},
+		{`{"l": [{"conv": 2, "dropout": "much"}]}`, "l[0].dropout: rate is much; it needs a number from 0 to below 1"},
+		{`{"r": {"residual": {"body": ["flatten"], "project": true}}}`, "r.residual.project: cannot project [1 40] to [40]; end the body before it is flattened"},
+		{`{"s": {"stack": {"cell": {"edges": ["skip"]}, "cell2": {"edges": ["skip"]}}}}`, `s.stack: has another cell "cell2"; it takes one, or normal and reduction`},
+		{`{"s": {"stack": {"cell": {"edges": ["skip"]}, "reduction": {"edges": ["skip"]}}}}`, "s.stack: takes a reduction cell only for cells of pairs"},
+		{`{"s": {"stack": {"cell": {"vertices": ["input", "conv3", "conv3", "output"], "edges": [[0, 1], [0, 2], [1, 3], [2, 3]]}, "channels": 1}}}`, "s.stack.cells[0]: 1 channels cannot be divided among 2 vertices"},
+		{`{"s": {"stack": {"cell": {"vertices": ["input", "conv3", "output"], "edges": [[1, 0]]}}}}`, "s.stack: edge [1 0]; it runs from a vertex to a later one of 3"},
+		{`{"l": [{"pairs": [["skip", 0, "conv_7x1_1x7", 1]]}]}`, `l[0][0][1]: "conv_7x1_1x7" needs [channels, height, width], has [1 40]`},
+		{`{"l": [{"pairs": [["skip", 0, "skip"]]}]}`, "l[0]: node 0 is [skip 0 skip]; it needs [operation, source, operation, source]"},
+		{`{"l": [{"pairs": [["skip", 0, "skip", 1]], "combine": ["mul"]}]}`, "l[0]: combine mul; it is add or concat"},
+		{`{"l": [{"pairs": [["skip", 0, "skip", 1]], "output": "none"}]}`, "l[0]: output is none; it is all or loose"},
+		{`{"l": [{"pairs": [["skip", 0, "skip", 1]], "inputs": 3}]}`, "l[0]: inputs is 3; a cell sees 1 or 2 cells before it"},
 		{`{"stack": {"channels": 4}}`, "stack: needs a cell"},
 		{`{"stack": {"cell": {"edges": ["skip_connect", "conv3"]}}}`, "stack: edges is [skip_connect conv3]; it needs the operations of a complete graph: 1, 3, 6, 10, ..."},
 		{`{"stack": {"cell": {"edges": ["skop"]}}}`, `stack.cells[0][0][1]: "skop" is no operation of a cell; write none, skip_connect, or conv, nor_conv, sep_conv, dil_conv, avg_pool, max_pool with a kernel, as in sep_conv_3x3`},
@@ -374,6 +398,7 @@ func TestHashEquivalences(t *testing.T) {
 		"a dropout twice, two":        {`[{"add": {"branches": [{"dropout": {"rate": 0.1}}, {"dropout": {"rate": 0.1}}]}}]`, `[{"dropout": {"rate": 0.1}}, {"add": {"branches": ["identity", "identity"]}}]`, false},
 		"two layers of one name each": {`[{"conv": {"channels": 4, "kernel": 3}}, {"act": {"kind": "relu"}}]`, `[{"conv": {"channels": 4, "act": "relu"}}]`, true},
 		"block without extras":        {`[{"block": {"channels": 4}}]`, `[{"conv": {"channels": 4, "act": "relu"}}]`, true},
+		"cropped channels":            {`[{"vertices": ["input", "conv3", "conv3", "max", "output"], "edges": [[0, 1], [1, 2], [1, 3], [2, 4], [3, 4]], "channels": 5}]`, `[{"vertices": ["input", "conv3", "max", "conv3", "output"], "edges": [[0, 1], [1, 2], [1, 3], [2, 4], [3, 4]], "channels": 5}]`, false},
 		"nothing but zeros":           {`["zero", ` + conv + `]`, `["zero"]`, true},
 	} {
 		a := must(t, tree(t, `{"l": `+c.a+`}`), []int{4, 8}, 3)
@@ -387,6 +412,31 @@ func TestHashEquivalences(t *testing.T) {
 	a, b := must(t, tree(t, l), []int{4, 8}, 3), must(t, tree(t, strings.Replace(l, "200", "199", 1)), []int{4, 8}, 3)
 	if a.Hash() == b.Hash() {
 		t.Error("200 doublings are 199")
+	}
+}
+
+// Counts of cell operations, by hand.
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	const c = 4
+	for op, want := range map[string]int64{
+		"none": 0, "skip_connect": 0, "avg_pool_3x3": 0, "max5": 0,
+		"nor_conv_3x3": 9*c*c + 2*c, "conv1x1-bn-relu": c*c + 2*c, "conv5": 25*c*c + 2*c,
+		"sep_conv_5x5": 2 * (25*c + c*c + 2*c), "dil3": 9*c + c*c + 2*c, "conv_7x1_1x7": 2*7*c*c + 2*c,
+	} {
+		n := must(t, group("cell", group("edges", list(op))), []int{c, 6, 6}, 2)
+		check(t, n, 2)
+		if got := n.Parameters() - (c*36*2 + 2); got != want {
+			t.Errorf("%s: %d parameters, want %d", op, got, want)
+		}
+	}
+}
+
+func TestCountsDoNotWrapAround(t *testing.T) {
+	t.Parallel()
+	n := must(t, tree(t, `{"l": [{"conv": {"channels": 1048576, "kernel": 1048575}}, {"conv": {"channels": 1048576, "kernel": 1048575}}]}`), []int{1, 1, 1}, 2)
+	if n.Parameters() != math.MaxInt64 || n.Macs() != math.MaxInt64 {
+		t.Errorf("%d parameters, %d multiply-adds", n.Parameters(), n.Macs())
 	}
 }
 
