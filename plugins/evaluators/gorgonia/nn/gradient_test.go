@@ -100,42 +100,120 @@ func TestGradientsOfEveryLayer(t *testing.T) {
 	for name, n := range everyLayer() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const batch, count = 20, 19 // neither fills the lanes
-			x, y := samples(7, n, count)
-			wide := widen(x, count)
-			var expected map[string][]float64
-			for _, set := range kernel.Available() {
-				m, err := build(&n.Network, Options{Batch: batch, Seed: 3, LabelSmoothing: 0.1}, kernel.For(set))
-				if err != nil {
-					t.Fatal(err)
+			checkGradients(t, n)
+		})
+	}
+}
+
+// TestGradientsOfRandomGraphs joins layers at random: values with several
+// users, branches, rectifiers that cannot be fused, dead ends.
+func TestGradientsOfRandomGraphs(t *testing.T) {
+	t.Parallel()
+	functions := []string{"relu", "leaky_relu", "mish", "tanh", "relu", "elu"}
+	for seed := range uint64(30) {
+		r := rng.New(seed)
+		n := input(1+r.Intn(3), 6)
+		if r.Bool() {
+			n = input(1+r.Intn(2), 3, 4)
+		}
+		dims := len(n.Nodes[0].Shape) - 1
+		for range 3 + r.Intn(8) {
+			from := len(n.Nodes) - 1 - r.Intn(min(3, len(n.Nodes)))
+			shape := n.Nodes[from].Shape
+			if len(shape) == 1 {
+				break
+			}
+			d := network.Node{Inputs: []int{from}}
+			switch r.Intn(9) {
+			case 0, 1:
+				d.Op, d.Channels, d.Bias = network.Conv, shape[0]*(1+r.Intn(2)), r.Bool()
+				d.Kernel, d.Pad, d.Circular = repeat(3, dims), repeat(1, dims), r.Bool()
+				if r.Bool() {
+					d.Groups = shape[0]
 				}
-				jitter(m)
-				r := oracle(n, m)
-				want, _ := r.loss(wide, y)
-				if got := m.gradients(t, x, y); math.Abs(got-want) > 1e-5 {
-					t.Errorf("%v: loss %v, want %v", set, got, want)
-				}
-				if expected == nil {
-					expected = map[string][]float64{}
-					for _, p := range m.parameters.list {
-						expected[p.name] = r.differences(p.name, wide, y)
+			case 2:
+				d.Op, d.Affine = network.Norm, r.Bool()
+			case 3, 4:
+				d.Op, d.Function = network.Activation, functions[r.Intn(len(functions))]
+			case 5:
+				d.Op = network.Identity
+			case 6, 7:
+				d.Op = []network.Op{network.Add, network.Concat}[r.Intn(2)]
+				for i := range n.Nodes {
+					if same := product(n.Nodes[i].Shape) == product(shape) && n.Nodes[i].Shape[0] == shape[0]; same && r.Bool() {
+						d.Inputs = append(d.Inputs, i)
 					}
 				}
-				for _, p := range m.parameters.list {
-					got := make([]float32, len(p.grad))
-					p.toOuter(got, p.grad)
-					var wrong, size float64
-					for i, want := range expected[p.name] {
-						wrong += (float64(got[i]) - want) * (float64(got[i]) - want)
-						size += want * want
-					}
-					// Central differences themselves are good for 1e-8 or so.
-					if math.Sqrt(wrong) > 2e-5*math.Sqrt(size)+1e-7 {
-						t.Errorf("%v: gradient of %s is off by %.2g of %.2g: got %v, want %v", set, p.name, math.Sqrt(wrong), math.Sqrt(size), got, expected[p.name])
-					}
+			case 8:
+				d.Op, d.Kernel, d.Stride, d.Pad = network.AvgPool, repeat(3, dims), repeat(1, dims), repeat(1, dims)
+				if r.Bool() {
+					d.Op = network.Zero
+				}
+			}
+			n.then(d)
+		}
+		switch r.Intn(4) {
+		case 0:
+			n.op(network.Flatten)
+		case 1:
+			n.op(network.Flatten).act("relu")
+		case 2:
+			n.op(network.GlobalAvg)
+		}
+		n.dense(3)
+		for i := range n.Nodes {
+			n.Nodes[i].Name = string(n.Nodes[i].Op) + itoa(i)
+		}
+		t.Run(itoa(int(seed)), func(t *testing.T) {
+			t.Parallel()
+			checkGradients(t, n)
+			if t.Failed() {
+				for i, d := range n.Nodes {
+					t.Logf("%d: %+v", i, d)
 				}
 			}
 		})
+	}
+}
+
+// checkGradients compares loss and gradients of every kernel set with the
+// oracle, on a batch that does not fill the lanes.
+func checkGradients(t *testing.T, n *net) {
+	t.Helper()
+	const batch, count = 20, 19
+	x, y := samples(7, n, count)
+	wide := widen(x, count)
+	var expected map[string][]float64
+	for _, set := range kernel.Available() {
+		m, err := build(&n.Network, Options{Batch: batch, Seed: 3, LabelSmoothing: 0.1}, kernel.For(set))
+		if err != nil {
+			t.Fatal(err)
+		}
+		jitter(m)
+		r := oracle(n, m)
+		want, _ := r.loss(wide, y)
+		if got := m.gradients(t, x, y); math.Abs(got-want) > 1e-5*max(1, want) {
+			t.Errorf("%v: loss %v, want %v", set, got, want)
+		}
+		if expected == nil {
+			expected = map[string][]float64{}
+			for _, p := range m.parameters.list {
+				expected[p.name] = r.differences(p.name, wide, y)
+			}
+		}
+		for _, p := range m.parameters.list {
+			got := make([]float32, len(p.grad))
+			p.toOuter(got, p.grad)
+			var wrong, size float64
+			for i, want := range expected[p.name] {
+				wrong += (float64(got[i]) - want) * (float64(got[i]) - want)
+				size += want * want
+			}
+			// Central differences themselves are good for 1e-8 or so.
+			if math.Sqrt(wrong) > 2e-5*math.Sqrt(size)+1e-7 {
+				t.Errorf("%v: gradient of %s is off by %.2g of %.2g", set, p.name, math.Sqrt(wrong), math.Sqrt(size))
+			}
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func (n *net) then(d network.Node) *net {
 	}
 	switch d.Op {
 	case network.Conv:
-		d.Shape = spatial(d.Channels)
+		d.Shape, d.Groups = spatial(d.Channels), max(d.Groups, 1)
 	case network.Dense:
 		d.Shape = []int{d.Channels}
 	case network.MaxPool, network.AvgPool, network.Zero:
