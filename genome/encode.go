@@ -3,7 +3,7 @@ package genome
 import "strconv"
 
 // EncodingNames names the columns of Encode: "lr", "op=conv", "op.conv.kernel",
-// "blocks.length", "blocks[2]" (whether there is such an element),
+// "blocks.length", "blocks[2]?" (whether there is such an element),
 // "cell.edge(0,1)=skip".
 func (s *Space) EncodingNames() []string {
 	s.namesOnce.Do(func() {
@@ -100,7 +100,7 @@ func (e *encoder) encode(g *gene, i int, path string) {
 				at = path + "[" + strconv.Itoa(k) + "]"
 			}
 			if k >= g.minLen {
-				e.put(unit(k < n), func() string { return at })
+				e.put(unit(k < n), func() string { return at + "?" })
 			}
 			if k < n {
 				e.encode(g.elem, i, at)

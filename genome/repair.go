@@ -220,7 +220,10 @@ func (m *mender) mend(g *gene, v any, codes []uint64) []uint64 {
 		return m.fresh(g, v, codes)
 	}
 	codes = append(codes, g.nearest(x))
-	if took := g.number(codes[len(codes)-1]); took != x {
+	took := g.number(codes[len(codes)-1])
+	if _, isText := v.(string); isText {
+		m.note("%s is no number; took %s", describe(v), describe(took))
+	} else if took != x {
 		m.note("%s does not fit; took the nearest, %s", describe(v), describe(took))
 	}
 	return codes
@@ -375,6 +378,14 @@ func (m *mender) mendGraph(g *gene, names, edges []any, codes []uint64) []uint64
 
 // constants notes where a tree contradicts what the space has fixed.
 func (m *mender) constants(g *gene, given, full any) {
+	if g.static {
+		if err := g.agree(given, full); err != nil {
+			m.path = append(m.path, err.Path...)
+			m.note("%s; dropped that", err.Problem)
+			m.path = m.path[:len(m.path)-len(err.Path)]
+		}
+		return
+	}
 	switch g.kind {
 	case kindGroup:
 		if g.tuple {
@@ -398,10 +409,6 @@ func (m *mender) constants(g *gene, given, full any) {
 					m.in(o.text, func() { m.constants(o.body, body, x) })
 				}
 			}
-		}
-	case kindConst:
-		if !sameTree(given, full) {
-			m.note("is fixed to %s; dropped %s", describe(full), describe(given))
 		}
 	}
 }
