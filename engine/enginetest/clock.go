@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ type Clock struct {
 	mu     sync.Mutex
 	passed time.Duration
 	timers []*timer // those that have not fired, in the order of their making
+	more   chan struct{}
 }
 
 type timer struct {
@@ -32,6 +34,10 @@ func (c *Clock) After(d time.Duration, f func()) (cancel func()) {
 	defer c.mu.Unlock()
 	t := &timer{at: c.passed + max(d, 0), f: f}
 	c.timers = append(c.timers, t)
+	if c.more != nil {
+		close(c.more)
+		c.more = nil
+	}
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -69,4 +75,25 @@ func (c *Clock) Waiting() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.timers)
+}
+
+// Await returns when at least n calls are to come, or the context ends.
+func (c *Clock) Await(ctx context.Context, n int) error {
+	for {
+		c.mu.Lock()
+		if len(c.timers) >= n {
+			c.mu.Unlock()
+			return nil
+		}
+		if c.more == nil {
+			c.more = make(chan struct{})
+		}
+		more := c.more
+		c.mu.Unlock()
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
