@@ -85,10 +85,32 @@ func BenchmarkScan(b *testing.B) {
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "candidates/s")
 }
 
+// BenchmarkCheck checks a whole search of 100,000 candidates.
+func BenchmarkCheck(b *testing.B) {
+	const n = 100_000
+	dir := filepath.Join(b.TempDir(), "search")
+	l := open(b, dir)
+	for i := 0; i < n; i += 1000 {
+		if err := l.Commit(candidates(i, 1000)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	closed(b, l)
+	for b.Loop() {
+		if err := Check(dir); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "candidates/s")
+}
+
 // candidates are the turns from, from+1, ...: each proposes one job and
 // consumes the result of the one before.
 func candidates(from, count int) *engine.Change {
 	var c engine.Change
+	if from == 0 {
+		c.Header = &engine.Header{Name: "bench"}
+	}
 	for i := from; i < from+count; i++ {
 		id := engine.ID(i + 1)
 		turn := engine.TurnRecord{
