@@ -58,6 +58,9 @@ func (b *builder) apply(o *op, in ...*G.Node) *G.Node {
 	if o.diff == nil {
 		o.diff = make([]bool, len(in))
 	}
+	if o.out != nil {
+		o.dims = o.out.Shape()
+	}
 	n, err := G.ApplyOp(o, in...)
 	if err != nil && b.fail == nil {
 		b.fail = err
@@ -96,9 +99,9 @@ func (b *builder) gradient(name string, of value, run func(dx []float32, in [][]
 	if !of.learns {
 		return nil
 	}
-	out := newTensor(of.positions, of.channels, b.lanes)
-	dx := out.Float32s()
-	return b.apply(&op{name: name, out: out, run: func(in [][]float32) { run(dx, in) }}, in...)
+	o := &op{name: name, dims: tensor.Shape{of.positions, of.channels, b.lanes}}
+	o.run = func(in [][]float32) { run(o.out.(*tensor.Dense).Float32s(), in) }
+	return b.apply(o, in...)
 }
 
 // parameterGradient adds an op that computes the gradient of a parameter.

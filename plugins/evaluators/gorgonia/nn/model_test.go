@@ -58,7 +58,11 @@ func bits(t testing.TB, m *Model) []byte {
 func TestTapeMachine(t *testing.T) {
 	t.Parallel()
 	for _, n := range []*net{everything(), handmade(), base()} {
-		m := mustBuild(t, n, Options{Batch: 20, LabelSmoothing: 0.1})
+		o := Options{Batch: 20, LabelSmoothing: 0.1}
+		m, err := build(&n.Network, o, kernel.For(kernel.Best()), false)
+		if err != nil {
+			t.Fatal(err)
+		}
 		x, y := samples(1, n, 19)
 		loss := m.gradients(t, x, y)
 		want := append([]float32{}, m.parameters.grad...)
@@ -78,6 +82,13 @@ func TestTapeMachine(t *testing.T) {
 			}
 		}
 		machine.Close()
+		shared := mustBuild(t, n, o)
+		shared.gradients(t, x, y)
+		for i, g := range shared.parameters.grad {
+			if g != want[i] {
+				t.Fatalf("gradient %d is %v with shared memory, want %v", i, g, want[i])
+			}
+		}
 	}
 }
 
@@ -466,7 +477,7 @@ func TestKernelSets(t *testing.T) {
 	x, y := samples(1, n, 25)
 	var first float64
 	for i, set := range kernel.Available() {
-		m, err := build(&n.Network, Options{Batch: 25, Seed: 4}, kernel.For(set))
+		m, err := build(&n.Network, Options{Batch: 25, Seed: 4}, kernel.For(set), true)
 		if err != nil {
 			t.Fatal(err)
 		}

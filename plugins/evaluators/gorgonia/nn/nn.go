@@ -86,10 +86,10 @@ var building sync.Mutex
 // names of the layers alone. Its error names the layer that cannot be trained
 // here.
 func Build(net *network.Network, o Options) (*Model, error) {
-	return build(net, o, kernel.For(kernel.Best()))
+	return build(net, o, kernel.For(kernel.Best()), true)
 }
 
-func build(net *network.Network, o Options, k *kernel.Kernels) (*Model, error) {
+func build(net *network.Network, o Options, k *kernel.Kernels, share bool) (*Model, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func build(net *network.Network, o Options, k *kernel.Kernels) (*Model, error) {
 	}
 
 	done := map[*G.Node]G.Value{}
-	if m.forward, err = compile(k, m.graph, done, m.loss); err != nil {
+	if m.forward, err = compile(k, m.graph, done, share, m.loss); err != nil {
 		return nil, err
 	}
 	m.logits = done[out.node].(*tensor.Dense).Float32s()
@@ -145,7 +145,7 @@ func build(net *network.Network, o Options, k *kernel.Kernels) (*Model, error) {
 		for i, j := 0, len(grads)-1; i < j; i, j = i+1, j-1 {
 			grads[i], grads[j] = grads[j], grads[i]
 		}
-		if m.backward, err = compile(k, m.graph, done, grads...); err != nil {
+		if m.backward, err = compile(k, m.graph, done, share, grads...); err != nil {
 			return nil, err
 		}
 	}

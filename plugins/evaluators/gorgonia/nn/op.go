@@ -16,8 +16,9 @@ type op struct {
 	name string
 	id   uint32 // unique in its graph, for Gorgonia merges nodes of equal hash
 	args []hm.Type
-	diff []bool  // which inputs can have a gradient
-	out  G.Value // *tensor.Dense or *G.F32
+	diff []bool       // which inputs can have a gradient
+	dims tensor.Shape // of the value
+	out  G.Value      // *tensor.Dense or *G.F32; a gradient gets its own when the graph is put in order
 	run  func(in [][]float32)
 	grad func(in G.Nodes, grad *G.Node) (G.Nodes, error) // one per input; nil where diff is false
 
@@ -28,17 +29,14 @@ type op struct {
 func (o *op) Arity() int { return len(o.args) }
 
 func (o *op) Type() hm.Type {
-	return hm.NewFnType(append(append([]hm.Type{}, o.args...), typeOf(o.out))...)
-}
-
-func typeOf(v G.Value) hm.Type {
-	if t, ok := v.(*tensor.Dense); ok {
-		return G.TensorType{Dims: t.Dims(), Of: G.Float32}
+	var t hm.Type = G.Float32
+	if len(o.dims) > 0 {
+		t = G.TensorType{Dims: len(o.dims), Of: G.Float32}
 	}
-	return G.Float32
+	return hm.NewFnType(append(append([]hm.Type{}, o.args...), t)...)
 }
 
-func (o *op) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.out.Shape().Clone(), nil }
+func (o *op) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.dims.Clone(), nil }
 
 // Do runs the op. Its inputs are float32 tensors, or a float32.
 func (o *op) Do(values ...G.Value) (G.Value, error) {

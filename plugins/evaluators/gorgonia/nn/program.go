@@ -19,52 +19,86 @@ type call struct {
 }
 
 // compile orders what the roots need, first root first, behind what has
-// already been done.
-func compile(k *kernel.Kernels, g *G.ExprGraph, done map[*G.Node]G.Value, roots ...*G.Node) (program, error) {
-	var p program
-	var visit func(n *G.Node) (G.Value, error)
-	visit = func(n *G.Node) (G.Value, error) {
-		if v, ok := done[n]; ok {
-			return v, nil
+// already been done, and gives values to the gradients. With share, gradients
+// whose last reader has run make room for later ones, which halves the memory
+// of a Model; a machine that runs the graph in another order needs them apart.
+func compile(k *kernel.Kernels, g *G.ExprGraph, done map[*G.Node]G.Value, share bool, roots ...*G.Node) (program, error) {
+	var order []*G.Node
+	children, seen := map[*G.Node][]*G.Node{}, map[*G.Node]bool{}
+	var visit func(n *G.Node)
+	visit = func(n *G.Node) {
+		if seen[n] || done[n] != nil {
+			return
 		}
-		var in []G.Value
+		seen[n] = true
 		for it := g.From(n.ID()); it.Next(); {
-			v, err := visit(it.Node().(*G.Node))
-			if err != nil {
-				return nil, err
-			}
-			in = append(in, v)
+			c := it.Node().(*G.Node)
+			children[n] = append(children[n], c)
+			visit(c)
 		}
-		if len(in) == 0 { // a leaf: input, parameter or constant
-			v := n.Value()
-			if v == nil {
-				return nil, fmt.Errorf("nn: %v has no value", n)
-			}
-			done[n] = v
-			return v, nil
-		}
-		o, ok := n.Op().(*op)
-		if !ok {
-			// The only Op that is not ours is the addition that Gorgonia
-			// inserts where the gradients of several uses meet.
-			a, okA := in[0].(*tensor.Dense)
-			if n.Op().String() != "+ false" || len(in) != 2 || !okA {
-				return nil, fmt.Errorf("nn: unexpected operation %v in the graph", n.Op())
-			}
-			sum := newTensor(a.Shape()...)
-			y := sum.Float32s()
-			o = &op{name: "sum", out: sum, in: make([][]float32, 2), run: func(in [][]float32) { k.Add(y, in[0], in[1]) }}
-		}
-		p = append(p, call{o, in})
-		done[n] = o.out
-		return o.out, nil
+		order = append(order, n)
 	}
 	for _, n := range roots {
-		if _, err := visit(n); err != nil {
-			return nil, err
+		visit(n)
+	}
+	last := map[*G.Node]int{} // reader
+	for i, n := range order {
+		for _, c := range children[n] {
+			last[c] = i
 		}
 	}
+	var p program
+	free := map[int][]*tensor.Dense{} // by size
+	lent := map[*G.Node]*tensor.Dense{}
+	for i, n := range order {
+		if len(children[n]) == 0 { // a leaf: input, parameter or constant
+			if done[n] = n.Value(); done[n] == nil {
+				return nil, fmt.Errorf("nn: %v has no value", n)
+			}
+			continue
+		}
+		o, err := operation(k, n)
+		if err != nil {
+			return nil, err
+		}
+		if o.out == nil {
+			size := o.dims.TotalSize()
+			v := newTensor // of one's own
+			if old := free[size]; len(old) > 0 {
+				free[size] = old[:len(old)-1]
+				v = func(shape ...int) *tensor.Dense {
+					return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(old[len(old)-1].Float32s()))
+				}
+			}
+			lent[n] = v(o.dims...)
+			o.out = lent[n]
+		}
+		done[n] = o.out
+		c := call{op: o}
+		for _, child := range children[n] {
+			c.in = append(c.in, done[child])
+			if v := lent[child]; v != nil && share && last[child] == i {
+				free[v.Size()] = append(free[v.Size()], v)
+				delete(lent, child)
+			}
+		}
+		p = append(p, c)
+	}
 	return p, nil
+}
+
+// operation returns the op of a node. The only one that is not ours is the
+// addition that Gorgonia inserts where the gradients of several uses meet.
+func operation(k *kernel.Kernels, n *G.Node) (*op, error) {
+	if o, ok := n.Op().(*op); ok {
+		return o, nil
+	}
+	if n.Op().String() != "+ false" || n.Dims() != 3 {
+		return nil, fmt.Errorf("nn: unexpected operation %v in the graph", n.Op())
+	}
+	o := &op{name: "sum", dims: n.Shape(), in: make([][]float32, 2)}
+	o.run = func(in [][]float32) { k.Add(o.out.(*tensor.Dense).Float32s(), in[0], in[1]) }
+	return o, nil
 }
 
 func (p program) run() error {
