@@ -299,8 +299,8 @@ func real(v any) (float64, bool) {
 	return 0, false
 }
 
-// flag reads a boolean key of a gene, false if absent.
-func flag(m Map, key string, path []string) (bool, *Error) {
+// boolean reads a boolean key of a gene, false if absent.
+func boolean(m Map, key string, path []string) (bool, *Error) {
 	v, ok := m.Get(key)
 	if !ok {
 		return false, nil
@@ -339,7 +339,7 @@ func declareInt(v any, m Map, path []string) (*gene, *Error) {
 		}
 	}
 	var err *Error
-	if g.log, err = flag(m, "log", path); err != nil {
+	if g.log, err = boolean(m, "log", path); err != nil {
 		return nil, err
 	}
 	if g.log && lo < 1 {
@@ -371,7 +371,7 @@ func declareFloat(v any, m Map, path []string) (*gene, *Error) {
 	}
 	g := &gene{kind: kindFloat, path: path, flo: lo + 0, fhi: hi + 0}
 	var err *Error
-	if g.log, err = flag(m, "log", path); err != nil {
+	if g.log, err = boolean(m, "log", path); err != nil {
 		return nil, err
 	}
 	if g.log && lo <= 0 {
@@ -432,7 +432,7 @@ func declareChoice(v any, m Map, path []string, depth int) (*gene, *Error) {
 	}
 	g := &gene{kind: kindChoice, path: path}
 	var err *Error
-	if g.ordered, err = flag(m, "ordered", path); err != nil {
+	if g.ordered, err = boolean(m, "ordered", path); err != nil {
 		return nil, err
 	}
 	seen := make(map[string]bool, len(list))
@@ -572,7 +572,7 @@ func declareCell(v any, path []string) (*gene, *Error) {
 			c.inputs = int(n)
 		case e.Key == "distinct" && isPairs:
 			var err *Error
-			if c.distinct, err = flag(m, "distinct", path); err != nil {
+			if c.distinct, err = boolean(m, "distinct", path); err != nil {
 				return nil, err
 			}
 		case e.Key == "combine" && isPairs:

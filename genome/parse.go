@@ -243,7 +243,9 @@ func (p *parser) value(g *gene, codes []uint64) ([]uint64, *Error) {
 			return codes, nil
 		}
 		if body.static {
-			if p.take('(') {
+			// At once: after white space ( begins the next value.
+			if p.at < len(p.text) && p.text[p.at] == '(' {
+				p.at++
 				err = p.expect(')')
 			}
 			return codes, err

@@ -178,6 +178,9 @@ func (m *mender) mend(g *gene, v any, codes []uint64) []uint64 {
 		if n < len(list) {
 			m.note("has %d elements, takes %d; dropped the last %d", len(list), n, len(list)-n)
 		}
+		if n > len(list) && g.elem.static {
+			m.note("has %d elements; took %d", len(list), n)
+		}
 		if g.minLen != g.maxLen {
 			codes = append(codes, uint64(n))
 		}
