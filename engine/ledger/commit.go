@@ -90,7 +90,7 @@ func put[T any](t *transaction, b *table, key []byte, write func(*encoder, *T), 
 	return nil
 }
 
-// steps are the parts of a change, in the order in which they build on each
+// apply writes the parts of a change in the order in which they build on each
 // other.
 func (t *transaction) apply(tx *bbolt.Tx, c *engine.Change) error {
 	for _, step := range []func(*bbolt.Tx, *engine.Change) error{

@@ -8,19 +8,18 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 )
 
-// kindError is one line of text that errors.Is finds to be of a kind.
+// kindError is one line of text that errors.Is finds to be of several kinds.
 type kindError struct {
-	text string
-	kind error
-	or   error // the cause, if there is one
+	text  string
+	kinds []error
 }
 
 func (e *kindError) Error() string   { return e.text }
-func (e *kindError) Unwrap() []error { return []error{e.kind, e.or} }
+func (e *kindError) Unwrap() []error { return e.kinds }
 
 // damaged says that the ledger's content is not what was written.
 func damaged(format string, args ...any) error {
-	return &kindError{text: damagedText + fmt.Sprintf(format, args...), kind: engine.ErrDamaged, or: engine.ErrDamaged}
+	return &kindError{damagedText + fmt.Sprintf(format, args...), []error{engine.ErrDamaged}}
 }
 
 const damagedText = "the ledger is damaged: "
@@ -29,23 +28,25 @@ const damagedText = "the ledger is damaged: "
 func (e *kindError) detail() string { return strings.TrimPrefix(e.text, damagedText) }
 
 // refused says that the user pointed at something unfit; nothing was changed.
+// The cause may be nil.
 func refused(cause error, format string, args ...any) error {
-	if cause == nil {
-		cause = engine.ErrConfig
+	kinds := []error{engine.ErrConfig}
+	if cause != nil {
+		kinds = append(kinds, cause)
 	}
-	return &kindError{text: fmt.Sprintf(format, args...), kind: engine.ErrConfig, or: cause}
+	return &kindError{fmt.Sprintf(format, args...), kinds}
 }
 
 // LockedError is the refusal to open a directory that another process has
 // open. A running search answers questions on its socket instead.
 type LockedError struct {
 	Dir string
-	PID int // of the process that runs the search; 0: others are reading it
+	PID int // of the process that runs the search; 0: it does not say, or others are reading
 }
 
 func (e *LockedError) Error() string {
 	if e.PID == 0 {
-		return fmt.Sprintf("%s is being read by another process; try again when it is done", e.Dir)
+		return fmt.Sprintf("%s is in use by another process, which does not say who it is; try again when it is done", e.Dir)
 	}
 	return fmt.Sprintf("%s is in use by process %d; look at it with `nascent status`, end it with `nascent stop`", e.Dir, e.PID)
 }

@@ -358,6 +358,21 @@ func TestGoldenBytes(t *testing.T) {
 	}
 }
 
+// The words of format 1 stand in old searches by their numbers.
+func TestWordsNeverChange(t *testing.T) {
+	t.Parallel()
+	const format1 = " search remeasure test train supernet score ok invalid failed " +
+		"random mutate cross cross+mutate same start given baseline " +
+		"accuracy loss train_accuracy train_loss parameters macs seconds memory " +
+		"maximize minimize checkpoint new running stopped finished"
+	if got := strings.Join(words, " "); got != format1 {
+		t.Errorf("the words are %q; those of format 1 were %q", got, format1)
+	}
+	if len(wordIndex) != len(words) {
+		t.Error("a word stands twice in the list")
+	}
+}
+
 // Bytes that were never written give an error and neither panic nor memory.
 func FuzzRecord(f *testing.F) {
 	for _, k := range kinds {
