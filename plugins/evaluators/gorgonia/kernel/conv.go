@@ -2,6 +2,13 @@ package kernel
 
 import "unsafe"
 
+// Layer is the shape of a convolution or a fully connected layer.
+type Layer struct {
+	Geometry
+	InChannels, OutChannels, Groups int
+	Lanes                           int
+}
+
 // Conv computes a convolution or a fully connected layer and its gradients.
 // Weights are [out][tap][in of the group].
 //

@@ -3,9 +3,9 @@
 // innermost dimension is the batch.
 //
 // Arrays of activations have the shape (positions, channels, lanes), with
-// lanes a multiple of 16. Each loop exists as plain Go, generic over float32
-// and float64, which is the reference and the fallback, and as AVX2 and AVX-512
-// assembly written by the generator in gen. A Set names one of the three.
+// lanes a multiple of 16. Each loop exists as plain Go, the fallback, and as
+// AVX2 and AVX-512 assembly written by the generator in gen; a Set names one of
+// the three. They are compared with each other and with float64 in the tests.
 package kernel
 
 //go:generate go run ./gen -out kernel_amd64.s -stubs kernel_amd64.go -pkg kernel
