@@ -33,7 +33,7 @@ type StrategyOptions struct {
 // Strategy checks that what make returns keeps the contract of
 // engine.Strategy. It is called for every fresh instance that the suite needs;
 // a strategy in another process should start a process of its own each time.
-// What it returns is closed if it is an io.Closer.
+// What it returns is closed if it has a method Close, with or without a context.
 //
 // The suite drives the strategy through short searches over the spaces Numbers,
 // Conditionals, Lists, EdgeCell, VertexCell and PairCell, in both orders, with
@@ -76,6 +76,10 @@ func Strategy(t T, make func() engine.Strategy, o StrategyOptions) {
 	sub(t, "options", func(t T) { checkRefusals(t, make, o, list[0]) })
 }
 
+// foreign says what is wrong when an instance that did not take the search's
+// earlier turns, or took others, answers differently.
+const foreign = "an instance that took other turns before answers differently (a variable or a stale cache that is not in State)"
+
 // fresh makes an instance that is closed at the end of the test.
 func fresh(t T, make func() engine.Strategy) engine.Strategy {
 	t.Helper()
@@ -83,13 +87,18 @@ func fresh(t T, make func() engine.Strategy) engine.Strategy {
 	if s == nil {
 		t.Fatalf("there is no strategy to check")
 	}
-	if c, ok := s.(io.Closer); ok {
-		t.Cleanup(func() {
-			if err := c.Close(); err != nil {
-				t.Errorf("Close: %v", err)
-			}
-		})
-	}
+	t.Cleanup(func() {
+		var err error
+		switch c := s.(type) {
+		case io.Closer:
+			err = c.Close()
+		case interface{ Close(context.Context) error }:
+			err = c.Close(context.Background())
+		}
+		if err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
 	return s
 }
 
@@ -119,30 +128,37 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 		return true
 	}
 
-	// Cold: each of these instances has seen nothing before.
+	// Cold: an instance that has seen nothing before takes one turn. Then, warm,
+	// the others from the last to the first, without being told that it starts
+	// anew; and at last between the turns of another search.
 	last := len(s.turns) - 1
-	for _, k := range slices.Compact([]int{last / 3, last}) {
-		cold := fresh(t, make)
-		s.reopen(t, cold)
-		if !s.same(t, cold, k, "a fresh instance answers differently (a variable or a cache that is not in State)") {
+	cold := fresh(t, make)
+	s.reopen(t, cold)
+	if !s.same(t, cold, last/3, foreign) {
+		return true
+	}
+	cold = fresh(t, make)
+	s.reopen(t, cold)
+	for k := last; k >= 0; k-- {
+		if !s.same(t, cold, k, foreign) {
 			return true
 		}
-		if k != last {
-			continue
-		}
-		// Warm, but in another order than the search's, and between the turns of
-		// another.
+	}
+	between := slices.Compact([]int{last, last / 2, 0})
+	if !o.Remote { // opening costs nothing
+		between = nil
 		for k := last; k >= 0; k-- {
-			s.reopen(t, cold)
-			if !s.same(t, cold, k, "an instance that took a later turn before answers differently (a variable or a stale cache)") {
-				return true
-			}
-			if k < len(other.turns) {
-				other.reopen(t, cold)
-				if !other.same(t, cold, k, "an instance that took a turn of another search before answers differently (a variable or a stale cache)") {
-					return true
-				}
-			}
+			between = append(between, k)
+		}
+	}
+	for _, k := range between {
+		other.reopen(t, cold)
+		if !other.same(t, cold, min(k, len(other.turns)-1), foreign) {
+			return true
+		}
+		s.reopen(t, cold)
+		if !s.same(t, cold, k, foreign) {
+			return true
 		}
 	}
 	if !o.ReadsLimits {
