@@ -64,7 +64,9 @@ func (s *Search) keep() map[string]bool {
 	return keep
 }
 
-// collect removes files that nothing needs any more, while the search runs.
+// collect finds the files that nothing needs any more, and removes them once
+// the state that does without them is durable: after a crash an older one would
+// still name them.
 func (s *Search) collect() {
 	keep := s.keep()
 	var gone []string
@@ -82,7 +84,17 @@ func (s *Search) collect() {
 		}
 	}
 	slices.Sort(gone)
-	if err := s.led.Remove(slices.Compact(gone)); err != nil {
-		s.say("old checkpoints could not be removed: %v", err)
-	}
+	gone = slices.Compact(gone)
+	s.then = append(s.then, func() {
+		for _, e := range s.holders { // equal content may have come again
+			for _, f := range e.Files {
+				if i, again := slices.BinarySearch(gone, f.Hash); again {
+					gone = slices.Delete(gone, i, i+1)
+				}
+			}
+		}
+		if err := s.led.Remove(gone); err != nil {
+			s.say("old checkpoints could not be removed: %v", err)
+		}
+	})
 }
