@@ -52,6 +52,7 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 			}
 		}
 	}
+	setup.Slots = max(1, setup.Slots)
 	identity, err := identityOf(setup.Options, p.Operational, setup.Data)
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ import (
 type Setup struct {
 	Space   *genome.Space
 	Workers int             // how many jobs the engine keeps going at once, over all processes
-	Slots   int             // how many of them this process gets at once
+	Slots   int             // how many of them this process gets at once; Open may change it
 	Options json.RawMessage // the evaluator's options, a JSON object
 
 	Data   string // set by Open: text that changes when the data does; part of the identity

@@ -1,0 +1,198 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"google.golang.org/grpc"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/plugins/internal/queue"
+	"github.com/nascent-nas/nascent/plugins/proto"
+)
+
+// Evaluator makes an evaluator of a plugin. Nothing is started before Open.
+func Evaluator(p Plugin, o Options) engine.Evaluator { return &evaluator{p, o} }
+
+type evaluator struct {
+	plugin  Plugin
+	options Options
+}
+
+// Open starts the first process and asks it what it can do. What an earlier,
+// killed host left behind of this search is ended first.
+func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
+	Reap(e.options.SearchID)
+	s := &session{
+		plugin: e.plugin, options: e.options, setup: setup,
+		request: &proto.OpenEvaluator{Space: setup.Space.JSON(), Workers: int64(setup.Workers), Options: setup.Options},
+		out:     queue.New[engine.Event](), events: make(chan engine.Event, 64),
+		forced: make(chan struct{}), acks: map[key]*link{},
+	}
+	first, err := s.connect(ctx)
+	if err != nil {
+		return nil, engine.Hello{}, err
+	}
+	hello, required := proto.HelloFrom(first.hello)
+	if err := checkHello(e.plugin.Name, &hello); err == nil {
+		hello.Fingerprint, err = fingerprint(e.plugin.Path, hello.Identity)
+		if err != nil {
+			first.end(ctx)
+			return nil, engine.Hello{}, err
+		}
+	} else {
+		first.end(ctx)
+		return nil, engine.Hello{}, err
+	}
+	s.identity, s.slots = hello.Identity, hello.Slots
+	s.check = proto.NewChecker(hello.Metrics, required)
+	s.want = max(1, (setup.Workers+hello.Slots-1)/hello.Slots)
+	for range s.want {
+		s.workers = append(s.workers, newWorker(s))
+	}
+	go s.pump()
+	s.workers[0].begin(first)
+	return s, hello, nil
+}
+
+// fingerprint is the hash of an evaluator: its executable, and the options and
+// data that its results depend on.
+func fingerprint(path, identity string) (string, error) {
+	sum, err := hashFile(path)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.Sum256([]byte(sum + "\n" + identity))
+	return hex.EncodeToString(h[:]), nil
+}
+
+func checkHello(name string, h *engine.Hello) error {
+	if h.Name == "" {
+		h.Name = name
+	}
+	for _, t := range h.Tasks {
+		if !slices.Contains([]engine.Task{engine.Train, engine.Supernet, engine.Score}, t) {
+			return fmt.Errorf("%s says that it can do the task %q, which there is not: update nascent or the plugin", name, t)
+		}
+	}
+	seen := map[string]bool{}
+	for _, m := range h.Metrics {
+		if m.Name == "" || seen[m.Name] {
+			return fmt.Errorf("%s declares the metric %q twice or without a name: correct the plugin", name, m.Name)
+		}
+		seen[m.Name] = true
+		if m.Goal != "" && m.Goal != engine.Maximize && m.Goal != engine.Minimize {
+			return fmt.Errorf("%s declares the metric %s with the goal %q: use maximize or minimize", name, m.Name, m.Goal)
+		}
+	}
+	return nil
+}
+
+// link is one opened process of an evaluator.
+type link struct {
+	process *process
+	scratch string
+	hello   *proto.EvaluatorHello
+	stream  grpc.BidiStreamingClient[proto.ToEvaluator, proto.FromEvaluator]
+	close   context.CancelFunc // of the stream's context
+	out     *queue.Queue[order]
+	began   bool // a job has begun here; under the session's lock
+}
+
+// order is one message to a plugin; one field is set.
+type order struct {
+	job    *engine.Assignment
+	cancel *proto.Cancel
+	ack    *proto.Attempt
+}
+
+// connect starts a process and opens the evaluator in it. The context bounds
+// that alone.
+func (s *session) connect(ctx context.Context) (*link, error) {
+	p, err := start(ctx, s.plugin, s.options)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{process: p, out: queue.New[order]()}
+	parent := ""
+	if s.setup.Files != nil {
+		parent = s.setup.Files.Temp()
+	}
+	fail := func(err error) (*link, error) {
+		p.kill()
+		l.end(ctx)
+		return nil, err
+	}
+	if l.scratch, err = os.MkdirTemp(parent, "plugin-"); err != nil {
+		return fail(fmt.Errorf("cannot make a directory for %s: %w", s.plugin.Name, err))
+	}
+	request := &proto.OpenEvaluator{Space: s.request.Space, Workers: s.request.Workers, Options: s.request.Options, Scratch: l.scratch}
+	client := proto.NewEvaluatorClient(p.conn)
+	if l.hello, err = client.Open(ctx, request); err != nil {
+		if ctx.Err() != nil {
+			return fail(fmt.Errorf("opening %s: %w", s.plugin.Name, context.Cause(ctx)))
+		}
+		return fail(p.explain(err))
+	}
+	if r := l.hello.Refusal; r != nil {
+		return fail(&Refusal{Plugin: s.plugin.Name, Key: r.Key, Text: proto.OneLine(r.Text)})
+	}
+	if s.slots != 0 && l.hello.Identity != s.identity {
+		return fail(fmt.Errorf("%s is not the evaluator any more that this search opened: stop and resume the search", s.plugin.Name))
+	}
+	stream, cancel := context.WithCancel(context.Background())
+	l.close = cancel
+	if l.stream, err = client.Run(stream); err != nil {
+		return fail(p.explain(err))
+	}
+	return l, nil
+}
+
+// end stops the process, politely if it still can, and removes its directory.
+func (l *link) end(ctx context.Context) {
+	if l.close != nil {
+		defer l.close()
+	}
+	l.process.stop(ctx)
+	if l.scratch != "" {
+		os.RemoveAll(l.scratch)
+	}
+}
+
+// send passes orders on in batches until the link's queue is closed; then it
+// closes our side of the stream, which asks the plugin to end.
+func (l *link) send(s *session) {
+	for {
+		orders, ok := l.out.Take(1024, l.process.gone())
+		if !ok {
+			l.stream.CloseSend()
+			return
+		}
+		m := new(proto.ToEvaluator)
+		for _, o := range orders {
+			switch {
+			case o.cancel != nil:
+				m.Cancels = append(m.Cancels, o.cancel)
+			case o.ack != nil:
+				m.Acks = append(m.Acks, o.ack)
+			default:
+				job, err := proto.AssignmentTo(*o.job, s.setup.Files)
+				if err != nil {
+					s.unsendable(l, key{o.job.Job.ID, o.job.Attempt}, err)
+					continue
+				}
+				m.Jobs = append(m.Jobs, job)
+			}
+		}
+		if err := l.stream.Send(m); err != nil {
+			return // Recv tells why
+		}
+	}
+}
+
+var errClosed = errors.New("the evaluator is closed")

@@ -1,0 +1,248 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nascent-nas/nascent/plugins/proto"
+)
+
+// Kind is what a plugin serves.
+type Kind string
+
+// The kinds of plugins.
+const (
+	KindEvaluator Kind = "evaluator"
+	KindStrategy  Kind = "strategy"
+)
+
+// EnvPlugins names plugin directories, separated by colons.
+const EnvPlugins = "NASCENT_PLUGINS"
+
+// Plugin is an executable that serves one or both kinds.
+type Plugin struct {
+	Path        string `json:"path"` // absolute
+	Name        string `json:"name"`
+	Kinds       []Kind `json:"kinds"`             // as its name says, or as it says itself
+	Version     string `json:"version,omitempty"` // known after Describe
+	Protocol    int    `json:"protocol,omitempty"`
+	Fingerprint string `json:"fingerprint"` // sha256 of the executable, hex
+	Source      string `json:"source,omitempty"`
+	Problem     string `json:"problem,omitempty"` // why it cannot be used, from List
+}
+
+// Dirs are the directories in which plugins are looked for, in this order: that
+// of nascent's own executable, those given (the search's own), those in
+// $NASCENT_PLUGINS.
+func Dirs(given ...string) []string {
+	var dirs []string
+	if self, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(self); err == nil {
+			self = real
+		}
+		dirs = append(dirs, filepath.Dir(self))
+	}
+	dirs = append(dirs, given...)
+	for _, d := range filepath.SplitList(os.Getenv(EnvPlugins)) {
+		if d != "" {
+			dirs = append(dirs, d)
+		}
+	}
+	var out []string
+	for _, d := range dirs {
+		if abs, err := filepath.Abs(d); err == nil && !slices.Contains(out, abs) {
+			out = append(out, abs)
+		}
+	}
+	return out
+}
+
+// Find looks for a plugin. name is a name ("onemax": the executable
+// nascent-evaluator-onemax in one of Dirs) or, if it contains a slash or ends
+// in .go, a path: to an executable, to a Go file, or to a directory with a Go
+// program. Relative paths are looked for in dirs first, then in the working
+// directory. Go source is built, see Build.
+func Find(kind Kind, name string, dirs ...string) (Plugin, error) {
+	if name == "" {
+		return Plugin{}, fmt.Errorf("no %s is named: write use: NAME", kind)
+	}
+	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".go") {
+		return findPath(kind, name, dirs)
+	}
+	file := "nascent-" + string(kind) + "-" + name
+	for _, dir := range Dirs(dirs...) {
+		path := filepath.Join(dir, file)
+		if executable(path) {
+			return describeFile(path, name, kind)
+		}
+	}
+	var known []string
+	for _, p := range candidates(kind, dirs) {
+		known = append(known, p.Name)
+	}
+	hint := "none is installed"
+	if len(known) > 0 {
+		hint = "there are " + strings.Join(known, ", ")
+	}
+	return Plugin{}, fmt.Errorf("no %s is called %s (%s): put %s beside nascent, into the search's directory or into one named in $%s, or give a path", kind, name, hint, file, EnvPlugins)
+}
+
+func findPath(kind Kind, name string, dirs []string) (Plugin, error) {
+	path := name
+	if !filepath.IsAbs(path) {
+		for _, dir := range append(slices.Clone(dirs), ".") {
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				path = filepath.Join(dir, name)
+				break
+			}
+		}
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return Plugin{}, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return Plugin{}, fmt.Errorf("there is no %s at %s: give the path of an executable, of a Go file or of a directory with a Go program", kind, name)
+	}
+	if info.IsDir() || strings.HasSuffix(path, ".go") {
+		built, err := Build(path)
+		if err != nil {
+			return Plugin{}, err
+		}
+		p, err := describeFile(built, plainName(path), kind)
+		p.Source = path
+		return p, err
+	}
+	if !executable(path) {
+		return Plugin{}, fmt.Errorf("%s cannot be executed: chmod +x it, or give a Go file", name)
+	}
+	return describeFile(path, plainName(path), kind)
+}
+
+// plainName is a plugin's name as its file tells it.
+func plainName(path string) string {
+	name := strings.TrimSuffix(filepath.Base(path), ".go")
+	for _, kind := range []Kind{KindEvaluator, KindStrategy} {
+		name = strings.TrimPrefix(name, "nascent-"+string(kind)+"-")
+	}
+	return name
+}
+
+func describeFile(path, name string, kinds ...Kind) (Plugin, error) {
+	sum, err := hashFile(path)
+	if err != nil {
+		return Plugin{}, err
+	}
+	return Plugin{Path: path, Name: name, Kinds: kinds, Fingerprint: sum}, nil
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// candidates are the executables of one kind, by name; of several with one
+// name the first.
+func candidates(kind Kind, dirs []string) []Plugin {
+	prefix := "nascent-" + string(kind) + "-"
+	found := map[string]Plugin{}
+	for _, dir := range Dirs(dirs...) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			name, ok := strings.CutPrefix(e.Name(), prefix)
+			path := filepath.Join(dir, e.Name())
+			if _, double := found[name]; !ok || name == "" || double || !executable(path) {
+				continue
+			}
+			found[name] = Plugin{Path: path, Name: name, Kinds: []Kind{kind}}
+		}
+	}
+	var out []Plugin
+	for _, p := range found {
+		out = append(out, p)
+	}
+	sort.Slice(out, func(i, k int) bool { return out[i].Name < out[k].Name })
+	return out
+}
+
+// List returns all plugins that can be found, evaluators first, and asks each
+// what it is. One that cannot be asked has a Problem.
+func List(ctx context.Context, o Options, dirs ...string) []Plugin {
+	all := append(candidates(KindEvaluator, dirs), candidates(KindStrategy, dirs)...)
+	var wg sync.WaitGroup
+	room := make(chan struct{}, 4)
+	for i := range all {
+		wg.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			p := &all[i]
+			sum, err := hashFile(p.Path)
+			if err != nil {
+				p.Problem = err.Error()
+				return
+			}
+			p.Fingerprint = sum
+			described, err := Describe(ctx, *p, o)
+			if err != nil {
+				p.Problem = err.Error()
+				return
+			}
+			described.Name = p.Name // as it is to be called
+			*p = described
+		})
+	}
+	wg.Wait()
+	return all
+}
+
+// Describe starts a plugin, asks it what it is, and ends it.
+func Describe(ctx context.Context, p Plugin, o Options) (Plugin, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	proc, err := start(ctx, p, o)
+	if err != nil {
+		return p, err
+	}
+	defer proc.stop(ctx)
+	d, err := proto.NewPluginClient(proc.conn).Describe(ctx, &proto.DescribeRequest{})
+	if err != nil {
+		return p, proc.explain(err)
+	}
+	p.Name, p.Version, p.Protocol = d.Name, d.Version, proc.protocol
+	p.Kinds = nil
+	for _, k := range d.Kinds {
+		p.Kinds = append(p.Kinds, Kind(k))
+	}
+	if len(p.Kinds) == 0 {
+		return p, errors.New("it serves neither an evaluator nor a strategy")
+	}
+	return p, nil
+}

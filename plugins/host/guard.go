@@ -1,0 +1,127 @@
+package host
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"github.com/nascent-nas/nascent/plugins/proto"
+)
+
+// A host that is killed with -9 cannot end anything, and the kernel's
+// Pdeathsig reaches children but not theirs. So while plugins run, a guard runs
+// beside them: a shell in a session of its own, which is told the process
+// groups over a pipe. When the pipe ends without a farewell the host is gone,
+// and the guard ends the groups, then whatever else carries the host's mark,
+// and removes the directory of the sockets. Without a shell there is no guard;
+// then Reap does it when the search is opened again.
+const guardScript = `
+trap '' HUP INT TERM
+groups=
+while read -r what id; do
+	case $what in
+	+) groups="$groups $id" ;;
+	-) rest=; for g in $groups; do [ "$g" = "$id" ] || rest="$rest $g"; done; groups=$rest ;;
+	.) exit 0 ;;
+	esac
+done
+for g in $groups; do kill -9 "-$g" 2>/dev/null; done
+for round in 1 2; do
+	for f in $(grep -lzxF "$1" /proc/[0-9]*/environ 2>/dev/null); do
+		p=${f#/proc/}; kill -9 "${p%/environ}" 2>/dev/null
+	done
+done
+rm -rf "$2"
+`
+
+// guard counts the plugin processes of this host.
+type guard struct {
+	mu      sync.Mutex
+	running int
+	dir     string // 0700: the sockets' home; "" while nothing runs
+	pipe    *os.File
+	cmd     *exec.Cmd
+}
+
+var guardian guard
+
+// enter is called before a process starts.
+func (g *guard) enter() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.running++
+	g.ready()
+}
+
+// ready makes the sockets' directory and starts the guard. With the lock held.
+func (g *guard) ready() {
+	if g.dir == "" {
+		base := os.TempDir()
+		if len(base) > 40 { // a socket's path has at most 107 bytes
+			base = "/tmp"
+		}
+		if dir, err := os.MkdirTemp(base, "nascent-"); err == nil {
+			g.dir = dir
+		}
+	}
+	if g.pipe != nil {
+		return
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	cmd := exec.Command("/bin/sh", "-c", guardScript, "nascent-guard", proto.EnvHost+"="+hostMark(), g.dir)
+	cmd.Stdin = r
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		w.Close()
+		return
+	}
+	g.pipe, g.cmd = w, cmd
+}
+
+// watch is called when a process has started.
+func (g *guard) watch(pid int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.pipe != nil {
+		fmt.Fprintf(g.pipe, "+ %d\n", pid)
+	}
+}
+
+// leave is called when a process is gone, or was never started (pid 0).
+func (g *guard) leave(pid int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.pipe != nil && pid > 0 {
+		fmt.Fprintf(g.pipe, "- %d\n", pid)
+	}
+	if g.running--; g.running > 0 {
+		return
+	}
+	if g.pipe != nil {
+		io.WriteString(g.pipe, ".\n")
+		g.pipe.Close()
+		g.cmd.Wait()
+		g.pipe, g.cmd = nil, nil
+	}
+	if g.dir != "" {
+		os.RemoveAll(g.dir)
+		g.dir = ""
+	}
+}
+
+// socketDir is where sockets are made while something runs. The caller keeps
+// it there by enter and leave.
+func (g *guard) socketDir() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.dir
+}

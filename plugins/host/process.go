@@ -1,0 +1,268 @@
+package host
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	"github.com/nascent-nas/nascent/plugins/proto"
+)
+
+// startLimit bounds the time from launch to handshake.
+const startLimit = time.Minute
+
+// process is a running plugin and the connection to it.
+type process struct {
+	plugin   Plugin
+	client   *goplugin.Client
+	child    *child
+	conn     *grpc.ClientConn
+	protocol int
+	log      *processLog
+}
+
+// start launches a plugin and connects to it. The context bounds the start
+// alone.
+func start(ctx context.Context, p Plugin, o Options) (*process, error) {
+	logger := pluginLogger(p, o)
+	mark := make([]byte, 8)
+	rand.Read(mark)
+	env := append(environment(os.Environ(), o.Env),
+		proto.EnvHost+"="+hostMark(), proto.EnvSearch+"="+o.SearchID, proto.EnvLevel+"="+logger.GetLevel().String())
+
+	log := &processLog{to: logger}
+	config := &goplugin.ClientConfig{
+		HandshakeConfig:  proto.Handshake,
+		VersionedPlugins: map[int]goplugin.PluginSet{proto.Version: {proto.SetName: clientSide{}}},
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
+		SkipHostEnv:      true,
+		StartTimeout:     startLimit,
+		Logger:           quiet(logger),
+		SyncStdout:       log,
+		SyncStderr:       log,
+	}
+	if !o.Plaintext {
+		identity, err := ownIdentity()
+		if err != nil {
+			return nil, fmt.Errorf("cannot make a certificate for plugins: %w", err)
+		}
+		// go-plugin's AutoMTLS with a P-256 key in place of P-521: twice as
+		// fast to start, and every language's gRPC can do it. The plugin's own
+		// certificate comes with its handshake and is the only one trusted.
+		config.TLSConfig = &tls.Config{
+			Certificates: []tls.Certificate{identity.pair},
+			MinVersion:   tls.VersionTLS12,
+			ServerName:   "localhost",
+			RootCAs:      x509.NewCertPool(), // nobody, until the handshake
+		}
+		env = append(env, "PLUGIN_CLIENT_CERT="+identity.pem)
+	}
+
+	// From here to the child's own count the guard must keep its directory.
+	guardian.enter()
+	defer guardian.leave(0)
+	config.UnixSocketConfig = &goplugin.UnixSocketConfig{TempDir: guardian.socketDir()}
+
+	var c *child
+	stop := func() bool { return true }
+	config.RunnerFunc = func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
+		var err error
+		c, err = newChild(p.Path, append(env, spec.Env...), hex.EncodeToString(mark), log)
+		if err == nil {
+			stop = context.AfterFunc(ctx, c.kill)
+		}
+		return c, err
+	}
+	proc := &process{plugin: p, log: log}
+	proc.client = goplugin.NewClient(config)
+	_, err := proc.client.Start()
+	proc.child = c
+	if c != nil {
+		c.mu.Lock()
+		proc.protocol = c.protocol
+		if c.pid > 0 {
+			log.to.Info("started", "pid", c.pid, "path", p.Path)
+			if began, ok := startTime(c.pid); ok && o.Journal != nil {
+				o.Journal(c.pid, began)
+			}
+		}
+		c.mu.Unlock()
+	}
+	var rpc goplugin.ClientProtocol
+	if err == nil {
+		rpc, err = proc.client.Client()
+	}
+	stop()
+	if err == nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		if c != nil {
+			c.kill()
+		}
+		proc.finish()
+		return nil, proc.startError(ctx, err)
+	}
+	proc.conn = rpc.(*goplugin.GRPCClient).Conn
+	return proc, nil
+}
+
+// quiet keeps go-plugin's own chatter out of a plugin's log.
+func quiet(l hclog.Logger) hclog.Logger {
+	q := l.Named("go-plugin")
+	if l.GetLevel() > hclog.Debug {
+		return hclog.NewNullLogger()
+	}
+	return q
+}
+
+// startError says why a plugin could not be started, in one line.
+func (p *process) startError(ctx context.Context, err error) error {
+	if v := p.protocol; v != 0 && v != proto.Version {
+		side := "rebuild the plugin with the SDK of this nascent"
+		if v > proto.Version {
+			side = "update nascent"
+		}
+		return fmt.Errorf("%s speaks version %d of the plugin protocol and this nascent speaks %d: %s", p.plugin.Name, v, proto.Version, side)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("starting %s: %w", p.plugin.Name, context.Cause(ctx))
+	}
+	if p.child == nil || p.child.ID() == "" {
+		return fmt.Errorf("%s cannot be started: %s", p.plugin.Name, proto.OneLine(err.Error()))
+	}
+	if p.protocol == 0 {
+		return fmt.Errorf("%s does not come up: %s without the handshake of a plugin%s", p.plugin.Name, p.child.status, p.quote())
+	}
+	return fmt.Errorf("%s does not come up: %s%s", p.plugin.Name, proto.OneLine(err.Error()), p.quote())
+}
+
+// quote is the process's last words as the end of a sentence.
+func (p *process) quote() string {
+	if words := p.log.words(); words != "" {
+		return "; its last words: " + proto.OneLine(words)
+	}
+	return ""
+}
+
+// kill ends the process and its group at once and does not wait.
+func (p *process) kill() { p.child.kill() }
+
+// gone is closed when the process is.
+func (p *process) gone() <-chan struct{} { return p.child.gone }
+
+// cause is how the process ended, with its last words. It must be gone.
+func (p *process) cause() string {
+	<-p.child.gone
+	return "the process of " + p.plugin.Name + " " + p.child.status + p.quote()
+}
+
+// explain makes one line of a failed call: what the process died of, if it did.
+func (p *process) explain(err error) error {
+	select {
+	case <-p.child.gone:
+		return errors.New(p.cause())
+	case <-time.After(100 * time.Millisecond): // a broken connection is often the first sign
+	}
+	if s, ok := status.FromError(err); ok {
+		return fmt.Errorf("%s: %s%s", p.plugin.Name, proto.OneLine(s.Message()), p.quote())
+	}
+	return fmt.Errorf("%s: %w", p.plugin.Name, err)
+}
+
+// stopGrace is how long a plugin may take to end after being asked.
+const stopGrace = 2 * time.Second
+
+// stop asks the process to end, and forces it after a grace or when ctx ends.
+// It returns when nothing is left.
+func (p *process) stop(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		p.client.Kill() // polite first; its calls have no deadline of their own
+		close(done)
+	}()
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	select {
+	case <-p.child.gone:
+	case <-grace.C:
+	case <-ctx.Done():
+	}
+	p.kill()
+	<-p.child.gone
+	<-done
+}
+
+// finish waits for the end of a process that is being killed, and cleans up
+// after it.
+func (p *process) finish() {
+	if p.child != nil && p.child.ID() != "" {
+		<-p.child.gone
+	}
+	p.client.Kill()
+}
+
+// clientSide is go-plugin's view of what we ask for; the connection is all we
+// take from it.
+type clientSide struct {
+	goplugin.NetRPCUnsupportedPlugin
+}
+
+func (clientSide) GRPCServer(*goplugin.GRPCBroker, *grpc.Server) error {
+	return errors.New("host: serves nothing")
+}
+
+func (clientSide) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+	return conn, nil
+}
+
+// identity is this host's certificate for plugins.
+type identity struct {
+	pair tls.Certificate
+	pem  string
+}
+
+var ownIdentity = sync.OnceValues(func() (*identity, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 128))
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		Subject:      pkix.Name{CommonName: "localhost", Organization: []string{"nascent"}},
+		DNSNames:     []string{"localhost"},
+		SerialNumber: serial,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement | x509.KeyUsageCertSign,
+		NotBefore:    time.Now().Add(-time.Minute), NotAfter: time.Now().AddDate(30, 0, 0),
+		BasicConstraintsValid: true, IsCA: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return &identity{pair: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem: string(cert)}, nil
+})

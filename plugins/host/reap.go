@@ -1,0 +1,104 @@
+package host
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/nascent-nas/nascent/plugins/proto"
+)
+
+// startTime is when a process started, in the kernel's ticks since boot: with
+// the id it names a process for good. It is false if there is no such process,
+// or only its remains.
+func startTime(pid int) (uint64, bool) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, false
+	}
+	// The second field is the command in parentheses and may hold anything.
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return 0, false
+	}
+	t, err := strconv.ParseUint(fields[19], 10, 64)
+	return t, err == nil
+}
+
+var hostMark = sync.OnceValue(func() string {
+	t, _ := startTime(os.Getpid())
+	return fmt.Sprintf("%d-%d", os.Getpid(), t)
+})
+
+// processes calls f with the environment of every process that can be read,
+// except this one.
+func processes(f func(pid int, env [][]byte)) {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		b, err := os.ReadFile(dir + "/environ")
+		if err != nil || !bytes.Contains(b, []byte(proto.EnvHost)) {
+			continue
+		}
+		f(pid, bytes.Split(b, []byte{0}))
+	}
+}
+
+// killMarked ends every process that has the entry in its environment.
+func killMarked(entry string) (killed int) {
+	processes(func(pid int, env [][]byte) {
+		for _, e := range env {
+			if string(e) == entry {
+				syscall.Kill(pid, syscall.SIGKILL)
+				killed++
+				return
+			}
+		}
+	})
+	return killed
+}
+
+// Reap ends the processes of a search that an earlier host left behind, their
+// children included, and returns how many they were. Processes whose host is
+// alive are left alone.
+func Reap(searchID string) (killed int) {
+	if searchID == "" {
+		return 0
+	}
+	processes(func(pid int, env [][]byte) {
+		ours, orphan := false, false
+		for _, e := range env {
+			if v, ok := bytes.CutPrefix(e, []byte(proto.EnvSearch+"=")); ok {
+				ours = string(v) == searchID
+			}
+			if v, ok := bytes.CutPrefix(e, []byte(proto.EnvHost+"=")); ok {
+				host, start, _ := strings.Cut(string(v), "-")
+				id, _ := strconv.Atoi(host)
+				t, alive := startTime(id)
+				orphan = !alive || strconv.FormatUint(t, 10) != start
+			}
+		}
+		if ours && orphan {
+			syscall.Kill(pid, syscall.SIGKILL)
+			killed++
+		}
+	})
+	return killed
+}
+
+// ReapProcess ends the process group of a journaled process, if it is still
+// that process.
+func ReapProcess(pid int, start uint64) bool {
+	if t, ok := startTime(pid); !ok || t != start || pid <= 1 {
+		return false
+	}
+	return syscall.Kill(-pid, syscall.SIGKILL) == nil
+}

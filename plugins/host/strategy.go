@@ -1,0 +1,213 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/plugins/proto"
+)
+
+// tries is how often one call to a strategy is made before its process's death
+// counts as the strategy's fault.
+const tries = 3
+
+// StrategyPlugin is an engine.Strategy in a plugin process. The process starts
+// with Open, and starts again with the next call should it die. Close ends it.
+type StrategyPlugin struct {
+	plugin  Plugin
+	options Options
+
+	mu    sync.Mutex
+	proc  *process // nil: none runs
+	setup *engine.Setup
+	hello *proto.StrategyHello
+	sent  []*engine.Candidate // rows of History that the process has
+}
+
+// Strategy makes a strategy of a plugin. Nothing is started before Open.
+func Strategy(p Plugin, o Options) *StrategyPlugin { return &StrategyPlugin{plugin: p, options: o} }
+
+// Open implements engine.Strategy.
+func (s *StrategyPlugin) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.setup == nil {
+		Reap(s.options.SearchID)
+	}
+	s.end(ctx)
+	s.setup = &setup
+	if err := s.ready(ctx); err != nil {
+		return nil, engine.Needs{}, err
+	}
+	needs := engine.Needs{History: engine.HistoryNeed(s.hello.History), Batch: int(s.hello.Batch)}
+	switch needs.History {
+	case engine.NeedNone, engine.NeedMetrics, engine.NeedAll:
+	case "":
+		needs.History = engine.NeedNone
+	default:
+		return nil, engine.Needs{}, fmt.Errorf("%s asks for the history %q: use none, metrics or all", s.plugin.Name, needs.History)
+	}
+	return s.hello.State, needs, nil
+}
+
+// ready sees to a process in which the setup is open.
+func (s *StrategyPlugin) ready(ctx context.Context) error {
+	if s.proc != nil {
+		select {
+		case <-s.proc.gone():
+			s.end(ctx)
+		default:
+			return nil
+		}
+	}
+	if s.setup == nil {
+		return errors.New("a strategy is opened before its first step")
+	}
+	proc, err := start(ctx, s.plugin, s.options)
+	if err != nil {
+		return err
+	}
+	hello, err := proto.NewStrategyClient(proc.conn).Open(ctx, proto.SetupTo(*s.setup))
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = ctx.Err()
+	case status.Code(err) == codes.Unimplemented:
+		err = fmt.Errorf("%s is no strategy: it serves something else", s.plugin.Name)
+	case err != nil:
+		err = proc.explain(err)
+	case hello.Refusal != nil:
+		err = &Refusal{Plugin: s.plugin.Name, Key: hello.Refusal.Key, Text: proto.OneLine(hello.Refusal.Text)}
+	}
+	if err != nil {
+		proc.kill()
+		proc.stop(ctx)
+		return err
+	}
+	s.proc, s.hello, s.sent = proc, hello, nil
+	return nil
+}
+
+// end stops the process, if there is one.
+func (s *StrategyPlugin) end(ctx context.Context) {
+	if s.proc != nil {
+		s.proc.stop(ctx)
+		s.proc, s.sent = nil, nil
+	}
+}
+
+// Close ends the process; when ctx ends first, by force. Open may follow.
+func (s *StrategyPlugin) Close(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end(ctx)
+	return nil
+}
+
+// Step implements engine.Strategy. A process that dies is started again, and
+// the same Step asked of it.
+func (s *StrategyPlugin) Step(ctx context.Context, state []byte, turn engine.Turn) (engine.Decision, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var died error
+	for range tries {
+		if err := s.ready(ctx); err != nil {
+			var refused *Refusal
+			if ctx.Err() != nil || errors.As(err, &refused) {
+				return engine.Decision{}, err
+			}
+			died = err
+			continue
+		}
+		answer, err := s.ask(ctx, state, turn)
+		if err != nil {
+			if ctx.Err() != nil {
+				s.proc.kill() // it may be at it still
+				s.end(ctx)
+				return engine.Decision{}, ctx.Err()
+			}
+			died = s.proc.explain(err)
+			s.proc.kill()
+			s.end(ctx)
+			s.options.note(s.plugin, died)
+			continue
+		}
+		if answer.Error != "" {
+			return engine.Decision{}, fmt.Errorf("%s: %s", s.plugin.Name, proto.OneLine(answer.Error))
+		}
+		d, err := proto.DecisionFrom(answer, s.setup.Space)
+		if err != nil {
+			return engine.Decision{}, fmt.Errorf("%s: %w", s.plugin.Name, err)
+		}
+		return d, nil
+	}
+	return engine.Decision{}, fmt.Errorf("turn %d, tried %d times: %w", turn.N, tries, died)
+}
+
+// note logs that a strategy is started again.
+func (o Options) note(p Plugin, err error) {
+	pluginLogger(p, o).Warn("the strategy is started again", "after", err)
+}
+
+// ask makes one call, with what the process's copy of the history lacks.
+func (s *StrategyPlugin) ask(ctx context.Context, state []byte, turn engine.Turn) (*proto.StepResponse, error) {
+	need := engine.HistoryNeed(s.hello.History)
+	request := &proto.StepRequest{
+		State: state, N: turn.N, Seed: turn.Seed, FirstId: uint64(turn.FirstID), Want: int64(turn.Want),
+		Spent:  &proto.Spent{Evaluations: int64(turn.Spent.Evaluations), Seconds: turn.Spent.Seconds},
+		Limits: proto.LimitsTo(turn.Limits),
+	}
+	for i := range turn.Results {
+		request.Results = append(request.Results, proto.CandidateTo(&turn.Results[i], true))
+	}
+	if turn.History == nil || need == engine.NeedNone || need == "" {
+		return proto.NewStrategyClient(s.proc.conn).Step(ctx, request)
+	}
+	have := s.agree(turn.History)
+	for {
+		request.Have, request.History = int64(have), nil
+		s.sent = s.sent[:have]
+		for i := have; i < turn.History.Len(); i++ {
+			c := turn.History.At(i)
+			w := proto.CandidateTo(c, need == engine.NeedAll)
+			if need == engine.NeedAll && len(w.Curve) == 0 {
+				curve, err := turn.History.Curve(c.ID)
+				if err != nil {
+					return nil, err
+				}
+				for _, p := range curve {
+					w.Curve = append(w.Curve, proto.PointTo(p))
+				}
+			}
+			request.History = append(request.History, w)
+			s.sent = append(s.sent, c)
+		}
+		answer, err := proto.NewStrategyClient(s.proc.conn).Step(ctx, request)
+		if err != nil || answer.Lacking == nil {
+			return answer, err
+		}
+		lacking := int(*answer.Lacking)
+		if lacking < 0 || lacking >= have {
+			return nil, fmt.Errorf("the plugin says that it has %d candidates when asked to keep %d", lacking, have)
+		}
+		have = lacking
+	}
+}
+
+// agree returns how many rows the process has in common with this history. The
+// engine's own only grows, and keeps its candidates where they are.
+func (s *StrategyPlugin) agree(h engine.History) int {
+	n := min(len(s.sent), h.Len())
+	for i := range n {
+		if c := h.At(i); c != s.sent[i] && !reflect.DeepEqual(c, s.sent[i]) {
+			return i
+		}
+	}
+	return n
+}

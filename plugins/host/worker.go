@@ -1,0 +1,376 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/status"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/plugins/proto"
+)
+
+// worker is a place for one process at a time, and the jobs on board. It lives
+// in incarnations: each starts a process, or takes over a started one, serves
+// until that is gone, and answers the jobs that went down with it. All its
+// fields are under the session's lock.
+type worker struct {
+	s         *session
+	jobs      map[key]*job
+	exclusive bool // one job that must be alone is on board
+	retired   bool // takes no more jobs; its process is ending
+	alive     bool // an incarnation is running
+	failures  int  // ends in a row without a finished job
+	link      *link
+	cancel    context.CancelCauseFunc // of the incarnation's waiting and starting
+	killed    map[key]bool            // whom Kill was meant for
+}
+
+func newWorker(s *session) *worker { return &worker{s: s, jobs: map[key]*job{}} }
+
+// forward hands a job to the process, or sees to it that one starts.
+func (w *worker) forward(k key, j *job) {
+	switch {
+	case w.link != nil && w.killed == nil:
+		j.sent = true
+		w.link.out.Put(order{job: &j.assignment})
+	case !w.alive:
+		w.begin(nil)
+	}
+}
+
+// begin starts an incarnation. With the lock held, or before the session is
+// known.
+func (w *worker) begin(l *link) {
+	w.alive = true
+	ctx, cancel := context.WithCancelCause(context.Background())
+	w.cancel = cancel
+	w.s.wg.Go(func() {
+		defer cancel(nil)
+		w.live(ctx, l)
+	})
+}
+
+// drop forgets an answered job.
+func (w *worker) drop(k key) {
+	delete(w.jobs, k)
+	if len(w.jobs) > 0 {
+		return
+	}
+	w.exclusive = false
+	if i := slices.Index(w.s.workers, w); i >= w.s.want && !w.retired {
+		w.retired = true
+		w.close()
+		if w.link != nil {
+			time.AfterFunc(stopGrace, w.link.process.kill) // should it not mind being asked
+		}
+		if !w.alive {
+			w.s.workers = slices.Delete(w.s.workers, i, i+1)
+		}
+	}
+}
+
+// close asks the process to end.
+func (w *worker) close() {
+	if w.cancel != nil {
+		w.cancel(errClosed)
+	}
+	if w.link != nil {
+		w.link.out.Close()
+	}
+}
+
+// abort ends the process at once.
+func (w *worker) abort() {
+	if w.cancel != nil {
+		w.cancel(errKilled)
+	}
+	if w.link != nil {
+		w.link.process.kill()
+	}
+}
+
+var errKilled = errors.New("killed")
+
+// live is one incarnation.
+func (w *worker) live(ctx context.Context, l *link) {
+	s := w.s
+	var failed error
+	if l == nil {
+		if failed = w.pause(ctx); failed == nil {
+			l, failed = s.connect(ctx)
+		}
+	}
+	if l != nil {
+		s.mu.Lock()
+		w.link = l
+		if s.closed || w.retired || ctx.Err() != nil {
+			l.out.Close()
+		}
+		for _, k := range w.order() {
+			w.jobs[k].sent = true
+			l.out.Put(order{job: &w.jobs[k].assignment})
+		}
+		s.mu.Unlock()
+		sent := make(chan struct{})
+		go func() {
+			l.send(s)
+			close(sent)
+		}()
+		failed = w.receive(l)
+		s.mu.Lock()
+		orderly := s.closed || w.retired
+		s.mu.Unlock()
+		if !orderly {
+			select {
+			case <-l.process.gone():
+			case <-time.After(100 * time.Millisecond): // only its connection ended
+			}
+			l.process.kill()
+		}
+		ending, stop := context.WithCancel(context.Background())
+		go func() {
+			select {
+			case <-s.forced:
+				stop()
+			case <-ending.Done():
+			}
+		}()
+		l.end(ending)
+		stop()
+		l.out.Close()
+		<-sent
+		failed = fmt.Errorf("%s%s", l.process.cause(), because(failed))
+	}
+	w.settle(l, failed)
+}
+
+// because appends what the stream ended of, where the process's end does not
+// say it.
+func because(err error) string {
+	st, ok := status.FromError(err)
+	if err == nil || errors.Is(err, io.EOF) || ok && strings.Contains(st.Message(), "transport") || ok && strings.Contains(st.Message(), "EOF") {
+		return ""
+	}
+	if ok {
+		return "; " + proto.OneLine(st.Message())
+	}
+	return "; " + proto.OneLine(err.Error())
+}
+
+// pause waits longer and longer before a process is started that keeps
+// failing.
+func (w *worker) pause(ctx context.Context) error {
+	w.s.mu.Lock()
+	n := w.failures
+	w.s.mu.Unlock()
+	if n == 0 {
+		return nil
+	}
+	select {
+	case <-time.After(min(50*time.Millisecond<<min(n-1, 10), 30*time.Second)):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// order is the jobs on board by id.
+func (w *worker) order() []key {
+	var ks []key
+	for k := range w.jobs {
+		ks = append(ks, k)
+	}
+	slices.SortFunc(ks, func(a, b key) int {
+		if a.id != b.id {
+			return int(int64(a.id) - int64(b.id))
+		}
+		return a.attempt - b.attempt
+	})
+	return ks
+}
+
+// settle answers what was on board when the process ended, or could not be
+// started, and begins anew where jobs came in meanwhile.
+func (w *worker) settle(l *link, cause error) {
+	s := w.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reason := "its process ended"
+	if cause != nil {
+		reason = proto.OneLine(cause.Error())
+	}
+	begun := 0
+	for _, j := range w.jobs {
+		if !j.begun.IsZero() {
+			begun++
+		}
+	}
+	for _, k := range w.order() {
+		j := w.jobs[k]
+		e := engine.Event{Kind: engine.Lost, Reason: reason}
+		switch {
+		case w.killed[k]:
+			e.Reason, e.Alone = "killed", true
+		case s.closed:
+			e.Kind, e.Reason = engine.Returned, "shutting down"
+		case w.killed != nil && !j.sent:
+			continue // came in after the blow
+		case w.killed != nil:
+			e.Kind, e.Reason = engine.Returned, "its process was killed because of another job"
+		case l == nil:
+			e.Alone = true // it cannot be started: everybody's fault
+		case !j.sent:
+			continue
+		case j.begun.IsZero() && l.began:
+			e.Kind = engine.Returned // the process went before it got to it
+		case j.begun.IsZero():
+			e.Alone = len(w.jobs) == 1
+		default:
+			e.Alone = begun == 1
+		}
+		delete(w.jobs, k)
+		s.emit(k, e)
+	}
+	for k, other := range s.acks {
+		if other == l {
+			delete(s.acks, k)
+		}
+	}
+	if w.killed == nil && !s.closed && !w.retired {
+		w.failures++
+	}
+	w.link, w.killed, w.alive, w.cancel = nil, nil, false, nil
+	switch {
+	case len(w.jobs) > 0 && !s.closed:
+		w.begin(nil)
+	case len(w.jobs) > 0:
+		for _, k := range w.order() {
+			delete(w.jobs, k)
+			s.emit(k, engine.Event{Kind: engine.Returned, Reason: "shutting down"})
+		}
+	default:
+		w.exclusive = false
+		if i := slices.Index(s.workers, w); i >= s.want {
+			s.workers = slices.Delete(s.workers, i, i+1)
+		}
+	}
+}
+
+// receive takes reports until the stream ends.
+func (w *worker) receive(l *link) error {
+	for {
+		m, err := l.stream.Recv()
+		if err != nil {
+			return err
+		}
+		for _, r := range m.Reports {
+			w.report(l, r)
+		}
+	}
+}
+
+// report handles one report. What is about an attempt that is not on board, is
+// dropped: a late answer, a second one, a wrong id.
+func (w *worker) report(l *link, r *proto.Report) {
+	s := w.s
+	k := key{engine.ID(r.Id), int(r.Attempt)}
+	s.mu.Lock()
+	j := w.jobs[k]
+	if j == nil || !j.sent {
+		s.mu.Unlock()
+		l.process.log.to.Warn("dropped a report about a job that is not on board", "job", k.id.String(), "attempt", k.attempt)
+		return
+	}
+	_, returned := r.What.(*proto.Report_Returned)
+	if j.begun.IsZero() && !returned {
+		j.begun, l.began = time.Now(), true
+		s.emit(k, engine.Event{Kind: engine.Begun})
+	}
+	switch what := r.What.(type) {
+	case *proto.Report_Progress:
+		p := proto.PointFrom(what.Progress)
+		j.curve = append(j.curve, p)
+		s.emit(k, engine.Event{Kind: engine.Progress, Point: p})
+		s.mu.Unlock()
+	case *proto.Report_Returned:
+		reason := proto.OneLine(what.Returned)
+		if reason == "" {
+			reason = "handed back"
+		}
+		w.drop(k)
+		s.emit(k, engine.Event{Kind: engine.Returned, Reason: reason})
+		s.mu.Unlock()
+	case *proto.Report_Saved:
+		s.mu.Unlock() // storing takes time
+		ref, err := w.put(l, what.Saved)
+		s.mu.Lock()
+		if err != nil {
+			l.process.log.to.Error("cannot keep saved progress", "job", k.id.String(), "error", err)
+		} else if w.jobs[k] == j {
+			j.saved = withFile(j.saved, ref)
+			s.emit(k, engine.Event{Kind: engine.Saved, Files: j.saved})
+		}
+		s.mu.Unlock()
+	case *proto.Report_Finished:
+		w.failures = 0
+		s.acks[k] = l
+		w.drop(k) // from here on it is ours alone
+		s.mu.Unlock()
+		s.emit(k, engine.Event{Kind: engine.Finished, Result: w.result(l, j, what.Finished)})
+	default:
+		s.mu.Unlock()
+	}
+}
+
+// result makes the engine's result of an answer: judged, timed, its files in
+// the store.
+func (w *worker) result(l *link, j *job, f *proto.Finished) *engine.Result {
+	result := proto.FinishedFrom(f)
+	if result.Seconds == 0 {
+		result.Seconds = time.Since(j.begun).Seconds()
+	}
+	if len(result.Curve) == 0 {
+		result.Curve = j.curve
+	}
+	w.s.check.Check(j.assignment.Job.Task, result)
+	for _, file := range f.Files {
+		if result.Status == engine.Failed {
+			os.Remove(file.Path)
+			continue
+		}
+		ref, err := w.put(l, file)
+		if err != nil {
+			*result = engine.Result{Status: engine.Failed, Reason: proto.OneLine(err.Error()), Seconds: result.Seconds}
+			continue
+		}
+		result.Files = append(result.Files, ref)
+	}
+	return result
+}
+
+// put takes a plugin's file into the store. It must be a plain file in the
+// directory that the process was given.
+func (w *worker) put(l *link, f *proto.File) (engine.FileRef, error) {
+	if w.s.setup.Files == nil {
+		return engine.FileRef{}, errors.New("the search has no store of files")
+	}
+	if rel, err := filepath.Rel(l.scratch, f.Path); err != nil || !filepath.IsLocal(rel) {
+		return engine.FileRef{}, fmt.Errorf("the file %s is not in the plugin's own directory", f.Name)
+	}
+	info, err := os.Lstat(f.Path)
+	if err != nil {
+		return engine.FileRef{}, fmt.Errorf("the file %s is not there: %w", f.Name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return engine.FileRef{}, fmt.Errorf("the file %s is no plain file", f.Name)
+	}
+	return w.s.setup.Files.Put(f.Path, f.Name)
+}
