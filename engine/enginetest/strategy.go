@@ -164,7 +164,7 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 	if !o.ReadsLimits {
 		checkLimits(t, fresh(t, make), s)
 	}
-	if r := real(t); r != nil && !o.Remote {
+	if r := testingT(t); r != nil && !o.Remote {
 		checkClock(t, r, make, s)
 	}
 	return true

@@ -45,13 +45,13 @@ func (n *named) Fatalf(format string, args ...any) {
 	n.T.Fatalf("%s: "+format, append([]any{n.name}, args...)...)
 }
 
-// real returns the *testing.T behind t, if there is one.
-func real(t T) *testing.T {
+// testingT returns the *testing.T behind t, if there is one.
+func testingT(t T) *testing.T {
 	switch t := t.(type) {
 	case *testing.T:
 		return t
 	case *named:
-		return real(t.T)
+		return testingT(t.T)
 	case *recorder:
 		return t.real
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -9,7 +10,9 @@ import (
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/engine/enginetest/internal/bugs"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/host"
+	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
 // The test's own executable is the plugin when it is told what to serve.
@@ -24,18 +27,22 @@ func TestMain(m *testing.M) {
 // process makes strategies that run in plugin processes of their own.
 func process(t *testing.T, name string) func() engine.Strategy {
 	t.Helper()
+	p, o := plugin(t, host.KindStrategy, name)
+	return func() engine.Strategy { return host.Strategy(p, o) }
+}
+
+// plugin is the test's own executable as a plugin that serves name.
+func plugin(t *testing.T, kind host.Kind, name string) (host.Plugin, host.Options) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := host.Find(host.KindStrategy, self)
+	p, err := host.Find(kind, self)
 	if err != nil {
 		t.Fatal(err)
 	}
-	logs := t.TempDir()
-	return func() engine.Strategy {
-		return host.Strategy(p, host.Options{LogDir: logs, Plaintext: true, Env: []string{env + "=" + name}})
-	}
+	return p, host.Options{LogDir: t.TempDir(), Plaintext: true, Env: []string{env + "=" + name}}
 }
 
 // The suite finds every impurity that a process can hide.
@@ -67,5 +74,47 @@ func TestStrategiesConformInProcesses(t *testing.T) {
 			t.Parallel()
 			enginetest.Strategy(t, process(t, name), enginetest.StrategyOptions{Remote: true, Turns: 8})
 		})
+	}
+}
+
+// evaluatorOptions is what the suite needs to know of the landscape's plugin.
+func evaluatorOptions(t *testing.T) enginetest.EvaluatorOptions {
+	t.Helper()
+	space := genome.MustParseSpace(enginetest.Numbers)
+	bad, err := space.Parse("x=1 y=0.01 n=0 b=no")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return enginetest.EvaluatorOptions{
+		Space: space, Invalid: []genome.Genome{bad},
+		SlowOptions: json.RawMessage(`{"slow": true}`), Refused: []json.RawMessage{json.RawMessage(`{"slwo": true}`)},
+	}
+}
+
+// An evaluator of the SDK conforms in this process and in others, with one job
+// to a process and with several.
+func TestEvaluatorConforms(t *testing.T) {
+	t.Parallel()
+	t.Run("in process", func(t *testing.T) {
+		t.Parallel()
+		enginetest.Evaluator(t, func() engine.Evaluator { return sdk.InProcess(*landscape(2, "")) }, evaluatorOptions(t))
+	})
+	for _, name := range []string{"landscape", "landscape, one at once"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, o := plugin(t, host.KindEvaluator, name)
+			enginetest.Evaluator(t, func() engine.Evaluator { return host.Evaluator(p, o) }, evaluatorOptions(t))
+		})
+	}
+}
+
+func TestSuiteFindsAnEvaluatorThatCounts(t *testing.T) {
+	t.Parallel()
+	p, o := plugin(t, host.KindEvaluator, "landscape, counter")
+	found := enginetest.Record(t, func(r enginetest.T) {
+		enginetest.Evaluator(r, func() engine.Evaluator { return host.Evaluator(p, o) }, evaluatorOptions(t))
+	})
+	if len(found) == 0 || !strings.Contains(found[0], "another result") {
+		t.Fatalf("the suite reports %q", found)
 	}
 }
