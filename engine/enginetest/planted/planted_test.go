@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -117,4 +118,30 @@ func TestSuiteFindsAnEvaluatorThatCounts(t *testing.T) {
 	if len(found) == 0 || !strings.Contains(found[0], "another result") {
 		t.Fatalf("the suite reports %q", found)
 	}
+}
+
+// The strategy in docs/strategies.md, as it stands there, is a sound plugin.
+func TestDocumentedStrategy(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/strategies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, source, found := strings.Cut(string(page), "```go\npackage main\n")
+	source, _, ended := strings.Cut(source, "```")
+	if !found || !ended {
+		t.Fatal("docs/strategies.md has no Go program")
+	}
+	file := filepath.Join(t.TempDir(), "climber.go")
+	if err := os.WriteFile(file, []byte("package main\n"+source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := host.Find(host.KindStrategy, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := host.Options{LogDir: t.TempDir()}
+	enginetest.Strategy(t, func() engine.Strategy { return host.Strategy(p, o) }, enginetest.StrategyOptions{
+		Remote: true, Turns: 6, Refused: []json.RawMessage{},
+	})
 }
