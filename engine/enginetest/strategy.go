@@ -110,6 +110,9 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 	if s == nil {
 		return false
 	}
+	if !o.Remote || p.start > 0 { // opening starts a process
+		s.reopen(t, first)
+	}
 	s.run(t, first)
 	if t.Failed() {
 		return true
@@ -144,8 +147,8 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 			return true
 		}
 	}
-	between := slices.Compact([]int{last, last / 2, 0})
-	if !o.Remote { // opening costs nothing
+	between := []int{last / 2}
+	if !o.Remote {
 		between = nil
 		for k := last; k >= 0; k-- {
 			between = append(between, k)
@@ -162,7 +165,7 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 		}
 	}
 	if !o.ReadsLimits {
-		checkLimits(t, fresh(t, make), s)
+		checkLimits(t, cold, s)
 	}
 	if r := testingT(t); r != nil && !o.Remote {
 		checkClock(t, r, make, s)
@@ -188,7 +191,6 @@ func begin(t T, strategy engine.Strategy, o StrategyOptions, p problem, seed uin
 	if needs.Batch < 0 || !slices.Contains([]engine.HistoryNeed{"", engine.NeedNone, engine.NeedMetrics, engine.NeedAll}, needs.History) {
 		t.Fatalf("Open needs %+v; known are none, metrics and all, and a batch of at least 0", needs)
 	}
-	s.reopen(t, strategy)
 	return s
 }
 

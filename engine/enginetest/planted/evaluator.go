@@ -50,6 +50,7 @@ func landscape(slots int, fault string) *sdk.EvaluatorPlugin {
 			job.Report(job.Budget/2, sdk.Metrics{"accuracy": m["accuracy"] / 2})
 			if options.Slow {
 				<-job.Context().Done()
+				return sdk.Result{}, job.Context().Err()
 			}
 			path := filepath.Join(job.Scratch(), "weights")
 			if err := os.WriteFile(path, []byte(job.Text), 0o600); err != nil {
