@@ -80,7 +80,7 @@ func (d *Document) Relocate() {
 	}
 	if dirs := d.find("plugins.dirs"); dirs != nil {
 		for _, n := range dirs.Content {
-			n.Value = d.path(n.Value)
+			d.replace(n, d.path(n.Value))
 		}
 	}
 }
@@ -90,6 +90,12 @@ func (d *Document) relocate(n *yaml.Node) {
 		_, n = child(n, "use")
 	}
 	if n != nil && n.Kind == yaml.ScalarNode {
-		n.Value = d.program(n.Value)
+		d.replace(n, d.program(n.Value))
+	}
+}
+
+func (d *Document) replace(n *yaml.Node, path string) {
+	if n.Value != path {
+		n.Value, d.changed = path, true
 	}
 }

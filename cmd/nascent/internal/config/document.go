@@ -46,13 +46,15 @@ type Document struct {
 	Name string // as messages call it: "search.yaml"
 	Dir  string // relative paths in it start here
 
+	text    []byte                // as it was read
+	changed bool                  // something was set since
 	root    *yaml.Node            // a mapping
 	origins map[*yaml.Node]string // what set a node that is not in the file
 }
 
 // Parse reads the text of a search.yaml.
 func Parse(name, dir string, text []byte) (*Document, error) {
-	d := &Document{Name: name, Dir: dir, origins: map[*yaml.Node]string{}}
+	d := &Document{Name: name, Dir: dir, text: text, origins: map[*yaml.Node]string{}}
 	if len(text) > MaxSize {
 		return nil, &Error{Where: name, Problem: fmt.Sprintf("the file has %d bytes", len(text)), Remedy: fmt.Sprintf("a search.yaml has at most %d", MaxSize)}
 	}
@@ -224,6 +226,7 @@ func (d *Document) put(key string, value *yaml.Node, origin string) error {
 	if len(path) == 0 {
 		return &Error{Where: origin, Problem: "there is no key", Remedy: "write --set KEY=VALUE, for example --set limits.evaluations=500"}
 	}
+	d.changed = true
 	d.origin(value, origin)
 	if err := d.plain(value, key, len(path)); err != nil {
 		return err
@@ -274,8 +277,12 @@ func (d *Document) origin(n *yaml.Node, origin string) {
 	}
 }
 
-// Encode writes the document as it now stands, comments included.
+// Encode writes the document as it now stands, comments included; one that
+// nothing was set in as it was written.
 func (d *Document) Encode() ([]byte, error) {
+	if !d.changed {
+		return d.text, nil
+	}
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
@@ -309,4 +316,12 @@ func describe(n *yaml.Node) string {
 		v = v[:57] + "..."
 	}
 	return strconv.Quote(v)
+}
+
+// Text is the scalar at a dotted key, "" where there is none.
+func (d *Document) Text(key string) string {
+	if n := d.find(key); n != nil && n.Kind == yaml.ScalarNode {
+		return n.Value
+	}
+	return ""
 }

@@ -2,12 +2,11 @@ package config
 
 import (
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -34,6 +33,7 @@ type Search struct {
 	Evaluators map[string]Plugin // by the names that the fidelities use
 	LogLevel   string            // of the plugins' logs: trace, debug, info, warn or error
 	PluginDirs []string          // where to look for plugins, absolute
+	PluginEnv  []string          // what plugins get of the environment besides the usual: NAME or NAME=VALUE
 	TLS        bool              // between the engine and its plugins
 }
 
@@ -62,7 +62,7 @@ func (d *Document) Read() (*Search, error) {
 	}
 	err := d.fields(d.root, "", readers{
 		"name": func(n *yaml.Node, key string) (err error) {
-			if e.Name, err = d.text(n, key); err == nil && !nameAlphabet.MatchString(e.Name) {
+			if e.Name, err = d.word(n, key); err == nil && !nameAlphabet.MatchString(e.Name) {
 				err = d.fault(n, key, "use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit", "%s is no name for a search", describe(n))
 			}
 			return err
@@ -133,8 +133,15 @@ func (d *Document) Read() (*Search, error) {
 				"tls": func(n *yaml.Node, key string) (err error) { s.TLS, err = d.boolean(n, key); return err },
 				"dirs": func(n *yaml.Node, key string) error {
 					return d.list(n, key, func(n *yaml.Node, key string) error {
-						dir, err := d.text(n, key)
+						dir, err := d.word(n, key)
 						s.PluginDirs = append(s.PluginDirs, d.path(dir))
+						return err
+					})
+				},
+				"env": func(n *yaml.Node, key string) error {
+					return d.list(n, key, func(n *yaml.Node, key string) error {
+						v, err := d.word(n, key)
+						s.PluginEnv = append(s.PluginEnv, v)
 						return err
 					})
 				},
@@ -183,7 +190,7 @@ func (d *Document) path(p string) string {
 func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
 	p := Plugin{Key: key, Options: json.RawMessage("{}")}
 	if n.Kind == yaml.ScalarNode {
-		use, err := d.text(n, key)
+		use, err := d.word(n, key)
 		p.Use = d.program(use)
 		return p, err
 	}
@@ -194,7 +201,7 @@ func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
 	if use == nil {
 		return p, d.fault(n, key, "add use: NAME or PATH", "does not say which one")
 	}
-	name, err := d.text(use, key+".use")
+	name, err := d.word(use, key+".use")
 	if err != nil {
 		return p, err
 	}
@@ -246,7 +253,7 @@ func (d *Document) fidelities(n *yaml.Node, key string, s *Search) error {
 		err := d.fields(n, key, readers{
 			"budget": func(n *yaml.Node, key string) (err error) { f.Budget, err = d.positive(n, key); return err },
 			"evaluator": func(n *yaml.Node, key string) (err error) {
-				if f.Evaluator, err = d.text(n, key); err != nil {
+				if f.Evaluator, err = d.word(n, key); err != nil {
 					return err
 				}
 				if _, ok := s.Evaluators[f.Evaluator]; !ok {
@@ -271,7 +278,7 @@ func (d *Document) objectives(n *yaml.Node, key string, e *engine.Config) error 
 	err := d.list(n, key, func(n *yaml.Node, key string) error {
 		o := engine.Objective{Goal: engine.Maximize}
 		err := d.fields(n, key, readers{
-			"metric": func(n *yaml.Node, key string) (err error) { o.Metric, err = d.text(n, key); return err },
+			"metric": func(n *yaml.Node, key string) (err error) { o.Metric, err = d.word(n, key); return err },
 			"goal": func(n *yaml.Node, key string) error {
 				v, err := d.oneOf(n, key, string(engine.Maximize), string(engine.Minimize))
 				o.Goal = engine.Goal(v)
@@ -301,7 +308,7 @@ func (d *Document) constraints(n *yaml.Node, key string, e *engine.Config) error
 			}
 		}
 		err := d.fields(n, key, readers{
-			"metric": func(n *yaml.Node, key string) (err error) { c.Metric, err = d.text(n, key); return err },
+			"metric": func(n *yaml.Node, key string) (err error) { c.Metric, err = d.word(n, key); return err },
 			"min":    bound(&c.Min),
 			"max":    bound(&c.Max),
 		})
@@ -354,14 +361,9 @@ func (d *Document) final(n *yaml.Node, key string, f *engine.Final) error {
 	})
 }
 
-// Seconds writes a number of seconds for people.
-func Seconds(s float64) string {
-	d := time.Duration(s * float64(time.Second))
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	return d.Round(time.Second).String()
+// Known tells whether a search.yaml may have a top-level key.
+func Known(key string) bool { return slices.Contains(keys, key) }
+
+var keys = []string{
+	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "constraints", "limits", "seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "plugins",
 }

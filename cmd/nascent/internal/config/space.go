@@ -113,7 +113,7 @@ func (d *Document) baselines(n *yaml.Node, key string) ([]engine.Baseline, error
 		var b engine.Baseline
 		err := d.fields(n, key, readers{
 			"name": func(n *yaml.Node, key string) (err error) {
-				if b.Name, err = d.text(n, key); err == nil && seen[b.Name] {
+				if b.Name, err = d.word(n, key); err == nil && seen[b.Name] {
 					err = d.fault(n, key, "give each its own", "%s is taken", describe(n))
 				}
 				seen[b.Name] = true

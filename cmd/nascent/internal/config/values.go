@@ -51,7 +51,7 @@ func (d *Document) tree(n *yaml.Node, key string) (any, error) {
 	return n.Value, nil
 }
 
-func (d *Document) text(n *yaml.Node, key string) (string, error) {
+func (d *Document) word(n *yaml.Node, key string) (string, error) {
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || n.Value == "" {
 		return "", d.fault(n, key, "write a name", "holds %s, not a text", describe(n))
 	}

@@ -1,0 +1,38 @@
+# The two that matter: make run, make test.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
+GO     ?= go
+BUILD  := $(GO) build -trimpath -buildvcs=false
+BIN    := bin
+SOURCE := $(shell find cmd engine genome plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' 2>/dev/null) go.mod go.sum
+
+all: $(BIN)/nascent $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax
+
+$(BIN)/nascent: $(SOURCE)
+	$(BUILD) -o $@ ./cmd/nascent
+
+$(BIN)/nascent-evaluator-%: $(SOURCE)
+	$(BUILD) -o $@ ./plugins/evaluators/$*
+
+# Evolves a network on MNIST-1D; once more: goes on, or shows its report.
+run: all
+	$(BIN)/nascent run mnist1d
+
+# Everything that is tested, the slowest tests at the end.
+test:
+	$(GO) test -json -timeout 20m ./... | $(GO) run ./cmd/nascent/internal/slowest
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo "staticcheck is not installed: skipped (go install honnef.co/go/tools/cmd/staticcheck@latest)"; fi
+
+clean:
+	rm -rf $(BIN)
+
+.PHONY: all run test bench lint clean

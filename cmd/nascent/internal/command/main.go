@@ -1,0 +1,156 @@
+// Package command is nascent's command line: one file for each command, the
+// shared ground in main.go (what everything starts from), open.go (looking at
+// a search), target.go (which search), plugins.go (which programs).
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/ledger"
+)
+
+// Exit statuses.
+const (
+	exitOK      = 0 // finished, or stopped cleanly
+	exitTrouble = 1 // anything else
+	exitInput   = 2 // wrong input; nothing was changed
+	exitDamaged = 3 // the ledger is not what was written
+	exitPaused  = 4 // evaluations kept failing
+)
+
+// app is one invocation.
+type app struct {
+	args   []string // as given
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer
+	width  int  // of the terminal, 0 if there is none
+	colour bool // it can show colours
+
+	live func() (*show.View, error) // set where the invocation comes from another process: the running search
+	stop func()                     // likewise: end it
+
+	began bool // the command line was understood
+}
+
+// Main runs nascent and returns its exit status.
+func Main(args []string, in io.Reader, out, stderr io.Writer) int {
+	a := &app{args: args, in: in, out: out, err: stderr}
+	a.width, a.colour = terminal(out)
+	err := a.execute(context.Background())
+	if err != nil {
+		fmt.Fprintln(stderr, "nascent: "+oneLine(err))
+	}
+	return exitStatus(err)
+}
+
+// execute carries the command out.
+func (a *app) execute(ctx context.Context) error {
+	root := a.root()
+	root.SetArgs(a.args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !a.began {
+		return &usageError{err}
+	}
+	return err
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "nascent",
+		Short: "Search for neural-network architectures by evolution",
+		Long: `Nascent searches for neural-network architectures (or anything else that a
+search.yaml declares) by evolution, for days if need be, and forgets nothing.
+
+A search lives in a directory of its own. "run" starts it and goes on with it;
+all other commands look at it, while it runs and afterwards.`,
+		Example: `  nascent run mnist1d                 evolve a network on MNIST-1D
+  nascent run search.yaml --dir s     a search of your own, kept in s
+  nascent status s                    where it stands
+  nascent list s --sort -accuracy     its candidates, best first
+  nascent init mine --evaluator       begin an evaluator of your own in Go
+
+Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
+3 damaged ledger, 4 paused by repeated failures.`,
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		PersistentPreRun: func(*cobra.Command, []string) { a.began = true },
+		Args:             cobra.NoArgs,
+		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand()}
+	root.AddCommand(looking...)
+	if a.live == nil {
+		root.AddCommand(a.initCommand(), a.runCommand(), a.testCommand(), a.checkCommand(), a.replayCommand(), a.pluginsCommand(), a.versionCommand())
+	}
+	return root
+}
+
+// usageError is a command line that was not understood.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() + "; see nascent --help" }
+func (e *usageError) Unwrap() error { return e.err }
+
+// inputError is wrong input that is not in a search.yaml.
+type inputError struct{ text string }
+
+func (e *inputError) Error() string { return e.text }
+
+func wrongInput(format string, args ...any) error { return &inputError{fmt.Sprintf(format, args...)} }
+
+// exitStatus is the status that an error stands for.
+func exitStatus(err error) int {
+	var remote *socket.RemoteError
+	var locked *ledger.LockedError
+	var bad *config.Error
+	var usage *usageError
+	var input *inputError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &remote):
+		return remote.Exit
+	case errors.As(err, &locked):
+		return exitTrouble
+	case errors.Is(err, engine.ErrPaused):
+		return exitPaused
+	case errors.Is(err, engine.ErrDamaged):
+		return exitDamaged
+	case errors.As(err, &bad), errors.As(err, &usage), errors.As(err, &input), errors.Is(err, engine.ErrConfig), errors.Is(err, engine.ErrEmpty):
+		return exitInput
+	}
+	return exitTrouble
+}
+
+// oneLine is an error's text on one line, without what its exit status says.
+func oneLine(err error) string {
+	text := strings.TrimPrefix(err.Error(), engine.ErrConfig.Error()+": ")
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// terminal tells how wide the terminal is that out leads to, and whether it
+// shows colours; 0 if it is none.
+func terminal(out io.Writer) (width int, colour bool) {
+	f, ok := out.(*os.File)
+	if !ok {
+		return 0, false
+	}
+	return terminalOf(f)
+}

@@ -1,0 +1,174 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/ledger"
+)
+
+// patience is how long to wait for a process that is just beginning or ending
+// its run of a search.
+const patience = 5 * time.Second
+
+// look has f look at the search in dir: here, if it is stopped, or in the
+// process that runs it, which then carries out args (this invocation's, if
+// there are none) and prints to out.
+func (a *app) look(ctx context.Context, dir string, args []string, out io.Writer, f func(*show.View) error) error {
+	if a.live != nil {
+		v, err := a.live()
+		if err != nil {
+			return err
+		}
+		return f(v)
+	}
+	if err := isDir(dir); err != nil {
+		return err
+	}
+	if args == nil {
+		args = a.args
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		err := socket.Ask(ctx, dir, socket.Request{Args: args, Width: a.width, Colour: a.colour}, out)
+		if !errors.Is(err, socket.ErrNobody) {
+			return err
+		}
+		v, done, err := inspect(dir)
+		var locked *ledger.LockedError
+		if errors.As(err, &locked) && time.Now().Before(deadline) {
+			continue // it is just beginning or ending
+		}
+		if err != nil {
+			return err
+		}
+		defer done()
+		return f(v)
+	}
+}
+
+// inspect opens a stopped search for reading.
+func inspect(dir string) (*show.View, func(), error) {
+	led, err := ledger.Inspect(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nothingHere(dir)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	archive, err := engine.Read(led)
+	if err != nil {
+		led.Close()
+		if errors.Is(err, engine.ErrEmpty) {
+			err = nothingHere(dir)
+		}
+		return nil, nil, err
+	}
+	return show.Of(archive, archive, led, dir), func() { led.Close() }, nil
+}
+
+// newError says that no search has begun in a directory.
+type newError struct {
+	dir       string
+	described bool // a search.yaml is there
+}
+
+func (e *newError) Error() string {
+	if e.described {
+		return "no search has begun in " + e.dir + "; begin it with: nascent run " + quote(e.dir)
+	}
+	return e.dir + " is no search directory (it holds neither ledger.db nor search.yaml); name the directory that a search was run in"
+}
+
+func (e *newError) Unwrap() error { return engine.ErrEmpty }
+
+func nothingHere(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, configName))
+	return &newError{dir: dir, described: err == nil}
+}
+
+func isDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return wrongInput("%s: there is no such directory; name the directory that a search was run in", dir)
+	case err != nil:
+		return wrongInput("%s: %v", dir, errors.Unwrap(err))
+	case !info.IsDir():
+		return wrongInput("%s is no directory; name the directory that a search was run in", dir)
+	}
+	return nil
+}
+
+// directory is the argument that names a search directory, by default the
+// current one.
+func directory(args []string) string {
+	if len(args) == 0 {
+		return "."
+	}
+	return args[0]
+}
+
+// writeJSON prints a value as one line, or indented where people look.
+func (a *app) writeJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	if a.width > 0 {
+		enc.SetIndent("", "  ")
+	}
+	return enc.Encode(v)
+}
+
+// lines is the width to print for.
+func (a *app) lines() int {
+	if a.width == 0 {
+		return 100
+	}
+	return a.width
+}
+
+// digestOf retries: beside a running search a reading may fall between two
+// commits, and then misses what belongs together.
+func digestOf(v *show.View, turns int) (line string, err error) {
+	for try := range 10 {
+		line, err = engine.Digest(v.Ledger, turns)
+		if !v.Live || !errors.Is(err, engine.ErrDamaged) {
+			break
+		}
+		time.Sleep(time.Duration(try) * 20 * time.Millisecond)
+	}
+	return line, err
+}
+
+// quote makes a path safe to paste into a shell.
+func quote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || slices.Contains([]rune("/._-+:@%"), r)
+	}
+	for _, r := range s {
+		if !plain(r) {
+			out := "'"
+			for _, r := range s {
+				if r == '\'' {
+					out += `'\''`
+				} else {
+					out += string(r)
+				}
+			}
+			return out + "'"
+		}
+	}
+	if s == "" {
+		return "''"
+	}
+	return s
+}

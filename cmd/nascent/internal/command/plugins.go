@@ -1,0 +1,171 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/plugins/host"
+)
+
+// hostOptions is how a search runs its plugins.
+func hostOptions(dir string, s *config.Search) host.Options {
+	return host.Options{Dir: dir, Level: hclog.LevelFromString(s.LogLevel), Plaintext: !s.TLS, Env: s.PluginEnv, SearchID: dir}
+}
+
+// connect finds the programs that a search names. It starts none.
+func (a *app) connect(t *target, s *config.Search) error {
+	o := hostOptions(t.dir, s)
+	dirs := append([]string{t.dir, t.doc.Dir}, s.PluginDirs...)
+	s.Engine.Evaluators = map[string]engine.EvaluatorRef{}
+	for name, p := range s.Evaluators {
+		found, err := host.Find(host.KindEvaluator, p.Use, dirs...)
+		if err != nil {
+			return t.missing(p, err)
+		}
+		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: host.Evaluator(found, o), Options: p.Options}
+	}
+	strategy, err := findStrategy(s.Strategy, o, dirs)
+	if err != nil {
+		return t.missing(s.Strategy, err)
+	}
+	s.Engine.Strategy, s.Engine.StrategyName, s.Engine.StrategyOptions = strategy, strategyName(s.Strategy), s.Strategy.Options
+	return nil
+}
+
+// findStrategy is a strategy that is built in, or a plugin's.
+func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strategy, error) {
+	if !p.IsPath() {
+		if strategy, err := evolve.New(p.Use); err == nil {
+			return strategy, nil
+		}
+	}
+	found, err := host.Find(host.KindStrategy, p.Use, dirs...)
+	if err != nil {
+		return nil, fmt.Errorf("%w; built in are %s", err, strings.Join(evolve.Names(), ", "))
+	}
+	return host.Strategy(found, o), nil
+}
+
+// strategyName is what the ledger records: the name without its path, which
+// may change.
+func strategyName(p config.Plugin) string {
+	name := strings.TrimSuffix(filepath.Base(p.Use), ".go")
+	return strings.TrimPrefix(name, "nascent-strategy-")
+}
+
+// missing says where in the search.yaml a program is named that is not there.
+func (t *target) missing(p config.Plugin, err error) error {
+	key := p.Key
+	if t.doc.Has(key + ".use") {
+		key += ".use"
+	}
+	return t.doc.Fault(key, "", "%v", err)
+}
+
+var (
+	keyFirst   = regexp.MustCompile(`^([a-z_]+(?:\[\d+\])?(?:\.[A-Za-z_]+(?:\[\d+\])?)*): (.*)$`)
+	ofStrategy = regexp.MustCompile(`refuses: (?:strategy\.)?([a-z_.]+): (.*)$`)
+)
+
+// locate says where in the search.yaml the cause of the engine's refusal
+// stands.
+func (t *target) locate(err error) error {
+	var refusal *host.Refusal
+	if errors.As(err, &refusal) {
+		at := "evaluator"
+		if name, rest, ok := strings.Cut(strings.TrimPrefix(err.Error(), "evaluator "), ": "); ok && rest != "" && t.doc.Has("evaluators."+name) {
+			at = "evaluators." + name
+		}
+		if strings.Contains(err.Error(), "strategy") {
+			at = "strategy"
+		}
+		if refusal.Key != "" {
+			return t.doc.Fault(at+"."+refusal.Key, "", "%s", refusal.Text)
+		}
+		return t.doc.Fault(at, "", "%s", refusal)
+	}
+	if !errors.Is(err, engine.ErrConfig) {
+		return err
+	}
+	text := oneLine(err)
+	if m := ofStrategy.FindStringSubmatch(text); m != nil && t.doc.Has("strategy."+m[1]) {
+		return t.doc.Fault("strategy."+m[1], "", "%s", m[2])
+	}
+	if m := keyFirst.FindStringSubmatch(text); m != nil {
+		key := strings.SplitN(strings.SplitN(m[1], ".", 2)[0], "[", 2)[0]
+		if t.doc.Has(key) || config.Known(key) {
+			return t.doc.Fault(m[1], "", "%s", m[2])
+		}
+	}
+	return err
+}
+
+// ofSearch reads how the search in dir runs its plugins; what cannot be read
+// is left at its defaults.
+func ofSearch(dir string) (host.Options, []string) {
+	if doc, err := readConfig(filepath.Join(dir, configName)); err == nil {
+		if s, err := doc.Read(); err == nil {
+			return hostOptions(dir, s), append([]string{dir}, s.PluginDirs...)
+		}
+	}
+	return host.Options{}, []string{dir}
+}
+
+func (a *app) pluginsCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "plugins [DIR]",
+		Short: "List the evaluators and strategies that can be used",
+		Long: `Lists every plugin that is found: beside nascent itself, in the search directory
+DIR if one is given, and in the directories named in $NASCENT_PLUGINS. Each is
+started once to ask what it is.`,
+		Example: `  nascent plugins
+  nascent plugins mnist1d --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, dirs := host.Options{}, []string(nil)
+			if len(args) == 1 {
+				if err := isDir(args[0]); err != nil {
+					return err
+				}
+				o, dirs = ofSearch(args[0])
+				o.Dir = ""
+			}
+			found := host.List(cmd.Context(), o, dirs...)
+			if asJSON {
+				for _, name := range evolve.Names() {
+					found = append(found, host.Plugin{Name: name, Kinds: []host.Kind{host.KindStrategy}, Version: engine.Version, Path: "built in"})
+				}
+				return a.writeJSON(found)
+			}
+			t := show.Table{Head: []string{"kind", "name", "version", "fingerprint", "where"}, Width: a.width}
+			for _, p := range found {
+				var kinds []string
+				for _, k := range p.Kinds {
+					kinds = append(kinds, string(k))
+				}
+				where := p.Path
+				if p.Problem != "" {
+					where = "cannot be used: " + p.Problem
+				}
+				t.Rows = append(t.Rows, []string{strings.Join(kinds, "+"), p.Name, p.Version, show.Clip(p.Fingerprint, 13), where})
+			}
+			for _, name := range evolve.Names() {
+				t.Rows = append(t.Rows, []string{"strategy", name, engine.Version, "-", "built in"})
+			}
+			return t.Write(a.out)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON array")
+	return cmd
+}

@@ -1,0 +1,295 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/examples"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/report"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/ledger"
+)
+
+// manner is how a run behaves towards people.
+type manner struct {
+	json   bool // print the report as JSON
+	plain  bool // no live panel
+	quiet  bool // no progress at all
+	accept bool // go on with another evaluator
+}
+
+func (m *manner) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&m.json, "json", false, "print the report as one JSON object")
+	f.BoolVar(&m.plain, "plain", false, "print lines instead of the live panel")
+	f.BoolVar(&m.quiet, "quiet", false, "print nothing but the report")
+	f.BoolVar(&m.accept, "accept-evaluator", false, "go on although the evaluator, its options or its data changed")
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var c choices
+	var m manner
+	cmd := &cobra.Command{
+		Use:   "run PATH",
+		Short: "Start a search, or go on with it",
+		Long: `Runs a search until its limits are reached, re-measures and tests the best, and
+prints a report; the same as a page with plots is report.html in its directory.
+
+PATH is a search directory, a search.yaml or the name of an example. Everything
+is kept in DIR (default: ./NAME, as the search is called). Starting and going on
+are the same command: whatever ended the last run (Ctrl-C, a crash, a power
+cut), nothing is lost. Then limits, workers, paths and logging may change; all
+else makes another search and is refused. A finished search prints its report
+again; with higher limits it goes on.
+
+Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
+		Example: `  nascent run mnist1d
+  nascent run search.yaml --dir /data/s1 --workers 8
+  nascent run onemax --evaluations 5000 --seed 7 --set evaluator.delay=5ms
+  nascent run mnist1d --set 'objectives=[{metric: accuracy}, {metric: parameters, goal: minimize}]'
+  nascent run /data/s1 --evaluations 2000        go on, further`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completePath,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.changed = cmd.Flags().Changed
+			t, err := resolve(args[0], c)
+			if err != nil {
+				return err
+			}
+			return a.run(cmd.Context(), t, m)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.dir, "dir", "", "directory that keeps the search (default ./NAME)")
+	f.IntVar(&c.workers, "workers", 0, "jobs at once (default: one for each processor)")
+	f.IntVar(&c.evaluations, "evaluations", 0, "end after so many evaluations")
+	f.Int64Var(&c.seed, "seed", 0, "seed of all random numbers")
+	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, random or a plugin")
+	f.StringArrayVar(&c.set, "set", nil, "set any key of the search.yaml: KEY=VALUE (may be repeated)")
+	m.flags(cmd)
+	return cmd
+}
+
+func completePath(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return examples.Names(), cobra.ShellCompDirectiveDefault
+}
+
+// run carries a search on and reports.
+func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
+	s, err := t.doc.Read()
+	if err != nil {
+		return err
+	}
+	if t.only > 0 {
+		s.Engine.Limits = engine.Limits{Evaluations: t.only}
+	} else if t.stored != nil {
+		if done, err := a.finished(t, s, m); done || err != nil {
+			return err
+		}
+	}
+	if err := a.connect(t, s); err != nil {
+		return err
+	}
+	trace := traceOf(t.dir)
+	led, err := ledger.Open(t.dir, ledger.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if _, begun, headerErr := led.Header(); err != nil && headerErr == nil && !begun {
+			trace.remove()
+		}
+		if closing := led.Close(); err == nil {
+			err = closing
+		}
+	}()
+	if t.stored == nil {
+		if err := t.keep(); err != nil {
+			return err
+		}
+	}
+	if s.Engine.Name == "" {
+		s.Engine.Name = filepath.Base(t.dir)
+	}
+	cfg := s.Engine
+	cfg.Ledger = led
+	cfg.AcceptFingerprint = m.accept
+	monitor := show.NewMonitor()
+	begun := sync.OnceFunc(func() {
+		if err := t.keep(); err != nil {
+			monitor.Say(err.Error())
+		}
+	})
+	cfg.Observe = func(u engine.Update) {
+		begun()
+		monitor.Observe(u)
+	}
+	search, err := engine.New(cfg)
+	if err != nil {
+		return t.locate(err)
+	}
+	view := &show.View{Reader: search, Dir: t.dir, Space: cfg.Space, Ledger: led, Live: true}
+	var whole sync.Once
+	live := func() (*show.View, error) {
+		search.Status() // waits until it runs
+		whole.Do(func() {
+			if search.Archive != nil {
+				*view = *show.Of(search.Archive, search, led, t.dir)
+				view.Live = true
+			}
+		})
+		if view.Plan.Objectives == nil {
+			return nil, errors.New("the search is just beginning; ask again")
+		}
+		return view, nil
+	}
+	server, err := a.serve(t.dir, live, search.Stop)
+	if err != nil {
+		return err
+	}
+	err = a.watch(ctx, search, live, monitor, m, t)
+	server.Close()
+	if err != nil {
+		return t.locate(err)
+	}
+	v := show.Of(search.Archive, search, led, t.dir)
+	v.Live = true
+	return a.report(v, m)
+}
+
+// watch runs the search under the eyes of a person, or of a log.
+func (a *app) watch(ctx context.Context, search *engine.Search, live func() (*show.View, error), monitor *show.Monitor, m manner, t *target) error {
+	interrupts := make(chan os.Signal, 4)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(interrupts)
+	ended := make(chan struct{})
+	var screen show.Screen
+	switch width, _ := terminal(a.err); {
+	case m.quiet:
+		screen = show.Silent{}
+	case width > 0 && !m.plain && a.colour:
+		screen = show.NewPanel(a.in, a.err, live, monitor, func() { interrupts <- os.Interrupt })
+	default:
+		screen = show.NewLines(a.err, live, monitor)
+	}
+	again := "go on with: nascent run " + quote(shortest(t.dir))
+	go func() {
+		asked := false
+		for {
+			select {
+			case <-interrupts:
+			case <-ended:
+				return
+			}
+			if asked {
+				screen.Close()
+				fmt.Fprintln(a.err, "ended at once; nothing that was committed is lost; "+again)
+				os.Exit(exitTrouble)
+			}
+			asked = true
+			monitor.Say("finishing: running jobs keep their progress (once more: end at once)")
+			search.Stop()
+		}
+	}()
+	err := search.Run(ctx)
+	close(ended)
+	screen.Close()
+	if err == nil && search.Status().State == engine.StateStopped && !m.quiet {
+		fmt.Fprintln(a.err, "stopped; nothing is lost; "+again)
+	}
+	return err
+}
+
+// shortest is the shorter one of a path and its form relative to the working
+// directory.
+func shortest(dir string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return dir
+	}
+	rel, err := filepath.Rel(wd, dir)
+	if err != nil || len(rel) >= len(dir) {
+		return dir
+	}
+	if filepath.Base(rel) == rel && rel != "." {
+		return "./" + rel
+	}
+	return rel
+}
+
+// serve lets other processes ask.
+func (a *app) serve(dir string, live func() (*show.View, error), stop func()) (*socket.Server, error) {
+	return socket.Serve(dir, func(ctx context.Context, r socket.Request, out io.Writer) error {
+		guest := &app{args: r.Args, in: noInput{}, out: out, err: io.Discard, width: r.Width, colour: r.Colour, live: live, stop: stop}
+		return guest.execute(ctx)
+	}, exitStatus)
+}
+
+type noInput struct{}
+
+func (noInput) Read([]byte) (int, error) { return 0, io.EOF }
+
+// finished prints the report of a search that has nothing left to do.
+func (a *app) finished(t *target, s *config.Search, m manner) (bool, error) {
+	if _, deciding := config.Same(t.stored, t.doc); !deciding {
+		return false, nil // the engine judges what may change
+	}
+	v, done, err := inspect(t.dir)
+	var locked *ledger.LockedError
+	switch {
+	case errors.Is(err, engine.ErrEmpty):
+		return false, nil
+	case errors.As(err, &locked):
+		return true, err
+	case err != nil:
+		return true, err
+	}
+	defer done()
+	status := v.Status()
+	if status.State != engine.StateFinished || further(status, s.Engine.Limits) {
+		return false, nil
+	}
+	if err := t.keep(); err != nil {
+		return true, err
+	}
+	return true, a.report(v, m)
+}
+
+// further tells whether limits let a finished search go on.
+func further(s engine.Snapshot, l engine.Limits) bool {
+	old := s.Limits
+	raised := func(old, now float64) bool { return old > 0 && (now == 0 || now > old) }
+	switch {
+	case raised(float64(old.Evaluations), float64(l.Evaluations)), raised(old.Wall, l.Wall), raised(old.Seconds, l.Seconds):
+		return true
+	case old.Target == nil && l.Target == nil:
+		return false
+	case old.Target == nil || l.Target == nil:
+		return old.Target != nil
+	}
+	return *old.Target != *l.Target
+}
+
+// report prints the report and writes the page.
+func (a *app) report(v *show.View, m manner) error {
+	r := report.Of(v)
+	if err := r.WritePage(filepath.Join(v.Dir, "report.html")); err != nil {
+		fmt.Fprintln(a.err, "nascent: the report's page could not be written: "+err.Error())
+	}
+	if m.json {
+		return a.writeJSON(r.JSON())
+	}
+	return r.WriteText(a.out, a.lines(), quote(shortest(v.Dir)))
+}

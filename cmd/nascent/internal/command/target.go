@@ -1,0 +1,270 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/examples"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/engine/ledger"
+)
+
+// configName is the search.yaml of a search directory.
+const configName = "search.yaml"
+
+// target is a search to be run: what it is, and where.
+type target struct {
+	dir    string
+	doc    *config.Document // as it is to be run
+	stored *config.Document // as the directory has it; nil where no search has begun
+	only   int              // not 0: search no further than so many evaluations, and test
+}
+
+// choices are what the command line says about a search.
+type choices struct {
+	dir         string
+	workers     int
+	evaluations int
+	seed        int64
+	strategy    string
+	set         []string
+	changed     func(flag string) bool
+}
+
+// begun tells whether a search lives in a directory.
+func begun(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, ledger.FileName))
+	return err == nil
+}
+
+// resolve finds out which search is meant. It makes nothing.
+func resolve(path string, c choices) (*target, error) {
+	doc, home, err := load(path, c.dir != "")
+	if err != nil {
+		return nil, err
+	}
+	t := &target{doc: doc, dir: c.dir}
+	if t.dir == "" {
+		if t.dir = home; home == "" {
+			t.dir = nameOf(doc, path)
+		}
+	}
+	if t.dir, err = filepath.Abs(t.dir); err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(t.dir); err == nil && !info.IsDir() {
+		return nil, wrongInput("%s is a file; choose a directory with --dir", t.dir)
+	}
+	if begun(t.dir) {
+		t.stored, err = readConfig(filepath.Join(t.dir, configName))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	_, example := examples.Text(path)
+	if t.stored != nil && (example && home == "" || sameFile(t.dir, home)) {
+		// An example cannot be edited: what its directory says is newer.
+		if t.doc, err = readConfig(filepath.Join(t.dir, configName)); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.apply(t.doc); err != nil {
+		return nil, err
+	}
+	if t.stored != nil {
+		if err := t.doc.Adopt(t.stored); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// load reads the document that PATH names: a search directory, a search.yaml or
+// an example. home is the directory that the search already lives in, or "".
+// With a directory of its own a search may be called like an example although
+// a directory of that name lies around.
+func load(path string, elsewhere bool) (doc *config.Document, home string, err error) {
+	info, statErr := os.Stat(path)
+	text, example := examples.Text(path)
+	if statErr == nil && info.IsDir() && !(example && elsewhere) {
+		doc, err = readConfig(filepath.Join(path, configName))
+		if err == nil {
+			return doc, path, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, "", err
+		}
+		if !example {
+			return nil, "", wrongInput("%s: there is no search.yaml in this directory; write one, or begin with: nascent init %s", path, quote(path))
+		}
+	}
+	if statErr == nil && !info.IsDir() {
+		if doc, err = readConfig(path); err != nil {
+			return nil, "", err
+		}
+		if dir := filepath.Dir(path); begun(dir) && filepath.Base(path) == configName {
+			home = dir
+		}
+		return doc, home, nil
+	}
+	if example {
+		doc, err = config.Parse("examples/"+path+".yaml", ".", text)
+		return doc, "", err
+	}
+	if statErr != nil && !errors.Is(statErr, fs.ErrNotExist) {
+		return nil, "", wrongInput("%s: %v", path, errors.Unwrap(statErr))
+	}
+	return nil, "", wrongInput("%s: there is no such file, directory or example; examples are %s", path, strings.Join(examples.Names(), ", "))
+}
+
+func readConfig(path string) (*config.Document, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > config.MaxSize {
+		return nil, wrongInput("%s: the file has %d bytes; a search.yaml has at most %d", path, info.Size(), config.MaxSize)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, wrongInput("%s: %v", path, errors.Unwrap(err))
+	}
+	return config.Parse(path, filepath.Dir(path), text)
+}
+
+// nameOf is what a search is called, and so its directory: as it says itself,
+// or as its file is called.
+func nameOf(doc *config.Document, path string) string {
+	if name := doc.Text("name"); name != "" {
+		return filepath.Base(name)
+	}
+	base := filepath.Base(path)
+	name := strings.TrimSuffix(strings.TrimSuffix(base, ".yaml"), ".yml")
+	if name == "search" {
+		if abs, err := filepath.Abs(path); err == nil {
+			name = filepath.Base(filepath.Dir(abs))
+		}
+	}
+	if name == base { // never the file itself
+		name += "-search"
+	}
+	return name
+}
+
+func sameFile(a, b string) bool {
+	x, errA := os.Stat(a)
+	y, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(x, y)
+}
+
+// apply sets in the document what the command line says.
+func (c *choices) apply(doc *config.Document) error {
+	type setting struct{ key, value, origin string }
+	var all []setting
+	flag := func(name, key, value string) {
+		if c.changed(name) {
+			all = append(all, setting{key, value, "--" + name + " " + value})
+		}
+	}
+	flag("workers", "workers", strconv.Itoa(c.workers))
+	flag("evaluations", "limits.evaluations", strconv.Itoa(c.evaluations))
+	flag("seed", "seed", strconv.FormatInt(c.seed, 10))
+	if c.changed("strategy") && doc.Text("strategy") != c.strategy && doc.Text("strategy.use") != c.strategy {
+		flag("strategy", "strategy", strconv.Quote(c.strategy))
+	}
+	for _, s := range c.set {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok || key == "" {
+			return wrongInput("--set %s: there is no = in it; write --set KEY=VALUE, for example --set limits.evaluations=500", s)
+		}
+		all = append(all, setting{key, value, "--set " + s})
+	}
+	for _, s := range all {
+		if err := doc.Set(s.key, s.value, s.origin); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep writes the document into the search's directory, if it says something
+// else than what is there.
+func (t *target) keep() error {
+	path := filepath.Join(t.dir, configName)
+	if t.stored != nil {
+		if same, _ := config.Same(t.stored, t.doc); same {
+			return nil
+		}
+	} else if own, err := readConfig(path); err == nil {
+		if same, _ := config.Same(own, t.doc); same {
+			return nil
+		}
+	}
+	if !sameFile(t.doc.Dir, t.dir) {
+		t.doc.Relocate()
+	}
+	text, err := t.doc.Encode()
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(t.dir, configName+".*")
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	return nil
+}
+
+// traces remembers what a directory held before a search began in it, so that
+// a refused one leaves nothing behind.
+type traces struct {
+	dir    string
+	before []string // entries that were there
+	made   []string // directories that were not there, innermost first
+}
+
+// ours are the entries that a run makes in a search directory.
+var ours = []string{configName, ledger.FileName, "lock", "sock", "sock.new", "files", "logs", "report.html"}
+
+func traceOf(dir string) *traces {
+	t := &traces{dir: dir}
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Lstat(d); err == nil || d == filepath.Dir(d) {
+			break
+		}
+		t.made = append(t.made, d)
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		t.before = append(t.before, e.Name())
+	}
+	return t
+}
+
+// remove takes away what was not there before.
+func (t *traces) remove() {
+	for _, name := range ours {
+		if !slices.Contains(t.before, name) {
+			os.RemoveAll(filepath.Join(t.dir, name))
+		}
+	}
+	for _, d := range t.made {
+		if os.Remove(d) != nil {
+			break
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/report"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/engine"
+)
+
+func (a *app) testCommand() *cobra.Command {
+	var m manner
+	var c choices
+	cmd := &cobra.Command{
+		Use:   "test [DIR]",
+		Short: "Re-measure the best and test the winner",
+		Long: `Measures the best candidates of the search in DIR again with fresh seeds, and
+then the winner and the hand-made baselines on test data. A finished search has
+done so already: then its figures are printed and the test data is not looked at
+again. One that was stopped is tested as far as it came, and can go on
+searching afterwards.`,
+		Example: `  nascent test mnist1d
+  nascent test mnist1d --json | jq .winner.accuracy.mean`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := directory(args)
+			if err := isDir(dir); err != nil {
+				return err
+			}
+			if !begun(dir) {
+				return nothingHere(dir)
+			}
+			found, evaluations, err := a.tested(dir)
+			if err != nil {
+				return notRunning(err, dir)
+			}
+			if found == nil {
+				if evaluations == 0 {
+					return errors.New("nothing has been measured yet, so there is nothing to test; go on with: nascent run " + quote(dir))
+				}
+				// The search ends here for now: that is what lets its final part begin.
+				c.changed = cmd.Flags().Changed
+				t, err := resolve(dir, c)
+				if err != nil {
+					return err
+				}
+				quiet := *a
+				quiet.out = discard{}
+				if err := quiet.run(cmd.Context(), &target{dir: t.dir, doc: t.doc, stored: t.stored, only: evaluations}, m); err != nil {
+					return err
+				}
+				if found, _, err = a.tested(dir); err != nil {
+					return err
+				}
+				if found == nil {
+					return errors.New("it was stopped before the tests were done; run the same command again")
+				}
+			}
+			t, err := found.Test()
+			if err != nil {
+				return err
+			}
+			if m.json {
+				return a.writeJSON(t)
+			}
+			return a.printTest(t)
+		},
+	}
+	m.flags(cmd)
+	return cmd
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// tested is the report of a search whose newest results were re-measured and
+// tested; nil, and how many evaluations there are, if they were not.
+func (a *app) tested(dir string) (*report.Report, int, error) {
+	v, done, err := inspect(dir)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer done()
+	outcome, ok := v.Outcome()
+	s := v.Status()
+	if !ok || !outcome.Complete || s.State != engine.StateFinished {
+		return nil, s.Evaluations, nil
+	}
+	return report.Of(v), s.Evaluations, nil
+}
+
+func (a *app) printTest(t *report.Test) error {
+	table := show.Table{Head: []string{"network", "parameters", t.Metric + " on test data"}, Right: []bool{false, true}}
+	add := func(name string, x *report.Tested) {
+		table.Rows = append(table.Rows, []string{name, show.Thousands(x.Parameters), fmt.Sprintf("%.4f ± %.4f (%d)", x.Accuracy.Mean, x.Accuracy.SD, x.Accuracy.N)})
+	}
+	add("candidate "+t.Winner.ID.String()+" (winner)", &t.Winner)
+	for i := range t.Baselines {
+		add(t.Baselines[i].Name, &t.Baselines[i])
+	}
+	if err := table.Write(a.out); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "%s\nThe test data was looked at %s.\n", t.Splits, show.Times(t.Looks))
+	return err
+}

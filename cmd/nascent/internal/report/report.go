@@ -1,0 +1,241 @@
+// Package report tells what came of a search: as text for a terminal, as a page
+// with plots that loads nothing from elsewhere, and as JSON.
+//
+// report.go gathers, text.go and page.go write, plot.go draws.
+package report
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome/network"
+)
+
+// Report is what there is to say about a search.
+type Report struct {
+	view      *show.View
+	status    engine.Snapshot
+	objective engine.Objective
+	best      []engine.Candidate // best first, with curves
+	outcome   engine.Outcome
+	judged    bool // outcome holds something
+	rows      []row
+	sizes     string // the metric that the front is drawn against, "" for none
+	all       []show.Mark
+	front     []show.Mark
+	random    int // candidates that no parent had
+}
+
+// row is one network's figures.
+type row struct {
+	ID         engine.ID // 0 for a baseline
+	Name       string
+	Parameters int64
+	Macs       int64
+	Search     *float64 // as the search measured it
+	Again      *Figure  // re-measured with fresh seeds
+	Test       *Figure  // on test data
+	Winner     bool
+}
+
+// Figure is a mean over n measurements with its sample standard deviation.
+type Figure struct {
+	Mean float64 `json:"mean"`
+	SD   float64 `json:"sd"`
+	N    int     `json:"n"`
+}
+
+// shown is how many of the best are told of.
+const shown = 5
+
+// Of gathers a report.
+func Of(v *show.View) *Report {
+	r := &Report{view: v, status: v.Status(), objective: v.Objective()}
+	for _, c := range v.Best(shown) {
+		if whole, err := v.Candidate(c.ID); err == nil {
+			c = whole
+		}
+		r.best = append(r.best, c)
+	}
+	r.outcome, r.judged = v.Outcome()
+	for c := range v.Candidates() {
+		if c.Phase == engine.PhaseSearch && c.Operator == engine.OpRandom {
+			r.random++
+		}
+	}
+	for _, name := range []string{"parameters", "macs"} {
+		if name == r.objective.Metric {
+			continue
+		}
+		r.all, r.front = v.Front(name, r.objective)
+		if len(r.all) > 0 {
+			r.sizes = name
+			break
+		}
+	}
+	r.gather()
+	return r
+}
+
+// gather puts the figures of each network into one row: the winner first, then
+// the others that were re-measured, the best of the search, the baselines.
+func (r *Report) gather() {
+	index := func(id engine.ID, name string) *row {
+		i := slices.IndexFunc(r.rows, func(x row) bool { return x.ID == id && (id != 0 || x.Name == name) })
+		if i < 0 {
+			i = len(r.rows)
+			x := row{ID: id, Name: name}
+			if id != 0 {
+				x.Name = "candidate " + id.String()
+				x.Winner = id == r.outcome.Winner
+			}
+			r.rows = append(r.rows, x)
+		}
+		return &r.rows[i]
+	}
+	figure := func(m *engine.Measured) *Figure {
+		if mean, sd, n := m.Mean(r.objective.Metric); n > 0 {
+			return &Figure{mean, sd, n}
+		}
+		return nil
+	}
+	if r.outcome.Winner != 0 {
+		index(r.outcome.Winner, "")
+	}
+	for i := range r.outcome.Remeasured {
+		m := &r.outcome.Remeasured[i]
+		index(m.ID, m.Name).Again = figure(m)
+	}
+	for _, c := range r.best[:min(3, len(r.best))] {
+		index(c.ID, "")
+	}
+	for i := range r.outcome.Tested {
+		m := &r.outcome.Tested[i]
+		index(m.ID, m.Name).Test = figure(m)
+	}
+	for i := range r.rows {
+		x := &r.rows[i]
+		x.Parameters, x.Macs = r.size(x)
+		if x.ID != 0 {
+			if c, err := r.view.Candidate(x.ID); err == nil {
+				if y, ok := c.Metrics.Get(r.objective.Metric); ok {
+					x.Search = &y
+				}
+			}
+		}
+	}
+}
+
+// size is what a network costs, as the network itself says or else as it was
+// measured.
+func (r *Report) size(x *row) (parameters, macs int64) {
+	var net *network.Network
+	var metrics engine.Values
+	if x.ID != 0 {
+		if c, err := r.view.Candidate(x.ID); err == nil {
+			net, metrics = show.NetworkOf(c.Genome), c.Metrics
+		}
+	} else {
+		for c := range r.view.Candidates() {
+			if c.Baseline == x.Name {
+				net, metrics = show.NetworkOf(c.Genome), c.Metrics
+				break
+			}
+		}
+	}
+	if net != nil {
+		return net.Parameters(), net.Macs()
+	}
+	p, _ := metrics.Get("parameters")
+	m, _ := metrics.Get("macs")
+	return int64(p), int64(m)
+}
+
+// JSON is the report for programs.
+func (r *Report) JSON() any {
+	type named struct {
+		ID         engine.ID `json:"id,omitempty"`
+		Name       string    `json:"name,omitempty"`
+		Parameters int64     `json:"parameters,omitempty"`
+		Search     *float64  `json:"search,omitempty"`
+		Again      *Figure   `json:"remeasured,omitempty"`
+		Test       *Figure   `json:"test,omitempty"`
+		Winner     bool      `json:"winner,omitempty"`
+	}
+	out := struct {
+		engine.Snapshot
+		Metric   string  `json:"metric"`
+		Networks []named `json:"networks"`
+		Splits   string  `json:"splits,omitempty"`
+	}{Snapshot: r.status, Metric: r.objective.Metric, Networks: []named{}, Splits: r.outcome.Splits}
+	for _, x := range r.rows {
+		n := named{ID: x.ID, Parameters: x.Parameters, Search: x.Search, Again: x.Again, Test: x.Test, Winner: x.Winner}
+		if x.ID == 0 {
+			n.Name = x.Name
+		}
+		out.Networks = append(out.Networks, n)
+	}
+	return out
+}
+
+// Test is what `test --json` writes.
+type Test struct {
+	Winner    Tested   `json:"winner"`
+	Baseline  *Tested  `json:"baseline"`  // null where the search names none
+	Baselines []Tested `json:"baselines"` // all of them
+	Splits    string   `json:"splits"`
+	Metric    string   `json:"metric"`
+	Looks     int      `json:"test_looks"`
+}
+
+// Tested is one network's figures on test data.
+type Tested struct {
+	ID         engine.ID `json:"id,omitempty"`
+	Name       string    `json:"name,omitempty"`
+	Genome     string    `json:"genome,omitempty"`
+	Hash       string    `json:"hash,omitempty"`
+	Parameters int64     `json:"parameters"`
+	Macs       int64     `json:"macs"`
+	Accuracy   Figure    `json:"accuracy"`   // of the first objective, usually accuracy
+	Validation *Figure   `json:"validation"` // the same on validation data, re-measured; null where it was not
+}
+
+// Test is what was found on test data; an error says why nothing was.
+func (r *Report) Test() (*Test, error) {
+	t := &Test{Splits: r.outcome.Splits, Metric: r.objective.Metric, Looks: r.status.TestLooks, Baselines: []Tested{}}
+	found := false
+	for i := range r.rows {
+		x := &r.rows[i]
+		if x.Test == nil {
+			continue
+		}
+		one := Tested{ID: x.ID, Parameters: x.Parameters, Macs: x.Macs, Accuracy: *x.Test, Validation: x.Again}
+		if x.ID == 0 {
+			one.Name = x.Name
+			t.Baselines = append(t.Baselines, one)
+			continue
+		}
+		if !x.Winner {
+			continue
+		}
+		if c, err := r.view.Candidate(x.ID); err == nil {
+			one.Genome, one.Hash = c.Genome.Text(), c.Genome.Hash().String()
+		}
+		t.Winner, found = one, true
+	}
+	if len(t.Baselines) > 0 {
+		t.Baseline = &t.Baselines[0]
+	}
+	if !found {
+		switch {
+		case !r.judged || !r.outcome.Complete:
+			return nil, fmt.Errorf("nothing was tested yet")
+		case r.outcome.Winner == 0:
+			return nil, fmt.Errorf("nothing was measured, so there is nothing to test")
+		}
+		return nil, fmt.Errorf("the evaluator has no test data, so nothing was tested")
+	}
+	return t, nil
+}

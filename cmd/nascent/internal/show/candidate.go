@@ -1,0 +1,145 @@
+package show
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
+)
+
+// Candidate is what `show --json` writes.
+type Candidate struct {
+	Record
+	Genes      genome.Map     `json:"genes"`
+	Curve      []engine.Point `json:"curve"`
+	Layers     []string       `json:"layers,omitempty"`
+	Parameters int64          `json:"parameters,omitempty"`
+	Macs       int64          `json:"macs,omitempty"`
+	Children   []engine.ID    `json:"children"`
+}
+
+// CandidateOf gathers all that is known of a candidate.
+func (v *View) CandidateOf(c *engine.Candidate) Candidate {
+	out := Candidate{Record: RecordOf(c), Genes: c.Genome.Tree(), Curve: c.Curve, Children: []engine.ID{}}
+	if out.Curve == nil {
+		out.Curve = []engine.Point{}
+	}
+	if net := NetworkOf(c.Genome); net != nil {
+		out.Layers, out.Parameters, out.Macs = net.Layers(), net.Parameters(), net.Macs()
+	}
+	for d := range v.Candidates() {
+		for _, p := range d.Parents {
+			if p == c.ID {
+				out.Children = append(out.Children, d.ID)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// NetworkOf is a genome's network, nil where it has none.
+func NetworkOf(g genome.Genome) *network.Network {
+	if g.IsZero() || !network.Has(g.Space()) {
+		return nil
+	}
+	net, err := network.Read(g)
+	if err != nil {
+		return nil
+	}
+	return net
+}
+
+// WriteCandidate prints all that is known of a candidate.
+func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) error {
+	var b strings.Builder
+	field := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-10s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	all := v.CandidateOf(c)
+	field("candidate", "%s, phase %s", c.ID, c.Phase)
+	status := string(c.Status)
+	if status == "" {
+		status = "not yet measured"
+	}
+	if c.Stopped {
+		status += ", stopped early"
+	}
+	field("status", "%s", status)
+	if c.Reason != "" {
+		field("reason", "%s", c.Reason)
+	}
+	field("metrics", "%s", Values(v, c.Metrics))
+	field("fidelity", "%d (budget %g %s)", c.Fidelity, c.Budget, v.Units)
+	origin := c.Operator
+	if len(c.Parents) > 0 {
+		origin += " of " + idList(c.Parents)
+	}
+	if c.Baseline != "" {
+		origin += " " + c.Baseline
+	}
+	if c.Resume != 0 {
+		origin += ", goes on from " + c.Resume.String()
+	}
+	if c.Inherit != 0 {
+		origin += ", inherits from " + c.Inherit.String()
+	}
+	if c.Reuse != 0 {
+		origin += ", shares the result of " + c.Reuse.String()
+	}
+	field("origin", "%s", origin)
+	field("children", "%s", idList(all.Children))
+	field("seed", "%d", c.Seed)
+	field("cost", "%s, %s", Seconds(c.Seconds), Plural(c.Attempts, "attempt"))
+	field("hash", "%s", c.Genome.Hash())
+	field("genome", "%s", strings.Join(Wrap(c.Genome.Text(), max(30, width-11)), "\n"+strings.Repeat(" ", 11)))
+	for _, p := range c.Parents {
+		if parent, err := v.Candidate(p); err == nil && parent.Genome.Space() == c.Genome.Space() {
+			for i, line := range genome.Diff(parent.Genome, c.Genome) {
+				name := ""
+				if i == 0 {
+					name = "from " + p.String()
+				}
+				field(name, "%s", line)
+			}
+		}
+	}
+	if net := NetworkOf(c.Genome); net != nil {
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimRight(net.String(), "\n"))
+		fmt.Fprintf(&b, "%s parameters, %s multiply-adds, depth %d\n", Thousands(net.Parameters()), Thousands(net.Macs()), net.Depth())
+	}
+	if len(c.Curve) > 1 {
+		b.WriteString("\n")
+		for _, name := range MetricNames(v, c.Curve[len(c.Curve)-1].Metrics) {
+			var ys []float64
+			for _, p := range c.Curve {
+				if y, ok := p.Metrics.Get(name); ok {
+					ys = append(ys, y)
+				}
+			}
+			if len(ys) > 1 {
+				fmt.Fprintf(&b, "%-15s %s  %s to %s\n", name, Sparkline(ys, 40), Number(name, ys[0]), Number(name, ys[len(ys)-1]))
+			}
+		}
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func idList(ids []engine.ID) string {
+	if len(ids) == 0 {
+		return "none"
+	}
+	var s []string
+	for i, id := range ids {
+		if i == 20 {
+			s = append(s, fmt.Sprintf("and %d more", len(ids)-i))
+			break
+		}
+		s = append(s, id.String())
+	}
+	return strings.Join(s, ", ")
+}

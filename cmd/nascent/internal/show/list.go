@@ -1,0 +1,378 @@
+package show
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// Record is one candidate as `list --json` writes it.
+type Record struct {
+	ID        engine.ID     `json:"id"`
+	Phase     engine.Phase  `json:"phase"`
+	Status    engine.Status `json:"status"`
+	Genome    string        `json:"genome"`
+	Hash      string        `json:"hash"`
+	Parents   []engine.ID   `json:"parents"`
+	Operator  string        `json:"operator"`
+	Seed      uint64        `json:"seed"`
+	Fidelity  int           `json:"fidelity"`
+	Budget    float64       `json:"budget"`
+	Metrics   engine.Values `json:"metrics"`
+	Attempts  int           `json:"attempts"`
+	Reason    string        `json:"reason"`
+	Seconds   float64       `json:"seconds"`
+	Stopped   bool          `json:"stopped,omitempty"`
+	Task      engine.Task   `json:"task"`
+	Tag       string        `json:"tag,omitempty"`
+	Resume    engine.ID     `json:"resume,omitempty"`
+	Inherit   engine.ID     `json:"inherit,omitempty"`
+	Reuse     engine.ID     `json:"reuse,omitempty"`
+	Replicate bool          `json:"replicate,omitempty"`
+	Baseline  string        `json:"baseline,omitempty"`
+}
+
+// RecordOf makes the record of a candidate.
+func RecordOf(c *engine.Candidate) Record {
+	parents, metrics := c.Parents, c.Metrics
+	if parents == nil {
+		parents = []engine.ID{}
+	}
+	if metrics == nil {
+		metrics = engine.Values{}
+	}
+	return Record{
+		ID: c.ID, Phase: c.Phase, Status: c.Status, Genome: c.Genome.Text(), Hash: c.Genome.Hash().String(),
+		Parents: parents, Operator: c.Operator, Seed: c.Seed, Fidelity: c.Fidelity, Budget: c.Budget,
+		Metrics: metrics, Attempts: c.Attempts, Reason: c.Reason, Seconds: c.Seconds, Stopped: c.Stopped,
+		Task: c.Task, Tag: c.Tag, Resume: c.Resume, Inherit: c.Inherit, Reuse: c.Reuse, Replicate: c.Replicate, Baseline: c.Baseline,
+	}
+}
+
+// fixed are the columns that every search has.
+var fixed = []string{
+	"id", "phase", "status", "genome", "hash", "parents", "operator", "seed", "fidelity", "budget", "attempts",
+	"reason", "seconds", "stopped", "task", "tag", "resume", "inherit", "reuse", "baseline",
+}
+
+// Column is the value of a column: a number, a text, or nil where the candidate
+// has none. Columns are those of Record, the names of metrics, and gene:PATH.
+func Column(c *engine.Candidate, name string) any {
+	id := func(id engine.ID) any {
+		if id == 0 {
+			return nil
+		}
+		return id.String()
+	}
+	switch name {
+	case "id":
+		return c.ID.String()
+	case "phase":
+		return string(c.Phase)
+	case "status":
+		return string(c.Status)
+	case "genome":
+		return c.Genome.Text()
+	case "hash":
+		return c.Genome.Hash().String()
+	case "parents":
+		var s []string
+		for _, p := range c.Parents {
+			s = append(s, p.String())
+		}
+		return strings.Join(s, ",")
+	case "operator":
+		return c.Operator
+	case "seed":
+		return float64(c.Seed)
+	case "fidelity":
+		return float64(c.Fidelity)
+	case "budget":
+		return c.Budget
+	case "attempts":
+		return float64(c.Attempts)
+	case "reason":
+		return c.Reason
+	case "seconds":
+		return c.Seconds
+	case "stopped":
+		return strconv.FormatBool(c.Stopped)
+	case "task":
+		return string(c.Task)
+	case "tag":
+		return c.Tag
+	case "resume":
+		return id(c.Resume)
+	case "inherit":
+		return id(c.Inherit)
+	case "reuse":
+		return id(c.Reuse)
+	case "baseline":
+		return c.Baseline
+	}
+	if path, ok := strings.CutPrefix(name, "gene:"); ok {
+		switch g, _ := c.Genome.Gene(path); g := g.(type) {
+		case nil:
+			return nil
+		case int64:
+			return float64(g)
+		case float64:
+			return g
+		default:
+			return fmt.Sprint(g)
+		}
+	}
+	if x, ok := c.Metrics.Get(name); ok {
+		return x
+	}
+	return nil
+}
+
+// Known checks a column's name.
+func Known(v *View, name string) error {
+	if slices.Contains(fixed, name) || strings.HasPrefix(name, "gene:") {
+		return nil
+	}
+	var metrics []string
+	for _, m := range v.Metrics {
+		if m.Name == name {
+			return nil
+		}
+		metrics = append(metrics, m.Name)
+	}
+	return fmt.Errorf("there is no column %q; use %s, a metric (%s) or gene:PATH", name, strings.Join(fixed, ", "), strings.Join(metrics, ", "))
+}
+
+// Cell writes a column for a table.
+func Cell(c *engine.Candidate, name string) string {
+	switch x := Column(c, name).(type) {
+	case nil:
+		return "-"
+	case float64:
+		if name == "seed" {
+			return strconv.FormatUint(c.Seed, 10)
+		}
+		return Number(name, x)
+	case string:
+		return x
+	default:
+		return fmt.Sprint(x)
+	}
+}
+
+// Filter is one condition: COLUMN OP VALUE.
+type Filter struct {
+	column, op, value string
+	number            float64
+	numeric           bool
+}
+
+var operators = []string{"<=", ">=", "!=", "=", "<", ">", "~"}
+
+// ParseFilter reads "accuracy>0.9", "status=ok", "genome~conv".
+func ParseFilter(s string) (Filter, error) {
+	at := strings.IndexAny(s, "<>=!~")
+	if at > 0 {
+		for _, op := range operators {
+			if rest, ok := strings.CutPrefix(s[at:], op); ok {
+				f := Filter{column: strings.TrimSpace(s[:at]), op: op, value: strings.TrimSpace(rest)}
+				if op == "=" {
+					f.value = strings.TrimPrefix(f.value, "=")
+				}
+				x, err := strconv.ParseFloat(f.value, 64)
+				f.number, f.numeric = x, err == nil
+				if !f.numeric && strings.ContainsAny(op, "<>") {
+					return f, fmt.Errorf("%q is no number; write a condition like accuracy>0.9", f.value)
+				}
+				return f, nil
+			}
+		}
+	}
+	return Filter{}, fmt.Errorf("%q is no condition; write COLUMN, one of = != < <= > >= ~ (contains), and a value: accuracy>0.9", s)
+}
+
+// Column is what the filter looks at.
+func (f Filter) Column() string { return f.column }
+
+// Keeps tells whether a candidate meets the condition. One that lacks the
+// column meets none but !=.
+func (f Filter) Keeps(c *engine.Candidate) bool {
+	v := Column(c, f.column)
+	if v == nil {
+		return f.op == "!="
+	}
+	if f.op == "~" {
+		return strings.Contains(fmt.Sprint(v), f.value)
+	}
+	order := 0
+	if x, ok := v.(float64); ok && f.numeric {
+		order = cmp.Compare(x, f.number)
+	} else if strings.ContainsAny(f.op, "<>") {
+		if f.column != "id" {
+			return false
+		}
+		order = cmp.Compare(float64(c.ID), f.number)
+	} else {
+		order = cmp.Compare(fmt.Sprint(v), f.value)
+	}
+	switch f.op {
+	case "=":
+		return order == 0
+	case "!=":
+		return order != 0
+	case "<":
+		return order < 0
+	case "<=":
+		return order <= 0
+	case ">":
+		return order > 0
+	}
+	return order >= 0
+}
+
+// Selection says which candidates to list, and how.
+type Selection struct {
+	Filters []Filter
+	Sort    string // a column, with a leading - for descending; "" keeps the order of the History
+	Limit   int    // 0: all
+}
+
+// Select applies a selection. Candidates that lack the sorting column come last.
+func (v *View) Select(s Selection) []engine.Candidate {
+	var out []engine.Candidate
+	for c := range v.Candidates() {
+		if slices.ContainsFunc(s.Filters, func(f Filter) bool { return !f.Keeps(&c) }) {
+			continue
+		}
+		out = append(out, c)
+		if s.Sort == "" && len(out) == s.Limit {
+			break
+		}
+	}
+	if column, down := strings.CutPrefix(s.Sort, "-"); s.Sort != "" {
+		slices.SortStableFunc(out, func(a, b engine.Candidate) int {
+			if column == "id" {
+				return turned(cmp.Compare(a.ID, b.ID), down)
+			}
+			x, y := Column(&a, column), Column(&b, column)
+			switch {
+			case x == nil || y == nil:
+				return cmp.Compare(missing(x), missing(y))
+			}
+			if p, ok := x.(float64); ok {
+				if q, ok := y.(float64); ok {
+					return turned(cmp.Compare(p, q), down)
+				}
+			}
+			return turned(cmp.Compare(fmt.Sprint(x), fmt.Sprint(y)), down)
+		})
+	}
+	if s.Limit > 0 && len(out) > s.Limit {
+		out = out[:s.Limit]
+	}
+	return out
+}
+
+func turned(order int, down bool) int {
+	if down {
+		return -order
+	}
+	return order
+}
+
+func missing(x any) int {
+	if x == nil {
+		return 1
+	}
+	return 0
+}
+
+// Mark is one point of the front of two metrics.
+type Mark struct {
+	ID   engine.ID
+	X, Y float64
+}
+
+// Front lists the measured candidates of the search with both metrics (x less
+// is better; y as the objective says) and those that no other beats in both,
+// by x. Only the highest fidelity that was reached counts.
+func (v *View) Front(x string, y engine.Objective) (all, front []Mark) {
+	top := 0
+	for c := range v.Candidates() {
+		if c.Phase == engine.PhaseSearch && c.Status == engine.OK && !c.Stopped {
+			top = max(top, c.Fidelity)
+		}
+	}
+	for c := range v.Candidates() {
+		if c.Phase != engine.PhaseSearch || c.Status != engine.OK || c.Stopped || c.Fidelity != top {
+			continue
+		}
+		if engine.Violation(v.Plan.Constraints, c.Metrics) > 0 {
+			continue
+		}
+		px, okx := c.Metrics.Get(x)
+		py, oky := c.Metrics.Get(y.Metric)
+		if okx && oky {
+			all = append(all, Mark{c.ID, px, py})
+		}
+	}
+	byX := slices.Clone(all)
+	sign := 1.0
+	if y.Goal == engine.Minimize {
+		sign = -1
+	}
+	slices.SortFunc(byX, func(a, b Mark) int {
+		return cmp.Or(cmp.Compare(a.X, b.X), cmp.Compare(sign*b.Y, sign*a.Y), cmp.Compare(a.ID, b.ID))
+	})
+	best := math.Inf(-1)
+	for _, m := range byX {
+		if sign*m.Y > best {
+			best = sign * m.Y
+			front = append(front, m)
+		}
+	}
+	return all, front
+}
+
+// BestSoFar is, after each evaluation of the search, the best value of the
+// first objective so far: all fidelities together, constraints kept. It begins
+// with the first measured one; at says after how many evaluations.
+func (v *View) BestSoFar() (at []int, best []float64) {
+	o := v.Objective()
+	n := 0
+	for c := range v.Candidates() {
+		if c.Phase != engine.PhaseSearch {
+			break
+		}
+		n++
+		if y, ok := Worth(v, &c, o); ok {
+			if k := len(best); k > 0 && !Better(o, y, best[k-1]) {
+				y = best[k-1]
+			}
+			at, best = append(at, n), append(best, y)
+		}
+	}
+	return at, best
+}
+
+// Worth is the objective of a candidate that counts: measured in full, with
+// its constraints kept.
+func Worth(v *View, c *engine.Candidate, o engine.Objective) (float64, bool) {
+	if c.Status != engine.OK || c.Stopped || engine.Violation(v.Plan.Constraints, c.Metrics) > 0 {
+		return 0, false
+	}
+	return c.Metrics.Get(o.Metric)
+}
+
+// Better tells whether a is better than b.
+func Better(o engine.Objective, a, b float64) bool {
+	if o.Goal == engine.Minimize {
+		return a < b
+	}
+	return a > b
+}

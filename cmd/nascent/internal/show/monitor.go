@@ -1,0 +1,147 @@
+package show
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// Monitor gathers what a running search reports, for a Screen to show. It may
+// be used from any goroutine and never keeps the search waiting.
+type Monitor struct {
+	mu       sync.Mutex
+	view     *View
+	begun    time.Time
+	curve    []float64 // best so far, thinned to at most curveRoom values
+	every    int       // evaluations from one value of curve to the next
+	since    int
+	best     float64
+	measured int // consumed in this run
+	said     []string
+	news     int // how much was ever said
+	failures []string
+}
+
+// curveRoom bounds the curve that is kept.
+const curveRoom = 512
+
+// NewMonitor makes an empty Monitor.
+func NewMonitor() *Monitor { return &Monitor{begun: time.Now(), every: 1, best: math.NaN()} }
+
+// attach gives it the search's past.
+func (m *Monitor) attach(v *View) {
+	_, past := v.BestSoFar()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.view != nil {
+		return
+	}
+	m.view = v
+	fresh := m.curve
+	m.curve, m.every, m.since = nil, 1, 0
+	for _, y := range past {
+		m.add(y)
+	}
+	if len(past) == 0 {
+		for _, y := range fresh {
+			m.add(y)
+		}
+	}
+}
+
+// add notes the best so far after one more evaluation.
+func (m *Monitor) add(y float64) {
+	m.best = y
+	if m.since++; m.since < m.every {
+		return
+	}
+	m.since = 0
+	if m.curve = append(m.curve, y); len(m.curve) == curveRoom {
+		for i := range curveRoom / 2 {
+			m.curve[i] = m.curve[2*i+1]
+		}
+		m.curve, m.every = m.curve[:curveRoom/2], 2*m.every
+	}
+}
+
+// Observe takes an update in; it is engine.Config's Observe.
+func (m *Monitor) Observe(u engine.Update) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch u.Kind {
+	case engine.Consumed:
+		c := u.Candidate
+		if c.Phase != engine.PhaseSearch {
+			return
+		}
+		m.measured++
+		if c.Status == engine.Failed {
+			m.fail(fmt.Sprintf("candidate %s failed: %s", c.ID, c.Reason))
+		}
+		if m.view == nil {
+			return
+		}
+		o := m.view.Objective()
+		y, ok := Worth(m.view, c, o)
+		switch {
+		case ok && (math.IsNaN(m.best) || Better(o, y, m.best)):
+			m.add(y)
+		case !math.IsNaN(m.best):
+			m.add(m.best)
+		}
+	case engine.Retried:
+		m.fail(fmt.Sprintf("candidate %s, attempt %d: %s", u.Job.ID, u.Attempt, u.Text))
+	case engine.Said:
+		m.say(u.Text)
+	}
+}
+
+func (m *Monitor) fail(text string) {
+	m.failures = append(m.failures, text)
+	if len(m.failures) > 3 {
+		m.failures = m.failures[len(m.failures)-3:]
+	}
+	m.say(text)
+}
+
+// Say adds a line for people.
+func (m *Monitor) Say(text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.say(text)
+}
+
+func (m *Monitor) say(text string) {
+	m.said = append(m.said, text)
+	m.news++
+	if len(m.said) > 100 {
+		m.said = m.said[1:]
+	}
+}
+
+// heard is what was said since the first n lines, and how many there are now.
+func (m *Monitor) heard(n int) (lines []string, now int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := min(m.news-n, len(m.said))
+	return append([]string(nil), m.said[len(m.said)-k:]...), m.news
+}
+
+// pace is evaluations a second in this run.
+func (m *Monitor) pace() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := time.Since(m.begun).Seconds(); s > 0 {
+		return float64(m.measured) / s
+	}
+	return 0
+}
+
+func (m *Monitor) line() []float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]float64(nil), m.curve...)
+}

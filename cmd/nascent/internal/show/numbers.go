@@ -1,0 +1,164 @@
+package show
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// Number writes a metric's value for people.
+func Number(name string, x float64) string {
+	switch {
+	case name == "seconds":
+		return Seconds(x)
+	case x == math.Trunc(x) && math.Abs(x) < 1e15:
+		return Thousands(int64(x))
+	case math.Abs(x) >= 1e6 || math.Abs(x) < 1e-3:
+		return strconv.FormatFloat(x, 'e', 3, 64)
+	case math.Abs(x) >= 100:
+		return strconv.FormatFloat(x, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(x, 'f', 4, 64)
+}
+
+// Thousands writes 12,345.
+func Thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// Seconds writes a time span: 850ms, 12.4s, 3m20s, 2h05m, 3d04h.
+func Seconds(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// Values writes metrics: the objectives first, then the others by name.
+func Values(v *View, ms engine.Values) string {
+	var parts []string
+	for _, name := range MetricNames(v, ms) {
+		x, _ := ms.Get(name)
+		parts = append(parts, name+" "+Number(name, x))
+	}
+	return strings.Join(parts, "  ")
+}
+
+// MetricNames orders the names of metrics: the objectives first.
+func MetricNames(v *View, ms engine.Values) []string {
+	var names []string
+	seen := map[string]bool{}
+	add := func(name string) {
+		if _, ok := ms.Get(name); ok && !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	for _, o := range v.Plan.Objectives {
+		add(o.Metric)
+	}
+	for _, c := range v.Plan.Constraints {
+		add(c.Metric)
+	}
+	for _, m := range ms {
+		add(m.Name)
+	}
+	return names
+}
+
+// Plural is "1 evaluation", "2 evaluations".
+func Plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return Thousands(int64(n)) + " " + what + "s"
+}
+
+// Clip shortens a text to a width, in runes.
+func Clip(s string, width int) string {
+	r := []rune(s)
+	if width <= 0 || len(r) <= width {
+		return s
+	}
+	if width < 4 {
+		return string(r[:width])
+	}
+	return string(r[:width-1]) + "…"
+}
+
+// Wrap breaks a text at spaces into lines of at most width runes.
+func Wrap(s string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
+
+var bars = []rune("▁▂▃▄▅▆▇█")
+
+// Sparkline draws values as a line of bars, width of them: the first to the
+// last, each bar the last value of its part.
+func Sparkline(ys []float64, width int) string {
+	if len(ys) == 0 || width <= 0 {
+		return ""
+	}
+	if len(ys) > width {
+		thin := make([]float64, width)
+		for i := range thin {
+			thin[i] = ys[(i+1)*len(ys)/width-1]
+		}
+		ys = thin
+	}
+	lo, hi := ys[0], ys[0]
+	for _, y := range ys {
+		lo, hi = math.Min(lo, y), math.Max(hi, y)
+	}
+	var b strings.Builder
+	for _, y := range ys {
+		i := len(bars) - 1
+		if hi > lo {
+			i = int((y - lo) / (hi - lo) * float64(len(bars)-1))
+		}
+		b.WriteRune(bars[i])
+	}
+	return b.String()
+}
+
+// Bar draws how much of a whole is done, in width characters.
+func Bar(part float64, width int) string {
+	part = math.Max(0, math.Min(1, part))
+	if math.IsNaN(part) {
+		part = 0
+	}
+	full := int(part * float64(width))
+	return strings.Repeat("█", full) + strings.Repeat("░", width-full)
+}

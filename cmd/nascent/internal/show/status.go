@@ -1,0 +1,151 @@
+package show
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// Counts says what came of the evaluations, in one line.
+func Counts(s engine.Snapshot) string {
+	parts := []string{Plural(s.Evaluations, "evaluation")}
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{s.OK, "ok"}, {s.Invalid, "invalid"}, {s.Failed, "failed"}, {s.Reused, "reused"}} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", Thousands(int64(c.n)), c.what))
+		}
+	}
+	return parts[0] + ": " + strings.Join(append(parts[1:], Plural(s.Retries, "retried attempt")), ", ")
+}
+
+// Progress is how much of the limits is used, 0 to 1, and how long it should
+// take to reach the first of them at the pace so far; NaN where no limit tells.
+func Progress(s engine.Snapshot, rate float64) (part, left float64) {
+	part, left = math.NaN(), math.NaN()
+	add := func(used, limit, seconds float64) {
+		if limit <= 0 {
+			return
+		}
+		if p := used / limit; math.IsNaN(part) || p > part {
+			part = p
+		}
+		if seconds >= 0 && !math.IsInf(seconds, 0) && (math.IsNaN(left) || seconds < left) {
+			left = seconds
+		}
+	}
+	l := s.Limits
+	n := float64(s.Evaluations)
+	add(n, float64(l.Evaluations), (float64(l.Evaluations)-n)/rate)
+	add(s.Wall, l.Wall, l.Wall-s.Wall)
+	if s.Spent.Seconds > 0 && s.Wall > 0 {
+		add(s.Spent.Seconds, l.Seconds, (l.Seconds-s.Spent.Seconds)/(s.Spent.Seconds/s.Wall))
+	}
+	return part, left
+}
+
+// WriteStatus prints where a search stands.
+func WriteStatus(out io.Writer, v *View, width int) error {
+	s := v.Status()
+	var b strings.Builder
+	field := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	field("search", "%s (%s)", s.Name, v.Dir)
+	state := string(s.State)
+	if s.State == engine.StateRunning {
+		state += ", phase " + string(s.Phase)
+	}
+	field("state", "%s", state)
+	if s.Cause != "" {
+		field("cause", "%s", s.Cause)
+	}
+	field("evaluations", "%s", Counts(s))
+	field("limits", "%s", LimitsText(s.Limits))
+	rate := 0.0
+	if s.Wall > 0 {
+		rate = float64(s.Evaluations) / s.Wall
+	}
+	line := fmt.Sprintf("%s, evaluators %s, %.3g evaluations/s", Seconds(s.Wall), Seconds(s.Spent.Seconds), rate)
+	if _, left := Progress(s, rate); s.State == engine.StateRunning && !math.IsNaN(left) {
+		line += ", about " + Seconds(left) + " left"
+	}
+	field("time", "%s", line)
+	if s.Idle > 0 {
+		field("idle", "%s of worker time without a job", Seconds(s.Idle))
+	}
+	if s.FinalTotal > 0 {
+		field("final", "%d of %d re-measurements and tests; test data looked at %s", s.FinalDone, s.FinalTotal, Times(s.TestLooks))
+	}
+	for i, c := range s.Best {
+		name := ""
+		if i == 0 {
+			name = "best"
+		}
+		field(name, "candidate %s  %s", c.ID, Values(v, c.Metrics))
+		field("", "%s", Clip(c.Genome, max(20, width-13)))
+	}
+	for i, j := range s.Jobs {
+		name := ""
+		if i == 0 {
+			name = "running"
+		}
+		field(name, "%s", JobLine(v, &j, max(20, width-13)))
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// JobLine describes a running job in one line.
+func JobLine(v *View, j *engine.RunningJob, width int) string {
+	s := fmt.Sprintf("candidate %-5s ", j.ID)
+	if j.Budget > 0 {
+		s += fmt.Sprintf("%s %g/%g %s ", Bar(j.Step/j.Budget, 12), j.Step, j.Budget, v.Units)
+	}
+	s += Seconds(j.Seconds)
+	if j.Attempt > 1 {
+		s += fmt.Sprintf(" attempt %d", j.Attempt)
+	}
+	if o := v.Objective(); len(j.Metrics) > 0 {
+		if x, ok := j.Metrics.Get(o.Metric); ok {
+			s += fmt.Sprintf("  %s %s", o.Metric, Number(o.Metric, x))
+		}
+	}
+	return Clip(s, width)
+}
+
+// LimitsText says in words when a search ends.
+func LimitsText(l engine.Limits) string {
+	var parts []string
+	if l.Evaluations > 0 {
+		parts = append(parts, Plural(l.Evaluations, "evaluation"))
+	}
+	if l.Wall > 0 {
+		parts = append(parts, Seconds(l.Wall)+" of running")
+	}
+	if l.Seconds > 0 {
+		parts = append(parts, Seconds(l.Seconds)+" of evaluators' time")
+	}
+	if l.Target != nil {
+		parts = append(parts, fmt.Sprintf("the target %g", *l.Target))
+	}
+	if parts == nil {
+		return "none: it runs until it is stopped"
+	}
+	return strings.Join(parts, ", or ")
+}
+
+// Times is "never", "once", "12 times".
+func Times(n int) string {
+	switch n {
+	case 0:
+		return "never"
+	case 1:
+		return "once"
+	}
+	return Thousands(int64(n)) + " times"
+}

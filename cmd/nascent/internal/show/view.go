@@ -1,0 +1,69 @@
+// Package show puts a search before people's eyes: numbers, tables, curves and
+// the live panel of a terminal. It decides nothing and changes nothing.
+package show
+
+import (
+	"iter"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// Reader answers questions about a search. engine.Search (running) and
+// engine.Archive (stopped) do.
+type Reader interface {
+	Status() engine.Snapshot
+	Candidates() iter.Seq[engine.Candidate]
+	Candidate(engine.ID) (engine.Candidate, error)
+	Best(n int) []engine.Candidate
+	Outcome() (engine.Outcome, bool)
+}
+
+// View is a search to be looked at.
+type View struct {
+	Reader
+	Dir     string // of the search
+	Plan    engine.Plan
+	Space   *genome.Space
+	Metrics []engine.Metric
+	Units   string // of budgets: "epochs"
+	Ledger  engine.Ledger
+	Live    bool // this process runs it
+}
+
+// Of makes the View of what a ledger holds.
+func Of(a *engine.Archive, r Reader, led engine.Ledger, dir string) *View {
+	v := &View{Reader: r, Dir: dir, Plan: a.Plan, Space: a.Space, Metrics: a.Metrics(), Ledger: led}
+	for _, e := range a.Evaluators {
+		v.Units = e.Hello.BudgetUnit
+	}
+	return v
+}
+
+// Objective is the first one, by which candidates are ranked.
+func (v *View) Objective() engine.Objective {
+	if len(v.Plan.Objectives) == 0 {
+		return engine.Objective{Metric: "accuracy", Goal: engine.Maximize}
+	}
+	return v.Plan.Objectives[0]
+}
+
+// Status is the search's state. A search that nobody runs is never "running":
+// its process died without saying so.
+func (v *View) Status() engine.Snapshot {
+	s := v.Reader.Status()
+	if !v.Live && s.State == engine.StateRunning {
+		s.State = engine.StateStopped
+		s.Cause = "its process ended without a word (killed, or the machine went down); nothing is lost"
+	}
+	if s.Best == nil {
+		s.Best = []engine.Best{}
+	}
+	return s
+}
+
+// Unfinished lists the jobs that have no result yet.
+func (v *View) Unfinished() int {
+	s := v.Reader.Status()
+	return s.Waiting + s.Running
+}
