@@ -142,6 +142,8 @@ func (a *Archive) finish(t *turn, d Decision, budgets func(fidelity int) float64
 	t.line.state, t.line.done = d.State, d.Done
 	t.line.turns++
 	t.line.taken += len(t.Consumed)
+	part := partIndex(t.Part)
+	a.turns[part], a.taken[part], a.done[part] = t.line.turns, t.line.taken, t.line.done
 	return out, nil
 }
 
