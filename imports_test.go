@@ -40,10 +40,11 @@ var rooms = []room{
 	{folder: "genome", never: append([]string{"time"}, impure...)},
 	{folder: "engine/evolve", may: append([]string{"engine"}, genomes...), never: append([]string{"time"}, impure...)},
 	{folder: "engine/ledger", may: append([]string{"engine"}, genomes...), libs: []string{"go.etcd.io/bbolt", "golang.org/x/sys"}, never: impure},
-	{folder: "engine/enginetest/planted", may: []string{"engine", "engine/evolve", "engine/enginetest/...", "plugins/sdk"}},
+	{folder: "engine/enginetest/planted", may: append([]string{"engine", "engine/evolve", "engine/enginetest/...", "plugins/sdk"}, genomes...)},
 	{folder: "engine/enginetest", may: append([]string{"engine"}, genomes...), libs: []string{"github.com/google/go-cmp"}},
 	{folder: "engine", may: genomes, never: impure},
 	{folder: "plugins/proto", may: append([]string{"engine"}, genomes...), libs: wires},
+	{folder: "plugins/internal/testplugin", may: append([]string{"engine", "engine/evolve", "plugins/proto", "plugins/sdk"}, genomes...), libs: wires}, // speaks the wire badly, for tests
 	{folder: "plugins/internal", may: append([]string{"engine"}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/host", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/sdk", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
