@@ -94,7 +94,6 @@ func (g *gene) declared() any {
 		for _, f := range g.fields {
 			add(f.name, f.gene.declared())
 		}
-		// A group whose only field is a cell in short form would read as a cell.
 	case kindList:
 		add("list", g.elem.declared())
 		if g.minLen == g.maxLen {

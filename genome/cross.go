@@ -230,14 +230,12 @@ func (x *crossing) commonLists(g *gene, i, j int, out []int) []int {
 			i, j = f.gene.stretch(x.a, i), f.gene.stretch(x.b, j)
 		}
 	case kindList:
-		n, _ := 0, 0
-		m := 0
 		if !g.static {
-			n, _ = g.length(x.a, i)
-			m, _ = g.length(x.b, j)
-		}
-		if n+m > 1 {
-			out = append(out, i)
+			n, _ := g.length(x.a, i)
+			m, _ := g.length(x.b, j)
+			if n+m > 1 {
+				out = append(out, i)
+			}
 		}
 	case kindChoice:
 		if body := g.options[x.a[i]].body; body != nil && x.a[i] == x.b[j] {

@@ -39,15 +39,15 @@ type gene struct {
 	weighted       bool
 	fields         []field // kindGroup
 	tuple          bool
-	elem           *gene // kindList
-	minLen, maxLen int   // kindList; nodes of kindVertices
-	cell           *cell // the three cells
-	value          any   // kindConst
-	name           string
-	depth          int  // kindUse; 0 if not given
-	depthSet       bool //
-	source         []int
-	origin         *gene // kindFrom, kindUse: see expand.go
+	elem           *gene  // kindList
+	minLen, maxLen int    // kindList; nodes of kindVertices
+	cell           *cell  // the three cells
+	value          any    // kindConst
+	name           string // kindUse: the definition; kindFrom: the path
+	depth          int    // kindUse, if depthSet
+	depthSet       bool
+	source         []int // kindFrom: places of fields from the top to origin
+	origin         *gene // kindFrom: the gene that is copied
 
 	sig    string  // of genes without parts: equal declarations have equal sig
 	genes  float64 // how many numbers the largest value takes
