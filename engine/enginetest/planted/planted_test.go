@@ -78,6 +78,43 @@ func TestStrategiesConformInProcesses(t *testing.T) {
 	}
 }
 
+// A search is the same whether its strategy is in this process or in another.
+func TestSameSearchInProcesses(t *testing.T) {
+	t.Parallel()
+	for _, name := range evolve.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			digest := func(s engine.Strategy) string {
+				led := engine.Memory()
+				defer led.Close()
+				_, err := engine.Run(t.Context(), engine.Config{
+					Space: genome.MustParseSpace(enginetest.Conditionals), Strategy: s, StrategyName: name, Ledger: led, Seed: 5, Workers: 2,
+					Evaluators: map[string]engine.EvaluatorRef{"land": {Evaluator: enginetest.Landscape{Noise: 0.1, Invalid: 0.1}.Instant()}},
+					Fidelities: []engine.Fidelity{{Evaluator: "land", Budget: 1}, {Evaluator: "land", Budget: 4}},
+					Limits:     engine.Limits{Evaluations: 120},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				d, err := engine.Digest(led, -1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return d
+			}
+			here, err := evolve.New(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			there := process(t, name)().(*host.StrategyPlugin)
+			defer there.Close(t.Context())
+			if a, b := digest(here), digest(there); a != b {
+				t.Errorf("digest %s here and %s in another process", a, b)
+			}
+		})
+	}
+}
+
 // evaluatorOptions is what the suite needs to know of the landscape's plugin.
 func evaluatorOptions(t *testing.T) enginetest.EvaluatorOptions {
 	t.Helper()

@@ -17,7 +17,7 @@ import (
 // Impure lists the faults that make a decision depend on more than its
 // arguments. The suite finds each of them in any process.
 func Impure() []string {
-	return []string{"package variable", "counter", "clock", "map order", "global random source", "stale cache"}
+	return []string{"package variable", "instance variable", "counter", "clock", "map order", "global random source", "stale cache"}
 }
 
 // Others lists faults of other kinds, and of clocks that tick too slowly to be
@@ -47,7 +47,8 @@ type climber struct {
 		length int
 		id     engine.ID
 	}
-	kept engine.History
+	kept  engine.History
+	turns map[uint64]bool // of the fault "instance variable": those taken since Open
 }
 
 // Variables that outlive a call.
@@ -72,7 +73,7 @@ func (s *climber) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Ne
 			return nil, engine.Needs{}, fmt.Errorf("strategy: this strategy has no options; leave them out")
 		}
 	}
-	s.setup = setup
+	s.setup, s.turns = setup, map[uint64]bool{}
 	needs := engine.Needs{History: engine.NeedMetrics}
 	if s.fault == "reads what it does not need" {
 		needs.History = engine.NeedNone
@@ -161,6 +162,9 @@ func (s *climber) spoil(id engine.ID, measured []engine.ID, turn engine.Turn) en
 		if _, known := turn.History.Get(best.ID); known {
 			return best.ID
 		}
+	case "instance variable":
+		s.turns[turn.N] = true
+		return measured[len(s.turns)%n]
 	case "counter":
 		calls++
 		return measured[calls%n]
