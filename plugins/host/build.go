@@ -70,7 +70,7 @@ func Build(source string) (string, error) {
 		cache = filepath.Join(cache, "nascent")
 	}
 	folder := filepath.Join(cache, "build", sum)
-	out := filepath.Join(folder, "nascent-"+plainName(source))
+	out := filepath.Join(folder, plainName(source))
 	if executable(out) {
 		return out, nil
 	}

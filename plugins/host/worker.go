@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -126,12 +124,14 @@ func (w *worker) live(ctx context.Context, l *link) {
 		}()
 		failed = w.receive(l)
 		s.mu.Lock()
-		orderly := s.closed || w.retired
+		orderly, struck := s.closed || w.retired, w.killed != nil
 		s.mu.Unlock()
+		broke := false
 		if !orderly {
 			select {
 			case <-l.process.gone():
-			case <-time.After(100 * time.Millisecond): // only its connection ended
+			case <-time.After(100 * time.Millisecond):
+				broke = !struck // it lives, and only its stream has ended
 			}
 			l.process.kill()
 		}
@@ -147,22 +147,13 @@ func (w *worker) live(ctx context.Context, l *link) {
 		stop()
 		l.out.Close()
 		<-sent
-		failed = fmt.Errorf("%s%s", l.process.cause(), because(failed))
+		if broke {
+			failed = fmt.Errorf("%s broke off the stream of jobs: %s%s", s.plugin.Name, status.Convert(failed).Message(), l.process.quote())
+		} else {
+			failed = errors.New(l.process.cause())
+		}
 	}
 	w.settle(l, failed)
-}
-
-// because appends what the stream ended of, where the process's end does not
-// say it.
-func because(err error) string {
-	st, ok := status.FromError(err)
-	if err == nil || errors.Is(err, io.EOF) || ok && strings.Contains(st.Message(), "transport") || ok && strings.Contains(st.Message(), "EOF") {
-		return ""
-	}
-	if ok {
-		return "; " + proto.OneLine(st.Message())
-	}
-	return "; " + proto.OneLine(err.Error())
 }
 
 // pause waits longer and longer before a process is started that keeps
@@ -207,10 +198,12 @@ func (w *worker) settle(l *link, cause error) {
 	if cause != nil {
 		reason = proto.OneLine(cause.Error())
 	}
-	begun := 0
+	// That a job had begun may not have reached us before the end, so every
+	// one that was sent counts as on board.
+	board := 0
 	for _, j := range w.jobs {
-		if !j.begun.IsZero() {
-			begun++
+		if j.sent {
+			board++
 		}
 	}
 	for _, k := range w.order() {
@@ -231,10 +224,8 @@ func (w *worker) settle(l *link, cause error) {
 			continue
 		case j.begun.IsZero() && l.began:
 			e.Kind = engine.Returned // the process went before it got to it
-		case j.begun.IsZero():
-			e.Alone = len(w.jobs) == 1
 		default:
-			e.Alone = begun == 1
+			e.Alone = board == 1
 		}
 		delete(w.jobs, k)
 		s.emit(k, e)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
@@ -17,61 +16,7 @@ const Version = 1
 // MaxMessage is the largest message that either side takes, in bytes.
 const MaxMessage = 1 << 30
 
-// EncodeTree writes a genome's tree as JSON in which a float always has a
-// point or an exponent, so that 1.0 is not taken for the integer 1.
-func EncodeTree(tree genome.Map) ([]byte, error) { return appendTree(nil, tree) }
-
-func appendTree(b []byte, v any) ([]byte, error) {
-	var err error
-	switch v := v.(type) {
-	case genome.Map:
-		b = append(b, '{')
-		for i, e := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b, err = appendTree(b, e.Key); err != nil {
-				return nil, err
-			}
-			b = append(b, ':')
-			if b, err = appendTree(b, e.Value); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, '}'), nil
-	case []any:
-		b = append(b, '[')
-		for i, e := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b, err = appendTree(b, e); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, ']'), nil
-	case bool:
-		return strconv.AppendBool(b, v), nil
-	case int64:
-		return strconv.AppendInt(b, v, 10), nil
-	case float64:
-		start := len(b)
-		b = strconv.AppendFloat(b, v, 'g', -1, 64)
-		for _, c := range b[start:] {
-			if c == '.' || c == 'e' {
-				return b, nil
-			}
-		}
-		return append(b, '.', '0'), nil
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("a genome holds %v, which has no JSON form: %w", v, err)
-	}
-	return append(b, text...), nil
-}
-
-// DecodeTree reads what EncodeTree writes.
+// DecodeTree reads a Job's genes.
 func DecodeTree(b []byte) (genome.Map, error) {
 	var m genome.Map
 	if err := json.Unmarshal(b, &m); err != nil {
@@ -83,7 +28,7 @@ func DecodeTree(b []byte) (genome.Map, error) {
 // AssignmentTo makes the order to a plugin. Files say where they can be read.
 func AssignmentTo(a engine.Assignment, files engine.Files) (*Job, error) {
 	j := a.Job
-	genes, err := EncodeTree(j.Genome.Tree())
+	genes, err := j.Genome.Tree().MarshalJSON()
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,116 @@
+package host
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	p, err := Find(KindEvaluator, "onemax", built)
+	if err != nil || p.Name != "onemax" || p.Path != filepath.Join(built, "nascent-evaluator-onemax") || len(p.Fingerprint) != 64 {
+		t.Errorf("%+v %v", p, err)
+	}
+	if q, err := Find(KindEvaluator, p.Path); err != nil || q.Name != "onemax" || q.Fingerprint != p.Fingerprint {
+		t.Errorf("%+v %v", q, err)
+	}
+	if q, err := Find(KindEvaluator, "./nascent-evaluator-onemax", built); err != nil || q.Path != p.Path {
+		t.Errorf("%+v %v", q, err)
+	}
+	plain := filepath.Join(t.TempDir(), "plain")
+	if err := os.WriteFile(plain, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"onemin":   "there are onemax, testplugin",
+		"./nobody": "there is no evaluator at ./nobody",
+		plain:      "chmod +x",
+		"":         "use: NAME",
+	} {
+		if _, err := Find(KindEvaluator, name, built); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if _, err := Find(KindStrategy, "onemax", built); err == nil {
+		t.Error("an evaluator was found as a strategy")
+	}
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "nascent-strategy-broken"), []byte("#!/bin/sh\necho not today >&2\nexit 9\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	list := List(within(t), Options{}, built, dir)
+	byName := map[string]Plugin{}
+	for _, p := range list {
+		byName[p.Name] = p
+	}
+	if p := byName["onemax"]; p.Problem != "" || p.Version != "1" || p.Protocol != 1 || len(p.Kinds) != 1 || p.Kinds[0] != KindEvaluator || p.Fingerprint != onemax.Fingerprint {
+		t.Errorf("%+v", p)
+	}
+	if p := byName["testplugin"]; p.Problem != "" || p.Version != "3" || len(p.Kinds) != 2 {
+		t.Errorf("%+v", p)
+	}
+	if p := byName["broken"]; !strings.Contains(p.Problem, "exit status 9") || !strings.Contains(p.Problem, "not today") {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestBuild(t *testing.T) {
+	t.Setenv("NASCENT_CACHE", t.TempDir())
+	dir := t.TempDir()
+	file := filepath.Join(dir, "mine.go")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(`package main
+
+import "github.com/nascent-nas/nascent/plugins/sdk"
+
+func main() {
+	sdk.ServeEvaluator(func(job *sdk.Job) (sdk.Metrics, error) {
+		return sdk.Metrics{"accuracy": job.Float("x") / 10}, nil
+	})
+}
+`)
+	p, err := Find(KindEvaluator, "mine.go", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Name != "mine" || p.Source != file {
+		t.Errorf("%+v", p)
+	}
+	r := open(t, p, options(t), 1, `{}`)
+	e := r.run("ok")
+	wantOK(t, e)
+	if v, _ := e.Result.Metrics.Get("accuracy"); v != 0.1 || r.hello.Name != "mine" {
+		t.Error(v, r.hello.Name)
+	}
+	if _, err := tryOpen(t, p, options(t), 1, `{"epochs": 3}`); err == nil || !strings.Contains(err.Error(), "no options") {
+		t.Error(err)
+	}
+	again, err := Find(KindEvaluator, file)
+	if err != nil || again.Path != p.Path {
+		t.Errorf("built anew: %v %v", again, err)
+	}
+	if whole, err := Find(KindEvaluator, dir+"/"); err != nil || whole.Fingerprint == "" {
+		t.Errorf("as a directory: %v %v", whole, err)
+	}
+	write("package main\n\nfunc main() { nonsense() }\n")
+	if _, err := Find(KindEvaluator, file); err == nil || !strings.Contains(err.Error(), "mine.go does not compile: ") ||
+		!strings.Contains(err.Error(), "undefined: nonsense") || strings.Contains(err.Error(), "\n") {
+		t.Error(err)
+	}
+}
+
+// An evaluator of a network in a plugin sees the same layer graph.
+var _ engine.Evaluator = (*evaluator)(nil)
