@@ -53,9 +53,12 @@ func main() {
 			if err := setup.Decode(&o); err != nil {
 				return err
 			}
-			for key, share := range map[string]float64{"fail": o.Fail, "crash": o.Crash, "hang": o.Hang, "invalid": o.Invalid} {
-				if share < 0 || share > 1 {
-					return sdk.BadOption(key, "%v is not a share: use a number from 0 to 1", share)
+			for _, share := range []struct {
+				key string
+				of  float64
+			}{{"fail", o.Fail}, {"crash", o.Crash}, {"hang", o.Hang}, {"invalid", o.Invalid}} {
+				if share.of < 0 || share.of > 1 {
+					return sdk.BadOption(share.key, "%v is not a share: use a number from 0 to 1", share.of)
 				}
 			}
 			if o.Delay < 0 {
