@@ -424,7 +424,7 @@ func (s *Search) Status() Snapshot {
 }
 
 func (s *Search) status() Snapshot {
-	if s.Archive == nil || s.book == nil {
+	if s.Archive == nil || s.book == nil || s.lines[0] == nil {
 		return Snapshot{Name: s.cfg.Name, State: StateNew, Phase: PhaseSearch, Workers: s.cfg.Workers, Limits: s.cfg.Limits}
 	}
 	st := s.Archive.Status()
