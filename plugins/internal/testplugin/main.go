@@ -24,6 +24,7 @@ func main() {
 	switch mode := os.Getenv("TESTPLUGIN"); {
 	case mode == "raw":
 		serveRaw()
+		return
 	case strings.HasPrefix(mode, "version="):
 		fmt.Printf("1|%s|unix|/nowhere|grpc|\n", strings.TrimPrefix(mode, "version="))
 		select {}
