@@ -128,9 +128,9 @@ func module(name string) (mod, sum []byte, tidy bool, err error) {
 		name = "plugin"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "module %s\n\ngo 1.26\n\nrequire %s v%s\n", name, modulePath, engine.Version)
 	source := checkout()
 	if source == "" {
+		fmt.Fprintf(&b, "module %s\n\ngo 1.26\n\nrequire %s v%s\n", name, modulePath, engine.Version)
 		return []byte(b.String()), nil, true, nil
 	}
 	text, err := os.ReadFile(filepath.Join(source, "go.mod"))
@@ -140,6 +140,13 @@ func module(name string) (mod, sum []byte, tidy bool, err error) {
 	if sum, err = os.ReadFile(filepath.Join(source, "go.sum")); err != nil {
 		return nil, nil, false, err
 	}
+	fmt.Fprintf(&b, "module %s\n\n", name)
+	for _, line := range strings.Split(string(text), "\n") {
+		if strings.HasPrefix(line, "go ") {
+			b.WriteString(line + "\n\n")
+		}
+	}
+	fmt.Fprintf(&b, "require %s v%s\n", modulePath, engine.Version)
 	fmt.Fprintf(&b, "\nreplace %s => %s\n", modulePath, quoteModule(source))
 	b.WriteString("\n// The versions that nascent is built with.\n")
 	inside := false

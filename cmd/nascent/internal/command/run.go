@@ -127,7 +127,14 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	cfg.Ledger = led
 	cfg.AcceptFingerprint = m.accept
 	monitor := show.NewMonitor()
+	_, before, err := led.Header()
+	if err != nil {
+		return err
+	}
 	begun := sync.OnceFunc(func() {
+		if before {
+			monitor.Say("going on with " + cfg.Name)
+		}
 		if err := t.keep(); err != nil {
 			monitor.Say(err.Error())
 		}
@@ -164,9 +171,11 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if err != nil {
 		return t.locate(err)
 	}
-	v := show.Of(search.Archive, search, led, t.dir)
-	v.Live = true
-	return a.report(v, m)
+	archive, err := engine.Read(led) // what is durable, not what was meant
+	if err != nil {
+		return err
+	}
+	return a.report(show.Of(archive, archive, led, t.dir), m)
 }
 
 // watch runs the search under the eyes of a person, or of a log.

@@ -38,6 +38,8 @@ type row struct {
 	Again      *Figure  // re-measured with fresh seeds
 	Test       *Figure  // on test data
 	Winner     bool
+	Genome     string
+	Hash       string
 }
 
 // Figure is a mean over n measurements with its sample standard deviation.
@@ -95,9 +97,11 @@ func (r *Report) gather() {
 		}
 		return &r.rows[i]
 	}
-	figure := func(m *engine.Measured) *Figure {
-		if mean, sd, n := m.Mean(r.objective.Metric); n > 0 {
-			return &Figure{mean, sd, n}
+	figure := func(m *engine.Measured, metrics ...string) *Figure {
+		for _, metric := range metrics {
+			if mean, sd, n := m.Mean(metric); n > 0 {
+				return &Figure{mean, sd, n}
+			}
 		}
 		return nil
 	}
@@ -106,20 +110,21 @@ func (r *Report) gather() {
 	}
 	for i := range r.outcome.Remeasured {
 		m := &r.outcome.Remeasured[i]
-		index(m.ID, m.Name).Again = figure(m)
+		index(m.ID, m.Name).Again = figure(m, r.objective.Metric)
 	}
 	for _, c := range r.best[:min(3, len(r.best))] {
 		index(c.ID, "")
 	}
 	for i := range r.outcome.Tested {
 		m := &r.outcome.Tested[i]
-		index(m.ID, m.Name).Test = figure(m)
+		index(m.ID, m.Name).Test = figure(m, "test_"+r.objective.Metric, r.objective.Metric)
 	}
 	for i := range r.rows {
 		x := &r.rows[i]
 		x.Parameters, x.Macs = r.size(x)
 		if x.ID != 0 {
 			if c, err := r.view.Candidate(x.ID); err == nil {
+				x.Genome, x.Hash = c.Genome.Text(), c.Genome.Hash().String()
 				if y, ok := c.Metrics.Get(r.objective.Metric); ok {
 					x.Search = &y
 				}
@@ -220,9 +225,7 @@ func (r *Report) Test() (*Test, error) {
 		if !x.Winner {
 			continue
 		}
-		if c, err := r.view.Candidate(x.ID); err == nil {
-			one.Genome, one.Hash = c.Genome.Text(), c.Genome.Hash().String()
-		}
+		one.Genome, one.Hash = x.Genome, x.Hash
 		t.Winner, found = one, true
 	}
 	if len(t.Baselines) > 0 {

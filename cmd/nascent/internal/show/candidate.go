@@ -109,7 +109,6 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 	}
 	if net := NetworkOf(c.Genome); net != nil {
 		fmt.Fprintf(&b, "\n%s\n", strings.TrimRight(net.String(), "\n"))
-		fmt.Fprintf(&b, "%s parameters, %s multiply-adds, depth %d\n", Thousands(net.Parameters()), Thousands(net.Macs()), net.Depth())
 	}
 	if len(c.Curve) > 1 {
 		b.WriteString("\n")

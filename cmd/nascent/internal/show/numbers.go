@@ -42,6 +42,10 @@ func Thousands(n int64) string {
 func Seconds(s float64) string {
 	d := time.Duration(s * float64(time.Second))
 	switch {
+	case d == 0:
+		return "0s"
+	case d < time.Millisecond:
+		return fmt.Sprintf("%dµs", d.Microseconds())
 	case d < time.Second:
 		return fmt.Sprintf("%dms", d.Milliseconds())
 	case d < time.Minute:
@@ -161,4 +165,17 @@ func Bar(part float64, width int) string {
 	}
 	full := int(part * float64(width))
 	return strings.Repeat("█", full) + strings.Repeat("░", width-full)
+}
+
+// Rate writes so many a second, in the unit that people can picture.
+func Rate(perSecond float64) string {
+	switch {
+	case perSecond >= 100:
+		return Thousands(int64(math.Round(perSecond))) + "/s"
+	case perSecond >= 0.5:
+		return fmt.Sprintf("%.1f/s", perSecond)
+	case perSecond*60 >= 0.5:
+		return fmt.Sprintf("%.1f/min", perSecond*60)
+	}
+	return fmt.Sprintf("%.1f/h", perSecond*3600)
 }

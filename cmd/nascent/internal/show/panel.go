@@ -132,7 +132,7 @@ func DrawPanel(v *View, s engine.Snapshot, m *Monitor, width, height int) string
 		if !math.IsNaN(left) {
 			time += ", about " + Seconds(left) + " left"
 		}
-		add(nil, "%s%s  %.3g/s  %s", bar, Plural(s.Evaluations, "evaluation"), pace, time)
+		add(nil, "%s%s  %s  %s", bar, Plural(s.Evaluations, "evaluation"), Rate(pace), time)
 	}
 	o := v.Objective()
 	if len(s.Best) > 0 {

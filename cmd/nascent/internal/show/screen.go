@@ -121,7 +121,7 @@ func Line(v *View, s engine.Snapshot, pace float64) string {
 		parts = append(parts, fmt.Sprintf("%d invalid, %d failed", s.Invalid, s.Failed))
 	}
 	if pace > 0 {
-		parts = append(parts, fmt.Sprintf("%.3g/s", pace))
+		parts = append(parts, Rate(pace))
 	}
 	if _, left := Progress(s, pace); !math.IsNaN(left) && left > 0.5 {
 		parts = append(parts, "about "+Seconds(left)+" left")

@@ -15,12 +15,15 @@ func Counts(s engine.Snapshot) string {
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{s.OK, "ok"}, {s.Invalid, "invalid"}, {s.Failed, "failed"}, {s.Reused, "reused"}} {
+	}{{s.OK, "ok"}, {s.Invalid, "invalid"}, {s.Failed, "failed"}, {s.Reused, "reused"}, {s.Retries, "attempts tried again"}} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", Thousands(int64(c.n)), c.what))
 		}
 	}
-	return parts[0] + ": " + strings.Join(append(parts[1:], Plural(s.Retries, "retried attempt")), ", ")
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return parts[0] + ": " + strings.Join(parts[1:], ", ")
 }
 
 // Progress is how much of the limits is used, 0 to 1, and how long it should
@@ -70,7 +73,7 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	if s.Wall > 0 {
 		rate = float64(s.Evaluations) / s.Wall
 	}
-	line := fmt.Sprintf("%s, evaluators %s, %.3g evaluations/s", Seconds(s.Wall), Seconds(s.Spent.Seconds), rate)
+	line := fmt.Sprintf("%s, evaluators %s, %s", Seconds(s.Wall), Seconds(s.Spent.Seconds), Rate(rate))
 	if _, left := Progress(s, rate); s.State == engine.StateRunning && !math.IsNaN(left) {
 		line += ", about " + Seconds(left) + " left"
 	}

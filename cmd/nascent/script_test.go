@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/command"
+)
+
+// TestMain lets the scripts call this test binary as nascent.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"nascent": func() { os.Exit(command.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// plugins builds the evaluators that the scripts use, once.
+var plugins = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "nascent-script-")
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, "nascent-evaluator-onemax")
+	b, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "../../plugins/evaluators/onemax").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building the onemax plugin: %w\n%s", err, b)
+	}
+	return dir, nil
+})
+
+func TestScript(t *testing.T) {
+	t.Parallel()
+	dir, err := plugins()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("NASCENT_PLUGINS", dir)
+			e.Setenv("NASCENT_SOURCE", root)
+			e.Setenv("NASCENT_CACHE", filepath.Join(e.WorkDir, ".cache"))
+			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
+				v, err := exec.Command("go", "env", name).Output()
+				if err != nil {
+					return err
+				}
+				e.Setenv(name, strings.TrimSpace(string(v)))
+			}
+			e.Setenv("HOME", home)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": wantStatus,
+			"oneof":  nothingElse,
+			"until":  waitFor,
+			"damage": damage,
+		},
+	})
+}
+
+// wantStatus runs a command and wants an exit status: status 2 nascent run x.
+func wantStatus(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+	if text := ts.ReadFile("stderr"); want == 2 && strings.Count(text, "\n") != 1 {
+		ts.Fatalf("wrong input is to be answered in one line, not:\n%s", text)
+	}
+}
+
+// nothingElse wants a directory to hold nothing but the named entries:
+// oneof DIR a b.
+func nothingElse(ts *testscript.TestScript, _ bool, args []string) {
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	known := map[string]bool{}
+	for _, name := range args[1:] {
+		known[name] = true
+	}
+	for _, e := range entries {
+		if !known[e.Name()] && !strings.HasPrefix(e.Name(), ".") {
+			ts.Fatalf("%s holds %s, which should not be there", args[0], e.Name())
+		}
+	}
+}
+
+// waitFor asks until the output matches: until REGEXP COMMAND ARGS.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for range 2000 {
+		if err := ts.Exec(args[1], args[2:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("%s never printed %s", args[1], args[0])
+}
+
+// damage changes one byte in the middle of a file's last page that is not zero.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for i := at; i < len(b); i++ {
+		if b[i] != 0 {
+			b[i] ^= 0x55
+			ts.Check(os.WriteFile(path, b, 0o600))
+			return
+		}
+	}
+	ts.Fatalf("nothing to damage after byte %d of %s", at, path)
+}
