@@ -27,6 +27,7 @@ type problem struct {
 	turns      int
 	mute       int // until this turn nothing can be measured
 	setup      func(*engine.Setup)
+	remote     bool // also between two searches where that starts processes
 }
 
 func problems(turns int) []problem {
@@ -34,12 +35,12 @@ func problems(turns int) []problem {
 	faulty := Landscape{Seed: 2, Noise: 0.02, Invalid: 0.2, Failed: 0.2}
 	limit := 6000.0
 	return []problem{
-		{name: "numbers", space: Numbers, order: engine.Strict, land: noisy, turns: 2 * turns},
+		{name: "numbers", space: Numbers, order: engine.Strict, land: noisy, turns: 2 * turns, remote: true},
 		{name: "numbers in arrival order", space: Numbers, order: engine.Arrival, land: noisy, turns: turns},
 		{name: "conditionals with failures", space: Conditionals, order: engine.Strict, land: faulty, turns: turns},
 		{name: "conditionals with failures in arrival order", space: Conditionals, order: engine.Arrival, land: faulty, turns: turns},
 		{name: "lists from known-good genomes", space: Lists, order: engine.Strict, land: noisy, start: 3, turns: turns},
-		{name: "edge cells with three fidelities", space: EdgeCell, order: engine.Strict, land: noisy, fidelities: 3, turns: 4 * turns},
+		{name: "edge cells with three fidelities", space: EdgeCell, order: engine.Strict, land: noisy, fidelities: 3, turns: 4 * turns, remote: true},
 		{name: "vertex cells with three fidelities in arrival order", space: VertexCell, order: engine.Arrival, land: faulty, fidelities: 3, start: 2, turns: 2 * turns},
 		{name: "pair cells", space: PairCell, order: engine.Strict, land: noisy, turns: turns},
 		{name: "all invalid", space: Lists, order: engine.Strict, land: Landscape{Invalid: 1}, turns: turns},

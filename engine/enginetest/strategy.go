@@ -110,7 +110,7 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 	if s == nil {
 		return false
 	}
-	if !o.Remote || p.start > 0 { // opening starts a process
+	if !o.Remote || p.remote {
 		s.reopen(t, first)
 	}
 	s.run(t, first)
@@ -120,20 +120,9 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 	if len(s.turns) < s.problem.turns && !s.done {
 		t.Fatalf("the search stopped after %d turns", len(s.turns))
 	}
-	// A second search by the same instance, which remembers the first if it
-	// remembers anything.
-	other := begin(t, first, o, p, 2)
-	if other == nil {
-		t.Fatalf("Open refuses what it took before")
-	}
-	other.run(t, first)
-	if t.Failed() {
-		return true
-	}
-
 	// Cold: an instance that has seen nothing before takes one turn. Then, warm,
 	// the others from the last to the first, without being told that it starts
-	// anew; and at last between the turns of another search.
+	// anew.
 	last := len(s.turns) - 1
 	cold := fresh(t, make)
 	s.reopen(t, cold)
@@ -147,20 +136,8 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 			return true
 		}
 	}
-	between := []int{last / 2}
-	if !o.Remote {
-		between = nil
-		for k := last; k >= 0; k-- {
-			between = append(between, k)
-		}
-	}
-	for _, k := range between {
-		other.reopen(t, cold)
-		if !other.same(t, cold, min(k, len(other.turns)-1), foreign) {
-			return true
-		}
-		s.reopen(t, cold)
-		if !s.same(t, cold, k, foreign) {
+	if !o.Remote || p.remote {
+		if !checkBetween(t, first, cold, o, s) {
 			return true
 		}
 	}
@@ -173,7 +150,38 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 	return true
 }
 
-// begin opens a search, twice. It returns nil if the strategy refuses it.
+// checkBetween asks again between the turns of a second search. That one is
+// first run by the instance that ran the first, and remembers it if it remembers
+// anything.
+func checkBetween(t T, first, cold engine.Strategy, o StrategyOptions, s *search) bool {
+	t.Helper()
+	other := begin(t, first, o, s.problem, 2)
+	if other == nil {
+		t.Fatalf("Open refuses what it took before")
+	}
+	other.run(t, first)
+	if t.Failed() {
+		return false
+	}
+	last := len(s.turns) - 1
+	step := 1
+	if o.Remote { // opening starts a process
+		step = last + 1
+	}
+	for k := last; k >= 0; k -= step {
+		other.reopen(t, cold)
+		if !other.same(t, cold, min(k, len(other.turns)-1), foreign) {
+			return false
+		}
+		s.reopen(t, cold)
+		if !s.same(t, cold, k, foreign) {
+			return false
+		}
+	}
+	return true
+}
+
+// begin opens a search. It returns nil if the strategy refuses it.
 func begin(t T, strategy engine.Strategy, o StrategyOptions, p problem, seed uint64) *search {
 	t.Helper()
 	s := &search{problem: p, setup: p.open(t), seed: seed, misuse: new(atomic.Pointer[string])}
