@@ -481,3 +481,45 @@ func TestInProcessAnswersTheSame(t *testing.T) {
 		t.Errorf("%v %v", got[0], got[1])
 	}
 }
+
+func TestStoppedProcess(t *testing.T) {
+	t.Parallel()
+	r := open(t, testPlugin, options(t), 1, `{}`)
+	pid := pidOf(t, r.run("ok"))
+	syscall.Kill(pid, syscall.SIGSTOP)
+	id := r.submit("ok")
+	r.session.Kill(id, 1)
+	wantLost(t, r.answersTo(id)[id], true, "killed")
+	pid = pidOf(t, r.run("ok"))
+	syscall.Kill(pid, syscall.SIGSTOP)
+	ctx, cancel := context.WithCancel(within(t))
+	cancel()
+	r.close(ctx)
+	gone(t, pid)
+}
+
+// Not in parallel: it counts what the whole process has open.
+func TestDescriptors(t *testing.T) {
+	count := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	o := options(t)
+	cycle := func() {
+		r := open(t, testPlugin, o, 2, `{}`)
+		wantLost(t, r.run("crash"), true, "out of cheese")
+		wantOK(t, r.run("ok"))
+		r.close(within(t))
+	}
+	cycle() // opens the log, and what the runtime keeps
+	before := count()
+	for range 5 {
+		cycle()
+	}
+	if after := count(); after > before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -56,7 +57,18 @@ func withPlugins(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if code == 0 {
+		// All sessions are closed: what still runs, leaked.
+		if err := goleak.Find(
+			goleak.IgnoreTopFunction("github.com/nascent-nas/nascent/plugins/host.starter"),
+			goleak.IgnoreAnyFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"),
+		); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
 }
 
 // patience bounds every wait for something that will come.
