@@ -64,8 +64,7 @@ type Archive struct {
 	turns    [2]uint64
 	taken    [2]int // results consumed by turns
 	done     [2]bool
-	pass     FinalEvent // the newest, if turnOfPass is set
-	passTurn uint64     // search turn at which it began
+	pass     FinalEvent // the newest, if there are passes
 	passes   int
 	kept     [2]TurnRecord // the newest of each part, for what it keeps
 	seq      uint64        // of the newest event
@@ -73,7 +72,11 @@ type Archive struct {
 }
 
 // Read loads what a ledger holds. ErrEmpty means that no search has begun.
-func Read(led Ledger) (*Archive, error) {
+func Read(led Ledger) (*Archive, error) { return read(led, nil) }
+
+// read makes genomes of own where that is the recorded space, so that a resumed
+// search shows its strategy genomes of the very space that Open was given.
+func read(led Ledger, own *genome.Space) (*Archive, error) {
 	h, ok, err := led.Header()
 	if err != nil {
 		return nil, err
@@ -88,6 +91,9 @@ func Read(led Ledger) (*Archive, error) {
 	if a.spaces, err = a.Plan.spaces(); err != nil {
 		return nil, err
 	}
+	if own != nil && sameJSON(own.JSON(), a.Plan.Space) {
+		a.spaces[""] = own
+	}
 	a.Space = a.spaces[""]
 	for _, b := range a.Plan.Final.Baselines {
 		g, err := a.spaces[b.Name].Parse(b.Text)
@@ -99,7 +105,6 @@ func Read(led Ledger) (*Archive, error) {
 	if err := a.readEvents(); err != nil {
 		return nil, err
 	}
-	a.book = a.newBook()
 	if err := a.readJobs(); err != nil {
 		return nil, err
 	}
@@ -134,16 +139,14 @@ func (a *Archive) newBook() *book {
 	return b
 }
 
-// exactMetric tells whether a metric is a function of the job.
-func (a *Archive) exactMetric(name string) bool {
+// hello is what the evaluator said of itself when the search began with it.
+func (a *Archive) hello(key string) (Hello, bool) {
 	for _, e := range a.Evaluators {
-		for _, m := range e.Hello.Metrics {
-			if m.Name == name && m.Measured {
-				return false
-			}
+		if e.Key == key {
+			return e.Hello, true
 		}
 	}
-	return name != "seconds" || a.book.exact
+	return Hello{}, false
 }
 
 func (a *Archive) readEvents() error {
@@ -184,10 +187,13 @@ func (a *Archive) entry(j JobRecord) (*entry, error) {
 		return nil, fmt.Errorf("%w: the genome of job %s: %v", ErrDamaged, j.ID, err)
 	}
 	j.Job.Genome = g
-	return &entry{Candidate: Candidate{Job: j.Job}, turn: j.Turn, committed: true, try: &try{}}, nil
+	return &entry{Candidate: Candidate{Job: j.Job}, turn: j.Turn, try: &try{}}, nil
 }
 
+// readJobs fills a new book.
 func (a *Archive) readJobs() error {
+	a.book = a.newBook()
+	a.turns, a.taken = [2]uint64{}, [2]int{}
 	b := a.book
 	for j, err := range a.led.Jobs() {
 		if err != nil {

@@ -31,7 +31,6 @@ type entry struct {
 	seconds   float64
 	turn      uint64
 	stage     stage
-	committed bool // the transaction that names the job is durable
 
 	try *try // while it has no result
 }
@@ -44,7 +43,7 @@ type try struct {
 	saved    []FileRef // progress kept for the next
 	alone    bool      // the next must be alone in its process
 	returned int       // times in a row that it came back uncounted
-	held     bool      // a back-off timer holds it
+	ending   bool      // it was asked to end
 	late     bool      // its deadline has passed
 	begun    time.Time // zero until the evaluator said so
 	point    Point     // last progress
@@ -169,6 +168,19 @@ func (b *book) get(id ID) *entry {
 		return nil
 	}
 	return list[i]
+}
+
+// files lists what a job left behind: its own files, or those of the job whose
+// result it shares.
+func (b *book) files(id ID) []FileRef {
+	e := b.get(id)
+	if e != nil && e.Reuse != 0 {
+		e = b.get(e.Reuse)
+	}
+	if e == nil {
+		return nil
+	}
+	return e.Files
 }
 
 // nextID is the id that the part's next job gets.

@@ -160,6 +160,7 @@ type Hello struct {
 	BudgetUnit    string   `json:"budget_unit"` // "epochs"
 	Identity      string   `json:"identity"`    // canonical text of every option and all data that results depend on
 	Fingerprint   string   `json:"fingerprint"` // set by the host: hash over the plugin's files and Identity
+	Pool          [][]byte `json:"pool,omitempty"` // where only some genomes can be measured: their packed forms; no others are proposed
 	Splits        string   `json:"splits"`      // in words: what is trained, validated and tested on
 }
 

@@ -244,12 +244,9 @@ func (r *replay) turn(l *line, t TurnRecord) error {
 	if l.part == PartFinal {
 		limits = r.limitsAt(1 << 62)
 	}
-	again := r.shadow.begin(l, t.Consumed, t.Want, limits, func(id ID) ([]Point, error) {
+	again := r.shadow.begin(l, t.Consumed, t.Want, limits, func(id ID) (ResultRecord, bool) {
 		rec, ok, err := r.source.led.Result(id)
-		if err == nil && !ok {
-			err = fmt.Errorf("candidate %s has no result", id)
-		}
-		return r.shadow.book.exactCurve(rec.Curve), err
+		return rec, ok && err == nil
 	})
 	if again.FirstID != t.FirstID {
 		return differs("its first job is", t.FirstID, again.FirstID)
@@ -292,10 +289,6 @@ func (a *Archive) budget(fidelity int) float64 {
 	if f.Budget != 0 {
 		return f.Budget
 	}
-	for _, e := range a.Evaluators {
-		if e.Key == f.Evaluator {
-			return e.Hello.Budget
-		}
-	}
-	return 0
+	hello, _ := a.hello(f.Evaluator)
+	return hello.Budget
 }

@@ -46,10 +46,10 @@ func (f *final) Step(_ context.Context, state []byte, t Turn) (Decision, error) 
 		if f.plan.Final.Top > 0 && f.plan.Final.Repeats > 0 {
 			return f.remeasure(s, top, t.History)
 		}
-		return f.test(s, t.History)
+		return f.test(s)
 	case PhaseRemeasure:
 		s.Winner = f.winner(s.Top, t)
-		return f.test(s, t.History)
+		return f.test(s)
 	}
 	return f.decide(s, Decision{Done: true})
 }
@@ -120,12 +120,12 @@ func (f *final) winner(top []ID, t Turn) ID {
 	return best.ID
 }
 
-func (f *final) test(s finalState, h History) (Decision, error) {
+func (f *final) test(s finalState) (Decision, error) {
 	s.Stage = PhaseTest
-	c, _ := h.Get(s.Winner)
 	d := Decision{Note: fmt.Sprintf("the winner is candidate %s", s.Winner), Keep: []ID{s.Winner}}
 	for range f.plan.Final.Tests {
-		p := Proposal{Fidelity: c.Fidelity, Replicate: true, Phase: PhaseTest, Budget: f.plan.Final.Budget}
+		// The highest fidelity's evaluator is the one that is asked for tests.
+		p := Proposal{Fidelity: len(f.plan.Fidelities) - 1, Replicate: true, Phase: PhaseTest, Budget: f.plan.Final.Budget}
 		w := p
 		w.Operator, w.Parents = OpSame, []ID{s.Winner}
 		d.Proposals = append(d.Proposals, w)
@@ -187,11 +187,15 @@ func (a *Archive) Outcome() (Outcome, bool) {
 	if a.passes == 0 {
 		return Outcome{}, false
 	}
-	o := Outcome{Complete: a.done[1], Seeds: a.Plan.Final.Tests, Budget: a.Plan.Final.Budget}
-	if e := a.Evaluators; len(e) > 0 {
-		o.Splits = e[len(e)-1].Hello.Splits
+	highest := len(a.Plan.Fidelities) - 1
+	begun := a.turns[1] > a.pass.FirstTurn // what the ledger knows of the turns is this pass's
+	o := Outcome{Complete: begun && a.done[1], Seeds: a.Plan.Final.Tests, Budget: cmp.Or(a.Plan.Final.Budget, a.budget(highest))}
+	for _, e := range a.Evaluators {
+		if e.Key == a.Plan.Fidelities[highest].Evaluator {
+			o.Splits = e.Hello.Splits // of the newest
+		}
 	}
-	if raw, err := a.led.State(PartFinal); err == nil && len(raw) > 0 {
+	if raw, err := a.led.State(PartFinal); begun && err == nil && len(raw) > 0 {
 		var s finalState
 		if json.Unmarshal(raw, &s) == nil {
 			o.Winner = s.Winner

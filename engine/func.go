@@ -48,6 +48,8 @@ type funcSession struct {
 	mu     sync.Mutex
 	jobs   map[attemptKey]context.CancelFunc
 	closed bool
+	gate   sync.RWMutex // held while an event is sent
+	shut   bool         // no more events
 }
 
 func (s *funcSession) Submit(a Assignment) error {
@@ -61,16 +63,25 @@ func (s *funcSession) Submit(a Assignment) error {
 	}
 	s.jobs[key] = cancel
 	s.wg.Go(func() {
-		s.events <- Event{ID: key.id, Attempt: key.attempt, Kind: Begun}
+		s.tell(Event{ID: key.id, Attempt: key.attempt, Kind: Begun})
 		e := s.evaluate(ctx, a.Job)
 		e.ID, e.Attempt = key.id, key.attempt
 		s.mu.Lock()
 		delete(s.jobs, key)
 		s.mu.Unlock()
 		cancel()
-		s.events <- e
+		s.tell(e)
 	})
 	return nil
+}
+
+// tell sends an event, unless the session has ended without this job.
+func (s *funcSession) tell(e Event) {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if !s.shut {
+		s.events <- e
+	}
 }
 
 func (s *funcSession) evaluate(ctx context.Context, job *Job) (e Event) {
@@ -115,7 +126,9 @@ func (s *funcSession) Kill(id ID, attempt int) { s.Cancel(id, attempt, false) }
 func (s *funcSession) Ack(ID, int)             {}
 func (s *funcSession) Events() <-chan Event    { return s.events }
 
-func (s *funcSession) Close(context.Context) error {
+// Close waits for the functions that still run. One that does not heed its
+// context is left behind when ctx ends.
+func (s *funcSession) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -126,7 +139,20 @@ func (s *funcSession) Close(context.Context) error {
 		cancel()
 	}
 	s.mu.Unlock()
-	s.wg.Wait()
+	home := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(home)
+	}()
+	var err error
+	select {
+	case <-home:
+	case <-ctx.Done():
+		err = errors.New("the evaluator's function does not return although its context has ended; let it look at ctx.Done()")
+	}
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	s.shut = true
 	close(s.events)
-	return nil
+	return err
 }

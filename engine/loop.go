@@ -13,16 +13,16 @@ import (
 // sends to it.
 func (s *Search) loop(ctx context.Context) error {
 	s.since = s.cfg.Clock.Now()
-	if l := s.Limits.Wall; l > 0 {
-		left := time.Duration((l - s.counters.Wall) * float64(time.Second))
-		s.alarm = s.cfg.Clock.After(max(0, left), func() { s.poke(func() {}) })
-		defer s.alarm()
-	}
+	defer s.hush()
+	s.watchWall()
 	if s.over() == "" && s.lines[0].taken == 0 && s.lines[0].turns == 0 {
 		s.say("search %s begins", s.Name)
 	}
 	stop, done := s.stop, ctx.Done()
 	for {
+		if s.stopped(ctx) {
+			s.leave("")
+		}
 		if s.mode != leaving {
 			s.advance(ctx)
 		}
@@ -42,7 +42,9 @@ func (s *Search) loop(ctx context.Context) error {
 			s.account()
 			s.decided(r)
 		case err := <-s.committed:
+			s.account()
 			if err != nil {
+				s.endStep()
 				return fmt.Errorf("the ledger could not be written (run the same command again to go on from the last commit): %w", err)
 			}
 			s.durable()
@@ -51,10 +53,10 @@ func (s *Search) loop(ctx context.Context) error {
 			f()
 		case <-stop:
 			stop = nil
-			s.leave("")
+			s.account()
 		case <-done:
 			done = nil
-			s.leave("")
+			s.account()
 		}
 	}
 }
@@ -67,6 +69,47 @@ func (s *Search) poke(f func()) {
 	}
 }
 
+// after runs f in the loop once d has passed, unless it is cancelled or the loop
+// has ended by then.
+func (s *Search) after(d time.Duration, f func()) (cancel func()) {
+	s.timer++
+	n := s.timer
+	off := s.cfg.Clock.After(d, func() {
+		go s.poke(func() {
+			if s.timers[n] != nil {
+				delete(s.timers, n)
+				f()
+			}
+		})
+	})
+	s.timers[n] = off
+	return func() {
+		off()
+		delete(s.timers, n)
+	}
+}
+
+// hush cancels all timers.
+func (s *Search) hush() {
+	for _, off := range s.timers {
+		off()
+	}
+	clear(s.timers)
+}
+
+// watchWall wakes the loop when the wall limit is reached.
+func (s *Search) watchWall() {
+	left := s.Limits.Wall - s.counters.Wall
+	if s.Limits.Wall <= 0 || left <= 0 || s.mode != searching {
+		return
+	}
+	d := time.Hour // longer ones in steps: a limit may be more than a Duration can hold
+	if left < d.Seconds() {
+		d = time.Duration(left*float64(time.Second)) + time.Millisecond // sums of floats may lack a little
+	}
+	s.after(d, s.watchWall)
+}
+
 // account brings wall time and idle worker time up to now.
 func (s *Search) account() {
 	now := s.cfg.Clock.Now()
@@ -75,7 +118,9 @@ func (s *Search) account() {
 	if d <= 0 {
 		return
 	}
-	s.counters.Wall += d
+	if !s.finalRun { // limits are for phase search
+		s.counters.Wall += d
+	}
 	if s.mode == searching {
 		s.counters.Idle += d * float64(max(0, s.cfg.Workers-s.onBoard))
 	}
@@ -148,7 +193,7 @@ func (s *Search) advance(ctx context.Context) {
 				s.counters.State = StateFinished
 				return
 			}
-			s.mode = finishing
+			s.mode, s.finalRun = finishing, true
 		case finishing:
 			if s.lines[1].done {
 				s.leave("")
@@ -211,6 +256,9 @@ func (s *Search) next(l *line) (ids []ID, ready bool) {
 func (s *Search) closeBatch(list []*entry, limit int) {
 	for i := len(s.book.history[0]); i < limit; i++ {
 		r := s.consume(list[i])
+		seconds, looks := cost(list[i])
+		s.counters.Seconds += seconds
+		s.counters.TestLooks += looks
 		s.pending.Consumed = append(s.pending.Consumed, r)
 		s.keepFresh(r)
 		s.observeConsumed(list[i])
@@ -259,23 +307,68 @@ func (s *Search) step(ctx context.Context, l *line, ids []ID) {
 	if l.part == PartSearch {
 		want = max(0, s.Plan.Window-(len(s.book.search)-l.taken-len(ids)))
 	}
-	t := s.begin(l, ids, want, s.Limits, s.curve)
+	t := s.begin(l, ids, want, s.Limits, s.whole)
 	for _, r := range t.fresh {
 		s.keepFresh(r)
 		s.observeConsumed(s.book.get(r.ID))
 	}
 	s.stepping = t
+	ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	stepped := s.stepped
 	go func() {
-		d, err := t.step(context.WithoutCancel(ctx))
-		s.stepped <- stepResult{t, d, err}
+		d, err := t.step(ctx)
+		stepped <- stepResult{t, d, err}
 	}()
+}
+
+// hurry gives a strategy that is deciding while the search leaves the grace to
+// do so, then the grace to break off, and goes without it after that: on resume
+// the turn is taken again.
+func (s *Search) hurry() {
+	t := s.stepping
+	if t == nil {
+		return
+	}
+	s.after(s.cfg.Grace, func() {
+		if s.stepping != t {
+			return
+		}
+		t.cut = true
+		t.cancel()
+		s.after(s.cfg.Grace, func() {
+			if s.stepping == t {
+				s.stepping = nil
+			}
+		})
+	})
+}
+
+// endStep breaks off the turn under way and waits, within the grace, until the
+// strategy is at rest.
+func (s *Search) endStep() {
+	t := s.stepping
+	if t == nil {
+		return
+	}
+	t.cancel()
+	select {
+	case <-s.stepped:
+	case <-time.After(s.cfg.Grace):
+	}
 }
 
 // decided commits a turn.
 func (s *Search) decided(r stepResult) {
 	t := r.turn
+	t.cancel()
+	if s.stepping != t {
+		return // it came too late
+	}
 	s.stepping = nil
 	err := r.err
+	if err != nil && t.cut {
+		return
+	}
 	var jobs []*entry
 	if err == nil {
 		jobs, err = s.finish(t, r.decision, s.budget)
@@ -304,7 +397,7 @@ func (s *Search) decided(r stepResult) {
 		if e.stage.is(decided) { // invalid from the beginning
 			s.arrive(e, e.record())
 		} else {
-			s.then = append(s.then, func() { e.committed = true; s.enqueue(e) })
+			s.then = append(s.then, func() { s.enqueue(e) })
 		}
 	}
 	if t.Note != "" {
@@ -425,15 +518,6 @@ func (s *Search) whole(id ID) (ResultRecord, bool) {
 	return r, ok && err == nil
 }
 
-// curve is a learning curve as a strategy may see it.
-func (s *Search) curve(id ID) ([]Point, error) {
-	r, ok := s.whole(id)
-	if !ok {
-		return nil, fmt.Errorf("candidate %s has no result", id)
-	}
-	return s.book.exactCurve(r.Curve), nil
-}
-
 // beginFinal starts or goes on with a pass of the final strategy; false if
 // there is nothing for it to do.
 func (s *Search) beginFinal() bool {
@@ -447,6 +531,7 @@ func (s *Search) beginFinal() bool {
 	s.pass = FinalEvent{FirstID: s.book.nextID(PartFinal), FirstTurn: l.turns, Evaluations: len(s.book.history[0])}
 	s.passes++
 	l.state, l.done = nil, false
+	s.done[1] = false
 	s.queue[1] = nil
 	s.journal(EventFinal, s.pass)
 	return true
@@ -461,13 +546,15 @@ func (s *Search) leave(cause string) {
 	s.counters.State = StateStopped
 	s.counters.Cause = cause
 	s.recall()
+	s.hurry()
 }
 
 // fail ends the run with trouble.
 func (s *Search) fail(err error) {
 	if s.trouble == nil {
 		s.trouble = err
-		s.leave(err.Error())
+		s.leave("")
+		s.counters.State, s.counters.Cause = StateStopped, err.Error()
 	}
 }
 

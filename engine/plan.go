@@ -96,6 +96,7 @@ func (c *Config) complete() error {
 	if len(c.Objectives) == 0 {
 		c.Objectives = []Objective{{Metric: "accuracy", Goal: Maximize}}
 	}
+	c.Objectives = slices.Clone(c.Objectives) // the caller's stay as they are
 	for i := range c.Objectives {
 		o := &c.Objectives[i]
 		o.Goal = cmp.Or(o.Goal, Maximize)
@@ -205,6 +206,14 @@ func compactJSON(raw json.RawMessage) json.RawMessage {
 	return b.Bytes()
 }
 
+// sameJSON tells whether two texts are the same but for space and the escaping
+// that recording adds.
+func sameJSON(a, b json.RawMessage) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
 // samePlan compares the plan that a search began with to today's, and names
 // the first key that differs.
 func samePlan(begun, now Plan) error {
@@ -215,7 +224,8 @@ func samePlan(begun, now Plan) error {
 		if err := errors.Join(errX, errY); err != nil {
 			return err
 		}
-		if !bytes.Equal(x, y) {
+		none := func(raw []byte) bool { return string(raw) == "null" || string(raw) == "[]" }
+		if !bytes.Equal(x, y) && !(none(x) && none(y)) {
 			key := a.Type().Field(i).Tag.Get("json")
 			return wrong("%s: the search began with %s and this asks for %s; only limits, workers, paths and logging may change (start a new search in another directory)",
 				key, clip(string(x)), clip(string(y)))

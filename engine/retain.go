@@ -39,9 +39,7 @@ func (s *Search) keep() map[string]bool {
 	for _, t := range s.kept {
 		hold(t.Files)
 		for _, id := range t.Keep {
-			if e := s.book.get(id); e != nil {
-				hold(e.Files)
-			}
+			hold(s.book.files(id))
 		}
 	}
 	from := s.lines[0].taken
@@ -55,13 +53,18 @@ func (s *Search) keep() map[string]bool {
 			}
 			hold(e.try.saved)
 			for _, id := range []ID{e.Resume, e.Inherit} {
-				if source := s.book.get(id); id != 0 && source != nil {
-					hold(source.Files)
-				}
+				hold(s.book.files(id))
 			}
 		}
 	}
 	return keep
+}
+
+// drop marks files that nothing refers to any more.
+func (s *Search) drop(files []FileRef) {
+	for _, f := range files {
+		s.litter = append(s.litter, f.Hash)
+	}
 }
 
 // collect finds the files that nothing needs any more, and removes them once
@@ -83,15 +86,15 @@ func (s *Search) collect() {
 			delete(s.holders, id)
 		}
 	}
+	gone = append(gone, s.litter...)
+	s.litter = nil
 	slices.Sort(gone)
 	gone = slices.Compact(gone)
 	s.then = append(s.then, func() {
-		for _, e := range s.holders { // equal content may have come again
-			for _, f := range e.Files {
-				if i, again := slices.BinarySearch(gone, f.Hash); again {
-					gone = slices.Delete(gone, i, i+1)
-				}
-			}
+		keep := s.keep() // equal content may have come again
+		gone = slices.DeleteFunc(gone, func(hash string) bool { return keep[hash] })
+		if len(gone) == 0 {
+			return
 		}
 		if err := s.led.Remove(gone); err != nil {
 			s.say("old checkpoints could not be removed: %v", err)

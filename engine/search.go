@@ -31,7 +31,8 @@ type Search struct {
 	onBoard  int
 	failures int // failed attempts in a row
 	events   chan seatEvent
-	alarm    func() // cancels the timer of the wall limit
+	timers   map[int]func() // cancels those that have not rung, by number
+	timer    int            // the newest
 
 	pending    *Change  // what the next commit carries
 	then       []func() // what waits for it
@@ -45,7 +46,7 @@ type Search struct {
 	cause    string // of a stop by trouble
 	trouble  error
 	since    time.Time // of the last account of time
-	finalRun bool      // a pass of the final strategy is under way
+	finalRun bool      // the final strategy is or was at work in this run
 
 	freshMu sync.Mutex
 	fresh   map[ID]ResultRecord // consumed or arrived, not yet durable
@@ -63,6 +64,7 @@ type Search struct {
 	carried *Change         // in the commit under way
 	holders map[ID]*entry   // jobs whose files are stored
 	uncared int             // results consumed since files were last looked through
+	litter  []string        // hashes of files that attempts left behind without use
 }
 
 // mode is what the loop is about.
@@ -88,6 +90,7 @@ type seat struct {
 type seatEvent struct {
 	seat  *seat
 	event Event
+	ended bool // no event: the seat will send no more
 }
 
 type stepResult struct {
@@ -106,7 +109,7 @@ func New(cfg Config) (*Search, error) {
 		pending: &Change{}, commits: make(chan *Change), committed: make(chan error, 1),
 		stepped: make(chan stepResult, 1), events: make(chan seatEvent, 256), asks: make(chan func()),
 		stop: make(chan struct{}), gone: make(chan struct{}), fresh: map[ID]ResultRecord{},
-		sharers: map[ID][]*entry{}, holders: map[ID]*entry{},
+		sharers: map[ID][]*entry{}, holders: map[ID]*entry{}, timers: map[int]func(){},
 	}, nil
 }
 
@@ -142,12 +145,39 @@ func (s *Search) Run(ctx context.Context) (err error) {
 			err = closing
 		}
 	}()
-	if err := s.open(ctx); err != nil {
+	if err := s.openUnlessStopped(ctx); err != nil {
+		if s.stopped(ctx) {
+			return nil // nothing had begun
+		}
 		return err
 	}
 	go s.committer()
 	defer close(s.commits)
 	return s.loop(ctx)
+}
+
+// openUnlessStopped is open, ended early by Stop.
+func (s *Search) openUnlessStopped(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return s.open(ctx)
+}
+
+// stopped tells whether Stop was called or the context has ended.
+func (s *Search) stopped(ctx context.Context) bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return ctx.Err() != nil
+	}
 }
 
 // open brings evaluators, strategy and ledger together.
@@ -166,20 +196,22 @@ func (s *Search) open(ctx context.Context) error {
 		seat := &seat{key: key, session: session, hello: hello, on: map[ID]*entry{}, drained: make(chan struct{})}
 		s.seats = append(s.seats, seat)
 		go func() {
-			for e := range session.Events() {
-				s.events <- seatEvent{seat: seat, event: e}
+			defer close(seat.drained)
+			tell := func(e seatEvent) {
+				select {
+				case s.events <- e:
+				case <-s.gone: // nobody reads any more
+				}
 			}
-			close(seat.drained)
+			for e := range session.Events() {
+				tell(seatEvent{seat: seat, event: e})
+			}
+			tell(seatEvent{seat: seat, ended: true})
 		}()
 	}
 	var metrics []Metric
-	seeded, tests := false, true
 	for _, seat := range s.seats {
 		metrics = append(metrics, seat.hello.Metrics...)
-		seeded = seeded || seat.hello.Seeded
-	}
-	for _, f := range s.cfg.Fidelities {
-		tests = s.seatOf(f.Evaluator).hello.Tests // the highest one tests
 	}
 	if err := s.declared(metrics); err != nil {
 		return err
@@ -193,7 +225,7 @@ func (s *Search) open(ctx context.Context) error {
 		return wrong("strategy %s refuses: %v", s.cfg.StrategyName, err)
 	}
 	main := &line{part: PartSearch, name: s.cfg.StrategyName, strategy: s.cfg.Strategy, state: state, batch: max(1, needs.Batch)}
-	if err := s.load(s.cfg.plan(main.batch, seeded, tests), main); err != nil {
+	if err := s.load(main); err != nil {
 		return err
 	}
 	if main.batch > s.Plan.Window {
@@ -252,12 +284,34 @@ func (s *Search) declared(metrics []Metric) error {
 	return nil
 }
 
+// plan is the recorded form of the configuration. What it leaves to the
+// evaluators is decided by what they could do when the search began.
+func (s *Search) plan(batch int, begun *Archive) Plan {
+	seeded, tests := false, false
+	for _, f := range s.cfg.Fidelities {
+		hello := s.seatOf(f.Evaluator).hello
+		if begun != nil {
+			if first, ok := begun.hello(f.Evaluator); ok {
+				hello = first
+			}
+		}
+		seeded = seeded || hello.Seeded
+		tests = hello.Tests // the highest fidelity tests
+	}
+	p := s.cfg.plan(batch, seeded, tests)
+	if begun != nil && s.cfg.Window == 0 {
+		p.Window = begun.Plan.Window
+	}
+	return p
+}
+
 // load reads the ledger, or begins it.
-func (s *Search) load(plan Plan, main *line) error {
+func (s *Search) load(main *line) error {
 	led := s.cfg.Ledger
-	a, err := Read(led)
+	a, err := read(led, s.cfg.Space)
 	switch {
 	case errors.Is(err, ErrEmpty):
+		plan := s.plan(main.batch, nil)
 		raw, err := json.Marshal(plan)
 		if err != nil {
 			return err
@@ -274,10 +328,7 @@ func (s *Search) load(plan Plan, main *line) error {
 		return err
 	default:
 		s.Archive = a
-		if s.cfg.Window == 0 {
-			plan.Window = a.Plan.Window
-		}
-		if err := samePlan(a.Plan, plan); err != nil {
+		if err := samePlan(a.Plan, s.plan(main.batch, a)); err != nil {
 			return err
 		}
 		if main.state, err = led.State(PartSearch); err != nil {
@@ -286,11 +337,17 @@ func (s *Search) load(plan Plan, main *line) error {
 		main.turns, main.taken, main.done = a.turns[0], a.taken[0], a.done[0]
 	}
 	s.lines[0] = main
+	known := len(s.Evaluators)
 	if err := s.fingerprints(); err != nil {
 		return err
 	}
-	if s.book == nil {
+	switch {
+	case s.book == nil:
 		s.book = s.newBook()
+	case len(s.Evaluators) > known: // the newcomer may declare other metrics
+		if err := s.readJobs(); err != nil {
+			return err
+		}
 	}
 	if s.seq == 0 || s.Limits != s.cfg.Limits && !sameLimits(s.Limits, s.cfg.Limits) {
 		s.journal(EventLimits, s.cfg.Limits)
@@ -372,9 +429,12 @@ func (s *Search) touch() {
 	s.pending.Counters = &c
 }
 
-// closeSeats ends every evaluator.
+// closeSeats ends every evaluator. One that does not end when its grace is over
+// is left behind: it must not keep the search from ending.
 func (s *Search) closeSeats() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Grace)
+	defer cancel()
+	forced, cancel := context.WithTimeout(context.Background(), 2*s.cfg.Grace)
 	defer cancel()
 	all := make(chan struct{})
 	go func() { // the loop does not read any more
@@ -390,8 +450,17 @@ func (s *Search) closeSeats() error {
 	errs := make([]error, len(s.seats))
 	for i, seat := range s.seats {
 		wg.Go(func() {
-			errs[i] = seat.session.Close(ctx)
-			<-seat.drained
+			closed := make(chan error, 1)
+			go func() {
+				err := seat.session.Close(ctx)
+				<-seat.drained
+				closed <- err
+			}()
+			select {
+			case errs[i] = <-closed:
+			case <-forced.Done():
+				errs[i] = fmt.Errorf("evaluator %s did not end within %s; look whether something of it still runs", seat.key, 2*s.cfg.Grace)
+			}
 		})
 	}
 	wg.Wait()
@@ -402,18 +471,19 @@ func (s *Search) closeSeats() error {
 // ask runs f in the loop, or at once where no loop is running.
 func (s *Search) ask(f func()) {
 	s.mu.Lock()
-	ran := s.ran
-	s.mu.Unlock()
-	if ran {
-		done := make(chan struct{})
-		select {
-		case s.asks <- func() { f(); close(done) }:
-			<-done
-			return
-		case <-s.gone:
-		}
+	if !s.ran {
+		defer s.mu.Unlock() // Run waits for f
+		f()
+		return
 	}
-	f()
+	s.mu.Unlock()
+	done := make(chan struct{})
+	select {
+	case s.asks <- func() { f(); close(done) }:
+		<-done
+	case <-s.gone:
+		f()
+	}
 }
 
 // Status tells where the search stands. It may be called from any goroutine.
@@ -430,7 +500,6 @@ func (s *Search) status() Snapshot {
 	st := s.Archive.Status()
 	st.Turns, st.Workers = s.lines[0].turns, s.cfg.Workers
 	st.Running = s.onBoard
-	st.Waiting -= s.onBoard
 	now := s.cfg.Clock.Now()
 	for _, seat := range s.seats {
 		for _, e := range seat.on {
@@ -439,6 +508,9 @@ func (s *Search) status() Snapshot {
 				j.Seconds = now.Sub(e.try.begun).Seconds()
 			}
 			st.Jobs = append(st.Jobs, j)
+			if partOf(e.ID) == PartSearch {
+				st.Waiting--
+			}
 		}
 	}
 	slices.SortFunc(st.Jobs, func(a, b RunningJob) int { return cmp.Compare(a.ID, b.ID) })

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"maps"
 	"math"
 
 	"github.com/nascent-nas/nascent/genome"
@@ -61,26 +62,42 @@ type turn struct {
 	results []Candidate // for the strategy: with curves and outputs
 	fresh   []ResultRecord
 	args    Turn
+	seconds float64 // the counters once this turn is finished
+	looks   int
+	cancel  context.CancelFunc
+	cut     bool // it was broken off
 }
 
 // begin prepares the next turn of a line, which consumes the given jobs. It
 // marks them consumed; records of those that enter History now are in fresh.
-func (a *Archive) begin(l *line, ids []ID, want int, limits Limits, curve func(ID) ([]Point, error)) *turn {
-	t := &turn{line: l}
+// whole reads a result with its curve and output, from any goroutine.
+func (a *Archive) begin(l *line, ids []ID, want int, limits Limits, whole func(ID) (ResultRecord, bool)) *turn {
+	t := &turn{line: l, seconds: a.counters.Seconds, looks: a.counters.TestLooks}
 	for _, id := range ids {
 		e := a.book.get(id)
 		c := e.Candidate
 		if e.stage.is(decided) {
-			t.fresh = append(t.fresh, a.consume(e))
-		} else if points, err := curve(id); err == nil { // entered History when a limit cut its batch short
-			c.Curve = points
+			r := a.consume(e)
+			t.fresh = append(t.fresh, r)
+			seconds, looks := cost(e)
+			t.seconds += seconds
+			t.looks += looks
+		} else if r, ok := whole(id); ok { // entered History when a limit cut its batch short
+			c.Curve, c.Output = r.Curve, r.Output
 		}
 		c.Curve = a.book.exactCurve(c.Curve)
 		t.results = append(t.results, c)
 	}
 	spent := Spent{Evaluations: len(a.book.history[0])}
 	if a.book.exact {
-		spent.Seconds = a.counters.Seconds
+		spent.Seconds = t.seconds
+	}
+	curve := func(id ID) ([]Point, error) {
+		r, ok := whole(id)
+		if !ok {
+			return nil, fmt.Errorf("candidate %s has no result", id)
+		}
+		return a.book.exactCurve(r.Curve), nil
 	}
 	t.TurnRecord = TurnRecord{
 		Part: l.part, N: l.turns, Consumed: ids, FirstID: a.book.nextID(l.part), Want: want, Spent: spent,
@@ -97,13 +114,20 @@ func (a *Archive) begin(l *line, ids []ID, want int, limits Limits, curve func(I
 func (a *Archive) consume(e *entry) ResultRecord {
 	r := e.record()
 	a.book.take(e)
-	if e.Phase == PhaseSearch {
-		a.counters.Seconds += r.Seconds
-	}
-	if e.Phase == PhaseTest {
-		a.counters.TestLooks++
-	}
 	return r
+}
+
+// cost is what consuming a result adds to the counters. They change with the
+// commit that holds the result and not before: a turn that is never committed
+// must not be counted twice.
+func cost(e *entry) (seconds float64, looks int) {
+	switch e.Phase {
+	case PhaseSearch:
+		seconds = e.seconds
+	case PhaseTest:
+		looks = 1
+	}
+	return seconds, looks
 }
 
 // record is the entry's result as it is stored.
@@ -128,6 +152,7 @@ func (a *Archive) finish(t *turn, d Decision, budgets func(fidelity int) float64
 	for i := range d.Proposals {
 		e, err := a.job(t, &d.Proposals[i], t.FirstID+ID(i), budgets)
 		if err != nil {
+			a.forget(t)
 			return nil, broke("proposal %d: %v", i, err)
 		}
 		// Later proposals of the turn are duplicates of earlier ones, too.
@@ -144,7 +169,25 @@ func (a *Archive) finish(t *turn, d Decision, budgets func(fidelity int) float64
 	t.line.taken += len(t.Consumed)
 	part := partIndex(t.Part)
 	a.turns[part], a.taken[part], a.done[part] = t.line.turns, t.line.taken, t.line.done
+	a.counters.Seconds, a.counters.TestLooks = t.seconds, t.looks
 	return out, nil
+}
+
+// forget drops the jobs that a turn has made so far.
+func (a *Archive) forget(t *turn) {
+	list := a.book.list(t.Part)
+	base := ID(0)
+	if t.Part == PartFinal {
+		base = FinalBase
+	}
+	*list = (*list)[:t.FirstID-base-1]
+	maps.DeleteFunc(a.book.keys, func(_ duplicateKey, id ID) bool { return partOf(id) == t.Part && id >= t.FirstID })
+}
+
+// known tells whether a job is in the History that the turn shows: what the
+// final strategy measured is not for the search to build on.
+func (a *Archive) known(t *turn, e *entry) bool {
+	return e != nil && e.stage.is(consumed) && (t.Part == PartFinal || partOf(e.ID) == PartSearch)
 }
 
 // job makes the job of a proposal.
@@ -161,12 +204,12 @@ func (a *Archive) job(t *turn, p *Proposal, id ID, budgets func(int) float64) (*
 	}
 	parents := make([]*entry, len(p.Parents))
 	for i, pid := range p.Parents {
-		if parents[i] = a.book.get(pid); parents[i] == nil || !parents[i].stage.is(consumed) {
+		if parents[i] = a.book.get(pid); !a.known(t, parents[i]) {
 			return nil, fmt.Errorf("parent %s is not in the History", pid)
 		}
 	}
 	for _, ref := range []ID{p.Resume, p.Inherit} {
-		if e := a.book.get(ref); ref != 0 && (e == nil || !e.stage.is(consumed)) {
+		if ref != 0 && !a.known(t, a.book.get(ref)) {
 			return nil, fmt.Errorf("job %s, to go on from, is not in the History", ref)
 		}
 	}
