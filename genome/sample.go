@@ -16,11 +16,15 @@ const (
 // lists, operations of edges cells; of a pairs cell every node's unordered pair
 // of inputs, of a vertices cell every valid cell of any size alike. Draws
 // outside the limits are repeated, at most 1000 times; then the closest one is
-// repaired. The error names the limit that stands in the way.
+// repaired. The error names the limit that stands in the way. With a Pool every
+// member is equally likely.
 func (s *Space) Random(r *rng.Rand) (Genome, error) {
 	var buf [128]uint64
 	var best Genome
 	least := 0.0
+	if s.pool != nil {
+		return s.pool.draw(r), nil
+	}
 	for i := range maxDraws {
 		g := s.finish(s.root.sample(buf[:0], r))
 		far, _ := s.violation(g)

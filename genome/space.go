@@ -16,6 +16,7 @@ type Space struct {
 	json    []byte
 	hash    Hash
 	measure Measure
+	pool    *pool // nil: all genomes
 
 	sizeOnce  sync.Once
 	size      Size
@@ -160,6 +161,9 @@ func (s *Space) finish(codes []uint64) Genome { return Genome{s, pack(codes)} }
 // violation says how far a genome lies outside the limits, 0 if inside, and
 // why. A genome that is no network is infinitely far.
 func (s *Space) violation(g Genome) (float64, error) {
+	if err := s.outside(g); err != nil {
+		return invalidNetwork, err
+	}
 	if s.measure == nil {
 		return 0, nil
 	}

@@ -325,7 +325,7 @@ func (w *worker) report(l *link, r *proto.Report) {
 // the store.
 func (w *worker) result(l *link, j *job, f *proto.Finished) *engine.Result {
 	result := proto.FinishedFrom(f)
-	if result.Seconds == 0 {
+	if result.Seconds == 0 && !w.s.check.Exact("seconds") {
 		result.Seconds = time.Since(j.begun).Seconds()
 	}
 	if len(result.Curve) == 0 {

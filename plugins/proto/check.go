@@ -96,6 +96,12 @@ func (c *Checker) problem(task engine.Task, r *engine.Result) string {
 	return ""
 }
 
+// Exact tells whether a metric is declared as a function of the job.
+func (c *Checker) Exact(name string) bool {
+	m, ok := c.declared[name]
+	return ok && !m.Measured
+}
+
 func (c *Checker) names() string {
 	var names []string
 	for name := range c.declared {

@@ -89,7 +89,7 @@ func HelloTo(h engine.Hello, optional []string) *EvaluatorHello {
 		Name: h.Name, Version: h.Version, Slots: int64(h.Slots),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
 		Metrics: MetricsTo(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
-		Identity: h.Identity, Splits: h.Splits,
+		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool,
 	}
 	for _, t := range h.Tasks {
 		out.Tasks = append(out.Tasks, string(t))
@@ -107,7 +107,7 @@ func HelloFrom(h *EvaluatorHello) (hello engine.Hello, required []string) {
 		Name: h.Name, Version: h.Version, Slots: max(1, int(h.Slots)),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
 		Metrics: MetricsFrom(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
-		Identity: h.Identity, Splits: h.Splits,
+		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool,
 	}
 	for _, t := range h.Tasks {
 		hello.Tasks = append(hello.Tasks, engine.Task(t))

@@ -874,6 +874,7 @@ type EvaluatorHello struct {
 	BudgetUnit    string                 `protobuf:"bytes,11,opt,name=budget_unit,json=budgetUnit,proto3" json:"budget_unit,omitempty"`
 	Identity      string                 `protobuf:"bytes,12,opt,name=identity,proto3" json:"identity,omitempty"` // canonical text of all options and data that results depend on
 	Splits        string                 `protobuf:"bytes,13,opt,name=splits,proto3" json:"splits,omitempty"`
+	Pool          [][]byte               `protobuf:"bytes,14,rep,name=pool,proto3" json:"pool,omitempty"` // packed genomes, where only these can be measured
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -997,6 +998,13 @@ func (x *EvaluatorHello) GetSplits() string {
 		return x.Splits
 	}
 	return ""
+}
+
+func (x *EvaluatorHello) GetPool() [][]byte {
+	if x != nil {
+		return x.Pool
+	}
+	return nil
 }
 
 type ToEvaluator struct {
@@ -2514,7 +2522,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\x05space\x18\x01 \x01(\fR\x05space\x12\x18\n" +
 	"\aworkers\x18\x02 \x01(\x03R\aworkers\x12\x18\n" +
 	"\aoptions\x18\x03 \x01(\fR\aoptions\x12\x18\n" +
-	"\ascratch\x18\x04 \x01(\tR\ascratch\"\x88\x03\n" +
+	"\ascratch\x18\x04 \x01(\tR\ascratch\"\x9c\x03\n" +
 	"\x0eEvaluatorHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2530,7 +2538,8 @@ const file_nascent_proto_rawDesc = "" +
 	"\vbudget_unit\x18\v \x01(\tR\n" +
 	"budgetUnit\x12\x1a\n" +
 	"\bidentity\x18\f \x01(\tR\bidentity\x12\x16\n" +
-	"\x06splits\x18\r \x01(\tR\x06splits\"\x89\x01\n" +
+	"\x06splits\x18\r \x01(\tR\x06splits\x12\x12\n" +
+	"\x04pool\x18\x0e \x03(\fR\x04pool\"\x89\x01\n" +
 	"\vToEvaluator\x12#\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x0f.nascent.v1.JobR\x04jobs\x12,\n" +
 	"\acancels\x18\x02 \x03(\v2\x12.nascent.v1.CancelR\acancels\x12'\n" +

@@ -35,6 +35,9 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 	if p.Evaluate == nil {
 		return nil, errors.New("sdk: the plugin has no Evaluate function")
 	}
+	own := *p
+	p = &own
+	setup.Plugin = p
 	setup.Slots = max(1, p.Slots)
 	if p.SlotsFollowWorkers {
 		setup.Slots = max(1, setup.Workers)
@@ -78,7 +81,7 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 	r.hello = engine.Hello{
 		Name: p.Name, Version: p.Version, Slots: setup.Slots, Tasks: p.Tasks,
 		Deterministic: !p.Nondeterministic, Seeded: !p.Unseeded, Tests: p.Tests,
-		Metrics: metrics, Budget: p.Budget, BudgetUnit: p.BudgetUnit, Identity: identity, Splits: setup.Splits,
+		Metrics: metrics, Budget: p.Budget, BudgetUnit: p.BudgetUnit, Identity: identity, Splits: setup.Splits, Pool: setup.Pool,
 	}
 	if r.hello.Name == "" {
 		r.hello.Name = name
@@ -162,7 +165,7 @@ func (r *runner) run(j *Job) outcome {
 		}
 		r.describeNetwork(j, result)
 	}
-	if result.Seconds == 0 {
+	if result.Seconds == 0 && !r.check.Exact("seconds") {
 		result.Seconds = seconds
 	}
 	r.check.Check(j.Task, result)

@@ -22,6 +22,14 @@ type Setup struct {
 	Slots   int             // how many of them this process gets at once; Open may change it
 	Options json.RawMessage // the evaluator's options, a JSON object
 
+	// Plugin is what is being opened, a copy of the value that was given: Open
+	// may fill in what follows from the options (Metrics, Optional, Evaluate).
+	Plugin *EvaluatorPlugin
+
+	// Pool is set by Open where only some genomes can be measured: their packed
+	// forms. Others are then not proposed.
+	Pool [][]byte
+
 	Data   string // set by Open: text that changes when the data does; part of the identity
 	Splits string // set by Open: in words, what is trained, validated and tested on
 }
