@@ -185,11 +185,13 @@ func (a *app) watch(ctx context.Context, search *engine.Search, live func() (*sh
 	defer signal.Stop(interrupts)
 	ended := make(chan struct{})
 	var screen show.Screen
-	switch width, _ := terminal(a.err); {
+	width, colour := terminal(a.err)
+	stderr, isFile := a.err.(*os.File)
+	switch {
 	case m.quiet:
 		screen = show.Silent{}
-	case width > 0 && !m.plain && a.colour:
-		screen = show.NewPanel(a.in, a.err, live, monitor, func() { interrupts <- os.Interrupt })
+	case isFile && width > 0 && colour && !m.plain:
+		screen = show.NewPanel(stderr, live, monitor)
 	default:
 		screen = show.NewLines(a.err, live, monitor)
 	}

@@ -91,7 +91,8 @@ func capital(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// WriteText prints the report, width columns wide. dir is how to name the
+// WriteText prints the report, width columns wide; of a search that was stopped
+// only the most important. dir is how to name the
 // search's directory in a shell.
 func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 	width = max(60, width)
@@ -113,6 +114,17 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 		para(s)
 	}
 
+	if r.status.State != engine.StateFinished { // in brief: there is more to come
+		for _, s := range r.took()[:1] {
+			para(s)
+		}
+		head("What to do next")
+		for _, s := range r.next(dir) {
+			line("  %s", s)
+		}
+		_, err := io.WriteString(out, b.String())
+		return err
+	}
 	if len(r.rows) > 0 {
 		head("Figures: " + r.objective.Metric)
 		t := show.Table{Head: []string{"network", "parameters", "in the search", "re-measured", "on test data"}, Right: []bool{false, true}}

@@ -93,6 +93,9 @@ func (m *Monitor) Observe(u engine.Update) {
 			m.add(m.best)
 		}
 	case engine.Retried:
+		if u.Text == "cancelled" { // the search is being stopped
+			return
+		}
 		m.fail(fmt.Sprintf("candidate %s, attempt %d: %s", u.Job.ID, u.Attempt, u.Text))
 	case engine.Said:
 		m.say(u.Text)

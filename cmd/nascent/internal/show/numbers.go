@@ -170,6 +170,8 @@ func Bar(part float64, width int) string {
 // Rate writes so many a second, in the unit that people can picture.
 func Rate(perSecond float64) string {
 	switch {
+	case perSecond == 0:
+		return "-/s"
 	case perSecond >= 100:
 		return Thousands(int64(math.Round(perSecond))) + "/s"
 	case perSecond >= 0.5:

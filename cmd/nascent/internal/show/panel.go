@@ -2,110 +2,110 @@ package show
 
 import (
 	"fmt"
-	"io"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
+	"golang.org/x/sys/unix"
 
 	"github.com/nascent-nas/nascent/engine"
 )
 
-// Panel shows a running search live on a terminal.
+// Panel shows a running search live on a terminal: it draws over itself, five
+// times a second, and leaves its last picture behind. It reads no keys, so
+// Ctrl-C stays a signal, and asks the terminal nothing but its size.
 type Panel struct {
-	program *tea.Program
-	ended   chan struct{}
+	out     *os.File
+	live    Live
+	monitor *Monitor
+	styles  styles
+	drawn   int // lines of the last picture
+	close   chan struct{}
+	closed  sync.WaitGroup
 	once    sync.Once
 }
 
-// NewPanel takes the terminal over until Close. interrupt is called when
-// Ctrl-C is pressed, which the terminal then does not turn into a signal.
-func NewPanel(in io.Reader, out io.Writer, live Live, m *Monitor, interrupt func()) *Panel {
-	model := &panelModel{live: live, monitor: m, interrupt: interrupt, width: 80, height: 24}
-	p := &Panel{ended: make(chan struct{})}
-	p.program = tea.NewProgram(model, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler())
-	go func() {
-		defer close(p.ended)
-		// A terminal that fails only costs the picture.
-		_, _ = p.program.Run()
-	}()
+// styles are the terminal's own colours, which fit its theme. To ask a terminal
+// whether it is dark may take seconds.
+type styles struct{ title, faint, good, bad lipgloss.Style }
+
+func stylesFor(r *lipgloss.Renderer) styles {
+	return styles{
+		title: r.NewStyle().Bold(true), faint: r.NewStyle().Faint(true),
+		good: r.NewStyle().Foreground(lipgloss.Color("2")), bad: r.NewStyle().Foreground(lipgloss.Color("1")),
+	}
+}
+
+// NewPanel begins to draw on a terminal.
+func NewPanel(out *os.File, live Live, m *Monitor) *Panel {
+	p := &Panel{out: out, live: live, monitor: m, styles: stylesFor(lipgloss.NewRenderer(out)), close: make(chan struct{})}
+	p.closed.Go(p.loop)
 	return p
 }
 
-// Close gives the terminal back.
+// Close draws a last time and gives the terminal back.
 func (p *Panel) Close() {
-	p.once.Do(func() { p.program.Quit() })
-	<-p.ended
+	p.once.Do(func() { close(p.close) })
+	p.closed.Wait()
 }
 
-// panelModel is what bubbletea draws.
-type panelModel struct {
-	live          Live
-	monitor       *Monitor
-	interrupt     func()
-	view          *View
-	status        engine.Snapshot
-	width, height int
-}
-
-type (
-	panelTick  struct{}
-	panelFresh struct {
-		view   *View
-		status engine.Snapshot
-	}
+const (
+	hideCursor = "\x1b[?25l"
+	showCursor = "\x1b[?25h"
+	clearDown  = "\x1b[J"
+	clearRight = "\x1b[K"
 )
 
-func (p *panelModel) Init() tea.Cmd { return p.ask }
-
-// ask looks at the search beside the drawing.
-func (p *panelModel) ask() tea.Msg {
+func (p *Panel) loop() {
+	fmt.Fprint(p.out, hideCursor)
+	defer fmt.Fprint(p.out, showCursor)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
 	v, err := p.live()
-	if err != nil {
-		return panelTick{}
+	if err == nil {
+		p.monitor.attach(v)
 	}
-	p.monitor.attach(v)
-	return panelFresh{v, v.Status()}
-}
-
-func (p *panelModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	switch msg := msg.(type) {
-	case tea.WindowSizeMsg:
-		p.width, p.height = msg.Width, msg.Height
-	case tea.KeyMsg:
-		if s := msg.String(); s == "ctrl+c" || s == "q" {
-			return p, func() tea.Msg { p.interrupt(); return nil }
+	for {
+		if err == nil {
+			width, height := p.size()
+			p.draw(drawPanel(v, v.Status(), p.monitor, &p.styles, width, height))
 		}
-	case panelFresh:
-		p.view, p.status = msg.view, msg.status
-		return p, tea.Tick(200*time.Millisecond, func(time.Time) tea.Msg { return panelTick{} })
-	case panelTick:
-		return p, p.ask
+		select {
+		case <-tick.C:
+		case <-p.close:
+			return
+		}
 	}
-	return p, nil
 }
 
-var (
-	titleStyle = lipgloss.NewStyle().Bold(true)
-	faintStyle = lipgloss.NewStyle().Faint(true)
-	goodStyle  = lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "28", Dark: "78"})
-	badStyle   = lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "124", Dark: "210"})
-)
-
-// View draws the panel.
-func (p *panelModel) View() string {
-	if p.view == nil {
-		return faintStyle.Render("beginning: starting the evaluators") + "\n"
+// draw replaces the last picture.
+func (p *Panel) draw(lines []string) {
+	var b strings.Builder
+	if p.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA\r", p.drawn)
 	}
-	return DrawPanel(p.view, p.status, p.monitor, p.width, p.height)
+	for _, line := range lines {
+		b.WriteString(line + clearRight + "\n")
+	}
+	b.WriteString(clearDown)
+	p.drawn = len(lines)
+	fmt.Fprint(p.out, b.String())
 }
 
-// DrawPanel draws a running search into width columns and at most height lines.
-func DrawPanel(v *View, s engine.Snapshot, m *Monitor, width, height int) string {
-	width = max(40, width)
+func (p *Panel) size() (width, height int) {
+	if size, err := unix.IoctlGetWinsize(int(p.out.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
+		return int(size.Col), int(size.Row)
+	}
+	return 80, 24
+}
+
+// drawPanel draws a running search into width columns and fewer than height
+// lines.
+func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height int) []string {
+	width, height = max(40, width)-1, max(8, height-1)
 	var lines []string
 	add := func(style *lipgloss.Style, format string, args ...any) {
 		line := Clip(fmt.Sprintf(format, args...), width)
@@ -120,7 +120,7 @@ func DrawPanel(v *View, s engine.Snapshot, m *Monitor, width, height int) string
 	if s.State != engine.StateRunning {
 		phase = string(s.State)
 	}
-	add(&titleStyle, "%s  %s", s.Name, phase)
+	add(&st.title, "%s  %s", s.Name, phase)
 	bar := ""
 	if !math.IsNaN(part) {
 		bar = Bar(part, 24) + fmt.Sprintf(" %3.0f%%  ", 100*part)
@@ -137,43 +137,43 @@ func DrawPanel(v *View, s engine.Snapshot, m *Monitor, width, height int) string
 	o := v.Objective()
 	if len(s.Best) > 0 {
 		b := s.Best[0]
-		add(&goodStyle, "best %s  candidate %s", Values(v, firstValues(v, b.Metrics)), b.ID)
+		add(&st.good, "best %s  candidate %s", Values(v, firstValues(v, b.Metrics)), b.ID)
 		if curve := m.line(); len(curve) > 1 {
 			tail := fmt.Sprintf("  %s %s to %s", o.Metric, Number(o.Metric, curve[0]), Number(o.Metric, curve[len(curve)-1]))
-			add(&goodStyle, "%s%s", Sparkline(curve, max(10, min(60, width-len(tail)))), tail)
+			add(&st.good, "%s%s", Sparkline(curve, max(10, min(60, width-len(tail)))), tail)
 		}
-		add(&faintStyle, "%s", b.Genome)
+		add(&st.faint, "%s", b.Genome)
 	}
 	lines = append(lines, "")
 	spare := max(2, height-len(lines)-6)
 	for i := range s.Jobs {
 		if i == spare && len(s.Jobs) > spare {
-			add(&faintStyle, "and %d more", len(s.Jobs)-i)
+			add(&st.faint, "and %d more", len(s.Jobs)-i)
 			break
 		}
 		add(nil, "%s", JobLine(v, &s.Jobs[i], width))
 	}
 	if idle := s.Workers - s.Running; idle > 0 {
 		why := ""
-		if s.Waiting == 0 && s.Phase == engine.PhaseSearch {
+		if s.Waiting == 0 && s.Phase == engine.PhaseSearch && s.Running > 0 && v.Plan.Order == engine.Strict {
 			why = " (the window is full: results are consumed in order; a larger window would use them)"
 		}
-		add(&faintStyle, "%d of %d workers idle%s", idle, s.Workers, why)
+		add(&st.faint, "%d of %d workers idle%s", idle, s.Workers, why)
 	}
 	counts := fmt.Sprintf("%s ok, %s invalid, %s failed, %s reused, %s retried, idle %s",
 		Thousands(int64(s.OK)), Thousands(int64(s.Invalid)), Thousands(int64(s.Failed)), Thousands(int64(s.Reused)), Thousands(int64(s.Retries)), Seconds(s.Idle))
-	add(&faintStyle, "%s", counts)
+	add(&st.faint, "%s", counts)
 	said, _ := m.heard(0)
 	for _, text := range said[max(0, len(said)-2):] {
-		style := &faintStyle
+		style := &st.faint
 		if strings.Contains(text, "failed") || strings.Contains(text, "attempt") {
-			style = &badStyle
+			style = &st.bad
 		}
 		add(style, "%s", text)
 	}
-	add(&faintStyle, "Ctrl-C finishes cleanly; nothing is ever lost")
-	if len(lines) > height && height > 3 {
-		lines = append(lines[:height-2], lines[len(lines)-1])
+	add(&st.faint, "Ctrl-C finishes cleanly; nothing is ever lost")
+	if len(lines) > height {
+		lines = append(lines[:height-1], lines[len(lines)-1])
 	}
-	return strings.Join(lines, "\n") + "\n"
+	return lines
 }
