@@ -173,7 +173,20 @@ func (a *Archive) readEvents() error {
 			return fmt.Errorf("%w: event %d (%s): %v", ErrDamaged, e.Seq, e.Kind, err)
 		}
 	}
+	for i := range a.Evaluators {
+		if err := restrict(a.Space, &a.Evaluators[i].Hello); err != nil {
+			return fmt.Errorf("%w: evaluator %s: %v", ErrDamaged, a.Evaluators[i].Key, err)
+		}
+	}
 	return nil
+}
+
+// restrict makes a space hold only what an evaluator can measure, if it says.
+func restrict(space *genome.Space, hello *Hello) error {
+	if len(hello.Pool) == 0 {
+		return nil
+	}
+	return space.Pool(hello.Pool)
 }
 
 // entry makes the in-memory form of a job.

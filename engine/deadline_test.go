@@ -2,118 +2,296 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
 )
 
-// handClock is time that only a test moves.
-type handClock struct {
-	mu     sync.Mutex
-	now    time.Time
-	alarms []*alarm
-}
-
-type alarm struct {
-	at   time.Time
-	ring func()
-	off  bool
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) After(d time.Duration, f func()) func() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a := &alarm{at: c.now.Add(d), ring: f}
-	c.alarms = append(c.alarms, a)
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		a.off = true
-	}
-}
-
-// next moves time to the next alarm and rings it; false if there is none.
-func (c *handClock) next() bool {
-	c.mu.Lock()
-	var first *alarm
-	for _, a := range c.alarms {
-		if !a.off && (first == nil || a.at.Before(first.at)) {
-			first = a
-		}
-	}
-	if first == nil {
-		c.mu.Unlock()
-		return false
-	}
-	first.off = true
-	if first.at.After(c.now) {
-		c.now = first.at
-	}
-	c.mu.Unlock()
-	first.ring()
-	return true
-}
+// Time in these tests is that of a bubble: it passes when everything waits.
 
 func TestDeadlineNeverYieldsAFitness(t *testing.T) {
 	t.Parallel()
-	clock := &handClock{now: time.Unix(1e9, 0)}
-	led := engine.Memory()
-	cfg := config(led)
-	cfg.Clock, cfg.Timeout, cfg.Limits.Evaluations, cfg.Final.Skip = clock, time.Hour, 20, true
-	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
-		if j.ID == 7 { // hangs until it is cancelled, then answers all the same
-			<-ctx.Done()
-		}
-		return evaluate(ctx, j)
-	})}}
-	done := make(chan struct{})
-	defer func() { <-done }()
-	ended := make(chan struct{})
-	go func() { // time passes whenever the search waits for it
-		defer close(done)
-		for {
-			select {
-			case <-ended:
-				return
-			default:
-				clock.next()
+	synctest.Test(t, func(t *testing.T) {
+		led := engine.Memory()
+		cfg := config(led)
+		cfg.Timeout, cfg.Limits.Evaluations, cfg.Final.Skip = time.Hour, 20, true
+		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+			if j.ID == 7 { // hangs until it is cancelled, then answers all the same
+				<-ctx.Done()
 			}
+			return evaluate(ctx, j)
+		})}}
+		start := time.Now()
+		st := run(t, cfg).Status()
+		if st.OK != 19 || st.Failed != 1 || st.Retries != 3 {
+			t.Errorf("ended as %+v", st)
 		}
-	}()
-	st := run(t, cfg).Status()
-	close(ended)
-	if st.OK != 19 || st.Failed != 1 {
-		t.Errorf("ended as %+v", st)
-	}
-	c, err := mustArchive(t, led).Candidate(7)
-	if err != nil || c.Status != engine.Failed || !strings.Contains(c.Reason, "deadline of 1h0m0s passed") || len(c.Metrics) != 0 || c.Attempts != 3 {
-		t.Errorf("candidate 7 is %+v, %v", c, err)
+		if d := time.Since(start); d < 3*time.Hour || d > 3*time.Hour+time.Minute {
+			t.Errorf("three deadlines of an hour took %s", d)
+		}
+		c, err := mustArchive(t, led).Candidate(7)
+		if err != nil || c.Status != engine.Failed || !strings.Contains(c.Reason, "deadline of 1h0m0s passed") || len(c.Metrics) != 0 || c.Attempts != 3 {
+			t.Errorf("candidate 7 is %+v, %v", c, err)
+		}
+	})
+}
+
+// What is cancelled in vain is killed, and neighbours that come back with it do
+// not count.
+func TestDeadlineKills(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stuck := map[engine.ID]engine.Assignment{}
+		a := &actor{}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			s.send(begun(x))
+			if x.Job.ID <= 2 && x.Attempt == 1 {
+				stuck[x.Job.ID] = x
+			} else {
+				s.send(good(x))
+			}
+			return nil
+		}
+		a.kill = func(s *scene, id engine.ID, attempt int) {
+			if id == 2 {
+				t.Error("job 2 was to be killed although its deadline had not passed")
+			}
+			s.send(engine.Event{ID: 1, Attempt: 1, Kind: engine.Lost, Alone: true}, returned(2, 1))
+		}
+		cfg := acting(t, a)
+		cfg.Timeout = time.Minute
+		cfg.Window = 3
+		inner := a.submit
+		a.submit = func(s *scene, x engine.Assignment) error {
+			if x.Job.ID == 2 && x.Attempt == 1 { // began later
+				go func() {
+					time.Sleep(30 * time.Second)
+					_ = inner(s, x)
+				}()
+				return nil
+			}
+			return inner(s, x)
+		}
+		run(t, cfg)
+		arch := mustArchive(t, cfg.Ledger)
+		one, _ := arch.Candidate(1)
+		two, _ := arch.Candidate(2)
+		if one.Status != engine.OK || one.Attempts != 2 || two.Status != engine.OK || two.Attempts != 1 {
+			t.Errorf("candidates 1 and 2 took %d and %d attempts that counted", one.Attempts, two.Attempts)
+		}
+	})
+}
+
+// An evaluator may swallow a job, and not even answer when it is killed.
+func TestSwallowedJobFails(t *testing.T) {
+	t.Parallel()
+	for _, begins := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &actor{}
+			a.submit = func(s *scene, x engine.Assignment) error {
+				switch {
+				case x.Job.ID != 5:
+					s.send(begun(x), good(x))
+				case begins:
+					s.send(begun(x), begun(x)) // twice: must not start a second deadline
+				}
+				return nil
+			}
+			cfg := acting(t, a)
+			cfg.Timeout = time.Minute
+			run(t, cfg)
+			c, _ := mustArchive(t, cfg.Ledger).Candidate(5)
+			if c.Status != engine.Failed || c.Attempts != 3 || !strings.Contains(c.Reason, "did not answer") {
+				t.Errorf("candidate 5 is %+v", c)
+			}
+			if want := map[bool]string{true: "deadline of 1m0s passed", false: "not begun within"}[begins]; !strings.Contains(c.Reason, want) {
+				t.Errorf("candidate 5 failed with %q, want %q", c.Reason, want)
+			}
+		})
 	}
 }
 
-func TestWallLimit(t *testing.T) {
+// Stop ends Run within a few graces whatever the evaluator does, and nothing is
+// counted.
+func TestStopEndsWhateverTheEvaluatorDoes(t *testing.T) {
 	t.Parallel()
-	clock := &handClock{now: time.Unix(1e9, 0)}
-	cfg := config(engine.Memory())
-	cfg.Clock, cfg.Final.Skip = clock, true
-	cfg.Limits = engine.Limits{Wall: 3600}
-	var once sync.Once
-	cfg.Observe = func(u engine.Update) {
-		if u.Kind == engine.Consumed && u.Candidate.ID == 30 {
-			once.Do(func() { go clock.next() })
+	for name, a := range map[string]*actor{
+		"answers nothing": {},
+		"does not close": {close: func(s *scene, _ context.Context) error {
+			go func() { time.Sleep(24 * time.Hour); s.end() }()
+			time.Sleep(24 * time.Hour)
+			return nil
+		}},
+		"begins late": {cancel: func(s *scene, id engine.ID, attempt int, _ bool) {
+			s.send(engine.Event{ID: id, Attempt: attempt, Kind: engine.Begun})
+		}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a.submit = func(s *scene, x engine.Assignment) error {
+				if x.Job.ID < 10 {
+					s.send(begun(x), good(x))
+				}
+				return nil
+			}
+			cfg := acting(t, a)
+			cfg.Timeout = 1000 * time.Hour
+			s, err := engine.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stopped time.Time
+			go func() {
+				time.Sleep(time.Minute)
+				stopped = time.Now()
+				s.Stop()
+				s.Stop()
+			}()
+			err = s.Run(t.Context())
+			if d := time.Since(stopped); d > 4*5*time.Second {
+				t.Errorf("%s: it took %s to stop", name, d)
+			}
+			if (err != nil) != (name == "does not close") {
+				t.Errorf("%s: ended with %v", name, err)
+			}
+			if st := mustArchive(t, cfg.Ledger).Status(); st.State != engine.StateStopped || st.Evaluations != 9 || st.Retries != 0 {
+				t.Errorf("%s: stopped as %+v", name, st)
+			}
+			time.Sleep(48 * time.Hour) // until the last of it has ended
+		})
+	}
+}
+
+// A function that does not heed its context must not keep the search from
+// ending.
+func TestDeafFunction(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config(engine.Memory())
+		release := make(chan struct{})
+		defer close(release)
+		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+			if j.ID == 5 {
+				<-release
+			}
+			return evaluate(ctx, j)
+		})}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		if _, err := engine.Run(ctx, cfg); err == nil || !strings.Contains(err.Error(), "ctx.Done()") {
+			t.Errorf("ended with %v", err)
+		}
+		if d := time.Since(start); d > 2*time.Minute {
+			t.Errorf("took %s", d)
+		}
+	})
+}
+
+// slow is a strategy that hangs in one turn until its context ends, or for ever.
+type slow struct {
+	climber
+	turn    uint64
+	deaf    bool
+	release chan struct{}
+	fail    error
+}
+
+func (s *slow) Step(ctx context.Context, state []byte, t engine.Turn) (engine.Decision, error) {
+	if t.N == s.turn {
+		switch {
+		case s.fail != nil:
+			return engine.Decision{}, s.fail
+		case s.deaf:
+			<-s.release
+		default:
+			<-ctx.Done()
+			return engine.Decision{}, ctx.Err()
 		}
 	}
-	st := run(t, cfg).Status()
-	if st.State != engine.StateFinished || st.Wall < 3600 || st.Evaluations < 30 {
-		t.Errorf("ended as %+v", st)
+	return s.climber.Step(ctx, state, t)
+}
+
+// A strategy that is stuck does not keep the search from stopping; its turn is
+// taken again, and nothing is counted twice.
+func TestStopDuringAStuckTurn(t *testing.T) {
+	t.Parallel()
+	for name, stuck := range map[string]*slow{
+		"heeds its context": {turn: 4},
+		"deaf":              {turn: 4, deaf: true},
+		"fails":             {turn: 4, fail: errors.New("confused")},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			stuck.release = make(chan struct{})
+			defer close(stuck.release)
+			cfg := acting(t, &actor{})
+			whole := cfg
+			whole.Ledger = engine.Memory()
+			run(t, whole)
+
+			cfg.Strategy = stuck
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			start := time.Now()
+			s, err := engine.Run(ctx, cfg)
+			if (err != nil) != (stuck.fail != nil) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if d := time.Since(start); d > time.Hour+time.Minute {
+				t.Errorf("%s: took %s", name, d)
+			}
+			if st := mustArchive(t, cfg.Ledger).Status(); st.State != engine.StateStopped || (st.Cause != "") != (err != nil) ||
+				st.Spent.Seconds != 2*float64(st.Evaluations) {
+				t.Errorf("%s: stopped as %+v", name, st)
+			}
+			_ = s.Status()
+			cfg.Strategy = climber{}
+			if st := run(t, cfg).Status(); st.Spent.Seconds != 60 || st.Cause != "" {
+				t.Errorf("%s: ended as %+v", name, st)
+			}
+			if digest(t, cfg.Ledger, -1) != digest(t, whole.Ledger, -1) {
+				t.Errorf("%s: another trajectory", name)
+			}
+			if err := engine.Replay(t.Context(), climber{}, cfg.Ledger, nil); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
+}
+
+// The wall limit is of phase search alone, is reached to the moment, and counts
+// over all runs.
+func TestWallLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{hello: engine.Hello{Seeded: true, Tests: true}}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			go func() {
+				s.send(begun(x))
+				time.Sleep(7*time.Second + time.Duration(x.Job.ID))
+				s.send(good(x))
+			}()
+			return nil
+		}
+		a.cancel = func(s *scene, id engine.ID, attempt int, _ bool) { s.send(returned(id, attempt)) }
+		cfg := acting(t, a)
+		cfg.Final.Skip = false
+		for _, wall := range []float64{60, 60, 100.1, 1e18} {
+			cfg.Limits = engine.Limits{Wall: wall}
+			if wall == 1e18 {
+				cfg.Limits.Evaluations = 40
+			}
+			st := run(t, cfg).Status()
+			if wall < 1e18 && (st.Wall < wall || st.Wall > wall+0.1) {
+				t.Errorf("a limit of %g seconds ended at %v", wall, st.Wall)
+			}
+			if st.State != engine.StateFinished || st.FinalDone == 0 {
+				t.Errorf("ended as %+v", st)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
 }

@@ -1,0 +1,170 @@
+package engine_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// actor is an Evaluator whose every move a test writes down. Moves are made in
+// the caller's goroutine and must not wait; a nil one does nothing.
+type actor struct {
+	hello  engine.Hello
+	submit func(*scene, engine.Assignment) error
+	cancel func(s *scene, id engine.ID, attempt int, save bool)
+	kill   func(s *scene, id engine.ID, attempt int)
+	close  func(*scene, context.Context) error // nil: end at once
+
+	mu     sync.Mutex
+	scenes []*scene
+}
+
+// scene is a session of an actor.
+type scene struct {
+	*actor
+	files engine.Files
+	out   chan engine.Event
+	mu    sync.Mutex
+	queue []engine.Event
+	wake  chan struct{} // holds a token while there is something to do
+	ended bool
+	seen  []engine.Assignment
+	acked map[engine.ID]int
+}
+
+func (a *actor) Open(_ context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
+	s := &scene{actor: a, files: setup.Files, out: make(chan engine.Event), wake: make(chan struct{}, 1), acked: map[engine.ID]int{}}
+	go s.deliver()
+	a.mu.Lock()
+	a.scenes = append(a.scenes, s)
+	a.mu.Unlock()
+	h := a.hello
+	if h.Metrics == nil {
+		h.Metrics = []engine.Metric{{Name: "accuracy"}, {Name: "seconds"}}
+	}
+	h.Slots = setup.Workers
+	return s, h, nil
+}
+
+// deliver hands out what was sent, and closes the channel when the scene ends.
+func (s *scene) deliver() {
+	for {
+		s.mu.Lock()
+		queue, ended := s.queue, s.ended
+		s.queue = nil
+		s.mu.Unlock()
+		for _, e := range queue {
+			s.out <- e
+		}
+		if ended {
+			close(s.out)
+			return
+		}
+		<-s.wake
+	}
+}
+
+func (s *scene) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// send sends events; after the end of the scene nothing.
+func (s *scene) send(events ...engine.Event) {
+	s.mu.Lock()
+	if !s.ended {
+		s.queue = append(s.queue, events...)
+	}
+	s.mu.Unlock()
+	s.nudge()
+}
+
+// end closes the channel of events.
+func (s *scene) end() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.nudge()
+}
+
+func (s *scene) assignments() []engine.Assignment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.seen)
+}
+
+func (s *scene) Submit(a engine.Assignment) error {
+	s.mu.Lock()
+	s.seen = append(s.seen, a)
+	s.mu.Unlock()
+	return s.actor.submit(s, a)
+}
+
+func (s *scene) Cancel(id engine.ID, attempt int, save bool) {
+	if s.actor.cancel != nil {
+		s.actor.cancel(s, id, attempt, save)
+	}
+}
+
+func (s *scene) Kill(id engine.ID, attempt int) {
+	if s.actor.kill != nil {
+		s.actor.kill(s, id, attempt)
+	}
+}
+
+func (s *scene) Ack(id engine.ID, _ int) {
+	s.mu.Lock()
+	s.acked[id]++
+	s.mu.Unlock()
+}
+
+func (s *scene) Events() <-chan engine.Event { return s.out }
+
+func (s *scene) Close(ctx context.Context) error {
+	if s.actor.close != nil {
+		return s.actor.close(s, ctx)
+	}
+	s.end()
+	return nil
+}
+
+// begun, good, returned and so on are the events of an assignment.
+func begun(a engine.Assignment) engine.Event {
+	return engine.Event{ID: a.Job.ID, Attempt: a.Attempt, Kind: engine.Begun}
+}
+
+func finished(a engine.Assignment, r engine.Result) engine.Event {
+	return engine.Event{ID: a.Job.ID, Attempt: a.Attempt, Kind: engine.Finished, Result: &r}
+}
+
+func good(a engine.Assignment) engine.Event {
+	return finished(a, engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "accuracy", Value: measure(a.Job)}}, Seconds: 2})
+}
+
+func returned(id engine.ID, attempt int) engine.Event {
+	return engine.Event{ID: id, Attempt: attempt, Kind: engine.Returned, Reason: "cancelled"}
+}
+
+// acting is a configuration with an actor that answers every job at once,
+// unless its moves say otherwise.
+func acting(t *testing.T, a *actor) engine.Config {
+	t.Helper()
+	if a.submit == nil {
+		a.submit = func(s *scene, x engine.Assignment) error {
+			s.send(begun(x), good(x))
+			return nil
+		}
+	}
+	led := engine.Memory()
+	t.Cleanup(func() { led.Close() })
+	cfg := config(led)
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: a}}
+	cfg.Final.Skip = true
+	cfg.Limits.Evaluations = 30
+	return cfg
+}
