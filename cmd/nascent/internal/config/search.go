@@ -364,6 +364,9 @@ func (d *Document) final(n *yaml.Node, key string, f *engine.Final) error {
 // Known tells whether a search.yaml may have a top-level key.
 func Known(key string) bool { return slices.Contains(keys, key) }
 
+// Keys lists the top-level keys.
+func Keys() []string { return slices.Clone(keys) }
+
 var keys = []string{
 	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "constraints", "limits", "seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "plugins",
 }

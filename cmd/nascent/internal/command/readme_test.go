@@ -1,0 +1,44 @@
+package command
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+)
+
+// What init writes is what the README shows, and it is short.
+func TestReadmeShowsWhatInitWrites(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"evaluator.go.txt", "strategy.go.txt"} {
+		text, err := templates.ReadFile("templates/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(readme), "```go\n"+string(text)+"```") {
+			t.Errorf("the README does not show %s as it is", name)
+		}
+		if n := strings.Count(string(text), "\n"); n >= 15 {
+			t.Errorf("%s has %d lines, 15 or more", name, n)
+		}
+	}
+}
+
+// Every top-level key that is read is described.
+func TestEveryKeyIsDescribed(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../../docs/search-yaml.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range config.Keys() {
+		if !strings.Contains(string(text), "| `"+key) {
+			t.Errorf("docs/search-yaml.md does not describe %s", key)
+		}
+	}
+}

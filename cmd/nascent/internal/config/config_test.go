@@ -1,0 +1,123 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+const plain = `name: plain
+space:
+  lr: {float: [1e-4, 1e-1], log: true} # learning rate
+  act: {choice: [relu, mish]}
+evaluator: {use: count, delay: 5ms}
+limits: {evaluations: 20, wall: 90s}
+seed: 3
+`
+
+func parse(t *testing.T, text string) *Document {
+	t.Helper()
+	d, err := Parse("search.yaml", "/home/x", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	s, err := parse(t, plain).Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := s.Engine
+	if e.Name != "plain" || e.Seed != 3 || e.Limits.Evaluations != 20 || e.Limits.Wall != 90 {
+		t.Errorf("read %+v", e)
+	}
+	if p := s.Evaluators["evaluator"]; p.Use != "count" || string(p.Options) != `{"delay":"5ms"}` {
+		t.Errorf("evaluator %+v %s", p, p.Options)
+	}
+	if s.Strategy.Use != "aging" || !s.TLS || e.Workers < 1 {
+		t.Errorf("defaults %+v", s)
+	}
+}
+
+func TestSetThenGoOn(t *testing.T) {
+	t.Parallel()
+	d := parse(t, plain)
+	for key, value := range map[string]string{"seed": "7", "evaluator.fail": "0.5", "objectives": "[{metric: loss, goal: minimize}]", "limits.evaluations": "40"} {
+		if err := d.Set(key, value, "--set "+key+"="+value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := d.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := parse(t, string(text))
+	if all, _ := Same(d, stored); !all {
+		t.Errorf("encoded differently:\n%s", text)
+	}
+	// The user's file again, without the flags: they still hold, limits excepted.
+	again := parse(t, plain)
+	if err := again.Adopt(stored); err != nil {
+		t.Fatal(err)
+	}
+	if all, deciding := Same(again, stored); all || !deciding {
+		t.Errorf("adopted all=%v deciding=%v", all, deciding)
+	}
+	s, err := again.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Engine.Seed != 7 || s.Engine.Limits.Evaluations != 20 || s.Engine.Objectives[0].Metric != "loss" {
+		t.Errorf("read %+v", s.Engine)
+	}
+}
+
+// An untouched file is kept byte for byte.
+func TestEncodeLeavesTheFileAlone(t *testing.T) {
+	t.Parallel()
+	text, err := parse(t, plain).Encode()
+	if err != nil || string(text) != plain {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// Every key that Read knows is listed, and no other.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	_, err := parse(t, "nonsense_key_of_length: 1").Read()
+	if err == nil {
+		t.Fatal("an unknown key was read")
+	}
+	_, list, ok := strings.Cut(err.Error(), "; use ")
+	if !ok {
+		t.Fatal(err)
+	}
+	read := strings.Split(list, ", ")
+	if len(read) != len(keys) {
+		t.Errorf("Read knows %d keys, %d are listed", len(read), len(keys))
+	}
+	for _, k := range read {
+		if !Known(k) {
+			t.Errorf("%s is read but not listed", k)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(plain)
+	f.Add("space: {a: [}")
+	f.Add("? [a]: b")
+	f.Add("a: &x [*x]")
+	f.Add("space: {x: {int: [0, 99999999999999999999]}}\nevaluator: a")
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := Parse("f", ".", []byte(text))
+		if err == nil {
+			_, err = d.Read()
+		}
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("an error of several lines: %q", err)
+		}
+	})
+}
