@@ -34,7 +34,8 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		out:     queue.New[engine.Event](), events: make(chan engine.Event, 64),
 		forced: make(chan struct{}), acks: map[key]*link{},
 	}
-	first, err := s.connect(ctx)
+	var first *link
+	err := patient(func() (err error) { first, err = s.connect(ctx); return err })
 	if err != nil {
 		return nil, engine.Hello{}, err
 	}

@@ -41,35 +41,40 @@ rm -rf "$2"
 type guard struct {
 	mu      sync.Mutex
 	running int
-	dir     string // 0700: the sockets' home; "" while nothing runs
-	pipe    *os.File
+	groups  map[int]bool // process groups that the guard knows of
+	dir     string       // 0700: the sockets' home; "" while nothing runs
+	pipe    *os.File     // nil: no guard
 	cmd     *exec.Cmd
 }
 
-var guardian guard
+var guardian = guard{groups: map[int]bool{}}
 
 // enter is called before a process starts.
 func (g *guard) enter() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.running++
-	g.ready()
-}
-
-// ready makes the sockets' directory and starts the guard. With the lock held.
-func (g *guard) ready() {
 	if g.dir == "" {
-		base := os.TempDir()
-		if len(base) > 40 { // a socket's path has at most 107 bytes
-			base = "/tmp"
-		}
-		if dir, err := os.MkdirTemp(base, "nascent-"); err == nil {
+		if dir, err := os.MkdirTemp(socketBase(), "nascent-"+hostMark()+"-"); err == nil {
 			g.dir = dir
 		}
 	}
-	if g.pipe != nil {
-		return
+	if g.pipe == nil {
+		g.launch()
 	}
+}
+
+// socketBase is where sockets' directories are made. A socket's path has at
+// most 107 bytes.
+func socketBase() string {
+	if base := os.TempDir(); len(base) <= 25 {
+		return base
+	}
+	return "/tmp"
+}
+
+// launch starts the shell and tells it what there is. With the lock held.
+func (g *guard) launch() {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return
@@ -85,32 +90,53 @@ func (g *guard) ready() {
 		return
 	}
 	g.pipe, g.cmd = w, cmd
+	for pid := range g.groups {
+		fmt.Fprintf(w, "+ %d\n", pid)
+	}
+}
+
+// tell sends a line. A guard that somebody has killed is replaced. With the
+// lock held.
+func (g *guard) tell(line string) {
+	if g.pipe == nil {
+		return
+	}
+	if _, err := io.WriteString(g.pipe, line+"\n"); err != nil {
+		g.dismiss()
+		g.launch()
+	}
+}
+
+// dismiss waits for the end of a guard whose pipe is closed. With the lock
+// held.
+func (g *guard) dismiss() {
+	g.pipe.Close()
+	g.cmd.Wait()
+	g.pipe, g.cmd = nil, nil
 }
 
 // watch is called when a process has started.
 func (g *guard) watch(pid int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.pipe != nil {
-		fmt.Fprintf(g.pipe, "+ %d\n", pid)
-	}
+	g.groups[pid] = true
+	g.tell(fmt.Sprint("+ ", pid))
 }
 
 // leave is called when a process is gone, or was never started (pid 0).
 func (g *guard) leave(pid int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.pipe != nil && pid > 0 {
-		fmt.Fprintf(g.pipe, "- %d\n", pid)
+	if pid > 0 {
+		delete(g.groups, pid)
+		g.tell(fmt.Sprint("- ", pid))
 	}
 	if g.running--; g.running > 0 {
 		return
 	}
 	if g.pipe != nil {
 		io.WriteString(g.pipe, ".\n")
-		g.pipe.Close()
-		g.cmd.Wait()
-		g.pipe, g.cmd = nil, nil
+		g.dismiss()
 	}
 	if g.dir != "" {
 		os.RemoveAll(g.dir)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,7 +51,7 @@ func TestHostKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), "NASCENT_TEST_HOST="+string(b))
+	cmd.Env = append(os.Environ(), "NASCENT_TEST_HOST="+string(b), "TMPDIR="+t.TempDir())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -112,6 +113,16 @@ func TestReap(t *testing.T) {
 	}
 	cmd.Wait()
 
+	left := filepath.Join(socketBase(), "nascent-1-1-7")
+	if err := os.Mkdir(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	Reap("")
+	if _, err := os.Stat(left); err == nil {
+		t.Error("a dead host's sockets stay")
+		os.Remove(left)
+	}
+
 	cmd = exec.Command("sleep", "3600")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := startCommand(cmd); err != nil {
@@ -122,4 +133,23 @@ func TestReap(t *testing.T) {
 		t.Error("did not reap the journaled process")
 	}
 	cmd.Wait()
+}
+
+// Not in parallel: the guard is one for all.
+func TestGuardIsReplaced(t *testing.T) {
+	r := open(t, testPlugin, options(t), 1, `{}`)
+	wantOK(t, r.run("ok"))
+	pid := func() int {
+		guardian.mu.Lock()
+		defer guardian.mu.Unlock()
+		return guardian.cmd.Process.Pid
+	}
+	first := pid()
+	syscall.Kill(first, syscall.SIGKILL)
+	gone(t, first)
+	r.run("crash") // the next process finds the guard dead
+	wantOK(t, r.run("ok"))
+	if second := pid(); second == first {
+		t.Error("nobody guards")
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -63,6 +64,8 @@ type child struct {
 
 	gone   chan struct{} // closed when the process is gone and its output read
 	status string        // how it ended; valid once gone
+	killed bool          // by somebody else; likewise
+	ended  atomic.Bool   // we have ended it
 
 	mu       sync.Mutex
 	pid      int
@@ -145,6 +148,10 @@ func (c *child) Start(context.Context) error {
 		c.stderr.Close()
 		c.shakeW.Close()
 		c.status = exitStatus(c.cmd.ProcessState, err)
+		if s := c.cmd.ProcessState; s != nil && !c.ended.Load() {
+			ws, ok := s.Sys().(syscall.WaitStatus)
+			c.killed = ok && ws.Signal() == syscall.SIGKILL
+		}
 		close(c.gone)
 	}()
 	return nil
@@ -216,6 +223,7 @@ func lines(r io.Reader, f func(string)) {
 
 // kill ends the whole group at once and does not wait.
 func (c *child) kill() {
+	c.ended.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pid > 0 && !c.dead {

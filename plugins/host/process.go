@@ -117,10 +117,18 @@ func start(ctx context.Context, p Plugin, o Options) (*process, error) {
 	}
 	if err != nil {
 		if c != nil {
+			select {
+			case <-c.gone:
+			case <-time.After(100 * time.Millisecond): // a broken connection is often the first sign
+			}
 			c.kill()
 		}
 		proc.finish()
-		return nil, proc.startError(ctx, err)
+		err = proc.startError(ctx, err)
+		if c != nil && c.killed {
+			err = &signalled{err}
+		}
+		return nil, err
 	}
 	proc.conn = rpc.(*goplugin.GRPCClient).Conn
 	return proc, nil
@@ -176,10 +184,28 @@ func (p *process) cause() string {
 	return "the process of " + p.plugin.Name + " " + p.child.status + p.quote()
 }
 
+// signalled marks the error of a process that somebody killed.
+type signalled struct{ error }
+
+func (s *signalled) Unwrap() error { return s.error }
+
+// patient calls f again while what it starts is killed by somebody: that is no
+// fault of its own.
+func patient(f func() error) error {
+	err := f()
+	for n := 1; n < tries && errors.As(err, new(*signalled)); n++ {
+		err = f()
+	}
+	return err
+}
+
 // explain makes one line of a failed call: what the process died of, if it did.
 func (p *process) explain(err error) error {
 	select {
 	case <-p.child.gone:
+		if p.child.killed {
+			return &signalled{errors.New(p.cause())}
+		}
 		return errors.New(p.cause())
 	case <-time.After(100 * time.Millisecond): // a broken connection is often the first sign
 	}

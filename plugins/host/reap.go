@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -66,10 +67,32 @@ func killMarked(entry string) (killed int) {
 	return killed
 }
 
+// hostAlive tells whether the host with this mark still runs.
+func hostAlive(mark string) bool {
+	host, start, _ := strings.Cut(mark, "-")
+	id, _ := strconv.Atoi(host)
+	t, alive := startTime(id)
+	return alive && strconv.FormatUint(t, 10) == start
+}
+
+var socketHome = regexp.MustCompile(`^nascent-(\d+-\d+)-\d+$`)
+
+// removeSockets removes the sockets' directories of dead hosts.
+func removeSockets() {
+	base := socketBase()
+	entries, _ := filepath.Glob(filepath.Join(base, "nascent-*"))
+	for _, path := range entries {
+		if m := socketHome.FindStringSubmatch(filepath.Base(path)); m != nil && !hostAlive(m[1]) {
+			os.RemoveAll(path) // fails, as it should, where it is another user's
+		}
+	}
+}
+
 // Reap ends the processes of a search that an earlier host left behind, their
 // children included, and returns how many they were. Processes whose host is
-// alive are left alone.
+// alive are left alone. It also removes what dead hosts left of sockets.
 func Reap(searchID string) (killed int) {
+	removeSockets()
 	if searchID == "" {
 		return 0
 	}
@@ -80,10 +103,7 @@ func Reap(searchID string) (killed int) {
 				ours = string(v) == searchID
 			}
 			if v, ok := bytes.CutPrefix(e, []byte(proto.EnvHost+"=")); ok {
-				host, start, _ := strings.Cut(string(v), "-")
-				id, _ := strconv.Atoi(host)
-				t, alive := startTime(id)
-				orphan = !alive || strconv.FormatUint(t, 10) != start
+				orphan = !hostAlive(string(v))
 			}
 		}
 		if ours && orphan {

@@ -43,7 +43,7 @@ func (s *StrategyPlugin) Open(ctx context.Context, setup engine.Setup) ([]byte, 
 	}
 	s.end(ctx)
 	s.setup = &setup
-	if err := s.ready(ctx); err != nil {
+	if err := patient(func() error { return s.ready(ctx) }); err != nil {
 		return nil, engine.Needs{}, err
 	}
 	needs := engine.Needs{History: engine.HistoryNeed(s.hello.History), Batch: int(s.hello.Batch)}
