@@ -73,7 +73,7 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 		field("reason", "%s", c.Reason)
 	}
 	field("metrics", "%s", Values(v, c.Metrics))
-	field("fidelity", "%d (budget %g %s)", c.Fidelity, c.Budget, v.Units)
+	field("fidelity", "%d (budget %s)", c.Fidelity, strings.TrimSpace(fmt.Sprintf("%g %s", c.Budget, v.Units)))
 	origin := c.Operator
 	if len(c.Parents) > 0 {
 		origin += " of " + idList(c.Parents)
