@@ -1,0 +1,254 @@
+package killtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// binaries builds nascent and the onemax plugin once.
+var binaries = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "nascent-kill-")
+	if err != nil {
+		return "", err
+	}
+	for target, name := range map[string]string{"./cmd/nascent": "nascent", "./plugins/evaluators/onemax": "nascent-evaluator-onemax"} {
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, name), target)
+		cmd.Dir = filepath.Join("..", "..", "..")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
+		}
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := binaries(); err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// search is one search directory and how it is run.
+type search struct {
+	t    *testing.T
+	bin  string
+	dir  string
+	args []string
+}
+
+func newSearch(t *testing.T, args ...string) *search {
+	t.Helper()
+	bin, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &search{t: t, bin: filepath.Join(bin, "nascent"), dir: filepath.Join(t.TempDir(), "s"), args: args}
+}
+
+// command is the one that starts and resumes.
+func (s *search) command() *exec.Cmd {
+	cmd := exec.Command(s.bin, append([]string{"run", "onemax", "--dir", s.dir}, s.args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// finish runs to the end.
+func (s *search) finish() {
+	s.t.Helper()
+	if out, err := s.command().CombinedOutput(); err != nil {
+		s.t.Fatalf("run: %v\n%s", err, out)
+	}
+}
+
+func (s *search) ask(args ...string) string {
+	s.t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.Command(s.bin, args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		s.t.Fatalf("nascent %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.Bytes())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func (s *search) digest() string { return s.ask("digest", s.dir) }
+
+// children lists the processes whose parent is pid.
+func children(pid int) []int {
+	var out []int
+	entries, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range entries {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		if parent, _ := strconv.Atoi(fields[1]); parent == pid {
+			child, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			out = append(out, child)
+		}
+	}
+	return out
+}
+
+// killed starts the search and kills the engine, its plugin or both after a
+// while. It tells whether the search ended before that.
+func (s *search) killed(what string, after time.Duration) bool {
+	s.t.Helper()
+	cmd := s.command()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	ctx, cancel := context.WithTimeout(context.Background(), after)
+	defer cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			s.t.Fatalf("run: %v\n%s", err, out.Bytes())
+		}
+		return true
+	case <-ctx.Done():
+	}
+	plugins := children(cmd.Process.Pid)
+	if what != "engine" {
+		for _, pid := range plugins {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	if what == "plugin" { // the engine goes on by itself; end it later, at once
+		select {
+		case err := <-ended:
+			if err != nil {
+				s.t.Fatalf("after its plugin was killed: %v\n%s", err, out.Bytes())
+			}
+			return true
+		case <-time.After(after):
+		}
+	}
+	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
+	<-ended
+	return false
+}
+
+// TestKilledAtRandomMoments kills through real processes, 50 times in all, and
+// wants the digest of the search that nobody disturbed.
+func TestKilledAtRandomMoments(t *testing.T) {
+	t.Parallel()
+	args := []string{"--seed", "5", "--evaluations", "400", "--workers", "2", "--set", "evaluator.delay=2ms"}
+	whole := newSearch(t, args...)
+	whole.finish()
+	want := whole.digest()
+
+	r := rng.New(20)
+	kills := 0
+	for round := 0; kills < 50; round++ {
+		if round == 200 {
+			t.Fatalf("200 searches, and only %d kills met one that was running", kills)
+		}
+		s := newSearch(t, args...)
+		for {
+			what := []string{"engine", "plugin", "both"}[r.Intn(3)]
+			after := time.Duration(20+r.Intn(400)) * time.Millisecond
+			if s.killed(what, after) {
+				break
+			}
+			kills++
+		}
+		if got := s.digest(); got != want {
+			t.Fatalf("search %d, killed and resumed: the digest is %s, undisturbed %s", round, got, want)
+		}
+		s.ask("check", s.dir)
+		s.ask("replay", s.dir)
+	}
+	t.Logf("%d kills", kills)
+}
+
+// TestArrivalOrderIsProvedByReplay kills a search in arrival order and has
+// every decision proved from its journal.
+func TestArrivalOrderIsProvedByReplay(t *testing.T) {
+	t.Parallel()
+	s := newSearch(t, "--seed", "6", "--evaluations", "300", "--workers", "2", "--set", "evaluator.delay=2ms", "--set", "order=arrival")
+	r := rng.New(21)
+	for range 6 {
+		if s.killed("both", time.Duration(50+r.Intn(300))*time.Millisecond) {
+			break
+		}
+	}
+	s.finish()
+	s.ask("replay", s.dir)
+	s.ask("check", s.dir)
+}
+
+// TestDigestDoesNotDependOnWorkersOrTiming runs one search several ways.
+func TestDigestDoesNotDependOnWorkersOrTiming(t *testing.T) {
+	t.Parallel()
+	var want string
+	for _, more := range [][]string{
+		{"--workers", "1"}, {"--workers", "2"}, {"--workers", "2", "--set", "evaluator.delay=3ms"}, {"--workers", "4", "--set", "evaluator.fail=0.1", "--set", "failures.backoff=1ms"},
+	} {
+		s := newSearch(t, append([]string{"--seed", "7", "--evaluations", "150"}, more...)...)
+		s.finish()
+		if d := s.digest(); want == "" {
+			want = d
+		} else if d != want {
+			t.Errorf("%v gives another digest", more)
+		}
+	}
+}
+
+// TestNothingIsLeftBehind kills the engine and looks for its processes.
+func TestNothingIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	s := newSearch(t, "--evaluations", "1000", "--set", "evaluator.delay=50ms")
+	cmd := s.command()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var plugins []int
+	for len(plugins) == 0 || !strings.Contains(s.status(), `"running"`) {
+		plugins = children(cmd.Process.Pid)
+	}
+	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
+	cmd.Wait()
+	deadline := time.Now().Add(20 * time.Second)
+	for _, pid := range plugins {
+		for syscall.Kill(pid, 0) == nil && !zombie(pid) {
+			if time.Now().After(deadline) {
+				t.Fatalf("plugin process %d outlives its engine", pid)
+			}
+		}
+	}
+}
+
+// status is what `status --json` prints, or "" while there is nothing to ask.
+func (s *search) status() string {
+	out, err := exec.Command(s.bin, "status", s.dir, "--json").Output()
+	if err != nil || !json.Valid(out) {
+		return ""
+	}
+	return string(out)
+}
+
+func zombie(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && bytes.Contains(b, []byte(") Z "))
+}
