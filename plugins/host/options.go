@@ -47,7 +47,7 @@ var passedOn = []string{
 	"LD_LIBRARY_PATH", "CUDA_*", "NVIDIA_*", "ROCR_*", "HIP_*", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH",
 	"HF_HOME", "TORCH_HOME", "OMP_*", "MKL_*", "OPENBLAS_*", "GOMAXPROCS", "GOMEMLIMIT", "GOGC", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR",
 	"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
-	"NASCENT_PYTHON", "NASCENT_BENCH_DATA", "NASCENT_CACHE",
+	"NASCENT_PYTHON", "NASCENT_BENCH_DATA", "NASCENT_CACHE", "NASCENT_KERNEL",
 }
 
 // environment is what a plugin gets of the host's environment.
