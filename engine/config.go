@@ -43,7 +43,7 @@ type Config struct {
 	Ledger  Ledger                           // default: in memory
 	Clock   Clock                            // default: the system's
 	Log     func(format string, args ...any) // default: nowhere
-	Observe func(Update)                     // called from the loop after every change; must not wait
+	Observe func(Update)                     // called from the loop after every change; must not wait, and of the Search call Stop alone
 }
 
 // EvaluatorRef is an evaluator and its options.

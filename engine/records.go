@@ -112,7 +112,7 @@ type AttemptRecord struct {
 // Counters are the running totals, rewritten with every commit that changes
 // them.
 type Counters struct {
-	Wall      float64  `json:"wall"`    // seconds of running, over all runs of the engine
+	Wall      float64  `json:"wall"`    // seconds of running in phase search, over all runs of the engine
 	Seconds   float64  `json:"seconds"` // evaluator seconds of phase search, consumed results
 	State     RunState `json:"state"`
 	Cause     string   `json:"cause,omitempty"` // why it stopped, when trouble did it

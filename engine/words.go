@@ -115,7 +115,7 @@ type Fidelity struct {
 // Limits end phase search. Zero means no limit. They count across restarts.
 type Limits struct {
 	Evaluations int      `json:"evaluations,omitempty"` // consumed jobs of phase search
-	Wall        float64  `json:"wall,omitempty"`        // seconds that the search has been running
+	Wall        float64  `json:"wall,omitempty"`        // seconds of running in phase search
 	Seconds     float64  `json:"seconds,omitempty"`     // evaluator seconds
 	Target      *float64 `json:"target,omitempty"`      // the first objective, at the highest fidelity, reached or passed
 }
