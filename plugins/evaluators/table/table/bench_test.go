@@ -104,12 +104,13 @@ func TestPublishedSearches(t *testing.T) {
 	path := benchTable(t, "nasbench201.csv.gz")
 	// Hundreds of searches open the table: these columns are read faster.
 	columns := []string{"arch", "c10_val12", "c10_train_s12", "c10_test200"}
-	test, text := map[string]float64{}, strings.Join(columns, ",")
+	test := map[string]float64{}
+	lines := []string{strings.Join(columns, ",")}
 	for _, row := range rows(t, path, columns...) {
 		test[row[0]] = number(t, row[3])
-		text += "\n" + strings.Join(row, ",")
+		lines = append(lines, strings.Join(row, ","))
 	}
-	path = write(t, text)
+	path = write(t, strings.Join(lines, "\n"))
 	seeds := 100
 	if testing.Short() {
 		seeds = 20

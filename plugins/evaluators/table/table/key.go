@@ -34,7 +34,7 @@ const samples = 32
 
 // newKeys learns what it needs of the space.
 func newKeys(space *genome.Space, o keyOption, pool bool) (*keys, error) {
-	k := &keys{space: space, o: o, rank: 2, rows: map[string]int32{}}
+	k := &keys{space: space, o: o, rank: 2}
 	if meta, ok := space.Meta("network"); ok {
 		if m, ok := meta.(genome.Map); ok {
 			if input, _ := m.Get("input"); input != nil {
@@ -140,6 +140,7 @@ func (k *keys) of(text string, gene func(path string) (any, bool)) (string, erro
 // index reads the keys of all rows. Rows about genomes that the space does not
 // hold are left out where rows are read as genomes.
 func (k *keys) index(s *sheet, pool bool) error {
+	k.rows = make(map[string]int32, len(s.lines))
 	var first error
 	for i := range s.lines {
 		where := func(err error) error { return fmt.Errorf("%s:%d: %w", s.name, s.lines[i], err) }
