@@ -28,7 +28,7 @@ func (s *Space) Pool(packed [][]byte) error {
 		}
 		if s.valid(g) { // the limits, and an earlier pool
 			p.members = append(p.members, g)
-			p.forms[s.form(g)] = true
+			p.forms[g.Form()] = true
 		}
 	}
 	if len(p.members) == 0 {
@@ -43,18 +43,22 @@ func (p *pool) draw(r *rng.Rand) Genome { return p.members[r.Intn(len(p.members)
 
 // outside says that g is not in the pool, if there is one.
 func (s *Space) outside(g Genome) error {
-	if s.pool == nil || s.pool.forms[s.form(g)] {
+	if s.pool == nil || s.pool.forms[g.Form()] {
 		return nil
 	}
 	return fault(nil, "propose one of those", "the genome is not among the %d that can be measured", len(s.pool.members))
 }
 
-// form is the packed genome with each cell of vertices replaced by what does
-// not depend on their numbering.
-func (s *Space) form(g Genome) string {
+// Form is equal for genomes of one space that differ at most in how the
+// vertices of cells are numbered. It is the packed form, with every cell of
+// vertices replaced by what does not depend on their numbering.
+func (g Genome) Form() string {
+	if g.space == nil {
+		return ""
+	}
 	var buf [128]uint64
 	f := former{codes: unpack(buf[:0], g.packed)}
-	f.visit(s.root, 0)
+	f.visit(g.space.root, 0)
 	return string(f.out)
 }
 

@@ -16,8 +16,6 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome"
-	"github.com/nascent-nas/nascent/genome/network"
-	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/evaluators/table/table"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
@@ -158,6 +156,3 @@ func TestPublishedSearches(t *testing.T) {
 		t.Errorf("aging evolution reaches %.2f and random search %.2f; published are 93.9 to 94.15", a, means["random"])
 	}
 }
-
-var _ = network.Has
-var _ = rng.New

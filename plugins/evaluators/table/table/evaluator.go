@@ -185,7 +185,7 @@ func (t *table) evaluate(job *sdk.Job) (sdk.Result, error) {
 	}
 	row, ok := t.keys.rows[key]
 	if !ok {
-		return sdk.Result{}, sdk.Invalid("the table has no row for %s; with pool: true such genomes are not proposed", clip(key))
+		return sdk.Result{}, sdk.Invalid("the table has no row for %s; with pool: true such genomes are not proposed", clip(job.Text))
 	}
 	if len(t.budgets) > 0 && !slices.Contains(t.budgets, job.Budget) {
 		return sdk.Result{}, fmt.Errorf("the table has nothing at budget %v: set budgets in fidelities to some of %v", job.Budget, t.budgets)
@@ -206,7 +206,7 @@ func (t *table) evaluate(job *sdk.Job) (sdk.Result, error) {
 	}
 	have := t.repeats(row, job.Budget)
 	if len(have) == 0 {
-		return sdk.Result{Seconds: r.Seconds}, sdk.Invalid("the table has an empty row for %s at budget %v", clip(key), job.Budget)
+		return sdk.Result{Seconds: r.Seconds}, sdk.Invalid("the table has an empty row for %s at budget %v", clip(job.Text), job.Budget)
 	}
 	n := rng.New(rng.Derive(job.Seed, "table repeat")).Intn(len(have))
 	measured, err := t.measure(row, job.Budget, n)

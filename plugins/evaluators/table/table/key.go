@@ -194,17 +194,27 @@ func (k *keys) genome(text string) (genome.Genome, error) {
 
 // canonical is equal for genomes whose cells are isomorphic and whose other
 // genes are equal. A cell is hashed by itself, as a small network: that is much
-// faster than hashing the whole network, and says the same.
+// faster than hashing the whole network, and says the same. Not so cells of
+// vertices: a network tells the parts of a concatenation apart by their order,
+// which follows the numbering of the vertices, so they are compared as graphs.
 func (k *keys) canonical(g genome.Genome) (string, error) {
 	key := cellText.ReplaceAllString(g.Text(), "|")
 	var err error
+	form := false
 	visitCells(g.Tree(), func(cell genome.Map) {
+		if kindOf(cell) == "vertices" {
+			form = true
+			return
+		}
 		text, cellErr := k.hash(cell)
 		if cellErr != nil && err == nil {
 			err = cellErr
 		}
 		key += " " + text
 	})
+	if form {
+		return g.Form(), nil
+	}
 	return key, err
 }
 
@@ -219,8 +229,7 @@ func (k *keys) hash(cell genome.Map) (string, error) {
 			return network.CellClass(ops), nil
 		}
 	}
-	// 60 channels are divided evenly by up to six vertices.
-	n, err := network.Build(genome.Map{{Key: "cell", Value: cell}}, []int{60, 4, 4}[:1+k.rank], 2)
+	n, err := network.Build(genome.Map{{Key: "cell", Value: cell}}, []int{8, 4, 4}[:1+k.rank], 2)
 	if err != nil {
 		return "", err
 	}
