@@ -466,10 +466,11 @@ func checkClose(t T, make func() engine.Evaluator, o EvaluatorOptions) {
 			options = o.SlowOptions
 		}
 		d := start(t, make(), o, options)
-		for n := range o.Workers + 1 {
-			d.submit(engine.Assignment{Job: o.job(t, n+1), Attempt: 1})
-		}
+		d.submit(engine.Assignment{Job: o.job(t, 1), Attempt: 1})
 		d.untilBegun(ticket{1, 1})
+		for n := range o.Workers {
+			d.submit(engine.Assignment{Job: o.job(t, n+2), Attempt: 1})
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), o.Slow/2)
 		if forced {
 			cancel()

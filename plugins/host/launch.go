@@ -64,7 +64,7 @@ type child struct {
 
 	gone   chan struct{} // closed when the process is gone and its output read
 	status string        // how it ended; valid once gone
-	killed bool          // by somebody else; likewise
+	killed bool          // with SIGKILL; likewise
 	ended  atomic.Bool   // we have ended it
 
 	mu       sync.Mutex
@@ -148,9 +148,9 @@ func (c *child) Start(context.Context) error {
 		c.stderr.Close()
 		c.shakeW.Close()
 		c.status = exitStatus(c.cmd.ProcessState, err)
-		if s := c.cmd.ProcessState; s != nil && !c.ended.Load() {
+		if s := c.cmd.ProcessState; s != nil {
 			ws, ok := s.Sys().(syscall.WaitStatus)
-			c.killed = ok && ws.Signal() == syscall.SIGKILL
+			c.killed = ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL
 		}
 		close(c.gone)
 	}()

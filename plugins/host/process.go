@@ -43,6 +43,7 @@ type process struct {
 // start launches a plugin and connects to it. The context bounds the start
 // alone.
 func start(ctx context.Context, p Plugin, o Options) (*process, error) {
+	began := time.Now()
 	logger := pluginLogger(p, o)
 	mark := make([]byte, 8)
 	rand.Read(mark)
@@ -125,7 +126,9 @@ func start(ctx context.Context, p Plugin, o Options) (*process, error) {
 		}
 		proc.finish()
 		err = proc.startError(ctx, err)
-		if c != nil && c.killed {
+		// go-plugin ends what does not shake hands in time. Whatever was
+		// killed long before that was killed by somebody else.
+		if c != nil && c.killed && ctx.Err() == nil && time.Since(began) < startLimit/2 {
 			err = &signalled{err}
 		}
 		return nil, err
@@ -203,7 +206,7 @@ func patient(f func() error) error {
 func (p *process) explain(err error) error {
 	select {
 	case <-p.child.gone:
-		if p.child.killed {
+		if p.child.killed && !p.child.ended.Load() {
 			return &signalled{errors.New(p.cause())}
 		}
 		return errors.New(p.cause())
