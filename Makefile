@@ -8,7 +8,7 @@ BUILD  := $(GO) build -trimpath -buildvcs=false
 BIN    := bin
 SOURCE := $(shell find cmd engine genome plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' 2>/dev/null) go.mod go.sum
 
-all: $(BIN)/nascent $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax
+all: $(BIN)/nascent $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax $(BIN)/nascent-evaluator-table
 
 $(BIN)/nascent: $(SOURCE)
 	$(BUILD) -o $@ ./cmd/nascent
