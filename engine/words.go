@@ -189,9 +189,10 @@ type Job struct {
 }
 
 // Network reads the job's genome as a layer graph; nil for spaces without
-// layers.
+// layers. Every space of a search is bound, so it has layers if it says what
+// they read.
 func (j *Job) Network() (*network.Network, error) {
-	if !network.Has(j.Genome.Space()) {
+	if _, ok := j.Genome.Space().Meta("network"); !ok {
 		return nil, nil
 	}
 	return network.Read(j.Genome)
