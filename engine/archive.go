@@ -276,7 +276,7 @@ func (a *Archive) readJobs() error {
 
 // remember makes the job known to the duplicates policy.
 func (a *Archive) remember(e *entry) {
-	if e.Task != Train || e.Replicate || e.Phase != PhaseSearch || e.Reuse != 0 {
+	if e.Task != Train || e.Replicate || e.Stop != nil || e.Phase != PhaseSearch || e.Reuse != 0 {
 		return
 	}
 	k := duplicateKey{network.Key(e.Genome), e.Fidelity, e.Inherit}

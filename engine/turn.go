@@ -323,7 +323,7 @@ func (a *Archive) baseline(g genome.Genome) string {
 
 // duplicate is the earlier job whose result this one is to share, or 0.
 func (a *Archive) duplicate(e *entry) ID {
-	if a.Plan.Duplicates == Replicate || e.Task != Train || e.Replicate || e.Phase != PhaseSearch {
+	if a.Plan.Duplicates == Replicate || e.Task != Train || e.Replicate || e.Stop != nil || e.Phase != PhaseSearch {
 		return 0
 	}
 	return a.book.keys[duplicateKey{network.Key(e.Genome), e.Fidelity, e.Inherit}]
