@@ -221,6 +221,9 @@ func (a *Archive) job(t *turn, p *Proposal, id ID, budgets func(int) float64) (*
 	if j.Phase == "" {
 		j.Phase = PhaseSearch
 	}
+	if source := a.book.get(p.Resume); source != nil && (p.Task == "" || p.Task == Train) {
+		j.Seed = source.Seed // so it is the same training, with the checkpoint or without
+	}
 	if j.Task == "" {
 		j.Task = Train
 	}

@@ -179,7 +179,7 @@ type Job struct {
 	Budget    float64
 	Seed      uint64 // below 2^53
 	Input     []byte // up to 64 KiB, for the evaluator
-	Resume    ID     // 0, or a finished job whose training goes on
+	Resume    ID     // 0, or a finished job whose training goes on, with its seed
 	Inherit   ID     // 0, or a finished job whose weights this one starts from
 	Stop      *StopRule
 	Tag       string // up to 64 bytes, stored; filters History
