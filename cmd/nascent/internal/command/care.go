@@ -94,9 +94,7 @@ all are the same; otherwise the first that is not is named (status 3).`,
 			if err != nil {
 				return wrongInput("%v", err)
 			}
-			if closer, ok := strategy.(interface{ Close() error }); ok {
-				defer closer.Close()
-			}
+			defer closeStrategy(strategy)
 			turns := 0
 			if err := engine.Replay(cmd.Context(), strategy, v.Ledger, func(uint64) { turns++ }); err != nil {
 				return err

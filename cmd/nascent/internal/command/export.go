@@ -53,7 +53,7 @@ row. The format is that of --format, or as the file of --output is called.`,
 			}
 			f, err := os.CreateTemp(filepath.Dir(output), ".nascent-export-*")
 			if err != nil {
-				return wrongInput("--output %s: %v", output, errors.Unwrap(err))
+				return wrongInput("--output %s: %v; choose a file in a directory that you may write", output, errors.Unwrap(err))
 			}
 			defer os.Remove(f.Name())
 			if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {

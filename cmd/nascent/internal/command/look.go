@@ -46,6 +46,8 @@ func (a *app) statusCommand() *cobra.Command {
 	return cmd
 }
 
+var phases = []engine.Phase{engine.PhaseSearch, engine.PhaseRemeasure, engine.PhaseTest}
+
 func (a *app) listCommand() *cobra.Command {
 	var asJSON bool
 	var sort string
@@ -77,6 +79,9 @@ baseline, every metric by its name, and single genes as gene:PATH.`,
 				sel.Filters = append(sel.Filters, f)
 			}
 			if phase != "" {
+				if !slices.Contains(phases, engine.Phase(phase)) {
+					return wrongInput("--phase: %q is no phase; use search, remeasure or test", phase)
+				}
 				f, err := show.ParseFilter("phase=" + phase)
 				if err != nil {
 					return wrongInput("--phase: %v", err)

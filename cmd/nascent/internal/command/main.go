@@ -63,7 +63,8 @@ func (a *app) execute(ctx context.Context) error {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
-	if err != nil && !a.began {
+	var usage *usageError
+	if err != nil && !a.began && !errors.As(err, &usage) {
 		return &usageError{err}
 	}
 	return err

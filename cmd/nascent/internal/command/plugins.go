@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -54,6 +55,16 @@ func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strate
 		return nil, fmt.Errorf("%w; built in are %s", err, strings.Join(evolve.Names(), ", "))
 	}
 	return host.Strategy(found, o), nil
+}
+
+// closeStrategy ends the process of a strategy that has one: by force, when it
+// does not end soon.
+func closeStrategy(strategy engine.Strategy) {
+	if closer, ok := strategy.(interface{ Close(context.Context) error }); ok {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		closer.Close(ctx)
+	}
 }
 
 // strategyName is what the ledger records: the name without its path, which

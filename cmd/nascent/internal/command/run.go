@@ -102,6 +102,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if err := a.connect(t, s); err != nil {
 		return err
 	}
+	defer closeStrategy(s.Engine.Strategy)
 	trace := traceOf(t.dir)
 	led, err := ledger.Open(t.dir, ledger.Options{})
 	if err != nil {

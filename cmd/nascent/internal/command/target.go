@@ -100,6 +100,9 @@ func load(path string, elsewhere bool) (doc *config.Document, home string, err e
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, "", err
 		}
+		if !example && begun(path) {
+			return nil, "", wrongInput("%s: a search has begun here, but its search.yaml is missing; put it back, or run the original with --dir %s", path, quote(path))
+		}
 		if !example {
 			return nil, "", wrongInput("%s: there is no search.yaml in this directory; write one, or begin with: nascent init %s", path, quote(path))
 		}

@@ -67,7 +67,15 @@ func (d *Document) Read() (*Search, error) {
 			}
 			return err
 		},
-		"space":     func(n *yaml.Node, key string) (err error) { e.Space, err = d.space(n, key, nil); return err },
+		"space": func(n *yaml.Node, key string) (err error) {
+			if e.Space, err = d.space(n, key, nil); err != nil {
+				return err
+			}
+			if size := e.Space.Size().Exact; size != nil && size.IsInt64() && size.Int64() <= 1 {
+				err = d.fault(n, key, "let a gene vary, for example lr: {float: [1e-4, 1e-1], log: true}; kinds of genes are in docs/space.md", "holds a single genome, so there is nothing to search")
+			}
+			return err
+		},
 		"start":     postpone(func(n *yaml.Node, key string) (err error) { e.Start, err = d.start(n, key, e.Space); return err }),
 		"baselines": postpone(func(n *yaml.Node, key string) (err error) { e.Final.Baselines, err = d.baselines(n, key); return err }),
 		"strategy": func(n *yaml.Node, key string) (err error) {
@@ -287,6 +295,9 @@ func (d *Document) objectives(n *yaml.Node, key string, e *engine.Config) error 
 		})
 		if err == nil && o.Metric == "" {
 			err = d.fault(n, key+".metric", "write {metric: accuracy, goal: maximize}", "there is none")
+		}
+		if err == nil && slices.ContainsFunc(e.Objectives, func(old engine.Objective) bool { return old.Metric == o.Metric }) {
+			err = d.fault(n, key+".metric", "remove one", "%s is an objective already", o.Metric)
 		}
 		e.Objectives = append(e.Objectives, o)
 		return err

@@ -30,13 +30,14 @@ const (
 	texts kind = iota
 	integers
 	numbers
+	truths
 )
 
 // column is one column of the table that CSV and Parquet hold.
 type column struct {
 	name string
 	kind kind
-	get  func(*engine.Candidate) any // string, int64, float64 or nil
+	get  func(*engine.Candidate) any // string, int64, float64, bool or nil
 }
 
 // Write writes every candidate of a search.
@@ -79,13 +80,28 @@ func columns(v *show.View) []column {
 	whole := func(name string, get func(*engine.Candidate) int64) column {
 		return column{name, integers, func(c *engine.Candidate) any { return get(c) }}
 	}
+	other := func(name string, get func(*engine.Candidate) engine.ID) column {
+		return column{name, integers, func(c *engine.Candidate) any {
+			if id := get(c); id != 0 {
+				return int64(id)
+			}
+			return nil
+		}}
+	}
 	cols := []column{
-		text("id"), text("phase"), text("status"), text("genome"), text("hash"), text("parents"), text("operator"),
+		whole("id", func(c *engine.Candidate) int64 { return int64(c.ID) }),
+		text("phase"), text("status"), text("genome"), text("hash"), text("parents"), text("operator"),
 		whole("seed", func(c *engine.Candidate) int64 { return int64(c.Seed) }),
 		whole("fidelity", func(c *engine.Candidate) int64 { return int64(c.Fidelity) }),
 		{"budget", numbers, func(c *engine.Candidate) any { return c.Budget }},
 		whole("attempts", func(c *engine.Candidate) int64 { return int64(c.Attempts) }),
-		text("reason"), text("stopped"), text("task"), text("tag"), text("resume"), text("inherit"), text("reuse"), text("baseline"),
+		text("reason"),
+		{"stopped", truths, func(c *engine.Candidate) any { return c.Stopped }},
+		text("task"), text("tag"),
+		other("resume", func(c *engine.Candidate) engine.ID { return c.Resume }),
+		other("inherit", func(c *engine.Candidate) engine.ID { return c.Inherit }),
+		other("reuse", func(c *engine.Candidate) engine.ID { return c.Reuse }),
+		text("baseline"),
 	}
 	seen := map[string]bool{}
 	for _, c := range cols {
@@ -111,7 +127,9 @@ func columns(v *show.View) []column {
 				k = integers
 			case float64:
 				k = numbers
-			case bool, string:
+			case bool:
+				k = truths
+			case string:
 			default:
 				continue
 			}
@@ -119,7 +137,7 @@ func columns(v *show.View) []column {
 			if !known {
 				order = append(order, e.Key)
 			} else if old != k {
-				mixed := k == texts || old == texts
+				mixed := k != integers && k != numbers || old != integers && old != numbers
 				if k = numbers; mixed {
 					k = texts
 				}
@@ -164,6 +182,10 @@ func geneColumn(name string, k kind) column {
 			if k == numbers {
 				return x
 			}
+		case bool:
+			if k == truths {
+				return x
+			}
 		}
 		if k == texts {
 			return fmt.Sprint(v)
@@ -190,6 +212,8 @@ func writeCSV(out io.Writer, v *show.View) error {
 				row[i] = x
 			case int64:
 				row[i] = strconv.FormatInt(x, 10)
+			case bool:
+				row[i] = strconv.FormatBool(x)
 			case float64:
 				row[i] = strconv.FormatFloat(x, 'g', -1, 64)
 			}
@@ -212,6 +236,8 @@ func writeParquet(out io.Writer, v *show.View) error {
 			node = parquet.Int(64)
 		case numbers:
 			node = parquet.Leaf(parquet.DoubleType)
+		case truths:
+			node = parquet.Leaf(parquet.BooleanType)
 		}
 		group[c.name] = parquet.Optional(node)
 	}
@@ -229,6 +255,8 @@ func writeParquet(out io.Writer, v *show.View) error {
 				value = parquet.ByteArrayValue([]byte(x))
 			case int64:
 				value = parquet.Int64Value(x)
+			case bool:
+				value = parquet.BooleanValue(x)
 			case float64:
 				if value = parquet.DoubleValue(x); math.IsNaN(x) {
 					value, defined = parquet.NullValue(), 0

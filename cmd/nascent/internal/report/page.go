@@ -98,6 +98,9 @@ func (r *Report) page() *pageData {
 	for i := range r.best {
 		c := &r.best[i]
 		b := pageBest{Title: "Candidate " + c.ID.String(), Values: show.Values(r.view, c.Metrics), Genome: c.Genome.Text()}
+		if c.ID == r.outcome.Winner {
+			b.Title += " (winner)"
+		}
 		if net := show.NetworkOf(c.Genome); net != nil {
 			b.Drawing = net.String()
 		}

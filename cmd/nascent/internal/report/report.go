@@ -18,7 +18,7 @@ type Report struct {
 	view      *show.View
 	status    engine.Snapshot
 	objective engine.Objective
-	best      []engine.Candidate // best first, with curves
+	best      []engine.Candidate // the winner, then best first, with curves
 	outcome   engine.Outcome
 	judged    bool // outcome holds something
 	rows      []row
@@ -62,6 +62,7 @@ func Of(v *show.View) *Report {
 		r.best = append(r.best, c)
 	}
 	r.outcome, r.judged = v.Outcome()
+	r.crown()
 	for c := range v.Candidates() {
 		if c.Phase == engine.PhaseSearch && c.Operator == engine.OpRandom {
 			r.random++
@@ -79,6 +80,23 @@ func Of(v *show.View) *Report {
 	}
 	r.gather()
 	return r
+}
+
+// crown puts the winner first: measured again, another than the best of the
+// search may have won.
+func (r *Report) crown() {
+	if r.outcome.Winner == 0 {
+		return
+	}
+	i := slices.IndexFunc(r.best, func(c engine.Candidate) bool { return c.ID == r.outcome.Winner })
+	winner, err := r.view.Candidate(r.outcome.Winner)
+	if err != nil {
+		return
+	}
+	if i >= 0 {
+		r.best = slices.Delete(r.best, i, i+1)
+	}
+	r.best = slices.Insert(r.best, 0, winner)
 }
 
 // gather puts the figures of each network into one row: the winner first, then

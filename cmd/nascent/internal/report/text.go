@@ -212,7 +212,12 @@ func (r *Report) honesty() []string {
 func (r *Report) drawBest(b *strings.Builder, i, width int) {
 	c := &r.best[i]
 	title := "The best"
-	if i > 0 {
+	switch {
+	case c.ID == r.outcome.Winner:
+		title = "The winner"
+	case i > 0 && r.outcome.Winner != 0:
+		title = "Of the others, the best in the search"
+	case i > 0:
 		title = "The next best"
 	}
 	fmt.Fprintf(b, "\n%s: candidate %s  %s\n", title, c.ID, show.Values(r.view, c.Metrics))
@@ -255,12 +260,33 @@ func (r *Report) next(dir string) []string {
 		add(fmt.Sprintf("nascent show %s %s", dir, r.rows[0].ID), "the winner: its family, its curve")
 	}
 	add("nascent list "+dir+" --sort -"+r.objective.Metric, "all candidates")
-	if n := r.status.Limits.Evaluations; n > 0 && r.status.State == engine.StateFinished {
-		add(fmt.Sprintf("nascent run %s --evaluations %d", dir, 2*n), "searches on, from here")
+	if more := r.more(); more != "" && r.status.State == engine.StateFinished {
+		add("nascent run "+dir+" "+more, "searches on, from here")
 	}
 	add("nascent export "+dir+" --output "+r.status.Name+".csv", "for a spreadsheet or pandas")
 	add(strings.TrimSuffix(dir, "/")+"/report.html", "this report with plots, for a browser")
 	return out
+}
+
+// more doubles the limit that ended the search, as an option of run; it is
+// empty where none did, or the target.
+func (r *Report) more() string {
+	s, l := r.status, r.status.Limits
+	if l.Target != nil && len(s.Best) > 0 {
+		x, _ := s.Best[0].Metrics.Get(r.objective.Metric)
+		if x == *l.Target || (x > *l.Target) == (r.objective.Goal == engine.Maximize) {
+			return ""
+		}
+	}
+	switch {
+	case l.Evaluations > 0 && s.Evaluations >= l.Evaluations:
+		return fmt.Sprintf("--evaluations %d", 2*l.Evaluations)
+	case l.Wall > 0 && s.Wall >= l.Wall:
+		return fmt.Sprintf("--set limits.wall=%gs", 2*l.Wall)
+	case l.Seconds > 0 && s.Spent.Seconds >= l.Seconds:
+		return fmt.Sprintf("--set limits.seconds=%gs", 2*l.Seconds)
+	}
+	return ""
 }
 
 // thin keeps at most n of a list, the ends among them.

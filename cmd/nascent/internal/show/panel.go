@@ -105,7 +105,7 @@ func (p *Panel) size() (width, height int) {
 // drawPanel draws a running search into width columns and fewer than height
 // lines.
 func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height int) []string {
-	width, height = max(40, width)-1, max(8, height-1)
+	width, height = max(8, width)-1, max(2, height-1)
 	var lines []string
 	add := func(style *lipgloss.Style, format string, args ...any) {
 		line := Clip(fmt.Sprintf(format, args...), width)
