@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
@@ -278,13 +279,14 @@ func (r *Report) more() string {
 			return ""
 		}
 	}
+	twice := func(x float64) string { return strconv.FormatFloat(2*x, 'f', -1, 64) + "s" }
 	switch {
 	case l.Evaluations > 0 && s.Evaluations >= l.Evaluations:
 		return fmt.Sprintf("--evaluations %d", 2*l.Evaluations)
 	case l.Wall > 0 && s.Wall >= l.Wall:
-		return fmt.Sprintf("--set limits.wall=%gs", 2*l.Wall)
+		return "--set limits.wall=" + twice(l.Wall)
 	case l.Seconds > 0 && s.Spent.Seconds >= l.Seconds:
-		return fmt.Sprintf("--set limits.seconds=%gs", 2*l.Seconds)
+		return "--set limits.seconds=" + twice(l.Seconds)
 	}
 	return ""
 }
