@@ -127,19 +127,25 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s never printed %s", args[1], args[0])
 }
 
-// damage changes one byte in the middle of a file's last page that is not zero.
+// damage changes one byte, not a zero, in every page from some byte on: a single
+// one might hit a page that is free.
 func damage(ts *testscript.TestScript, _ bool, args []string) {
 	path := ts.MkAbs(args[0])
 	b, err := os.ReadFile(path)
 	ts.Check(err)
 	at, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	for i := at; i < len(b); i++ {
-		if b[i] != 0 {
-			b[i] ^= 0x55
-			ts.Check(os.WriteFile(path, b, 0o600))
-			return
+	const page = 4096
+	if at >= len(b) {
+		ts.Fatalf("nothing to damage after byte %d of %s", at, path)
+	}
+	for ; at < len(b); at += page {
+		for i := at; i < min(at+page/2, len(b)); i++ {
+			if b[i] != 0 {
+				b[i] ^= 0x55
+				break
+			}
 		}
 	}
-	ts.Fatalf("nothing to damage after byte %d of %s", at, path)
+	ts.Check(os.WriteFile(path, b, 0o600))
 }
