@@ -117,11 +117,14 @@ func Replay(ctx context.Context, strategy Strategy, led Ledger, progress func(tu
 	if err := r.run(search, 0); err != nil {
 		return err
 	}
-	for _, id := range a.book.history[0][min(search.taken, len(a.book.history[0])):] {
+	for _, id := range a.book.history[0][min(search.taken, len(a.book.history[0])):] { // of a batch that a limit cut short
 		if err := r.give(id); err != nil {
 			return err
 		}
-		r.shadow.consume(r.shadow.book.get(id))
+		e := r.shadow.book.get(id)
+		r.shadow.consume(e)
+		seconds, _ := cost(e)
+		r.shadow.counters.Seconds += seconds
 	}
 	if a.passes == 0 || a.pass.Evaluations != len(a.book.history[0]) {
 		return nil
