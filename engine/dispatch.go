@@ -297,6 +297,11 @@ func (s *Search) recall() {
 // succeeded takes a result that says something of the genome.
 func (s *Search) succeeded(e *entry, seat *seat, r Result) {
 	s.failures = 0
+	if r.Status == Invalid { // whatever was measured on the way is no measure of the genome
+		r.Metrics, r.Curve = nil, nil
+		s.drop(r.Files)
+		r.Files = nil
+	}
 	r.Metrics = slices.Clone(r.Metrics)
 	SortValues(r.Metrics)
 	r.Curve = slices.DeleteFunc(slices.Clone(r.Curve), func(p Point) bool { return !isFinite(p.Step) })
