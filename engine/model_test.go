@@ -1,0 +1,603 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+var modelSeeds = flag.Int("seeds", 60, "how many random searches TestModel makes")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestModel runs whole searches of random configurations beside a random
+// evaluator, through random crashes and stops, and checks what must hold of
+// every search. All of it is drawn from one seed, so `-run TestModel/17` has
+// the same evaluator, crashes and stops again; time is that of a bubble, which
+// also proves that no goroutine outlives its search.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	seen := &tallies{n: map[string]int{}}
+	t.Run("", func(t *testing.T) {
+		for seed := range *modelSeeds {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { newModel(uint64(seed), seen).test(t) })
+			})
+		}
+	})
+	t.Log(seen.n)
+	if t.Failed() || *modelSeeds < 60 || strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
+		return // a few searches need not meet everything
+	}
+	for _, what := range append(fates[:], "crash before", "crash after", "stop", "pause", "same digest", "exhausted", "resumed from saved", "checkpoint") {
+		if seen.n[what] == 0 {
+			t.Errorf("none of the searches had: %s", what)
+		}
+	}
+}
+
+// tallies counts what the searches met, over all of them.
+type tallies struct {
+	sync.Mutex
+	n map[string]int
+}
+
+func (c *tallies) count(what string) {
+	c.Lock()
+	c.n[what]++
+	c.Unlock()
+}
+
+// fates are what may become of an attempt.
+var fates = [...]string{"answered", "failed", "broken", "lost alone", "lost with others", "returned", "saved", "late", "swallowed"}
+
+// model is one search and the world around it.
+type model struct {
+	seed     uint64
+	cfg      engine.Config // without Strategy, Evaluators, Ledger, Workers
+	limits   []int         // of evaluations, one search after the other
+	wrong    float64       // share of attempts that are not answered
+	troubles int           // runs that end by a crash or a stop
+	seen     *tallies
+}
+
+func newModel(seed uint64, seen *tallies) *model {
+	r := rng.New(rng.Derive(seed, "model"))
+	pick := func(words ...string) string { return words[r.Intn(len(words))] }
+	m := &model{seed: seed, seen: seen, wrong: 0.5 * r.Float64(), troubles: r.Intn(12)}
+	space := genome.MustParseSpace(pick(
+		`{"a": {"choice": ["p", "q", "r"]}, "b": {"bool": true}, "c": {"int": [0, 4]}}`,
+		`{"a": {"float": [0, 1]}, "b": {"int": [0, 99]}}`,
+	))
+	m.cfg = engine.Config{
+		Name: "model", Space: space, Seed: seed, StrategyName: pick("aging", "genetic", "random"),
+		Order:      engine.Order(pick("strict", "strict", "arrival")),
+		Duplicates: engine.Duplicates(pick("reject", "reuse", "replicate")),
+		Fidelities: []engine.Fidelity{{Evaluator: "f", Budget: 1}, {Evaluator: "f", Budget: 3}},
+		Timeout:    time.Minute,
+		Failures:   engine.FailurePolicy{Attempts: 2 + r.Intn(5), PauseAfter: 2 + r.Intn(12)},
+		Final:      engine.Final{Skip: r.Bool(), Top: 2},
+		Keep:       1 + r.Intn(3),
+	}
+	options := map[string]any{"promote": map[string]int{"eta": 2 + r.Intn(3), "after": r.Intn(8)}}
+	if m.cfg.StrategyName != "random" {
+		options["population"] = 2 + r.Intn(9)
+	}
+	m.cfg.StrategyOptions, _ = json.Marshal(options)
+	if r.Bool() {
+		m.cfg.Window = 10 + r.Intn(5)
+	}
+	if r.Bool() {
+		g, _ := space.Random(r)
+		m.cfg.Start = []genome.Genome{g}
+	}
+	m.limits = []int{20 + r.Intn(80)}
+	if r.Bool() { // ended early and extended
+		m.limits = []int{1 + r.Intn(m.limits[0]), m.limits[0]}
+	}
+	return m
+}
+
+// String is what tells one model from another.
+func (m *model) String() string {
+	c := &m.cfg
+	return fmt.Sprintf("seed %d: %s %s, %s, %s, window %d, limits %v, %d attempts, pause after %d, %d troubles, final %v, %.2f wrong",
+		m.seed, c.StrategyName, c.StrategyOptions, c.Order, c.Duplicates, c.Window, m.limits, c.Failures.Attempts, c.Failures.PauseAfter, m.troubles, !c.Final.Skip, m.wrong)
+}
+
+func (m *model) strategy() engine.Strategy {
+	s, err := evolve.New(m.cfg.StrategyName)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func (m *model) test(t *testing.T) {
+	led := engine.Memory()
+	defer led.Close()
+	r := rng.New(rng.Derive(m.seed, "trouble"))
+	for i, limit := range m.limits {
+		m.cfg.Limits.Evaluations = limit
+		if m.through(t, led, r, m.troubles/(i+1)); t.Failed() {
+			return
+		}
+		m.check(t, led)
+	}
+	if t.Failed() || m.cfg.Order == engine.Arrival {
+		return
+	}
+	for h, err := range led.History() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Status == engine.Failed {
+			m.seen.count("exhausted")
+			return
+		}
+	}
+	calm := *m
+	calm.wrong = 0
+	whole := engine.Memory()
+	defer whole.Close()
+	calm.through(t, whole, r, 0)
+	calm.check(t, whole)
+	if digest(t, led, -1) != digest(t, whole, -1) {
+		t.Errorf("%s\ntook another way than without disturbance", m)
+	}
+	m.seen.count("same digest")
+}
+
+// through runs the search to its end. The first runs are in for trouble.
+func (m *model) through(t *testing.T, led engine.Ledger, r *rng.Rand, troubles int) {
+	for n := 0; ; n++ {
+		if n == 300 {
+			t.Fatalf("%s\ndoes not end", m)
+		}
+		cfg := m.cfg
+		cfg.Strategy, cfg.Ledger, cfg.Workers = m.strategy(), led, 1+r.Intn(5)
+		p := &player{model: m, t: t, workers: cfg.Workers, board: map[play]*part{}, saved: map[engine.ID]bool{}}
+		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: &actor{
+			hello:  engine.Hello{Seeded: true, Tests: true, Deterministic: true},
+			submit: p.submit, cancel: p.cancel, kill: p.kill, close: p.close,
+		}}}
+		var s *engine.Search
+		ctx, cancel := context.WithCancel(t.Context())
+		what, stop, at := "", func() {}, time.Duration(r.Intn(200_000))*time.Millisecond
+		if n < troubles {
+			switch r.Intn(5) {
+			case 0:
+				what = "crash before"
+				cfg.Ledger = &brittle{led, 1 + r.Intn(40), false}
+			case 1:
+				what = "crash after"
+				cfg.Ledger = &brittle{led, 1 + r.Intn(40), true}
+			case 2:
+				stop = func() { s.Stop() }
+			case 3:
+				stop = cancel
+			case 4:
+				updates := 1 + r.Intn(100)
+				cfg.Observe = func(engine.Update) {
+					if updates--; updates == 0 {
+						s.Stop()
+					}
+				}
+			}
+		}
+		s, err := engine.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stops := time.AfterFunc(at, stop)
+		hangs := time.AfterFunc(24*time.Hour, func() { t.Errorf("%s\nhangs: %+v", m, s.Status()); cancel() })
+		err = s.Run(ctx)
+		stops.Stop()
+		hangs.Stop()
+		cancel()
+		switch {
+		case t.Failed():
+			return
+		case errors.Is(err, errPower):
+			m.seen.count(what)
+		case errors.Is(err, engine.ErrPaused):
+			m.seen.count("pause")
+		case err != nil:
+			t.Fatalf("%s\nends with %v", m, err)
+		case s.Status().State == engine.StateFinished:
+			return
+		default:
+			m.seen.count("stop")
+		}
+	}
+}
+
+// check looks at what must hold of every search that has ended.
+func (m *model) check(t *testing.T, led engine.Ledger) {
+	fail := func(format string, args ...any) {
+		t.Helper()
+		t.Errorf("%s\n%s", m, fmt.Sprintf(format, args...))
+	}
+	limit := m.cfg.Limits.Evaluations
+	arch := mustArchive(t, led)
+	st := arch.Status()
+	if st.State != engine.StateFinished || st.Evaluations != limit || st.OK+st.Invalid+st.Failed != limit || st.FinalDone != st.FinalTotal {
+		fail("ended as %+v", st)
+	}
+	jobs, measured := map[engine.ID]engine.JobRecord{}, map[string]engine.ID{}
+	for j, err := range led.Jobs() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		jobs[j.ID] = j
+		if m.cfg.Duplicates != engine.Replicate && j.Reuse == 0 && j.Phase == engine.PhaseSearch {
+			key := fmt.Sprint(j.Fidelity, j.Packed)
+			if twin, known := measured[key]; known {
+				fail("job %s repeats job %s", j.ID, twin)
+			}
+			measured[key] = j.ID
+		}
+	}
+	results := map[engine.ID]engine.Candidate{}
+	var order []engine.ID
+	seconds := 0.0
+	for h, err := range led.History() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := jobs[h.ID]; !ok {
+			fail("a result of job %s, which is none", h.ID)
+		}
+		if _, twice := results[h.ID]; twice {
+			fail("job %s was consumed twice", h.ID)
+		}
+		c, err := arch.Candidate(h.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results[h.ID] = c
+		m.checkCandidate(fail, &c, results)
+		if h.ID <= engine.FinalBase {
+			seconds += h.Seconds
+			if order = append(order, h.ID); m.cfg.Order == engine.Strict && h.ID != engine.ID(len(order)) {
+				fail("job %s was consumed as number %d", h.ID, len(order))
+			}
+		}
+	}
+	if len(order) != limit || st.Spent.Seconds != seconds {
+		fail("%d evaluations in History that took %v seconds; the status is %+v", len(order), seconds, st)
+	}
+	for r, err := range led.Inbox() {
+		if _, twice := results[r.ID]; twice || err != nil {
+			fail("job %s is in the inbox and in History, %v", r.ID, err)
+		}
+	}
+	for a, err := range led.Attempts() {
+		if _, done := results[a.ID]; done || err != nil {
+			fail("attempts at job %s are kept, %v", a.ID, err)
+		}
+	}
+	var taken []engine.ID
+	for turn, err := range led.Turns(engine.PartSearch) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, turn.Consumed...)
+	}
+	if len(taken) > len(order) || !slices.Equal(taken, order[:len(taken)]) {
+		fail("turns consumed %v, History has %v", taken, order)
+	}
+	if err := engine.Replay(t.Context(), m.strategy(), led, nil); err != nil {
+		fail("replay: %v", err)
+	}
+}
+
+// checkCandidate compares a result with what the evaluator knows of the job.
+func (m *model) checkCandidate(fail func(string, ...any), c *engine.Candidate, earlier map[engine.ID]engine.Candidate) {
+	source := *c
+	if c.Reuse != 0 {
+		other, ok := earlier[c.Reuse]
+		if !ok && m.cfg.Order == engine.Strict {
+			fail("job %s shares the result of job %s, which was not consumed before", c.ID, c.Reuse)
+		}
+		if ok && (other.Status != c.Status || !slices.Equal(other.Metrics, c.Metrics)) || c.Result.Seconds != 0 || c.Attempts != 0 {
+			fail("job %s shares the result of job %s, but has %+v of %+v", c.ID, c.Reuse, c.Result, other.Result)
+		}
+		source = other
+	} else if n := m.cfg.Failures.Attempts; c.Attempts < 1 || c.Attempts > n || c.Status == engine.Failed && c.Attempts != n {
+		fail("job %s is %s after %d attempts of %d", c.ID, c.Status, c.Attempts, n)
+	}
+	switch c.Status {
+	case engine.OK:
+		if x, _ := c.Metrics.Get("accuracy"); c.Reuse == 0 && (x != m.measure(&c.Job) || m.invalid(&c.Job)) {
+			fail("job %s measured %v", c.ID, c.Metrics)
+		}
+	case engine.Invalid, engine.Failed:
+		if len(c.Metrics) > 0 || len(c.Curve) > 0 || c.Reason == "" {
+			fail("job %s is %s and has %+v", c.ID, c.Status, c.Result)
+		}
+		if c.Status == engine.Invalid && source.ID != 0 && !m.invalid(&source.Job) {
+			fail("job %s is invalid: %s", c.ID, c.Reason)
+		}
+	default:
+		fail("job %s has the status %q", c.ID, c.Status)
+	}
+}
+
+// measure and invalid are functions of the job, as of a deterministic
+// evaluator.
+func (m *model) measure(j *engine.Job) float64 {
+	of := rng.New(rng.Derive(m.seed, j.Genome.Text()))
+	return of.Float64() + 0.1*j.Budget + 0.01*rng.New(j.Seed).Float64()
+}
+
+func (m *model) invalid(j *engine.Job) bool {
+	return rng.Derive(m.seed, "invalid"+j.Genome.Text(), uint64(j.Fidelity+1))%12 == 0
+}
+
+// result is what a finished training answers.
+func (m *model) result(j *engine.Job, files engine.Files) engine.Result {
+	x := m.measure(j)
+	r := engine.Result{
+		Status: engine.OK, Seconds: 1 + float64(j.Seed%3), Metrics: engine.Values{{Name: "seconds", Value: 1}, {Name: "accuracy", Value: x}},
+		Curve: []engine.Point{{Step: 1, Metrics: engine.Values{{Name: "accuracy", Value: x / 2}}}},
+	}
+	if m.invalid(j) { // with numbers that must not count
+		r.Status, r.Reason = engine.Invalid, "it cannot be built"
+	} else if j.Seed%2 == 0 {
+		r.Files = m.file(files, "checkpoint "+j.Genome.Text())
+	}
+	return r
+}
+
+// poison is a result that must never be seen.
+var poison = engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "accuracy", Value: 1e6}}}
+
+// file stores a text.
+func (m *model) file(files engine.Files, text string) []engine.FileRef {
+	f, err := os.CreateTemp(files.Temp(), "model")
+	if err != nil {
+		panic(err)
+	}
+	if _, err := f.WriteString(text); err != nil {
+		panic(err)
+	}
+	f.Close()
+	ref, err := files.Put(f.Name(), "checkpoint")
+	if err != nil {
+		panic(err)
+	}
+	return []engine.FileRef{ref}
+}
+
+// player is the evaluator of one run. Jobs that need not be alone share one
+// process.
+type player struct {
+	*model
+	t       *testing.T
+	workers int
+
+	mu    sync.Mutex
+	board map[play]*part // unanswered
+	saved map[engine.ID]bool
+	ended bool
+}
+
+type play struct {
+	id      engine.ID
+	attempt int
+}
+
+// part is what an unanswered attempt has before it.
+type part struct {
+	engine.Assignment
+	scene *scene
+	order int // among those on board
+	fate  string
+	heed  int // how it takes being cancelled
+	deaf  bool
+	timer *time.Timer
+}
+
+func (p *player) submit(s *scene, a engine.Assignment) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := play{a.Job.ID, a.Attempt}
+	busy := 0
+	for k, other := range p.board {
+		if !other.deaf {
+			busy++
+			if k.id == key.id {
+				p.t.Errorf("job %s was sent out while it was out", key.id)
+			}
+		}
+	}
+	if busy >= p.workers || a.Job.Reuse != 0 || p.board[key] != nil {
+		p.t.Errorf("job %+v was sent out to %d workers with %d jobs", a.Job, p.workers, busy)
+	}
+	p.checkFiles(s, a)
+
+	r := rng.New(rng.Derive(p.seed, "fate", uint64(a.Job.ID), uint64(a.Attempt)))
+	x := &part{Assignment: a, scene: s, order: len(s.assignments()), fate: fates[0], heed: r.Intn(4)}
+	if r.Float64() < p.wrong {
+		x.fate = fates[1+r.Intn(len(fates)-1)]
+	}
+	p.seen.count(x.fate)
+	p.board[key] = x
+	if x.fate == "swallowed" {
+		return nil
+	}
+	start, work := time.Duration(r.Intn(4))*time.Second, time.Duration(r.Intn(20))*time.Second
+	p.after(x, start, func() {
+		s.send(begun(a))
+		if x.fate != "late" {
+			p.after(x, work, func() { p.end(x, r) })
+		}
+	})
+	return nil
+}
+
+// checkFiles looks whether an attempt gets the files that it is to go on from.
+func (p *player) checkFiles(s *scene, a engine.Assignment) {
+	want := "checkpoint " + a.Job.Genome.Text()
+	if a.Saved {
+		want = "saved " + a.Job.ID.String()
+		p.seen.count("resumed from saved")
+	} else if p.saved[a.Job.ID] {
+		p.t.Errorf("job %s does not go on from what it saved", a.Job.ID)
+	}
+	for _, f := range a.Resume {
+		path, err := s.files.Path(f.Hash)
+		if err != nil {
+			p.t.Errorf("job %s: %v", a.Job.ID, err)
+			continue
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			p.t.Errorf("job %s goes on from %q, want %q; %v", a.Job.ID, got, want, err)
+		}
+		if !a.Saved {
+			p.seen.count("checkpoint")
+		}
+	}
+}
+
+// after runs f, with the lock, unless the attempt is answered by then.
+func (p *player) after(x *part, d time.Duration, f func()) {
+	x.timer = time.AfterFunc(d, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !p.ended && p.board[play{x.Job.ID, x.Attempt}] == x {
+			f()
+		}
+	})
+}
+
+// answer ends an attempt.
+func (p *player) answer(x *part, events ...engine.Event) {
+	delete(p.board, play{x.Job.ID, x.Attempt})
+	if x.timer != nil {
+		x.timer.Stop()
+	}
+	x.scene.send(events...)
+}
+
+// end is the end of an attempt that was not cancelled.
+func (p *player) end(x *part, r *rng.Rand) {
+	a := x.Assignment
+	lost := engine.Event{ID: a.Job.ID, Attempt: a.Attempt, Kind: engine.Lost, Reason: "killed", Alone: true}
+	switch x.fate {
+	case "answered":
+		p.answer(x, finished(a, p.result(a.Job, x.scene.files)))
+	case "failed":
+		p.answer(x, finished(a, engine.Result{Status: engine.Failed, Reason: "out of luck", Metrics: poison.Metrics, Seconds: 1}))
+	case "broken":
+		nothing := finished(a, poison)
+		nothing.Result = nil
+		p.answer(x, []engine.Event{
+			nothing,
+			finished(a, engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "accuracy", Value: math.NaN()}}}),
+			finished(a, engine.Result{Status: "great", Metrics: poison.Metrics}),
+			finished(a, engine.Result{Status: engine.OK, Seconds: -1}),
+			finished(a, engine.Result{Status: engine.OK}), // tests may have other metrics
+		}[r.Intn(map[bool]int{true: 4, false: 5}[a.Job.Phase == engine.PhaseTest])])
+	case "lost alone":
+		p.answer(x, lost)
+	case "lost with others":
+		others := p.neighbours(x)
+		lost.Alone = len(others) == 0
+		p.answer(x, lost)
+		for _, o := range others {
+			lost.ID, lost.Attempt = o.Job.ID, o.Attempt
+			p.answer(o, lost)
+		}
+	case "returned":
+		p.answer(x, returned(a.Job.ID, a.Attempt))
+	case "saved":
+		p.save(x)
+	}
+}
+
+// neighbours are those in the same process, in the order in which they came.
+func (p *player) neighbours(x *part) (out []*part) {
+	for _, o := range p.board {
+		if o != x && !o.Alone && !x.Alone && !o.deaf {
+			out = append(out, o)
+		}
+	}
+	slices.SortFunc(out, func(a, b *part) int { return a.order - b.order })
+	return out
+}
+
+// save keeps progress and comes home.
+func (p *player) save(x *part) {
+	p.saved[x.Job.ID] = true
+	p.answer(x,
+		engine.Event{ID: x.Job.ID, Attempt: x.Attempt, Kind: engine.Saved, Files: p.file(x.scene.files, "saved "+x.Job.ID.String())},
+		returned(x.Job.ID, x.Attempt))
+}
+
+func (p *player) cancel(_ *scene, id engine.ID, attempt int, save bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.board[play{id, attempt}]
+	switch {
+	case x == nil || x.heed == 0: // or does not listen
+	case x.heed == 1:
+		p.answer(x, returned(id, attempt))
+	case !save: // too late to answer
+		p.answer(x, finished(x.Assignment, poison))
+	case x.heed == 2 && x.fate != "swallowed":
+		p.save(x)
+	case x.fate == "answered":
+		p.answer(x, finished(x.Assignment, p.result(x.Job, x.scene.files)))
+	}
+}
+
+func (p *player) kill(s *scene, id engine.ID, attempt int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.board[play{id, attempt}]
+	if x == nil {
+		return
+	}
+	others := p.neighbours(x)
+	if x.deaf = len(others)%2 == 1; x.deaf { // answers when it was given up
+		p.after(x, 10*time.Minute, func() { p.answer(x, finished(x.Assignment, poison)) })
+		return
+	}
+	p.answer(x, engine.Event{ID: id, Attempt: attempt, Kind: engine.Lost, Reason: "killed", Alone: len(others) == 0})
+	for _, o := range others {
+		p.answer(o, returned(o.Job.ID, o.Attempt))
+	}
+}
+
+func (p *player) close(s *scene, _ context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	for _, x := range p.board {
+		if x.timer != nil {
+			x.timer.Stop()
+		}
+	}
+	s.end()
+	return nil
+}
