@@ -47,7 +47,7 @@ func TestModel(t *testing.T) {
 	if t.Failed() || *modelSeeds < 60 || strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
 		return // a few searches need not meet everything
 	}
-	for _, what := range append(fates[:], "crash before", "crash after", "stop", "pause", "same digest", "exhausted", "resumed from saved", "checkpoint") {
+	for _, what := range append(fates[:], "crash before", "crash after", "stop", "pause", "evaluator gone", "same digest", "exhausted", "resumed from saved", "checkpoint") {
 		if seen.n[what] == 0 {
 			t.Errorf("none of the searches had: %s", what)
 		}
@@ -73,7 +73,8 @@ var fates = [...]string{"answered", "failed", "broken", "lost alone", "lost with
 type model struct {
 	seed     uint64
 	cfg      engine.Config // without Strategy, Evaluators, Ledger, Workers
-	limits   []int         // of evaluations, one search after the other
+	limits   []int         // one search after the other
+	seconds  bool          // limits are of evaluator seconds, not of evaluations
 	wrong    float64       // share of attempts that are not answered
 	troubles int           // runs that end by a crash or a stop
 	seen     *tallies
@@ -91,7 +92,7 @@ func newModel(seed uint64, seen *tallies) *model {
 		Name: "model", Space: space, Seed: seed, StrategyName: pick("aging", "genetic", "random"),
 		Order:      engine.Order(pick("strict", "strict", "arrival")),
 		Duplicates: engine.Duplicates(pick("reject", "reuse", "replicate")),
-		Fidelities: []engine.Fidelity{{Evaluator: "f", Budget: 1}, {Evaluator: "f", Budget: 3}},
+		Fidelities: []engine.Fidelity{{Evaluator: "f", Budget: 1}, {Evaluator: pick("f", "f", "g"), Budget: 3}},
 		Timeout:    time.Minute,
 		Failures:   engine.FailurePolicy{Attempts: 2 + r.Intn(5), PauseAfter: 2 + r.Intn(12)},
 		Final:      engine.Final{Skip: r.Bool(), Top: 2},
@@ -113,14 +114,17 @@ func newModel(seed uint64, seen *tallies) *model {
 	if r.Bool() { // ended early and extended
 		m.limits = []int{1 + r.Intn(m.limits[0]), m.limits[0]}
 	}
+	if r.Intn(5) == 0 { // results that are shared cost nothing, so there would be no end
+		m.seconds, m.cfg.Duplicates = true, engine.Replicate
+	}
 	return m
 }
 
 // String is what tells one model from another.
 func (m *model) String() string {
 	c := &m.cfg
-	return fmt.Sprintf("seed %d: %s %s, %s, %s, window %d, limits %v, %d attempts, pause after %d, %d troubles, final %v, %.2f wrong",
-		m.seed, c.StrategyName, c.StrategyOptions, c.Order, c.Duplicates, c.Window, m.limits, c.Failures.Attempts, c.Failures.PauseAfter, m.troubles, !c.Final.Skip, m.wrong)
+	return fmt.Sprintf("seed %d: %s %s, %s, %s, window %d, limits %v (seconds %v), %d attempts, pause after %d, %d troubles, final %v, %.2f wrong",
+		m.seed, c.StrategyName, c.StrategyOptions, c.Order, c.Duplicates, c.Window, m.limits, m.seconds, c.Failures.Attempts, c.Failures.PauseAfter, m.troubles, !c.Final.Skip, m.wrong)
 }
 
 func (m *model) strategy() engine.Strategy {
@@ -136,7 +140,10 @@ func (m *model) test(t *testing.T) {
 	defer led.Close()
 	r := rng.New(rng.Derive(m.seed, "trouble"))
 	for i, limit := range m.limits {
-		m.cfg.Limits.Evaluations = limit
+		m.cfg.Limits = engine.Limits{Evaluations: limit}
+		if m.seconds {
+			m.cfg.Limits = engine.Limits{Seconds: 2 * float64(limit)}
+		}
 		if m.through(t, led, r, m.troubles/(i+1)); t.Failed() {
 			return
 		}
@@ -174,16 +181,22 @@ func (m *model) through(t *testing.T, led engine.Ledger, r *rng.Rand, troubles i
 		}
 		cfg := m.cfg
 		cfg.Strategy, cfg.Ledger, cfg.Workers = m.strategy(), led, 1+r.Intn(5)
-		p := &player{model: m, t: t, workers: cfg.Workers, board: map[play]*part{}, saved: map[engine.ID]bool{}}
-		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: &actor{
-			hello:  engine.Hello{Seeded: true, Tests: true, Deterministic: true},
-			submit: p.submit, cancel: p.cancel, kill: p.kill, close: p.close,
-		}}}
+		players := map[string]*player{}
+		cfg.Evaluators = map[string]engine.EvaluatorRef{}
+		for _, f := range cfg.Fidelities {
+			p := &player{model: m, t: t, workers: cfg.Workers, board: map[play]*part{}, saved: map[engine.ID]bool{}}
+			p.actor = actor{
+				hello:  engine.Hello{Seeded: true, Tests: true, Deterministic: true},
+				submit: p.submit, cancel: p.cancel, kill: p.kill, close: func(*scene, context.Context) error { p.leave(); return nil },
+			}
+			players[f.Evaluator] = p
+			cfg.Evaluators[f.Evaluator] = engine.EvaluatorRef{Evaluator: &p.actor}
+		}
 		var s *engine.Search
 		ctx, cancel := context.WithCancel(t.Context())
 		what, stop, at := "", func() {}, time.Duration(r.Intn(200_000))*time.Millisecond
 		if n < troubles {
-			switch r.Intn(5) {
+			switch r.Intn(6) {
 			case 0:
 				what = "crash before"
 				cfg.Ledger = &brittle{led, 1 + r.Intn(40), false}
@@ -195,6 +208,8 @@ func (m *model) through(t *testing.T, led engine.Ledger, r *rng.Rand, troubles i
 			case 3:
 				stop = cancel
 			case 4:
+				what, stop = "evaluator gone", players["f"].leave
+			case 5:
 				updates := 1 + r.Intn(100)
 				cfg.Observe = func(engine.Update) {
 					if updates--; updates == 0 {
@@ -216,7 +231,7 @@ func (m *model) through(t *testing.T, led engine.Ledger, r *rng.Rand, troubles i
 		switch {
 		case t.Failed():
 			return
-		case errors.Is(err, errPower):
+		case errors.Is(err, errPower), what == "evaluator gone" && err != nil && strings.Contains(err.Error(), "evaluator f "):
 			m.seen.count(what)
 		case errors.Is(err, engine.ErrPaused):
 			m.seen.count("pause")
@@ -236,10 +251,13 @@ func (m *model) check(t *testing.T, led engine.Ledger) {
 		t.Helper()
 		t.Errorf("%s\n%s", m, fmt.Sprintf(format, args...))
 	}
-	limit := m.cfg.Limits.Evaluations
 	arch := mustArchive(t, led)
 	st := arch.Status()
-	if st.State != engine.StateFinished || st.Evaluations != limit || st.OK+st.Invalid+st.Failed != limit || st.FinalDone != st.FinalTotal {
+	limit := m.cfg.Limits.Evaluations
+	if m.seconds {
+		limit = st.Evaluations
+	}
+	if st.State != engine.StateFinished || st.Evaluations != limit || st.OK+st.Invalid+st.Failed != limit || st.FinalDone != st.FinalTotal || st.Spent.Seconds < m.cfg.Limits.Seconds {
 		fail("ended as %+v", st)
 	}
 	jobs, measured := map[engine.ID]engine.JobRecord{}, map[string]engine.ID{}
@@ -392,6 +410,7 @@ func (m *model) file(files engine.Files, text string) []engine.FileRef {
 // process.
 type player struct {
 	*model
+	actor   actor
 	t       *testing.T
 	workers int
 
@@ -420,6 +439,9 @@ type part struct {
 func (p *player) submit(s *scene, a engine.Assignment) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return errors.New("it has ended")
+	}
 	key := play{a.Job.ID, a.Attempt}
 	busy := 0
 	for k, other := range p.board {
@@ -589,7 +611,8 @@ func (p *player) kill(s *scene, id engine.ID, attempt int) {
 	}
 }
 
-func (p *player) close(s *scene, _ context.Context) error {
+// leave ends the session, by itself or because it was closed.
+func (p *player) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = true
@@ -598,6 +621,9 @@ func (p *player) close(s *scene, _ context.Context) error {
 			x.timer.Stop()
 		}
 	}
-	s.end()
-	return nil
+	p.actor.mu.Lock()
+	defer p.actor.mu.Unlock()
+	for _, s := range p.actor.scenes {
+		s.end()
+	}
 }
