@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/examples"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
@@ -243,10 +245,14 @@ func shortest(dir string) string {
 
 // serve lets other processes ask.
 func (a *app) serve(dir string, live func() (*show.View, error), stop func()) (*socket.Server, error) {
-	return socket.Serve(dir, func(ctx context.Context, r socket.Request, out io.Writer) error {
+	server, err := socket.Serve(dir, func(ctx context.Context, r socket.Request, out io.Writer) error {
 		guest := &app{args: r.Args, in: noInput{}, out: out, err: io.Discard, width: r.Width, colour: r.Colour, live: live, stop: stop}
 		return guest.execute(ctx)
 	}, exitStatus)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+		return nil, wrongInput("%v; choose a directory that you may write, or mend this one's permissions", err)
+	}
+	return server, err
 }
 
 type noInput struct{}
