@@ -31,7 +31,7 @@ var impure = []string{"math/rand", "math/rand/v2", "crypto/rand", "C"}
 var (
 	genomes = []string{"genome", "genome/network", "genome/rng"}
 	wires   = []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin"}
-	public  = []string{"genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/sdk", "plugins/python"} // what shipped plugins see, as any outsider
+	public  = []string{"genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/sdk", "plugins/gorgonia/...", "plugins/python"} // what shipped plugins see, as any outsider
 )
 
 // Imports run one way: genome <- engine <- {evolve, ledger, enginetest,
@@ -48,6 +48,7 @@ var rooms = []room{
 	{folder: "plugins/internal", may: append([]string{"engine"}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/host", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/sdk", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
+	{folder: "plugins/gorgonia", may: genomes, libs: []string{"*"}, never: wires}, // training with Gorgonia: a library for plugins
 	{folder: "plugins/python", may: append([]string{"engine", "plugins/sdk"}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/evaluators", may: public, libs: []string{"*"}, never: wires},
 	{folder: "plugins/strategies", may: public, libs: []string{"*"}, never: wires},
@@ -179,8 +180,10 @@ func TestImportRules(t *testing.T) {
 		{"plugins/evaluators/onemax", "plugins/sdk", true},
 		{"plugins/evaluators/onemax", "plugins/proto", false},
 		{"plugins/evaluators/onemax", "plugins/internal/queue", false},
-		{"plugins/evaluators/onemax", "plugins/evaluators/gorgonia/nn", false},
-		{"plugins/evaluators/gorgonia", "plugins/evaluators/gorgonia/nn", true},
+		{"plugins/evaluators/onemax", "plugins/evaluators/table", false},
+		{"plugins/strategies/supernet", "plugins/gorgonia/nn", true},
+		{"plugins/gorgonia/nn", "plugins/sdk", false},
+		{"plugins/evaluators/gorgonia", "plugins/gorgonia/nn", true},
 		{"plugins/evaluators/gorgonia", "gorgonia.org/gorgonia", true},
 		{"plugins/strategies/reinforce", "google.golang.org/grpc", false},
 		{"plugins/host", "plugins/proto", true},

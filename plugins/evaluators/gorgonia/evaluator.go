@@ -11,9 +11,9 @@ import (
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/data"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/nn"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/train"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/data"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/nn"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/train"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 

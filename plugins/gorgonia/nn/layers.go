@@ -10,7 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/kernel"
 )
 
 // feed is what changes from step to step and is not a tensor of the graph.

@@ -8,7 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/nascent-nas/nascent/genome/network"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/kernel"
 )
 
 // lowering turns the nodes of a network into layers.

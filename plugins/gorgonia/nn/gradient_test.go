@@ -7,7 +7,7 @@ import (
 
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/kernel"
 )
 
 // everyLayer are networks that show every layer in odd shapes. Layers under

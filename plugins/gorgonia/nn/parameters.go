@@ -10,7 +10,7 @@ import (
 
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/kernel"
 )
 
 // parameter is one trainable array. Its slices are windows into the arrays of

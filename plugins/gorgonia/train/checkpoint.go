@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/nn"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/safetensors"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/nn"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
 )
 
 // checkpoint is the metadata of a checkpoint's safetensors file; the tensors

@@ -12,7 +12,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/nascent-nas/nascent/genome/network"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/kernel"
 )
 
 // everything is a small network with most layers, a residual branch and

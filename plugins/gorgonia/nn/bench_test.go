@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/genome/network"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/kernel"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/kernel"
 )
 
 func BenchmarkTrain(b *testing.B) {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/data"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/nn"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/data"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/nn"
 )
 
 // Setup is what a Trainer is a function of.

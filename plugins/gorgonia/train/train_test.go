@@ -13,8 +13,8 @@ import (
 
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/data"
-	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia/safetensors"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/data"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
 )
 
 var small = sync.OnceValue(func() *data.Data {
