@@ -22,6 +22,9 @@ type Space struct {
 	size      Size
 	namesOnce sync.Once
 	names     []string
+	askOnce   sync.Once
+	ask       *question
+	sites     []Site
 }
 
 // Hash is the first 16 bytes of a SHA-256.
