@@ -110,10 +110,10 @@ func (b *book) take(e *entry) {
 const shown = 10
 
 // rank puts a consumed candidate among the best if it belongs there. Stopped
-// ones are not compared with full ones, and only the highest fidelity reached
-// counts.
+// ones are not compared with full ones, shared weights not with trained ones,
+// and only the highest fidelity reached counts.
 func (b *book) rank(e *entry) {
-	if e.Stopped {
+	if e.Stopped || e.Task != Train {
 		return
 	}
 	if len(b.best) > 0 {
@@ -258,13 +258,14 @@ func SortValues(vs Values) {
 type view struct {
 	search, final []*entry
 	parts         [2][]ID
-	curve         func(ID) ([]Point, error)
+	whole         func(ID) (ResultRecord, error)
+	exact         func([]Point) []Point
 }
 
 // view freezes the History: of the search alone, or with the final's jobs
 // behind it.
-func (b *book) view(withFinal bool, curve func(ID) ([]Point, error)) *view {
-	v := &view{search: b.search, curve: curve}
+func (b *book) view(withFinal bool, whole func(ID) (ResultRecord, error)) *view {
+	v := &view{search: b.search, whole: whole, exact: b.exactCurve}
 	v.parts[0] = b.history[0]
 	if withFinal {
 		v.final, v.parts[1] = b.final, b.history[1]
@@ -292,4 +293,12 @@ func (v *view) Get(id ID) (*Candidate, bool) {
 	return &list[i].Candidate, true
 }
 
-func (v *view) Curve(id ID) ([]Point, error) { return v.curve(id) }
+func (v *view) Curve(id ID) ([]Point, error) {
+	r, err := v.whole(id)
+	return v.exact(r.Curve), err
+}
+
+func (v *view) Output(id ID) ([]byte, error) {
+	r, err := v.whole(id)
+	return r.Output, err
+}

@@ -17,6 +17,11 @@ import (
 // bits), and asks no clock, no global random source, no map order; all its
 // randomness comes from Turn.Seed.
 //
+// A search may be given another strategy in mid-run. The first turn of a
+// strategy consumes no results, whether History is empty or not; jobs with ids
+// below its FirstID are foreign, proposed by somebody else: they are part of
+// History, or come in later Results.
+//
 // The engine calls Open and Step from one goroutine at a time. An error from
 // Open is a refusal and ends the search before it begins; an error from Step
 // is a fault of the strategy: the turn is not committed, the search stops and
@@ -38,13 +43,19 @@ type Setup struct {
 	Order       Order
 	Start       []genome.Genome // known-good genomes to begin with
 	Options     json.RawMessage // the strategy's own options, a JSON object
+
+	// Files keeps what is too large for State: weights, tables. Step Puts a file
+	// and names it in Decision.Files; a later Step finds it by the hash that its
+	// State holds. A file stays as long as the newest Decision names it.
+	Files Files
 }
 
-// Needs says how much of the History a Strategy reads, and how many results it
-// wants at once.
+// Needs says how much of the History a Strategy reads, how many results it
+// wants at once, and what it proposes besides training.
 type Needs struct {
 	History HistoryNeed `json:"history"`
 	Batch   int         `json:"batch,omitempty"` // strict order: results a turn (a generation); 0 and 1 mean one
+	Tasks   []Task      `json:"tasks,omitempty"` // that it proposes besides Train; evaluators that do them are opened
 }
 
 // HistoryNeed is how much of the History a Strategy reads.
@@ -52,7 +63,7 @@ type HistoryNeed string
 
 const (
 	NeedNone    HistoryNeed = "none"    // only Turn.Results
-	NeedMetrics HistoryNeed = "metrics" // everything but curves and outputs
+	NeedMetrics HistoryNeed = "metrics" // everything but curves and outputs of earlier turns
 	NeedAll     HistoryNeed = "all"
 )
 
@@ -62,7 +73,8 @@ type Turn struct {
 	Seed    uint64      // this turn's own, below 2^53
 	FirstID ID          // the id that the first proposal will get; the others follow
 	Want    int         // how many proposals there is room for, >= 0; more are refused
-	Results []Candidate // consumed by this turn, in order; already part of History
+	Results []Candidate // consumed by this turn, in order; already part of History; with curves and outputs
+	Files   []FileRef   // what the Decision before this one named
 	Spent   Spent
 	Limits  Limits
 	History History
@@ -75,6 +87,7 @@ type History interface {
 	At(i int) *Candidate // 0 <= i < Len; not to be changed; Curve and Output may be left out, see Curve
 	Get(id ID) (*Candidate, bool)
 	Curve(id ID) ([]Point, error)
+	Output(id ID) ([]byte, error)
 }
 
 // All ranges over a History.
@@ -92,7 +105,7 @@ func All(h History) iter.Seq[*Candidate] {
 // the results that the Turn consumed, or not at all.
 type Decision struct {
 	State     []byte    // small: ids and numbers; large things go to Files
-	Files     []FileRef // files of the search directory that State relies on
+	Files     []FileRef // files of the store that State relies on, see Setup.Files
 	Proposals []Proposal
 	Keep      []ID   // jobs whose files must stay
 	Note      string // for people: one line in the journal
@@ -113,6 +126,11 @@ const (
 
 // Proposal becomes a Job. Either Operator names how to make the genome from
 // Parents, or Genome carries it (Operator "" then means OpGiven).
+//
+// A job of another Task than Train goes to the evaluator of its fidelity if that
+// does such tasks, else to the first by name that does. It is not compared with
+// trained candidates and never shares a result; the genome of a Supernet job
+// says for people what stands where, and need not lie within the limits.
 type Proposal struct {
 	Operator  string
 	Parents   []ID // consumed candidates
@@ -127,8 +145,11 @@ type Proposal struct {
 	Tag       string
 
 	// Only the built-in final strategy sets these.
-	Phase  Phase   // "" means PhaseSearch
-	Budget float64 // 0: that of the fidelity
+	Phase Phase // "" means PhaseSearch
+
+	// Budget is 0 for that of the fidelity, or the evaluator's own where Task is
+	// not Train. The search's strategy sets it for such tasks only.
+	Budget float64
 }
 
 // Evaluator carries out jobs. It is opened once for each run of the engine.
@@ -190,6 +211,7 @@ type Assignment struct {
 	Resume  []FileRef // files of the finished job to go on from, or what an earlier attempt saved
 	Saved   bool      // Resume is from an earlier attempt of this same job
 	Inherit []FileRef // files of the job whose weights it starts from
+	Repeat  int       // how many jobs with smaller ids measure the same thing
 }
 
 // EventKind says what an Event reports.

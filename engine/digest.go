@@ -94,13 +94,16 @@ func Replay(ctx context.Context, strategy Strategy, led Ledger, progress func(tu
 	if err != nil {
 		return err
 	}
-	r := &replay{source: a, shadow: a.shadow(), ctx: ctx, progress: progress}
+	scratch := Memory() // files of earlier turns are long gone, and are made again
+	defer scratch.Close()
+	r := &replay{source: a, shadow: a.shadow(), files: scratch, ctx: ctx, progress: progress}
 	if r.limits, err = limitsByTurn(led); err != nil {
 		return err
 	}
 	setup := Setup{
 		Space: a.Space, Objectives: a.Plan.Objectives, Constraints: a.Plan.Constraints, Metrics: a.setupMetrics(),
 		Fidelities: a.Plan.Fidelities, Limits: r.limitsAt(0), Order: a.Plan.Order, Options: a.Plan.Options,
+		Files: scratch,
 	}
 	for _, text := range a.Plan.Start {
 		g, err := a.Space.Parse(text)
@@ -140,7 +143,8 @@ func (a *Archive) setupMetrics() []Metric {
 	var out []Metric
 	seen := map[string]bool{}
 	for _, e := range a.Evaluators {
-		if !seen[e.Key] {
+		named := slices.ContainsFunc(a.Plan.Fidelities, func(f Fidelity) bool { return f.Evaluator == e.Key })
+		if named && !seen[e.Key] {
 			seen[e.Key] = true
 			out = append(out, e.Hello.Metrics...)
 		}
@@ -160,6 +164,7 @@ func (a *Archive) shadow() *Archive {
 type replay struct {
 	ctx            context.Context
 	source, shadow *Archive
+	files          Ledger // only as a store
 	limits         []turnLimits
 	progress       func(uint64)
 }
@@ -264,6 +269,13 @@ func (r *replay) turn(l *line, t TurnRecord) error {
 	jobs, err := r.shadow.finish(again, d, r.source.budget)
 	if err != nil {
 		return fmt.Errorf("%w: %v", ErrDamaged, err)
+	}
+	keep := map[string]bool{}
+	for _, f := range d.Files {
+		keep[f.Hash] = true
+	}
+	if err := r.files.Collect(keep); err != nil {
+		return err
 	}
 	for _, e := range jobs {
 		recorded := r.source.book.get(e.ID)

@@ -45,7 +45,12 @@ func (s *Search) admits(id ID) bool {
 
 // submit sends one attempt of a job to its evaluator.
 func (s *Search) submit(e *entry) {
-	seat := s.seatOf(s.Plan.Fidelities[e.Fidelity].Evaluator)
+	seat, err := s.seatFor(&e.Job)
+	if err != nil {
+		s.enqueue(e)
+		s.fail(err)
+		return
+	}
 	t := e.try
 	t.attempt++
 	t.late, t.ending, t.begun, t.point = false, false, time.Time{}, Point{}

@@ -371,6 +371,9 @@ func (s *Search) decided(r stepResult) {
 	}
 	var jobs []*entry
 	if err == nil {
+		err = s.stored(t.line, r.decision.Files)
+	}
+	if err == nil {
 		jobs, err = s.finish(t, r.decision, s.budget)
 	}
 	if err != nil {
@@ -391,7 +394,9 @@ func (s *Search) decided(r stepResult) {
 	for _, e := range jobs {
 		c.Jobs = append(c.Jobs, JobRecord{Job: e.Job, Packed: e.Genome.Packed(), Turn: e.turn})
 	}
-	s.kept[partIndex(t.Part)] = t.TurnRecord
+	part := partIndex(t.Part)
+	s.drop(s.kept[part].Files)
+	s.kept[part] = t.TurnRecord
 	s.touch()
 	for _, e := range jobs {
 		if e.stage.is(decided) { // invalid from the beginning
@@ -408,6 +413,17 @@ func (s *Search) decided(r stepResult) {
 		s.uncared = 0
 		s.collect()
 	}
+}
+
+// stored makes sure that the files of a decision are there: from now on the
+// search relies on them.
+func (s *Search) stored(l *line, files []FileRef) error {
+	for _, f := range files {
+		if _, err := s.led.Path(f.Hash); err != nil {
+			return fmt.Errorf("strategy %s broke the contract in turn %d: its decision names a file that it did not keep: %w", l.name, l.turns, err)
+		}
+	}
+	return nil
 }
 
 // enqueue makes a waiting job available to the evaluators.

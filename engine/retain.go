@@ -21,7 +21,7 @@ func (s *Search) keep() map[string]bool {
 		switch {
 		case !e.stage.is(consumed):
 			hold(e.Files)
-		case e.Status == OK && !e.Stopped && e.Phase == PhaseSearch:
+		case e.Status == OK && !e.Stopped && e.Phase == PhaseSearch && e.Task == Train:
 			byFidelity[e.Fidelity] = append(byFidelity[e.Fidelity], e)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -183,31 +184,9 @@ func (s *Search) stopped(ctx context.Context) bool {
 // open brings evaluators, strategy and ledger together.
 func (s *Search) open(ctx context.Context) error {
 	for _, key := range s.evaluatorKeys() {
-		ref := s.cfg.Evaluators[key]
-		if len(ref.Options) == 0 {
-			ref.Options = json.RawMessage("{}")
+		if err := s.seat(ctx, key); err != nil {
+			return err
 		}
-		session, hello, err := ref.Evaluator.Open(ctx, EvaluatorSetup{
-			Space: s.cfg.Space, Workers: s.cfg.Workers, Options: ref.Options, Files: s.cfg.Ledger,
-		})
-		if err != nil {
-			return fmt.Errorf("evaluator %s: %w", key, err)
-		}
-		seat := &seat{key: key, session: session, hello: hello, on: map[ID]*entry{}, drained: make(chan struct{})}
-		s.seats = append(s.seats, seat)
-		go func() {
-			defer close(seat.drained)
-			tell := func(e seatEvent) {
-				select {
-				case s.events <- e:
-				case <-s.gone: // nobody reads any more
-				}
-			}
-			for e := range session.Events() {
-				tell(seatEvent{seat: seat, event: e})
-			}
-			tell(seatEvent{seat: seat, ended: true})
-		}()
 	}
 	var metrics []Metric
 	for _, seat := range s.seats {
@@ -222,10 +201,14 @@ func (s *Search) open(ctx context.Context) error {
 	setup := Setup{
 		Space: s.cfg.Space, Objectives: s.cfg.Objectives, Constraints: s.cfg.Constraints, Metrics: metrics,
 		Fidelities: s.cfg.Fidelities, Limits: s.cfg.Limits, Order: s.cfg.Order, Start: s.cfg.Start, Options: s.cfg.StrategyOptions,
+		Files: s.cfg.Ledger,
 	}
 	state, needs, err := s.cfg.Strategy.Open(ctx, setup)
 	if err != nil {
 		return wrong("strategy %s refuses: %v", s.cfg.StrategyName, err)
+	}
+	if err := s.equip(ctx, needs.Tasks); err != nil {
+		return err
 	}
 	main := &line{part: PartSearch, name: s.cfg.StrategyName, strategy: s.cfg.Strategy, state: state, batch: max(1, needs.Batch)}
 	if err := s.load(main); err != nil {
@@ -245,6 +228,86 @@ func (s *Search) open(ctx context.Context) error {
 		last.state, last.done = nil, false
 	}
 	return s.led.Collect(s.keep())
+}
+
+// seat opens an evaluator.
+func (s *Search) seat(ctx context.Context, key string) error {
+	ref := s.cfg.Evaluators[key]
+	if len(ref.Options) == 0 {
+		ref.Options = json.RawMessage("{}")
+	}
+	session, hello, err := ref.Evaluator.Open(ctx, EvaluatorSetup{
+		Space: s.cfg.Space, Workers: s.cfg.Workers, Options: ref.Options, Files: s.cfg.Ledger,
+	})
+	if err != nil {
+		return fmt.Errorf("evaluator %s: %w", key, err)
+	}
+	seat := &seat{key: key, session: session, hello: hello, on: map[ID]*entry{}, drained: make(chan struct{})}
+	s.seats = append(s.seats, seat)
+	go func() {
+		defer close(seat.drained)
+		tell := func(e seatEvent) {
+			select {
+			case s.events <- e:
+			case <-s.gone: // nobody reads any more
+			}
+		}
+		for e := range session.Events() {
+			tell(seatEvent{seat: seat, event: e})
+		}
+		tell(seatEvent{seat: seat, ended: true})
+	}()
+	return nil
+}
+
+// equip opens the evaluators that no fidelity names, if the strategy's tasks
+// need them.
+func (s *Search) equip(ctx context.Context, tasks []Task) error {
+	lacking := func() (Task, bool) {
+		for _, task := range tasks {
+			if !slices.ContainsFunc(s.seats, func(x *seat) bool { return x.hello.does(task) }) {
+				return task, true
+			}
+		}
+		return "", false
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.cfg.Evaluators)) {
+		if _, lacks := lacking(); !lacks {
+			return nil
+		}
+		if !slices.ContainsFunc(s.seats, func(x *seat) bool { return x.key == key }) {
+			if err := s.seat(ctx, key); err != nil {
+				return err
+			}
+		}
+	}
+	if task, lacks := lacking(); lacks {
+		return wrong("strategy: %s needs an evaluator that does the task %s, and none here does; add one under evaluators, such as supernet: {use: supernet}", s.cfg.StrategyName, task)
+	}
+	return nil
+}
+
+// does tells whether an evaluator carries out a task.
+func (h *Hello) does(t Task) bool {
+	if len(h.Tasks) == 0 {
+		return t == Train
+	}
+	return slices.Contains(h.Tasks, t)
+}
+
+// seatFor is where a job goes: to the evaluator of its fidelity, or to the first
+// that does its task.
+func (s *Search) seatFor(j *Job) (*seat, error) {
+	own := s.seatOf(s.Plan.Fidelities[j.Fidelity].Evaluator)
+	if j.Task == Train || own.hello.does(j.Task) {
+		return own, nil
+	}
+	for _, x := range s.seats {
+		if x.hello.does(j.Task) {
+			return x, nil
+		}
+	}
+	return nil, fmt.Errorf("candidate %s is to %s, which no evaluator does: its strategy did not say so when it was opened", j.ID, j.Task)
 }
 
 func (s *Search) evaluatorKeys() []string {
@@ -337,7 +400,7 @@ func (s *Search) load(main *line) error {
 		if main.state, err = led.State(PartSearch); err != nil {
 			return err
 		}
-		main.turns, main.taken, main.done = a.turns[0], a.taken[0], a.done[0]
+		main.turns, main.taken, main.done, main.files = a.turns[0], a.taken[0], a.done[0], a.kept[0].Files
 	}
 	s.lines[0] = main
 	known := len(s.Evaluators)

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"maps"
 	"math"
+	"slices"
 
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
@@ -32,7 +33,8 @@ type line struct {
 	name     string
 	strategy Strategy
 	state    []byte
-	batch    int // results a turn in strict order
+	files    []FileRef // that the newest decision named
+	batch    int       // results a turn in strict order
 	turns    uint64
 	taken    int  // results consumed by turns, an index into the part's jobs in strict order
 	done     bool // the strategy has nothing more to try
@@ -92,12 +94,12 @@ func (a *Archive) begin(l *line, ids []ID, want int, limits Limits, whole func(I
 	if a.book.exact {
 		spent.Seconds = t.seconds
 	}
-	curve := func(id ID) ([]Point, error) {
+	read := func(id ID) (ResultRecord, error) {
 		r, ok := whole(id)
 		if !ok {
-			return nil, fmt.Errorf("candidate %s has no result", id)
+			return r, fmt.Errorf("candidate %s has no result", id)
 		}
-		return a.book.exactCurve(r.Curve), nil
+		return r, nil
 	}
 	t.TurnRecord = TurnRecord{
 		Part: l.part, N: l.turns, Consumed: ids, FirstID: a.book.nextID(l.part), Want: want, Spent: spent,
@@ -105,7 +107,8 @@ func (a *Archive) begin(l *line, ids []ID, want int, limits Limits, whole func(I
 	t.args = Turn{
 		N: l.turns, FirstID: t.FirstID, Want: want, Results: t.results, Spent: spent, Limits: limits,
 		Seed:    turnSeed(a.Plan.Seed, l, a.pass),
-		History: a.book.view(l.part == PartFinal, curve),
+		Files:   l.files,
+		History: a.book.view(l.part == PartFinal, read),
 	}
 	return t
 }
@@ -164,7 +167,7 @@ func (a *Archive) finish(t *turn, d Decision, budgets func(fidelity int) float64
 	}
 	t.Jobs, t.Note, t.Done, t.Keep, t.Files = len(out), d.Note, d.Done, d.Keep, d.Files
 	t.Decision = decisionHash(d, out)
-	t.line.state, t.line.done = d.State, d.Done
+	t.line.state, t.line.files, t.line.done = d.State, d.Files, d.Done
 	t.line.turns++
 	t.line.taken += len(t.Consumed)
 	part := partIndex(t.Part)
@@ -199,8 +202,14 @@ func (a *Archive) job(t *turn, p *Proposal, id ID, budgets func(int) float64) (*
 		return nil, fmt.Errorf("an input of %d bytes; at most %d", len(p.Input), maxInput)
 	case len(p.Tag) > maxTag:
 		return nil, fmt.Errorf("a tag of %d bytes; at most %d", len(p.Tag), maxTag)
-	case t.Part == PartSearch && (p.Phase != "" && p.Phase != PhaseSearch || p.Budget != 0):
-		return nil, fmt.Errorf("phase %q and budget %v: only the final strategy measures outside the search", p.Phase, p.Budget)
+	case t.Part == PartSearch && p.Phase != "" && p.Phase != PhaseSearch:
+		return nil, fmt.Errorf("phase %q: only the final strategy measures outside the search", p.Phase)
+	case !slices.Contains([]Task{"", Train, Supernet, Score}, p.Task):
+		return nil, fmt.Errorf("task %q: known are train, supernet and score", p.Task)
+	case t.Part == PartSearch && p.Budget != 0 && (p.Task == "" || p.Task == Train):
+		return nil, fmt.Errorf("budget %v: the fidelity says for how long a candidate is trained", p.Budget)
+	case p.Budget < 0 || !isFinite(p.Budget):
+		return nil, fmt.Errorf("budget %v: give a number from 0", p.Budget)
 	}
 	parents := make([]*entry, len(p.Parents))
 	for i, pid := range p.Parents {
@@ -227,7 +236,7 @@ func (a *Archive) job(t *turn, p *Proposal, id ID, budgets func(int) float64) (*
 	if j.Task == "" {
 		j.Task = Train
 	}
-	if j.Budget == 0 {
+	if j.Budget == 0 && j.Task == Train {
 		j.Budget = budgets(j.Fidelity)
 	}
 	if !p.Genome.IsZero() && j.Operator == "" {
@@ -254,6 +263,9 @@ func (a *Archive) breed(e *entry, p *Proposal, parents []*entry) error {
 				return fmt.Errorf("its genome does not belong to the space: %v", err)
 			}
 			e.Genome = g
+		}
+		if e.Task == Supernet { // the weights of all are trained, whatever this one costs
+			return nil
 		}
 		if err := a.Space.Check(e.Genome); err != nil {
 			e.try = nil

@@ -38,6 +38,19 @@ func (s *Space) Pool(packed [][]byte) error {
 	return nil
 }
 
+// Members are the packed forms of the genomes that Pool restricted the space
+// to; nil for a space without a pool.
+func (s *Space) Members() [][]byte {
+	if s.pool == nil {
+		return nil
+	}
+	out := make([][]byte, len(s.pool.members))
+	for i, g := range s.pool.members {
+		out[i] = []byte(g.packed)
+	}
+	return out
+}
+
 // draw returns a random member.
 func (p *pool) draw(r *rng.Rand) Genome { return p.members[r.Intn(len(p.members))] }
 

@@ -28,6 +28,8 @@ type search struct {
 
 	state0 []byte
 	needs  engine.Needs
+	files  engine.Files
+	answer func(*engine.Job) engine.Result // to jobs of other tasks than train
 	turns  []asked
 
 	jobs        []*engine.Candidate // by id-1; with results
@@ -98,6 +100,17 @@ func (h *history) Curve(id engine.ID) ([]engine.Point, error) {
 	return slices.Clone(h.s.jobs[id-1].Curve), nil
 }
 
+func (h *history) Output(id engine.ID) ([]byte, error) {
+	h.used()
+	if h.s.needs.History == engine.NeedMetrics {
+		h.wrong("reads an output although Open said that it needs metrics only")
+	}
+	if _, ok := h.Get(id); !ok {
+		return nil, fmt.Errorf("candidate %s is not in the History", id)
+	}
+	return slices.Clone(h.s.jobs[id-1].Output), nil
+}
+
 // ask calls Step with the arguments of a turn, on copies that are spoilt
 // afterwards, and returns the answer in canonical form.
 func (s *search) ask(t T, strategy engine.Strategy, a asked) (engine.Decision, string) {
@@ -115,6 +128,7 @@ func (s *search) try(strategy engine.Strategy, a asked) (engine.Decision, string
 	state := slices.Clone(a.state)
 	turn := a.turn
 	turn.Results = slices.Clone(turn.Results)
+	turn.Files = slices.Clone(turn.Files)
 	turn.History = h
 	d, err := strategy.Step(context.Background(), state, turn)
 	h.ended.Store(true)
@@ -172,7 +186,12 @@ func (s *search) run(t T, strategy engine.Strategy) {
 	s.index = map[engine.ID]int{}
 	window := max(8, s.needs.Batch)
 	r := newRand("drive", s.seed)
-	state := s.state0
+	state, files := s.state0, []engine.FileRef(nil)
+	first := uint64(0)
+	if s.problem.before > 0 {
+		first = uint64(s.problem.before)
+		s.precede(t, r)
+	}
 	for n := range s.problem.turns {
 		results := s.arrive(r, n)
 		want := window - len(s.outstanding)
@@ -182,8 +201,8 @@ func (s *search) run(t T, strategy engine.Strategy) {
 		a := asked{
 			state: state,
 			turn: engine.Turn{
-				N: uint64(n), Seed: rng.Derive(s.seed, "turn", uint64(n)), FirstID: engine.ID(len(s.jobs) + 1), Want: want,
-				Results: results, Spent: engine.Spent{Evaluations: len(s.given)},
+				N: first + uint64(n), Seed: rng.Derive(s.seed, "turn", uint64(n)), FirstID: engine.ID(len(s.jobs) + 1), Want: want,
+				Results: results, Files: files, Spent: engine.Spent{Evaluations: len(s.given)},
 			},
 			history: len(s.given),
 		}
@@ -203,9 +222,31 @@ func (s *search) run(t T, strategy engine.Strategy) {
 			s.done = true
 			return
 		}
-		state = d.State
+		state, files = d.State, d.Files
 	}
 	s.untouched(t)
+}
+
+// precede is another strategy that drew random genomes for a while, and leaves
+// some of its jobs outstanding.
+func (s *search) precede(t T, r *rng.Rand) {
+	t.Helper()
+	for range s.problem.before {
+		id := engine.ID(len(s.jobs) + 1)
+		g, err := s.setup.Space.Random(r)
+		if err != nil {
+			t.Fatalf("no genome of the suite's space: %v", err)
+		}
+		s.jobs = append(s.jobs, &engine.Candidate{Job: engine.Job{
+			ID: id, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Operator: engine.OpRandom,
+			Budget: s.setup.Fidelities[0].Budget, Seed: rng.Derive(s.seed, "job", uint64(id)),
+		}})
+		s.outstanding = append(s.outstanding, id)
+	}
+	for range s.problem.before - min(5, s.problem.before/2) {
+		s.consume(s.outstanding[0], 1)
+		s.outstanding = s.outstanding[1:]
+	}
 }
 
 // arrive lets outstanding jobs be consumed, as the order says.
@@ -228,21 +269,30 @@ func (s *search) arrive(r *rng.Rand, turn int) []engine.Candidate {
 	}
 	var results []engine.Candidate
 	for _, id := range ids {
-		c := s.jobs[id-1]
-		c.Result = s.problem.land.Measure(&c.Job)
-		if turn <= s.problem.mute {
-			c.Result = engine.Result{Status: engine.Failed, Reason: "nothing can be measured yet"}
-		}
-		c.Attempts = 1
-		seen := *c
-		seen.Curve = nil
-		s.given = append(s.given, &seen)
-		s.index[id] = len(s.given) - 1
-		whole := *c
-		whole.Metrics = slices.Clone(whole.Metrics)
-		results = append(results, whole)
+		results = append(results, s.consume(id, turn))
 	}
 	return results
+}
+
+// consume gives a job its result and moves it into the History.
+func (s *search) consume(id engine.ID, turn int) engine.Candidate {
+	c := s.jobs[id-1]
+	switch {
+	case turn <= s.problem.mute:
+		c.Result = engine.Result{Status: engine.Failed, Reason: "nothing can be measured yet"}
+	case c.Task != engine.Train:
+		c.Result = s.answer(&c.Job)
+	default:
+		c.Result = s.problem.land.Measure(&c.Job)
+	}
+	c.Attempts = 1
+	seen := *c
+	seen.Curve, seen.Output = nil, nil
+	s.given = append(s.given, &seen)
+	s.index[id] = len(s.given) - 1
+	whole := *c
+	whole.Metrics = slices.Clone(whole.Metrics)
+	return whole
 }
 
 // accept checks a decision against the contract and makes its jobs.
@@ -266,6 +316,11 @@ func (s *search) accept(t T, turn engine.Turn, d engine.Decision) bool {
 	if len(d.Note) > 1<<10 || strings.ContainsAny(d.Note, "\r\n") {
 		wrong("a note is one line of at most 1024 bytes; this is %q", d.Note)
 	}
+	for _, f := range d.Files {
+		if _, err := s.files.Path(f.Hash); err != nil {
+			wrong("names the file %s (%.12s), which is not in the store: %v", f.Name, f.Hash, err)
+		}
+	}
 	consumed := func(id engine.ID) bool { _, ok := s.index[id]; return ok }
 	for _, id := range d.Keep {
 		if id == 0 || int(id) > len(s.jobs)+len(d.Proposals) {
@@ -280,10 +335,13 @@ func (s *search) accept(t T, turn engine.Turn, d engine.Decision) bool {
 			wrong("proposal %d: fidelity %d of %d", i, p.Fidelity, len(s.setup.Fidelities))
 			break
 		}
-		if !slices.Contains([]engine.Task{"", engine.Train, engine.Supernet, engine.Score}, p.Task) {
-			wrong("proposal %d: unknown task %q", i, p.Task)
+		trains := p.Task == "" || p.Task == engine.Train
+		if !trains && !slices.Contains(s.needs.Tasks, p.Task) {
+			wrong("proposal %d: task %q, which is not among the tasks %v that Open asked for", i, p.Task, s.needs.Tasks)
+		} else if !trains && s.answer == nil {
+			t.Fatalf("the strategy proposes the task %s: say in StrategyOptions.Answer what comes of such jobs", p.Task)
 		}
-		if p.Phase != "" && p.Phase != engine.PhaseSearch || p.Budget != 0 {
+		if p.Phase != "" && p.Phase != engine.PhaseSearch || trains && p.Budget != 0 {
 			wrong("proposal %d: phase %q and budget %v belong to the final strategy alone", i, p.Phase, p.Budget)
 		}
 		if len(p.Tag) > 64 || !utf8.ValidString(p.Tag) {
@@ -319,6 +377,9 @@ func (s *search) accept(t T, turn engine.Turn, d engine.Decision) bool {
 			Parents: p.Parents, Fidelity: p.Fidelity, Budget: s.setup.Fidelities[p.Fidelity].Budget, Input: p.Input,
 			Resume: p.Resume, Inherit: p.Inherit, Stop: p.Stop, Tag: p.Tag, Replicate: p.Replicate,
 		}
+		if !trains {
+			j.Budget = p.Budget
+		}
 		j.Seed = rng.Derive(s.seed, "job", uint64(j.ID))
 		if j.Task == "" {
 			j.Task = engine.Train
@@ -341,6 +402,9 @@ func (s *search) breed(id engine.ID, p engine.Proposal) (genome.Genome, error) {
 		}
 		if p.Operator == engine.OpStart && !slices.ContainsFunc(s.setup.Start, func(k genome.Genome) bool { return k.Text() == g.Text() }) {
 			return g, fmt.Errorf("its genome is said to be a known-good one and is none of them")
+		}
+		if p.Task == engine.Supernet {
+			return g, nil
 		}
 		return g, s.setup.Space.Check(g)
 	}
@@ -372,7 +436,7 @@ func (s *search) untouched(t T) {
 	t.Helper()
 	for _, seen := range s.given {
 		whole := *s.jobs[seen.ID-1]
-		whole.Curve = nil
+		whole.Curve, whole.Output = nil, nil
 		if !reflect.DeepEqual(*seen, whole) {
 			t.Errorf("the strategy changed candidate %s in the History, which is not its own", seen.ID)
 			return

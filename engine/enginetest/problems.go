@@ -26,6 +26,7 @@ type problem struct {
 	start      int // known-good genomes
 	turns      int
 	mute       int // until this turn nothing can be measured
+	before     int // jobs of another strategy that was at work before
 	setup      func(*engine.Setup)
 	remote     bool // also between two searches where that starts processes
 }
@@ -42,6 +43,8 @@ func problems(turns int) []problem {
 		{name: "lists from known-good genomes", space: Lists, order: engine.Strict, land: noisy, start: 3, turns: turns},
 		{name: "edge cells with three fidelities", space: EdgeCell, order: engine.Strict, land: noisy, fidelities: 3, turns: 4 * turns, remote: true},
 		{name: "vertex cells with three fidelities in arrival order", space: VertexCell, order: engine.Arrival, land: faulty, fidelities: 3, start: 2, turns: 2 * turns},
+		{name: "taking over from another strategy", space: Conditionals, order: engine.Strict, land: faulty, before: 20, turns: turns},
+		{name: "taking over in arrival order", space: EdgeCell, order: engine.Arrival, land: noisy, before: 9, turns: turns},
 		{name: "pair cells", space: PairCell, order: engine.Strict, land: noisy, turns: turns},
 		{name: "all invalid", space: Lists, order: engine.Strict, land: Landscape{Invalid: 1}, turns: turns},
 		{name: "all failed for a while", space: EdgeCell, order: engine.Arrival, land: noisy, mute: turns / 2, start: 1, turns: turns},

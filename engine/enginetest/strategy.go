@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,9 @@ type StrategyOptions struct {
 	// Setup changes what Open gets to know, for strategies that need a metric or
 	// an option for each space.
 	Setup func(*engine.Setup)
+	// Answer makes the results of jobs of other tasks than train, for strategies
+	// that propose such. It has to be a function of the job.
+	Answer func(*engine.Job) engine.Result
 	// Remote says that the strategy lives in another process. Otherwise it is
 	// also asked under a clock that the suite moves by days.
 	Remote bool
@@ -47,6 +51,9 @@ type StrategyOptions struct {
 //   - arguments are not changed, and the History is not read after Step;
 //   - decisions keep the contract: within Want, known operators, parents that
 //     were measured, ids that exist, texts within their bounds;
+//   - files that a decision names are kept in the store that Setup names;
+//   - a search can be taken over from another strategy, with its History and its
+//     jobs in flight;
 //   - the search always goes on until Done, whatever fails;
 //   - limits do not change a decision;
 //   - refusals are one line.
@@ -184,8 +191,10 @@ func checkBetween(t T, first, cold engine.Strategy, o StrategyOptions, s *search
 // begin opens a search. It returns nil if the strategy refuses it.
 func begin(t T, strategy engine.Strategy, o StrategyOptions, p problem, seed uint64) *search {
 	t.Helper()
-	s := &search{problem: p, setup: p.open(t), seed: seed, misuse: new(atomic.Pointer[string])}
-	s.setup.Options = o.Options
+	files := engine.Memory()
+	t.Cleanup(func() { files.Close() })
+	s := &search{problem: p, setup: p.open(t), seed: seed, files: files, answer: o.Answer, misuse: new(atomic.Pointer[string])}
+	s.setup.Options, s.setup.Files = o.Options, files
 	if o.Setup != nil {
 		o.Setup(&s.setup)
 	}
@@ -211,7 +220,7 @@ func (s *search) reopen(t T, strategy engine.Strategy) {
 	if err != nil {
 		t.Fatalf("Open refuses what it took before: %v", err)
 	}
-	if string(state) != string(s.state0) || needs != s.needs {
+	if string(state) != string(s.state0) || !reflect.DeepEqual(needs, s.needs) {
 		t.Fatalf("opened again with the same setup, the strategy answers differently: %q %+v, and then %q %+v", s.state0, s.needs, state, needs)
 	}
 }

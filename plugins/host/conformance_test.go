@@ -26,14 +26,7 @@ func TestConformance(t *testing.T) {
 	})
 	t.Run("strategy", func(t *testing.T) {
 		t.Parallel()
-		var all []*StrategyPlugin
-		enginetest.Strategy(t, func() engine.Strategy {
-			s := Strategy(testPlugin, options(t))
-			all = append(all, s)
-			return s
-		}, enginetest.StrategyOptions{Remote: true, Options: json.RawMessage(`{"need": "all"}`)})
-		for _, s := range all {
-			s.Close(within(t))
-		}
+		enginetest.Strategy(t, func() engine.Strategy { return Strategy(testPlugin, options(t)) },
+			enginetest.StrategyOptions{Remote: true, Options: json.RawMessage(`{"need": "all", "diary": true}`)})
 	})
 }

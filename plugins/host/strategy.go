@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"sync"
 
@@ -24,11 +26,12 @@ type StrategyPlugin struct {
 	plugin  Plugin
 	options Options
 
-	mu    sync.Mutex
-	proc  *process // nil: none runs
-	setup *engine.Setup
-	hello *proto.StrategyHello
-	sent  []*engine.Candidate // rows of History that the process has
+	mu      sync.Mutex
+	proc    *process // nil: none runs
+	setup   *engine.Setup
+	hello   *proto.StrategyHello
+	scratch string              // where the process leaves files
+	sent    []*engine.Candidate // rows of History that the process has
 }
 
 // Strategy makes a strategy of a plugin. Nothing is started before Open.
@@ -47,6 +50,9 @@ func (s *StrategyPlugin) Open(ctx context.Context, setup engine.Setup) ([]byte, 
 		return nil, engine.Needs{}, err
 	}
 	needs := engine.Needs{History: engine.HistoryNeed(s.hello.History), Batch: int(s.hello.Batch)}
+	for _, t := range s.hello.Tasks {
+		needs.Tasks = append(needs.Tasks, engine.Task(t))
+	}
 	switch needs.History {
 	case engine.NeedNone, engine.NeedMetrics, engine.NeedAll:
 	case "":
@@ -74,7 +80,13 @@ func (s *StrategyPlugin) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	hello, err := proto.NewStrategyClient(proc.conn).Open(ctx, proto.SetupTo(*s.setup))
+	scratch, err := s.room()
+	var hello *proto.StrategyHello
+	if err == nil {
+		request := proto.SetupTo(*s.setup)
+		request.Scratch = scratch
+		hello, err = proto.NewStrategyClient(proc.conn).Open(ctx, request)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		err = ctx.Err()
@@ -88,16 +100,32 @@ func (s *StrategyPlugin) ready(ctx context.Context) error {
 	if err != nil {
 		proc.kill()
 		proc.stop(ctx)
+		os.RemoveAll(scratch)
 		return err
 	}
-	s.proc, s.hello, s.sent = proc, hello, nil
+	s.proc, s.hello, s.scratch, s.sent = proc, hello, scratch, nil
 	return nil
+}
+
+// room makes the directory in which a process leaves its files, on the file
+// system of the store.
+func (s *StrategyPlugin) room() (string, error) {
+	parent := ""
+	if s.setup.Files != nil {
+		parent = s.setup.Files.Temp()
+	}
+	scratch, err := os.MkdirTemp(parent, "strategy-")
+	if err != nil {
+		return "", fmt.Errorf("cannot make a directory for %s: %w", s.plugin.Name, err)
+	}
+	return scratch, nil
 }
 
 // end stops the process, if there is one.
 func (s *StrategyPlugin) end(ctx context.Context) {
 	if s.proc != nil {
 		s.proc.stop(ctx)
+		os.RemoveAll(s.scratch)
 		s.proc, s.sent = nil, nil
 	}
 }
@@ -142,12 +170,38 @@ func (s *StrategyPlugin) Step(ctx context.Context, state []byte, turn engine.Tur
 			return engine.Decision{}, fmt.Errorf("%s: %s", s.plugin.Name, proto.OneLine(answer.Error))
 		}
 		d, err := proto.DecisionFrom(answer, s.setup.Space)
+		if err == nil {
+			err = s.take(answer.Files)
+		}
 		if err != nil {
 			return engine.Decision{}, fmt.Errorf("%s: %w", s.plugin.Name, err)
 		}
 		return d, nil
 	}
 	return engine.Decision{}, fmt.Errorf("turn %d, tried %d times: %w", turn.N, tries, died)
+}
+
+// take moves the new files of a decision into the store.
+func (s *StrategyPlugin) take(files []*proto.File) error {
+	for _, f := range files {
+		if s.setup.Files == nil {
+			return errors.New("its decision names files, but the search has no store")
+		}
+		if rel, err := filepath.Rel(s.scratch, f.Path); err != nil || !filepath.IsLocal(rel) {
+			if _, err := s.setup.Files.Path(f.Hash); err != nil {
+				return err
+			}
+			continue // it has long been there
+		}
+		ref, err := put(s.setup.Files, s.scratch, f)
+		if err != nil {
+			return err
+		}
+		if ref.Hash != f.Hash {
+			return fmt.Errorf("the file %s is not what its decision says: %.12s, not %.12s", f.Name, ref.Hash, f.Hash)
+		}
+	}
+	return nil
 }
 
 // note logs that a strategy is started again.
@@ -166,6 +220,12 @@ func (s *StrategyPlugin) ask(ctx context.Context, state []byte, turn engine.Turn
 	for i := range turn.Results {
 		request.Results = append(request.Results, proto.CandidateTo(&turn.Results[i], true))
 	}
+	if s.setup.Files != nil {
+		var err error
+		if request.Files, err = proto.FilesTo(turn.Files, s.setup.Files); err != nil {
+			return nil, err
+		}
+	}
 	if turn.History == nil || need == engine.NeedNone || need == "" {
 		return proto.NewStrategyClient(s.proc.conn).Step(ctx, request)
 	}
@@ -176,13 +236,17 @@ func (s *StrategyPlugin) ask(ctx context.Context, state []byte, turn engine.Turn
 		for i := have; i < turn.History.Len(); i++ {
 			c := turn.History.At(i)
 			w := proto.CandidateTo(c, need == engine.NeedAll)
-			if need == engine.NeedAll && len(w.Curve) == 0 {
+			if need == engine.NeedAll {
 				curve, err := turn.History.Curve(c.ID)
 				if err != nil {
 					return nil, err
 				}
+				w.Curve = nil
 				for _, p := range curve {
 					w.Curve = append(w.Curve, proto.PointTo(p))
+				}
+				if w.Output, err = turn.History.Output(c.ID); err != nil {
+					return nil, err
 				}
 			}
 			request.History = append(request.History, w)

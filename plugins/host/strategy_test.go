@@ -36,6 +36,8 @@ func (p past) Curve(id engine.ID) ([]engine.Point, error) {
 	return c.Curve, nil
 }
 
+func (p past) Output(engine.ID) ([]byte, error) { return nil, nil }
+
 // candidates makes n of them; another salt makes others.
 func someHistory(t *testing.T, n, salt int) past {
 	t.Helper()

@@ -301,7 +301,7 @@ func (w *worker) report(l *link, r *proto.Report) {
 		s.mu.Unlock()
 	case *proto.Report_Saved:
 		s.mu.Unlock() // storing takes time
-		ref, err := w.put(l, what.Saved)
+		ref, err := put(w.s.setup.Files, l.scratch, what.Saved)
 		s.mu.Lock()
 		if err != nil {
 			l.process.log.to.Error("cannot keep saved progress", "job", k.id.String(), "error", err)
@@ -337,7 +337,7 @@ func (w *worker) result(l *link, j *job, f *proto.Finished) *engine.Result {
 			os.Remove(file.Path)
 			continue
 		}
-		ref, err := w.put(l, file)
+		ref, err := put(w.s.setup.Files, l.scratch, file)
 		if err != nil {
 			*result = engine.Result{Status: engine.Failed, Reason: proto.OneLine(err.Error()), Seconds: result.Seconds}
 			continue
@@ -349,11 +349,11 @@ func (w *worker) result(l *link, j *job, f *proto.Finished) *engine.Result {
 
 // put takes a plugin's file into the store. It must be a plain file in the
 // directory that the process was given.
-func (w *worker) put(l *link, f *proto.File) (engine.FileRef, error) {
-	if w.s.setup.Files == nil {
+func put(files engine.Files, scratch string, f *proto.File) (engine.FileRef, error) {
+	if files == nil {
 		return engine.FileRef{}, errors.New("the search has no store of files")
 	}
-	if rel, err := filepath.Rel(l.scratch, f.Path); err != nil || !filepath.IsLocal(rel) {
+	if rel, err := filepath.Rel(scratch, f.Path); err != nil || !filepath.IsLocal(rel) {
 		return engine.FileRef{}, fmt.Errorf("the file %s is not in the plugin's own directory", f.Name)
 	}
 	info, err := os.Lstat(f.Path)
@@ -363,5 +363,5 @@ func (w *worker) put(l *link, f *proto.File) (engine.FileRef, error) {
 	if !info.Mode().IsRegular() {
 		return engine.FileRef{}, fmt.Errorf("the file %s is no plain file", f.Name)
 	}
-	return w.s.setup.Files.Put(f.Path, f.Name)
+	return files.Put(f.Path, f.Name)
 }

@@ -54,8 +54,13 @@ func AssignmentTo(a engine.Assignment, files engine.Files) (*Job, error) {
 		Id: uint64(j.ID), Attempt: int64(a.Attempt), Phase: string(j.Phase), Task: string(j.Task),
 		Genes: genes, Text: j.Genome.Text(), Network: layers,
 		Fidelity: int64(j.Fidelity), Budget: j.Budget, Seed: j.Seed, Input: j.Input, Tag: j.Tag, Stop: StopTo(j.Stop),
-		Resume: resume, Saved: a.Saved, Inherit: inherit,
+		Resume: resume, Saved: a.Saved, Inherit: inherit, Repeat: int64(a.Repeat),
 	}, nil
+}
+
+// FilesTo converts references, with the paths at which the files can be read.
+func FilesTo(refs []engine.FileRef, files engine.Files) ([]*File, error) {
+	return filesWithPaths(refs, files)
 }
 
 func filesWithPaths(refs []engine.FileRef, files engine.Files) ([]*File, error) {
@@ -241,7 +246,7 @@ func FinishedTo(r *engine.Result) *Finished {
 func SetupTo(s engine.Setup) *OpenStrategy {
 	out := &OpenStrategy{
 		Space: s.Space.JSON(), Metrics: MetricsTo(s.Metrics), Limits: LimitsTo(s.Limits),
-		Order: string(s.Order), Options: s.Options,
+		Order: string(s.Order), Options: s.Options, Pool: s.Space.Members(),
 	}
 	for _, o := range s.Objectives {
 		out.Objectives = append(out.Objectives, &Objective{Metric: o.Metric, Goal: string(o.Goal)})
@@ -263,6 +268,11 @@ func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
 	space, err := SpaceFrom(s.Space)
 	if err != nil {
 		return engine.Setup{}, err
+	}
+	if len(s.Pool) > 0 {
+		if err := space.Pool(s.Pool); err != nil {
+			return engine.Setup{}, err
+		}
 	}
 	out := engine.Setup{
 		Space: space, Metrics: MetricsFrom(s.Metrics), Limits: LimitsFrom(s.Limits),

@@ -1198,6 +1198,7 @@ type Job struct {
 	Resume        []*File                `protobuf:"bytes,14,rep,name=resume,proto3" json:"resume,omitempty"`
 	Saved         bool                   `protobuf:"varint,15,opt,name=saved,proto3" json:"saved,omitempty"` // resume is what an earlier attempt of this job saved
 	Inherit       []*File                `protobuf:"bytes,16,rep,name=inherit,proto3" json:"inherit,omitempty"`
+	Repeat        int64                  `protobuf:"varint,17,opt,name=repeat,proto3" json:"repeat,omitempty"` // how many earlier jobs measured the same thing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1342,6 +1343,13 @@ func (x *Job) GetInherit() []*File {
 		return x.Inherit
 	}
 	return nil
+}
+
+func (x *Job) GetRepeat() int64 {
+	if x != nil {
+		return x.Repeat
+	}
+	return 0
 }
 
 type FromEvaluator struct {
@@ -1683,6 +1691,8 @@ type OpenStrategy struct {
 	Order         string                 `protobuf:"bytes,7,opt,name=order,proto3" json:"order,omitempty"` // "strict", "arrival"
 	Start         []string               `protobuf:"bytes,8,rep,name=start,proto3" json:"start,omitempty"` // canonical texts
 	Options       []byte                 `protobuf:"bytes,9,opt,name=options,proto3" json:"options,omitempty"`
+	Scratch       string                 `protobuf:"bytes,10,opt,name=scratch,proto3" json:"scratch,omitempty"` // a directory for files to be handed over; the host removes it afterwards
+	Pool          [][]byte               `protobuf:"bytes,11,rep,name=pool,proto3" json:"pool,omitempty"`       // packed genomes, where only these may be proposed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1780,12 +1790,27 @@ func (x *OpenStrategy) GetOptions() []byte {
 	return nil
 }
 
+func (x *OpenStrategy) GetScratch() string {
+	if x != nil {
+		return x.Scratch
+	}
+	return ""
+}
+
+func (x *OpenStrategy) GetPool() [][]byte {
+	if x != nil {
+		return x.Pool
+	}
+	return nil
+}
+
 type StrategyHello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Refusal       *Refusal               `protobuf:"bytes,1,opt,name=refusal,proto3" json:"refusal,omitempty"`
 	State         []byte                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	History       string                 `protobuf:"bytes,3,opt,name=history,proto3" json:"history,omitempty"` // how much of it Step needs: "none", "metrics", "all"
 	Batch         int64                  `protobuf:"varint,4,opt,name=batch,proto3" json:"batch,omitempty"`
+	Tasks         []string               `protobuf:"bytes,5,rep,name=tasks,proto3" json:"tasks,omitempty"` // that it proposes, besides "train"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1848,6 +1873,13 @@ func (x *StrategyHello) GetBatch() int64 {
 	return 0
 }
 
+func (x *StrategyHello) GetTasks() []string {
+	if x != nil {
+		return x.Tasks
+	}
+	return nil
+}
+
 type StepRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	State   []byte                 `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
@@ -1863,6 +1895,7 @@ type StepRequest struct {
 	// it answers with lacking = how many it has, and is asked again.
 	Have          int64        `protobuf:"varint,9,opt,name=have,proto3" json:"have,omitempty"`
 	History       []*Candidate `protobuf:"bytes,10,rep,name=history,proto3" json:"history,omitempty"`
+	Files         []*File      `protobuf:"bytes,11,rep,name=files,proto3" json:"files,omitempty"` // that the answer before this one named
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1967,12 +2000,19 @@ func (x *StepRequest) GetHistory() []*Candidate {
 	return nil
 }
 
+func (x *StepRequest) GetFiles() []*File {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
 type StepResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Lacking       *int64                 `protobuf:"varint,1,opt,name=lacking,proto3,oneof" json:"lacking,omitempty"` // set: nothing else is
 	Error         string                 `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`            // set: the strategy's own fault
 	State         []byte                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
-	Files         []*File                `protobuf:"bytes,4,rep,name=files,proto3" json:"files,omitempty"`
+	Files         []*File                `protobuf:"bytes,4,rep,name=files,proto3" json:"files,omitempty"` // that state relies on; new ones with the path that the host takes them from
 	Proposals     []*Proposal            `protobuf:"bytes,5,rep,name=proposals,proto3" json:"proposals,omitempty"`
 	Keep          []uint64               `protobuf:"varint,6,rep,packed,name=keep,proto3" json:"keep,omitempty"`
 	Note          string                 `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
@@ -2550,7 +2590,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\x06Cancel\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x03R\aattempt\x12\x12\n" +
-	"\x04save\x18\x03 \x01(\bR\x04save\"\xa3\x03\n" +
+	"\x04save\x18\x03 \x01(\bR\x04save\"\xbb\x03\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x03R\aattempt\x12\x14\n" +
@@ -2568,7 +2608,8 @@ const file_nascent_proto_rawDesc = "" +
 	"\x04stop\x18\r \x01(\v2\x14.nascent.v1.StopRuleR\x04stop\x12(\n" +
 	"\x06resume\x18\x0e \x03(\v2\x10.nascent.v1.FileR\x06resume\x12\x14\n" +
 	"\x05saved\x18\x0f \x01(\bR\x05saved\x12*\n" +
-	"\ainherit\x18\x10 \x03(\v2\x10.nascent.v1.FileR\ainherit\"=\n" +
+	"\ainherit\x18\x10 \x03(\v2\x10.nascent.v1.FileR\ainherit\x12\x16\n" +
+	"\x06repeat\x18\x11 \x01(\x03R\x06repeat\"=\n" +
 	"\rFromEvaluator\x12,\n" +
 	"\areports\x18\x01 \x03(\v2\x12.nascent.v1.ReportR\areports\"\x92\x02\n" +
 	"\x06Report\x12\x0e\n" +
@@ -2589,7 +2630,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\x05curve\x18\x05 \x03(\v2\x11.nascent.v1.PointR\x05curve\x12\x16\n" +
 	"\x06output\x18\x06 \x01(\fR\x06output\x12&\n" +
 	"\x05files\x18\a \x03(\v2\x10.nascent.v1.FileR\x05files\x12\x18\n" +
-	"\aseconds\x18\b \x01(\x01R\aseconds\"\xeb\x02\n" +
+	"\aseconds\x18\b \x01(\x01R\aseconds\"\x99\x03\n" +
 	"\fOpenStrategy\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\fR\x05space\x125\n" +
 	"\n" +
@@ -2603,12 +2644,16 @@ const file_nascent_proto_rawDesc = "" +
 	"\x06limits\x18\x06 \x01(\v2\x12.nascent.v1.LimitsR\x06limits\x12\x14\n" +
 	"\x05order\x18\a \x01(\tR\x05order\x12\x14\n" +
 	"\x05start\x18\b \x03(\tR\x05start\x12\x18\n" +
-	"\aoptions\x18\t \x01(\fR\aoptions\"\x84\x01\n" +
+	"\aoptions\x18\t \x01(\fR\aoptions\x12\x18\n" +
+	"\ascratch\x18\n" +
+	" \x01(\tR\ascratch\x12\x12\n" +
+	"\x04pool\x18\v \x03(\fR\x04pool\"\x9a\x01\n" +
 	"\rStrategyHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x12\x18\n" +
 	"\ahistory\x18\x03 \x01(\tR\ahistory\x12\x14\n" +
-	"\x05batch\x18\x04 \x01(\x03R\x05batch\"\xbf\x02\n" +
+	"\x05batch\x18\x04 \x01(\x03R\x05batch\x12\x14\n" +
+	"\x05tasks\x18\x05 \x03(\tR\x05tasks\"\xe7\x02\n" +
 	"\vStepRequest\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\fR\x05state\x12\f\n" +
 	"\x01n\x18\x02 \x01(\x04R\x01n\x12\x12\n" +
@@ -2620,7 +2665,8 @@ const file_nascent_proto_rawDesc = "" +
 	"\x06limits\x18\b \x01(\v2\x12.nascent.v1.LimitsR\x06limits\x12\x12\n" +
 	"\x04have\x18\t \x01(\x03R\x04have\x12/\n" +
 	"\ahistory\x18\n" +
-	" \x03(\v2\x15.nascent.v1.CandidateR\ahistory\"\xfd\x01\n" +
+	" \x03(\v2\x15.nascent.v1.CandidateR\ahistory\x12&\n" +
+	"\x05files\x18\v \x03(\v2\x10.nascent.v1.FileR\x05files\"\xfd\x01\n" +
 	"\fStepResponse\x12\x1d\n" +
 	"\alacking\x18\x01 \x01(\x03H\x00R\alacking\x88\x01\x01\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\x12\x14\n" +
@@ -2757,28 +2803,29 @@ var file_nascent_proto_depIdxs = []int32{
 	8,  // 24: nascent.v1.StepRequest.spent:type_name -> nascent.v1.Spent
 	7,  // 25: nascent.v1.StepRequest.limits:type_name -> nascent.v1.Limits
 	27, // 26: nascent.v1.StepRequest.history:type_name -> nascent.v1.Candidate
-	12, // 27: nascent.v1.StepResponse.files:type_name -> nascent.v1.File
-	28, // 28: nascent.v1.StepResponse.proposals:type_name -> nascent.v1.Proposal
-	11, // 29: nascent.v1.Candidate.stop:type_name -> nascent.v1.StopRule
-	9,  // 30: nascent.v1.Candidate.metrics:type_name -> nascent.v1.Values
-	10, // 31: nascent.v1.Candidate.curve:type_name -> nascent.v1.Point
-	12, // 32: nascent.v1.Candidate.files:type_name -> nascent.v1.File
-	11, // 33: nascent.v1.Proposal.stop:type_name -> nascent.v1.StopRule
-	0,  // 34: nascent.v1.Plugin.Describe:input_type -> nascent.v1.DescribeRequest
-	13, // 35: nascent.v1.Evaluator.Open:input_type -> nascent.v1.OpenEvaluator
-	15, // 36: nascent.v1.Evaluator.Run:input_type -> nascent.v1.ToEvaluator
-	23, // 37: nascent.v1.Strategy.Open:input_type -> nascent.v1.OpenStrategy
-	25, // 38: nascent.v1.Strategy.Step:input_type -> nascent.v1.StepRequest
-	1,  // 39: nascent.v1.Plugin.Describe:output_type -> nascent.v1.Description
-	14, // 40: nascent.v1.Evaluator.Open:output_type -> nascent.v1.EvaluatorHello
-	19, // 41: nascent.v1.Evaluator.Run:output_type -> nascent.v1.FromEvaluator
-	24, // 42: nascent.v1.Strategy.Open:output_type -> nascent.v1.StrategyHello
-	26, // 43: nascent.v1.Strategy.Step:output_type -> nascent.v1.StepResponse
-	39, // [39:44] is the sub-list for method output_type
-	34, // [34:39] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	12, // 27: nascent.v1.StepRequest.files:type_name -> nascent.v1.File
+	12, // 28: nascent.v1.StepResponse.files:type_name -> nascent.v1.File
+	28, // 29: nascent.v1.StepResponse.proposals:type_name -> nascent.v1.Proposal
+	11, // 30: nascent.v1.Candidate.stop:type_name -> nascent.v1.StopRule
+	9,  // 31: nascent.v1.Candidate.metrics:type_name -> nascent.v1.Values
+	10, // 32: nascent.v1.Candidate.curve:type_name -> nascent.v1.Point
+	12, // 33: nascent.v1.Candidate.files:type_name -> nascent.v1.File
+	11, // 34: nascent.v1.Proposal.stop:type_name -> nascent.v1.StopRule
+	0,  // 35: nascent.v1.Plugin.Describe:input_type -> nascent.v1.DescribeRequest
+	13, // 36: nascent.v1.Evaluator.Open:input_type -> nascent.v1.OpenEvaluator
+	15, // 37: nascent.v1.Evaluator.Run:input_type -> nascent.v1.ToEvaluator
+	23, // 38: nascent.v1.Strategy.Open:input_type -> nascent.v1.OpenStrategy
+	25, // 39: nascent.v1.Strategy.Step:input_type -> nascent.v1.StepRequest
+	1,  // 40: nascent.v1.Plugin.Describe:output_type -> nascent.v1.Description
+	14, // 41: nascent.v1.Evaluator.Open:output_type -> nascent.v1.EvaluatorHello
+	19, // 42: nascent.v1.Evaluator.Run:output_type -> nascent.v1.FromEvaluator
+	24, // 43: nascent.v1.Strategy.Open:output_type -> nascent.v1.StrategyHello
+	26, // 44: nascent.v1.Strategy.Step:output_type -> nascent.v1.StepResponse
+	40, // [40:45] is the sub-list for method output_type
+	35, // [35:40] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_nascent_proto_init() }

@@ -22,26 +22,33 @@ type strategyServer struct {
 	space   *genome.Space // nil before Open
 	need    engine.HistoryNeed
 	history *history
+	files   *files
 }
 
-func (s *strategyServer) Open(ctx context.Context, req *proto.OpenStrategy) (hello *proto.StrategyHello, err error) {
+func (s *strategyServer) Open(ctx context.Context, req *proto.OpenStrategy) (answer *proto.StrategyHello, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer func() {
 		if v := recover(); v != nil {
-			hello, err = &proto.StrategyHello{Refusal: refusalOf(panicError(v))}, nil
+			answer, err = &proto.StrategyHello{Refusal: refusalOf(panicError(v))}, nil
 		}
 	}()
 	setup, err := proto.SetupFrom(req)
 	if err != nil {
 		return &proto.StrategyHello{Refusal: refusalOf(err)}, nil
 	}
+	s.files = &files{scratch: req.Scratch}
+	setup.Files = s.files
 	state, needs, err := s.strategy.Open(ctx, setup)
 	if err != nil {
 		return &proto.StrategyHello{Refusal: refusalOf(err)}, nil
 	}
 	s.space, s.need, s.history = setup.Space, needs.History, newHistory(needs.History)
-	return &proto.StrategyHello{State: state, History: string(needs.History), Batch: int64(needs.Batch)}, nil
+	hello := &proto.StrategyHello{State: state, History: string(needs.History), Batch: int64(needs.Batch)}
+	for _, t := range needs.Tasks {
+		hello.Tasks = append(hello.Tasks, string(t))
+	}
+	return hello, nil
 }
 
 func (s *strategyServer) Step(ctx context.Context, req *proto.StepRequest) (answer *proto.StepResponse, err error) {
@@ -64,7 +71,7 @@ func (s *strategyServer) Step(ctx context.Context, req *proto.StepRequest) (answ
 	}
 	turn := engine.Turn{
 		N: req.N, Seed: req.Seed, FirstID: engine.ID(req.FirstId), Want: int(req.Want),
-		Limits: proto.LimitsFrom(req.Limits), History: s.history,
+		Limits: proto.LimitsFrom(req.Limits), Files: s.files.begin(req.Files), History: s.history,
 		Spent: engine.Spent{Evaluations: int(req.Spent.GetEvaluations()), Seconds: req.Spent.GetSeconds()},
 	}
 	for _, w := range req.Results {
@@ -86,7 +93,9 @@ func (s *strategyServer) Step(ctx context.Context, req *proto.StepRequest) (answ
 		}
 		return &proto.StepResponse{Error: proto.OneLine(err.Error())}, nil
 	}
-	return proto.DecisionTo(decision), nil
+	answer = proto.DecisionTo(decision)
+	s.files.handOver(answer.Files)
+	return answer, nil
 }
 
 // history is the plugin's copy of the engine's History: it is only ever
@@ -132,12 +141,29 @@ func (h *history) Get(id engine.ID) (*engine.Candidate, bool) {
 
 // Curve implements engine.History.
 func (h *history) Curve(id engine.ID) ([]engine.Point, error) {
+	c, err := h.whole(id, "curves")
+	if err != nil {
+		return nil, err
+	}
+	return c.Curve, nil
+}
+
+// Output implements engine.History.
+func (h *history) Output(id engine.ID) ([]byte, error) {
+	c, err := h.whole(id, "outputs")
+	if err != nil {
+		return nil, err
+	}
+	return c.Output, nil
+}
+
+func (h *history) whole(id engine.ID, what string) (*engine.Candidate, error) {
 	if h.need != engine.NeedAll {
-		return nil, fmt.Errorf("the strategy reads curves but asked for the history %q: answer engine.NeedAll in Open", h.need)
+		return nil, fmt.Errorf("the strategy reads %s but asked for the history %q: answer engine.NeedAll in Open", what, h.need)
 	}
 	c, ok := h.Get(id)
 	if !ok {
 		return nil, fmt.Errorf("there is no candidate %s in the history", id)
 	}
-	return c.Curve, nil
+	return c, nil
 }

@@ -231,6 +231,7 @@ type strategy struct {
 		FailAt  uint64 `json:"fail_at"`
 		PanicAt uint64 `json:"panic_at"`
 		HangAt  uint64 `json:"hang_at"`
+		Diary   bool   `json:"diary"` // a file holds the turns that were taken
 	}
 }
 
@@ -263,6 +264,13 @@ func (s *strategy) Step(ctx context.Context, state []byte, turn engine.Turn) (en
 		return engine.Decision{}, ctx.Err()
 	}
 	d := engine.Decision{State: fmt.Appendf(nil, "%s+%d", state, turn.N), Note: fmt.Sprintf("history %d, results %d", turn.History.Len(), len(turn.Results))}
+	if o.Diary {
+		var err error
+		if d.Files, err = s.write(turn); err != nil {
+			return engine.Decision{}, err
+		}
+		d.State = []byte(d.Files[0].Hash)
+	}
 	var sum float64
 	for c := range engine.All(turn.History) {
 		v, _ := c.Metrics.Get("accuracy")
@@ -292,4 +300,24 @@ func (s *strategy) Step(ctx context.Context, state []byte, turn engine.Turn) (en
 		d.Proposals = append(d.Proposals, p)
 	}
 	return d, nil
+}
+
+// write adds a line to the diary that the decision before left behind.
+func (s *strategy) write(turn engine.Turn) ([]engine.FileRef, error) {
+	var diary []byte
+	for _, f := range turn.Files {
+		path, err := s.setup.Files.Path(f.Hash)
+		if err != nil {
+			return nil, err
+		}
+		if diary, err = os.ReadFile(path); err != nil {
+			return nil, err
+		}
+	}
+	path := filepath.Join(s.setup.Files.Temp(), "diary")
+	if err := os.WriteFile(path, fmt.Appendf(diary, "%d\n", turn.N), 0o600); err != nil {
+		return nil, err
+	}
+	ref, err := s.setup.Files.Put(path, "diary")
+	return []engine.FileRef{ref}, err
 }
