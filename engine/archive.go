@@ -21,6 +21,7 @@ const (
 	EventLimits    = "limits"    // Data: Limits
 	EventEvaluator = "evaluator" // Data: EvaluatorEvent; its place among these is the Fingerprint of results
 	EventFinal     = "final"     // the final strategy began a pass; Data: FinalEvent
+	EventStrategy  = "strategy"  // another strategy decides from this turn on; Data: StrategyEvent
 )
 
 // StartedEvent is the data of EventStarted.
@@ -41,6 +42,16 @@ type EvaluatorEvent struct {
 	Hello Hello  `json:"hello"`
 }
 
+// StrategyEvent is the data of EventStrategy. The strategy's first turn consumes
+// no results; jobs that were under way are delivered to it afterwards.
+type StrategyEvent struct {
+	Turn    uint64          `json:"turn"` // its first
+	Name    string          `json:"name"`
+	Options json.RawMessage `json:"options"`
+	Source  string          `json:"source"` // where it was found
+	Window  int             `json:"window"` // from here on
+}
+
 // FinalEvent is the data of EventFinal: where a pass of the final strategy
 // begins.
 type FinalEvent struct {
@@ -57,6 +68,7 @@ type Archive struct {
 	Baselines  []Baseline
 	Limits     Limits
 	Evaluators []EvaluatorEvent // in the order in which they were journaled
+	Strategies []StrategyEvent  // one after the other, the one that the search began with first
 
 	spaces   map[string]*genome.Space
 	book     *book
@@ -68,6 +80,7 @@ type Archive struct {
 	passes   int
 	kept     [2]TurnRecord // the newest of each part, for what it keeps
 	seq      uint64        // of the newest event
+	joined   []uint64      // the turn before which each of Evaluators was journaled
 	led      Ledger
 }
 
@@ -149,7 +162,16 @@ func (a *Archive) hello(key string) (Hello, bool) {
 	return Hello{}, false
 }
 
+// strategy is the one that the search begins with.
+func (p *Plan) strategy() StrategyEvent {
+	return StrategyEvent{Name: p.Strategy, Options: p.Options, Source: p.Strategy, Window: p.Window}
+}
+
+// now is the strategy that decides.
+func (a *Archive) now() *StrategyEvent { return &a.Strategies[len(a.Strategies)-1] }
+
 func (a *Archive) readEvents() error {
+	a.Strategies = []StrategyEvent{a.Plan.strategy()}
 	for e, err := range a.led.Events() {
 		if err != nil {
 			return err
@@ -162,7 +184,11 @@ func (a *Archive) readEvents() error {
 			target = &a.Limits
 		case EventEvaluator:
 			a.Evaluators = append(a.Evaluators, EvaluatorEvent{})
+			a.joined = append(a.joined, e.Turn)
 			target = &a.Evaluators[len(a.Evaluators)-1]
+		case EventStrategy:
+			a.Strategies = append(a.Strategies, StrategyEvent{})
+			target = &a.Strategies[len(a.Strategies)-1]
 		case EventFinal:
 			a.passes++
 			target = &a.pass
@@ -349,7 +375,7 @@ func (a *Archive) Best(n int) []Candidate {
 func (a *Archive) Status() Snapshot {
 	s := Snapshot{
 		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
-		Evaluations: len(a.book.history[0]), Retries: a.counters.Retries, Turns: a.turns[0],
+		Evaluations: len(a.book.history[0]), Retries: a.counters.Retries, Turns: a.turns[0], Strategy: a.now().Name,
 		Limits: a.Limits, Spent: Spent{Evaluations: len(a.book.history[0]), Seconds: a.counters.Seconds},
 		Wall: a.counters.Wall, Idle: a.counters.Idle, TestLooks: a.counters.TestLooks,
 	}

@@ -16,6 +16,9 @@ type Config struct {
 	Strategy        Strategy
 	StrategyName    string          // recorded; default "strategy"
 	StrategyOptions json.RawMessage // recorded and handed to Open
+	StrategySource  string          // recorded when the strategy changes: where it is found again, for a replay; default StrategyName
+	ChangeStrategy  bool            // a search that is under way goes on with this strategy, if it is another
+	Turns           uint64          // not 0: stop cleanly once the search has taken so many turns
 
 	Evaluator  Evaluator               // short for the only one of Evaluators, without options
 	Evaluators map[string]EvaluatorRef // by the names that Fidelities use
@@ -130,6 +133,7 @@ type Snapshot struct {
 	Running     int          `json:"running"`
 	Waiting     int          `json:"waiting"` // proposed, not running, not consumed
 	Turns       uint64       `json:"turns"`
+	Strategy    string       `json:"strategy"` // that decides now
 	Workers     int          `json:"workers"`
 	Limits      Limits       `json:"limits"`
 	Spent       Spent        `json:"spent"`

@@ -255,7 +255,7 @@ func TestStopDuringAStuckTurn(t *testing.T) {
 			if digest(t, cfg.Ledger, -1) != digest(t, whole.Ledger, -1) {
 				t.Errorf("%s: another trajectory", name)
 			}
-			if err := engine.Replay(t.Context(), climber{}, cfg.Ledger, nil); err != nil {
+			if err := engine.Replay(t.Context(), always(climber{}), cfg.Ledger, nil); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})

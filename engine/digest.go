@@ -27,7 +27,10 @@ func Digest(led Ledger, turns int) (string, error) {
 	}
 	h.bytes(plan)
 	identity := map[string]string{}
-	for _, e := range a.Evaluators {
+	for i, e := range a.Evaluators {
+		if turns >= 0 && a.joined[i] > uint64(turns) {
+			continue
+		}
 		id := e.Hello.Name + "\n" + e.Hello.Identity
 		if identity[e.Key] != id {
 			identity[e.Key] = id
@@ -48,6 +51,13 @@ func Digest(led Ledger, turns int) (string, error) {
 		}
 		if n == turns {
 			break
+		}
+		for _, e := range a.Strategies[1:] {
+			if e.Turn == t.N {
+				h.text("strategy", e.Name)
+				h.bytes(compactJSON(e.Options))
+				h.number(uint64(e.Window))
+			}
 		}
 		hashTurn(t)
 		n++
@@ -89,7 +99,10 @@ func (h hasher) result(e *entry) {
 // arguments that the journal gives, and compares: the first difference is an
 // error that wraps ErrDamaged. Of the final strategy the newest pass is
 // replayed. progress, if not nil, is called after every turn.
-func Replay(ctx context.Context, strategy Strategy, led Ledger, progress func(turn uint64)) error {
+//
+// find makes the strategy that an event describes, ready for Open: the one that
+// the search began with, and those that took over.
+func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led Ledger, progress func(turn uint64)) error {
 	a, err := Read(led)
 	if err != nil {
 		return err
@@ -100,34 +113,24 @@ func Replay(ctx context.Context, strategy Strategy, led Ledger, progress func(tu
 	if r.limits, err = limitsByTurn(led); err != nil {
 		return err
 	}
-	setup := Setup{
+	r.setup = Setup{
 		Space: a.Space, Objectives: a.Plan.Objectives, Constraints: a.Plan.Constraints, Metrics: a.setupMetrics(),
-		Fidelities: a.Plan.Fidelities, Limits: r.limitsAt(0), Order: a.Plan.Order, Options: a.Plan.Options,
-		Files: scratch,
+		Fidelities: a.Plan.Fidelities, Order: a.Plan.Order, Files: scratch,
 	}
 	for _, text := range a.Plan.Start {
 		g, err := a.Space.Parse(text)
 		if err != nil {
 			return fmt.Errorf("%w: start genome %s: %v", ErrDamaged, text, err)
 		}
-		setup.Start = append(setup.Start, g)
+		r.setup.Start = append(r.setup.Start, g)
 	}
-	state, _, err := strategy.Open(ctx, setup)
-	if err != nil {
-		return wrong("strategy %s refuses: %v", a.Plan.Strategy, err)
-	}
-	search := &line{part: PartSearch, name: a.Plan.Strategy, strategy: strategy, state: state}
+	r.find, r.next = find, a.Strategies
+	search := &line{part: PartSearch}
 	if err := r.run(search, 0); err != nil {
 		return err
 	}
-	for _, id := range a.book.history[0][min(search.taken, len(a.book.history[0])):] { // of a batch that a limit cut short
-		if err := r.give(id); err != nil {
-			return err
-		}
-		e := r.shadow.book.get(id)
-		r.shadow.consume(e)
-		seconds, _ := cost(e)
-		r.shadow.counters.Seconds += seconds
+	if err := r.enter(len(a.book.history[0])); err != nil {
+		return err
 	}
 	if a.passes == 0 || a.pass.Evaluations != len(a.book.history[0]) {
 		return nil
@@ -166,6 +169,9 @@ type replay struct {
 	source, shadow *Archive
 	files          Ledger // only as a store
 	limits         []turnLimits
+	setup          Setup // but for limits and options
+	find           func(StrategyEvent) (Strategy, error)
+	next           []StrategyEvent // strategies that are still to come
 	progress       func(uint64)
 }
 
@@ -219,6 +225,23 @@ func (r *replay) run(l *line, first uint64) error {
 	return nil
 }
 
+// enter lets results enter the shadow's History without a turn until it has n:
+// those of a batch that a limit cut short.
+func (r *replay) enter(n int) error {
+	history := r.source.book.history[0]
+	for len(r.shadow.book.history[0]) < min(n, len(history)) {
+		id := history[len(r.shadow.book.history[0])]
+		if err := r.give(id); err != nil {
+			return err
+		}
+		e := r.shadow.book.get(id)
+		r.shadow.consume(e)
+		seconds, _ := cost(e)
+		r.shadow.counters.Seconds += seconds
+	}
+	return nil
+}
+
 // give lets the shadow's job have the recorded result.
 func (r *replay) give(id ID) error {
 	e := r.shadow.book.get(id)
@@ -239,12 +262,46 @@ func (r *replay) give(id ID) error {
 	return nil
 }
 
+// change lets the strategies take over whose first turn this is.
+func (r *replay) change(l *line, turn uint64) error {
+	for len(r.next) > 0 && r.next[0].Turn <= turn {
+		e := r.next[0]
+		r.next = r.next[1:]
+		strategy, err := r.find(e)
+		if err != nil {
+			return err
+		}
+		setup := r.setup
+		setup.Options, setup.Limits = e.Options, r.limitsAt(e.Turn)
+		state, _, err := strategy.Open(r.ctx, setup)
+		if err != nil {
+			return wrong("strategy %s refuses: %v", e.Name, err)
+		}
+		l.name, l.strategy, l.state, l.files = e.Name, strategy, state, nil
+	}
+	return nil
+}
+
 func (r *replay) turn(l *line, t TurnRecord) error {
+	if l.part == PartSearch {
+		if err := r.change(l, t.N); err != nil {
+			return err
+		}
+	}
 	differs := func(what string, journal, replayed any) error {
 		return fmt.Errorf("%w: %s turn %d: the journal says %s %v, replaying it gives %v", ErrDamaged, l.part, t.N, what, journal, replayed)
 	}
+	fresh := 0
 	for _, id := range t.Consumed {
 		if err := r.give(id); err != nil {
+			return err
+		}
+		if !r.shadow.book.get(id).stage.is(consumed) {
+			fresh++
+		}
+	}
+	if l.part == PartSearch { // a strategy that takes over may find a batch that was cut short
+		if err := r.enter(t.Spent.Evaluations - fresh); err != nil {
 			return err
 		}
 	}

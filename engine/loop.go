@@ -176,11 +176,15 @@ func (s *Search) advance(ctx context.Context) {
 				s.observe(Update{Kind: PhaseChanged})
 				continue
 			}
+			if t := s.cfg.Turns; t > 0 && s.lines[0].turns >= t {
+				s.leave("")
+				return
+			}
 			ids, ready := s.next(s.lines[0])
 			if !ready {
 				return
 			}
-			if ids == nil && s.lines[0].turns > 0 {
+			if ids == nil && s.lines[0].turns > s.lines[0].since {
 				continue // a limit cut the batch short; over() sees it now
 			}
 			s.step(ctx, s.lines[0], ids)
@@ -210,8 +214,9 @@ func (s *Search) advance(ctx context.Context) {
 }
 
 // next says which results the line's next turn consumes, and whether it can be
-// taken now. For the search's line, nil ids after the first turn mean that the
-// results up to a limit entered History without a turn.
+// taken now. The first turn of a strategy consumes none. For the search's line,
+// nil ids after it mean that the results up to a limit entered History without a
+// turn.
 func (s *Search) next(l *line) (ids []ID, ready bool) {
 	list, base := *s.book.list(l.part), ID(0)
 	taken := l.taken
@@ -219,7 +224,7 @@ func (s *Search) next(l *line) (ids []ID, ready bool) {
 		base = FinalBase
 		taken = s.passTaken()
 	}
-	if first := l.turns == 0 || l.part == PartFinal && l.turns == s.pass.FirstTurn; first {
+	if l.turns == l.since {
 		return nil, true
 	}
 	if l.part == PartSearch && s.Plan.Order == Arrival {
@@ -305,7 +310,7 @@ func (s *Search) skipped() int {
 func (s *Search) step(ctx context.Context, l *line, ids []ID) {
 	want := 1 << 20
 	if l.part == PartSearch {
-		want = max(0, s.Plan.Window-(len(s.book.search)-l.taken-len(ids)))
+		want = max(0, s.now().Window-(len(s.book.search)-l.taken-len(ids)))
 	}
 	t := s.begin(l, ids, want, s.Limits, s.whole)
 	for _, r := range t.fresh {
@@ -546,7 +551,7 @@ func (s *Search) beginFinal() bool {
 	}
 	s.pass = FinalEvent{FirstID: s.book.nextID(PartFinal), FirstTurn: l.turns, Evaluations: len(s.book.history[0])}
 	s.passes++
-	l.state, l.done = nil, false
+	l.state, l.files, l.done, l.since = nil, nil, false, l.turns
 	s.done[1] = false
 	s.queue[1] = nil
 	s.journal(EventFinal, s.pass)

@@ -323,7 +323,7 @@ func (m *model) check(t *testing.T, led engine.Ledger) {
 	if len(taken) > len(order) || !slices.Equal(taken, order[:len(taken)]) {
 		fail("turns consumed %v, History has %v", taken, order)
 	}
-	if err := engine.Replay(t.Context(), m.strategy(), led, nil); err != nil {
+	if err := engine.Replay(t.Context(), always(m.strategy()), led, nil); err != nil {
 		fail("replay: %v", err)
 	}
 }

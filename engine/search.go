@@ -214,18 +214,18 @@ func (s *Search) open(ctx context.Context) error {
 	if err := s.load(main); err != nil {
 		return err
 	}
-	if main.batch > s.Plan.Window {
-		return wrong("window: %d is smaller than the %d results that strategy %s wants at once", s.Plan.Window, main.batch, main.name)
+	if w := s.now().Window; main.batch > w {
+		return wrong("window: %d is smaller than the %d results that strategy %s wants at once", w, main.batch, main.name)
 	}
 	s.lines[1] = &line{
 		part: PartFinal, name: "final", strategy: &final{plan: &s.Plan, baselines: s.Baselines}, batch: 1 << 30,
-		turns: s.turns[1], taken: s.taken[1], done: s.done[1],
+		turns: s.turns[1], since: s.pass.FirstTurn, taken: s.taken[1], done: s.done[1],
 	}
 	if s.lines[1].state, err = s.led.State(PartFinal); err != nil {
 		return err
 	}
 	if last := s.lines[1]; last.turns == s.pass.FirstTurn { // a pass that has only begun
-		last.state, last.done = nil, false
+		last.state, last.files, last.done = nil, nil, false
 	}
 	return s.led.Collect(s.keep())
 }
@@ -365,8 +365,11 @@ func (s *Search) plan(batch int, begun *Archive) Plan {
 		tests = hello.Tests // the highest fidelity tests
 	}
 	p := s.cfg.plan(batch, seeded, tests)
-	if begun != nil && s.cfg.Window == 0 {
-		p.Window = begun.Plan.Window
+	if begun != nil { // the strategy may have changed, and may do so now
+		p.Strategy, p.Options = begun.Plan.Strategy, begun.Plan.Options
+		if s.cfg.Window == 0 {
+			p.Window = begun.Plan.Window
+		}
 	}
 	return p
 }
@@ -384,7 +387,10 @@ func (s *Search) load(main *line) error {
 		}
 		s.pending.Header = &Header{Name: s.cfg.Name, Engine: Version, Created: s.cfg.Clock.Now().UTC(), Config: raw}
 		s.pending.State = map[Part][]byte{PartSearch: main.state}
-		s.Archive = &Archive{Name: s.cfg.Name, Plan: plan, Space: s.cfg.Space, Baselines: s.cfg.Final.Baselines, led: led}
+		s.Archive = &Archive{
+			Name: s.cfg.Name, Plan: plan, Space: s.cfg.Space, Baselines: s.cfg.Final.Baselines,
+			Strategies: []StrategyEvent{plan.strategy()}, led: led,
+		}
 		s.spaces = map[string]*genome.Space{"": s.cfg.Space}
 		for _, b := range s.cfg.Final.Baselines {
 			s.spaces[b.Name] = b.Genome.Space()
@@ -397,10 +403,10 @@ func (s *Search) load(main *line) error {
 		if err := samePlan(a.Plan, s.plan(main.batch, a)); err != nil {
 			return err
 		}
-		if main.state, err = led.State(PartSearch); err != nil {
+		main.turns, main.taken = a.turns[0], a.taken[0]
+		if err := s.resume(main); err != nil {
 			return err
 		}
-		main.turns, main.taken, main.done, main.files = a.turns[0], a.taken[0], a.done[0], a.kept[0].Files
 	}
 	s.lines[0] = main
 	known := len(s.Evaluators)
@@ -438,6 +444,29 @@ func (s *Search) load(main *line) error {
 	return nil
 }
 
+// resume gives the search's line the state that its strategy left, or lets
+// another strategy take over.
+func (s *Search) resume(main *line) (err error) {
+	now, options := s.now(), compactJSON(s.cfg.StrategyOptions)
+	if now.Name != main.name || !sameJSON(now.Options, options) {
+		if !s.cfg.ChangeStrategy {
+			return wrong("strategy: the search is with %s %s and this asks for %s %s; to go on with another strategy say so: nascent run DIR --strategy %s",
+				now.Name, clip(string(now.Options)), main.name, clip(string(options)), main.name)
+		}
+		e := StrategyEvent{Turn: main.turns, Name: main.name, Options: options, Source: cmp.Or(s.cfg.StrategySource, main.name), Window: max(now.Window, main.batch)}
+		s.journalAt(main.turns, EventStrategy, e)
+		s.Strategies = append(s.Strategies, e)
+		s.pending.State = map[Part][]byte{PartSearch: main.state}
+		s.say("from turn %d on strategy %s decides", e.Turn, e.Name)
+	} else if main.state, err = s.led.State(PartSearch); err != nil {
+		return err
+	}
+	if main.since = s.now().Turn; main.turns > main.since {
+		main.done, main.files = s.done[0], s.kept[0].Files
+	}
+	return nil
+}
+
 func sameLimits(a, b Limits) bool {
 	if (a.Target == nil) != (b.Target == nil) || a.Target != nil && *a.Target != *b.Target {
 		return false
@@ -471,21 +500,27 @@ func (s *Search) fingerprints() error {
 		s.journal(EventEvaluator, e)
 		seat.mark = len(s.Evaluators)
 		s.Evaluators = append(s.Evaluators, e)
+		s.joined = append(s.joined, s.lines[0].turns)
 	}
 	return nil
 }
 
 // journal adds an event to the next commit.
 func (s *Search) journal(kind string, data any) {
+	turn := uint64(0)
+	if s.lines[0] != nil {
+		turn = s.lines[0].turns
+	}
+	s.journalAt(turn, kind, data)
+}
+
+// journalAt adds an event that holds from a turn on.
+func (s *Search) journalAt(turn uint64, kind string, data any) {
 	raw, err := json.Marshal(data)
 	if err != nil {
 		panic(fmt.Sprintf("engine: event %s: %v", kind, err)) // our own types
 	}
 	s.seq++
-	turn := uint64(0)
-	if s.lines[0] != nil {
-		turn = s.lines[0].turns
-	}
 	s.pending.Events = append(s.pending.Events, EventRecord{Seq: s.seq, Turn: turn, Kind: kind, Data: raw, Time: s.cfg.Clock.Now().UTC()})
 }
 

@@ -66,6 +66,11 @@ func (c climber) Step(_ context.Context, state []byte, t engine.Turn) (engine.De
 	return d, nil
 }
 
+// always is for replays of searches with one strategy.
+func always(s engine.Strategy) func(engine.StrategyEvent) (engine.Strategy, error) {
+	return func(engine.StrategyEvent) (engine.Strategy, error) { return s, nil }
+}
+
 var plainSpace = genome.MustParseSpace(`{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "z": {"choice": ["a", "b", "c"]}}`)
 
 // measure is a deterministic figure of a job, a little noisy by its seed.
@@ -235,10 +240,10 @@ func TestReplayProvesDecisions(t *testing.T) {
 		run(t, cfg)
 		cfg.Limits.Evaluations = 50 // stopped and gone on with
 		run(t, cfg)
-		if err := engine.Replay(t.Context(), climber{}, led, nil); err != nil {
+		if err := engine.Replay(t.Context(), always(climber{}), led, nil); err != nil {
 			t.Errorf("%s: %v", order, err)
 		}
-		err := engine.Replay(t.Context(), climber{}, &altered{led}, nil)
+		err := engine.Replay(t.Context(), always(climber{}), &altered{led}, nil)
 		if !errors.Is(err, engine.ErrDamaged) || !strings.Contains(err.Error(), "turn 7") {
 			t.Errorf("%s: one altered decision gives %v", order, err)
 		}

@@ -127,7 +127,7 @@ func TestTasks(t *testing.T) {
 			t.Errorf("candidate %s, to %s, is among the best", c.ID, c.Task)
 		}
 	}
-	if err := engine.Replay(t.Context(), &sharer{tasks: []engine.Task{engine.Supernet, engine.Score}}, led, nil); err != nil {
+	if err := engine.Replay(t.Context(), always(&sharer{tasks: []engine.Task{engine.Supernet, engine.Score}}), led, nil); err != nil {
 		t.Error(err)
 	}
 

@@ -36,8 +36,9 @@ type line struct {
 	files    []FileRef // that the newest decision named
 	batch    int       // results a turn in strict order
 	turns    uint64
-	taken    int  // results consumed by turns, an index into the part's jobs in strict order
-	done     bool // the strategy has nothing more to try
+	since    uint64 // the strategy's first turn, which consumes nothing
+	taken    int    // results consumed by turns, an index into the part's jobs in strict order
+	done     bool   // the strategy has nothing more to try
 }
 
 // turnSeed is the seed of a turn, jobSeed that of a job. Jobs of the final

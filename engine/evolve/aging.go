@@ -17,6 +17,8 @@ import (
 // the best of a sample of its own, and is mutated afterwards, because in a
 // population of close relatives a crossover alone often repeats one of them.
 //
+// A search that it takes over gives it its youngest candidates as population.
+//
 // Proposals do not wait for results: while some are outstanding, parents come
 // from those that are back. Initial candidates that could not be measured are
 // replaced by fresh random ones.
@@ -31,6 +33,7 @@ type aging struct {
 }
 
 type agingState struct {
+	First      engine.ID   `json:"first"`      // of its own candidates; 0 before the first turn
 	Started    int         `json:"started"`    // known-good genomes proposed
 	Initial    int         `json:"initial"`    // initial candidates proposed, less those that could not be measured
 	Population []engine.ID `json:"population"` // oldest first
@@ -56,6 +59,9 @@ func (s *aging) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 	var st agingState
 	if err := unpack(state, &st); err != nil {
 		return engine.Decision{}, err
+	}
+	if st.First == 0 {
+		s.begin(&st, turn)
 	}
 	if err := s.promote.learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err
@@ -85,6 +91,20 @@ func (s *aging) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 	return d, nil
 }
 
+// begin takes over what is in the History: its youngest are the population.
+func (s *aging) begin(st *agingState, turn engine.Turn) {
+	st.First = turn.FirstID
+	found := adopted(turn.History)
+	if len(found) == 0 {
+		return
+	}
+	st.Started, st.Initial = len(s.opener.start), s.initial
+	for _, c := range found[max(0, len(found)-s.size):] {
+		st.Population = append(st.Population, c.ID)
+	}
+	s.promote.adopt(&st.Ladder, turn.History)
+}
+
 // age lets results of the lowest fidelity enter the population, and as many of
 // the oldest leave.
 func (s *aging) age(st *agingState, results []engine.Candidate) {
@@ -94,7 +114,7 @@ func (s *aging) age(st *agingState, results []engine.Candidate) {
 		case c.Fidelity != 0:
 		case usable(c):
 			st.Population = append(st.Population, c.ID)
-		case c.Operator == engine.OpRandom || c.Operator == engine.OpStart:
+		case c.ID >= st.First && (c.Operator == engine.OpRandom || c.Operator == engine.OpStart):
 			st.Initial--
 		}
 	}

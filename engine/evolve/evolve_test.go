@@ -12,6 +12,7 @@ import (
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 // space is about as large as a search space of small networks.
@@ -322,5 +323,60 @@ func TestOptionErrors(t *testing.T) {
 	}
 	if _, err := strategy(t, "aging").Step(t.Context(), []byte("x"), engine.Turn{}); err == nil {
 		t.Error("Step takes a state that is none")
+	}
+}
+
+// Whoever takes a search over builds on what it finds, and repeats nothing.
+func TestTakingOver(t *testing.T) {
+	t.Parallel()
+	for _, name := range evolve.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			land := enginetest.Landscape{Seed: 5, Noise: 0.01}
+			cfg := config(t, "random", `{}`, land, 3, 80)
+			cfg.Fidelities, cfg.Ledger = twoFidelities, engine.Memory()
+			for range 3 {
+				g, err := space.Random(rng.New(9))
+				if err != nil {
+					t.Fatal(err)
+				}
+				cfg.Start = append(cfg.Start, g)
+			}
+			first := candidates(run(t, cfg))
+			next := config(t, name, `{"promote": {"eta": 4, "after": 0}}`, land, 3, 140)
+			next.Fidelities, next.Ledger, next.Start, next.ChangeStrategy = twoFidelities, cfg.Ledger, cfg.Start, true
+			all := candidates(run(t, next))
+			promoted, twice := map[string]bool{}, 0
+			for _, c := range all {
+				if c.Fidelity == 1 {
+					if promoted[c.Genome.Text()] {
+						twice++
+					}
+					promoted[c.Genome.Text()] = true
+				}
+			}
+			if twice > 2 { // those that were under way when it took over
+				t.Errorf("%d are promoted twice", twice)
+			}
+			if len(promoted) < 25 {
+				t.Errorf("only %d of %d were promoted", len(promoted), len(all))
+			}
+			children := 0
+			for _, c := range all[len(first)+8:] {
+				switch c.Operator {
+				case engine.OpStart:
+					t.Error("known-good genomes are tried again")
+				case engine.OpRandom:
+					if name != "random" {
+						t.Errorf("candidate %s is random although there was a population", c.ID)
+					}
+				case engine.OpMutate, engine.OpCross, engine.OpCrossMutate:
+					children++
+				}
+			}
+			if (children > 20) != (name != "random") {
+				t.Errorf("%d children", children)
+			}
+		})
 	}
 }

@@ -22,7 +22,8 @@ import (
 //
 // The first generation is the known-good genomes and random ones; known-good
 // genomes that it has no room for open the next. A generation of which nothing
-// could be measured is followed by another random one.
+// could be measured is followed by another random one. A search that it takes
+// over gives it its best candidates as first population.
 type genetic struct {
 	opener    opener
 	promote   promotion
@@ -35,6 +36,7 @@ type genetic struct {
 }
 
 type geneticState struct {
+	First      engine.ID   `json:"first"`      // of its own candidates; 0 before the first turn
 	Started    int         `json:"started"`    // known-good genomes proposed
 	Generation int         `json:"generation"` // from 0
 	Sent       int         `json:"sent"`       // jobs of this generation proposed
@@ -79,12 +81,17 @@ func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engin
 	if err := unpack(state, &st); err != nil {
 		return engine.Decision{}, err
 	}
+	if st.First == 0 {
+		s.begin(&st, turn)
+	}
 	if err := s.promote.learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err
 	}
 	for i := range turn.Results {
 		c := &turn.Results[i]
-		st.Back++
+		if c.ID >= st.First { // others are no part of the generation, but may enter the population
+			st.Back++
+		}
 		if usable(c) && c.Fidelity == 0 {
 			st.Children = append(st.Children, c.ID)
 		}
@@ -115,6 +122,21 @@ func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engin
 	}
 	d.State, d.Keep = pack(st), s.promote.keep(st.Ladder)
 	return d, nil
+}
+
+// begin takes over what is in the History: its best are the population.
+func (s *genetic) begin(st *geneticState, turn engine.Turn) {
+	st.First = turn.FirstID
+	found := adopted(turn.History)
+	if len(found) == 0 {
+		return
+	}
+	s.judge.rank(found)
+	for _, c := range found[:min(len(found), s.size)] {
+		st.Population = append(st.Population, c.ID)
+	}
+	st.Started, st.Generation = len(s.opener.start), 1
+	s.promote.adopt(&st.Ladder, turn.History)
 }
 
 // succeed makes the next population and begins its generation.

@@ -75,6 +75,7 @@ func (p *promotion) learn(l *ladder, turn engine.Turn) error {
 	}
 	for i := range turn.Results {
 		c := &turn.Results[i]
+		p.others(*l, c)
 		// A reused result has a source, and that one stands here for both.
 		if !usable(c) || c.Reuse != 0 || c.Fidelity < 0 || c.Fidelity >= len(p.next) {
 			continue

@@ -14,8 +14,9 @@ type random struct {
 }
 
 type randomState struct {
-	Started int    `json:"started"` // known-good genomes proposed
-	Ladder  ladder `json:"ladder,omitempty"`
+	First   engine.ID `json:"first"`   // of its own candidates; 0 before the first turn
+	Started int       `json:"started"` // known-good genomes proposed
+	Ladder  ladder    `json:"ladder,omitempty"`
 }
 
 // Open reads the option promote.
@@ -35,6 +36,13 @@ func (s *random) Step(_ context.Context, state []byte, turn engine.Turn) (engine
 	var st randomState
 	if err := unpack(state, &st); err != nil {
 		return engine.Decision{}, err
+	}
+	if st.First == 0 {
+		st.First = turn.FirstID
+		if turn.FirstID > 1 { // those before it tried the known-good ones
+			st.Started = len(s.opener.start)
+			s.promote.adopt(&st.Ladder, turn.History)
+		}
 	}
 	if err := s.promote.learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err

@@ -73,7 +73,7 @@ func TestSearchInAFile(t *testing.T) {
 					t.Fatal(err)
 				}
 				strategy, _ := evolve.New(name)
-				if err := engine.Replay(t.Context(), strategy, led, nil); err != nil {
+				if err := engine.Replay(t.Context(), func(engine.StrategyEvent) (engine.Strategy, error) { return strategy, nil }, led, nil); err != nil {
 					t.Fatal(err)
 				}
 				return d

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -83,20 +84,10 @@ all are the same; otherwise the first that is not is named (status 3).`,
 				return notRunning(err, dir)
 			}
 			defer done()
-			o, dirs := ofSearch(dir)
-			p := config.Plugin{Key: "strategy", Use: v.Plan.Strategy, Options: v.Plan.Options}
-			if doc, err := readConfig(dir + "/" + configName); err == nil {
-				if s, err := doc.Read(); err == nil && strategyName(s.Strategy) == v.Plan.Strategy {
-					p.Use = s.Strategy.Use
-				}
-			}
-			strategy, err := findStrategy(p, o, dirs)
-			if err != nil {
-				return wrongInput("%v", err)
-			}
-			defer closeStrategy(strategy)
+			find, end := strategiesOf(dir)
+			defer end()
 			turns := 0
-			if err := engine.Replay(cmd.Context(), strategy, v.Ledger, func(uint64) { turns++ }); err != nil {
+			if err := engine.Replay(cmd.Context(), find, v.Ledger, func(uint64) { turns++ }); err != nil {
 				return err
 			}
 			if asJSON {
@@ -108,6 +99,34 @@ all are the same; otherwise the first that is not is named (status 3).`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
+}
+
+// strategiesOf finds the strategies that the search in dir has had, one after the
+// other. end closes the last one.
+func strategiesOf(dir string) (find func(engine.StrategyEvent) (engine.Strategy, error), end func()) {
+	o, dirs := ofSearch(dir)
+	var open engine.Strategy
+	end = func() {
+		if open != nil {
+			closeStrategy(open)
+		}
+	}
+	find = func(e engine.StrategyEvent) (engine.Strategy, error) {
+		end()
+		p := config.Plugin{Key: "strategy", Use: e.Source, Options: e.Options}
+		if doc, err := readConfig(filepath.Join(dir, configName)); err == nil { // its path may have changed
+			if s, err := doc.Read(); err == nil && strategyName(s.Strategy) == e.Name {
+				p.Use = s.Strategy.Use
+			}
+		}
+		strategy, err := findStrategy(p, o, dirs)
+		if err != nil {
+			return nil, wrongInput("%v", err)
+		}
+		open = strategy
+		return strategy, nil
+	}
+	return find, end
 }
 
 func (a *app) stopCommand() *cobra.Command {

@@ -40,6 +40,7 @@ func (a *app) connect(t *target, s *config.Search) error {
 		return t.missing(s.Strategy, err)
 	}
 	s.Engine.Strategy, s.Engine.StrategyName, s.Engine.StrategyOptions = strategy, strategyName(s.Strategy), s.Strategy.Options
+	s.Engine.StrategySource = s.Strategy.Use
 	return nil
 }
 

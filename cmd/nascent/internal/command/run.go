@@ -52,16 +52,18 @@ prints a report; the same as a page with plots is report.html in its directory.
 PATH is a search directory, a search.yaml or the name of an example. Everything
 is kept in DIR (default: ./NAME, as the search is called). Starting and going on
 are the same command: whatever ended the last run (Ctrl-C, a crash, a power
-cut), nothing is lost. Then limits, workers, paths and logging may change; all
-else makes another search and is refused. A finished search prints its report
-again; with higher limits it goes on.
+cut), nothing is lost. Then limits, workers, paths and logging may change, and
+with --strategy another strategy takes over: it starts from the candidates that
+there are. All else makes another search and is refused. A finished search
+prints its report again; with higher limits it goes on.
 
 Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 		Example: `  nascent run mnist1d
   nascent run search.yaml --dir /data/s1 --workers 8
   nascent run onemax --evaluations 5000 --seed 7 --set evaluator.delay=5ms
   nascent run mnist1d --set 'objectives=[{metric: accuracy}, {metric: parameters, goal: minimize}]'
-  nascent run /data/s1 --evaluations 2000        go on, further`,
+  nascent run /data/s1 --evaluations 2000        go on, further
+  nascent run /data/s1 --strategy genetic --at-turn 500`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completePath,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,6 +71,11 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 			t, err := resolve(args[0], c)
 			if err != nil {
 				return err
+			}
+			if t.change && t.turn > 0 {
+				if reached, err := a.until(cmd.Context(), t, m); !reached || err != nil {
+					return err
+				}
 			}
 			return a.run(cmd.Context(), t, m)
 		},
@@ -78,7 +85,8 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 	f.IntVar(&c.workers, "workers", 0, "jobs at once (default: one for each processor)")
 	f.IntVar(&c.evaluations, "evaluations", 0, "end after so many evaluations")
 	f.Int64Var(&c.seed, "seed", 0, "seed of all random numbers")
-	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, random or a plugin")
+	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, random or a plugin; it takes over from the one before")
+	f.Uint64Var(&c.turn, "at-turn", 0, "let --strategy take over after so many turns (default: now)")
 	f.StringArrayVar(&c.set, "set", nil, "set any key of the search.yaml: KEY=VALUE (may be repeated)")
 	m.flags(cmd)
 	return cmd
@@ -86,6 +94,45 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 
 func completePath(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return examples.Names(), cobra.ShellCompDirectiveDefault
+}
+
+// until carries a search on with the strategy that it has, to the turn at which
+// another takes over. It tells whether the search got there.
+func (a *app) until(ctx context.Context, t *target, m manner) (reached bool, err error) {
+	v, done, err := inspect(t.dir)
+	if err != nil {
+		return false, err
+	}
+	turns, now := v.Status().Turns, v.Strategies[len(v.Strategies)-1]
+	done()
+	if turns == t.turn {
+		return true, nil
+	}
+	s, err := t.doc.Read()
+	if err != nil {
+		return false, err
+	}
+	if err := t.doc.Set("strategy", strategyText(now), "the search"); err != nil {
+		return false, err
+	}
+	before := *t
+	before.change = false
+	if err := a.run(ctx, &before, m); err != nil {
+		return false, err
+	}
+	next := engine.StrategyEvent{Source: s.Strategy.Use, Options: s.Strategy.Options}
+	if err := t.doc.Set("strategy", strategyText(next), "--strategy"); err != nil {
+		return false, err
+	}
+	if v, done, err = inspect(t.dir); err != nil {
+		return false, err
+	}
+	defer done()
+	st := v.Status()
+	if st.Turns < t.turn && st.State == engine.StateFinished {
+		fmt.Fprintf(a.err, "nascent: the search ended after %d turns, before the strategy was to change at turn %d; raise its limits to go on\n", st.Turns, t.turn)
+	}
+	return st.Turns >= t.turn, nil
 }
 
 // run carries a search on and reports.
@@ -96,7 +143,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	}
 	if t.only > 0 {
 		s.Engine.Limits = engine.Limits{Evaluations: t.only}
-	} else if t.stored != nil {
+	} else if t.stored != nil && !t.change && t.turn == 0 {
 		if done, err := a.finished(t, s, m); done || err != nil {
 			return err
 		}
@@ -129,6 +176,10 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	cfg := s.Engine
 	cfg.Ledger = led
 	cfg.AcceptFingerprint = m.accept
+	cfg.ChangeStrategy = t.change
+	if !t.change {
+		cfg.Turns = t.turn
+	}
 	monitor := show.NewMonitor()
 	_, before, err := led.Header()
 	if err != nil {
@@ -178,6 +229,9 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if err != nil {
 		return err
 	}
+	if st := archive.Status(); cfg.Turns > 0 && st.Turns >= cfg.Turns && st.State == engine.StateStopped {
+		return nil // another strategy takes over
+	}
 	return a.report(show.Of(archive, archive, led, t.dir), m)
 }
 
@@ -220,7 +274,7 @@ func (a *app) watch(ctx context.Context, search *engine.Search, live func() (*sh
 	err := search.Run(ctx)
 	close(ended)
 	screen.Close()
-	if err == nil && search.Status().State == engine.StateStopped && !m.quiet {
+	if st := search.Status(); err == nil && st.State == engine.StateStopped && !m.quiet && (t.change || t.turn == 0 || st.Turns < t.turn) {
 		fmt.Fprintln(a.err, "stopped; nothing is lost; "+again)
 	}
 	return err

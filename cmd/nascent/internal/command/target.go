@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/examples"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
@@ -24,6 +26,8 @@ type target struct {
 	doc    *config.Document // as it is to be run
 	stored *config.Document // as the directory has it; nil where no search has begun
 	only   int              // not 0: search no further than so many evaluations, and test
+	change bool             // another strategy is to take over
+	turn   uint64           // not 0: after so many turns
 }
 
 // choices are what the command line says about a search.
@@ -33,6 +37,7 @@ type choices struct {
 	evaluations int
 	seed        int64
 	strategy    string
+	turn        uint64 // at which the strategy takes over
 	set         []string
 	changed     func(flag string) bool
 }
@@ -82,7 +87,62 @@ func resolve(path string, c choices) (*target, error) {
 			return nil, err
 		}
 	}
-	return t, nil
+	return t, t.succession(c)
+}
+
+// succession finds out whether another strategy is to take over. Which one has
+// done so before stands in the ledger, whatever became of the search.yaml.
+func (t *target) succession(c choices) error {
+	if t.stored == nil {
+		if c.changed("at-turn") {
+			return wrongInput("--at-turn %d: no search has begun in %s; begin it with the strategy that is to be first", c.turn, t.dir)
+		}
+		return nil
+	}
+	if c.changed("at-turn") && !c.changed("strategy") {
+		return wrongInput("--at-turn %d: say also which strategy is to take over: --strategy NAME", c.turn)
+	}
+	v, done, err := inspect(t.dir)
+	if err != nil {
+		return nil // whoever opens it next says why
+	}
+	defer done()
+	now := v.Strategies[len(v.Strategies)-1]
+	s, err := t.doc.Read()
+	if err != nil {
+		return err
+	}
+	same := strategyName(s.Strategy) == now.Name && (len(s.Strategy.Options) == 0 && string(now.Options) == "{}" || string(s.Strategy.Options) == string(now.Options))
+	switch turns := v.Status().Turns; {
+	case !c.changed("strategy"):
+		// A change that was interrupted may stand in one of the two only.
+		if !same && (len(v.Strategies) > 1 || t.stored.Given("strategy")) {
+			return t.doc.Set("strategy", strategyText(now), "the search")
+		}
+		return nil
+	case same && c.changed("at-turn") && c.turn > now.Turn:
+		return wrongInput("--at-turn %d: %s decides already, since turn %d; leave --strategy out to go on", c.turn, now.Name, now.Turn)
+	case same:
+		return nil
+	case c.changed("at-turn") && c.turn < turns:
+		return wrongInput("--at-turn %d: the search has taken %d turns already; leave it out to change the strategy now", c.turn, turns)
+	}
+	t.change, t.turn = true, c.turn
+	return nil
+}
+
+// strategyText writes a strategy as the value of a key of search.yaml.
+func strategyText(e engine.StrategyEvent) string {
+	options := map[string]json.RawMessage{}
+	if json.Unmarshal(e.Options, &options) != nil || len(options) == 0 {
+		return strconv.Quote(e.Source)
+	}
+	options["use"] = json.RawMessage(strconv.Quote(e.Source))
+	text, err := json.Marshal(options)
+	if err != nil {
+		return strconv.Quote(e.Source)
+	}
+	return string(text)
 }
 
 // load reads the document that PATH names: a search directory, a search.yaml or
@@ -179,7 +239,11 @@ func (c *choices) apply(doc *config.Document) error {
 	flag("evaluations", "limits.evaluations", strconv.Itoa(c.evaluations))
 	flag("seed", "seed", strconv.FormatInt(c.seed, 10))
 	if c.changed("strategy") && doc.Text("strategy") != c.strategy && doc.Text("strategy.use") != c.strategy {
-		flag("strategy", "strategy", strconv.Quote(c.strategy))
+		value := c.strategy
+		if !strings.HasPrefix(strings.TrimSpace(value), "{") {
+			value = strconv.Quote(value)
+		}
+		flag("strategy", "strategy", value)
 	}
 	for _, s := range c.set {
 		key, value, ok := strings.Cut(s, "=")

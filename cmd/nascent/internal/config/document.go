@@ -168,6 +168,12 @@ func (d *Document) Fault(key, remedy, problem string, args ...any) *Error {
 	return d.fault(best, key, remedy, problem, args...)
 }
 
+// Given tells whether the command line set a key of a search's own copy.
+func (d *Document) Given(key string) bool {
+	n := d.find(key)
+	return n != nil && n.LineComment == given
+}
+
 // Has tells whether the document has a key.
 func (d *Document) Has(key string) bool { return d.find(key) != nil }
 

@@ -108,7 +108,7 @@ func (r *Report) page() *pageData {
 	}
 	p := r.view.Plan
 	add := func(name, value string) { d.Plan = append(d.Plan, [2]string{name, value}) }
-	add("strategy", p.Strategy+" "+string(p.Options))
+	add("strategy", show.StrategyText(r.view.Strategies))
 	var goals []string
 	for _, o := range p.Objectives {
 		goals = append(goals, string(o.Goal)+" "+o.Metric)

@@ -51,6 +51,22 @@ func Progress(s engine.Snapshot, rate float64) (part, left float64) {
 	return part, left
 }
 
+// StrategyText names the strategies of a search, one after the other.
+func StrategyText(all []engine.StrategyEvent) string {
+	var parts []string
+	for i, e := range all {
+		text := e.Name
+		if i > 0 {
+			text = fmt.Sprintf("from turn %d on %s", e.Turn, e.Name)
+		}
+		if o := string(e.Options); o != "" && o != "{}" {
+			text += " " + o
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}
+
 // WriteStatus prints where a search stands.
 func WriteStatus(out io.Writer, v *View, width int) error {
 	s := v.Status()
@@ -67,6 +83,7 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	if s.Cause != "" {
 		field("cause", "%s", s.Cause)
 	}
+	field("strategy", "%s", StrategyText(v.Strategies))
 	field("evaluations", "%s", Counts(s))
 	field("limits", "%s", LimitsText(s.Limits))
 	rate := 0.0

@@ -22,20 +22,23 @@ type Reader interface {
 // View is a search to be looked at.
 type View struct {
 	Reader
-	Dir     string // of the search
-	Plan    engine.Plan
-	Space   *genome.Space
-	Metrics []engine.Metric
-	Units   string // of budgets: "epochs"
-	Ledger  engine.Ledger
-	Live    bool // this process runs it
+	Dir        string // of the search
+	Plan       engine.Plan
+	Strategies []engine.StrategyEvent // one after the other; those of a running search when it began to run
+	Space      *genome.Space
+	Metrics    []engine.Metric
+	Units      string // of budgets: "epochs"
+	Ledger     engine.Ledger
+	Live       bool // this process runs it
 }
 
 // Of makes the View of what a ledger holds.
 func Of(a *engine.Archive, r Reader, led engine.Ledger, dir string) *View {
-	v := &View{Reader: r, Dir: dir, Plan: a.Plan, Space: a.Space, Metrics: a.Metrics(), Ledger: led}
+	v := &View{Reader: r, Dir: dir, Plan: a.Plan, Strategies: a.Strategies, Space: a.Space, Metrics: a.Metrics(), Ledger: led}
 	for _, e := range a.Evaluators {
-		v.Units = e.Hello.BudgetUnit
+		if e.Key == a.Plan.Fidelities[len(a.Plan.Fidelities)-1].Evaluator {
+			v.Units = e.Hello.BudgetUnit
+		}
 	}
 	return v
 }

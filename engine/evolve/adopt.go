@@ -1,0 +1,61 @@
+package evolve
+
+import (
+	"slices"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// adopted lists what a strategy that takes a search over may build on: the
+// candidates of the lowest fidelity that were measured, in the order of the
+// History, each genome once. It is empty where a search begins.
+func adopted(h engine.History) []*engine.Candidate {
+	var out []*engine.Candidate
+	for c := range engine.All(h) {
+		if usable(c) && c.Fidelity == 0 && c.Reuse == 0 {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// others notes a promotion that another strategy had under way when it was
+// relieved: whoever is promoted by this one is in the queue no more.
+func (p *promotion) others(l ladder, c *engine.Candidate) {
+	i := c.Fidelity - 1
+	if i < 0 || i >= len(l) || c.Operator != engine.OpSame {
+		return
+	}
+	if at := slices.Index(l[i].Queue, c.Parents[0]); at >= 0 {
+		l[i].Queue = slices.Delete(l[i].Queue, at, at+1)
+		l[i].Promoted++
+	}
+}
+
+// adopt fills the ladder with what others measured and promoted.
+func (p *promotion) adopt(l *ladder, h engine.History) {
+	if !p.on {
+		return
+	}
+	*l = make(ladder, len(p.next))
+	queues := make([][]*engine.Candidate, len(p.next))
+	for c := range engine.All(h) {
+		if !usable(c) || c.Reuse != 0 {
+			continue
+		}
+		if i := c.Fidelity - 1; i >= 0 && i < len(p.next) && c.Operator == engine.OpSame {
+			(*l)[i].Promoted++
+			queues[i] = slices.DeleteFunc(queues[i], func(x *engine.Candidate) bool { return slices.Contains(c.Parents, x.ID) })
+		}
+		if i := c.Fidelity; i < len(p.next) {
+			(*l)[i].Measured++
+			queues[i] = append(queues[i], c)
+		}
+	}
+	for i, queue := range queues {
+		p.judge.rank(queue)
+		for _, c := range queue[:min(len(queue), queueLength)] {
+			(*l)[i].Queue = append((*l)[i].Queue, c.ID)
+		}
+	}
+}
