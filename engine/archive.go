@@ -380,7 +380,7 @@ func (a *Archive) Status() Snapshot {
 		Wall: a.counters.Wall, Idle: a.counters.Idle, TestLooks: a.counters.TestLooks,
 	}
 	t := a.book.tally
-	s.OK, s.Invalid, s.Failed, s.Reused = t.ok, t.invalid, t.failed, t.reused
+	s.OK, s.Invalid, s.Failed, s.Reused, s.Supernet, s.Score = t.ok, t.invalid, t.failed, t.reused, t.supernet, t.score
 	if a.passes > 0 {
 		first := int(a.pass.FirstID - FinalBase)
 		for _, e := range a.book.final[min(first-1, len(a.book.final)):] {

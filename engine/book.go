@@ -74,7 +74,7 @@ type duplicateKey struct {
 }
 
 // tally counts consumed jobs by what came of them.
-type tally struct{ ok, invalid, failed, reused int }
+type tally struct{ ok, invalid, failed, reused, supernet, score int }
 
 func newBook(objectives []Objective, constraints []Constraint) *book {
 	return &book{
@@ -103,6 +103,12 @@ func (b *book) take(e *entry) {
 	}
 	if e.Reuse != 0 {
 		b.tally.reused++
+	}
+	switch e.Task {
+	case Supernet:
+		b.tally.supernet++
+	case Score:
+		b.tally.score++
 	}
 }
 

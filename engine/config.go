@@ -128,8 +128,10 @@ type Snapshot struct {
 	OK          int          `json:"ok"`
 	Invalid     int          `json:"invalid"`
 	Failed      int          `json:"failed"`
-	Reused      int          `json:"reused"`  // of the evaluations, those that shared an earlier result
-	Retries     int          `json:"retries"` // attempts that failed and counted
+	Reused      int          `json:"reused"`   // of the evaluations, those that shared an earlier result
+	Supernet    int          `json:"supernet"` // of the evaluations, those that trained shared weights
+	Score       int          `json:"score"`    // and those that were measured with them
+	Retries     int          `json:"retries"`  // attempts that failed and counted
 	Running     int          `json:"running"`
 	Waiting     int          `json:"waiting"` // proposed, not running, not consumed
 	Turns       uint64       `json:"turns"`
@@ -159,6 +161,7 @@ type Best struct {
 type RunningJob struct {
 	ID      ID      `json:"id"`
 	Phase   Phase   `json:"phase"`
+	Task    Task    `json:"task"`
 	Attempt int     `json:"attempt"`
 	Genome  string  `json:"genome"`
 	Seconds float64 `json:"seconds"` // since it began

@@ -604,7 +604,7 @@ func (s *Search) status() Snapshot {
 	now := s.cfg.Clock.Now()
 	for _, seat := range s.seats {
 		for _, e := range seat.on {
-			j := RunningJob{ID: e.ID, Phase: e.Phase, Attempt: e.try.attempt, Genome: e.Genome.Text(), Step: e.try.point.Step, Budget: e.Budget, Metrics: e.try.point.Metrics}
+			j := RunningJob{ID: e.ID, Phase: e.Phase, Task: e.Task, Attempt: e.try.attempt, Genome: e.Genome.Text(), Step: e.try.point.Step, Budget: e.Budget, Metrics: e.try.point.Metrics}
 			if !e.try.begun.IsZero() {
 				j.Seconds = now.Sub(e.try.begun).Seconds()
 			}

@@ -142,7 +142,11 @@ func (a *app) list(v *show.View, sel show.Selection, columns []string, asJSON bo
 		return nil
 	}
 	if len(columns) == 0 {
-		columns = []string{"id", "phase", "status"}
+		columns = []string{"id", "phase"}
+		if slices.ContainsFunc(found, func(c engine.Candidate) bool { return c.Task != engine.Train }) {
+			columns = append(columns, "task")
+		}
+		columns = append(columns, "status")
 		for _, o := range v.Plan.Objectives {
 			columns = append(columns, o.Metric)
 		}

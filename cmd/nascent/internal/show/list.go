@@ -363,7 +363,7 @@ func (v *View) BestSoFar() (at []int, best []float64) {
 // Worth is the objective of a candidate that counts: measured in full, with
 // its constraints kept.
 func Worth(v *View, c *engine.Candidate, o engine.Objective) (float64, bool) {
-	if c.Status != engine.OK || c.Stopped || engine.Violation(v.Plan.Constraints, c.Metrics) > 0 {
+	if c.Task != engine.Train || c.Status != engine.OK || c.Stopped || engine.Violation(v.Plan.Constraints, c.Metrics) > 0 {
 		return 0, false
 	}
 	return c.Metrics.Get(o.Metric)

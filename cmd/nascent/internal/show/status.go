@@ -15,7 +15,10 @@ func Counts(s engine.Snapshot) string {
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{s.OK, "ok"}, {s.Invalid, "invalid"}, {s.Failed, "failed"}, {s.Reused, "reused"}, {s.Retries, "attempts tried again"}} {
+	}{
+		{s.OK, "ok"}, {s.Invalid, "invalid"}, {s.Failed, "failed"}, {s.Reused, "reused"}, {s.Retries, "attempts tried again"},
+		{s.Supernet, "for shared weights"}, {s.Score, "scored with them"},
+	} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", Thousands(int64(c.n)), c.what))
 		}
@@ -122,7 +125,11 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 
 // JobLine describes a running job in one line.
 func JobLine(v *View, j *engine.RunningJob, width int) string {
-	s := fmt.Sprintf("candidate %-5s ", j.ID)
+	what := "candidate"
+	if j.Task == engine.Supernet || j.Task == engine.Score {
+		what = string(j.Task)
+	}
+	s := fmt.Sprintf("%-9s %-5s ", what, j.ID)
 	if j.Budget > 0 {
 		s += fmt.Sprintf("%s %g/%g %s ", Bar(j.Step/j.Budget, 12), j.Step, j.Budget, v.Units)
 	}
