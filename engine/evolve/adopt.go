@@ -21,7 +21,7 @@ func adopted(h engine.History) []*engine.Candidate {
 
 // others notes a promotion that another strategy had under way when it was
 // relieved: whoever is promoted by this one is in the queue no more.
-func (p *promotion) others(l ladder, c *engine.Candidate) {
+func (p *Promoter) others(l Ladder, c *engine.Candidate) {
 	i := c.Fidelity - 1
 	if i < 0 || i >= len(l) || c.Operator != engine.OpSame {
 		return
@@ -32,12 +32,13 @@ func (p *promotion) others(l ladder, c *engine.Candidate) {
 	}
 }
 
-// adopt fills the ladder with what others measured and promoted.
-func (p *promotion) adopt(l *ladder, h engine.History) {
+// Adopt fills the Ladder of a strategy that takes a search over with what others
+// measured and promoted.
+func (p *Promoter) Adopt(l *Ladder, h engine.History) {
 	if !p.on {
 		return
 	}
-	*l = make(ladder, len(p.next))
+	*l = make(Ladder, len(p.next))
 	queues := make([][]*engine.Candidate, len(p.next))
 	for c := range engine.All(h) {
 		if !usable(c) || c.Reuse != 0 {

@@ -24,7 +24,7 @@ import (
 // replaced by fresh random ones.
 type aging struct {
 	opener    opener
-	promote   promotion
+	promote   Promoter
 	judge     judge
 	pick      selector
 	size      int     // of the population
@@ -37,7 +37,7 @@ type agingState struct {
 	Started    int         `json:"started"`    // known-good genomes proposed
 	Initial    int         `json:"initial"`    // initial candidates proposed, less those that could not be measured
 	Population []engine.ID `json:"population"` // oldest first
-	Ladder     ladder      `json:"ladder,omitempty"`
+	Ladder     Ladder      `json:"ladder,omitempty"`
 }
 
 // Open reads the options population, sample, crossover, initial and promote.
@@ -49,7 +49,7 @@ func (s *aging) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Need
 	s.pick = tournament(o.integer("sample", min(5, s.size), 1, s.size))
 	s.initial = o.integer("initial", s.size, 1, 1_000_000)
 	s.crossover = o.number("crossover", 0.15, 0, 1)
-	s.promote = newPromotion(setup, o, s.initial)
+	s.promote = newPromoter(setup, o, s.initial)
 	return pack(agingState{}), engine.Needs{History: engine.NeedMetrics}, o.finish()
 }
 
@@ -63,7 +63,7 @@ func (s *aging) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 	if st.First == 0 {
 		s.begin(&st, turn)
 	}
-	if err := s.promote.learn(&st.Ladder, turn); err != nil {
+	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err
 	}
 	s.age(&st, turn.Results)
@@ -76,7 +76,7 @@ func (s *aging) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 	var d engine.Decision
 	r := rng.New(turn.Seed)
 	for len(d.Proposals) < turn.Want {
-		p, ok := s.promote.propose(st.Ladder)
+		p, ok := s.promote.Propose(st.Ladder)
 		switch {
 		case ok:
 		case len(ranked) == 0 || st.Initial < s.initial || st.Started < len(s.opener.start):
@@ -87,7 +87,7 @@ func (s *aging) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 		}
 		d.Proposals = append(d.Proposals, p)
 	}
-	d.State, d.Keep = pack(st), s.promote.keep(st.Ladder)
+	d.State, d.Keep = pack(st), s.promote.Keep(st.Ladder)
 	return d, nil
 }
 
@@ -102,7 +102,7 @@ func (s *aging) begin(st *agingState, turn engine.Turn) {
 	for _, c := range found[max(0, len(found)-s.size):] {
 		st.Population = append(st.Population, c.ID)
 	}
-	s.promote.adopt(&st.Ladder, turn.History)
+	s.promote.Adopt(&st.Ladder, turn.History)
 }
 
 // age lets results of the lowest fidelity enter the population, and as many of

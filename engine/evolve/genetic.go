@@ -26,7 +26,7 @@ import (
 // over gives it its best candidates as first population.
 type genetic struct {
 	opener    opener
-	promote   promotion
+	promote   Promoter
 	judge     judge
 	pick      selector
 	size      int // of the population, and of a generation
@@ -43,7 +43,7 @@ type geneticState struct {
 	Back       int         `json:"back"`       // and consumed
 	Population []engine.ID `json:"population"` // parents, best first
 	Children   []engine.ID `json:"children"`   // of this generation, measured so far
-	Ladder     ladder      `json:"ladder,omitempty"`
+	Ladder     Ladder      `json:"ladder,omitempty"`
 }
 
 // Open reads the options population, selection with its parameter (tournament,
@@ -70,7 +70,7 @@ func (s *genetic) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Ne
 	case "rank":
 		s.pick = ranking(pressure)
 	}
-	s.promote = newPromotion(setup, o, s.size)
+	s.promote = newPromoter(setup, o, s.size)
 	return pack(geneticState{}), engine.Needs{History: engine.NeedMetrics, Batch: s.size}, o.finish()
 }
 
@@ -84,7 +84,7 @@ func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engin
 	if st.First == 0 {
 		s.begin(&st, turn)
 	}
-	if err := s.promote.learn(&st.Ladder, turn); err != nil {
+	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err
 	}
 	for i := range turn.Results {
@@ -109,7 +109,7 @@ func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engin
 	}
 	r := rng.New(turn.Seed)
 	for len(d.Proposals) < turn.Want && st.Sent < s.size {
-		p, ok := s.promote.propose(st.Ladder)
+		p, ok := s.promote.Propose(st.Ladder)
 		switch {
 		case ok:
 		case len(parents) == 0 || st.Started < len(s.opener.start):
@@ -120,7 +120,7 @@ func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engin
 		d.Proposals = append(d.Proposals, p)
 		st.Sent++
 	}
-	d.State, d.Keep = pack(st), s.promote.keep(st.Ladder)
+	d.State, d.Keep = pack(st), s.promote.Keep(st.Ladder)
 	return d, nil
 }
 
@@ -136,7 +136,7 @@ func (s *genetic) begin(st *geneticState, turn engine.Turn) {
 		st.Population = append(st.Population, c.ID)
 	}
 	st.Started, st.Generation = len(s.opener.start), 1
-	s.promote.adopt(&st.Ladder, turn.History)
+	s.promote.Adopt(&st.Ladder, turn.History)
 }
 
 // succeed makes the next population and begins its generation.

@@ -7,8 +7,9 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 )
 
-// promotion sends the best of each fidelity on to the next one, while the
-// search goes on.
+// Promoter sends the best of each fidelity on to the next one, while the
+// search goes on. Strategies of other families can use it as those of this
+// package do, see NewPromoter.
 //
 // Of every eta candidates that a fidelity has measured, one goes on: as soon as
 // promoted < (measured - after) / eta, rounded down, the best that has not gone
@@ -22,7 +23,11 @@ import (
 // Nothing here depends on a limit, so a search that is extended goes on as if
 // it had never ended. With eta 4 and after 20, of 170 evaluations 140 go to the
 // lowest fidelity and 30 to the next.
-type promotion struct {
+//
+// What it remembers is a Ladder, a part of the strategy's state: each turn
+// takes its results in with Learn, asks Propose for as many promotions as there
+// is room for before it proposes anything else, and keeps the files of Keep.
+type Promoter struct {
 	judge judge
 	next  []bool // whether training goes on from fidelity i to i+1: one evaluator does both
 	eta   int
@@ -30,8 +35,8 @@ type promotion struct {
 	on    bool
 }
 
-// ladder is the part of a state that promotion keeps.
-type ladder []rung
+// Ladder is the part of a state that promotion keeps, as JSON. It begins as nil.
+type Ladder []rung
 
 // rung is what promotion knows of one fidelity.
 type rung struct {
@@ -44,10 +49,25 @@ type rung struct {
 // that are kept. What falls out has many betters that go first.
 const queueLength = 32
 
-// newPromotion reads the option `promote`: false, or an object with eta and
+// NewPromoter makes a Promoter from the strategy's option `promote`: nothing,
+// false, or an object with eta (default 4) and after (default given). The
+// strategy then needs the History's metrics, if On.
+func NewPromoter(setup engine.Setup, promote json.RawMessage, after int) (*Promoter, error) {
+	o := &options{raw: map[string]json.RawMessage{}}
+	if len(promote) > 0 {
+		o.raw["promote"] = promote
+	}
+	p := newPromoter(setup, o, after)
+	return &p, o.finish()
+}
+
+// On tells whether there is anything to promote to.
+func (p *Promoter) On() bool { return p.on }
+
+// newPromoter reads the option `promote`: false, or an object with eta and
 // after, whose default is given. It is off where there is one fidelity only.
-func newPromotion(setup engine.Setup, o *options, after int) promotion {
-	p := promotion{judge: newJudge(setup), on: true}
+func newPromoter(setup engine.Setup, o *options, after int) Promoter {
+	p := Promoter{judge: newJudge(setup), on: true}
 	raw, given := o.take("promote")
 	if given && json.Unmarshal(raw, &p.on) == nil {
 		raw = nil
@@ -65,13 +85,14 @@ func newPromotion(setup engine.Setup, o *options, after int) promotion {
 	return p
 }
 
-// learn takes a turn's results in.
-func (p *promotion) learn(l *ladder, turn engine.Turn) error {
+// Learn takes a turn's results in. Its error says that the Ladder does not
+// belong to the turn's History.
+func (p *Promoter) Learn(l *Ladder, turn engine.Turn) error {
 	if !p.on {
 		return nil
 	}
 	if *l == nil {
-		*l = make(ladder, len(p.next))
+		*l = make(Ladder, len(p.next))
 	}
 	for i := range turn.Results {
 		c := &turn.Results[i]
@@ -94,7 +115,7 @@ func (p *promotion) learn(l *ladder, turn engine.Turn) error {
 }
 
 // due is how many of fidelity i may go on by now.
-func (p *promotion) due(g rung, i int) int {
+func (p *Promoter) due(g rung, i int) int {
 	n := g.Measured
 	if i == 0 {
 		n -= p.after
@@ -102,8 +123,9 @@ func (p *promotion) due(g rung, i int) int {
 	return max(0, n) / p.eta
 }
 
-// propose returns the next promotion, from the highest fidelity down.
-func (p *promotion) propose(l ladder) (engine.Proposal, bool) {
+// Propose returns the next promotion that is due, from the highest fidelity
+// down, and notes it in the Ladder.
+func (p *Promoter) Propose(l Ladder) (engine.Proposal, bool) {
 	for i := len(l) - 1; i >= 0; i-- {
 		g := &l[i]
 		if len(g.Queue) == 0 || g.Promoted >= p.due(*g, i) {
@@ -121,8 +143,8 @@ func (p *promotion) propose(l ladder) (engine.Proposal, bool) {
 	return engine.Proposal{}, false
 }
 
-// keep lists the candidates whose files a later promotion goes on from.
-func (p *promotion) keep(l ladder) []engine.ID {
+// Keep lists the candidates whose files a later promotion goes on from.
+func (p *Promoter) Keep(l Ladder) []engine.ID {
 	var ids []engine.ID
 	for i, g := range l {
 		if p.next[i] {

@@ -10,20 +10,20 @@ import (
 // to beat at equal cost.
 type random struct {
 	opener  opener
-	promote promotion
+	promote Promoter
 }
 
 type randomState struct {
 	First   engine.ID `json:"first"`   // of its own candidates; 0 before the first turn
 	Started int       `json:"started"` // known-good genomes proposed
-	Ladder  ladder    `json:"ladder,omitempty"`
+	Ladder  Ladder    `json:"ladder,omitempty"`
 }
 
 // Open reads the option promote.
 func (s *random) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
 	o := readOptions(setup.Options, "")
 	s.opener = newOpener(setup)
-	s.promote = newPromotion(setup, o, 20)
+	s.promote = newPromoter(setup, o, 20)
 	needs := engine.Needs{History: engine.NeedNone}
 	if s.promote.on {
 		needs.History = engine.NeedMetrics
@@ -41,20 +41,20 @@ func (s *random) Step(_ context.Context, state []byte, turn engine.Turn) (engine
 		st.First = turn.FirstID
 		if turn.FirstID > 1 { // those before it tried the known-good ones
 			st.Started = len(s.opener.start)
-			s.promote.adopt(&st.Ladder, turn.History)
+			s.promote.Adopt(&st.Ladder, turn.History)
 		}
 	}
-	if err := s.promote.learn(&st.Ladder, turn); err != nil {
+	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err
 	}
 	var d engine.Decision
 	for len(d.Proposals) < turn.Want {
-		p, ok := s.promote.propose(st.Ladder)
+		p, ok := s.promote.Propose(st.Ladder)
 		if !ok {
 			p = s.opener.next(&st.Started)
 		}
 		d.Proposals = append(d.Proposals, p)
 	}
-	d.State, d.Keep = pack(st), s.promote.keep(st.Ladder)
+	d.State, d.Keep = pack(st), s.promote.Keep(st.Ladder)
 	return d, nil
 }

@@ -70,7 +70,7 @@ func TestSelectors(t *testing.T) {
 // The rule of promotion, at its edges.
 func TestDue(t *testing.T) {
 	t.Parallel()
-	p := promotion{eta: 4, after: 20}
+	p := Promoter{eta: 4, after: 20}
 	for _, c := range []struct{ fidelity, measured, want int }{
 		{0, 0, 0}, {0, 20, 0}, {0, 23, 0}, {0, 24, 1}, {0, 140, 30}, {1, 3, 0}, {1, 4, 1}, {1, 30, 7},
 	} {

@@ -59,13 +59,13 @@ func TestDecode(t *testing.T) {
 		hidden int
 	}
 	_ = o.hidden
-	if err := decodeOptions(json.RawMessage(`{"delay": "5ms", "epochs": 3, "inner": {"a": true}}`), &o); err != nil {
+	if err := DecodeOptions(json.RawMessage(`{"delay": "5ms", "epochs": 3, "inner": {"a": true}}`), &o); err != nil {
 		t.Fatal(err)
 	}
 	if time.Duration(o.Delay) != 5*time.Millisecond || o.Epochs != 3 || !o.Inner.A {
 		t.Errorf("%+v", o)
 	}
-	if err := decodeOptions(json.RawMessage(`{"delay": 1.5}`), &o); err != nil || time.Duration(o.Delay) != 1500*time.Millisecond {
+	if err := DecodeOptions(json.RawMessage(`{"delay": 1.5}`), &o); err != nil || time.Duration(o.Delay) != 1500*time.Millisecond {
 		t.Error(err, o.Delay)
 	}
 	for options, want := range map[string]string{
@@ -76,11 +76,11 @@ func TestDecode(t *testing.T) {
 		`{"inner": {"b":1}}`: `option inner: unknown field "b"`,
 		`[1]`:                "no JSON object",
 	} {
-		if err := decodeOptions(json.RawMessage(options), &o); err == nil || !strings.Contains(err.Error(), want) {
+		if err := DecodeOptions(json.RawMessage(options), &o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", options, err)
 		}
 	}
-	if err := decodeOptions(nil, &o); err != nil {
+	if err := DecodeOptions(nil, &o); err != nil {
 		t.Error(err)
 	}
 }

@@ -37,7 +37,7 @@ type Setup struct {
 // Decode reads the options into the struct that into points to, by its json
 // tags; fields of embedded structs count as its own. It refuses unknown keys, and
 // names those that there are.
-func (s *Setup) Decode(into any) error { return decodeOptions(s.Options, into) }
+func (s *Setup) Decode(into any) error { return DecodeOptions(s.Options, into) }
 
 // OptionError is a refusal because of one option.
 type OptionError struct {
@@ -74,9 +74,11 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// decodeOptions decodes one key after the other, so that an error can name its
-// key. Keys are matched exactly.
-func decodeOptions(options json.RawMessage, into any) error {
+// DecodeOptions reads options, a JSON object, into the struct that into points to,
+// as Setup.Decode does for evaluators: a strategy's Open calls it with its
+// setup.Options. It decodes one key after the other, so that an error can name
+// its key. Keys are matched exactly.
+func DecodeOptions(options json.RawMessage, into any) error {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.Elem().Kind() != reflect.Struct {
 		return fmt.Errorf("sdk: Decode wants a pointer to a struct, not %T", into)
