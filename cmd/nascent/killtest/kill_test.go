@@ -18,17 +18,29 @@ import (
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
-// binaries builds nascent and the onemax plugin once.
+// programs are what the tests run, by their folders.
+var programs = map[string][]string{
+	"./cmd/nascent":                 {"nascent"},
+	"./plugins/evaluators/onemax":   {"nascent-evaluator-onemax"},
+	"./plugins/evaluators/gorgonia": {"nascent-evaluator-gorgonia"},
+}
+
+// binaries builds nascent and the plugins once.
 var binaries = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "nascent-kill-")
 	if err != nil {
 		return "", err
 	}
-	for target, name := range map[string]string{"./cmd/nascent": "nascent", "./plugins/evaluators/onemax": "nascent-evaluator-onemax"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, name), target)
+	for target, names := range programs {
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, names[0]), target)
 		cmd.Dir = filepath.Join("..", "..", "..")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
+			return "", fmt.Errorf("building %s: %w\n%s", names[0], err, out)
+		}
+		for _, name := range names[1:] { // the same under other names
+			if err := os.Symlink(names[0], filepath.Join(dir, name)); err != nil {
+				return "", err
+			}
 		}
 	}
 	return dir, nil
@@ -46,6 +58,7 @@ func TestMain(m *testing.M) {
 type search struct {
 	t    *testing.T
 	bin  string
+	what string // an example
 	dir  string
 	args []string
 }
@@ -56,12 +69,12 @@ func newSearch(t *testing.T, args ...string) *search {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &search{t: t, bin: filepath.Join(bin, "nascent"), dir: filepath.Join(t.TempDir(), "s"), args: args}
+	return &search{t: t, bin: filepath.Join(bin, "nascent"), what: "onemax", dir: filepath.Join(t.TempDir(), "s"), args: args}
 }
 
 // command is the one that starts and resumes.
 func (s *search) command() *exec.Cmd {
-	cmd := exec.Command(s.bin, append([]string{"run", "onemax", "--dir", s.dir}, s.args...)...)
+	cmd := exec.Command(s.bin, append([]string{"run", s.what, "--dir", s.dir}, s.args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }

@@ -1,0 +1,59 @@
+package killtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// small makes mnist1d-cells a search of seconds: few samples, one epoch.
+var small = []string{
+	"--seed", "3", "--workers", "2", "--set", "final={top: 1, repeats: 1, budget: 1, tests: 1}",
+	"--set", "evaluators.train.data={source: mnist1d, samples: 400, validation: 100, test: 100}",
+	"--set", "fidelities=[{evaluator: train, budget: 1}]",
+}
+
+// strategies are all that come with nascent, with options that make a search of
+// so many evaluations take every phase that they have.
+var strategies = []struct {
+	name        string
+	strategy    string // a value of search.yaml
+	evaluations string
+}{
+	{"aging", `{use: aging, population: 6, sample: 2}`, "40"},
+	{"genetic", `{use: genetic, population: 6}`, "40"},
+	{"random", `random`, "40"},
+}
+
+// Every strategy leads to the same search, however often its process, the
+// engine or both are killed.
+func TestStrategiesAreKilled(t *testing.T) {
+	t.Parallel()
+	for _, c := range strategies {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			make := func() *search {
+				s := newSearch(t, append([]string{"--strategy", c.strategy, "--set", "limits={evaluations: " + c.evaluations + "}"}, small...)...)
+				s.what = "mnist1d-cells"
+				return s
+			}
+			whole := make()
+			whole.finish()
+			want := whole.digest()
+			whole.ask("replay", whole.dir)
+
+			r := rng.New(rng.Derive(30, c.name))
+			for kills := 0; kills < 4; {
+				s := make()
+				for !s.killed([]string{"engine", "plugin", "both"}[r.Intn(3)], time.Duration(100+r.Intn(1200))*time.Millisecond) {
+					kills++
+				}
+				if got := s.digest(); got != want {
+					t.Fatalf("killed and resumed, its digest is %s, undisturbed %s", got, want)
+				}
+				s.ask("check", s.dir)
+			}
+		})
+	}
+}
