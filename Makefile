@@ -8,13 +8,17 @@ BUILD  := $(GO) build -trimpath -buildvcs=false
 BIN    := bin
 SOURCE := $(shell find cmd engine genome plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' 2>/dev/null) go.mod go.sum
 
-all: $(BIN)/nascent $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax $(BIN)/nascent-evaluator-table
+all: $(BIN)/nascent $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax $(BIN)/nascent-evaluator-table \
+	$(BIN)/nascent-strategy-qlearning
 
 $(BIN)/nascent: $(SOURCE)
 	$(BUILD) -o $@ ./cmd/nascent
 
 $(BIN)/nascent-evaluator-%: $(SOURCE)
 	$(BUILD) -o $@ ./plugins/evaluators/$*
+
+$(BIN)/nascent-strategy-%: $(SOURCE)
+	$(BUILD) -o $@ ./plugins/strategies/$*
 
 # Evolves a network on MNIST-1D; once more: goes on, or shows its report.
 run: all

@@ -231,7 +231,7 @@ func (m *memory) Collect(keep map[string]bool) error {
 		return err
 	}
 	for _, e := range entries {
-		if !keep[e.Name()] {
+		if !keep[e.Name()] && !e.IsDir() { // a directory is somebody's scratch, in Temp
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// redraws bounds how often a network is drawn again in one proposal: because it
+// lies outside the limits or the pool, or was drawn before.
+const redraws = 100
+
+// strategy is Q-learning as an engine.Strategy.
+type strategy struct {
+	setup    engine.Setup
+	problem  *problem
+	schedule schedule
+	cached   *agent // what the file with this hash keeps
+	hash     string
+}
+
+// state is what is remembered from turn to turn, beside the file of Q-values.
+type state struct {
+	Begun   bool      `json:"begun"`
+	Table   string    `json:"table"`   // hash of the file; "" before there is one
+	Started int       `json:"started"` // known-good genomes proposed
+	Drawn   int       `json:"drawn"`   // networks proposed since: the schedule's clock
+	Waiting []waiting `json:"waiting,omitempty"`
+}
+
+// waiting is a network whose result is not there yet.
+type waiting struct {
+	ID     engine.ID `json:"id"`
+	Packed []byte    `json:"packed"`          // genome
+	Again  int       `json:"again,omitempty"` // how often it was drawn again meanwhile
+}
+
+// Open reads the options, see docs/qlearning.md.
+func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
+	needs := engine.Needs{History: engine.NeedMetrics}
+	o, err := readOptions(setup.Options)
+	if err != nil {
+		return nil, needs, err
+	}
+	p := newPlaces(setup.Space)
+	if len(p.sites) == 0 {
+		return nil, needs, errors.New("qlearning decides a genome option by option, and this space has no options, or too many: give it genes with several values, or lower the depth of recursion")
+	}
+	begin, err := states(p, o.state, o.legal)
+	if err != nil {
+		return nil, needs, err
+	}
+	s.setup, s.schedule, s.cached, s.hash = setup, o.schedule, nil, ""
+	s.problem = &problem{
+		space: setup.Space, begin: begin, rates: o.rates, initial: o.initial, replay: o.replay,
+	}
+	needs.Batch = o.batch
+	return pack(state{}), needs, nil
+}
+
+// states is how the agent sees the decisions of a space: as it is told, else as
+// layers where there are lists of layers, by list elements where there are other
+// lists, and by all that was decided where there are none.
+func states(p *places, name string, rules legal) (func() walk, error) {
+	l := newLayers(p, rules)
+	if name == "" {
+		switch {
+		case l != nil:
+			name = "layers"
+		case slices.ContainsFunc(p.units, func(unit string) bool { return unit != "" }):
+			name = "element"
+		default:
+			name = "prefix"
+		}
+	}
+	if name != "layers" {
+		return func() walk { return &recall{element: newElement(p), whole: name == "prefix"} }, nil
+	}
+	if l == nil {
+		return nil, fmt.Errorf("strategy.state: the space has no list of layers (%v) over data of a known shape: use element or prefix", layerTypes)
+	}
+	return l.walk, nil
+}
+
+// Step learns from the turn's results, in their order, and designs networks.
+func (s *strategy) Step(_ context.Context, packed []byte, turn engine.Turn) (engine.Decision, error) {
+	var st state
+	if err := json.Unmarshal(packed, &st); err != nil {
+		return engine.Decision{}, fmt.Errorf("the strategy's state cannot be read: %w", err)
+	}
+	a, err := s.agent(st.Table)
+	if err != nil {
+		return engine.Decision{}, err
+	}
+	s.cached = nil // until it is what a file keeps again
+	r := rng.New(turn.Seed)
+	before := len(a.memory)
+	if err := s.consume(a, &st, turn, r); err != nil {
+		return engine.Decision{}, err
+	}
+	var d engine.Decision
+	for len(d.Proposals) < turn.Want {
+		p, err := s.propose(a, &st, turn.FirstID+engine.ID(len(d.Proposals)), r)
+		if err != nil {
+			return d, err
+		}
+		d.Proposals = append(d.Proposals, p)
+	}
+	if st.Table != "" {
+		d.Files = turn.Files
+	}
+	if len(a.memory) > before {
+		ref, err := a.save(s.setup.Files)
+		if err != nil {
+			return d, err
+		}
+		st.Table, d.Files = ref.Hash, []engine.FileRef{ref}
+	}
+	s.cached, s.hash = a, st.Table
+	d.State = pack(st)
+	return d, nil
+}
+
+// agent is what the file with a hash keeps; a new one without.
+func (s *strategy) agent(hash string) (*agent, error) {
+	if s.cached != nil && s.hash == hash {
+		return s.cached, nil
+	}
+	if hash == "" {
+		return newAgent(s.problem), nil
+	}
+	path, err := s.setup.Files.Path(hash)
+	if err != nil {
+		return nil, err
+	}
+	return load(s.problem, path)
+}
+
+// consume learns from the turn's results; in the first turn from all that is
+// there, whoever proposed it: Q-learning learns from any behaviour.
+func (s *strategy) consume(a *agent, st *state, turn engine.Turn, r *rng.Rand) error {
+	if !st.Begun {
+		st.Begun = true
+		for c := range engine.All(turn.History) {
+			if err := s.experience(a, c, 1, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for i := range turn.Results {
+		c := &turn.Results[i]
+		times := 1
+		if k := slices.IndexFunc(st.Waiting, func(w waiting) bool { return w.ID == c.ID }); k >= 0 {
+			times += st.Waiting[k].Again
+			st.Waiting = slices.Delete(st.Waiting, k, k+1)
+		}
+		if err := s.experience(a, c, times, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// experience takes a result into the memory and learns, as often as its network
+// was drawn. What was stopped early or is of another fidelity teaches nothing,
+// as its figures do not compare; an invalid network has the reward 0.
+func (s *strategy) experience(a *agent, c *engine.Candidate, times int, r *rng.Rand) error {
+	if c.Task != engine.Train || c.Fidelity != 0 || c.Stopped {
+		return nil
+	}
+	reward := 0.0
+	if c.Status == engine.OK {
+		reward = s.reward(c)
+	}
+	for range times {
+		if err := a.remember(c.Genome, reward, c.Status == engine.Failed); err != nil {
+			return err
+		}
+		if c.Status != engine.Failed {
+			a.study(r)
+		}
+	}
+	return nil
+}
+
+// reward is the first objective between 0 and 1: an accuracy as it is, another
+// figure x by (1 + x/(1+|x|))/2, turned where less is better. A candidate that
+// breaks a constraint has 0.
+func (s *strategy) reward(c *engine.Candidate) float64 {
+	if engine.Violation(s.setup.Constraints, c.Metrics) > 0 {
+		return 0
+	}
+	o := s.setup.Objectives[0]
+	x := engine.Worth(o, c.Metrics)
+	switch {
+	case math.IsInf(x, -1):
+		return 0
+	case o.Metric == "accuracy" && o.Goal == engine.Maximize:
+		return x
+	}
+	return 0.5 * (1 + x/(1+math.Abs(x)))
+}
+
+// propose goes through the known-good genomes and then designs networks.
+func (s *strategy) propose(a *agent, st *state, id engine.ID, r *rng.Rand) (engine.Proposal, error) {
+	if st.Started < len(s.setup.Start) {
+		g := s.setup.Start[st.Started]
+		st.Started++
+		st.Waiting = append(st.Waiting, waiting{ID: id, Packed: []byte(g.Packed())})
+		return engine.Proposal{Operator: engine.OpStart, Genome: g}, nil
+	}
+	epsilon := s.schedule.at(st.Drawn)
+	st.Drawn++
+	g, err := s.design(a, st, epsilon, r)
+	if err != nil || g.IsZero() {
+		return engine.Proposal{Operator: engine.OpRandom, Tag: tag(epsilon)}, err
+	}
+	st.Waiting = append(st.Waiting, waiting{ID: id, Packed: []byte(g.Packed())})
+	return engine.Proposal{Genome: g, Tag: tag(epsilon)}, nil
+}
+
+// design draws networks until one is new. One that was measured before is not
+// measured again: its reward counts once more (section 4.3), and so it does for
+// one that is being measured, when that is done. Nothing is learned from one that
+// may not be proposed. Without success the genome is zero.
+func (s *strategy) design(a *agent, st *state, epsilon float64, r *rng.Rand) (genome.Genome, error) {
+	for n := range redraws {
+		// The second half gets bolder, up to random networks.
+		if bold := float64(2*n-redraws) / redraws; bold > epsilon {
+			epsilon = bold
+		}
+		g, err := a.draw(epsilon, r)
+		if err != nil {
+			return g, err
+		}
+		if s.setup.Space.Check(g) != nil {
+			continue
+		}
+		if i, ok := a.known[network.Key(g)]; ok {
+			if e := a.memory[i]; !e.barred {
+				if err := a.remember(g, e.reward, false); err != nil {
+					return g, err
+				}
+				a.study(r)
+			}
+			continue
+		}
+		i, err := s.underway(st, g)
+		if err != nil || i < 0 {
+			return g, err
+		}
+		st.Waiting[i].Again++
+	}
+	return genome.Genome{}, nil
+}
+
+// underway is the index of the same network among those that are being
+// measured, -1 if it is not.
+func (s *strategy) underway(st *state, g genome.Genome) (int, error) {
+	key := network.Key(g)
+	for i, w := range st.Waiting {
+		other, err := s.setup.Space.Unpack(string(w.Packed))
+		if err != nil {
+			return -1, err
+		}
+		if network.Key(other) == key {
+			return i, nil
+		}
+	}
+	return -1, nil
+}
+
+// pack writes a state; ids and numbers always can be.
+func pack(st state) []byte {
+	b, err := json.Marshal(st)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
