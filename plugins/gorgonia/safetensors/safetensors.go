@@ -1,5 +1,5 @@
-// Package safetensors reads and writes named float32 arrays in the safetensors
-// format: the length of a JSON header as eight little-endian bytes, the header,
+// Package safetensors reads and writes named arrays, all float32 or all float64,
+// in the safetensors format: the length of a JSON header as eight little-endian bytes, the header,
 // the arrays one after the other. A file holds data and nothing that could be
 // run, and reading one needs no more memory than the file is long.
 package safetensors
@@ -17,11 +17,25 @@ import (
 	"slices"
 )
 
-// Tensor is one named array, its last dimension innermost.
-type Tensor struct {
+// Number is what an array holds: dtype F32 or F64.
+type Number interface{ float32 | float64 }
+
+// Array is one named array, its last dimension innermost.
+type Array[E Number] struct {
 	Name  string
 	Shape []int
-	Data  []float32
+	Data  []E
+}
+
+// Tensor is an array of float32.
+type Tensor = Array[float32]
+
+// dtype is the format's name of a type, and how many bytes it takes.
+func dtype[E Number]() (string, int64) {
+	if _, wide := any(E(0)).(float64); wide {
+		return "F64", 8
+	}
+	return "F32", 4
 }
 
 // Bounds on what Read accepts.
@@ -41,7 +55,7 @@ type entry struct {
 }
 
 // Write writes tensors in their order, and metadata.
-func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
+func Write[E Number](w io.Writer, tensors []Array[E], metadata map[string]string) error {
 	header := []byte{'{'}
 	add := func(key string, value any) error {
 		k, err := json.Marshal(key)
@@ -64,9 +78,10 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 		}
 	}
 	seen := map[string]bool{metadataKey: true}
+	kind, width := dtype[E]()
 	at := int64(0)
 	for _, t := range tensors {
-		e := entry{Dtype: "F32", Shape: []int64{}}
+		e := entry{Dtype: kind, Shape: []int64{}}
 		size := 1
 		for _, d := range t.Shape {
 			e.Shape = append(e.Shape, int64(d))
@@ -79,7 +94,7 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 			return fmt.Errorf("two tensors are called %q", t.Name)
 		}
 		seen[t.Name] = true
-		e.Offsets = [2]int64{at, at + 4*int64(size)}
+		e.Offsets = [2]int64{at, at + width*int64(size)}
 		at = e.Offsets[1]
 		if err := add(t.Name, e); err != nil {
 			return err
@@ -95,18 +110,22 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	b.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(header))))
 	b.Write(header)
-	var word [4]byte
+	var word [8]byte
 	for _, t := range tensors {
 		for _, v := range t.Data {
-			binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
-			b.Write(word[:])
+			if width == 8 {
+				binary.LittleEndian.PutUint64(word[:], math.Float64bits(float64(v)))
+			} else {
+				binary.LittleEndian.PutUint32(word[:], math.Float32bits(float32(v)))
+			}
+			b.Write(word[:width])
 		}
 	}
 	return b.Flush()
 }
 
 // WriteFile writes a file at path, replacing what was there.
-func WriteFile(path string, tensors []Tensor, metadata map[string]string) error {
+func WriteFile[E Number](path string, tensors []Array[E], metadata map[string]string) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -120,7 +139,7 @@ func WriteFile(path string, tensors []Tensor, metadata map[string]string) error 
 
 // ReadFile reads the file at path. Its errors are one line and begin with the
 // path.
-func ReadFile(path string) ([]Tensor, map[string]string, error) {
+func ReadFile[E Number](path string) ([]Array[E], map[string]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
@@ -130,7 +149,7 @@ func ReadFile(path string) ([]Tensor, map[string]string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	tensors, metadata, err := Read(f, info.Size())
+	tensors, metadata, err := Read[E](f, info.Size())
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: is no usable safetensors file: %w; restore it, or train again", path, err)
 	}
@@ -138,8 +157,8 @@ func ReadFile(path string) ([]Tensor, map[string]string, error) {
 }
 
 // Read reads size bytes, all of which have to belong to the file. The tensors
-// come in the order of their data.
-func Read(r io.Reader, size int64) ([]Tensor, map[string]string, error) {
+// come in the order of their data; all have to hold what E says.
+func Read[E Number](r io.Reader, size int64) ([]Array[E], map[string]string, error) {
 	var prefix [8]byte
 	if size < 8 {
 		return nil, nil, errors.New("it ends before the header")
@@ -175,27 +194,32 @@ func Read(r io.Reader, size int64) ([]Tensor, map[string]string, error) {
 	})
 	body := bufio.NewReaderSize(r, 1<<16)
 	at, end := int64(0), size-8-int64(length)
-	var tensors []Tensor
+	kind, width := dtype[E]()
+	var tensors []Array[E]
 	for _, i := range order {
 		e := entries[i]
-		n, err := count(e, end)
+		n, err := count(e, end, kind)
 		if err != nil {
 			return nil, nil, fmt.Errorf("tensor %q: %w", names[i], err)
 		}
-		if e.Offsets[0] != at || e.Offsets[1] != at+4*n || e.Offsets[1] > end {
+		if e.Offsets[0] != at || e.Offsets[1] != at+width*n || e.Offsets[1] > end {
 			return nil, nil, fmt.Errorf("tensor %q: its offsets %v do not fit its shape %v, its neighbours or the file", names[i], e.Offsets, e.Shape)
 		}
 		at = e.Offsets[1]
-		t := Tensor{Name: names[i], Shape: make([]int, len(e.Shape)), Data: make([]float32, n)}
+		t := Array[E]{Name: names[i], Shape: make([]int, len(e.Shape)), Data: make([]E, n)}
 		for j, d := range e.Shape {
 			t.Shape[j] = int(d)
 		}
-		var word [4]byte
+		var word [8]byte
 		for j := range t.Data {
-			if _, err := io.ReadFull(body, word[:]); err != nil {
+			if _, err := io.ReadFull(body, word[:width]); err != nil {
 				return nil, nil, fmt.Errorf("tensor %q: the file ends early (%w)", names[i], err)
 			}
-			t.Data[j] = math.Float32frombits(binary.LittleEndian.Uint32(word[:]))
+			if width == 8 {
+				t.Data[j] = E(math.Float64frombits(binary.LittleEndian.Uint64(word[:])))
+			} else {
+				t.Data[j] = E(math.Float32frombits(binary.LittleEndian.Uint32(word[:])))
+			}
 		}
 		tensors = append(tensors, t)
 	}
@@ -205,11 +229,11 @@ func Read(r io.Reader, size int64) ([]Tensor, map[string]string, error) {
 	return tensors, metadata, nil
 }
 
-// count returns the number of values of a tensor; they take at most limit
-// bytes.
-func count(e entry, limit int64) (int64, error) {
-	if e.Dtype != "F32" {
-		return 0, fmt.Errorf("type %q cannot be read here, only F32", e.Dtype)
+// count returns the number of values of a tensor of a dtype; they take at most
+// limit bytes.
+func count(e entry, limit int64, kind string) (int64, error) {
+	if e.Dtype != kind {
+		return 0, fmt.Errorf("type %q cannot be read here, only %s", e.Dtype, kind)
 	}
 	if len(e.Shape) > mostRank {
 		return 0, fmt.Errorf("it has %d dimensions", len(e.Shape))

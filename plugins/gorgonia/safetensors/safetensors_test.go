@@ -27,7 +27,7 @@ func TestRoundTrip(t *testing.T) {
 	if err := WriteFile(path, tensors, metadata); err != nil {
 		t.Fatal(err)
 	}
-	got, meta, err := ReadFile(path)
+	got, meta, err := ReadFile[float32](path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,10 +35,10 @@ func TestRoundTrip(t *testing.T) {
 		t.Errorf("read %v %v", got, meta)
 	}
 	var b bytes.Buffer
-	if err := Write(&b, nil, nil); err != nil {
+	if err := Write[float32](&b, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := Read(&b, int64(b.Len())); err != nil || len(got) != 0 {
+	if got, _, err := Read[float32](&b, int64(b.Len())); err != nil || len(got) != 0 {
 		t.Error("an empty file", got, err)
 	}
 }
@@ -93,14 +93,14 @@ func TestHostile(t *testing.T) {
 		"metadata not text":   file(`{"__metadata__":{"a":1}}`, ""),
 		"deep nesting":        file(`{"__metadata__":`+strings.Repeat("[", 100000)+`}`, ""),
 	} {
-		got, _, err := Read(bytes.NewReader(b), int64(len(b)))
+		got, _, err := Read[float32](bytes.NewReader(b), int64(len(b)))
 		if err == nil {
 			t.Errorf("%s: read %v", name, got)
 		} else if strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: more than one line: %q", name, err)
 		}
 	}
-	if _, _, err := ReadFile(filepath.Join(t.TempDir(), "absent")); err == nil {
+	if _, _, err := ReadFile[float32](filepath.Join(t.TempDir(), "absent")); err == nil {
 		t.Error("an absent file was read")
 	}
 }
@@ -127,7 +127,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add(file(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, "12345678"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		tensors, metadata, err := Read(bytes.NewReader(b), int64(len(b)))
+		tensors, metadata, err := Read[float32](bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			return
 		}
@@ -135,7 +135,7 @@ func FuzzRead(f *testing.F) {
 		if err := Write(&first, tensors, metadata); err != nil {
 			t.Fatal(err)
 		}
-		again, meta, err := Read(bytes.NewReader(first.Bytes()), int64(first.Len()))
+		again, meta, err := Read[float32](bytes.NewReader(first.Bytes()), int64(first.Len()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,4 +143,20 @@ func FuzzRead(f *testing.F) {
 			t.Error(fmt.Sprint("what was read does not survive writing and reading: ", err))
 		}
 	})
+}
+
+// Arrays of float64 keep every bit, and are not read as float32.
+func TestDoubles(t *testing.T) {
+	t.Parallel()
+	arrays := []Array[float64]{{"a", []int{2, 2}, []float64{1, -0x1p-1074, math.Pi, math.Inf(-1)}}, {"b", []int{1}, []float64{1e300}}}
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	if err := WriteFile(path, arrays, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := ReadFile[float64](path); err != nil || !reflect.DeepEqual(got, arrays) {
+		t.Errorf("read %v, %v", got, err)
+	}
+	if _, _, err := ReadFile[float32](path); err == nil || !strings.Contains(err.Error(), `type "F64" cannot be read here, only F32`) {
+		t.Errorf("read as float32: %v", err)
+	}
 }

@@ -56,7 +56,7 @@ func (t *Trainer) checkpoint() checkpoint {
 // network, recipe or kernel set, or from beyond the budget; the Trainer is
 // then as before.
 func (t *Trainer) Load(path string, own bool) error {
-	tensors, metadata, err := safetensors.ReadFile(path)
+	tensors, metadata, err := safetensors.ReadFile[float32](path)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func bits(t *testing.T, trainer *Trainer) string {
 	if err := trainer.Save(path); err != nil {
 		t.Fatal(err)
 	}
-	tensors, _, err := safetensors.ReadFile(path)
+	tensors, _, err := safetensors.ReadFile[float32](path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestLoadRefuses(t *testing.T) {
 			t.Error("a refused checkpoint changed the trainer")
 		}
 	}
-	tensors, metadata, err := safetensors.ReadFile(path)
+	tensors, metadata, err := safetensors.ReadFile[float32](path)
 	if err != nil {
 		t.Fatal(err)
 	}
