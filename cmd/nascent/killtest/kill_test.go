@@ -20,9 +20,10 @@ import (
 
 // programs are what the tests run, by their folders.
 var programs = map[string][]string{
-	"./cmd/nascent":                 {"nascent"},
-	"./plugins/evaluators/onemax":   {"nascent-evaluator-onemax"},
-	"./plugins/evaluators/gorgonia": {"nascent-evaluator-gorgonia"},
+	"./cmd/nascent":                  {"nascent"},
+	"./plugins/evaluators/onemax":    {"nascent-evaluator-onemax"},
+	"./plugins/evaluators/gorgonia":  {"nascent-evaluator-gorgonia"},
+	"./plugins/strategies/qlearning": {"nascent-strategy-qlearning"},
 }
 
 // binaries builds nascent and the plugins once.

@@ -24,6 +24,7 @@ var strategies = []struct {
 	{"aging", `{use: aging, population: 6, sample: 2}`, "40"},
 	{"genetic", `{use: genetic, population: 6}`, "40"},
 	{"random", `random`, "40"},
+	{"qlearning", `{use: qlearning, budget: 30}`, "40"},
 }
 
 // Every strategy leads to the same search, however often its process, the

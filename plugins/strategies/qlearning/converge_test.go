@@ -131,7 +131,7 @@ func TestConvergence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			problem := &problem{space: p.space, begin: begin, rates: o.rates, initial: o.initial, replay: o.replay}
+			problem := &problem{space: p.space, begin: begin, rates: o.rates(), initial: o.Initial, replay: o.Replay}
 			m := explore(t, problem)
 			a, r := newAgent(problem), rng.New(1)
 			s := published().scaled(c.networks)

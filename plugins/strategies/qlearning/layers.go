@@ -13,12 +13,12 @@ import (
 // legal are the transitions that an agent may take from layer to layer (section
 // 4.2 of the paper, and its code for what that leaves open).
 type legal struct {
-	bins           []int // least representation sizes, largest first
-	dense          int   // fully connected layers in a row
-	denseFrom      int   // largest representation that one may see
-	growing        bool  // one may be wider than the one before it
-	repeatedPools  bool  // a pool may follow a pool
-	initialPooling bool  // a pool may be the first layer
+	Bins            []int `json:"bins"`             // least representation sizes, largest first
+	MaxDense        int   `json:"max_dense"`        // fully connected layers in a row
+	DenseFrom       int   `json:"dense_from"`       // largest representation that one may see
+	GrowingDense    bool  `json:"growing_dense"`    // one may be wider than the one before it
+	RepeatedPooling bool  `json:"repeated_pooling"` // a pool may follow a pool
+	InitialPooling  bool  `json:"initial_pooling"`  // a pool may be the first layer
 }
 
 // wholeLayer bounds how many variants a layer may have for its parameters to be
@@ -248,12 +248,12 @@ func (w *layered) take(option int) {
 
 // bin is the least size of a representation's bin.
 func (l *layers) bin(size int) int {
-	for _, least := range l.bins {
+	for _, least := range l.Bins {
 		if size >= least {
 			return least
 		}
 	}
-	return min(size, l.bins[len(l.bins)-1])
+	return min(size, l.Bins[len(l.Bins)-1])
 }
 
 // extent is the smallest spatial extent of what the first n layers of a list
@@ -336,7 +336,7 @@ func (w *layered) rules(d genome.Decision) []bool {
 		case p.name == "kernel" && (p.layer == "conv" || p.layer == "block" || p.layer == "pool"):
 			closed[k] = closed[k] || size > w.size
 		case p == parameter{"dense", "units"}:
-			closed[k] = closed[k] || !w.growing && w.previous.kind == "dense" && size > w.previous.units
+			closed[k] = closed[k] || !w.GrowingDense && w.previous.kind == "dense" && size > w.previous.units
 		}
 	}
 	if !slices.Contains(closed, false) {
@@ -366,13 +366,13 @@ func (w *layered) follows(kind string, least int) bool {
 	case spatial && before == "dense", spatial && least > w.size:
 		return false
 	case kind == "pool" && before == "pool":
-		return w.repeatedPools
+		return w.RepeatedPooling
 	case kind == "pool" && before == "":
-		return w.initialPooling
+		return w.InitialPooling
 	case kind == "dense" && before == "dense":
-		return w.previous.dense < w.legal.dense
+		return w.previous.dense < w.MaxDense
 	case kind == "dense":
-		return w.size <= w.denseFrom && w.legal.dense > 0
+		return w.size <= w.DenseFrom && w.MaxDense > 0
 	}
 	return true
 }

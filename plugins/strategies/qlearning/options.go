@@ -1,81 +1,72 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"slices"
-	"strings"
+
+	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
 // options are those of the strategy; docs/qlearning.md describes them.
 type options struct {
-	state    string // "" chooses by the space
-	schedule schedule
-	rates    rates
-	replay   int
-	initial  float64
-	batch    int
-	legal    legal
+	State        string          `json:"state"` // "" chooses by the space
+	Schedule     schedule        `json:"schedule"`
+	Budget       *int            `json:"budget"` // nil: that of the schedule
+	LearningRate float64         `json:"learning_rate"`
+	Discount     float64         `json:"discount"`
+	Trace        float64         `json:"trace"`
+	Replay       int             `json:"replay"`
+	Initial      float64         `json:"initial"`
+	Batch        int             `json:"batch"`
+	Promote      json.RawMessage `json:"promote"`
+	legal
 }
 
 // readOptions reads a JSON object. What it leaves out is as in the paper.
 func readOptions(raw json.RawMessage) (options, error) {
 	o := options{
-		schedule: published(), rates: rates{learning: 0.01, discount: 1}, replay: 100, initial: 0.5, batch: 1,
-		legal: legal{bins: []int{8, 4, 1}, dense: 2, denseFrom: 7},
+		Schedule: published(), LearningRate: 0.01, Discount: 1, Replay: 100, Initial: 0.5, Batch: 1,
+		legal: legal{Bins: []int{8, 4, 1}, MaxDense: 2, DenseFrom: 7},
 	}
-	given := map[string]json.RawMessage{}
-	if len(bytes.TrimSpace(raw)) > 0 {
-		if err := json.Unmarshal(raw, &given); err != nil {
-			return o, fmt.Errorf("strategy: %s are no options; write keys with values", raw)
+	if err := sdk.DecodeOptions(raw, &o); err != nil {
+		return o, err
+	}
+	if o.State != "" && !slices.Contains([]string{"layers", "element", "prefix"}, o.State) {
+		return o, sdk.BadOption("state", "%q is none of layers, element, prefix", o.State)
+	}
+	for _, x := range []struct {
+		key   string
+		value float64
+	}{{"learning_rate", o.LearningRate}, {"discount", o.Discount}, {"trace", o.Trace}} {
+		if x.value < 0 || x.value > 1 {
+			return o, sdk.BadOption(x.key, "%v is no number from 0 to 1", x.value)
 		}
 	}
-	budget := 0
-	var known []string
-	var err error
-	read := func(key, want string, into any, fine func() bool) {
-		known = append(known, key)
-		if value, ok := given[key]; ok && err == nil && (json.Unmarshal(value, into) != nil || !fine()) {
-			err = fmt.Errorf("strategy.%s: %s is not %s", key, value, want)
+	budget := o.Schedule.total()
+	if o.Budget != nil {
+		budget = *o.Budget
+	}
+	for _, x := range []struct {
+		key       string
+		value, lo int
+	}{{"budget", budget, 1}, {"replay", o.Replay, 1}, {"batch", o.Batch, 1}, {"max_dense", o.MaxDense, 0}, {"dense_from", o.DenseFrom, 0}} {
+		if x.value < x.lo || x.value > maxWhole {
+			return o, sdk.BadOption(x.key, "%d is no whole number from %d to %d", x.value, x.lo, maxWhole)
 		}
 	}
-	whole := func(key string, into *int, lo, hi int) {
-		read(key, fmt.Sprintf("a whole number from %d to %d", lo, hi), into, func() bool { return *into >= lo && *into <= hi })
+	if !falling(o.Bins) {
+		return o, sdk.BadOption("bins", "%v are no falling sizes of at least 1: write [8, 4, 1]", o.Bins)
 	}
-	number := func(key string, into *float64, lo, hi float64) {
-		read(key, fmt.Sprintf("a number from %v to %v", lo, hi), into, func() bool { return *into >= lo && *into <= hi })
-	}
-	yes := func(key string, into *bool) { read(key, "true or false", into, func() bool { return true }) }
-
-	read("state", "layers, element or prefix", &o.state, func() bool { return slices.Contains([]string{"layers", "element", "prefix"}, o.state) })
-	read("schedule", "a list of pairs, an epsilon from 0 to 1 and a number of networks: [[1.0, 1500], [0.9, 100]]", &o.schedule, func() bool { return o.schedule.total() > 0 })
-	whole("budget", &budget, 1, 1_000_000)
-	number("learning_rate", &o.rates.learning, 0, 1)
-	number("discount", &o.rates.discount, 0, 1)
-	number("trace", &o.rates.trace, 0, 1)
-	whole("replay", &o.replay, 1, 100_000)
-	number("initial", &o.initial, -1e9, 1e9)
-	whole("batch", &o.batch, 1, 100_000)
-	read("bins", "a falling list of sizes of at least 1: [8, 4, 1]", &o.legal.bins, func() bool { return falling(o.legal.bins) })
-	whole("max_dense", &o.legal.dense, 0, 1_000_000)
-	whole("dense_from", &o.legal.denseFrom, 0, 1_000_000)
-	yes("growing_dense", &o.legal.growing)
-	yes("repeated_pooling", &o.legal.repeatedPools)
-	yes("initial_pooling", &o.legal.initialPooling)
-
-	for _, key := range slices.Sorted(maps.Keys(given)) {
-		if !slices.Contains(known, key) {
-			slices.Sort(known)
-			return o, fmt.Errorf("strategy.%s: there is no such option; there are %s", key, strings.Join(known, ", "))
-		}
-	}
-	if budget > 0 && err == nil {
-		o.schedule = o.schedule.scaled(budget)
-	}
-	return o, err
+	o.Schedule = o.Schedule.scaled(budget)
+	return o, nil
 }
+
+func (o *options) rates() rates {
+	return rates{learning: o.LearningRate, discount: o.Discount, trace: o.Trace}
+}
+
+// maxWhole bounds options that are whole numbers.
+const maxWhole = 1_000_000
 
 // falling tells whether sizes fall, down to 1 at least.
 func falling(sizes []int) bool {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 )
@@ -23,16 +24,20 @@ func published() schedule {
 
 // UnmarshalJSON reads pairs: [[1.0, 1500], [0.9, 100]].
 func (s *schedule) UnmarshalJSON(b []byte) error {
+	const remedy = "write pairs of an epsilon from 0 to 1 and a number of networks: [[1.0, 1500], [0.9, 100]]"
 	var rows [][]float64
 	if err := json.Unmarshal(b, &rows); err != nil {
-		return err
+		return errors.New(remedy)
 	}
 	*s = nil
 	for _, row := range rows {
-		if len(row) != 2 || row[0] < 0 || row[0] > 1 || row[1] < 0 || row[1] > 1e9 || row[1] != math.Trunc(row[1]) {
-			return errors.New("no pair of an epsilon and a number of networks")
+		if len(row) != 2 || row[0] < 0 || row[0] > 1 || row[1] < 0 || row[1] > maxWhole || row[1] != math.Trunc(row[1]) {
+			return fmt.Errorf("%v is no phase: %s", row, remedy)
 		}
 		*s = append(*s, phase{row[0], int(row[1])})
+	}
+	if n := s.total(); n < 1 || n > maxWhole {
+		return fmt.Errorf("it has %d networks in all: use 1 to %d", n, maxWhole)
 	}
 	return nil
 }

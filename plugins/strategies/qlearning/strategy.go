@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
 // redraws bounds how often a network is drawn again in one proposal: because it
@@ -23,17 +26,19 @@ type strategy struct {
 	setup    engine.Setup
 	problem  *problem
 	schedule schedule
+	promote  *evolve.Promoter
 	cached   *agent // what the file with this hash keeps
 	hash     string
 }
 
 // state is what is remembered from turn to turn, beside the file of Q-values.
 type state struct {
-	Begun   bool      `json:"begun"`
-	Table   string    `json:"table"`   // hash of the file; "" before there is one
-	Started int       `json:"started"` // known-good genomes proposed
-	Drawn   int       `json:"drawn"`   // networks proposed since: the schedule's clock
-	Waiting []waiting `json:"waiting,omitempty"`
+	Begun   bool          `json:"begun"`
+	Table   string        `json:"table"`   // hash of the file; "" before there is one
+	Started int           `json:"started"` // known-good genomes proposed
+	Drawn   int           `json:"drawn"`   // networks proposed since: the schedule's clock
+	Waiting []waiting     `json:"waiting,omitempty"`
+	Ladder  evolve.Ladder `json:"ladder,omitempty"`
 }
 
 // waiting is a network whose result is not there yet.
@@ -54,15 +59,18 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 	if len(p.sites) == 0 {
 		return nil, needs, errors.New("qlearning decides a genome option by option, and this space has no options, or too many: give it genes with several values, or lower the depth of recursion")
 	}
-	begin, err := states(p, o.state, o.legal)
+	begin, err := states(p, o.State, o.legal)
 	if err != nil {
 		return nil, needs, err
 	}
-	s.setup, s.schedule, s.cached, s.hash = setup, o.schedule, nil, ""
-	s.problem = &problem{
-		space: setup.Space, begin: begin, rates: o.rates, initial: o.initial, replay: o.replay,
+	if s.promote, err = evolve.NewPromoter(setup, o.Promote, 20); err != nil {
+		return nil, needs, err
 	}
-	needs.Batch = o.batch
+	s.setup, s.schedule, s.cached, s.hash = setup, o.Schedule, nil, ""
+	s.problem = &problem{
+		space: setup.Space, begin: begin, rates: o.rates(), initial: o.Initial, replay: o.Replay,
+	}
+	needs.Batch = o.Batch
 	return pack(state{}), needs, nil
 }
 
@@ -85,7 +93,7 @@ func states(p *places, name string, rules legal) (func() walk, error) {
 		return func() walk { return &recall{element: newElement(p), whole: name == "prefix"} }, nil
 	}
 	if l == nil {
-		return nil, fmt.Errorf("strategy.state: the space has no list of layers (%v) over data of a known shape: use element or prefix", layerTypes)
+		return nil, sdk.BadOption("state", "the space has no list of layers (%s) over data with positions: use element or prefix", strings.Join(layerTypes, ", "))
 	}
 	return l.walk, nil
 }
@@ -106,11 +114,16 @@ func (s *strategy) Step(_ context.Context, packed []byte, turn engine.Turn) (eng
 	if err := s.consume(a, &st, turn, r); err != nil {
 		return engine.Decision{}, err
 	}
+	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
+		return engine.Decision{}, err
+	}
 	var d engine.Decision
 	for len(d.Proposals) < turn.Want {
-		p, err := s.propose(a, &st, turn.FirstID+engine.ID(len(d.Proposals)), r)
-		if err != nil {
-			return d, err
+		p, ok := s.promote.Propose(st.Ladder)
+		if !ok {
+			if p, err = s.propose(a, &st, turn.FirstID+engine.ID(len(d.Proposals)), r); err != nil {
+				return d, err
+			}
 		}
 		d.Proposals = append(d.Proposals, p)
 	}
@@ -125,7 +138,7 @@ func (s *strategy) Step(_ context.Context, packed []byte, turn engine.Turn) (eng
 		st.Table, d.Files = ref.Hash, []engine.FileRef{ref}
 	}
 	s.cached, s.hash = a, st.Table
-	d.State = pack(st)
+	d.State, d.Keep = pack(st), s.promote.Keep(st.Ladder)
 	return d, nil
 }
 
@@ -149,6 +162,10 @@ func (s *strategy) agent(hash string) (*agent, error) {
 func (s *strategy) consume(a *agent, st *state, turn engine.Turn, r *rng.Rand) error {
 	if !st.Begun {
 		st.Begun = true
+		s.promote.Adopt(&st.Ladder, turn.History)
+		if turn.History.Len() > 0 { // the known-good genomes have had their turn
+			st.Started = len(s.setup.Start)
+		}
 		for c := range engine.All(turn.History) {
 			if err := s.experience(a, c, 1, r); err != nil {
 				return err
