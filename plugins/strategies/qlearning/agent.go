@@ -21,6 +21,7 @@ type agent struct {
 	memory  []experience        // in order; what was drawn again stands there again
 	sampled []int               // those of memory that are not barred
 	known   map[genome.Hash]int // by the network: the first of memory
+	spelled map[string]int      // by the packed genome: likewise
 }
 
 // problem is what the agent is told once: it does not change in a search.
@@ -33,17 +34,19 @@ type problem struct {
 }
 
 func newAgent(p *problem) *agent {
-	return &agent{problem: p, table: table{rows: map[uint64][]float64{}, initial: p.initial}, known: map[genome.Hash]int{}}
+	return &agent{problem: p, table: table{rows: map[uint64][]float64{}, initial: p.initial}, known: map[genome.Hash]int{}, spelled: map[string]int{}}
 }
 
 // remember appends an experience, without learning from it.
 func (a *agent) remember(g genome.Genome, reward float64, barred bool) error {
 	e := experience{packed: g.Packed(), reward: reward, barred: barred}
-	key := network.Key(g)
-	if first, ok := a.known[key]; ok && a.memory[first].packed == e.packed {
+	if first, ok := a.spelled[e.packed]; ok {
 		e.episode = a.memory[first].episode
-	} else if !ok {
-		a.known[key] = len(a.memory)
+	} else {
+		a.spelled[e.packed] = len(a.memory)
+		if key := network.Key(g); !a.knows(key) {
+			a.known[key] = len(a.memory)
+		}
 	}
 	if e.episode == nil && !barred {
 		var err error
@@ -56,6 +59,11 @@ func (a *agent) remember(g genome.Genome, reward float64, barred bool) error {
 	}
 	a.memory = append(a.memory, e)
 	return nil
+}
+
+func (a *agent) knows(network genome.Hash) bool {
+	_, ok := a.known[network]
+	return ok
 }
 
 // episode reads a genome as the decisions that lead to it.

@@ -46,6 +46,7 @@ type waiting struct {
 	ID     engine.ID `json:"id"`
 	Packed []byte    `json:"packed"`          // genome
 	Again  int       `json:"again,omitempty"` // how often it was drawn again meanwhile
+	key    genome.Hash
 }
 
 // Open reads the options, see docs/qlearning.md.
@@ -262,7 +263,8 @@ func (s *strategy) design(a *agent, st *state, epsilon float64, r *rng.Rand) (ge
 		if s.setup.Space.Check(g) != nil {
 			continue
 		}
-		if i, ok := a.known[network.Key(g)]; ok {
+		key := network.Key(g)
+		if i, ok := a.known[key]; ok {
 			if e := a.memory[i]; !e.barred {
 				if err := a.remember(g, e.reward, false); err != nil {
 					return g, err
@@ -271,7 +273,7 @@ func (s *strategy) design(a *agent, st *state, epsilon float64, r *rng.Rand) (ge
 			}
 			continue
 		}
-		i, err := s.underway(st, g)
+		i, err := s.underway(st, key)
 		if err != nil || i < 0 {
 			return g, err
 		}
@@ -280,16 +282,19 @@ func (s *strategy) design(a *agent, st *state, epsilon float64, r *rng.Rand) (ge
 	return genome.Genome{}, nil
 }
 
-// underway is the index of the same network among those that are being
-// measured, -1 if it is not.
-func (s *strategy) underway(st *state, g genome.Genome) (int, error) {
-	key := network.Key(g)
-	for i, w := range st.Waiting {
-		other, err := s.setup.Space.Unpack(string(w.Packed))
-		if err != nil {
-			return -1, err
+// underway is the index of a network among those that are being measured, -1 if
+// it is none of them.
+func (s *strategy) underway(st *state, key genome.Hash) (int, error) {
+	for i := range st.Waiting {
+		w := &st.Waiting[i]
+		if w.key.IsZero() {
+			g, err := s.setup.Space.Unpack(string(w.Packed))
+			if err != nil {
+				return -1, err
+			}
+			w.key = network.Key(g)
 		}
-		if network.Key(other) == key {
+		if w.key == key {
 			return i, nil
 		}
 	}
