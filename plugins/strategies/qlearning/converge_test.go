@@ -127,11 +127,11 @@ func TestConvergence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			begin, err := states(p, c.state, o.legal)
+			begin, _, err := states(p, c.state, o.legal)
 			if err != nil {
 				t.Fatal(err)
 			}
-			problem := &problem{space: p.space, begin: begin, rates: o.rates(), initial: o.Initial, replay: o.Replay}
+			problem := &problem{space: p.space, begin: begin, rates: o.rates(false), initial: o.Initial, replay: o.Replay}
 			m := explore(t, problem)
 			a, r := newAgent(problem), rng.New(1)
 			s := published().scaled(c.networks)

@@ -86,6 +86,16 @@ func newLayers(p *places, rules legal) *layers {
 	return l
 }
 
+// forgetful tells whether there are layers of which states forget the parameters.
+func (l *layers) forgetful() bool {
+	for _, list := range l.lists {
+		if !list.whole {
+			return true
+		}
+	}
+	return false
+}
+
 // data reads what the network sees.
 func (l *layers) data() bool {
 	meta, ok := l.space.Meta("network")

@@ -14,7 +14,7 @@ type options struct {
 	Budget       *int            `json:"budget"` // nil: that of the schedule
 	LearningRate float64         `json:"learning_rate"`
 	Discount     float64         `json:"discount"`
-	Trace        float64         `json:"trace"`
+	Trace        *float64        `json:"trace"` // nil: by the states
 	Replay       int             `json:"replay"`
 	Initial      float64         `json:"initial"`
 	Batch        int             `json:"batch"`
@@ -36,10 +36,10 @@ func readOptions(raw json.RawMessage) (options, error) {
 	}
 	for _, x := range []struct {
 		key   string
-		value float64
-	}{{"learning_rate", o.LearningRate}, {"discount", o.Discount}, {"trace", o.Trace}} {
-		if x.value < 0 || x.value > 1 {
-			return o, sdk.BadOption(x.key, "%v is no number from 0 to 1", x.value)
+		value *float64
+	}{{"learning_rate", &o.LearningRate}, {"discount", &o.Discount}, {"trace", o.Trace}} {
+		if x.value != nil && (*x.value < 0 || *x.value > 1) {
+			return o, sdk.BadOption(x.key, "%v is no number from 0 to 1", *x.value)
 		}
 	}
 	budget := o.Schedule.total()
@@ -61,8 +61,19 @@ func readOptions(raw json.RawMessage) (options, error) {
 	return o, nil
 }
 
-func (o *options) rates() rates {
-	return rates{learning: o.LearningRate, discount: o.Discount, trace: o.Trace}
+// forgetfulTrace is the trace for states that forget most of what was decided.
+const forgetfulTrace = 0.9
+
+// rates are the constants of learning. The paper has no trace.
+func (o *options) rates(forgetful bool) rates {
+	r := rates{learning: o.LearningRate, discount: o.Discount}
+	switch {
+	case o.Trace != nil:
+		r.trace = *o.Trace
+	case forgetful:
+		r.trace = forgetfulTrace
+	}
+	return r
 }
 
 // maxWhole bounds options that are whole numbers.

@@ -60,7 +60,7 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 	if len(p.sites) == 0 {
 		return nil, needs, errors.New("qlearning decides a genome option by option, and this space has no options, or too many: give it genes with several values, or lower the depth of recursion")
 	}
-	begin, err := states(p, o.State, o.legal)
+	begin, forgetful, err := states(p, o.State, o.legal)
 	if err != nil {
 		return nil, needs, err
 	}
@@ -69,7 +69,7 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 	}
 	s.setup, s.schedule, s.cached, s.hash = setup, o.Schedule, nil, ""
 	s.problem = &problem{
-		space: setup.Space, begin: begin, rates: o.rates(), initial: o.Initial, replay: o.Replay,
+		space: setup.Space, begin: begin, rates: o.rates(forgetful), initial: o.Initial, replay: o.Replay,
 	}
 	needs.Batch = o.Batch
 	return pack(state{}), needs, nil
@@ -77,26 +77,30 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 
 // states is how the agent sees the decisions of a space: as it is told, else as
 // layers where there are lists of layers, by list elements where there are other
-// lists, and by all that was decided where there are none.
-func states(p *places, name string, rules legal) (func() walk, error) {
+// lists, and by all that was decided where there are none. It tells whether such
+// states forget more than the paper's.
+func states(p *places, name string, rules legal) (begin func() walk, forgetful bool, err error) {
 	l := newLayers(p, rules)
+	lists := slices.ContainsFunc(p.units, func(unit string) bool { return unit != "" })
 	if name == "" {
 		switch {
 		case l != nil:
 			name = "layers"
-		case slices.ContainsFunc(p.units, func(unit string) bool { return unit != "" }):
+		case lists:
 			name = "element"
 		default:
 			name = "prefix"
 		}
 	}
-	if name != "layers" {
-		return func() walk { return &recall{element: newElement(p), whole: name == "prefix"} }, nil
+	switch {
+	case name == "prefix":
+		return func() walk { return &recall{element: newElement(p), whole: true} }, false, nil
+	case name == "element":
+		return func() walk { return &recall{element: newElement(p)} }, lists, nil
+	case l == nil:
+		return nil, false, sdk.BadOption("state", "the space has no list of layers (%s) over data with positions: use element or prefix", strings.Join(layerTypes, ", "))
 	}
-	if l == nil {
-		return nil, sdk.BadOption("state", "the space has no list of layers (%s) over data with positions: use element or prefix", strings.Join(layerTypes, ", "))
-	}
-	return l.walk, nil
+	return l.walk, l.forgetful(), nil
 }
 
 // Step learns from the turn's results, in their order, and designs networks.

@@ -131,6 +131,25 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// Where states forget, there is a trace unless the options say otherwise.
+func TestDefaultTrace(t *testing.T) {
+	t.Parallel()
+	const wide = `{"network": {"input": [1, 40], "classes": 10}, "blocks": {"length": [1, 4], "list": {"block": {"channels": {"int": [1, 32]}, "kernel": {"choice": [3, 5, 7]}}}}}`
+	for _, c := range []struct {
+		space, options string
+		want           float64
+	}{
+		{words, `{}`, 0}, {words, `{"state": "element"}`, 0}, {paper, `{}`, 0}, {paper, `{"state": "element"}`, 0.9}, {wide, `{}`, 0.9}, {wide, `{"trace": 0}`, 0},
+		{`{"bits": {"list": "bool", "length": 12}}`, `{}`, 0.9}, {cells, `{"trace": 0.5}`, 0.5},
+	} {
+		s := &strategy{}
+		_, _, err := s.Open(t.Context(), engine.Setup{Space: genome.MustParseSpace(c.space), Options: json.RawMessage(c.options)})
+		if err != nil || s.problem.rates.trace != c.want {
+			t.Errorf("%s with %s has the trace %v, want %v: %v", c.space, c.options, s.problem.rates.trace, c.want, err)
+		}
+	}
+}
+
 // A space that is used up does not hang the search.
 func TestUsedUpSpace(t *testing.T) {
 	t.Parallel()
