@@ -70,3 +70,27 @@ func TestChoice(t *testing.T) {
 		t.Errorf("random decisions are %v; want a quarter 1, the rest 3", blind)
 	}
 }
+
+// After a network as many experiences are drawn as the option says, from all of
+// the memory and with replacement. With rewards of 1 Q-values count updates.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	p, begin := fixture(t, `{"a": {"choice": ["x", "y", "z"]}}`, `{}`)
+	a := newAgent(&problem{space: p.space, begin: begin, rates: rates{learning: 0.001, discount: 1}, replay: 3000})
+	for i, text := range []string{"a=x", "a=y", "a=x", "a=z"} { // x twice; z was not measured
+		g, err := p.space.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.remember(g, 1, i == 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.study(rng.New(1))
+	state := a.memory[0].episode[0].state
+	updates := func(option int) float64 { return math.Log(1-a.table.value(state, option)) / math.Log(0.999) }
+	x, y, z := updates(0), updates(1), updates(2)
+	if math.Abs(x+y-3000) > 1e-6 || x < 1900 || x > 2100 || z != 0 {
+		t.Errorf("x was learned from %.1f times, y %.1f, z %.1f; want 2000, 1000, 0, and 3000 in all", x, y, z)
+	}
+}
