@@ -42,6 +42,7 @@ type builder struct {
 	whole    []int  // the slab before anything was taken from it
 	err      *LayerError
 	ordinary func(path []byte, value any) // is told every gene that is no layer; may be nil
+	super    *superReading                // makes a Supernet; nil: a network
 }
 
 // reset empties the builder for another network, which takes the memory of the
@@ -139,6 +140,9 @@ func (b *builder) append(n Node) int {
 		return 0
 	}
 	b.nodes = append(b.nodes, n)
+	if b.super != nil {
+		b.super.Gates = append(b.super.Gates, b.super.gate)
+	}
 	b.names = append(b.names, b.path...)
 	b.names = append(b.names, 0)
 	return len(b.nodes) - 1

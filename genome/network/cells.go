@@ -229,8 +229,9 @@ type cell struct {
 	vertices []string // operations; first and last are the input and the answer
 	to       [][]bool // vertices: to[i][j] is an edge from i to j, i < j
 	pairs    []combination
-	inputs   int  // pairs: how many cells before it a cell sees: 1 or 2
-	loose    bool // pairs: the answer joins only nodes that no other node uses
+	inputs   int        // pairs: how many cells before it a cell sees: 1 or 2
+	loose    bool       // pairs: the answer joins only nodes that no other node uses
+	super    *superCell // all its operations, where a Supernet is made
 }
 
 // combination is one node of a pairs cell.
@@ -390,6 +391,8 @@ func (b *builder) cell(c *cell, before, last, channels int, reduces, reduced boo
 	switch {
 	case b.err != nil:
 		return 0
+	case c.edges != nil && c.super != nil:
+		return b.super.edges(b, c, last)
 	case c.edges != nil:
 		return b.edgesCell(c, last)
 	case c.vertices != nil:
@@ -532,6 +535,9 @@ func (b *builder) pairsCell(c *cell, before, last, channels int, reduces, reduce
 		bring(0, before)
 	}
 	bring(c.inputs-1, last)
+	if c.super != nil {
+		return b.super.pairs(b, c, value, channels, reduces)
+	}
 	used := make([]bool, c.inputs+len(c.pairs))
 	for i := range c.pairs {
 		p := &c.pairs[i]

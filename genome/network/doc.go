@@ -30,6 +30,7 @@ const (
 	Dropout    Op = "dropout"    // inverted dropout with Rate while training
 	Flatten    Op = "flatten"    // [c, ...] -> [product], channel-major
 	Crop       Op = "crop"       // the first Channels channels, without the first Offset positions
+	Mix        Op = "mix"        // weighted sum of equal shapes; only in a Supernet
 )
 
 // Node is one layer. Fields that its Op does not use are zero.

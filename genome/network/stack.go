@@ -129,6 +129,11 @@ func (b *builder) stackCells(a *args) (normal, reduction *cell, ok bool) {
 		if !ok {
 			return nil, nil, false
 		}
+		if b.super != nil {
+			n := b.enter(e.Key)
+			c.super = b.super.cells[string(b.path)]
+			b.leave(n)
+		}
 		switch {
 		case e.Key == "reduction" && reduction == nil:
 			reduction = &c

@@ -185,7 +185,7 @@ func checkGradients(t *testing.T, n *net) {
 	wide := widen(x, count)
 	var expected map[string][]float64
 	for _, set := range kernel.Available() {
-		m, err := build(&n.Network, Options{Batch: batch, Seed: 3, LabelSmoothing: 0.1}, kernel.For(set), true)
+		m, err := build(&n.Network, Options{Batch: batch, Seed: 3, LabelSmoothing: 0.1}, kernel.For(set), true, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 type feed struct {
 	n         int       // samples, in the first lanes
 	training  bool      //
+	alike     bool      // normalise by the batch's own statistics always, and keep none
 	step      uint64    // optimizer steps taken so far
 	labels    []int32   // [lanes]
 	mask      []float32 // [lanes]: all bits set where there is a sample
@@ -33,6 +34,7 @@ type builder struct {
 	feed  *feed
 	seed  uint64
 	ops   uint32
+	gate  *gate // of the ops that are added now
 	fail  error // the first one
 }
 
@@ -46,7 +48,7 @@ type value struct {
 // apply adds an op to the graph.
 func (b *builder) apply(o *op, in ...*G.Node) *G.Node {
 	b.ops++
-	o.id = b.ops
+	o.id, o.gate = b.ops, b.gate
 	o.in, o.one = make([][]float32, len(in)), make([]float32, len(in))
 	o.args = make([]hm.Type, len(in))
 	for i, n := range in {
@@ -196,7 +198,8 @@ func (b *builder) norm(x value, gain, shift *parameter, mean, variance []float32
 	)
 	o.run = func(in [][]float32) {
 		count := float64(positions * b.feed.n)
-		if b.feed.training {
+		measure := b.feed.training || b.feed.alike
+		if measure {
 			for i := range origin {
 				origin[i] = in[0][i*b.lanes]
 			}
@@ -206,12 +209,14 @@ func (b *builder) norm(x value, gain, shift *parameter, mean, variance []float32
 		}
 		for i := range channels {
 			m, v := mean[i], float64(variance[i])
-			if b.feed.training {
+			if measure {
 				first, second := float64(totals[2*i])/count, float64(totals[2*i+1])/count
 				m = float32(float64(origin[i]) + first)
 				v = max(second-first*first, 0)
-				mean[i] += normMomentum * (m - mean[i])
-				variance[i] += normMomentum * (float32(v*count/max(count-1, 1)) - variance[i])
+				if !b.feed.alike {
+					mean[i] += normMomentum * (m - mean[i])
+					variance[i] += normMomentum * (float32(v*count/max(count-1, 1)) - variance[i])
+				}
 			}
 			center[i] = m
 			spread[i] = float32(1 / math.Sqrt(v+normEpsilon))
@@ -384,12 +389,23 @@ func (b *builder) smooth(x value, name string, f func(y, d, x []float32)) value 
 	})
 }
 
-// add adds a sum of equal shapes.
+// add adds a sum of equal shapes; in a Supernet, of those that are there.
 func (b *builder) add(xs []value) value {
-	return b.layer("add", xs[0].positions, xs[0].channels, xs, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+	v := b.layer("add", xs[0].positions, xs[0].channels, xs, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
+		there := make([][]float32, 0, len(xs))
 		run := func(in [][]float32) {
-			b.k.Add(y, in[0], in[1])
-			for _, x := range in[2:] {
+			there = there[:0]
+			for _, x := range in {
+				if x != nil {
+					there = append(there, x)
+				}
+			}
+			if len(there) == 1 {
+				copy(y, there[0])
+				return
+			}
+			b.k.Add(y, there[0], there[1])
+			for _, x := range there[2:] {
 				b.k.Add(y, y, x)
 			}
 		}
@@ -402,6 +418,15 @@ func (b *builder) add(xs []value) value {
 		}
 		return run, grad
 	})
+	v.partial()
+	return v
+}
+
+// partial lets a value be there when only some of its inputs are.
+func (v value) partial() {
+	if v.node != nil {
+		v.node.Op().(*op).partial = true
+	}
 }
 
 // concat adds a concatenation along channels.

@@ -19,11 +19,12 @@ type lowering struct {
 	source []int   // the node that an identity hands on; other nodes themselves
 	users  [][]int // by node: live nodes that take its value, as often as they take it
 	values []value
+	super  *Supernet // that is made; nil: a Model
 }
 
 // lower adds the whole network to the graph and returns its answer.
-func (b *builder) lower(net *network.Network, params *parameters, input *G.Node) (value, error) {
-	w := &lowering{builder: b, net: net, params: params,
+func (b *builder) lower(net *network.Network, params *parameters, input *G.Node, super *Supernet) (value, error) {
+	w := &lowering{builder: b, net: net, params: params, super: super,
 		source: make([]int, len(net.Nodes)), users: make([][]int, len(net.Nodes)), values: make([]value, len(net.Nodes))}
 	live := w.trace()
 	for i := range net.Nodes {
@@ -35,7 +36,11 @@ func (b *builder) lower(net *network.Network, params *parameters, input *G.Node)
 			w.values[i] = value{node: input, positions: product(n.Shape[1:]), channels: n.Shape[0]}
 			continue
 		}
+		if super != nil {
+			b.gate = super.gateOf(i)
+		}
 		v, err := w.layer(i, n)
+		b.gate = nil
 		if err == nil {
 			err = b.fail
 		}
@@ -166,6 +171,11 @@ func (w *lowering) layer(i int, n *network.Node) (value, error) {
 		return w.add(in), nil
 	case network.Concat:
 		return w.concat(in), nil
+	case network.Mix:
+		if w.super == nil {
+			return value{}, fmt.Errorf("a mixture belongs into a supernet")
+		}
+		return w.mix(in, w.super.mixtureAt(i)), nil
 	case network.Zero:
 		v := value{channels: n.Shape[0], positions: product(n.Shape[1:])}
 		v.node = w.leaf("zero", newTensor(v.positions, v.channels, w.lanes))

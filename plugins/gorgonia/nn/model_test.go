@@ -59,7 +59,7 @@ func TestTapeMachine(t *testing.T) {
 	t.Parallel()
 	for _, n := range []*net{everything(), handmade(), base()} {
 		o := Options{Batch: 20, LabelSmoothing: 0.1}
-		m, err := build(&n.Network, o, kernel.For(kernel.Best()), false)
+		m, err := build(&n.Network, o, kernel.For(kernel.Best()), false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -477,7 +477,7 @@ func TestKernelSets(t *testing.T) {
 	x, y := samples(1, n, 25)
 	var first float64
 	for i, set := range kernel.Available() {
-		m, err := build(&n.Network, Options{Batch: 25, Seed: 4}, kernel.For(set), true)
+		m, err := build(&n.Network, Options{Batch: 25, Seed: 4}, kernel.For(set), true, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

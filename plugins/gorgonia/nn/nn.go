@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -86,10 +87,10 @@ var building sync.Mutex
 // names of the layers alone. Its error names the layer that cannot be trained
 // here.
 func Build(net *network.Network, o Options) (*Model, error) {
-	return build(net, o, kernel.For(kernel.Best()), true)
+	return build(net, o, kernel.For(kernel.Best()), true, nil)
 }
 
-func build(net *network.Network, o Options, k *kernel.Kernels, share bool) (*Model, error) {
+func build(net *network.Network, o Options, k *kernel.Kernels, share bool, super *Supernet) (*Model, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func build(net *network.Network, o Options, k *kernel.Kernels, share bool) (*Mod
 	m.features = []int{product(shape[1:]), shape[0]}
 	x := newTensor(m.features[0], m.features[1], lanes)
 	m.input = x.Float32s()
-	out, err := b.lower(net, m.parameters, b.leaf("input", x))
+	out, err := b.lower(net, m.parameters, b.leaf("input", x), super)
 	if err != nil {
 		return nil, err
 	}
@@ -125,15 +126,16 @@ func build(net *network.Network, o Options, k *kernel.Kernels, share bool) (*Mod
 		return nil, b.fail
 	}
 
-	done := map[*G.Node]G.Value{}
-	if m.forward, err = compile(k, m.graph, done, share, m.loss); err != nil {
+	done, ops := map[*G.Node]G.Value{}, map[*G.Node]*op{}
+	if m.forward, err = compile(k, m.graph, done, ops, share, m.loss); err != nil {
 		return nil, err
 	}
 	m.logits = done[out.node].(*tensor.Dense).Float32s()
 	var learned G.Nodes
+	var whose []*parameter
 	for _, p := range m.parameters.list {
 		if p.node != nil {
-			learned = append(learned, p.node)
+			learned, whose = append(learned, p.node), append(whose, p)
 		}
 	}
 	if len(learned) > 0 {
@@ -142,11 +144,13 @@ func build(net *network.Network, o Options, k *kernel.Kernels, share bool) (*Mod
 			return nil, err
 		}
 		// Backwards, so that what a layer needs is still in the cache.
-		for i, j := 0, len(grads)-1; i < j; i, j = i+1, j-1 {
-			grads[i], grads[j] = grads[j], grads[i]
-		}
-		if m.backward, err = compile(k, m.graph, done, share, grads...); err != nil {
+		slices.Reverse(grads)
+		slices.Reverse(whose)
+		if m.backward, err = compile(k, m.graph, done, ops, share, grads...); err != nil {
 			return nil, err
+		}
+		for i, n := range grads {
+			whose[i].from = ops[n]
 		}
 	}
 	return m, nil

@@ -24,6 +24,11 @@ type op struct {
 
 	in  [][]float32
 	one []float32 // copies of inputs that are not tensors
+
+	// In a Supernet only:
+	gate    *gate // it is run only while this is open; nil: always
+	partial bool  // it takes the inputs that are there, and is there if one is
+	absent  bool  // it was not run this time
 }
 
 func (o *op) Arity() int { return len(o.args) }

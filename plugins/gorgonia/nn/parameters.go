@@ -25,6 +25,9 @@ type parameter struct {
 	data, grad, m, v []float32
 	node             *G.Node
 	gradient         *tensor.Dense
+	from             *op    // that computes the gradient; nil if nothing depends on the parameter
+	at, room         int    // where it stands in the arrays, with its padding
+	steps            uint64 // taken with this parameter; in a Supernet
 }
 
 // layerParameters are what one node of a network learns and, for a
@@ -129,7 +132,8 @@ func newParameters(net *network.Network, velocity, square bool) *parameters {
 				return s[at : at+n : at+n]
 			}
 			p.data, p.grad, p.m, p.v = cut(ps.data), cut(ps.grad), cut(ps.m), cut(ps.v)
-			at += padded(p)
+			p.at, p.room = at, padded(p)
+			at += p.room
 		}
 		if weights {
 			ps.decayed = at

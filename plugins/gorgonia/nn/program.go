@@ -14,15 +14,17 @@ import (
 type program []call
 
 type call struct {
-	op *op
-	in []G.Value
+	op   *op
+	in   []G.Value
+	from []*op // that made the inputs; nil for leaves
 }
 
 // compile orders what the roots need, first root first, behind what has
-// already been done, and gives values to the gradients. With share, gradients
+// already been done, and gives values to the gradients. ops are those of the
+// nodes that were done. With share, gradients
 // whose last reader has run make room for later ones, which halves the memory
 // of a Model; a machine that runs the graph in another order needs them apart.
-func compile(k *kernel.Kernels, g *G.ExprGraph, done map[*G.Node]G.Value, share bool, roots ...*G.Node) (program, error) {
+func compile(k *kernel.Kernels, g *G.ExprGraph, done map[*G.Node]G.Value, ops map[*G.Node]*op, share bool, roots ...*G.Node) (program, error) {
 	var order []*G.Node
 	children, seen := map[*G.Node][]*G.Node{}, map[*G.Node]bool{}
 	var visit func(n *G.Node)
@@ -73,10 +75,11 @@ func compile(k *kernel.Kernels, g *G.ExprGraph, done map[*G.Node]G.Value, share 
 			lent[n] = v(o.dims...)
 			o.out = lent[n]
 		}
-		done[n] = o.out
+		done[n], ops[n] = o.out, o
 		c := call{op: o}
 		for _, child := range children[n] {
 			c.in = append(c.in, done[child])
+			c.from = append(c.from, ops[child])
 			if v := lent[child]; v != nil && share && last[child] == i {
 				free[v.Size()] = append(free[v.Size()], v)
 				delete(lent, child)
@@ -96,8 +99,18 @@ func operation(k *kernel.Kernels, n *G.Node) (*op, error) {
 	if n.Op().String() != "+ false" || n.Dims() != 3 {
 		return nil, fmt.Errorf("nn: unexpected operation %v in the graph", n.Op())
 	}
-	o := &op{name: "sum", dims: n.Shape(), in: make([][]float32, 2)}
-	o.run = func(in [][]float32) { k.Add(o.out.(*tensor.Dense).Float32s(), in[0], in[1]) }
+	o := &op{name: "sum", dims: n.Shape(), in: make([][]float32, 2), partial: true}
+	o.run = func(in [][]float32) {
+		out := o.out.(*tensor.Dense).Float32s()
+		switch {
+		case in[1] == nil:
+			copy(out, in[0])
+		case in[0] == nil:
+			copy(out, in[1])
+		default:
+			k.Add(out, in[0], in[1])
+		}
+	}
 	return o, nil
 }
 
@@ -106,6 +119,39 @@ func (p program) run() error {
 		if _, err := p[i].op.Do(p[i].in...); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// runGated runs what the open gates and the inputs that are there let run.
+func (p program) runGated() error {
+	for i := range p {
+		o := p[i].op
+		if o.absent = o.gate != nil && !o.gate.open(); o.absent {
+			continue
+		}
+		missing := 0
+		for _, from := range p[i].from {
+			if from != nil && from.absent {
+				missing++
+			}
+		}
+		if o.absent = missing == len(p[i].from) || missing > 0 && !o.partial; o.absent {
+			continue
+		}
+		if missing == 0 {
+			if _, err := o.Do(p[i].in...); err != nil {
+				return err
+			}
+			continue
+		}
+		for j, from := range p[i].from {
+			o.in[j] = nil
+			if from == nil || !from.absent {
+				o.in[j] = p[i].in[j].(*tensor.Dense).Float32s()
+			}
+		}
+		o.run(o.in)
 	}
 	return nil
 }
