@@ -1,0 +1,419 @@
+"""A job's Network as a torch.nn.Module.
+
+`Network(nodes)` is the layer graph of one candidate: one module for each node,
+under the node's name, and a forward that hands values from node to node.
+
+`Network(nodes, copies=K)` holds K candidates of the same shape side by side,
+each with weights of its own: their channels stand next to each other,
+[batch, K * channels, ...], convolutions become grouped ones, and dense layers
+products of stacked matrices. No value of one candidate enters another's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Callable, Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+# The convolutions and pools by the number of spatial dimensions.
+_CONV = {1: F.conv1d, 2: F.conv2d}
+_MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d}
+
+FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "relu": F.relu,
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.1),
+    "mish": F.mish,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "gelu": F.gelu,
+    "swish": F.silu,
+    "elu": F.elu,
+}
+
+
+class Unknown(ValueError):
+    """A layer that cannot be trained here. The message names it."""
+
+
+def fan_in_bound(inputs: int) -> float:
+    """Weights and biases start uniformly within this."""
+    return 1 / math.sqrt(inputs)
+
+
+class Conv(nn.Module):
+    """Convolution (cross-correlation), 1-D or 2-D by the length of kernel."""
+
+    def __init__(self, inputs, channels, kernel, stride, dilation, pad, groups, bias, circular, copies):
+        super().__init__()
+        self.stride, self.dilation, self.pad = stride, dilation, pad
+        self.groups, self.circular = groups * copies, circular
+        self.fan_in = inputs // groups * math.prod(kernel)
+        self.weight = nn.Parameter(torch.empty(copies * channels, inputs // groups, *kernel))
+        self.bias = nn.Parameter(torch.empty(copies * channels)) if bias else None
+
+    def forward(self, x):
+        pad = self.pad
+        if self.circular:
+            for dim, p in enumerate(pad, start=2):
+                x = wrap(x, dim, p)
+            pad = [0] * len(pad)
+        conv = _CONV[len(pad)]
+        return conv(x, self.weight, self.bias, self.stride, pad, self.dilation, self.groups)
+
+
+def wrap(x: torch.Tensor, dim: int, pad: int) -> torch.Tensor:
+    """x padded on both sides by itself, more than once where it is shorter."""
+    size = x.shape[dim]
+    if pad == 0:
+        return x
+    if pad <= size:
+        return torch.cat([x.narrow(dim, size - pad, pad), x, x.narrow(dim, 0, pad)], dim)
+    return x.index_select(dim, torch.arange(-pad, size + pad, device=x.device) % size)
+
+
+class Dense(nn.Module):
+    """Fully connected over the flattened input."""
+
+    def __init__(self, inputs, features, bias, copies):
+        super().__init__()
+        self.copies, self.fan_in = copies, inputs
+        self.weight = nn.Parameter(torch.empty(copies * features, inputs))
+        self.bias = nn.Parameter(torch.empty(copies * features)) if bias else None
+
+    def forward(self, x):
+        if self.copies == 1:
+            return F.linear(x.flatten(1), self.weight, self.bias)
+        x = x.reshape(len(x), self.copies, -1).transpose(0, 1)
+        weight = self.weight.view(self.copies, -1, self.fan_in)
+        out = torch.bmm(x, weight.transpose(1, 2)).transpose(0, 1).reshape(x.shape[1], -1)
+        return out if self.bias is None else out + self.bias
+
+
+class Norm(nn.Module):
+    """Batch normalisation: momentum 0.1, epsilon 1e-5. Scale and shift start
+    at 1 and 0."""
+
+    def __init__(self, channels, affine, copies):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(copies * channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(copies * channels)) if affine else None
+        self.register_buffer("running_mean", torch.zeros(copies * channels))
+        self.register_buffer("running_var", torch.ones(copies * channels))
+
+    def forward(self, x):
+        # A single value per channel has no variance that could be estimated:
+        # the running one then moves towards 0.
+        if self.training and x.numel() == x.shape[1]:
+            with torch.no_grad():
+                self.running_mean.lerp_(x.detach().flatten().to(self.running_mean.dtype), 0.1)
+                self.running_var.mul_(0.9)
+            shape = [1, -1] + [1] * (x.dim() - 2)
+            zero = x - x
+            return zero if self.weight is None else zero * self.weight.view(shape) + self.bias.view(shape)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training, 0.1, 1e-5)
+
+
+class MaxPool(nn.Module):
+    """The maximum of a window. Padding is never chosen."""
+
+    def __init__(self, kernel, stride, pad):
+        super().__init__()
+        self.kernel, self.stride, self.pad = kernel, stride, pad
+
+    def forward(self, x):
+        pad = self.pad
+        if any(2 * p > k for p, k in zip(pad, self.kernel)):  # more than torch's own padding does
+            x = F.pad(x, [p for p in reversed(pad) for _ in range(2)], value=-math.inf)
+            pad = [0] * len(pad)
+        return _MAX_POOL[len(pad)](x, self.kernel, self.stride, pad)
+
+
+class AvgPool(nn.Module):
+    """The mean of a window. Padding is not counted."""
+
+    def __init__(self, kernel, stride, pad):
+        super().__init__()
+        self.kernel, self.stride, self.pad = kernel, stride, pad
+
+    def forward(self, x):
+        if not any(self.pad):
+            return self.mean(x)
+        around = [p for p in reversed(self.pad) for _ in range(2)]
+        inside = F.pad(x.new_ones(1, 1, *x.shape[2:]), around)
+        return self.mean(F.pad(x, around)) / self.mean(inside)
+
+    def mean(self, x):
+        if len(self.kernel) == 1:
+            return F.avg_pool1d(x, self.kernel, self.stride)
+        return F.avg_pool2d(x, self.kernel, self.stride)
+
+
+class GlobalAvg(nn.Module):
+    """The mean over all positions."""
+
+    def forward(self, x):
+        return x.flatten(2).mean(2) if x.dim() > 2 else x
+
+
+class GlobalMax(nn.Module):
+    """The maximum over all positions."""
+
+    def forward(self, x):
+        return x.flatten(2).max(2).values if x.dim() > 2 else x
+
+
+class Activation(nn.Module):
+    """An elementwise function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return FUNCTIONS[self.function](x)
+
+    def extra_repr(self):
+        return self.function
+
+
+class Add(nn.Module):
+    """The sum of its inputs."""
+
+    def forward(self, *xs):
+        total = xs[0]
+        for x in xs[1:]:
+            total = total + x
+        return total
+
+
+class Concat(nn.Module):
+    """Its inputs side by side, along channels."""
+
+    def __init__(self, copies):
+        super().__init__()
+        self.copies = copies
+
+    def forward(self, *xs):
+        if self.copies == 1:
+            return torch.cat(xs, 1)
+        joined = torch.cat([x.reshape(len(x), self.copies, -1, *x.shape[2:]) for x in xs], 2)
+        return joined.flatten(1, 2)
+
+
+class Zero(nn.Module):
+    """Zeros in a shape of its own."""
+
+    def __init__(self, shape, copies):
+        super().__init__()
+        self.shape = [copies * shape[0], *shape[1:]]
+
+    def forward(self, x):
+        return x.new_zeros(len(x), *self.shape)
+
+
+class Dropout(nn.Module):
+    """Inverted dropout while training. What is dropped follows from the seeds
+    that `Network.drop` gave for the step, one for each copy."""
+
+    def __init__(self, rate, copies):
+        super().__init__()
+        self.rate, self.copies = rate, copies
+        self.seeds: Sequence[int] = []
+
+    def forward(self, x):
+        if not self.training or self.rate == 0:
+            return x
+        shape = [len(x), x.shape[1] // self.copies, *x.shape[2:]]
+        kept = [
+            torch.rand(shape, device=x.device, generator=torch.Generator(x.device).manual_seed(seed)) >= self.rate
+            for seed in self.seeds
+        ]
+        return x * (torch.cat(kept, 1).to(x.dtype) / (1 - self.rate))
+
+    def extra_repr(self):
+        return f"{self.rate}"
+
+
+class Crop(nn.Module):
+    """The first channels, without the first positions."""
+
+    def __init__(self, channels, offset, copies):
+        super().__init__()
+        self.channels, self.offset, self.copies = channels, offset, copies
+
+    def forward(self, x):
+        if x.shape[1] != self.copies * self.channels:
+            x = x.reshape(len(x), self.copies, -1, *x.shape[2:])[:, :, : self.channels].flatten(1, 2)
+        for dim, offset in enumerate(self.offset, start=2):
+            x = x.narrow(dim, offset, x.shape[dim] - offset)
+        return x
+
+
+class Flatten(nn.Module):
+    """[channels, ...] to [product], channel after channel."""
+
+    def forward(self, x):
+        return x.flatten(1)
+
+
+class Network(nn.Module):
+    """The layer graph of a job: nodes as in the job's JSON (`{"nodes": [...]}`,
+    or the list itself). Fields that a node leaves out have their defaults.
+
+    Answers logits: [batch, classes], and [batch, copies, classes] if there are
+    several copies. The input of several copies has their channels side by side.
+    """
+
+    def __init__(self, network, copies: int = 1):
+        super().__init__()
+        nodes = network["nodes"] if isinstance(network, dict) else network
+        if not nodes or nodes[0].get("op") != "input":
+            raise Unknown("the network does not begin with an input")
+        self.nodes, self.copies = nodes, copies
+        if len(nodes[-1]["shape"]) != 1:
+            raise Unknown(f"layer {nodes[-1]['name']}: the network's answer has shape {nodes[-1]['shape']}, but a classifier answers [classes]; end with a dense layer")
+        self.inputs = [list(node.get("inputs") or []) for node in nodes]
+        self.shape, self.classes = list(nodes[0]["shape"]), nodes[-1]["shape"][0]
+        self.live = _live(nodes, self.inputs)
+        self.layers: list[nn.Module] = []
+        self.names: list[str] = []
+        self._last_use = _last_use(self.inputs, self.live)
+        for i, node in enumerate(nodes):
+            name, k = node.get("name") or node["op"], 2
+            while name in self.names:
+                name, k = f"{node.get('name') or node['op']}#{k}", k + 1
+            layer = self._layer(node, nodes[self.inputs[i][0]]["shape"] if i else [])
+            self._put(name, layer)
+            self.layers.append(layer)
+            self.names.append(name)
+
+    def _put(self, name: str, layer: nn.Module) -> None:
+        """Gives a layer its name: "blocks[0].conv" is "conv" of "blocks[0]".
+        Past add_module, which would refuse names such as "type"."""
+        at: nn.Module = self
+        *groups, last = name.split(".")
+        for group in groups:
+            at = at._modules.setdefault(group, nn.Module())
+        if last in at._modules:  # a layer that has layers below it
+            layer._modules.update(at._modules[last]._modules)
+        at._modules[last] = layer
+
+    def _layer(self, node: dict, shape: list[int]) -> nn.Module:
+        op, copies = node["op"], self.copies
+        spatial = len(shape) - 1
+        get = lambda key, default: list(node.get(key) or []) + [default] * (spatial - len(node.get(key) or []))
+        if op in ("conv", "max_pool", "avg_pool") and (spatial not in (1, 2) or len(node.get("kernel") or []) != spatial):
+            raise Unknown(f"layer {node['name']} ({op}): a kernel {node.get('kernel')} does not fit an input of shape {shape}")
+        if op == "conv":
+            return Conv(shape[0], node["channels"], get("kernel", 1), get("stride", 1), get("dilation", 1), get("pad", 0),
+                        node.get("groups") or 1, node.get("bias", False), node.get("circular", False), copies)  # fmt: skip
+        if op == "dense":
+            return Dense(math.prod(shape), node["channels"], node.get("bias", False), copies)
+        if op == "norm":
+            return Norm(shape[0], node.get("affine", False), copies)
+        if op == "max_pool":
+            return MaxPool(get("kernel", 1), get("stride", 1), get("pad", 0))
+        if op == "avg_pool":
+            return AvgPool(get("kernel", 1), get("stride", 1), get("pad", 0))
+        if op == "activation":
+            if node["function"] not in FUNCTIONS:
+                raise Unknown(f"layer {node['name']}: unknown function {node['function']}; use {', '.join(FUNCTIONS)}")
+            return Activation(node["function"])
+        if op == "concat":
+            return Concat(copies)
+        if op == "zero":
+            return Zero(node["shape"], copies)
+        if op == "dropout":
+            return Dropout(node.get("rate", 0.0), copies)
+        if op == "crop":
+            return Crop(node["channels"], get("offset", 0), copies)
+        plain = {"input": nn.Identity, "identity": nn.Identity, "add": Add, "global_avg": GlobalAvg, "global_max": GlobalMax, "flatten": Flatten}
+        if op not in plain:
+            raise Unknown(f"layer {node['name']}: unknown operation {op}")
+        return plain[op]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        values: list = [None] * len(self.layers)
+        values[0] = x
+        for i, layer in enumerate(self.layers):
+            if i == 0 or not self.live[i]:
+                continue
+            values[i] = layer(*[values[j] for j in self.inputs[i]])
+            for j in self._last_use[i]:
+                values[j] = None  # lets go of the memory
+        out = values[-1]
+        return out if self.copies == 1 else out.reshape(len(out), self.copies, -1)
+
+    def start(self, seeds: Sequence[Callable[[str], int]]) -> None:
+        """Draws weights and biases uniformly within 1/sqrt(inputs of one
+        output). seeds[k](name) is the seed of copy k's array of that name."""
+        with torch.no_grad():
+            layers = dict(zip(self.names, self.layers))
+            for name, p in self.named_parameters():
+                layer = layers[name.rpartition(".")[0]]
+                if isinstance(layer, Norm):
+                    continue
+                bound = fan_in_bound(layer.fan_in)
+                for part, seed in zip(p.view(self.copies, -1), seeds):
+                    generator = torch.Generator().manual_seed(seed(name))
+                    part.copy_((torch.rand(part.shape, generator=generator) * 2 - 1) * bound)
+
+    def drop(self, seeds: Callable[[str], Sequence[int]]) -> None:
+        """Decides what every dropout drops in the next step."""
+        for name, layer in zip(self.names, self.layers):
+            if isinstance(layer, Dropout):
+                layer.seeds = seeds(name)
+
+    @property
+    def drops(self) -> bool:
+        """Whether any layer drops values."""
+        return any(isinstance(layer, Dropout) and layer.rate > 0 for layer in self.layers)
+
+
+def _live(nodes: list[dict], inputs: list[list[int]]) -> list[bool]:
+    """Which nodes the answer depends on. Behind a zero only the shape counts,
+    but a value of that batch size is at hand there in any case."""
+    live = [False] * len(nodes)
+    live[-1] = True
+    for i in range(len(nodes) - 1, 0, -1):
+        if live[i]:
+            if nodes[i]["op"] == "zero":
+                inputs[i][:] = [0]
+            for j in inputs[i]:
+                live[j] = True
+    return live
+
+
+def _last_use(inputs: list[list[int]], live: list[bool]) -> list[list[int]]:
+    """For each node the values that nobody reads after it."""
+    out: list[list[int]] = [[] for _ in inputs]
+    seen: set[int] = {len(inputs) - 1}
+    for i in range(len(inputs) - 1, -1, -1):
+        if live[i]:
+            for j in inputs[i]:
+                if j not in seen:
+                    seen.add(j)
+                    out[i].append(j)
+    return out
+
+
+def parameters(network) -> int:
+    """The number of weights, biases, scales and shifts, dead layers included."""
+    return sum(p.numel() for p in Network(network).parameters())
+
+
+def macs(network) -> int:
+    """Multiply-adds of one sample: convolutions (padding included) and dense
+    layers, dead ones included."""
+    nodes = network["nodes"] if isinstance(network, dict) else network
+    total = 0
+    for node in nodes:
+        shape = nodes[node["inputs"][0]]["shape"] if node.get("inputs") else []
+        if node["op"] == "conv":
+            total += math.prod(node["shape"]) * (shape[0] // (node.get("groups") or 1)) * math.prod(node["kernel"])
+        elif node["op"] == "dense":
+            total += node["channels"] * math.prod(shape)
+    return total

@@ -1,0 +1,96 @@
+"""AdamW, Adam and SGD over one array that holds all parameters.
+
+They are those of the Gorgonia evaluator: Kingma & Ba 2015, Loshchilov & Hutter
+2019; weight decay holds for weights alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Sequence
+
+import torch
+
+from .network import Conv, Dense, Network
+from .recipe import Recipe
+
+
+class Optimizer:
+    """Steps of one recipe for each copy of a network. The recipes agree in
+    optimizer, beta1, beta2 and epsilon.
+
+    The network's parameters become windows into one array, weights first, so
+    that a step is a handful of operations whatever the number of layers.
+    """
+
+    def __init__(self, network: Network, recipes: Sequence[Recipe]):
+        self.recipe, self.recipes = recipes[0], recipes
+        named = list(network.named_parameters())
+        weights = {f"{n}.weight" for n, layer in zip(network.names, network.layers) if isinstance(layer, (Conv, Dense))}
+        named.sort(key=lambda item: item[0] not in weights)
+        self.copies = network.copies
+        sizes = [p.numel() for _, p in named]
+        total, self.decayed = sum(sizes), sum(p.numel() for n, p in named if n in weights)
+        like = named[0][1] if named else torch.empty(0)
+        self.data = torch.zeros(total, dtype=like.dtype, device=like.device)
+        self.grad = torch.zeros_like(self.data)
+        self.places: dict[str, tuple[int, torch.Size]] = {}
+        at, owners = 0, []
+        for (name, p), size in zip(named, sizes):
+            self.places[name] = at, p.shape
+            window = self.data[at : at + size].view(p.shape)
+            window.copy_(p.detach())
+            p.data = window
+            p.grad = self.grad[at : at + size].view(p.shape)
+            owners.append(torch.arange(self.copies).repeat_interleave(size // self.copies))
+            at += size
+        adaptive = self.recipe.optimizer != "sgd"
+        self.m = torch.zeros_like(self.data) if adaptive or any(r.momentum for r in recipes) else None
+        self.v = torch.zeros_like(self.data) if adaptive else None
+        self.steps = 0
+        # Which copy each number belongs to; with a single copy its numbers are
+        # plain floats, which is faster.
+        self.owner = torch.cat(owners).to(self.data.device) if self.copies > 1 and owners else None
+        self.decay = self._spread([r.weight_decay for r in recipes])
+        self.momentum = self._spread([r.momentum for r in recipes])
+
+    def _spread(self, values: Sequence[float]):
+        """One number for each copy, laid out like the parameters."""
+        if self.owner is None:
+            return values[0]
+        return torch.tensor(values, dtype=self.data.dtype, device=self.data.device)[self.owner]
+
+    def _decayed(self, values):
+        return values if self.owner is None else values[: self.decayed]
+
+    @torch.no_grad()
+    def step(self, rates: Sequence[float]) -> None:
+        """One step from the gradients, which it then clears; a rate for each
+        copy."""
+        self.steps += 1
+        r, w, g = self.recipe, self.data, self.grad
+        rate = self._spread(rates)
+        weights, decay = w[: self.decayed], self._decayed(self.decay)
+        if r.optimizer == "adamw":
+            keep = 1 - self._decayed(rate) * decay
+        elif self.owner is not None or decay:
+            g[: self.decayed] += weights * decay
+        if r.optimizer == "sgd":
+            if self.m is not None:
+                g = self.m.mul_(self.momentum).add_(g)
+            w -= g * rate
+        else:
+            first, second = 1 - r.beta1**self.steps, math.sqrt(1 - r.beta2**self.steps)
+            self.m.lerp_(g, 1 - r.beta1)
+            self.v.mul_(r.beta2).addcmul_(g, g, value=1 - r.beta2)
+            change = self.m / (self.v.sqrt().div_(second).add_(r.epsilon))
+            if r.optimizer == "adamw":
+                weights *= keep
+            w -= change.mul_(rate / first)
+        self.grad.zero_()
+
+    def arrays(self):
+        """The moments by the names of their parameters: m, then v, or None."""
+        for name, (at, shape) in self.places.items():
+            size = math.prod(shape)
+            yield name, *(a if a is None else a[at : at + size].view(shape) for a in (self.m, self.v))

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// interpreter is a Python that has PyTorch, or the reason why there is none.
+var interpreter = sync.OnceValues(func() (python, reason string) {
+	tried := []string{os.Getenv("NASCENT_PYTHON"), "python3", "/usr/bin/python3"}
+	for _, name := range tried {
+		if name == "" {
+			continue
+		}
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		if exec.Command(path, "-c", "import torch").Run() == nil {
+			return path, ""
+		}
+	}
+	return "", "no Python here can import torch; install one (Debian: python3-torch) or name it in $NASCENT_PYTHON"
+})
+
+// python runs a program on the shipped package, or skips the test where there
+// is no PyTorch.
+func python(t *testing.T, args ...string) string {
+	t.Helper()
+	path, reason := interpreter()
+	if path == "" {
+		t.Skip(reason)
+	}
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Go keeps the results of tests until a file changes that they opened.
+	for _, pattern := range []string{"nascent_torch/*.py", "testdata/*.py"} {
+		sources, _ := filepath.Glob(pattern)
+		for _, source := range sources {
+			if _, err := os.ReadFile(source); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+here, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// TestPython runs the tests that are written in Python.
+func TestPython(t *testing.T) {
+	t.Parallel()
+	t.Log(python(t, "-W", "error::DeprecationWarning:nascent_torch", "-m", "unittest", "discover", "-s", "testdata", "-p", "test_*.py"))
+}

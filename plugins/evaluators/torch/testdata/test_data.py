@@ -1,0 +1,152 @@
+import gzip
+import os
+import struct
+import tempfile
+import unittest
+
+import torch
+
+from nascent_torch import data
+from nascent_torch.mnist1d import mnist1d
+
+
+class MNIST1D(unittest.TestCase):
+    def test_vector(self):
+        """The hash that plugins/gorgonia/data fixes."""
+        made = data.Set(*mnist1d(100, 1, "train"), 10)
+        self.assertEqual(made.hash(), "9d61bf1c6f47aa5e1aae289955f298a53ec071edb2cd9338d34e46bee1e4b9ec")
+
+    def test_classes(self):
+        _, y = mnist1d(1003, 7, "train")
+        self.assertEqual(torch.bincount(y).tolist(), [101] * 3 + [100] * 7)
+        self.assertNotEqual(y.tolist(), sorted(y.tolist()))
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def write(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as f:
+            f.write(content)
+        return path
+
+    def taken(self, source, files, **more):
+        """All samples of a source, in the order of their split, as read."""
+        d = data.load(data.Options(source=source, files=files, validation=0.5, test=0.5, **more))
+        parts = [*d.search(), d.final()[1]]
+        return d, torch.cat([p.x for p in parts]), torch.cat([p.y for p in parts])
+
+    def refused(self, word, source, files, **more):
+        with self.assertRaisesRegex(ValueError, word):
+            data.load(data.Options(source=source, files=files, **more))
+
+    def test_idx(self):
+        labels = self.write("labels", b"\0\0\x08\1" + struct.pack(">I", 8) + bytes(range(2)) * 4)
+        for kind, form in ((0x08, "B"), (0x09, "b"), (0x0B, "h"), (0x0C, "i"), (0x0D, "f"), (0x0E, "d")):
+            pixels = struct.pack(f">{8 * 6}{form}", *range(8 * 6))
+            samples = self.write("samples", gzip.compress(b"\0\0" + bytes([kind, 3]) + struct.pack(">3I", 8, 2, 3) + pixels))
+            d, x, y = self.taken("idx", [samples, labels])
+            self.assertEqual((d.shape, d.classes), ([1, 2, 3], 2))
+            self.assertEqual(sorted(x.flatten().tolist()), list(range(48)))
+            self.assertEqual(y.tolist(), [int(first) // 6 % 2 for first in x[:, 0, 0, 0]])
+        self.refused("takes? .*samples first|name the file of samples first", "idx", [labels, samples])
+        self.refused("ends too early", "idx", [self.write("short", b"\0\0\x08\3" + struct.pack(">3I", 8, 2, 3)), labels])
+        self.refused("no IDX file", "idx", [self.write("garbage", b"garbage"), labels])
+        self.refused("cannot be read", "idx", ["/nowhere", labels])
+        self.refused("needs a file of samples and a file of labels", "idx", [labels])
+
+    def test_cifar10(self):
+        records = b"".join(bytes([i % 4]) + bytes([i]) * 1024 + bytes([i + 1]) * 1024 + bytes([i + 2]) * 1024 for i in range(8))
+        d, x, y = self.taken("cifar10", [self.write("1.bin", records[: 3 * 3073]), self.write("2.bin", records[3 * 3073 :])])
+        self.assertEqual((d.shape, d.classes, x.dtype), ([3, 32, 32], 10, torch.uint8))
+        self.assertEqual(sorted(x[:, 2, 31, 31].tolist()), list(range(2, 10)))
+        self.assertEqual(y.tolist(), [v % 4 for v in x[:, 0, 0, 0].tolist()])
+        self.refused("no whole records", "cifar10", [self.write("3.bin", records[:-1])])
+
+    def test_npz(self):
+        try:
+            import numpy
+        except ImportError:
+            self.skipTest("numpy is not installed")
+        path = os.path.join(self.folder, "a.npz")
+        numpy.savez(path, x=numpy.arange(8 * 3 * 4).reshape(8, 3, 4), y=numpy.arange(8) % 2)
+        d, x, y = self.taken("npz", [path])
+        self.assertEqual((d.shape, d.classes), ([3, 4], 2))
+        self.assertEqual(y.tolist(), [int(v) // 12 % 2 for v in x[:, 0, 0]])
+        numpy.savez(path, z=numpy.arange(3))
+        self.refused("arrays x and y", "npz", [path])
+        self.refused("pickle|no file|archive|cannot", "npz", [self.write("b.npz", b"garbage")])
+
+    def test_images(self):
+        try:
+            from PIL import Image
+        except ImportError:
+            self.skipTest("Pillow is not installed")
+        for i in range(8):
+            folder = os.path.join(self.folder, "pictures", "cat" if i % 2 else "bird")
+            os.makedirs(folder, exist_ok=True)
+            Image.new("RGB", (4, 3), (i, 2 * i, 3 * i)).save(os.path.join(folder, f"{i}.png"))
+        root = os.path.join(self.folder, "pictures")
+        d, x, y = self.taken("images", [root])
+        self.assertEqual((d.shape, d.classes), ([3, 3, 4], 2))
+        self.assertEqual(y.tolist(), [v % 2 for v in x[:, 0, 0, 0].tolist()])
+        self.assertEqual((2 * x[:, 0].int()).tolist(), x[:, 1].int().tolist())
+        Image.new("RGB", (5, 3)).save(os.path.join(root, "cat", "wide.png"))
+        self.refused("set data.size", "images", [root])
+        self.assertEqual(self.taken("images", [root], size=[2, 2])[0].shape, [3, 2, 2])
+
+    def test_csv(self):
+        rows = "\n".join(f"{i},{i * i},{'ab'[i % 2]},x" for i in range(8))
+        train = self.write("train.csv", f"first,second,kind,note\n{rows}\n".encode())
+        d, x, y = self.taken("csv", [train], label="kind", drop=["note"])
+        self.assertEqual((d.shape, d.classes), ([2], 2))
+        self.assertEqual(y.tolist(), [int(v) % 2 for v in x[:, 0]])
+        part = d.final()[0]
+        taken, _ = part.take(torch.arange(len(part)))
+        self.assertTrue(torch.allclose(taken.mean(0), torch.zeros(2), atol=1e-6))
+        self.assertTrue(torch.allclose((taken * taken).mean(0), torch.ones(2)))
+        other = self.write("test.csv", b"first,second,kind,note\n1,2,c,x\n1,2,a,x\n")
+        self.refused("has class 'c'", "csv", [train], test_files=[other], label="kind", drop=["note"])
+        self.refused("no column 'kinds'", "csv", [train], label="kinds")
+
+    def test_own(self):
+        path = self.write("own.py", b"""
+import torch
+class Numbers(torch.utils.data.Dataset):
+    def __init__(self, n): self.n = n
+    def __len__(self): return self.n
+    def __getitem__(self, i): return torch.full((2, 3), float(i)), i % 2
+def load(): return Numbers(8), Numbers(4)
+def pair(): return torch.arange(16).reshape(8, 2), torch.arange(8) % 2
+number = 3
+""")
+        d = data.load(data.Options(source=path))
+        self.assertEqual((d.shape, d.classes, len(d.final()[1])), ([2, 3], 2, 4))
+        d, x, y = self.taken(path + ":pair", [])
+        self.assertEqual(y.tolist(), [int(v) // 2 % 2 for v in x[:, 0]])
+        self.refused("no function number", path + ":number", [])
+        self.refused("no such file", "/nowhere/own.py", [])
+
+
+class Options(unittest.TestCase):
+    def test_refused(self):
+        for word, options in {
+            "data.sauce is unknown": {"sauce": "x"},
+            "source 'cifar' is unknown": "cifar",
+            "files is 3": {"files": 3},
+            "samples is 3;": {"samples": 3},
+            "samples is many": {"samples": "many"},
+            "validation is 2 of 20": {"samples": 20, "validation": 2, "test": 10, "seed": 3, "source": "mnist1d"},
+            "validation is 20 of 20": {"samples": 20, "validation": 20, "test": 10},
+            "test is 5": {"test": 5},
+            "belong to other sources": {"files": ["x"]},
+        }.items():
+            if word.startswith("validation is 2 of"):
+                self.assertEqual(len(data.load(data.Options.read(options)).search()[1]), 2)
+                continue
+            with self.assertRaisesRegex(ValueError, word):
+                data.load(data.Options.read(options))

@@ -1,0 +1,160 @@
+import itertools
+import os
+import tempfile
+import unittest
+
+import torch
+
+from nascent_torch import data, safetensors
+from nascent_torch.recipe import Recipe
+from nascent_torch.train import Invalid, Setup, Stopped, Trainer
+
+torch.set_num_threads(1)
+
+DATA = data.load(data.Options(samples=300, validation=60, test=50))
+
+
+def block(i, inputs, channels, length, rate):
+    """Nodes i to i+3: convolution of stride 2, norm, relu, dropout."""
+    at = {"shape": [channels, length]}
+    return [
+        {"name": f"body[{i // 4}].conv", "op": "conv", "inputs": [i - 1], "channels": channels, "kernel": [3], "stride": [2], "pad": [1], **at},
+        {"name": f"body[{i // 4}].norm", "op": "norm", "inputs": [i], "affine": True, **at},
+        {"name": f"body[{i // 4}].act", "op": "activation", "inputs": [i + 1], "function": "relu", **at},
+        {"name": f"body[{i // 4}].dropout", "op": "dropout", "inputs": [i + 2], "rate": rate, **at},
+    ]
+
+
+def net(channels=4, rate=0.1, inputs=(1, 40), classes=10):
+    """Has everything that keeps a state."""
+    nodes = [{"name": "input", "op": "input", "shape": list(inputs)}]
+    nodes += block(1, 1, channels, (inputs[1] + 1) // 2, rate) + block(5, channels, channels, (inputs[1] + 3) // 4, rate)
+    nodes += [
+        {"name": "head.average", "op": "global_avg", "inputs": [8], "shape": [channels]},
+        {"name": "head.dense", "op": "dense", "inputs": [9], "channels": classes, "bias": True, "shape": [classes]},
+    ]
+    return {"nodes": nodes}
+
+
+def setup(recipe=Recipe(), budget=3, **changes):
+    train, check = DATA.search()
+    return Setup(**{"network": net(), "recipe": recipe, "train": train, "check": check, "budget": budget, "seed": 7, **changes})
+
+
+def bits(trainer):
+    return {name: safetensors.tensor_bytes(t) for name, t in trainer.state().items()}
+
+
+class Training(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = os.path.join(self.folder.name, "checkpoint")
+
+    def test_learns(self):
+        for recipe in (Recipe(batch=20, learning_rate=0.01), Recipe(batch=20, optimizer="adam", learning_rate=0.01, weight_decay=1e-4),
+                       Recipe(batch=20, optimizer="sgd", learning_rate=0.1, weight_decay=1e-4), Recipe(batch=20, optimizer="sgd", learning_rate=0.3, momentum=0)):  # fmt: skip
+            reported = []
+            trainer = Trainer(setup(recipe, 25, report=reported.append))
+            p = trainer.run()
+            self.assertTrue(p.train_accuracy > 0.25 and p.train_loss < 2.1 and p.accuracy > 0.2 and p.epoch == 25, f"{recipe}: {p}")
+            self.assertEqual(reported, trainer.curve)
+            self.assertEqual([p.epoch for p in reported], list(range(1, 26)))
+
+    def test_seed_decides(self):
+        first, again, other = (Trainer(setup(seed=seed)) for seed in (7, 7, 8))
+        torch.manual_seed(1)
+        want = first.run()
+        torch.manual_seed(2)
+        torch.rand(5)
+        self.assertEqual(again.run(), want)
+        self.assertEqual(bits(again), bits(first))
+        other.run()
+        self.assertNotEqual(bits(other), bits(first))
+
+    def test_promotion_gives_the_same_bits(self):
+        for optimizer, first in itertools.product(("adamw", "adam", "sgd"), (2, 1.4)):
+            recipe = Recipe(horizon=8, optimizer=optimizer, batch=32, label_smoothing=0.05, warmup=1)
+            whole = Trainer(setup(recipe, 5))
+            want = whole.run()
+            begin = Trainer(setup(recipe, first))
+            begin.run()
+            begin.save(self.path)
+            promoted = Trainer(setup(recipe, 5, seed=99))
+            promoted.load(self.path, own=False)
+            self.assertEqual(promoted.run(), want)
+            self.assertEqual(bits(promoted), bits(whole))
+            self.assertGreater(promoted.curve[promoted.earlier].epoch, first)
+
+    def test_interrupted_anywhere(self):
+        recipe = Recipe(batch=50)
+        whole = Trainer(setup(recipe))
+        want = whole.run()
+        for n in itertools.count():
+            left = iter(range(n))
+            first = Trainer(setup(recipe, cancelled=lambda: next(left, None) is None))
+            try:
+                first.run()
+                break
+            except Stopped:
+                pass
+            first.save(self.path)
+            second = Trainer(setup(recipe))
+            second.load(self.path, own=True)
+            self.assertEqual(second.run(), want)
+            self.assertEqual((bits(second), second.curve), (bits(whole), whole.curve), f"cancelled after {n} chances")
+        self.assertGreater(n, 15)
+
+    def test_measuring_changes_nothing(self):
+        rare, often = Trainer(setup(budget=2, at_end=True)), Trainer(setup(budget=2))
+        rare.run()
+        often.run()
+        self.assertEqual([p.accuracy is None for p in rare.curve], [True, False])
+        self.assertEqual(bits(rare), bits(often))
+
+    def test_divergence_is_invalid(self):
+        recipe = Recipe(optimizer="sgd", learning_rate=999, momentum=0.99, schedule="constant", weight_decay=10)
+        with self.assertRaisesRegex(Invalid, r"^loss.* became .* in epoch \d+$"):
+            Trainer(setup(recipe, 30)).run()
+
+    def test_bfloat16_learns(self):
+        trainer = Trainer(setup(Recipe(batch=20, learning_rate=0.01), 30, precision="bfloat16"))
+        self.assertGreater(trainer.run().train_accuracy, 0.25)
+        self.assertEqual({t.dtype for t in trainer.state().values()}, {torch.float32})
+
+    def test_refuses(self):
+        for word, changes in {
+            "exceeds the horizon of 4": {"recipe": Recipe(horizon=4)},
+            "budget is 0": {"budget": 0},
+            "describes no network": {"network": None},
+            "set space.network.input": {"network": net(inputs=(1, 28))},
+            "set space.network.classes": {"network": net(classes=3)},
+        }.items():
+            with self.assertRaisesRegex(ValueError, word):
+                Trainer(setup(**{"budget": 5, **changes}))
+
+    def test_load_refuses(self):
+        recipe = Recipe(horizon=4)
+        first = Trainer(setup(recipe, 2))
+        first.run()
+        first.save(self.path)
+        for word, s in {
+            "of step 4": setup(recipe, 1),
+            "of recipe": setup(Recipe(horizon=4, label_smoothing=0.1), 3),
+            "of network": setup(recipe, 3, network=net(channels=5)),
+            "of kernels": setup(recipe, 3, precision="bfloat16"),
+        }.items():
+            trainer = Trainer(s)
+            before = bits(trainer)
+            with self.assertRaisesRegex(ValueError, word):
+                trainer.load(self.path, own=False)
+            self.assertEqual(bits(trainer), before)
+        tensors, metadata = safetensors.load(self.path)
+        name = next(iter(tensors))
+        for damage in ({**tensors, name: tensors[name][1:]}, {k: v for k, v in tensors.items() if k != name}):
+            safetensors.save(self.path, damage, metadata)
+            with self.assertRaisesRegex(ValueError, "has no array"):
+                Trainer(setup(recipe, 3)).load(self.path, own=False)
+        safetensors.save(self.path, tensors)
+        with self.assertRaisesRegex(ValueError, "no checkpoint"):
+            Trainer(setup(recipe, 3)).load(self.path, own=False)
