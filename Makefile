@@ -6,10 +6,17 @@ SHELL       := /bin/bash
 GO     ?= go
 BUILD  := $(GO) build -trimpath -buildvcs=false
 BIN    := bin
+SHARING := darts gdas enas spos
 SOURCE := $(shell find cmd engine genome plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' 2>/dev/null) go.mod go.sum
 
 all: $(BIN)/nascent $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax $(BIN)/nascent-evaluator-table \
-	$(BIN)/nascent-strategy-qlearning
+	$(BIN)/nascent-strategy-qlearning $(BIN)/nascent-strategy-supernet $(BIN)/nascent-evaluator-supernet \
+	$(addprefix $(BIN)/nascent-strategy-,$(SHARING))
+
+# One program under several names: the strategies that share weights, and the
+# evaluator that holds them.
+$(BIN)/nascent-evaluator-supernet $(addprefix $(BIN)/nascent-strategy-,$(SHARING)): $(BIN)/nascent-strategy-supernet
+	ln -sf $(<F) $@
 
 $(BIN)/nascent: $(SOURCE)
 	$(BUILD) -o $@ ./cmd/nascent

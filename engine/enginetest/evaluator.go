@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,6 +23,8 @@ type EvaluatorOptions struct {
 	Options json.RawMessage   // the evaluator's own options; default {}
 	Refused []json.RawMessage // options that Open must refuse; default none
 	Invalid []genome.Genome   // genomes that must come back as invalid
+	Task    engine.Task       // of each job; default train
+	Input   []byte            // of each job; default none
 	Budget  float64           // of each job; default 1
 	Jobs    int               // sent at once; default 8
 	Workers int               // default 2
@@ -109,7 +112,7 @@ func (o EvaluatorOptions) job(t T, n int) *engine.Job {
 		t.Fatalf("no genome of the space: %v", err)
 	}
 	return &engine.Job{
-		ID: engine.ID(n), Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Operator: engine.OpRandom,
+		ID: engine.ID(n), Phase: engine.PhaseSearch, Task: cmp.Or(o.Task, engine.Train), Input: o.Input, Genome: g, Operator: engine.OpRandom,
 		Budget: o.Budget, Seed: rng.Derive(3, "job", uint64(n)),
 	}
 }

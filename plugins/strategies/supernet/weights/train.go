@@ -24,7 +24,7 @@ type Recipe struct {
 
 // DefaultRecipe is the recipe where options say nothing.
 func DefaultRecipe() Recipe {
-	return Recipe{Batch: 100, LearningRate: 0.01, WeightDecay: 0.01, AlphaRate: 0.01, AlphaDecay: 1e-3}
+	return Recipe{Batch: 32, LearningRate: 0.02, WeightDecay: 0.01, AlphaRate: 0.01, AlphaDecay: 1e-3}
 }
 
 // Check returns an error that begins with the name of the first value that makes
