@@ -10,7 +10,7 @@ SHARING := darts gdas enas spos
 SOURCE := $(shell find cmd engine genome plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' 2>/dev/null) go.mod go.sum
 
 all: $(BIN)/nascent $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax $(BIN)/nascent-evaluator-table \
-	$(BIN)/nascent-strategy-qlearning $(BIN)/nascent-strategy-supernet $(BIN)/nascent-evaluator-supernet \
+	$(BIN)/nascent-strategy-qlearning $(BIN)/nascent-strategy-reinforce $(BIN)/nascent-strategy-supernet $(BIN)/nascent-evaluator-supernet \
 	$(addprefix $(BIN)/nascent-strategy-,$(SHARING))
 
 # One program under several names: the strategies that share weights, and the

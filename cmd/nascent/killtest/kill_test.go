@@ -24,6 +24,7 @@ var programs = map[string][]string{
 	"./plugins/evaluators/onemax":    {"nascent-evaluator-onemax"},
 	"./plugins/evaluators/gorgonia":  {"nascent-evaluator-gorgonia"},
 	"./plugins/strategies/qlearning": {"nascent-strategy-qlearning"},
+	"./plugins/strategies/reinforce": {"nascent-strategy-reinforce"},
 }
 
 // binaries builds nascent and the plugins once.

@@ -25,6 +25,7 @@ var strategies = []struct {
 	{"genetic", `{use: genetic, population: 6}`, "40"},
 	{"random", `random`, "40"},
 	{"qlearning", `{use: qlearning, budget: 30}`, "40"},
+	{"reinforce", `{use: reinforce, batch: 4}`, "40"},
 }
 
 // Every strategy leads to the same search, however often its process, the
