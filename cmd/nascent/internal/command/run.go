@@ -30,6 +30,10 @@ type manner struct {
 	plain  bool // no live panel
 	quiet  bool // no progress at all
 	accept bool // go on with another evaluator
+
+	// one of several searches of this process: is told of it before it runs, and
+	// then sees to interrupts
+	among func(*engine.Search)
 }
 
 func (m *manner) flags(cmd *cobra.Command) {
@@ -237,6 +241,10 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 
 // watch runs the search under the eyes of a person, or of a log.
 func (a *app) watch(ctx context.Context, search *engine.Search, live func() (*show.View, error), monitor *show.Monitor, m manner, t *target) error {
+	if m.among != nil {
+		m.among(search)
+		return search.Run(ctx)
+	}
 	interrupts := make(chan os.Signal, 4)
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(interrupts)

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -18,7 +17,7 @@ import (
 //go:embed page.html
 var pageText string
 
-var page = template.Must(template.New("page").Parse(pageText))
+var layout = template.Must(template.New("page").Parse(pageText))
 
 // picture is one plot of the page.
 type picture struct {
@@ -42,6 +41,7 @@ type pageData struct {
 	Took           []string
 	Plan           [][2]string
 	Version        string
+	Style          template.CSS
 }
 
 type pageBest struct {
@@ -51,32 +51,16 @@ type pageBest struct {
 // WritePage writes the report as one HTML file that loads nothing.
 func (r *Report) WritePage(path string) error {
 	var b bytes.Buffer
-	if err := page.Execute(&b, r.page()); err != nil {
+	if err := layout.Execute(&b, r.page()); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "report.html.*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err := f.Write(b.Bytes()); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return page.Write(path, b.Bytes())
 }
 
 func (r *Report) page() *pageData {
 	s := r.status
 	d := &pageData{
-		Name: s.Name, Headline: r.headline(), Cause: s.Cause, Verdict: r.verdict(), Honesty: r.honesty(), Took: r.took(), Version: engine.Version,
+		Name: s.Name, Headline: r.headline(), Cause: s.Cause, Verdict: r.verdict(), Honesty: r.honesty(), Took: r.took(), Version: engine.Version, Style: page.Style,
 		Head: []string{"network", "parameters", "multiply-adds", "in the search", "re-measured", "on test data"},
 	}
 	for i := range r.rows {
@@ -141,19 +125,32 @@ func count(n int64) string {
 	return show.Thousands(n)
 }
 
+// quantile is the value below which a share q of the points' ys lies.
+func quantile(ms []show.Mark, q float64) float64 {
+	if len(ms) == 0 {
+		return 0
+	}
+	ys := make([]float64, len(ms))
+	for i, m := range ms {
+		ys[i] = m.Y
+	}
+	slices.Sort(ys)
+	return ys[int(q*float64(len(ys)-1))]
+}
+
 // bestSoFar plots the best value against evaluations.
 func (r *Report) bestSoFar() (picture, bool) {
 	at, best := r.view.BestSoFar()
 	if len(at) < 2 {
 		return picture{}, false
 	}
-	var ps []point
+	var ps []page.Point
 	for i := range at {
 		if i == 0 || i == len(at)-1 || best[i] != best[i-1] {
-			ps = append(ps, point{x: float64(at[i]), y: best[i]})
+			ps = append(ps, page.Point{X: float64(at[i]), Y: best[i]})
 		}
 	}
-	p := plot{x: "evaluations", y: r.objective.Metric, floor: math.NaN(), series: []series{{name: "best so far", class: "s0", points: ps, step: true}}}
+	p := page.Plot{X: "evaluations", Y: r.objective.Metric, Floor: math.NaN(), Series: []page.Series{{Name: "best so far", Class: "s0", Points: ps, Step: true}}}
 	return picture{Title: "Best so far", About: "The best " + r.objective.Metric + " that any candidate had shown after so many evaluations, at any fidelity.", SVG: template.HTML(p.SVG())}, true
 }
 
@@ -162,10 +159,10 @@ func (r *Report) sizesPlot() (picture, bool) {
 	if len(r.front) == 0 {
 		return picture{}, false
 	}
-	text := func(m show.Mark) point {
-		return point{m.X, m.Y, fmt.Sprintf("candidate %s: %s %s, %s %s", m.ID, r.objective.Metric, show.Number(r.objective.Metric, m.Y), r.sizes, show.Thousands(int64(m.X)))}
+	text := func(m show.Mark) page.Point {
+		return page.Point{X: m.X, Y: m.Y, Text: fmt.Sprintf("candidate %s: %s %s, %s %s", m.ID, r.objective.Metric, show.Number(r.objective.Metric, m.Y), r.sizes, show.Thousands(int64(m.X)))}
 	}
-	var all, front []point
+	var all, front []page.Point
 	for _, m := range thin(r.all, 4000) {
 		all = append(all, text(m))
 	}
@@ -176,10 +173,10 @@ func (r *Report) sizesPlot() (picture, bool) {
 	if r.objective.Goal == engine.Maximize {
 		floor = math.Min(quantile(r.all, 0.1), r.front[0].Y)
 	}
-	p := plot{x: r.sizes, y: r.objective.Metric, floor: floor, series: []series{
-		{name: "candidates", class: "cloud", points: all, dots: true},
-		{name: "front", class: "s1", points: front, step: true},
-		{name: "front", class: "front", points: front, dots: true},
+	p := page.Plot{X: r.sizes, Y: r.objective.Metric, Floor: floor, Series: []page.Series{
+		{Name: "candidates", Class: "cloud", Points: all, Dots: true},
+		{Name: "front", Class: "s1", Points: front, Step: true},
+		{Name: "front", Class: "front", Points: front, Dots: true},
 	}}
 	return picture{
 		Title: capital(r.objective.Metric) + " against " + r.sizes, About: "Every candidate of the highest fidelity. On the front, no smaller one is better.",
@@ -189,26 +186,26 @@ func (r *Report) sizesPlot() (picture, bool) {
 
 // curves plots the learning curves of the best.
 func (r *Report) curves() (picture, bool) {
-	p := plot{x: "training", y: r.objective.Metric, floor: math.NaN()}
+	p := page.Plot{X: "training", Y: r.objective.Metric, Floor: math.NaN()}
 	if r.view.Units != "" {
-		p.x = r.view.Units
+		p.X = r.view.Units
 	}
 	pic := picture{Title: "Learning curves of the best"}
 	for i := range r.best {
 		c := &r.best[i]
-		var ps []point
+		var ps []page.Point
 		for _, q := range c.Curve {
 			if y, ok := q.Metrics.Get(r.objective.Metric); ok {
-				ps = append(ps, point{x: q.Step, y: y})
+				ps = append(ps, page.Point{X: q.Step, Y: y})
 			}
 		}
 		if len(ps) > 1 {
 			class := fmt.Sprintf("s%d", i)
-			p.series = append(p.series, series{name: "candidate " + c.ID.String(), class: class, points: ps})
+			p.Series = append(p.Series, page.Series{Name: "candidate " + c.ID.String(), Class: class, Points: ps})
 			pic.Legend = append(pic.Legend, legend{class, "candidate " + c.ID.String()})
 		}
 	}
-	if len(p.series) == 0 {
+	if len(p.Series) == 0 {
 		return picture{}, false
 	}
 	pic.SVG = template.HTML(p.SVG())
@@ -221,7 +218,7 @@ const windowSize = 50
 // population plots every candidate in the order of its evaluation, with the
 // median and the quartiles of the most recent ones.
 func (r *Report) population() (picture, bool) {
-	var ps []point
+	var ps []page.Point
 	n := 0
 	for c := range r.view.Candidates() {
 		if c.Phase != engine.PhaseSearch {
@@ -229,31 +226,31 @@ func (r *Report) population() (picture, bool) {
 		}
 		n++
 		if y, ok := c.Metrics.Get(r.objective.Metric); ok && c.Status == engine.OK && !c.Stopped {
-			ps = append(ps, point{float64(n), y, "candidate " + c.ID.String() + ": " + show.Number(r.objective.Metric, y)})
+			ps = append(ps, page.Point{X: float64(n), Y: y, Text: "candidate " + c.ID.String() + ": " + show.Number(r.objective.Metric, y)})
 		}
 	}
 	if len(ps) < 10 {
 		return picture{}, false
 	}
-	var median, upper []point
+	var median, upper []page.Point
 	var lower []float64
 	every := max(1, len(ps)/400)
 	for i := 4; i < len(ps); i += every {
 		from := max(0, i+1-windowSize)
 		ys := make([]float64, 0, windowSize)
 		for _, q := range ps[from : i+1] {
-			ys = append(ys, q.y)
+			ys = append(ys, q.Y)
 		}
 		slices.Sort(ys)
 		at := func(q float64) float64 { return ys[int(q*float64(len(ys)-1))] }
-		median = append(median, point{x: ps[i].x, y: at(0.5)})
-		upper = append(upper, point{x: ps[i].x, y: at(0.75)})
+		median = append(median, page.Point{X: ps[i].X, Y: at(0.5)})
+		upper = append(upper, page.Point{X: ps[i].X, Y: at(0.75)})
 		lower = append(lower, at(0.25))
 	}
-	p := plot{x: "evaluations", y: r.objective.Metric, floor: math.NaN(), series: []series{
-		{name: "quartiles", class: "band", points: upper, low: lower},
-		{name: "candidates", class: "cloud", points: thin(ps, 4000), dots: true},
-		{name: "median", class: "s0", points: median},
+	p := page.Plot{X: "evaluations", Y: r.objective.Metric, Floor: math.NaN(), Series: []page.Series{
+		{Name: "quartiles", Class: "band", Points: upper, Low: lower},
+		{Name: "candidates", Class: "cloud", Points: thin(ps, 4000), Dots: true},
+		{Name: "median", Class: "s0", Points: median},
 	}}
 	return picture{
 		Title: "The population over time", About: fmt.Sprintf("Every measured candidate; the line is the median of the newest %d, the band their middle half.", windowSize),

@@ -1,0 +1,196 @@
+package bench
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+var accuracy = Measure{"accuracy", engine.Maximize}
+
+// job is a candidate of a search that took so many seconds.
+func job(seconds, value float64, change func(*engine.Candidate)) engine.Candidate {
+	c := engine.Candidate{
+		Job:    engine.Job{Phase: engine.PhaseSearch, Task: engine.Train, Fidelity: 1},
+		Result: engine.Result{Status: engine.OK, Seconds: seconds, Metrics: engine.Values{{Name: "accuracy", Value: value}, {Name: "size", Value: 100 * value}}},
+	}
+	if change != nil {
+		change(&c)
+	}
+	return c
+}
+
+func TestFollowCountsEveryJobAndRanksOnlyWholeTraining(t *testing.T) {
+	t.Parallel()
+	most := 90.0
+	plan := &engine.Plan{Fidelities: make([]engine.Fidelity, 2), Constraints: []engine.Constraint{{Metric: "size", Max: &most}}}
+	all := []engine.Candidate{
+		job(10, 0.99, func(c *engine.Candidate) { c.Task = engine.Supernet }),
+		job(1, 0.98, func(c *engine.Candidate) { c.Task = engine.Score }),
+		job(2, 0.97, func(c *engine.Candidate) { c.Fidelity = 0 }),
+		job(3, 0.5, nil),
+		job(3, 0.95, func(c *engine.Candidate) { c.Stopped = true }),
+		job(1, 0.94, func(c *engine.Candidate) { c.Status = engine.Failed }),
+		job(1, 0.93, nil), // too large
+		job(4, 0.4, nil),
+		job(0, 0.5, func(c *engine.Candidate) { c.Reuse = 4 }),
+		job(5, 0.7, nil),
+		job(50, 0.8, func(c *engine.Candidate) { c.Phase = engine.PhaseRemeasure }),
+	}
+	want := Trace{Spent: Cost{10, 30}, Steps: []Step{{Cost{4, 16}, 0.5}, {Cost{10, 30}, 0.7}}}
+	if diff := cmp.Diff(want, Follow(slices.Values(all), plan, accuracy)); diff != "" {
+		t.Errorf("maximized, -want +got:\n%s", diff)
+	}
+	want.Steps = []Step{{Cost{4, 16}, 50}, {Cost{8, 25}, 40}}
+	if diff := cmp.Diff(want, Follow(slices.Values(all), plan, Measure{"size", engine.Minimize})); diff != "" {
+		t.Errorf("minimized, -want +got:\n%s", diff)
+	}
+}
+
+func TestTraceIsAStepFunction(t *testing.T) {
+	t.Parallel()
+	x := Trace{Spent: Cost{10, 30}, Steps: []Step{{Cost{4, 16}, 0.5}, {Cost{10, 30}, 0.7}}}
+	for _, c := range []struct {
+		axis Axis
+		cost float64
+		want float64 // NaN: none yet
+	}{
+		{Evaluations, 0, math.NaN()}, {Evaluations, 3.9, math.NaN()}, {Evaluations, 4, 0.5}, {Evaluations, 9, 0.5}, {Evaluations, 10, 0.7}, {Evaluations, 99, 0.7},
+		{Seconds, 15, math.NaN()}, {Seconds, 16, 0.5}, {Seconds, 29.9, 0.5}, {Seconds, 30, 0.7},
+	} {
+		if got, ok := x.At(c.axis, c.cost); ok == math.IsNaN(c.want) || ok && got != c.want {
+			t.Errorf("after %v %s: %v, %v; want %v", c.cost, c.axis, got, ok, c.want)
+		}
+	}
+	if at, ok := x.Reach(accuracy, 0.5); !ok || at != x.Steps[0].At {
+		t.Errorf("0.5 was reached at %v, %v", at, ok)
+	}
+	if at, ok := x.Reach(accuracy, 0.51); !ok || at != x.Steps[1].At {
+		t.Errorf("0.51 was reached at %v, %v", at, ok)
+	}
+	if _, ok := x.Reach(accuracy, 0.71); ok {
+		t.Error("0.71 was reached")
+	}
+}
+
+func TestQuantilesWithMissingValues(t *testing.T) {
+	t.Parallel()
+	none := math.Inf(-1)
+	for _, c := range []struct {
+		xs   []float64
+		want [3]float64 // NaN: it does not exist
+	}{
+		{[]float64{7}, [3]float64{7, 7, 7}},
+		{[]float64{4, 1, 3, 2}, [3]float64{1.75, 2.5, 3.25}},
+		{[]float64{5, 1, 4, 2, 3}, [3]float64{2, 3, 4}},
+		{[]float64{none, 1, 4, 2, 3}, [3]float64{1, 2, 3}},
+		{[]float64{none, none, 4, 2, 3}, [3]float64{math.NaN(), 2, 3}},
+		{[]float64{none, 4, 2, 3}, [3]float64{math.NaN(), 2.5, 3.25}},
+		{[]float64{none, none, 2, 3}, [3]float64{math.NaN(), math.NaN(), 2.25}},
+		{[]float64{none, none}, [3]float64{math.NaN(), math.NaN(), math.NaN()}},
+		{nil, [3]float64{math.NaN(), math.NaN(), math.NaN()}},
+	} {
+		s := spread(c.xs)
+		for i, got := range []*float64{s.Lower, s.Median, s.Upper} {
+			if (got == nil) != math.IsNaN(c.want[i]) || got != nil && *got != c.want[i] {
+				t.Errorf("quartile %d of %v: %v, want %v", i+1, c.xs, got, c.want[i])
+			}
+		}
+	}
+}
+
+// run is a search that spent 100 evaluations and as many seconds, and was at
+// value after cost of them; a cost of 0 means never.
+func run(cost, value float64) Run {
+	x := Run{Trace: Trace{Spent: Cost{100, 100}}}
+	if cost > 0 {
+		x.Trace.Steps = []Step{{Cost{cost, cost}, value}}
+	}
+	return x
+}
+
+func TestMedianCostToReachIsABoundWhereTooFewDid(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		runs []Run
+		want Reached
+	}{
+		{[]Run{run(10, 0.9), run(30, 0.95), run(20, 0.9)}, Reached{3, Bounded{20, false}, Bounded{20, false}}},
+		{[]Run{run(10, 0.9), run(30, 0.95), run(20, 0.8)}, Reached{2, Bounded{30, false}, Bounded{30, false}}},
+		{[]Run{run(10, 0.9), run(0, 0), run(20, 0.8)}, Reached{1, Bounded{100, true}, Bounded{100, true}}},
+		{[]Run{run(10, 0.9), run(20, 0.8)}, Reached{1, Bounded{55, true}, Bounded{55, true}}},
+	} {
+		target := 0.9
+		b := &Bench{Metric: "accuracy", Goal: engine.Maximize, Target: &target, Strategies: []*Row{{Runs: c.runs}}}
+		b.Sum()
+		if diff := cmp.Diff(&c.want, b.Strategies[0].Reached); diff != "" {
+			t.Errorf("%v, -want +got:\n%s", c.runs, diff)
+		}
+	}
+}
+
+func TestCurvesShareOneGridAndMissingCountsAsWorst(t *testing.T) {
+	t.Parallel()
+	long := run(150, 0.9)
+	long.Trace.Spent = Cost{200, 200}
+	b := &Bench{Metric: "accuracy", Goal: engine.Maximize, Strategies: []*Row{
+		{Name: "a", Runs: []Run{run(10, 0.5), run(20, 0.6), run(40, 0.7)}}, {Name: "b", Runs: []Run{long}}, {Name: "c"},
+	}}
+	b.Sum()
+	a, bb := b.Strategies[0].Against["evaluations"], b.Strategies[1].Against["evaluations"]
+	if len(a.At) != 101 || len(bb.At) != 201 || a.At[100] != 100 || bb.At[100] != 100 {
+		t.Fatalf("%d and %d places", len(a.At), len(bb.At))
+	}
+	for at, want := range map[int][3]float64{ // lower, median, upper; -1: none
+		9: {-1, -1, -1}, 10: {-1, -1, -1}, 20: {-1, 0.5, 0.55}, 39: {-1, 0.5, 0.55}, 40: {0.55, 0.6, 0.65}, 100: {0.55, 0.6, 0.65},
+	} {
+		for i, p := range []*float64{a.Lower[at], a.Median[at], a.Upper[at]} {
+			got := -1.0
+			if p != nil {
+				got = *p
+			}
+			if math.Abs(got-want[i]) > 1e-12 {
+				t.Errorf("after %d: quartile %d is %v, want %v", at, i+1, got, want[i])
+			}
+		}
+	}
+
+	path := filepath.Join(t.TempDir(), "bench.html")
+	head, rows := b.Table()
+	if err := b.Page(path, head, rows); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var figures int
+	for rest := string(text); ; figures++ {
+		_, after, found := strings.Cut(rest, "<figure>")
+		if !found {
+			break
+		}
+		figure, next, _ := strings.Cut(after, "</figure>")
+		rest = next
+		for dec := xml.NewDecoder(strings.NewReader(figure)); ; {
+			if _, err := dec.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatalf("plot %d is not well-formed: %v", figures, err)
+			}
+		}
+	}
+	if figures != 2 {
+		t.Errorf("%d plots, want one for each cost", figures)
+	}
+}

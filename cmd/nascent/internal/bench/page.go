@@ -1,0 +1,115 @@
+package bench
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"math"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
+	"github.com/nascent-nas/nascent/engine"
+)
+
+//go:embed page.html
+var pageText string
+
+var layout = template.Must(template.New("bench").Parse(pageText))
+
+type pageData struct {
+	Name, Headline, Version string
+	Style                   template.CSS
+	Head                    []string
+	Rows                    [][]string
+	Refused                 [][2]string
+	Legend                  []legend
+	Pictures                []picture
+	About                   []string
+}
+
+type legend struct{ Class, Name string }
+
+type picture struct {
+	Title string
+	SVG   template.HTML
+}
+
+// Page writes the comparison as one HTML file that loads nothing. head and rows
+// are the table of the figures.
+func (b *Bench) Page(path string, head []string, rows [][]string) error {
+	d := &pageData{Name: b.Search, Headline: b.Headline(), Version: engine.Version, Style: page.Style, Head: head, Rows: rows, About: b.About()}
+	for i, r := range b.Strategies {
+		if r.Refused != "" {
+			d.Refused = append(d.Refused, [2]string{r.Name, r.Refused})
+		}
+		if len(r.Runs) > 0 {
+			d.Legend = append(d.Legend, legend{fmt.Sprintf("s%d", i%page.Colours), r.Name})
+		}
+	}
+	for _, axis := range []Axis{Evaluations, Seconds} {
+		p := b.plot(axis)
+		if svg := p.SVG(); svg != "" {
+			d.Pictures = append(d.Pictures, picture{"Best so far against " + axis.String(), template.HTML(svg)})
+		}
+	}
+	var out bytes.Buffer
+	if err := layout.Execute(&out, d); err != nil {
+		return err
+	}
+	return page.Write(path, out.Bytes())
+}
+
+// Headline says what is compared.
+func (b *Bench) Headline() string {
+	n := 0
+	for _, r := range b.Strategies {
+		n += len(r.Runs)
+	}
+	return fmt.Sprintf("%d strategies, %d finished searches, by %s (%s)", len(b.Strategies), n, b.Metric, b.Goal)
+}
+
+// About says how the figures came about.
+func (b *Bench) About() []string {
+	about := []string{
+		"The line is the median over a strategy's seeds, the band the middle half. What is spent counts every job of the search, those that train shared weights too; what the final re-measurements and tests took is not counted.",
+		"The best is taken over trained candidates at the highest fidelity. A search that has none yet counts as the worst, so a line begins where half of the searches have one.",
+	}
+	if b.Target != nil {
+		about = append(about, fmt.Sprintf("The cost to reach %g is the median over the seeds; > stands before it where too few searches came so far.", *b.Target))
+	}
+	return about
+}
+
+// plot draws the strategies' curves against one cost.
+func (b *Bench) plot(axis Axis) page.Plot {
+	p := page.Plot{X: axis.String(), Y: b.Metric, Floor: math.NaN()}
+	var bands, lines []page.Series
+	for i, r := range b.Strategies {
+		c := r.Against[axis.String()]
+		band := page.Series{Name: r.Name, Class: fmt.Sprintf("b%d", i%page.Colours)}
+		line := page.Series{Name: r.Name, Class: fmt.Sprintf("s%d", i%page.Colours), Step: true}
+		for k, at := range c.At {
+			if c.Median[k] != nil {
+				line.Points = append(line.Points, page.Point{X: at, Y: *c.Median[k]})
+			}
+			if c.Lower[k] != nil && c.Upper[k] != nil {
+				band.Points = append(band.Points, page.Point{X: at, Y: *c.Upper[k]})
+				band.Low = append(band.Low, *c.Lower[k])
+				// What the first few evaluations brought would flatten all that follows.
+				if b.Goal == engine.Maximize && at >= c.At[len(c.At)-1]/20 {
+					if y := *c.Lower[k]; math.IsNaN(p.Floor) || y < p.Floor {
+						p.Floor = y
+					}
+				}
+			}
+		}
+		if len(band.Points) > 0 {
+			bands = append(bands, band)
+		}
+		if len(line.Points) > 0 {
+			lines = append(lines, line)
+		}
+	}
+	p.Series = append(bands, lines...)
+	return p
+}

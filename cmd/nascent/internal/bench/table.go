@@ -1,0 +1,60 @@
+package bench
+
+import (
+	"fmt"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+)
+
+// Table is the figures as people read them, a row for each strategy. Best, costs
+// and what was spent are medians, with quartiles in brackets.
+func (b *Bench) Table() (head []string, rows [][]string) {
+	head = []string{"strategy", "seeds", "evaluations", "evaluator seconds", "best " + b.Metric}
+	tests := false
+	for _, r := range b.Strategies {
+		tests = tests || r.Test != nil
+	}
+	if tests {
+		head = append(head, "test "+b.TestMetric)
+	}
+	if b.Target != nil {
+		to := fmt.Sprintf("to %g", *b.Target)
+		head = append(head, "seconds "+to, "evaluations "+to, "seeds "+to)
+	}
+	number := func(x *float64) string {
+		if x == nil {
+			return "none"
+		}
+		return show.Number(b.Metric, *x)
+	}
+	for _, r := range b.Strategies {
+		n := len(r.Runs)
+		row := []string{r.Name, fmt.Sprint(n)}
+		if n == 0 {
+			for len(row) < len(head) {
+				row = append(row, "-")
+			}
+			rows = append(rows, row)
+			continue
+		}
+		row = append(row, show.Number("", *r.Evaluations.Median), show.Seconds(*r.Seconds.Median),
+			fmt.Sprintf("%s [%s, %s]", number(r.Best.Median), number(r.Best.Lower), number(r.Best.Upper)))
+		switch {
+		case tests && r.Test != nil:
+			row = append(row, fmt.Sprintf("%.4f ± %.4f", r.Test.Mean, r.Test.SD))
+		case tests:
+			row = append(row, "-")
+		}
+		if c := r.Reached; c != nil {
+			bound := func(x Bounded, text string) string {
+				if x.More {
+					return ">" + text
+				}
+				return text
+			}
+			row = append(row, bound(c.Seconds, show.Seconds(c.Seconds.Median)), bound(c.Evaluations, show.Number("", c.Evaluations.Median)), fmt.Sprintf("%d of %d", c.Runs, n))
+		}
+		rows = append(rows, row)
+	}
+	return head, rows
+}

@@ -1,0 +1,103 @@
+// Package bench compares strategies by what their searches came to: it reads
+// the candidates of finished searches and nothing else.
+//
+// trace.go follows one search, summary.go puts those of a strategy together,
+// table.go writes them and page.go draws them.
+package bench
+
+import (
+	"iter"
+	"sort"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// Axis is what a search pays in.
+type Axis int
+
+// What a search pays in.
+const (
+	Evaluations Axis = iota // consumed jobs of phase search, whatever their task
+	Seconds                 // evaluator seconds of the same jobs
+)
+
+// String names the axis.
+func (a Axis) String() string {
+	if a == Seconds {
+		return "evaluator seconds"
+	}
+	return "evaluations"
+}
+
+// Cost is what was spent, on each Axis.
+type Cost [2]float64
+
+// Step is one rise of the best so far.
+type Step struct {
+	At    Cost // spent when it was known, the job that brought it included
+	Value float64
+}
+
+// Trace is the best so far of one search against what it had spent.
+type Trace struct {
+	Spent Cost   // in all
+	Steps []Step // each better than the one before
+}
+
+// Measure is what a bench compares candidates by.
+type Measure struct {
+	Metric string
+	Goal   engine.Goal
+}
+
+// better tells whether a is better than b.
+func (m Measure) better(a, b float64) bool {
+	if m.Goal == engine.Minimize {
+		return a < b
+	}
+	return a > b
+}
+
+// Follow reads a search's candidates in the order of their consumption. All jobs
+// of phase search cost, those for shared weights and those that failed too. The
+// best is taken over trained candidates at the highest configured fidelity that
+// are ok, were not stopped early and keep the constraints.
+func Follow(candidates iter.Seq[engine.Candidate], plan *engine.Plan, m Measure) Trace {
+	var t Trace
+	for c := range candidates {
+		if c.Phase != engine.PhaseSearch {
+			continue
+		}
+		t.Spent[Evaluations]++
+		t.Spent[Seconds] += c.Seconds
+		if c.Task != engine.Train || c.Status != engine.OK || c.Stopped || c.Fidelity != len(plan.Fidelities)-1 || engine.Violation(plan.Constraints, c.Metrics) > 0 {
+			continue
+		}
+		x, ok := c.Metrics.Get(m.Metric)
+		if n := len(t.Steps); ok && (n == 0 || m.better(x, t.Steps[n-1].Value)) {
+			t.Steps = append(t.Steps, Step{At: t.Spent, Value: x})
+		}
+	}
+	return t
+}
+
+// At is the best when so much had been spent, false if there was none yet. A
+// search that ended earlier keeps its last.
+func (t *Trace) At(axis Axis, cost float64) (float64, bool) {
+	n := sort.Search(len(t.Steps), func(i int) bool { return t.Steps[i].At[axis] > cost })
+	if n == 0 {
+		return 0, false
+	}
+	return t.Steps[n-1].Value, true
+}
+
+// Reach is what had been spent when the best was as good as target, false if it
+// never was.
+func (t *Trace) Reach(m Measure, target float64) (Cost, bool) {
+	for _, s := range t.Steps {
+		if !m.better(target, s.Value) {
+			return s.At, true
+		}
+	}
+	return Cost{}, false
+}

@@ -1,0 +1,166 @@
+// Package page is what all of Nascent's HTML pages share: how they look, their
+// plots, and how they are written. A page loads nothing from elsewhere.
+package page
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+)
+
+// Point is one place of a plot; Text is shown when the pointer rests on it.
+type Point struct {
+	X, Y float64
+	Text string
+}
+
+// Series is one line, cloud or band of a plot.
+type Series struct {
+	Name   string
+	Class  string // of the style sheet
+	Points []Point
+	Low    []float64 // with it: a band between Low and the points' ys
+	Dots   bool
+	Step   bool
+}
+
+// Plot is one picture.
+type Plot struct {
+	X, Y   string // what the axes show
+	Series []Series
+	Floor  float64 // of the y axis; NaN: as the points ask for
+}
+
+const (
+	plotWidth, plotHeight   = 640, 320
+	left, right, top, below = 62, 14, 12, 44
+)
+
+// SVG draws the plot.
+func (p *Plot) SVG() string {
+	lox, hix, loy, hiy := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
+	for _, s := range p.Series {
+		for i, q := range s.Points {
+			lox, hix = math.Min(lox, q.X), math.Max(hix, q.X)
+			loy, hiy = math.Min(loy, q.Y), math.Max(hiy, q.Y)
+			if s.Low != nil {
+				loy = math.Min(loy, s.Low[i])
+			}
+		}
+	}
+	if math.IsInf(lox, 0) {
+		return ""
+	}
+	if !math.IsNaN(p.Floor) && p.Floor < hiy {
+		loy = math.Max(loy, p.Floor)
+	}
+	xs, ys := ticks(lox, hix, 7), ticks(loy, hiy, 6)
+	lox, hix = math.Min(lox, xs[0]), math.Max(hix, xs[len(xs)-1])
+	loy, hiy = math.Min(loy, ys[0]), math.Max(hiy, ys[len(ys)-1])
+	px := func(x float64) float64 { return left + (x-lox)/(hix-lox)*(plotWidth-left-right) }
+	py := func(y float64) float64 { return plotHeight - below - (y-loy)/(hiy-loy)*(plotHeight-top-below) }
+
+	clip := "plot-" + strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(p.X+"-"+p.Y+"-"+string(rune('a'+len(p.Series)%26))))
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s against %s">`, plotWidth, plotHeight, html.EscapeString(p.Y), html.EscapeString(p.X))
+	fmt.Fprintf(&b, `<clipPath id="%s"><rect x="%d" y="%d" width="%d" height="%d"/></clipPath>`, clip, left, top-6, plotWidth-left-right+8, plotHeight-top-below+12)
+	for _, x := range xs {
+		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`,
+			px(x), px(x), top, plotHeight-below, px(x), plotHeight-below+16, label(x))
+	}
+	for _, y := range ys {
+		fmt.Fprintf(&b, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>`,
+			left, plotWidth-right, py(y), py(y), left-6, py(y)+4, label(y))
+	}
+	fmt.Fprintf(&b, `<text class="axis" x="%d" y="%d" text-anchor="middle">%s</text>`, (left+plotWidth-right)/2, plotHeight-8, html.EscapeString(p.X))
+	fmt.Fprintf(&b, `<text class="axis" transform="translate(14 %d) rotate(-90)" text-anchor="middle">%s</text>`, (top+plotHeight-below)/2, html.EscapeString(p.Y))
+	fmt.Fprintf(&b, `<g clip-path="url(#%s)">`, clip)
+	for _, s := range p.Series {
+		switch {
+		case s.Dots:
+			for _, q := range s.Points {
+				title := ""
+				if q.Text != "" {
+					title = "<title>" + html.EscapeString(q.Text) + "</title>"
+				}
+				fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="%s">%s</circle>`, s.Class, px(q.X), py(q.Y), radius(s), title)
+			}
+		case s.Low != nil:
+			var d strings.Builder
+			for i, q := range s.Points {
+				fmt.Fprintf(&d, "%s%.1f %.1f", move(i), px(q.X), py(q.Y))
+			}
+			for i := len(s.Points) - 1; i >= 0; i-- {
+				fmt.Fprintf(&d, "L%.1f %.1f", px(s.Points[i].X), py(s.Low[i]))
+			}
+			fmt.Fprintf(&b, `<path class="%s" d="%sZ"/>`, s.Class, d.String())
+		default:
+			var d strings.Builder
+			for i, q := range s.Points {
+				if i > 0 && s.Step {
+					fmt.Fprintf(&d, "H%.1fV%.1f", px(q.X), py(q.Y))
+				} else {
+					fmt.Fprintf(&d, "%s%.1f %.1f", move(i), px(q.X), py(q.Y))
+				}
+			}
+			fmt.Fprintf(&b, `<path class="line %s" d="%s"><title>%s</title></path>`, s.Class, d.String(), html.EscapeString(s.Name))
+		}
+	}
+	b.WriteString("</g></svg>")
+	return b.String()
+}
+
+func radius(s Series) string {
+	if strings.Contains(s.Class, "front") {
+		return "4"
+	}
+	return "2.5"
+}
+
+func move(i int) string {
+	if i == 0 {
+		return "M"
+	}
+	return "L"
+}
+
+// ticks are round numbers that span lo to hi, about n of them.
+func ticks(lo, hi float64, n int) []float64 {
+	if hi <= lo {
+		pad := math.Max(1e-6, math.Abs(lo)*0.05)
+		lo, hi = lo-pad, hi+pad
+	}
+	raw := (hi - lo) / float64(n)
+	unit := math.Pow(10, math.Floor(math.Log10(raw)))
+	step := 10 * unit
+	for _, m := range []float64{1, 2, 2.5, 5} {
+		if m*unit >= raw {
+			step = m * unit
+			break
+		}
+	}
+	var out []float64
+	for i := math.Floor(lo/step + 1e-9); len(out) < 50; i++ {
+		out = append(out, i*step)
+		if i*step >= hi-1e-9*step {
+			break
+		}
+	}
+	return out
+}
+
+func label(x float64) string {
+	if math.Abs(x) >= 1e4 {
+		return show.Thousands(int64(math.Round(x)))
+	}
+	return strconv.FormatFloat(x, 'g', 6, 64)
+}
