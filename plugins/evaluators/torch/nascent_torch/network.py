@@ -87,9 +87,14 @@ class Dense(nn.Module):
         if self.copies == 1:
             return F.linear(x.flatten(1), self.weight, self.bias)
         x = x.reshape(len(x), self.copies, -1).transpose(0, 1)
-        weight = self.weight.view(self.copies, -1, self.fan_in)
-        out = torch.bmm(x, weight.transpose(1, 2)).transpose(0, 1).reshape(x.shape[1], -1)
-        return out if self.bias is None else out + self.bias
+        weight = self.weight.view(self.copies, -1, self.fan_in).transpose(1, 2)
+        out = torch.bmm(x, weight)
+        if self.bias is not None:
+            # A product, because the gradient of a plain sum would be rounded
+            # differently from place to place.
+            ones = x.new_ones(self.copies, x.shape[1], 1)
+            out = out + torch.bmm(ones, self.bias.view(self.copies, 1, -1))
+        return out.transpose(0, 1).flatten(1)
 
 
 class Norm(nn.Module):
@@ -165,15 +170,25 @@ class GlobalMax(nn.Module):
         return x.flatten(2).max(2).values if x.dim() > 2 else x
 
 
+# A CPU's vector registers hold a divisor of so many numbers. torch computes
+# functions such as exp differently, in the last bit, for numbers at the end of
+# an array that fill no register.
+LANES = 64
+
+
 class Activation(nn.Module):
     """An elementwise function."""
 
-    def __init__(self, function):
+    def __init__(self, function, copies):
         super().__init__()
-        self.function = function
+        self.function, self.copies = function, copies
 
     def forward(self, x):
-        return FUNCTIONS[self.function](x)
+        f = FUNCTIONS[self.function]
+        missing = -x.numel() % LANES
+        if self.copies == 1 or missing == 0 or x.device.type != "cpu":
+            return f(x)
+        return f(F.pad(x.flatten(), [0, missing]))[:-missing].view(x.shape)
 
     def extra_repr(self):
         return self.function
@@ -321,7 +336,7 @@ class Network(nn.Module):
         if op == "activation":
             if node["function"] not in FUNCTIONS:
                 raise Unknown(f"layer {node['name']}: unknown function {node['function']}; use {', '.join(FUNCTIONS)}")
-            return Activation(node["function"])
+            return Activation(node["function"], copies)
         if op == "concat":
             return Concat(copies)
         if op == "zero":

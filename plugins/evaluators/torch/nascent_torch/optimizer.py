@@ -11,7 +11,7 @@ from typing import Sequence
 
 import torch
 
-from .network import Conv, Dense, Network
+from .network import LANES, Conv, Dense, Network
 from .recipe import Recipe
 
 
@@ -32,7 +32,8 @@ class Optimizer:
         sizes = [p.numel() for _, p in named]
         total, self.decayed = sum(sizes), sum(p.numel() for n, p in named if n in weights)
         like = named[0][1] if named else torch.empty(0)
-        self.data = torch.zeros(total, dtype=like.dtype, device=like.device)
+        self.count = total  # of parameters; what follows them is there for vector registers
+        self.data = torch.zeros(total + -total % LANES, dtype=like.dtype, device=like.device)
         self.grad = torch.zeros_like(self.data)
         self.places: dict[str, tuple[int, torch.Size]] = {}
         at, owners = 0, []
@@ -44,13 +45,14 @@ class Optimizer:
             p.grad = self.grad[at : at + size].view(p.shape)
             owners.append(torch.arange(self.copies).repeat_interleave(size // self.copies))
             at += size
+        owners.append(torch.zeros(len(self.data) - total, dtype=torch.int64))
         adaptive = self.recipe.optimizer != "sgd"
         self.m = torch.zeros_like(self.data) if adaptive or any(r.momentum for r in recipes) else None
         self.v = torch.zeros_like(self.data) if adaptive else None
         self.steps = 0
         # Which copy each number belongs to; with a single copy its numbers are
         # plain floats, which is faster.
-        self.owner = torch.cat(owners).to(self.data.device) if self.copies > 1 and owners else None
+        self.owner = torch.cat(owners).to(self.data.device) if self.copies > 1 else None
         self.decay = self._spread([r.weight_decay for r in recipes])
         self.momentum = self._spread([r.momentum for r in recipes])
 

@@ -7,8 +7,8 @@ these and the arrays; training that goes on from one gives the same bits as
 training that never stopped, on a CPU.
 
 Several candidates of equal shape can be trained side by side, as one network
-with several copies. Each has a Setup of its own; they agree in what `packs`
-compares.
+with several copies. That is as fast as one of them where a candidate is too
+small to keep the processor busy, as nearly all are on a GPU.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import hashlib
 import json
 import math
 import re
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import torch
 from torch.nn import functional as F
@@ -39,7 +39,7 @@ class Invalid(Exception):
 
 
 class Stopped(Exception):
-    """The job ended before its budget."""
+    """The job ended before its budget."""  # raised by reports, answered by Trainer.run
 
 
 @dataclasses.dataclass
@@ -68,11 +68,13 @@ class Setup:
     device: Any = "cpu"
     # Called after every epoch, and at the end. May raise Stopped.
     report: Callable[[Point], None] = lambda point: None
-    # Asked before every step: whether to end with Stopped.
+    # Asked before every step: whether to end.
     cancelled: Callable[[], bool] = lambda: False
 
     def packs(self) -> tuple:
-        """Equal for candidates that can be trained side by side."""
+        """Equal for candidates that can be trained side by side, on the same
+        data: they may differ in rates, weight decay, momentum, schedule, label
+        smoothing and seed."""
         r = self.recipe
         shape = [{k: v for k, v in node.items() if k != "name"} for node in _nodes(self.network)]
         alike = (r.batch, r.optimizer, r.beta1, r.beta2, r.epsilon, r.horizon, r.warmup, self.budget, self.at_end)
@@ -83,31 +85,49 @@ def _nodes(network: Any) -> list[dict]:
     return network["nodes"] if isinstance(network, dict) else network
 
 
-class Trainer:
-    """Trains one candidate. Raises ValueError for a setup that cannot be."""
+class _Candidate:
+    """One of those that a Trainer trains side by side."""
 
     def __init__(self, setup: Setup):
-        self.setup, r = setup, setup.recipe
-        if not 0 < setup.budget <= 1e9:
-            raise ValueError(f"the budget is {setup.budget} epochs; give more than 0")
-        _fits(setup.network, setup.train)
-        # A last batch of less than half the size is left out; its samples come
-        # in other epochs.
-        self.per_epoch = max(1, (len(setup.train) + r.batch // 2) // r.batch)
-        self.total = max(1, math.floor(setup.budget * self.per_epoch + 0.5))
-        self.horizon = math.floor(r.horizon * self.per_epoch + 0.5) if r.horizon else self.total
-        if self.total > self.horizon:
-            raise ValueError(f"the budget of {setup.budget:g} epochs exceeds the horizon of {r.horizon:g}; raise the evaluator's horizon")
-        self.seed = setup.seed
-        self.step = 0
+        self.setup, self.seed = setup, setup.seed
         self.curve: list[Point] = []
         self.earlier = 0  # how many of its points are another job's
-        self._sums: torch.Tensor | None = None  # of this epoch: losses, correct answers
+        self.ended = False
+
+
+class Trainer:
+    """Trains candidates that agree in what `Setup.packs` answers: one, or up
+    to size of them as one network of size copies. What is missing to the size
+    are dummies, so that a candidate's bits depend on the size alone, and on
+    neither its companions nor its place.
+
+    Raises ValueError for a setup that cannot be trained.
+    """
+
+    def __init__(self, setups: Sequence[Setup], size: int = 1):
+        self.setup, self.size = setups[0], size
+        s, r = self.setup, self.setup.recipe
+        if not 0 < s.budget <= 1e9:
+            raise ValueError(f"the budget is {s.budget} epochs; give more than 0")
+        _fits(s.network, s.train)
+        # A last batch of less than half the size is left out; its samples come
+        # in other epochs.
+        self.per_epoch = max(1, (len(s.train) + r.batch // 2) // r.batch)
+        self.total = max(1, math.floor(s.budget * self.per_epoch + 0.5))
+        self.horizon = math.floor(r.horizon * self.per_epoch + 0.5) if r.horizon else self.total
+        if self.total > self.horizon:
+            raise ValueError(f"the budget of {s.budget:g} epochs exceeds the horizon of {r.horizon:g}; raise the evaluator's horizon")
+        self.step = 0
+        self.candidates = [_Candidate(setup) for setup in setups]
+        self._sums: torch.Tensor | None = None  # of this epoch, by copy: losses, correct answers
         self._seen = 0
-        self._order: torch.Tensor | None = None
-        self.network = Network(setup.network).to(setup.device)
-        self.network.start([lambda name: rng.derive(self.seed, "weights " + name)])
-        self.optimizer = Optimizer(self.network, [r])
+        self._order: torch.Tensor | None = None  # of the samples, by copy
+        self.network = Network(s.network, size).to(s.device)
+        self.network.start([lambda name, c=c: rng.derive(c.seed, "weights " + name) for c in self.candidates])
+        recipes = [c.setup.recipe for c in self.candidates]
+        self._dummies = size - len(setups)
+        self.optimizer = Optimizer(self.network, recipes + [r] * self._dummies)
+        self._smoothing = torch.tensor([c.label_smoothing for c in recipes] + [0.0] * self._dummies, device=s.device)
 
     @property
     def epochs(self) -> float:
@@ -115,124 +135,178 @@ class Trainer:
 
     @property
     def parameters(self) -> int:
-        """The number of trainable parameters."""
-        return len(self.optimizer.data)
+        """The number of trainable parameters of one candidate."""
+        return self.optimizer.count // self.size
 
     @property
     def macs(self) -> int:
         """Multiply-adds of one sample."""
         return macs(self.setup.network)
 
-    def run(self) -> Point:
-        """Trains to the end of the budget and answers the last Point. Raises
-        Stopped if the job was cancelled, or stopped by a report; the Trainer
-        can then be saved, or run again. Invalid is final."""
-        while True:
+    def run(self) -> Iterator[tuple[int, Point | Invalid | Stopped]]:
+        """Trains to the end of the budget. Answers each candidate as it ends,
+        by its number: with its last Point, with Stopped if it was cancelled or
+        a report stopped it, or with Invalid. One that was stopped can then be
+        saved. What becomes of a candidate is its own affair: the others go on,
+        to the same bits."""
+        while any(not c.ended for c in self.candidates):
             if self._due():
-                self._measure()
+                yield from self._measure()
+                continue
             if self.step == self.total:
-                return self.curve[-1]
-            self._step()
+                for k, c in self._going():
+                    c.ended = True
+                    yield k, c.curve[-1]
+                return
+            yield from self._cancelled()
+            if any(not c.ended for c in self.candidates):
+                self._step()
+
+    def _going(self) -> list[tuple[int, _Candidate]]:
+        return [(k, c) for k, c in enumerate(self.candidates) if not c.ended]
+
+    def _cancelled(self) -> Iterator[tuple[int, Stopped]]:
+        for k, c in self._going():
+            if c.setup.cancelled():
+                c.ended = True
+                yield k, Stopped()
 
     def _due(self) -> bool:
         """Whether the next Point belongs here: after every epoch, and at the
         end of the budget."""
-        if self.curve and self.curve[-1].epoch == self.epochs:
+        curve = self._going()[0][1].curve
+        if curve and curve[-1].epoch == self.epochs:
             return False
         return self.step > 0 and self.step % self.per_epoch == 0 or self.step == self.total
 
     def _step(self) -> None:
-        s = self.setup
-        if s.cancelled():
-            raise Stopped
+        s, dummies = self.setup, self._dummies
         epoch, within = divmod(self.step, self.per_epoch)
         if within == 0 or self._sums is None:
-            self._sums, self._seen = torch.zeros(2, dtype=torch.float64, device=s.device), 0
+            self._sums, self._seen = torch.zeros(2, self.size, dtype=torch.float64, device=s.device), 0
         if within == 0 or self._order is None:
-            generator = torch.Generator().manual_seed(rng.derive(self.seed, "order", epoch))
-            self._order = torch.randperm(len(s.train), generator=generator).to(s.device)
-        x, y = s.train.take(self._order[within * s.recipe.batch : (within + 1) * s.recipe.batch])
+            order = [self._shuffled(c.seed, epoch) for c in self.candidates]
+            self._order = torch.stack(order + [torch.zeros_like(order[0])] * dummies).to(s.device)
+        which = self._order[:, within * s.recipe.batch : (within + 1) * s.recipe.batch]
+        x, y = s.train.take(which.flatten())
+        x = x.reshape(*which.shape, *self.network.shape).transpose(0, 1).flatten(1, 2)
+        y = y.reshape(which.shape).t()
         self.network.train()
         if self.network.drops:
-            self.network.drop(lambda name: [rng.derive(self.seed, "dropout " + name, self.step)])
+            self.network.drop(lambda name: [rng.derive(c.seed, "dropout " + name, self.step) for c in self.candidates] + [0] * dummies)
         logits = self._logits(x)
-        loss = F.cross_entropy(logits, y, label_smoothing=s.recipe.label_smoothing)
-        loss.backward()
-        rate = s.recipe.rate(self.step, self.horizon, s.recipe.warmup * self.per_epoch)
-        self.optimizer.step([rate])
-        with torch.no_grad():
-            self._sums += torch.stack([loss.detach().double() * len(y), (logits.argmax(1) == y).sum().double()])
+        losses = self._losses(logits, y)
+        losses.sum().backward()
+        rates = [c.setup.recipe.rate(self.step, self.horizon, c.setup.recipe.warmup * self.per_epoch) for c in self.candidates]
+        self.optimizer.step(rates + [0.0] * dummies)
+        self._sums += _counted(losses.detach() * len(y), logits.detach(), y)
         self._seen += len(y)
         self.step += 1
 
+    def _shuffled(self, seed: int, epoch: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(rng.derive(seed, "order", epoch))
+        return torch.randperm(len(self.setup.train), generator=generator)
+
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        x = x.reshape(len(x), *self.network.shape)
+        """[samples, copies, classes]"""
         with self._precision():
-            return self.network(x).float()
+            logits = self.network(x)
+        return logits.float().reshape(len(x), self.size, -1)
+
+    def _losses(self, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The mean loss of each copy: cross-entropy with label smoothing."""
+        log = F.log_softmax(logits, 2)
+        right, every = log.gather(2, y.unsqueeze(2)).squeeze(2).mean(0), log.mean(2).mean(0)
+        return -(right + self._smoothing * (every - right))
 
     def _precision(self):
         if self.setup.precision != "bfloat16":
             return contextlib.nullcontext()
         return torch.autocast(torch.device(self.setup.device).type, dtype=torch.bfloat16)
 
-    def _measure(self) -> None:
-        point = Point(self.epochs)
+    def _measure(self) -> Iterator[tuple[int, Invalid | Stopped]]:
+        """Adds a Point to every curve."""
+        epoch, last = self.epochs, self.step == self.total
+        points = [Point(epoch) for _ in self.candidates]
+        trouble: list[Invalid | None] = [None] * len(points)
         if self._seen:
-            losses, correct = self._sums.tolist()
-            point.train_loss, point.train_accuracy = losses / self._seen, correct / self._seen
-            finite("loss", losses, math.ceil(point.epoch))
-        if not self.setup.at_end or self.step == self.total:
-            self._check(point)
-        self.curve.append(point)
-        self.setup.report(point)
+            for k, (p, loss, correct) in enumerate(zip(points, *self._sums.tolist())):
+                p.train_loss, p.train_accuracy = loss / self._seen, correct / self._seen
+                trouble[k] = infinite("loss", loss, epoch)
+        if last or not self.setup.at_end:
+            samples = len(self.setup.check)
+            sums = yield from self._checked()
+            for k, (p, loss, correct) in enumerate(zip(points, *sums.tolist())):
+                p.loss, p.accuracy = loss / samples, correct / samples
+                trouble[k] = trouble[k] or infinite("loss on held-out data", loss, epoch)
+        for k, c in self._going():
+            outcome: Invalid | Stopped | None = trouble[k]
+            if outcome is None:
+                c.curve.append(points[k])
+                try:
+                    c.setup.report(points[k])
+                except Stopped as stopped:
+                    outcome = stopped
+            if outcome is not None:
+                c.ended = True
+                yield k, outcome
 
-    @torch.no_grad()
-    def _check(self, point: Point) -> None:
-        """Measures on the samples that are held out."""
+    def _checked(self) -> Iterator[tuple[int, Stopped]]:
+        """Measures on the samples that are held out: sums of losses and of
+        correct answers by copy."""
         s = self.setup
-        self.network.eval()
-        sums = torch.zeros(2, dtype=torch.float64, device=s.device)
+        sums = torch.zeros(2, self.size, dtype=torch.float64, device=s.device)
         for which in torch.arange(len(s.check), device=s.device).split(s.recipe.batch):
-            if s.cancelled():
-                raise Stopped
-            x, y = s.check.take(which)
-            logits = self._logits(x)
-            sums += torch.stack([F.cross_entropy(logits, y, reduction="sum").double(), (logits.argmax(1) == y).sum().double()])
-        losses, correct = sums.tolist()
-        point.loss, point.accuracy = losses / len(s.check), correct / len(s.check)
-        finite("loss on held-out data", losses, math.ceil(point.epoch))
+            yield from self._cancelled()
+            if not self._going():
+                break
+            self.network.eval()
+            with torch.no_grad():
+                x, y = s.check.take(which)
+                x = x.reshape(len(x), *self.network.shape)
+                logits = self._logits(x.repeat(1, self.size, *[1] * (x.dim() - 2)))
+                y = y.unsqueeze(1).expand(-1, self.size)
+                losses = -F.log_softmax(logits, 2).gather(2, y.unsqueeze(2)).squeeze(2)
+                sums += _counted(losses.sum(0), logits, y)
+        return sums
 
-    def state(self) -> dict[str, torch.Tensor]:
-        """Everything that training goes on from: parameters and running
+    def state(self, k: int = 0) -> dict[str, torch.Tensor]:
+        """Everything that candidate k goes on from: parameters and running
         statistics under their names, moments under "optimizer.m/" and
-        "optimizer.v/" and the name."""
-        state = {name: t.detach() for name, t in self.network.state_dict().items()}
+        "optimizer.v/" and the name. They are windows: what is copied into them
+        is taken over."""
+        own = lambda t: t.detach().view(self.size, -1, *t.shape[1:])[k]
+        state = {name: own(t) for name, t in self.network.state_dict().items()}
         for prefix, which in (("optimizer.m/", 1), ("optimizer.v/", 2)):
             for arrays in self.optimizer.arrays():
                 if arrays[which] is not None:
-                    state[prefix + arrays[0]] = arrays[which]
+                    state[prefix + arrays[0]] = own(arrays[which])
         return state
 
-    def _recognise(self) -> dict[str, Any]:
-        """What a checkpoint must have in common with the job."""
-        network = hashlib.sha256(json.dumps(_nodes(self.setup.network), sort_keys=True).encode()).hexdigest()
-        return {"format": 1, "network": network[:32], "recipe": dataclasses.asdict(self.setup.recipe),
-                "steps an epoch": self.per_epoch, "kernels": kernels(self.setup.device, self.setup.precision)}  # fmt: skip
+    def _recognise(self, k: int) -> dict[str, Any]:
+        """What a checkpoint must have in common with candidate k's job."""
+        s = self.candidates[k].setup
+        network = hashlib.sha256(json.dumps(_nodes(s.network), sort_keys=True).encode()).hexdigest()
+        return {"format": 1, "network": network[:32], "recipe": dataclasses.asdict(s.recipe), "steps an epoch": self.per_epoch,
+                "pack size": self.size, "kernels": kernels(s.device, s.precision)}  # fmt: skip
 
-    def save(self, path: str) -> None:
-        """Writes everything that training goes on from to a file."""
-        sums = [0.0, 0.0] if self._sums is None else self._sums.tolist()
-        at = {"step": self.step, "seed": self.seed, "seen": self._seen, "sums": sums, "earlier": self.earlier,
-              "curve": [dataclasses.asdict(p) for p in self.curve]}  # fmt: skip
-        text = json.dumps({"job": self._recognise(), "at": at})
-        safetensors.save(path, self.state(), {"nascent": text})
+    def save(self, path: str, k: int = 0) -> None:
+        """Writes everything that candidate k goes on from to a file."""
+        c = self.candidates[k]
+        sums = [0.0, 0.0] if self._sums is None else self._sums[:, k].tolist()
+        at = {"step": self.step, "seed": c.seed, "seen": self._seen, "sums": sums, "earlier": c.earlier,
+              "curve": [dataclasses.asdict(p) for p in c.curve]}  # fmt: skip
+        text = json.dumps({"job": self._recognise(k), "at": at})
+        safetensors.save(path, self.state(k), {"nascent": text})
 
     def load(self, path: str, own: bool) -> None:
         """Goes on from a checkpoint, one of this job (own) or of one with a
         smaller budget: with its weights, moments, statistics, position, and
-        its seed instead of the setup's. Raises ValueError for one of another
-        network, recipe, torch or device, or from beyond the budget; the
-        Trainer is then as before."""
+        its seed instead of the setup's. The Trainer must have one candidate,
+        dummies aside. Raises ValueError for one of another network, recipe,
+        torch, device or pack size, or from beyond the budget; the Trainer is
+        then as before."""
+        (c,) = self.candidates
         tensors, metadata = safetensors.load(path)
         try:
             text = json.loads(metadata["nascent"])
@@ -241,7 +315,7 @@ class Trainer:
             step, seed, seen, sums, earlier = (at[k] for k in ("step", "seed", "seen", "sums", "earlier"))
         except (KeyError, TypeError, ValueError) as e:
             raise ValueError(f"{path}: is no checkpoint of this evaluator ({e}); train afresh") from e
-        for what, wants in self._recognise().items():
+        for what, wants in self._recognise(0).items():
             if job.get(what) != wants:
                 raise ValueError(f"{path}: is a checkpoint of {what} {job.get(what)}, but the job has {wants}; train afresh")
         if not 0 <= step <= self.total:
@@ -253,11 +327,17 @@ class Trainer:
         with torch.no_grad():
             for name, t in state.items():
                 t.copy_(tensors[name])
-        self.step, self.seed, self.curve = step, seed, curve
-        self.earlier = earlier if own else len(curve)
-        self._seen, self._sums = seen, torch.tensor(sums, dtype=torch.float64, device=self.setup.device)
-        self._order = None
+        c.seed, c.curve, c.ended = seed, curve, False
+        c.earlier = earlier if own else len(curve)
+        self.step, self._seen, self._order = step, seen, None
+        self._sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.setup.device)
+        self._sums[:, 0] = torch.tensor(sums, dtype=torch.float64)
         self.optimizer.steps = step
+
+
+def _counted(losses: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Losses and correct answers, by copy."""
+    return torch.stack([losses.double(), (logits.argmax(2) == y).sum(0).double()])
 
 
 def _fits(network: Any, part: Part) -> None:
@@ -272,12 +352,11 @@ def _fits(network: Any, part: Part) -> None:
         raise ValueError(f"the network answers {answers}, but the data has {part.classes} classes; set space.network.classes")
 
 
-def finite(what: str, value: float, epoch: int) -> None:
-    """Raises Invalid for a value that is not finite."""
-    if math.isnan(value):
-        raise Invalid(f"{what} became NaN in epoch {epoch}")
-    if math.isinf(value):
-        raise Invalid(f"{what} became infinite in epoch {epoch}")
+def infinite(what: str, value: float, epoch: float) -> Invalid | None:
+    """The reason why a value is not finite, or None."""
+    if math.isfinite(value):
+        return None
+    return Invalid(f"{what} became {'NaN' if math.isnan(value) else 'infinite'} in epoch {math.ceil(epoch)}")
 
 
 def kernels(device: Any, precision: str = "float32") -> str:

@@ -1,5 +1,6 @@
 """Computes, for every case of a folder, what network_test.go compares with
-plugins/gorgonia/nn: in float64, from the same weights and samples."""
+plugins/gorgonia/nn: in float64, from the same weights and samples; alone, and
+as one of three copies side by side."""
 
 import glob
 import json
@@ -12,6 +13,26 @@ from nascent_torch import safetensors
 from nascent_torch.network import Network, macs, parameters
 
 torch.set_num_threads(1)
+COPIES = 3
+
+
+def gradients(network, x, y):
+    """Loss and gradients of each copy, by name, the copies stacked."""
+    network.drop(lambda name: [1] * network.copies)
+    logits = network(x.repeat(1, network.copies, *[1] * (x.dim() - 2))).reshape(len(x), network.copies, -1)
+    losses = [F.cross_entropy(logits[:, k], y, label_smoothing=0.1) for k in range(network.copies)]
+    sum(losses).backward()
+    out = {"loss": torch.stack(losses).detach()}
+    for name, p in network.named_parameters():
+        out["gradient/" + name] = torch.zeros_like(p) if p.grad is None else p.grad
+    for name, b in network.named_buffers():
+        out["after/" + name] = b.clone()
+    return {name: t.view(network.copies, -1) for name, t in out.items()}
+
+
+def load(network, given, which):
+    state = {name: given[which + name].to(t.dtype) for name, t in network.state_dict().items()}
+    network.load_state_dict({name: t.repeat(network.copies, *[1] * (t.dim() - 1)) for name, t in state.items()})
 
 
 def case(path):
@@ -19,23 +40,28 @@ def case(path):
     # Gorgonia hands its parameters over as float32; the numbers are the same.
     x, y = given["x"].double(), given["y"].long()
     spec = json.loads(metadata["network"])
+    out = {"counts": torch.tensor([parameters(spec), macs(spec)], dtype=torch.float64)}
+
     network = Network(spec).double()
-    network.load_state_dict({name: given["before/" + name].double() for name in network.state_dict()})
-    network.drop(lambda name: [1])
-    loss = F.cross_entropy(network(x), y, label_smoothing=0.1)
-    loss.backward()
-    counts = torch.tensor([parameters(spec), macs(spec)], dtype=torch.float64)
-    out = {"loss": loss.detach().reshape(1), "counts": counts}
-    for name, p in network.named_parameters():
-        out["gradient/" + name] = torch.zeros_like(p) if p.grad is None else p.grad
-    for name, b in network.named_buffers():
-        out["after/" + name] = b.clone()
+    load(network, given, "before/")
+    out.update({name: t[0] for name, t in gradients(network, x, y).items()})
     # The statistics that Gorgonia came to, so that both evaluate alike.
-    network.load_state_dict({name: given["after/" + name].double() for name in network.state_dict()})
+    load(network, given, "after/")
     network.eval()
     with torch.no_grad():
         out["logits"] = network(x)
-    safetensors.save(path + ".out", out)
+
+    fused = Network(spec, COPIES).double()
+    load(fused, given, "before/")
+    out.update({"fused/" + name: t[1] for name, t in gradients(fused, x, y).items()})
+
+    # In float32 the bits of a copy are the same in each place.
+    single = Network(spec, COPIES)
+    load(single, given, "before/")
+    for name, t in gradients(single, x.float(), y).items():
+        if not all(torch.equal(t[0], t[k]) for k in range(1, COPIES)):
+            sys.exit(f"{path}: {name} depends on the place in a pack")
+    safetensors.save(path + ".out", {name: t.contiguous() for name, t in out.items()})
 
 
 for path in sorted(glob.glob(sys.argv[1] + "/*.case")):

@@ -41,8 +41,21 @@ def setup(recipe=Recipe(), budget=3, **changes):
     return Setup(**{"network": net(), "recipe": recipe, "train": train, "check": check, "budget": budget, "seed": 7, **changes})
 
 
-def bits(trainer):
-    return {name: safetensors.tensor_bytes(t) for name, t in trainer.state().items()}
+def bits(trainer, k=0):
+    return {name: safetensors.tensor_bytes(t) for name, t in trainer.state(k).items()}
+
+
+def run(trainer):
+    """What becomes of the only candidate."""
+    ((k, outcome),) = trainer.run()
+    assert k == 0
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def one(*args, **changes):
+    return Trainer([setup(*args, **changes)])
 
 
 class Training(unittest.TestCase):
@@ -55,71 +68,71 @@ class Training(unittest.TestCase):
         for recipe in (Recipe(batch=20, learning_rate=0.01), Recipe(batch=20, optimizer="adam", learning_rate=0.01, weight_decay=1e-4),
                        Recipe(batch=20, optimizer="sgd", learning_rate=0.1, weight_decay=1e-4), Recipe(batch=20, optimizer="sgd", learning_rate=0.3, momentum=0)):  # fmt: skip
             reported = []
-            trainer = Trainer(setup(recipe, 25, report=reported.append))
-            p = trainer.run()
+            trainer = one(recipe, 25, report=reported.append)
+            p = run(trainer)
             self.assertTrue(p.train_accuracy > 0.25 and p.train_loss < 2.1 and p.accuracy > 0.2 and p.epoch == 25, f"{recipe}: {p}")
-            self.assertEqual(reported, trainer.curve)
+            self.assertEqual(reported, trainer.candidates[0].curve)
             self.assertEqual([p.epoch for p in reported], list(range(1, 26)))
 
     def test_seed_decides(self):
-        first, again, other = (Trainer(setup(seed=seed)) for seed in (7, 7, 8))
+        first, again, other = (one(seed=seed) for seed in (7, 7, 8))
         torch.manual_seed(1)
-        want = first.run()
+        want = run(first)
         torch.manual_seed(2)
         torch.rand(5)
-        self.assertEqual(again.run(), want)
+        self.assertEqual(run(again), want)
         self.assertEqual(bits(again), bits(first))
-        other.run()
+        run(other)
         self.assertNotEqual(bits(other), bits(first))
 
     def test_promotion_gives_the_same_bits(self):
         for optimizer, first in itertools.product(("adamw", "adam", "sgd"), (2, 1.4)):
             recipe = Recipe(horizon=8, optimizer=optimizer, batch=32, label_smoothing=0.05, warmup=1)
-            whole = Trainer(setup(recipe, 5))
-            want = whole.run()
-            begin = Trainer(setup(recipe, first))
-            begin.run()
+            whole = one(recipe, 5)
+            want = run(whole)
+            begin = one(recipe, first)
+            run(begin)
             begin.save(self.path)
-            promoted = Trainer(setup(recipe, 5, seed=99))
+            promoted = one(recipe, 5, seed=99)
             promoted.load(self.path, own=False)
-            self.assertEqual(promoted.run(), want)
+            self.assertEqual(run(promoted), want)
             self.assertEqual(bits(promoted), bits(whole))
-            self.assertGreater(promoted.curve[promoted.earlier].epoch, first)
+            self.assertGreater(promoted.candidates[0].curve[promoted.candidates[0].earlier].epoch, first)
 
     def test_interrupted_anywhere(self):
         recipe = Recipe(batch=50)
-        whole = Trainer(setup(recipe))
-        want = whole.run()
+        whole = one(recipe)
+        want = run(whole)
         for n in itertools.count():
             left = iter(range(n))
-            first = Trainer(setup(recipe, cancelled=lambda: next(left, None) is None))
+            first = one(recipe, cancelled=lambda: next(left, None) is None)
             try:
-                first.run()
+                run(first)
                 break
             except Stopped:
                 pass
             first.save(self.path)
-            second = Trainer(setup(recipe))
+            second = one(recipe)
             second.load(self.path, own=True)
-            self.assertEqual(second.run(), want)
-            self.assertEqual((bits(second), second.curve), (bits(whole), whole.curve), f"cancelled after {n} chances")
+            self.assertEqual(run(second), want)
+            self.assertEqual((bits(second), second.candidates[0].curve), (bits(whole), whole.candidates[0].curve), f"cancelled after {n} chances")
         self.assertGreater(n, 15)
 
     def test_measuring_changes_nothing(self):
-        rare, often = Trainer(setup(budget=2, at_end=True)), Trainer(setup(budget=2))
-        rare.run()
-        often.run()
-        self.assertEqual([p.accuracy is None for p in rare.curve], [True, False])
+        rare, often = one(budget=2, at_end=True), one(budget=2)
+        run(rare)
+        run(often)
+        self.assertEqual([p.accuracy is None for p in rare.candidates[0].curve], [True, False])
         self.assertEqual(bits(rare), bits(often))
 
     def test_divergence_is_invalid(self):
         recipe = Recipe(optimizer="sgd", learning_rate=999, momentum=0.99, schedule="constant", weight_decay=10)
         with self.assertRaisesRegex(Invalid, r"^loss.* became .* in epoch \d+$"):
-            Trainer(setup(recipe, 30)).run()
+            run(one(recipe, 30))
 
     def test_bfloat16_learns(self):
-        trainer = Trainer(setup(Recipe(batch=20, learning_rate=0.01), 30, precision="bfloat16"))
-        self.assertGreater(trainer.run().train_accuracy, 0.25)
+        trainer = one(Recipe(batch=20, learning_rate=0.01), 30, precision="bfloat16")
+        self.assertGreater(run(trainer).train_accuracy, 0.25)
         self.assertEqual({t.dtype for t in trainer.state().values()}, {torch.float32})
 
     def test_refuses(self):
@@ -131,12 +144,12 @@ class Training(unittest.TestCase):
             "set space.network.classes": {"network": net(classes=3)},
         }.items():
             with self.assertRaisesRegex(ValueError, word):
-                Trainer(setup(**{"budget": 5, **changes}))
+                one(**{"budget": 5, **changes})
 
     def test_load_refuses(self):
         recipe = Recipe(horizon=4)
-        first = Trainer(setup(recipe, 2))
-        first.run()
+        first = one(recipe, 2)
+        run(first)
         first.save(self.path)
         for word, s in {
             "of step 4": setup(recipe, 1),
@@ -144,7 +157,7 @@ class Training(unittest.TestCase):
             "of network": setup(recipe, 3, network=net(channels=5)),
             "of kernels": setup(recipe, 3, precision="bfloat16"),
         }.items():
-            trainer = Trainer(s)
+            trainer = Trainer([s])
             before = bits(trainer)
             with self.assertRaisesRegex(ValueError, word):
                 trainer.load(self.path, own=False)
@@ -154,7 +167,7 @@ class Training(unittest.TestCase):
         for damage in ({**tensors, name: tensors[name][1:]}, {k: v for k, v in tensors.items() if k != name}):
             safetensors.save(self.path, damage, metadata)
             with self.assertRaisesRegex(ValueError, "has no array"):
-                Trainer(setup(recipe, 3)).load(self.path, own=False)
+                one(recipe, 3).load(self.path, own=False)
         safetensors.save(self.path, tensors)
         with self.assertRaisesRegex(ValueError, "no checkpoint"):
-            Trainer(setup(recipe, 3)).load(self.path, own=False)
+            one(recipe, 3).load(self.path, own=False)
