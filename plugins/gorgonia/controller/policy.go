@@ -92,10 +92,10 @@ func New(space *genome.Space, o Options, seed uint64) (*Policy, error) {
 		o.Rate = 6e-4
 	}
 	switch {
-	case o.Hidden < 0 || o.Hidden > 1024:
-		return nil, fmt.Errorf("a controller of %d hidden units is impossible: choose 1 to 1024", o.Hidden)
-	case o.Layers < 0 || o.Layers > 8:
-		return nil, fmt.Errorf("a controller of %d layers is impossible: choose 1 to 8", o.Layers)
+	case o.Hidden < 0 || o.Hidden > 512:
+		return nil, fmt.Errorf("a controller of %d hidden units is impossible: choose 1 to 512", o.Hidden)
+	case o.Layers < 0 || o.Layers > 4:
+		return nil, fmt.Errorf("a controller of %d layers is impossible: choose 1 to 4", o.Layers)
 	case !(o.Temperature > 0) || math.IsInf(o.Temperature, 0):
 		return nil, fmt.Errorf("a temperature of %v is impossible: choose a number above 0", o.Temperature)
 	case !(o.Squash >= 0) || math.IsInf(o.Squash, 0), !(o.Rate >= 0) || math.IsInf(o.Rate, 0), !(o.MaxNorm >= 0):
@@ -172,12 +172,6 @@ func (w *weights) array(i int) []float64 {
 	a := &w.list[i]
 	return w.data[a.from:a.to:a.to]
 }
-
-// Space is what the Policy is over.
-func (p *Policy) Space() *genome.Space { return p.space }
-
-// Weights is how many numbers are learned.
-func (p *Policy) Weights() int { return len(p.weights.data) }
 
 // Clone returns an independent copy.
 func (p *Policy) Clone() *Policy {

@@ -70,7 +70,7 @@ func readOptions(raw json.RawMessage) (options, error) {
 		return nil
 	}
 	checks := []error{
-		whole("batch", o.Batch, 1, 10_000), whole("hidden", o.Hidden, 1, 1024), whole("layers", o.Layers, 1, 8),
+		whole("batch", o.Batch, 1, 10_000), whole("hidden", o.Hidden, 1, 512), whole("layers", o.Layers, 1, 4),
 		number("learning_rate", *o.LearningRate, 0, 1), number("baseline_decay", o.Decay, 0, math.Nextafter(1, 0)),
 		number("entropy", o.Entropy, 0, 1000), number("temperature", o.Temperature, 1e-3, 1000),
 		number("squash", o.Squash, 0, 1000), number("max_norm", o.MaxNorm, 0, 1e9),

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/controller"
@@ -47,16 +46,18 @@ func (k *keeper) load(hash string) error {
 
 // save puts the controller into a file.
 func (k *keeper) save() (engine.FileRef, error) {
-	dir, err := os.MkdirTemp(k.files.Temp(), "controller-")
+	f, err := os.CreateTemp(k.files.Temp(), "controller-")
 	if err != nil {
 		return engine.FileRef{}, fmt.Errorf("cannot keep the controller: %w", err)
 	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "controller.safetensors")
-	if err := k.policy.Save(path); err != nil {
+	defer os.Remove(f.Name()) // where it was not taken over
+	if err = f.Close(); err == nil {
+		err = k.policy.Save(f.Name())
+	}
+	if err != nil {
 		return engine.FileRef{}, fmt.Errorf("cannot keep the controller: %w", err)
 	}
-	ref, err := k.files.Put(path, "controller")
+	ref, err := k.files.Put(f.Name(), "controller")
 	k.hash = ref.Hash
 	return ref, err
 }

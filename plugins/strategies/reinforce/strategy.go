@@ -123,7 +123,7 @@ func (s *strategy) Step(_ context.Context, packed []byte, turn engine.Turn) (eng
 // genomes that it did not draw.
 func (s *strategy) begin(st *state, turn engine.Turn) error {
 	st.First = turn.FirstID
-	if turn.History.Len() > 0 {
+	if turn.FirstID > 1 { // those before it tried the known-good genomes
 		st.Started = len(s.setup.Start)
 		s.promote.Adopt(&st.Ladder, turn.History)
 		for i := range turn.History.Len() {
