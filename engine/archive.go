@@ -300,15 +300,74 @@ func (a *Archive) readJobs() error {
 	return nil
 }
 
-// remember makes the job known to the duplicates policy.
+// remember makes the job known to the duplicates policy, and counts the jobs with
+// smaller ids that measure the same thing.
 func (a *Archive) remember(e *entry) {
-	if e.Task != Train || e.Replicate || e.Stop != nil || e.Phase != PhaseSearch || e.Reuse != 0 {
+	if e.Task != Train || e.Reuse != 0 {
 		return
 	}
-	k := duplicateKey{network.Key(e.Genome), e.Fidelity, e.Inherit}
-	if _, known := a.book.keys[k]; !known {
-		a.book.keys[k] = e.ID
+	k := a.repeatKey(e)
+	_, known := a.book.keys[k.duplicateKey]
+	if known {
+		e.repeat = 1
 	}
+	e.repeat += a.book.again[repeatKey{k.duplicateKey, 0}]
+	if k.pass != 0 {
+		e.repeat += a.book.again[k]
+	}
+	if known || e.Replicate || e.Stop != nil || e.Phase != PhaseSearch {
+		a.book.again[k]++
+	} else {
+		a.book.keys[k.duplicateKey] = e.ID
+	}
+}
+
+// repeats is how many jobs with smaller ids measure the same thing. Where the
+// search ended, jobs of it that were never consumed do not count for the final
+// strategy: how far they came is an accident.
+func (a *Archive) repeats(e *entry) int {
+	n := e.repeat
+	if partOf(e.ID) == PartSearch {
+		return n
+	}
+	k := a.repeatKey(e)
+	k.pass = 0
+	for _, other := range a.book.search {
+		if !other.stage.is(consumed) && other.Task == Train && other.Reuse == 0 && a.repeatKey(other) == k {
+			n--
+		}
+	}
+	return n
+}
+
+// forgetOne undoes remember.
+func (a *Archive) forgetOne(e *entry) {
+	if e.Task != Train || e.Reuse != 0 {
+		return
+	}
+	k := a.repeatKey(e)
+	if a.book.keys[k.duplicateKey] == e.ID {
+		delete(a.book.keys, k.duplicateKey)
+	} else if a.book.again[k]--; a.book.again[k] == 0 {
+		delete(a.book.again, k)
+	}
+}
+
+// repeatKey is what an entry is counted under. A pass of the final strategy
+// begins to count where the search ended: what earlier passes measured depends on
+// where the search was ended before. Tests are told apart, for they measure on
+// other data.
+func (a *Archive) repeatKey(e *entry) repeatKey {
+	k := repeatKey{duplicateKey: duplicateKey{network.Key(e.Genome), e.Fidelity, e.Inherit}}
+	if e.Phase == PhaseTest {
+		k.fidelity = ^k.fidelity
+	}
+	if e.ID > FinalBase {
+		if k.pass = 1; e.ID >= a.pass.FirstID {
+			k.pass = a.pass.FirstID
+		}
+	}
+	return k
 }
 
 // Candidates ranges over all consumed candidates: those of the search in the

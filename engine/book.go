@@ -30,6 +30,7 @@ type entry struct {
 	measured  Values // what was left out of Metrics
 	seconds   float64
 	turn      uint64
+	repeat    int // see Archive.repeats
 	stage     stage
 
 	try *try // while it has no result
@@ -61,6 +62,7 @@ type book struct {
 	tally    tally    // over consumed jobs of the search
 	best     []*entry // at the highest fidelity reached, best first, of different genomes
 	keys     map[duplicateKey]ID
+	again    map[repeatKey]int // jobs that measure the same thing as another; those of keys are not counted
 	better   func(a, b *Candidate) int
 	measured func(metric string) bool // hidden from strategies
 	exact    bool                     // seconds are exact
@@ -73,12 +75,19 @@ type duplicateKey struct {
 	inherit  ID
 }
 
+// repeatKey is under which repeated measurements are counted.
+type repeatKey struct {
+	duplicateKey
+	pass ID // of the final strategy; 0: of the search
+}
+
 // tally counts consumed jobs by what came of them.
 type tally struct{ ok, invalid, failed, reused, supernet, score int }
 
 func newBook(objectives []Objective, constraints []Constraint) *book {
 	return &book{
 		keys:   map[duplicateKey]ID{},
+		again:  map[repeatKey]int{},
 		better: func(a, b *Candidate) int { return Compare(objectives, constraints, a, b) },
 	}
 }

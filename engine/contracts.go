@@ -211,7 +211,7 @@ type Assignment struct {
 	Resume  []FileRef // files of the finished job to go on from, or what an earlier attempt saved
 	Saved   bool      // Resume is from an earlier attempt of this same job
 	Inherit []FileRef // files of the job whose weights it starts from
-	Repeat  int       // how many jobs with smaller ids measure the same thing
+	Repeat  int       // how many jobs with smaller ids measure the same thing: equal by the duplicates policy; reused results are not counted, earlier re-measurements neither
 }
 
 // EventKind says what an Event reports.

@@ -55,7 +55,7 @@ func (s *Search) submit(e *entry) {
 	t.attempt++
 	t.late, t.ending, t.begun, t.point = false, false, time.Time{}, Point{}
 	t.saved = s.there(t.saved)
-	a := Assignment{Job: &e.Job, Attempt: t.attempt, Alone: t.alone}
+	a := Assignment{Job: &e.Job, Attempt: t.attempt, Alone: t.alone, Repeat: s.repeats(e)}
 	switch {
 	case len(t.saved) > 0:
 		a.Resume, a.Saved = t.saved, true

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
-	"maps"
 	"math"
 	"slices"
 
@@ -184,8 +183,10 @@ func (a *Archive) forget(t *turn) {
 	if t.Part == PartFinal {
 		base = FinalBase
 	}
+	for _, e := range (*list)[t.FirstID-base-1:] {
+		a.forgetOne(e)
+	}
 	*list = (*list)[:t.FirstID-base-1]
-	maps.DeleteFunc(a.book.keys, func(_ duplicateKey, id ID) bool { return partOf(id) == t.Part && id >= t.FirstID })
 }
 
 // known tells whether a job is in the History that the turn shows: what the

@@ -122,7 +122,7 @@ func jobFor(a engine.Assignment, files engine.Files) (*Job, error) {
 	j := &Job{
 		ID: a.Job.ID, Attempt: a.Attempt, Phase: a.Job.Phase, Task: a.Job.Task, Tag: a.Job.Tag,
 		Genes: a.Job.Genome.Tree(), Text: a.Job.Genome.Text(), Network: net,
-		Fidelity: a.Job.Fidelity, Budget: a.Job.Budget, Seed: a.Job.Seed, Input: a.Job.Input, Stop: a.Job.Stop,
+		Fidelity: a.Job.Fidelity, Budget: a.Job.Budget, Seed: a.Job.Seed, Repeat: a.Repeat, Input: a.Job.Input, Stop: a.Job.Stop,
 		own: a.Saved,
 	}
 	if j.resume, err = paths(a.Resume, files); err != nil {

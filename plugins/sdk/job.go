@@ -30,6 +30,7 @@ type Job struct {
 	Fidelity int     // index into the search's fidelities; -1: the final's test budget
 	Budget   float64 // in the evaluator's unit, never 0
 	Seed     uint64  // below 2^53
+	Repeat   int     // how many earlier jobs measured the same thing; 0 for the first
 	Input    []byte  // from the strategy
 	Stop     *engine.StopRule
 

@@ -165,7 +165,7 @@ func jobFrom(w *proto.Job) (*Job, error) {
 	return &Job{
 		ID: engine.ID(w.Id), Attempt: int(w.Attempt), Phase: engine.Phase(w.Phase), Task: engine.Task(w.Task), Tag: w.Tag,
 		Genes: genes, Text: w.Text, Network: net,
-		Fidelity: int(w.Fidelity), Budget: w.Budget, Seed: w.Seed, Input: w.Input, Stop: proto.StopFrom(w.Stop),
+		Fidelity: int(w.Fidelity), Budget: w.Budget, Seed: w.Seed, Repeat: int(w.Repeat), Input: w.Input, Stop: proto.StopFrom(w.Stop),
 		resume: pathsOf(w.Resume), own: w.Saved, inherit: pathsOf(w.Inherit),
 	}, nil
 }

@@ -208,10 +208,13 @@ func (t *table) evaluate(job *sdk.Job) (sdk.Result, error) {
 	if len(have) == 0 {
 		return sdk.Result{Seconds: r.Seconds}, sdk.Invalid("the table has an empty row for %s at budget %v", clip(job.Text), job.Budget)
 	}
-	n := rng.New(rng.Derive(job.Seed, "table repeat")).Intn(len(have))
+	n := job.Repeat
+	if t.columnsAt(job.Budget) == 1 {
+		n = 0 // it tells the same however often it is asked
+	}
 	measured, err := t.measure(row, job.Budget, n)
 	if err != nil {
-		return sdk.Result{Seconds: r.Seconds}, err
+		return sdk.Result{}, err
 	}
 	for _, name := range t.names {
 		x, ok := measured[name]
@@ -229,15 +232,8 @@ func (t *table) evaluate(job *sdk.Job) (sdk.Result, error) {
 // repeats lists, as indices of columns, those that a row has at a budget: where
 // no metric's cell is empty. A metric of one column has the same figure in all.
 func (t *table) repeats(row int32, budget float64) []int {
-	most := 0
-	for _, name := range t.names {
-		m := t.o.Metrics[name]
-		if s, ok := m.get(budget); ok {
-			most = max(most, len(s.columns))
-		}
-	}
 	var have []int
-	for i := range most {
+	for i := range t.columnsAt(budget) {
 		whole := true
 		for _, name := range t.names {
 			m := t.o.Metrics[name]
@@ -252,15 +248,36 @@ func (t *table) repeats(row int32, budget float64) []int {
 	return have
 }
 
+// columnsAt is how many repeats the table has at a budget, in rows without empty
+// cells.
+func (t *table) columnsAt(budget float64) int {
+	most := 0
+	for _, name := range t.names {
+		m := t.o.Metrics[name]
+		if s, ok := m.get(budget); ok {
+			most = max(most, len(s.columns))
+		}
+	}
+	return most
+}
+
 func (t *table) cell(s source, row int32, repeat int) float64 {
 	return t.sheet.numbers[s.columns[min(repeat, len(s.columns)-1)]][row]
+}
+
+// count is "1 repeat", "2 repeats".
+func count(n int) string {
+	if n == 1 {
+		return "1 repeat"
+	}
+	return fmt.Sprintf("%d repeats", n)
 }
 
 // measure reads the n-th repeat that a row has at a budget, from 0.
 func (t *table) measure(row int32, budget float64, n int) (map[string]float64, error) {
 	have := t.repeats(row, budget)
 	if n < 0 || n >= len(have) {
-		return nil, sdk.Invalid("the table has %d repeats of this genome at budget %v, so there is no repeat %d: measure it less often", len(have), budget, n+1)
+		return nil, sdk.Invalid("this genome has %s in the table at budget %v, and this is measurement %d of it: ask for fewer repeats in final, or reject duplicates", count(len(have)), budget, n+1)
 	}
 	out := map[string]float64{}
 	for _, name := range t.names {

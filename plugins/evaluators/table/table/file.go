@@ -45,7 +45,7 @@ func find(name string) (string, error) {
 	}
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%s: %w, neither here nor in %s: give a path", name, fs.ErrNotExist, dir)
+		return "", fmt.Errorf("%s: %w, neither here nor in $%s (%s): give a path", name, fs.ErrNotExist, EnvData, dir)
 	}
 	return path, nil
 }

@@ -58,6 +58,7 @@ type desk struct {
 	hello   engine.Hello
 	files   engine.Ledger
 	next    engine.ID
+	repeat  int // of what is asked next
 }
 
 func open(t testing.TB, space string, options json.RawMessage) *desk {
@@ -86,7 +87,7 @@ func (d *desk) ask(text string, budget float64, seed uint64, change ...func(*eng
 	for _, f := range change {
 		f(j)
 	}
-	if err := d.session.Submit(engine.Assignment{Job: j, Attempt: 1}); err != nil {
+	if err := d.session.Submit(engine.Assignment{Job: j, Attempt: 1, Repeat: d.repeat}); err != nil {
 		d.t.Fatal(err)
 	}
 	for e := range d.session.Events() {
@@ -115,7 +116,7 @@ func TestLookUp(t *testing.T) {
 	for _, c := range []struct {
 		genome   string
 		budget   float64
-		accuracy []float64 // any of them
+		accuracy []float64 // one repeat after the other
 		seconds  float64
 	}{
 		{"lr=0.001 act=relu", 12, []float64{0.5}, 10},
@@ -125,26 +126,29 @@ func TestLookUp(t *testing.T) {
 		{"lr=0.001 act=relu", 200, []float64{0.9, 0.92, 0.94}, 100},
 		{"lr=0.001 act=mish", 200, []float64{0.8, 0.84}, 110}, // one cell is empty
 	} {
-		seen := map[float64]bool{}
-		for seed := range uint64(40) {
-			r := d.ask(c.genome, c.budget, seed)
-			x := accuracy(t, r)
-			if again := accuracy(t, d.ask(c.genome, c.budget, seed)); x != again {
-				t.Fatalf("%s: the same seed gives %v and %v", c.genome, x, again)
-			}
-			seen[math.Round(x*1e9)/1e9] = true
-			if s, _ := r.Metrics.Get("seconds"); s != c.seconds || r.Seconds != c.seconds {
-				t.Fatalf("%s at %v: %v and %v seconds, want %v", c.genome, c.budget, s, r.Seconds, c.seconds)
-			}
-		}
-		for _, want := range c.accuracy {
-			if !seen[want] {
-				t.Errorf("%s at %v: 40 seeds never gave %v", c.genome, c.budget, want)
+		for n, want := range c.accuracy {
+			d.repeat = n
+			for seed := range uint64(3) { // has no say
+				r := d.ask(c.genome, c.budget, seed)
+				if x := accuracy(t, r); math.Abs(x-want) > 1e-12 {
+					t.Errorf("%s at %v: repeat %d is %v, want %v", c.genome, c.budget, n, x, want)
+				}
+				if s, _ := r.Metrics.Get("seconds"); s != c.seconds || r.Seconds != c.seconds {
+					t.Errorf("%s at %v: %v and %v seconds, want %v", c.genome, c.budget, s, r.Seconds, c.seconds)
+				}
 			}
 		}
-		if len(seen) != len(c.accuracy) {
-			t.Errorf("%s at %v: %v, want %v", c.genome, c.budget, seen, c.accuracy)
+		// Where there is one column, it is what every measurement gives.
+		d.repeat = len(c.accuracy)
+		r := d.ask(c.genome, c.budget, 1)
+		if c.budget == 200 {
+			if r.Status != engine.Invalid || r.Seconds != 0 || !strings.Contains(r.Reason, fmt.Sprintf("has %d repeats in the table at budget 200, and this is measurement %d", d.repeat, d.repeat+1)) {
+				t.Errorf("a repeat beyond the last: %+v", r)
+			}
+		} else if x := accuracy(t, r); math.Abs(x-c.accuracy[0]) > 1e-12 {
+			t.Errorf("%s at %v, measured again: %v", c.genome, c.budget, x)
 		}
+		d.repeat = 0
 	}
 	// Nothing there, for good and at no cost that a clock would tell.
 	for _, r := range []*engine.Result{d.ask("lr=0.1 act=mish", 12, 1), d.ask("lr=0.1 act=relu", 200, 1)} {
