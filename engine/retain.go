@@ -7,7 +7,7 @@ import (
 
 // keep lists the hashes of all files that must stay: of the best few at each
 // fidelity, of what waits for its turn, of what unfinished jobs go on from, and
-// of what the newest decisions name. Promotion only gets faster by a kept
+// of what the newest decisions name, and what tests reported. Promotion only gets faster by a kept
 // checkpoint: without one a job trains from the beginning.
 func (s *Search) keep() map[string]bool {
 	keep := map[string]bool{}
@@ -23,6 +23,10 @@ func (s *Search) keep() map[string]bool {
 			hold(e.Files)
 		case e.Status == OK && !e.Stopped && e.Phase == PhaseSearch && e.Task == Train:
 			byFidelity[e.Fidelity] = append(byFidelity[e.Fidelity], e)
+		case e.Phase == PhaseTest:
+			for _, f := range e.Files {
+				keep[f.Hash] = keep[f.Hash] || f.Name == ReportFile
+			}
 		}
 	}
 	for _, list := range byFidelity {

@@ -158,6 +158,10 @@ type FileRef struct {
 	Size int64  `json:"size"`
 }
 
+// ReportFile is the name of a file that a job of phase test may leave: a JSON
+// object of numbers that only reports show. It stays as long as the search.
+const ReportFile = "report"
+
 // StopRule ends a job early: at Step (units of the budget) a job whose Metric
 // is worse than Threshold is finished as ok and stopped.
 type StopRule struct {

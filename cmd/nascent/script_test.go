@@ -30,10 +30,12 @@ var plugins = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(dir, "nascent-evaluator-onemax")
-	b, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "../../plugins/evaluators/onemax").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("building the onemax plugin: %w\n%s", err, b)
+	for _, name := range []string{"onemax", "table"} {
+		out := filepath.Join(dir, "nascent-evaluator-"+name)
+		b, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "../../plugins/evaluators/"+name).CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("building the plugin %s: %w\n%s", name, err, b)
+		}
 	}
 	return dir, nil
 })

@@ -24,24 +24,26 @@ type Row struct {
 	Refused  string `json:"refused,omitempty"` // why it cannot search this
 	Runs     []Run  `json:"runs"`              // finished searches, by seed
 
-	Evaluations Spread   `json:"evaluations"`
-	Seconds     Spread   `json:"seconds"`
-	Best        Spread   `json:"best"` // at the end
-	Test        *Mean    `json:"test,omitempty"`
-	Reached     *Reached `json:"reached,omitempty"`
+	Evaluations Spread           `json:"evaluations"`
+	Seconds     Spread           `json:"seconds"`
+	Best        Spread           `json:"best"` // at the end
+	Test        *Mean            `json:"test,omitempty"`
+	Report      map[string]*Mean `json:"report,omitempty"` // what the winners' tests left for reports alone
+	Reached     *Reached         `json:"reached,omitempty"`
 
 	Against map[string]Curve `json:"against"` // by the axis
 }
 
 // Run is one search.
 type Run struct {
-	Seed        int64    `json:"seed"`
-	Dir         string   `json:"dir"` // relative to the bench's directory
-	Evaluations float64  `json:"evaluations"`
-	Seconds     float64  `json:"seconds"`
-	Best        *float64 `json:"best"` // null: nothing that counts was measured
-	Test        *float64 `json:"test"` // the winner's mean over its seeds; null: not tested
-	Trace       Trace    `json:"-"`
+	Seed        int64         `json:"seed"`
+	Dir         string        `json:"dir"` // relative to the bench's directory
+	Evaluations float64       `json:"evaluations"`
+	Seconds     float64       `json:"seconds"`
+	Best        *float64      `json:"best"`             // null: nothing that counts was measured
+	Test        *float64      `json:"test"`             // the winner's mean over its seeds; null: not tested
+	Report      engine.Values `json:"report,omitempty"` // what the winner's tests left for reports alone
+	Trace       Trace         `json:"-"`
 }
 
 // Spread is a median with its quartiles; null where a search that has no value
@@ -154,6 +156,7 @@ func (b *Bench) Sum() {
 
 func (r *Row) sum(m Measure, target *float64, most Cost) {
 	var best, tests []float64
+	reports := map[string][]float64{}
 	var spent [2][]float64
 	for _, x := range r.Runs {
 		if x.Best != nil {
@@ -164,11 +167,18 @@ func (r *Row) sum(m Measure, target *float64, most Cost) {
 		if x.Test != nil {
 			tests = append(tests, *x.Test)
 		}
+		for _, v := range x.Report {
+			reports[v.Name] = append(reports[v.Name], v.Value)
+		}
 		for axis := range spent {
 			spent[axis] = append(spent[axis], x.Trace.Spent[axis])
 		}
 	}
 	r.Evaluations, r.Seconds, r.Best, r.Test = spread(spent[Evaluations]), spread(spent[Seconds]), spread(best), mean(tests)
+	r.Report = map[string]*Mean{}
+	for name, xs := range reports {
+		r.Report[name] = mean(xs)
+	}
 	if target != nil && len(r.Runs) > 0 {
 		r.Reached = r.reach(m, *target)
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 )
@@ -11,12 +12,20 @@ import (
 func (b *Bench) Table() (head []string, rows [][]string) {
 	head = []string{"strategy", "seeds", "evaluations", "evaluator seconds", "best " + b.Metric}
 	tests := false
+	var reports []string
 	for _, r := range b.Strategies {
 		tests = tests || r.Test != nil
+		for name := range r.Report {
+			if !slices.Contains(reports, name) {
+				reports = append(reports, name)
+			}
+		}
 	}
+	slices.Sort(reports)
 	if tests {
 		head = append(head, "test "+b.TestMetric)
 	}
+	head = append(head, reports...)
 	if b.Target != nil {
 		to := fmt.Sprintf("to %g", *b.Target)
 		head = append(head, "seconds "+to, "evaluations "+to, "seeds "+to)
@@ -44,6 +53,13 @@ func (b *Bench) Table() (head []string, rows [][]string) {
 			row = append(row, fmt.Sprintf("%.4f ± %.4f", r.Test.Mean, r.Test.SD))
 		case tests:
 			row = append(row, "-")
+		}
+		for _, name := range reports {
+			cell := "-"
+			if m := r.Report[name]; m != nil {
+				cell = fmt.Sprintf("%s ± %s", show.Number(name, m.Mean), show.Number("", m.SD))
+			}
+			row = append(row, cell)
 		}
 		if c := r.Reached; c != nil {
 			bound := func(x Bounded, text string) string {

@@ -517,7 +517,10 @@ func (h *heat) read(b *bench.Bench, f benchFlags) error {
 	}
 	run := bench.Run{Seed: h.seed, Dir: filepath.Base(h.target.dir), Trace: bench.Follow(v.Candidates(), &v.Plan, bench.Measure{Metric: b.Metric, Goal: b.Goal})}
 	if t, err := report.Of(v).Test(); err == nil {
-		run.Test, b.TestMetric = &t.Winner.Accuracy.Mean, t.Metric
+		run.Report = t.Winner.Report
+		if x := t.Winner.Accuracy; x != nil {
+			run.Test, b.TestMetric = &x.Mean, t.Metric
+		}
 	}
 	h.by.row.Runs = append(h.by.row.Runs, run)
 	return nil

@@ -94,9 +94,30 @@ func (a *app) tested(dir string) (*report.Report, int, error) {
 }
 
 func (a *app) printTest(t *report.Test) error {
-	table := show.Table{Head: []string{"network", "parameters", t.Metric + " on test data"}, Right: []bool{false, true}}
+	table := show.Table{Head: []string{"network", "parameters"}, Right: []bool{false, true}}
+	measured := t.Winner.Accuracy != nil
+	if measured {
+		table.Head = append(table.Head, t.Metric+" on test data")
+	}
+	for _, v := range t.Winner.Report {
+		table.Head = append(table.Head, v.Name)
+	}
 	add := func(name string, x *report.Tested) {
-		table.Rows = append(table.Rows, []string{name, show.Thousands(x.Parameters), fmt.Sprintf("%.4f ± %.4f (%d)", x.Accuracy.Mean, x.Accuracy.SD, x.Accuracy.N)})
+		row := []string{name, show.Thousands(x.Parameters)}
+		switch {
+		case x.Accuracy != nil:
+			row = append(row, fmt.Sprintf("%.4f ± %.4f (%d)", x.Accuracy.Mean, x.Accuracy.SD, x.Accuracy.N))
+		case measured:
+			row = append(row, "-")
+		}
+		for _, v := range t.Winner.Report {
+			cell := "-"
+			if y, ok := x.Report.Get(v.Name); ok {
+				cell = show.Number(v.Name, y)
+			}
+			row = append(row, cell)
+		}
+		table.Rows = append(table.Rows, row)
 	}
 	add("candidate "+t.Winner.ID.String()+" (winner)", &t.Winner)
 	for i := range t.Baselines {

@@ -63,6 +63,8 @@ func (r *Report) page() *pageData {
 		Name: s.Name, Headline: r.headline(), Cause: s.Cause, Verdict: r.verdict(), Honesty: r.honesty(), Took: r.took(), Version: engine.Version, Style: page.Style,
 		Head: []string{"network", "parameters", "multiply-adds", "in the search", "re-measured", "on test data"},
 	}
+	names, reported := r.reported()
+	d.Head = append(d.Head, names...)
 	for i := range r.rows {
 		x := &r.rows[i]
 		search, name := "-", x.Name
@@ -72,7 +74,7 @@ func (r *Report) page() *pageData {
 		if x.Winner {
 			name += " (winner)"
 		}
-		d.Rows = append(d.Rows, []string{name, count(x.Parameters), count(x.Macs), search, r.spread(x.Again), r.spread(x.Test)})
+		d.Rows = append(d.Rows, append([]string{name, count(x.Parameters), count(x.Macs), search, r.spread(x.Again), r.spread(x.Test)}, reported(x)...))
 	}
 	for _, p := range []func() (picture, bool){r.bestSoFar, r.sizesPlot, r.curves, r.population} {
 		if p, ok := p(); ok {

@@ -34,9 +34,10 @@ type row struct {
 	Name       string
 	Parameters int64
 	Macs       int64
-	Search     *float64 // as the search measured it
-	Again      *Figure  // re-measured with fresh seeds
-	Test       *Figure  // on test data
+	Search     *float64      // as the search measured it
+	Again      *Figure       // re-measured with fresh seeds
+	Test       *Figure       // on test data
+	Report     engine.Values // what the tests left for reports alone
 	Winner     bool
 	Genome     string
 	Hash       string
@@ -135,7 +136,8 @@ func (r *Report) gather() {
 	}
 	for i := range r.outcome.Tested {
 		m := &r.outcome.Tested[i]
-		index(m.ID, m.Name).Test = figure(m, "test_"+r.objective.Metric, r.objective.Metric)
+		x := index(m.ID, m.Name)
+		x.Test, x.Report = figure(m, "test_"+r.objective.Metric, r.objective.Metric), r.view.Reported(m.Results)
 	}
 	for i := range r.rows {
 		x := &r.rows[i]
@@ -176,16 +178,40 @@ func (r *Report) size(x *row) (parameters, macs int64) {
 	return int64(p), int64(m)
 }
 
+// reported lists what tests left for reports alone, over all rows, and the cells
+// of each row.
+func (r *Report) reported() (names []string, cells func(*row) []string) {
+	for i := range r.rows {
+		for _, v := range r.rows[i].Report {
+			if !slices.Contains(names, v.Name) {
+				names = append(names, v.Name)
+			}
+		}
+	}
+	return names, func(x *row) []string {
+		var out []string
+		for _, name := range names {
+			cell := "-"
+			if y, ok := x.Report.Get(name); ok {
+				cell = show.Number(name, y)
+			}
+			out = append(out, cell)
+		}
+		return out
+	}
+}
+
 // JSON is the report for programs.
 func (r *Report) JSON() any {
 	type named struct {
-		ID         engine.ID `json:"id,omitempty"`
-		Name       string    `json:"name,omitempty"`
-		Parameters int64     `json:"parameters,omitempty"`
-		Search     *float64  `json:"search,omitempty"`
-		Again      *Figure   `json:"remeasured,omitempty"`
-		Test       *Figure   `json:"test,omitempty"`
-		Winner     bool      `json:"winner,omitempty"`
+		ID         engine.ID     `json:"id,omitempty"`
+		Name       string        `json:"name,omitempty"`
+		Parameters int64         `json:"parameters,omitempty"`
+		Search     *float64      `json:"search,omitempty"`
+		Again      *Figure       `json:"remeasured,omitempty"`
+		Test       *Figure       `json:"test,omitempty"`
+		Report     engine.Values `json:"report,omitempty"`
+		Winner     bool          `json:"winner,omitempty"`
 	}
 	out := struct {
 		engine.Snapshot
@@ -194,7 +220,7 @@ func (r *Report) JSON() any {
 		Splits   string  `json:"splits,omitempty"`
 	}{Snapshot: r.status, Metric: r.objective.Metric, Networks: []named{}, Splits: r.outcome.Splits}
 	for _, x := range r.rows {
-		n := named{ID: x.ID, Parameters: x.Parameters, Search: x.Search, Again: x.Again, Test: x.Test, Winner: x.Winner}
+		n := named{ID: x.ID, Parameters: x.Parameters, Search: x.Search, Again: x.Again, Test: x.Test, Report: x.Report, Winner: x.Winner}
 		if x.ID == 0 {
 			n.Name = x.Name
 		}
@@ -215,14 +241,15 @@ type Test struct {
 
 // Tested is one network's figures on test data.
 type Tested struct {
-	ID         engine.ID `json:"id,omitempty"`
-	Name       string    `json:"name,omitempty"`
-	Genome     string    `json:"genome,omitempty"`
-	Hash       string    `json:"hash,omitempty"`
-	Parameters int64     `json:"parameters"`
-	Macs       int64     `json:"macs"`
-	Accuracy   Figure    `json:"accuracy"`   // of the first objective, usually accuracy
-	Validation *Figure   `json:"validation"` // the same on validation data, re-measured; null where it was not
+	ID         engine.ID     `json:"id,omitempty"`
+	Name       string        `json:"name,omitempty"`
+	Genome     string        `json:"genome,omitempty"`
+	Hash       string        `json:"hash,omitempty"`
+	Parameters int64         `json:"parameters"`
+	Macs       int64         `json:"macs"`
+	Accuracy   *Figure       `json:"accuracy"`         // of the first objective, usually accuracy; null where tests only reported
+	Validation *Figure       `json:"validation"`       // the same on validation data, re-measured; null where it was not
+	Report     engine.Values `json:"report,omitempty"` // means of what the tests left for reports alone
 }
 
 // Test is what was found on test data; an error says why nothing was.
@@ -231,10 +258,10 @@ func (r *Report) Test() (*Test, error) {
 	found := false
 	for i := range r.rows {
 		x := &r.rows[i]
-		if x.Test == nil {
+		if x.Test == nil && len(x.Report) == 0 {
 			continue
 		}
-		one := Tested{ID: x.ID, Parameters: x.Parameters, Macs: x.Macs, Accuracy: *x.Test, Validation: x.Again}
+		one := Tested{ID: x.ID, Parameters: x.Parameters, Macs: x.Macs, Accuracy: x.Test, Validation: x.Again, Report: x.Report}
 		if x.ID == 0 {
 			one.Name = x.Name
 			t.Baselines = append(t.Baselines, one)

@@ -128,7 +128,8 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 	}
 	if len(r.rows) > 0 {
 		head("Figures: " + r.objective.Metric)
-		t := show.Table{Head: []string{"network", "parameters", "in the search", "re-measured", "on test data"}, Right: []bool{false, true}}
+		names, reported := r.reported()
+		t := show.Table{Head: append([]string{"network", "parameters", "in the search", "re-measured", "on test data"}, names...), Right: []bool{false, true}}
 		for i := range r.rows {
 			x := &r.rows[i]
 			search, size := "-", "-"
@@ -142,7 +143,7 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 			if x.Winner {
 				name += " (winner)"
 			}
-			t.Rows = append(t.Rows, []string{name, size, search, r.spread(x.Again), r.spread(x.Test)})
+			t.Rows = append(t.Rows, append([]string{name, size, search, r.spread(x.Again), r.spread(x.Test)}, reported(x)...))
 		}
 		if err := t.Write(&b); err != nil {
 			return err

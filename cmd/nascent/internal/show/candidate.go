@@ -19,11 +19,12 @@ type Candidate struct {
 	Parameters int64          `json:"parameters,omitempty"`
 	Macs       int64          `json:"macs,omitempty"`
 	Children   []engine.ID    `json:"children"`
+	Report     engine.Values  `json:"report,omitempty"` // what its tests left for reports alone
 }
 
 // CandidateOf gathers all that is known of a candidate.
 func (v *View) CandidateOf(c *engine.Candidate) Candidate {
-	out := Candidate{Record: RecordOf(c), Genes: c.Genome.Tree(), Curve: c.Curve, Children: []engine.ID{}}
+	out := Candidate{Record: RecordOf(c), Genes: c.Genome.Tree(), Curve: c.Curve, Children: []engine.ID{}, Report: v.reportedOf(c)}
 	if out.Curve == nil {
 		out.Curve = []engine.Point{}
 	}
@@ -73,6 +74,9 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 		field("reason", "%s", c.Reason)
 	}
 	field("metrics", "%s", Values(v, c.Metrics))
+	if len(all.Report) > 0 {
+		field("report", "%s", Values(v, all.Report))
+	}
 	field("fidelity", "%d (budget %s)", c.Fidelity, strings.TrimSpace(fmt.Sprintf("%g %s", c.Budget, v.Units)))
 	origin := c.Operator
 	if len(c.Parents) > 0 {

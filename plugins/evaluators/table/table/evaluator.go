@@ -17,10 +17,6 @@ import (
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
-// ReportFile is the name of the file that a job of phase test leaves: a JSON
-// object with the row's report columns, as they stand in the table.
-const ReportFile = "report"
-
 // Plugin makes the evaluator.
 func Plugin() *sdk.EvaluatorPlugin {
 	return &sdk.EvaluatorPlugin{
@@ -295,7 +291,8 @@ func (t *table) measure(row int32, budget float64, n int) (map[string]float64, e
 	return out, nil
 }
 
-// report writes the report columns of a row into a file. This is the only
+// report writes the report columns of a row into a file, as they stand in the
+// table. This is the only
 // place that reads them.
 func (t *table) report(job *sdk.Job, row int32) (map[string]string, error) {
 	figures := map[string]float64{}
@@ -308,6 +305,6 @@ func (t *table) report(job *sdk.Job, row int32) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(job.Scratch(), ReportFile)
-	return map[string]string{ReportFile: path}, os.WriteFile(path, b, 0o600)
+	path := filepath.Join(job.Scratch(), engine.ReportFile)
+	return map[string]string{engine.ReportFile: path}, os.WriteFile(path, b, 0o600)
 }

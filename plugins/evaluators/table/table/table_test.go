@@ -333,7 +333,7 @@ func TestReportColumnsAreHidden(t *testing.T) {
 	for c := range s.Candidates() {
 		hidden("candidate "+c.ID.String(), fmt.Appendf(nil, "%+v", c))
 		for _, f := range c.Files {
-			if f.Name != table.ReportFile || c.Phase != engine.PhaseTest {
+			if f.Name != engine.ReportFile || c.Phase != engine.PhaseTest {
 				t.Errorf("candidate %s of phase %s has the file %s", c.ID, c.Phase, f.Name)
 			}
 			path, err := led.Path(f.Hash)
