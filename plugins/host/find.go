@@ -30,6 +30,9 @@ const (
 // EnvPlugins names plugin directories, separated by colons.
 const EnvPlugins = "NASCENT_PLUGINS"
 
+// EnvScript tells the plugin that runs Python which file.
+const EnvScript = "NASCENT_SCRIPT"
+
 // Plugin is an executable that serves one or both kinds.
 type Plugin struct {
 	Path        string `json:"path"` // absolute
@@ -39,6 +42,7 @@ type Plugin struct {
 	Protocol    int    `json:"protocol,omitempty"`
 	Fingerprint string `json:"fingerprint"` // sha256 of the executable, hex
 	Source      string `json:"source,omitempty"`
+	Script      string `json:"script,omitempty"`  // the Python file that the executable is to run
 	Problem     string `json:"problem,omitempty"` // why it cannot be used, from List
 }
 
@@ -70,14 +74,15 @@ func Dirs(given ...string) []string {
 
 // Find looks for a plugin. name is a name ("onemax": the executable
 // nascent-evaluator-onemax in one of Dirs) or, if it contains a slash or ends
-// in .go, a path: to an executable, to a Go file, or to a directory with a Go
-// program. Relative paths are looked for in dirs first, then in the working
-// directory. Go source is built, see Build.
+// in .go or .py, a path: to an executable, to a Go file, to a directory with a Go
+// program, or, for an evaluator, to a Python file. Relative paths are looked for
+// in dirs first, then in the working directory. Go source is built, see Build;
+// Python is run by the plugin called exec.
 func Find(kind Kind, name string, dirs ...string) (Plugin, error) {
 	if name == "" {
 		return Plugin{}, fmt.Errorf("no %s is named: write use: NAME", kind)
 	}
-	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".go") {
+	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".go") || strings.HasSuffix(name, ".py") {
 		return findPath(kind, name, dirs)
 	}
 	file := "nascent-" + string(kind) + "-" + name
@@ -114,7 +119,10 @@ func findPath(kind Kind, name string, dirs []string) (Plugin, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return Plugin{}, fmt.Errorf("there is no %s at %s: give the path of an executable, of a Go file or of a directory with a Go program", kind, name)
+		return Plugin{}, fmt.Errorf("there is no %s at %s: give the path of an executable, of a Go or Python file or of a directory with a Go program", kind, name)
+	}
+	if strings.HasSuffix(path, ".py") {
+		return findPython(kind, path, dirs)
 	}
 	if info.IsDir() || strings.HasSuffix(path, ".go") {
 		built, err := Build(path)
@@ -131,9 +139,22 @@ func findPath(kind Kind, name string, dirs []string) (Plugin, error) {
 	return describeFile(path, plainName(path), kind)
 }
 
+// findPython is the plugin that runs a Python file.
+func findPython(kind Kind, path string, dirs []string) (Plugin, error) {
+	if kind != KindEvaluator {
+		return Plugin{}, fmt.Errorf("%s is Python, and only evaluators can be written in it so far: write a %s in Go", filepath.Base(path), kind)
+	}
+	p, err := Find(kind, "exec", dirs...)
+	if err != nil {
+		return Plugin{}, fmt.Errorf("%s needs the plugin that runs Python: %w", filepath.Base(path), err)
+	}
+	p.Name, p.Script = plainName(path), path
+	return p, nil
+}
+
 // plainName is a plugin's name as its file tells it.
 func plainName(path string) string {
-	name := strings.TrimSuffix(filepath.Base(path), ".go")
+	name := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), ".go"), ".py")
 	for _, kind := range []Kind{KindEvaluator, KindStrategy} {
 		name = strings.TrimPrefix(name, "nascent-"+string(kind)+"-")
 	}

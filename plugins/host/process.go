@@ -49,6 +49,9 @@ func start(ctx context.Context, p Plugin, o Options) (*process, error) {
 	rand.Read(mark)
 	env := append(environment(os.Environ(), o.Env),
 		proto.EnvHost+"="+hostMark(), proto.EnvSearch+"="+o.SearchID, proto.EnvLevel+"="+logger.GetLevel().String())
+	if p.Script != "" {
+		env = append(env, EnvScript+"="+p.Script)
+	}
 
 	log := &processLog{to: logger}
 	config := &goplugin.ClientConfig{

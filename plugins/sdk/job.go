@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"strconv"
@@ -44,7 +45,7 @@ type Job struct {
 
 	mu       sync.Mutex
 	saving   bool
-	made     bool // scratch exists
+	made     bool // scratch exists, or may
 	finished bool
 	stopped  bool
 	last     Metrics
@@ -136,6 +137,13 @@ func (j *Job) Inherit(name string) (path string, ok bool) {
 	return path, ok
 }
 
+// Files are all files to go on from: path by name. Do not write to them.
+func (j *Job) Files() map[string]string { return maps.Clone(j.resume) }
+
+// Inherited are all files of the job whose weights this one starts from: path by
+// name. Do not write to them.
+func (j *Job) Inherited() map[string]string { return maps.Clone(j.inherit) }
+
 func checkpointOf(files map[string]string) (string, bool) {
 	if path, ok := files["checkpoint"]; ok {
 		return path, true
@@ -165,12 +173,19 @@ func (j *Job) Save(name, path string) error {
 func (j *Job) Scratch() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !j.made {
-		if err := os.MkdirAll(j.scratch, 0o700); err != nil {
-			panic(fmt.Errorf("cannot make the job's scratch directory: %w", err))
-		}
-		j.made = true
+	if err := os.MkdirAll(j.scratch, 0o700); err != nil {
+		panic(fmt.Errorf("cannot make the job's scratch directory: %w", err))
 	}
+	j.made = true
+	return j.scratch
+}
+
+// ScratchPath is where Scratch would be, and does not make it: for those who pass
+// it on. Made by somebody, it is removed after the job.
+func (j *Job) ScratchPath() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.made = true
 	return j.scratch
 }
 

@@ -20,27 +20,33 @@ var templates embed.FS
 const modulePath = "github.com/nascent-nas/nascent"
 
 func (a *app) initCommand() *cobra.Command {
-	var evaluator, strategy bool
+	var python, evaluator, strategy bool
 	cmd := &cobra.Command{
 		Use:   "init DIR",
-		Short: "Begin a search of your own: a search.yaml and a plugin in Go",
-		Long: `Makes DIR with a search.yaml and, in one Go file each, an evaluator of your own
-(default, or --evaluator) or a strategy of your own (--strategy). They run as
-they are: change them step by step. Files that are there are not touched.`,
-		Example: `  nascent init mine && nascent run mine
+		Short: "Begin a search of your own: a search.yaml and a plugin in Python or Go",
+		Long: `Makes DIR with a search.yaml and, in one file each, an evaluator of your own in
+Python (--python) or Go (default, or --evaluator), or a strategy of your own in Go
+(--strategy). They run as they are: change them step by step. Files that are there
+are not touched.`,
+		Example: `  nascent init mine --python && nascent run mine
+  nascent init mine && nascent run mine
   nascent init mine --strategy`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.init(args[0], evaluator || !strategy, strategy)
+			if python && (evaluator || strategy) {
+				return wrongInput("--python writes an evaluator alone: leave --evaluator and --strategy out")
+			}
+			return a.init(args[0], python, evaluator || !strategy, strategy)
 		},
 	}
+	cmd.Flags().BoolVar(&python, "python", false, "write evaluate.py")
 	cmd.Flags().BoolVar(&evaluator, "evaluator", false, "write evaluator.go (the default)")
 	cmd.Flags().BoolVar(&strategy, "strategy", false, "write strategy.go")
 	return cmd
 }
 
 // init writes what a search of one's own begins with.
-func (a *app) init(dir string, evaluator, strategy bool) error {
+func (a *app) init(dir string, python, evaluator, strategy bool) error {
 	type file struct {
 		name string
 		text []byte
@@ -53,7 +59,10 @@ func (a *app) init(dir string, evaluator, strategy bool) error {
 	}
 	yaml := "search.yaml"
 	var err error
-	if evaluator {
+	switch {
+	case python:
+		err, yaml = template("evaluate.py.txt", "evaluate.py"), "python.yaml"
+	case evaluator:
 		err = template("evaluator.go.txt", "evaluator.go")
 	}
 	if strategy {
@@ -65,13 +74,16 @@ func (a *app) init(dir string, evaluator, strategy bool) error {
 	if err = errors.Join(err, template(yaml, configName)); err != nil {
 		return err
 	}
-	mod, sum, tidy, err := module(filepath.Base(absolute(dir)))
-	if err != nil {
-		return err
-	}
-	files = append(files, file{"go.mod", mod})
-	if sum != nil {
-		files = append(files, file{"go.sum", sum})
+	tidy := false
+	if !python {
+		var mod, sum []byte
+		if mod, sum, tidy, err = module(filepath.Base(absolute(dir))); err != nil {
+			return err
+		}
+		files = append(files, file{"go.mod", mod})
+		if sum != nil {
+			files = append(files, file{"go.sum", sum})
+		}
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {

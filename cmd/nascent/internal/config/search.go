@@ -228,7 +228,7 @@ func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
 
 // program is a name as it is, and a path made absolute.
 func (d *Document) program(use string) string {
-	if strings.ContainsRune(use, filepath.Separator) || strings.HasSuffix(use, ".go") {
+	if strings.ContainsRune(use, filepath.Separator) || strings.HasSuffix(use, ".go") || strings.HasSuffix(use, ".py") {
 		return d.path(use)
 	}
 	return use

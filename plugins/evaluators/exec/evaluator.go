@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nascent-nas/nascent/plugins/python"
+	"github.com/nascent-nas/nascent/plugins/sdk"
+)
+
+// patience is how long a cancelled job may take to end before its process is killed.
+const patience = 5 * time.Second
+
+// evaluator drives a program. One process of this plugin has one worker process.
+type evaluator struct {
+	script  string       // a Python file; "" for a command
+	abandon func(string) // ends this process because its worker died with several jobs on board
+	grace   time.Duration
+
+	name         string // of the program, for people
+	command      []string
+	env          []string
+	options      json.RawMessage // the program's own
+	once         bool            // one process for each job
+	startTimeout time.Duration
+	open         *opening
+
+	mu     sync.Mutex
+	worker *worker // nil, or maybe gone
+	closed bool
+}
+
+// plugin is the evaluator as the SDK serves it.
+func (e *evaluator) plugin() *sdk.EvaluatorPlugin {
+	return &sdk.EvaluatorPlugin{Operational: e.operational(), Open: e.start, Evaluate: e.evaluate}
+}
+
+// start reads the options and starts the first worker.
+func (e *evaluator) start(setup *sdk.Setup) error {
+	if err := e.read(setup); err != nil {
+		return err
+	}
+	setup.Plugin.Name = e.name
+	if e.once {
+		return nil
+	}
+	e.open = &opening{Protocol: protocol, Space: setup.Space.JSON(), Options: e.options, Workers: setup.Workers}
+	w, err := e.ready()
+	if err != nil {
+		var option *sdk.OptionError
+		if e.script != "" && !errors.As(err, &option) {
+			if old := python.TooOld(e.command[0]); old != nil {
+				return old
+			}
+		}
+		return err
+	}
+	return w.hello.tell(setup)
+}
+
+// ready is a worker that runs.
+func (e *evaluator) ready() (*worker, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, sdk.Returned("shutting down")
+	}
+	if e.worker != nil {
+		select {
+		case <-e.worker.gone:
+		default:
+			return e.worker, nil
+		}
+	}
+	w, err := startWorker(e.name, e.command, e.env, e.open, e.startTimeout)
+	e.worker = w
+	return w, err
+}
+
+// close ends the worker.
+func (e *evaluator) close() {
+	e.mu.Lock()
+	e.closed = true
+	w := e.worker
+	e.mu.Unlock()
+	if w != nil {
+		w.kill()
+		<-w.gone
+	}
+}
+
+// evaluate carries out one job.
+func (e *evaluator) evaluate(j *sdk.Job) (sdk.Result, error) {
+	if e.once {
+		return e.alone(j)
+	}
+	w, err := e.ready()
+	if err != nil {
+		return sdk.Result{}, err
+	}
+	t, err := w.begin(j)
+	if err != nil {
+		return sdk.Result{}, err
+	}
+	select {
+	case m := <-t.answer:
+		return m.result()
+	case <-w.ended:
+		return e.died(w, t)
+	case <-j.Context().Done():
+	}
+	cause := context.Cause(j.Context())
+	stopped := errors.Is(cause, sdk.ErrStopped)
+	w.send(order{Cancel: t.id, Save: j.Saving(), Stopped: stopped})
+	if w.hello.Batch && !stopped && w.crowd() > 1 {
+		// It ends with the batch. Whatever it answers then is dropped.
+		w.forget(t)
+		return sdk.Result{}, cause
+	}
+	late := time.NewTimer(e.grace)
+	defer late.Stop()
+	select {
+	case m := <-t.answer:
+		return m.result()
+	case <-w.ended:
+	case <-late.C:
+		w.strike()
+		<-w.ended
+	}
+	w.forget(t)
+	return sdk.Result{}, cause
+}
+
+// died is what a job comes to whose worker is gone.
+func (e *evaluator) died(w *worker, t *ticket) (sdk.Result, error) {
+	select {
+	case m := <-t.answer: // its last words
+		return m.result()
+	default:
+	}
+	reason, killed, board := w.fate()
+	switch {
+	case t.job.Cancelled():
+		w.forget(t)
+		return sdk.Result{}, context.Cause(t.job.Context())
+	case killed:
+		w.forget(t)
+		return sdk.Result{}, sdk.Returned("its process was killed because of another job")
+	case board > 1:
+		e.abandon(reason)
+	}
+	w.forget(t)
+	return sdk.Result{}, errors.New(reason)
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/plugins/sdk"
+)
+
+// protocol is the version of what docs/exec.md describes.
+const protocol = 1
+
+// maxLine is the longest line in either direction.
+const maxLine = 16 << 20
+
+// order is a line to a worker; one field is set. Cancel comes with Save or
+// Stopped.
+type order struct {
+	Open    *opening `json:"open,omitempty"`
+	Job     *job     `json:"job,omitempty"`
+	Cancel  int      `json:"cancel,omitempty"` // a job's id
+	Save    bool     `json:"save,omitempty"`
+	Stopped bool     `json:"stopped,omitempty"`
+}
+
+// opening is the first line.
+type opening struct {
+	Protocol int             `json:"protocol"`
+	Space    json.RawMessage `json:"space"`
+	Options  json.RawMessage `json:"options,omitempty"`
+	Workers  int             `json:"workers"`
+}
+
+// job is a job as a program reads it.
+type job struct {
+	ID       int               `json:"id"` // for answers
+	Name     string            `json:"candidate"`
+	Attempt  int               `json:"attempt"`
+	Genes    genome.Map        `json:"genes"`
+	Text     string            `json:"text"`
+	Network  *network.Network  `json:"network,omitempty"`
+	Budget   float64           `json:"budget"`
+	Seed     uint64            `json:"seed"`
+	Fidelity int               `json:"fidelity"`
+	Phase    engine.Phase      `json:"phase"`
+	Task     engine.Task       `json:"task"`
+	Tag      string            `json:"tag,omitempty"`
+	Input    []byte            `json:"input,omitempty"` // base64
+	Stop     *engine.StopRule  `json:"stop,omitempty"`
+	Resume   map[string]string `json:"resume,omitempty"`
+	Own      bool              `json:"own,omitempty"` // resume is what an earlier attempt saved
+	Inherit  map[string]string `json:"inherit,omitempty"`
+	Scratch  string            `json:"scratch"` // not made yet; removed after the job
+	Options  json.RawMessage   `json:"options,omitempty"`
+}
+
+func jobOf(j *sdk.Job, id int) *job {
+	return &job{
+		ID: id, Name: j.ID.String(), Attempt: j.Attempt, Genes: j.Genes, Text: j.Text, Network: j.Network, Budget: j.Budget, Seed: j.Seed,
+		Fidelity: j.Fidelity, Phase: j.Phase, Task: j.Task, Tag: j.Tag, Input: j.Input, Stop: j.Stop,
+		Resume: j.Files(), Own: j.ResumedOwn(), Inherit: j.Inherited(), Scratch: j.ScratchPath(),
+	}
+}
+
+// hello is what a worker says of itself. Everything may be left out.
+type hello struct {
+	Protocol      int               `json:"protocol"`
+	SDK           string            `json:"sdk"`
+	Version       string            `json:"version"`
+	Slots         int               `json:"slots"`
+	Batch         bool              `json:"batch"` // jobs are carried out together
+	Tasks         []engine.Task     `json:"tasks"`
+	Metrics       []metric          `json:"metrics"`
+	Deterministic *bool             `json:"deterministic"`
+	Seeded        *bool             `json:"seeded"`
+	Tests         bool              `json:"tests"`
+	Budget        float64           `json:"budget"`
+	Unit          string            `json:"unit"`
+	Data          string            `json:"data"`
+	Splits        string            `json:"splits"`
+	Sources       map[string]string `json:"sources"` // hashes of the program's files
+}
+
+type metric struct {
+	Name     string      `json:"name"`
+	Goal     engine.Goal `json:"goal"`
+	Unit     string      `json:"unit"`
+	Measured bool        `json:"measured"`
+	Optional bool        `json:"optional"`
+}
+
+// tell fills in what a plugin says of itself.
+func (h *hello) tell(setup *sdk.Setup) error {
+	if h.Protocol > protocol {
+		return fmt.Errorf("the program speaks version %d of the protocol and this nascent speaks %d: update nascent", h.Protocol, protocol)
+	}
+	p := setup.Plugin
+	p.Version, p.Tasks, p.Tests = h.Version, h.Tasks, h.Tests
+	p.Nondeterministic = h.Deterministic != nil && !*h.Deterministic
+	p.Unseeded = h.Seeded != nil && !*h.Seeded
+	p.Budget, p.BudgetUnit, setup.Splits = h.Budget, h.Unit, h.Splits
+	for _, m := range h.Metrics {
+		p.Metrics = append(p.Metrics, engine.Metric{Name: m.Name, Goal: m.Goal, Unit: m.Unit, Measured: m.Measured})
+		if m.Optional {
+			p.Optional = append(p.Optional, m.Name)
+		}
+	}
+	setup.Slots = max(1, h.Slots)
+	if len(h.Sources) > 0 || h.Data != "" {
+		text, err := json.Marshal(struct {
+			Sources map[string]string `json:"sources,omitempty"`
+			Data    string            `json:"data,omitempty"`
+		}{h.Sources, h.Data}) // maps are written in the order of their keys
+		if err != nil {
+			return err
+		}
+		if setup.Data != "" {
+			setup.Data += " "
+		}
+		setup.Data += string(text)
+	}
+	return nil
+}
+
+// message is a line from a worker: its hello, a refusal, or something about a
+// job. Metrics, Invalid, Failed and Returned end the job.
+type message struct {
+	Hello  *hello `json:"hello"`
+	Refuse *struct {
+		Key  string `json:"key"`
+		Text string `json:"text"`
+	} `json:"refuse"`
+
+	ID     int               `json:"id"`
+	Step   float64           `json:"step"`
+	Report sdk.Metrics       `json:"report"`
+	Save   map[string]string `json:"save"` // name to path
+
+	Metrics  sdk.Metrics       `json:"metrics"`
+	Output   string            `json:"output"` // base64
+	Files    map[string]string `json:"files"`  // name to path
+	Seconds  float64           `json:"seconds"`
+	Stopped  bool              `json:"stopped"`
+	Remark   string            `json:"remark"`
+	Invalid  *string           `json:"invalid"`
+	Failed   *string           `json:"failed"`
+	Returned *string           `json:"returned"`
+}
+
+// last tells whether a message ends its job.
+func (m *message) last() bool {
+	return m.Metrics != nil || m.Invalid != nil || m.Failed != nil || m.Returned != nil
+}
+
+// result is what a job came to.
+func (m *message) result() (sdk.Result, error) {
+	switch {
+	case m.Invalid != nil:
+		return sdk.Result{}, sdk.Invalid("%s", *m.Invalid)
+	case m.Failed != nil:
+		return sdk.Result{}, fmt.Errorf("%s", *m.Failed)
+	case m.Returned != nil:
+		return sdk.Result{}, sdk.Returned(*m.Returned)
+	}
+	output, err := base64.StdEncoding.DecodeString(m.Output)
+	if err != nil {
+		return sdk.Result{}, fmt.Errorf("the program's output is not base64: %v", err)
+	}
+	return sdk.Result{Metrics: m.Metrics, Output: output, Files: m.Files, Seconds: m.Seconds, Stopped: m.Stopped, Remark: m.Remark}, nil
+}
+
+// progress passes on what a job reports and saves.
+func (m *message) progress(j *sdk.Job) {
+	if m.Report != nil {
+		j.Report(m.Step, m.Report)
+	}
+	for _, name := range sortedNames(m.Save) {
+		if err := j.Save(name, m.Save[name]); err != nil {
+			sdk.Log().Error("cannot keep saved progress", "job", j.ID.String(), "file", filepath.Base(m.Save[name]), "error", err)
+		}
+	}
+}
+
+func sortedNames(files map[string]string) []string {
+	var names []string
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/nascent-nas/nascent/plugins/sdk"
+)
+
+// alone carries out a job in a process of its own: the job comes on standard
+// input, the answer goes to standard output.
+func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
+	order := jobOf(j, 1)
+	order.Options = e.options
+	line, err := json.Marshal(order)
+	if err != nil {
+		return sdk.Result{}, err
+	}
+	p, err := launch(e.name, e.command, e.env)
+	if err != nil {
+		return sdk.Result{}, err
+	}
+	defer func() {
+		p.kill()
+		<-p.gone
+	}()
+	go func() {
+		p.stdin.Write(append(line, '\n'))
+		p.stdin.Close()
+	}()
+	var answer *message
+	read := make(chan error, 1)
+	go func() {
+		defer p.stdout.Close()
+		read <- messages(p.stdout, func(m *message) error {
+			m.progress(j)
+			if m.last() {
+				answer = m
+			}
+			return nil
+		})
+	}()
+	select {
+	case <-p.gone:
+		err = <-read
+	case err = <-read:
+		if err != nil {
+			p.kill()
+		}
+		select {
+		case <-p.gone:
+		case <-j.Context().Done():
+			p.kill()
+			<-p.gone
+		}
+	case <-j.Context().Done():
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
+		select {
+		case <-p.gone:
+		case <-time.After(e.grace):
+			p.kill()
+		}
+		err = <-read
+	}
+	if cause := context.Cause(j.Context()); cause != nil && (answer == nil || !errors.Is(cause, sdk.ErrStopped)) {
+		return sdk.Result{}, cause
+	}
+	switch {
+	case err != nil:
+		return sdk.Result{}, errors.New(e.name + " breaks the protocol of docs/exec.md: " + err.Error())
+	case answer != nil && (p.ok || answer.Metrics == nil || j.Cancelled()):
+		return answer.result()
+	case p.ok:
+		return sdk.Result{}, errors.New(e.name + ` answered nothing: print one line such as {"metrics": {"accuracy": 0.9}}`)
+	}
+	return sdk.Result{}, errors.New(p.cause())
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/plugins/python"
+	"github.com/nascent-nas/nascent/plugins/sdk"
+)
+
+// options are those of this evaluator.
+type options struct {
+	Command []string        `json:"command"` // the program and its arguments; not for Python files
+	Mode    string          `json:"mode"`    // stream (default) or once
+	Options json.RawMessage `json:"options"` // the program's own
+
+	// What a program of mode once cannot say itself.
+	Metrics       map[string]engine.Goal `json:"metrics"` // default: accuracy, loss, seconds
+	Deterministic *bool                  `json:"deterministic"`
+	Tests         bool                   `json:"tests"`
+
+	StartTimeout sdk.Duration `json:"start_timeout"` // until the hello; default 1m
+}
+
+// scriptOptions are those of a Python file's evaluator that are not its own.
+type scriptOptions struct {
+	Python       string       `json:"python"`        // the interpreter
+	StartTimeout sdk.Duration `json:"start_timeout"` // until the hello; default 1m
+}
+
+// operational are the options that cannot change a result. What a command is, is
+// told by its files, wherever they lie.
+func (e *evaluator) operational() []string {
+	if e.script != "" {
+		return []string{"python", "start_timeout"}
+	}
+	return []string{"command", "start_timeout"}
+}
+
+// read fills in the settings from the options.
+func (e *evaluator) read(setup *sdk.Setup) error {
+	e.startTimeout = time.Minute
+	if e.script != "" {
+		return e.readScript(setup)
+	}
+	return e.readCommand(setup)
+}
+
+func (e *evaluator) readScript(setup *sdk.Setup) error {
+	all, ours := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	if err := json.Unmarshal(setup.Options, &all); err != nil {
+		return fmt.Errorf("options are no JSON object: %v", err)
+	}
+	for _, key := range e.operational() {
+		if value, ok := all[key]; ok {
+			ours[key] = value
+			delete(all, key)
+		}
+	}
+	text, err := json.Marshal(ours)
+	if err != nil {
+		return err
+	}
+	var o scriptOptions
+	if err := sdk.DecodeOptions(text, &o); err != nil {
+		return err
+	}
+	if o.StartTimeout > 0 {
+		e.startTimeout = time.Duration(o.StartTimeout)
+	}
+	if e.options, err = json.Marshal(all); err != nil {
+		return err
+	}
+	e.name = filepath.Base(e.script)
+	interpreter, err := python.Interpreter(o.Python, e.script)
+	if err != nil {
+		if o.Python != "" {
+			return sdk.BadOption("python", "%v", err)
+		}
+		return err
+	}
+	path, err := python.Unpack()
+	if err != nil {
+		return err
+	}
+	if given := os.Getenv("PYTHONPATH"); given != "" {
+		path += string(os.PathListSeparator) + given
+	}
+	e.env = append(os.Environ(), "PYTHONPATH="+path)
+	e.command = []string{interpreter, "-m", "nascent", "work", e.script}
+	return nil
+}
+
+func (e *evaluator) readCommand(setup *sdk.Setup) error {
+	var o options
+	if err := setup.Decode(&o); err != nil {
+		return err
+	}
+	if len(o.Command) == 0 {
+		return sdk.BadOption("command", "name the program and its arguments: command: [./evaluate.sh]")
+	}
+	switch o.Mode {
+	case "", "stream":
+		if o.Metrics != nil || o.Deterministic != nil || o.Tests {
+			return sdk.BadOption("mode", "metrics, deterministic and tests are for mode: once; a program of mode stream says them in its hello")
+		}
+	case "once":
+		e.once = true
+	default:
+		return sdk.BadOption("mode", "there is no mode %s: use stream or once", o.Mode)
+	}
+	if o.StartTimeout > 0 {
+		e.startTimeout = time.Duration(o.StartTimeout)
+	}
+	e.options, e.command, e.env, e.name = o.Options, o.Command, os.Environ(), filepath.Base(o.Command[0])
+	p := setup.Plugin
+	for name, goal := range o.Metrics {
+		p.Metrics = append(p.Metrics, engine.Metric{Name: name, Goal: goal})
+	}
+	sort.Slice(p.Metrics, func(i, k int) bool { return p.Metrics[i].Name < p.Metrics[k].Name })
+	p.Nondeterministic = o.Deterministic != nil && !*o.Deterministic
+	p.Tests = o.Tests
+	var err error
+	setup.Data, err = contents(o.Command)
+	return err
+}
+
+// contents is a command without where its files lie: their hashes in place of
+// their paths.
+func contents(command []string) (string, error) {
+	out := slices.Clone(command)
+	for i, word := range command {
+		info, err := os.Stat(word)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		f, err := os.Open(word)
+		if err != nil {
+			return "", sdk.BadOption("command", "%v: make it readable", err)
+		}
+		h := sha256.New()
+		_, err = io.Copy(h, f)
+		f.Close()
+		if err != nil {
+			return "", err
+		}
+		out[i] = filepath.Base(word) + " " + hex.EncodeToString(h.Sum(nil))
+	}
+	text, err := json.Marshal(out)
+	return string(text), err
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Pdeathsig fires when the thread that started a child ends, not when the process
+// does. So all children are started from one thread that lives as long as the
+// process.
+var (
+	startOnce sync.Once
+	starts    = make(chan func())
+)
+
+func startCommand(cmd *exec.Cmd) error {
+	startOnce.Do(func() {
+		go func() {
+			runtime.LockOSThread()
+			for f := range starts {
+				f()
+			}
+		}()
+	})
+	done := make(chan error, 1)
+	starts <- func() { done <- cmd.Start() }
+	return <-done
+}
+
+// process is a program that runs, in a process group of its own, with pipes to it
+// and from it. Its standard error is passed on to ours.
+type process struct {
+	name          string
+	cmd           *exec.Cmd
+	stdin, stdout *os.File
+	gone          chan struct{} // closed when it has ended and its group with it
+	status        string        // how it ended; valid once gone
+	ok            bool          // with exit status 0; likewise
+
+	mu    sync.Mutex
+	dead  bool   // waited for: its id may be another's
+	words []byte // the end of its standard error
+}
+
+// launch starts a program. env nil means ours.
+func launch(name string, command, env []string) (*process, error) {
+	p := &process{name: name, cmd: exec.Command(command[0], command[1:]...), gone: make(chan struct{})}
+	var opened []*os.File
+	pipe := func() (r, w *os.File) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return nil, nil // Start will complain
+		}
+		opened = append(opened, r, w)
+		return r, w
+	}
+	theirIn, stdin := pipe()
+	stdout, theirOut := pipe()
+	stderr, theirErr := pipe()
+	if len(opened) < 6 {
+		for _, f := range opened {
+			f.Close()
+		}
+		return nil, errors.New("cannot make a pipe: raise the limit of open files (ulimit -n)")
+	}
+	p.stdin, p.stdout = stdin, stdout
+	p.cmd.Env, p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = env, theirIn, theirOut, theirErr
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	err := startCommand(p.cmd)
+	for _, f := range []*os.File{theirIn, theirOut, theirErr} {
+		f.Close()
+	}
+	if err != nil {
+		for _, f := range []*os.File{stdin, stdout, stderr} {
+			f.Close()
+		}
+		return nil, fmt.Errorf("cannot start %s: %w; name a program that can be executed", name, err)
+	}
+	read := make(chan struct{})
+	go func() {
+		p.listen(stderr)
+		close(read)
+	}()
+	go func() {
+		err := p.cmd.Wait()
+		p.mu.Lock()
+		p.dead = true
+		// The group may outlive its leader, and its id stays taken until it is
+		// empty.
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		p.mu.Unlock()
+		// What was written before the end is in the pipes; somebody who still
+		// holds them is not waited for.
+		soon := time.Now().Add(time.Second)
+		stdout.SetReadDeadline(soon)
+		stderr.SetReadDeadline(soon)
+		<-read
+		stderr.Close()
+		stdin.Close()
+		p.status, p.ok = exitStatus(p.cmd.ProcessState, err)
+		close(p.gone)
+	}()
+	return p, nil
+}
+
+func exitStatus(state *os.ProcessState, err error) (string, bool) {
+	if state == nil {
+		return err.Error(), false
+	}
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return fmt.Sprintf("ended by signal %d (%s)", ws.Signal(), ws.Signal()), false
+	}
+	return fmt.Sprintf("ended with exit status %d", state.ExitCode()), state.ExitCode() == 0
+}
+
+// keep is how much of the end of standard error is remembered.
+const keep = 4 << 10
+
+// maxWords is how much of it a reason quotes.
+const maxWords = 600
+
+// listen passes standard error on and remembers its end.
+func (p *process) listen(stderr *os.File) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := stderr.Read(buf)
+		os.Stderr.Write(buf[:n])
+		p.mu.Lock()
+		p.words = append(p.words, buf[:n]...)
+		if len(p.words) > keep {
+			p.words = append([]byte(nil), p.words[len(p.words)-keep:]...)
+		}
+		p.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// kill ends the whole group at once and does not wait.
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.dead {
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		syscall.Kill(p.cmd.Process.Pid, syscall.SIGKILL)
+	}
+}
+
+// cause is how the process ended, with its last words, in one line. It must be
+// gone.
+func (p *process) cause() string {
+	<-p.gone
+	text := p.name + " " + p.status
+	if words := p.last(); words != "" {
+		text += "; its last words: " + words
+	}
+	return text
+}
+
+// last is the last three lines of standard error in one.
+func (p *process) last() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lines := strings.FieldsFunc(string(p.words), func(r rune) bool { return r == '\n' || r == '\r' })
+	text := strings.Join(lines[max(0, len(lines)-3):], " | ")
+	if len(text) > maxWords {
+		text = "..." + text[len(text)-maxWords:]
+	}
+	return text
+}

@@ -1,0 +1,149 @@
+"""Does what its gene says."""
+import ctypes
+import os
+import signal
+import sys
+import time
+
+import nascent
+
+
+@nascent.evaluator(metrics={"accuracy": "maximize", "extra": {"optional": True}})
+def evaluate(job):
+    return globals()[job.genes["do"]](job)
+
+
+def good(job):
+    return {"accuracy": 0.5}
+
+
+def scalars(job):
+    class Scalar:
+        def item(self):
+            return 0.25
+    return {"accuracy": Scalar(), "extra": True}
+
+
+def error(job):
+    values = []
+    return values[3]
+
+
+def nan(job):
+    return {"accuracy": float("nan")}
+
+
+def text(job):
+    return {"accuracy": "high"}
+
+
+def nothing(job):
+    pass
+
+
+def leave(job):
+    sys.exit(7)
+
+
+def crash(job):
+    print("that is it", flush=True)
+    os._exit(3)
+
+
+def segfault(job):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def sleep(job):
+    job.remark = "never"
+    time.sleep(3600)
+    return good(job)
+
+
+def gil(job):
+    job.report(accuracy=0.1)
+    ctypes.PyDLL(None).sleep(3600)
+    return good(job)
+
+
+def stubborn(job):
+    job.report(accuracy=0.1)
+    while True:
+        try:
+            time.sleep(3600)
+        except BaseException:
+            pass
+
+
+def reports(job):
+    while True:
+        job.report(accuracy=0.1)
+        time.sleep(0.001)
+
+
+def saves(job):
+    if job.resumed_own:
+        return {"accuracy": float(job.resume.read_text())}
+    try:
+        while True:
+            job.report(accuracy=0.1)
+            time.sleep(0.001)
+    except nascent.Cancelled:
+        if job.saving:
+            file = job.scratch / "progress"
+            file.write_text("0.75")
+            job.save(file)
+        raise
+
+
+def keeps(job):
+    file = job.scratch / "weights"
+    file.write_text("kept")
+    job.keep(file)
+    job.output = b"for the strategy"
+    return good(job)
+
+
+def stops(job):
+    for epoch in range(1, 100):
+        job.report(epoch=epoch, accuracy=0.01 * epoch)
+    return good(job)
+
+
+def long(job):
+    print("p" * (1 << 20))
+    sys.stderr.write("e" * (1 << 20))
+    job.remark = "r" * (1 << 20)
+    return good(job)
+
+
+def endless(job):
+    job.remark = "r" * (17 << 20)
+    return good(job)
+
+
+def descendants(job):
+    """Forks a child in its own process group, and says who everybody is."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(3600)
+    job.report(accuracy=0.1)
+    job.output = f"{os.getppid()} {os.getpid()} {child}".encode()
+    return good(job)
+
+
+def orphans(job):
+    descendants(job)
+    (job.scratch / "pids").write_bytes(job.output)
+    job.save(job.scratch / "pids")
+    os._exit(3)
+
+
+def work(pool):
+    return pool * pool
+
+
+def children(job):
+    import multiprocessing
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return {"accuracy": sum(pool.map(work, range(3)))}

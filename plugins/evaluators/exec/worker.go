@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/nascent-nas/nascent/plugins/sdk"
+)
+
+// worker is a process that takes one job after the other, or several at once.
+type worker struct {
+	*process
+	hello *hello
+	out   chan []byte // lines to write
+
+	said  chan struct{} // closed when it has said hello, or refused
+	ended chan struct{} // closed when it is gone and everything that it wrote was read
+
+	mu      sync.Mutex
+	number  int
+	board   map[int]*ticket
+	refused error
+	broken  string // how it broke the protocol; it was killed for that
+	killed  bool   // because a job did not end when it was cancelled
+}
+
+// ticket is a job on board.
+type ticket struct {
+	id     int // on the wire: a job may come back while its last attempt still runs
+	job    *sdk.Job
+	answer chan *message // one message that ends it
+}
+
+// startWorker starts a program and waits for its hello.
+func startWorker(name string, command, env []string, open *opening, limit time.Duration) (*worker, error) {
+	p, err := launch(name, command, env)
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{process: p, out: make(chan []byte, 64), board: map[int]*ticket{},
+		said: make(chan struct{}), ended: make(chan struct{})}
+	go w.write()
+	go w.read()
+	w.send(order{Open: open})
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	select {
+	case <-w.said:
+	case <-w.ended:
+	case <-timeout.C:
+		w.kill()
+		<-w.gone
+		return nil, fmt.Errorf("%s said no hello within %v: see docs/exec.md, or raise start_timeout%s", name, limit, quoted(w.last()))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.refused != nil:
+		w.kill()
+		return nil, w.refused
+	case w.broken != "":
+		return nil, errors.New(w.broken)
+	case w.hello == nil:
+		return nil, errors.New(w.cause())
+	}
+	return w, nil
+}
+
+func quoted(words string) string {
+	if words == "" {
+		return ""
+	}
+	return "; its last words: " + words
+}
+
+// send queues a line. A process that is gone gets nothing.
+func (w *worker) send(o order) error {
+	line, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	if len(line) >= maxLine {
+		return fmt.Errorf("the job has %d bytes as JSON, at most %d are allowed", len(line), maxLine)
+	}
+	select {
+	case w.out <- append(line, '\n'):
+	case <-w.gone:
+	}
+	return nil
+}
+
+// write passes lines on, those that wait in one piece.
+func (w *worker) write() {
+	var buf bytes.Buffer
+	for {
+		select {
+		case line := <-w.out:
+			buf.Write(line)
+		case <-w.gone:
+			return
+		}
+		for more := true; more; {
+			select {
+			case line := <-w.out:
+				buf.Write(line)
+			default:
+				more = false
+			}
+		}
+		if _, err := w.stdin.Write(buf.Bytes()); err != nil {
+			return // it has closed its side; reading tells what becomes of it
+		}
+		buf.Reset()
+	}
+}
+
+// read takes messages until the process closes its side, which ends it.
+func (w *worker) read() {
+	defer close(w.ended)
+	err := messages(w.stdout, w.take)
+	w.stdout.Close()
+	if err == nil {
+		err = errors.New("it closed its standard output")
+		select {
+		case <-w.gone:
+			return
+		case <-time.After(time.Second):
+		}
+	}
+	w.mu.Lock()
+	w.broken = fmt.Sprintf("%s breaks the protocol of docs/exec.md: %v", w.name, err)
+	w.mu.Unlock()
+	w.kill()
+	<-w.gone
+}
+
+// messages calls take for every line that begins with a brace. Other lines are
+// prints and go to the log.
+func messages(from io.Reader, take func(*message) error) error {
+	in := bufio.NewReaderSize(from, 64<<10)
+	var long []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line := part
+		if errors.Is(err, bufio.ErrBufferFull) || len(long) > 0 {
+			if len(long)+len(part) > maxLine {
+				return fmt.Errorf("a line has more than %d bytes", maxLine)
+			}
+			long = append(long, part...)
+			line = long
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		switch {
+		case len(line) > 0 && line[0] == '{':
+			m := new(message)
+			if bad := json.Unmarshal(line, m); bad != nil {
+				if err != nil {
+					return nil // the process died while it wrote
+				}
+				return fmt.Errorf("%v in the line %.100q", bad, line)
+			}
+			if bad := take(m); bad != nil {
+				return bad
+			}
+		case len(line) > 0:
+			os.Stderr.Write(line)
+		}
+		long = long[:0]
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+// take handles a message.
+func (w *worker) take(m *message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m.Hello != nil || m.Refuse != nil {
+		if w.hello != nil || w.refused != nil {
+			return errors.New("it says hello twice")
+		}
+		if w.hello = m.Hello; m.Refuse != nil {
+			w.refused = errors.New(m.Refuse.Text)
+			if m.Refuse.Key != "" {
+				w.refused = sdk.BadOption(m.Refuse.Key, "%s", m.Refuse.Text)
+			}
+		}
+		close(w.said)
+		return nil
+	}
+	t := w.board[m.ID]
+	if t == nil {
+		sdk.Log().Debug("dropped a line about a job that is not on board", "id", m.ID)
+		return nil
+	}
+	m.progress(t.job)
+	if m.last() {
+		delete(w.board, m.ID)
+		t.answer <- m
+	}
+	return nil
+}
+
+// begin sends a job.
+func (w *worker) begin(j *sdk.Job) (*ticket, error) {
+	w.mu.Lock()
+	w.number++
+	t := &ticket{w.number, j, make(chan *message, 1)}
+	w.board[t.id] = t
+	w.mu.Unlock()
+	err := w.send(order{Job: jobOf(j, t.id)})
+	if err != nil {
+		w.forget(t)
+	}
+	return t, err
+}
+
+// forget takes a job off board.
+func (w *worker) forget(t *ticket) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.board, t.id)
+}
+
+// crowd is how many jobs are on board.
+func (w *worker) crowd() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.board)
+}
+
+// strike kills the process because a job does not end.
+func (w *worker) strike() {
+	w.mu.Lock()
+	w.killed = true
+	w.mu.Unlock()
+	w.kill()
+}
+
+// fate is what became of a process that is gone: why, whether it was killed
+// because of a job, and how many jobs were on board.
+func (w *worker) fate() (reason string, killed bool, board int) {
+	<-w.ended
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broken != "" {
+		return w.broken, w.killed, len(w.board)
+	}
+	return w.cause(), w.killed, len(w.board)
+}

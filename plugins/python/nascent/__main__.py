@@ -1,0 +1,87 @@
+"""python -m nascent: the worker process, and a way to try an evaluator."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any, Dict
+
+from .job import Job
+from .worker import Refusal, Worker, load, settle, work
+
+
+def main() -> int:
+    """Carry out the command line."""
+    parser = argparse.ArgumentParser(prog="python -m nascent")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("work", help="serve an evaluator over standard input and output, as docs/exec.md says")
+    serve.add_argument("file")
+    once = commands.add_parser("try", help="call an evaluator once on a random genome, without an engine")
+    once.add_argument("file")
+    once.add_argument("--search", help="the search.yaml whose space the genome is drawn from; default: the one beside the file")
+    once.add_argument("--seed", type=int, default=0, help="of the random genome; default 0")
+    once.add_argument("--job", help="a job as JSON in place of a random one: a file, or - for standard input")
+    args = parser.parse_args()
+    if args.command == "work":
+        work(args.file)
+        return 0
+    try:
+        return attempt(args)
+    except Refusal as refusal:
+        key = f"option {refusal.key}: " if refusal.key else ""
+        print(f"{key}{refusal}", file=sys.stderr)
+        return 1
+
+
+def attempt(args: argparse.Namespace) -> int:
+    """Call the evaluator once and print what it says."""
+    order = read(args)
+    evaluator = load(args.file)
+    options = settle(evaluator, order.get("options") or {})
+    print(order.get("text") or json.dumps(order.get("genes", {})))
+    with tempfile.TemporaryDirectory() as scratch:
+        order = {"id": 1, "budget": evaluator.hello["budget"], **order, "scratch": os.path.join(scratch, "job")}
+        worker = Worker(_Screen(), evaluator, options)  # type: ignore[arg-type]
+        begin = time.perf_counter()
+        answer = worker._carry_out((Job(order, options, show),))[0]
+        took = time.perf_counter() - begin
+    show(answer)
+    print(f"{took:.3g} s")
+    return 0 if "metrics" in answer else 1
+
+
+class _Screen:
+    """Nothing is sent anywhere."""
+
+
+def show(message: Dict[str, Any]) -> None:
+    """Print what an evaluator sends."""
+    print(json.dumps({k: v for k, v in message.items() if k != "id"}), flush=True)
+
+
+def read(args: argparse.Namespace) -> Dict[str, Any]:
+    """The job to try."""
+    if args.job:
+        with (sys.stdin if args.job == "-" else open(args.job)) as source:
+            order = json.load(source)
+        return order.get("job", order)
+    search = args.search or os.path.join(os.path.dirname(os.path.abspath(args.file)), "search.yaml")
+    if not os.path.exists(search):
+        raise Refusal(f"there is no {search}: name one with --search, or give a job with --job")
+    binary = os.environ.get("NASCENT") or shutil.which("nascent")
+    if not binary:
+        raise Refusal("there is no nascent in $PATH to draw a genome: set $NASCENT to its path, or give a job with --job")
+    drawn = subprocess.run([binary, "sample", search, "--seed", str(args.seed)], stdout=subprocess.PIPE, check=False)
+    if drawn.returncode != 0:
+        raise Refusal("no genome could be drawn")
+    return json.loads(drawn.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The decorator that makes an evaluator of a function."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, TypeVar, Union, overload
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Metrics = Union[Iterable[str], Mapping[str, Union[str, Mapping[str, Any]]]]
+
+
+class Evaluator:
+    """A function and what was said of it."""
+
+    def __init__(self, function: Callable[..., Any], batch: int, options: Optional[Mapping[str, Any]], hello: Dict[str, Any]) -> None:
+        self.function = function
+        self.batch = batch
+        self.options = options
+        self.hello = hello
+
+
+declared: List[Evaluator] = []
+"""Every evaluator that was declared in this process, in order."""
+
+
+@overload
+def evaluator(function: Function) -> Function: ...
+@overload
+def evaluator(*, slots: int = ..., batch: int = ..., metrics: Optional[Metrics] = ..., options: Optional[Mapping[str, Any]] = ...,
+              tasks: Iterable[str] = ..., deterministic: bool = ..., seeded: bool = ..., tests: bool = ...,
+              budget: float = ..., unit: str = ..., data: str = ..., splits: str = ...) -> Callable[[Function], Function]: ...
+def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: Optional[Metrics] = None,
+              options: Optional[Mapping[str, Any]] = None, tasks: Iterable[str] = ("train",), deterministic: bool = True,
+              seeded: bool = True, tests: bool = False, budget: float = 1, unit: str = "", data: str = "", splits: str = "") -> Any:
+    """Declare that a function evaluates jobs. It is called with a Job and answers
+    a dict of metrics.
+
+    slots: how many jobs run at once in this process, in threads.
+    batch: the function gets a list of up to so many jobs and answers a list of
+        as many dicts, in order; an exception in place of a dict fails that job
+        alone. What jobs come together is a matter of chance.
+    metrics: what is answered. A list of names, or a dict of names to "maximize"
+        or "minimize", or to {"goal", "unit", "measured", "optional"}. Default:
+        accuracy, loss and seconds, each of which may be left out.
+    options: the options that search.yaml may set, with their defaults.
+    tasks: train, supernet, score.
+    deterministic: equal jobs have equal results.
+    seeded: results depend on the job's seed.
+    tests: jobs of phase test are measured on test data.
+    budget: what a search gets that says nothing; unit: of the budget, "epochs".
+    data: text that changes when the data does.
+    splits: in words, what is trained, validated and tested on.
+    """
+    if function is None:
+        return lambda f: evaluator(f, slots=slots, batch=batch, metrics=metrics, options=options, tasks=tasks,
+                                   deterministic=deterministic, seeded=seeded, tests=tests,
+                                   budget=budget, unit=unit, data=data, splits=splits)
+    hello = {"slots": batch or slots, "batch": batch > 0, "tasks": list(tasks), "deterministic": deterministic, "seeded": seeded,
+             "tests": tests, "budget": budget, "unit": unit, "data": data, "splits": splits, "metrics": _metrics(metrics)}
+    declared.append(Evaluator(function, batch, options, hello))
+    return function
+
+
+def _metrics(metrics: Optional[Metrics]) -> Optional[List[Dict[str, Any]]]:
+    if metrics is None:
+        return None
+    if not isinstance(metrics, Mapping):
+        metrics = {name: {} for name in metrics}
+    out = []
+    for name, what in metrics.items():
+        if isinstance(what, str):
+            what = {"goal": what}
+        out.append({"name": name, **what})
+    return out

@@ -1,0 +1,209 @@
+"""Job: one order to an evaluator."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Callable, Dict, Mapping, Optional, Union
+
+Message = Dict[str, Any]
+
+
+class Invalid(Exception):
+    """Blames the genome: it can never be measured, and is not tried again."""
+
+
+class Returned(Exception):
+    """Hands the job back through no fault of its own, such as a lack of memory
+    now. The attempt does not count."""
+
+
+class Cancelled(BaseException):
+    """The job should end: what it answers is not wanted any more. Job.report
+    raises it, and whatever a job does that never calls report is interrupted by
+    it. Like KeyboardInterrupt it is no Exception, so that ``except Exception``
+    lets it pass."""
+
+
+class Stopped(Cancelled):
+    """The job's stopping rule was met. Let pass, it answers the metrics that were
+    reported last; caught, the evaluator may answer with what it has."""
+
+
+class Job:
+    """One order to an evaluator. Its attributes are not to be changed, except
+    output and remark."""
+
+    id: str
+    """The candidate's, as nascent show takes it."""
+    attempt: int
+    """1 for the first."""
+    genes: Dict[str, Any]
+    """The genome as plain values: numbers, booleans, texts, lists, dicts."""
+    text: str
+    """The genome's canonical text."""
+    network: Optional[Dict[str, Any]]
+    """The layer graph, for spaces with layers: nodes in topological order, each
+    with op, inputs (indexes), shape and its parameters."""
+    budget: Union[int, float]
+    """How much to train, in the evaluator's unit; an int where it is whole."""
+    seed: int
+    """Below 2**53. All randomness should come from it."""
+    options: Dict[str, Any]
+    """What search.yaml says beside ``use:``, with the declared defaults."""
+    fidelity: int
+    """Index into the search's fidelities; -1 for the final test."""
+    phase: str
+    """search, remeasure or test. Only a job of phase test may look at test data."""
+    task: str
+    """train, supernet or score."""
+    tag: str
+    input: bytes
+    """From the strategy."""
+    resume: Optional[Path]
+    """The checkpoint to go on from, if there is one: of the finished job that this
+    one continues, or what an earlier attempt of this job saved."""
+    resumed_own: bool
+    """Resume and files are what an earlier attempt of this same job saved."""
+    files: Dict[str, Path]
+    """All files to go on from, by name."""
+    inherited: Dict[str, Path]
+    """The files of the job whose weights this one starts from, by name."""
+    output: bytes
+    """To be set: for the strategy, up to 64 KiB."""
+    remark: str
+    """To be set: one line for people."""
+
+    def __init__(self, order: Mapping[str, Any], options: Optional[Dict[str, Any]] = None,
+                 send: Callable[[Message], None] = lambda message: None) -> None:
+        self.id = order.get("candidate", "")
+        self._id = order.get("id", 0)
+        self.attempt = order.get("attempt", 1)
+        self.genes = order.get("genes", {})
+        self.text = order.get("text", "")
+        self.network = order.get("network")
+        self.budget = order.get("budget", 1)
+        self.seed = order.get("seed", 0)
+        self.options = options or {}
+        self.fidelity = order.get("fidelity", 0)
+        self.phase = order.get("phase", "search")
+        self.task = order.get("task", "train")
+        self.tag = order.get("tag", "")
+        self.input = base64.b64decode(order.get("input", ""))
+        self.files = {name: Path(path) for name, path in order.get("resume", {}).items()}
+        self.inherited = {name: Path(path) for name, path in order.get("inherit", {}).items()}
+        self.resume = _checkpoint(self.files)
+        self.resumed_own = order.get("own", False)
+        self.output = b""
+        self.remark = ""
+        self._stop = order.get("stop")
+        self._scratch = Path(order["scratch"]) if "scratch" in order else None
+        self._send = send
+        self._process = os.getpid()
+        self._steps = 0
+        self._numbers = itertools.count()
+        self._last: Dict[str, float] = {}
+        self._kept: Dict[str, str] = {}
+        self._cancelled = self._saving = self._stopped = False
+        self._looked = False  # it looks by itself whether it should end
+        self._told = False  # it knows that it should end
+        self._may_leave: Callable[[], bool] = lambda: True
+
+    def report(self, step: Optional[float] = None, *, epoch: Optional[float] = None, **metrics: Any) -> None:
+        """Tell how far the job is: ``job.report(epoch=3, accuracy=0.7)``.
+
+        The step counts in units of the budget from the job's beginning; left
+        out, it is 1, 2, 3 and so on. All reports together are the learning
+        curve. Metrics that are not finite are left out.
+
+        Raises Cancelled when the job is cancelled and Stopped when its stopping
+        rule is met. In the batched form it does so only when every job of the
+        batch is to end: look at cancelled.
+        """
+        if step is None:
+            step = epoch
+        self._steps += 1
+        step = float(self._steps if step is None else number("the step", step))
+        finite = {name: value for name, value in numbers(metrics).items() if math.isfinite(value)}
+        self._looked = True
+        self._tell({"id": self._id, "step": step, "report": finite})
+        self._last = finite
+        rule = self._stop
+        if rule and step >= rule["step"] and rule["metric"] in metrics:
+            value = number(rule["metric"], metrics[rule["metric"]])
+            good = value <= rule["threshold"] if rule["goal"] == "minimize" else value >= rule["threshold"]
+            self._stopped = self._stopped or not good
+        if (self._cancelled or self._stopped) and self._may_leave():
+            self._told = True
+            raise Stopped("the stopping rule is met") if self._stopped and not self._cancelled else Cancelled("cancelled")
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job should end: it was cancelled, or its stopping rule was
+        met. A job that looks at this once a second need not report."""
+        self._looked = True
+        self._told = self._told or self._cancelled or self._stopped
+        return self._cancelled or self._stopped
+
+    @property
+    def saving(self) -> bool:
+        """Whether the job was cancelled and should save its progress first."""
+        self._looked = True
+        self._told = self._told or self._saving
+        return self._saving
+
+    @property
+    def scratch(self) -> Path:
+        """A directory of the job's own, removed after it."""
+        if self._scratch is None:
+            raise RuntimeError("this job has no scratch directory")
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch
+
+    def save(self, file: Union[str, Path], name: str = "checkpoint") -> None:
+        """Keep progress: should this attempt not come to its end, the next one
+        finds the file in resume. The file is taken and gone from its path."""
+        self._looked = True
+        self._tell({"id": self._id, "save": {name: self._take(file)}})
+
+    def keep(self, file: Union[str, Path], name: str = "checkpoint") -> None:
+        """Keep a file with the job's result: a promoted job finds it in resume.
+        The file is taken and gone from its path."""
+        self._kept[name] = self._take(file)
+
+    def _take(self, file: Union[str, Path]) -> str:
+        taken = self.scratch / f"taken-{next(self._numbers)}"
+        shutil.move(str(file), str(taken))
+        return str(taken)
+
+    def _tell(self, message: Message) -> None:
+        if os.getpid() != self._process:
+            raise RuntimeError("report and save belong to the process that was given the job, not to its children")
+        self._send(message)
+
+
+def _checkpoint(files: Dict[str, Path]) -> Optional[Path]:
+    if "checkpoint" in files or len(files) != 1:
+        return files.get("checkpoint")
+    return next(iter(files.values()))
+
+
+def number(name: str, value: Any) -> float:
+    """The value as a float: of an int, a float, or anything with item(), as the
+    scalars of NumPy and PyTorch have."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, (int, float)):
+        return float(value)
+    raise TypeError(f"{name} is a {type(value).__name__}, not a number")
+
+
+def numbers(metrics: Any) -> Dict[str, float]:
+    """Metrics as floats by name."""
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"the evaluator answered with a {type(metrics).__name__}: return a dict of metrics, such as {{\"accuracy\": 0.9}}")
+    return {str(name): number(f"metric {name}", value) for name, value in metrics.items()}

@@ -1,0 +1,333 @@
+"""The worker process: jobs come in as lines of JSON, results go out likewise.
+
+docs/exec.md has the protocol. The main thread evaluates and one thread listens,
+so that a cancellation is heard while a job runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import collections
+import hashlib
+import importlib.util
+import json
+import math
+import os
+import platform
+import select
+import signal
+import sys
+import threading
+import traceback
+from typing import Any, Deque, Dict, Iterable, List, NoReturn, Optional, Set, Tuple
+
+from .declare import Evaluator, declared
+from .job import Cancelled, Invalid, Job, Message, Returned, Stopped, numbers
+from .version import PROTOCOL, __version__
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_PATIENCE = 2.0  # seconds that a job which reports is given to hear of its cancellation
+
+
+class Pipe:
+    """Lines of JSON in both directions."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self._reading, self._writing = reading, writing
+        self._rest = b""
+        self._lock = threading.Lock()
+
+    def read(self, timeout: Optional[float] = None) -> Optional[List[Message]]:
+        """What has come: at least one message, unless the timeout passes first.
+        None at the end."""
+        while True:
+            if timeout is not None and not select.select([self._reading], [], [], timeout)[0]:
+                return []
+            chunk = os.read(self._reading, 1 << 18)
+            if not chunk:
+                return None
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            if lines:
+                return [json.loads(line) for line in lines if line]
+
+    def write(self, messages: Iterable[Message]) -> None:
+        """Send messages whole, whichever thread calls."""
+        text = "".join(json.dumps(m, separators=(",", ":"), allow_nan=False) + "\n" for m in messages).encode()
+        with self._lock:
+            while text:
+                text = text[os.write(self._writing, text):]
+
+    def close(self) -> None:
+        """Close both ends."""
+        os.close(self._reading)
+        os.close(self._writing)
+
+
+def private() -> Pipe:
+    """Take standard input and output for the protocol. Prints, those of C code and
+    of children too, then go where standard error goes."""
+    pipe = Pipe(os.dup(0), os.dup(1))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    sys.stdout.flush()
+    os.dup2(2, 1)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)
+    os.register_at_fork(after_in_child=pipe.close)
+    return pipe
+
+
+def work(path: str) -> None:
+    """Serve the evaluator in the file at path until standard input ends."""
+    pipe = private()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    orders = pipe.read()
+    if not orders:
+        return
+    order = orders[0]["open"]
+    try:
+        evaluator = load(path)
+        options = settle(evaluator, order.get("options") or {})
+    except Refusal as refusal:
+        pipe.write([{"refuse": {"key": refusal.key, "text": str(refusal)}}])
+        return
+    hello = dict(evaluator.hello, protocol=PROTOCOL, sdk=f"python {__version__}",
+                 version=f"Python {platform.python_version()}", sources=sources(path))
+    pipe.write([{"hello": hello}])
+    Worker(pipe, evaluator, options).serve()
+
+
+class Refusal(Exception):
+    """The evaluator cannot be used. key is the option at fault, if one is."""
+
+    def __init__(self, text: str, key: str = "") -> None:
+        super().__init__(text)
+        self.key = key
+
+
+def load(path: str) -> Evaluator:
+    """Run the user's file and find the evaluator that it declares."""
+    path = os.path.abspath(path)
+    folder, file = os.path.split(path)
+    name = os.path.splitext(file)[0]
+    if name in sys.modules:
+        name = "evaluator_" + name
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise Refusal(f"{file} is no Python file: give one that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # for pickle and multiprocessing
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        print(f"{file} cannot be loaded:\n{report(error)}", file=sys.stderr, flush=True)
+        text = f"{file} cannot be loaded: {explain(error, folder)}"
+        if isinstance(error, ModuleNotFoundError):
+            text += f"; install it for {sys.executable}, or name another interpreter with python:"
+        raise Refusal(text) from None
+    own = [e for e in declared if e.function.__module__ == name]
+    if len(own) != 1:
+        some = "no function" if not own else f"{len(own)} functions"
+        raise Refusal(f"{file} marks {some} with @nascent.evaluator: mark one")
+    return own[0]
+
+
+def settle(evaluator: Evaluator, given: Dict[str, Any]) -> Dict[str, Any]:
+    """The options, defaults filled in."""
+    known = dict(evaluator.options or {})
+    for key in sorted(given):
+        if key not in known:
+            use = f"use one of {', '.join(sorted(known))}" if known else "declare it with @nascent.evaluator(options={...})"
+            raise Refusal(f"there is no such option: {use}", key)
+    return {**known, **given}
+
+
+def sources(path: str) -> Dict[str, str]:
+    """Hashes of the user's own files: the evaluator's, and the modules beside it
+    that it has imported."""
+    folder = os.path.dirname(os.path.abspath(path))
+    found = {os.path.abspath(path)}
+    for module in list(sys.modules.values()):
+        file = os.path.abspath(getattr(module, "__file__", None) or "/")
+        hidden = os.path.relpath(file, folder).split(os.sep)
+        if file.startswith(folder + os.sep) and not any(part[0] == "." or part == "site-packages" for part in hidden):
+            found.add(file)
+    out = {}
+    for file in found - {f for f in found if f.startswith(_HERE + os.sep)}:
+        with open(file, "rb") as source:
+            out[os.path.relpath(file, folder)] = hashlib.sha256(source.read()).hexdigest()
+    return out
+
+
+class Worker:
+    """Carries out jobs."""
+
+    def __init__(self, pipe: Pipe, evaluator: Evaluator, options: Dict[str, Any]) -> None:
+        self.pipe, self.evaluator, self.options = pipe, evaluator, options
+        self.folder = os.path.dirname(os.path.abspath(evaluator.function.__code__.co_filename))
+        self.waiting: Deque[Job] = collections.deque()
+        self.board: Dict[int, Job] = {}  # not answered yet
+        self.running: Dict[int, Tuple[Job, ...]] = {}  # by thread
+        self.news = threading.Condition()
+
+    def serve(self) -> None:
+        """Carry out jobs until standard input ends, which ends the process."""
+        signal.signal(signal.SIGUSR1, self._interrupted)
+        threading.Thread(target=self._listen, name="nascent", daemon=True).start()
+        if not self.evaluator.batch:
+            for _ in range(self.evaluator.hello["slots"] - 1):
+                threading.Thread(target=self._evaluate, daemon=True).start()
+        self._evaluate()
+
+    def _listen(self) -> None:
+        late: Set[int] = set()
+        while True:
+            orders = self.pipe.read(_PATIENCE if late else None)
+            if orders is None:
+                leave()
+            with self.news:
+                late = {k for k in late if k in self.board and not self.board[k]._told}
+                for thread in self._ending(() if orders else late):
+                    self._interrupt(thread)
+                for order in orders:
+                    if "job" in order:
+                        job = Job(order["job"], self.options, lambda m: self.pipe.write([m]))
+                        self.board[job._id] = job
+                        self.waiting.append(job)
+                        self.news.notify()
+                    elif order.get("cancel") in self.board:
+                        job = self.board[order["cancel"]]
+                        job._saving = job._saving or bool(order.get("save"))
+                        if order.get("stopped"):
+                            job._stopped = True
+                        else:
+                            job._cancelled = True
+                        late.add(job._id)
+                        if not job._looked:
+                            for thread in self._ending((job._id,)):
+                                self._interrupt(thread)
+
+    def _ending(self, ids: Iterable[int]) -> List[int]:
+        """The threads that run one of these jobs, and only jobs that are to end."""
+        return [thread for thread, jobs in self.running.items()
+                if any(j._id in ids for j in jobs) and ending(jobs)]
+
+    def _interrupt(self, thread: int) -> None:
+        if thread == threading.main_thread().ident:
+            signal.pthread_kill(thread, signal.SIGUSR1)
+            return
+        import ctypes
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Cancelled))
+
+    def _interrupted(self, *_: Any) -> None:
+        jobs = self.running.get(threading.main_thread().ident or 0, ())
+        if jobs and ending(jobs) and not all(j._told for j in jobs):
+            for job in jobs:
+                job._told = True
+            raise Stopped() if all(j._stopped for j in jobs) else Cancelled()
+
+    def _evaluate(self) -> None:
+        most = self.evaluator.batch or 1
+        while True:
+            with self.news:
+                while not self.waiting:
+                    self.news.wait()
+                jobs = tuple(self.waiting.popleft() for _ in range(min(most, len(self.waiting))))
+            answers = self._carry_out(jobs)
+            with self.news:
+                for job in jobs:
+                    del self.board[job._id]  # before the answer: it invites the next job
+            self.pipe.write(answers)
+
+    def _carry_out(self, jobs: Tuple[Job, ...]) -> List[Message]:
+        """Call the evaluator and make answers of whatever comes of it."""
+        me = threading.get_ident()
+        for job in jobs:
+            job._may_leave = lambda: ending(jobs)
+        results: List[Any]
+        try:
+            self.running[me] = jobs
+            try:
+                if ending(jobs):
+                    raise Cancelled("cancelled")
+                if self.evaluator.batch:
+                    results = list(self.evaluator.function(list(jobs)))
+                    if len(results) != len(jobs):
+                        raise ValueError(f"the evaluator answered {len(results)} of {len(jobs)} jobs: answer each, in order")
+                else:
+                    results = [self.evaluator.function(jobs[0])]
+            finally:
+                del self.running[me]
+        except BaseException as error:
+            results = [error] * len(jobs)
+        return [self._answer(j, r) for j, r in zip(jobs, results)]
+
+    def _answer(self, job: Job, result: Any) -> Message:
+        answer: Message = {"id": job._id}
+        try:
+            if isinstance(result, Stopped):
+                result = job._last
+            if isinstance(result, BaseException):
+                raise result
+            metrics = numbers(result)
+            for name, value in metrics.items():
+                if not math.isfinite(value):
+                    raise ValueError(f"metric {name} is {value}")
+            answer["metrics"] = metrics
+            if job._stopped:
+                answer["stopped"] = True
+            if job._kept:
+                answer["files"] = job._kept
+            if job.output:
+                answer["output"] = base64.b64encode(job.output).decode()
+            if job.remark:
+                answer["remark"] = job.remark
+        except Invalid as error:
+            answer["invalid"] = str(error) or "the evaluator gave no reason"
+        except Returned as error:
+            answer["returned"] = str(error) or "no room"
+        except Cancelled:
+            answer["returned"] = "cancelled"
+        except BaseException as error:
+            print(f"candidate {job.id} ({job.text}) failed:\n{report(error)}", file=sys.stderr, flush=True)
+            answer["failed"] = explain(error, self.folder)
+        return answer
+
+
+def ending(jobs: Iterable[Job]) -> bool:
+    """Whether all of these jobs should end."""
+    return all(j._cancelled or j._stopped for j in jobs)
+
+
+def leave() -> NoReturn:
+    """End this process and its children."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
+
+
+def report(error: BaseException) -> str:
+    """The traceback without the SDK's own lines."""
+    shown = traceback.TracebackException.from_exception(error)
+    while shown.stack and shown.stack[0].filename.startswith((_HERE, "<frozen")):
+        del shown.stack[0]
+    return "".join(shown.format()).rstrip()
+
+
+def explain(error: BaseException, folder: str) -> str:
+    """An exception in one line: what, and which of the user's lines it came from."""
+    what = traceback.format_exception_only(type(error), error)[-1].strip()
+    if isinstance(error, SyntaxError):
+        return f"{what} ({os.path.basename(error.filename or '')}:{error.lineno})"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((_HERE, "<frozen"))]
+    own = [f for f in frames if f.filename.startswith(folder + os.sep)] or frames
+    if not own:
+        return what
+    last = own[-1]
+    where = f"{os.path.relpath(last.filename, folder)}:{last.lineno}"
+    if last.line:
+        where += f": {last.line}"
+    return f"{what} ({where})"

@@ -1,0 +1,80 @@
+// Package python brings Nascent's SDK for Python along, which needs the standard
+// library only, and finds an interpreter to run it.
+package python
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+//go:embed nascent/*.py nascent/py.typed
+var source embed.FS
+
+// Unpack writes the SDK into the cache ($NASCENT_CACHE, default the user's
+// cache directory), in a directory named by its hash, and returns what to put on
+// PYTHONPATH. What is there already is left alone.
+func Unpack() (string, error) {
+	h := sha256.New()
+	err := each(func(name string, text []byte) error {
+		fmt.Fprintf(h, "%s %x\n", name, sha256.Sum256(text))
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	cache := os.Getenv("NASCENT_CACHE")
+	if cache == "" {
+		if cache, err = os.UserCacheDir(); err != nil {
+			cache = os.TempDir()
+		}
+		cache = filepath.Join(cache, "nascent")
+	}
+	parent := filepath.Join(cache, "python")
+	dir := filepath.Join(parent, hex.EncodeToString(h.Sum(nil))[:32])
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return "", fmt.Errorf("cannot make the cache for the Python SDK: %w; set $NASCENT_CACHE to a directory that can be written", err)
+	}
+	half, err := os.MkdirTemp(parent, "half-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(half)
+	if err := os.Mkdir(filepath.Join(half, "nascent"), 0o700); err != nil {
+		return "", err
+	}
+	err = each(func(name string, text []byte) error {
+		return os.WriteFile(filepath.Join(half, name), text, 0o600)
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := os.Rename(half, dir); err != nil {
+		if _, there := os.Stat(dir); there == nil {
+			return dir, nil // somebody else was faster
+		}
+		return "", err
+	}
+	return dir, nil
+}
+
+// each calls f for every file of the SDK, in order.
+func each(f func(name string, text []byte) error) error {
+	return fs.WalkDir(source, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := source.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return f(name, text)
+	})
+}
