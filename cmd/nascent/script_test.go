@@ -130,19 +130,22 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s never printed %s", args[1], args[0])
 }
 
-// shown writes the first block of Go that a page of docs/ shows into a file, and
-// wants it to be of at most so many lines: shown PAGE LINES FILE.
+// languages are the marks of code blocks by what ends the names of files.
+var languages = map[string]string{".go": "go", ".py": "python", ".sh": "sh", ".pl": "perl"}
+
+// shown writes the first block of a file's language that a page of docs/ shows
+// into it, and wants it to be of at most so many lines: shown PAGE LINES FILE.
 func shown(ts *testscript.TestScript, _ bool, args []string) {
 	most, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	page, err := os.ReadFile(filepath.Join(ts.Getenv("NASCENT_SOURCE"), "docs", args[0]))
 	ts.Check(err)
-	_, rest, found := strings.Cut(string(page), "```go\n")
+	_, rest, found := strings.Cut(string(page), "```"+languages[filepath.Ext(args[2])]+"\n")
 	block, _, whole := strings.Cut(rest, "```\n")
 	if n := strings.Count(block, "\n"); !found || !whole || n > most {
-		ts.Fatalf("docs/%s shows no block of Go of at most %d lines first: it has %d", args[0], most, n)
+		ts.Fatalf("docs/%s shows no block for such a file of at most %d lines first: it has %d", args[0], most, n)
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(block), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(block), 0o700))
 }
 
 // damage changes one byte, not a zero, in every page from some byte on: a single

@@ -43,7 +43,8 @@ def attempt(args: argparse.Namespace) -> int:
     """Call the evaluator once and print what it says."""
     order = read(args)
     evaluator = load(args.file)
-    options = settle(evaluator, order.get("options") or {})
+    given = order.get("options") or {}
+    options = settle(evaluator, {k: v for k, v in given.items() if k not in ("python", "start_timeout")})
     print(order.get("text") or json.dumps(order.get("genes", {})))
     with tempfile.TemporaryDirectory() as scratch:
         order = {"id": 1, "budget": evaluator.hello["budget"], **order, "scratch": os.path.join(scratch, "job")}

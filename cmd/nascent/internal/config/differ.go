@@ -87,7 +87,12 @@ func (d *Document) Relocate() {
 
 func (d *Document) relocate(n *yaml.Node) {
 	if n != nil && n.Kind == yaml.MappingNode {
-		_, n = child(n, "use")
+		_, command := child(n, "command")
+		if _, n = child(n, "use"); n != nil && n.Value == commands && command != nil {
+			for _, word := range command.Content {
+				d.replace(word, d.dotted(word.Value))
+			}
+		}
 	}
 	if n != nil && n.Kind == yaml.ScalarNode {
 		d.replace(n, d.program(n.Value))

@@ -222,8 +222,27 @@ func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
 			}
 		}
 	}
+	if words, ok := options["command"].([]any); ok && p.Use == commands {
+		for i, word := range words {
+			if text, ok := word.(string); ok {
+				words[i] = d.dotted(text)
+			}
+		}
+	}
 	p.Options, err = json.Marshal(options)
 	return p, err
+}
+
+// commands is the evaluator whose option command names programs by their paths.
+const commands = "exec"
+
+// dotted is a word as it is, and one that begins with ./ or ../ as a path made
+// absolute.
+func (d *Document) dotted(word string) string {
+	if strings.HasPrefix(word, "./") || strings.HasPrefix(word, "../") {
+		return d.path(word)
+	}
+	return word
 }
 
 // program is a name as it is, and a path made absolute.
