@@ -2,7 +2,9 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 )
@@ -46,7 +48,7 @@ func (b *Bench) Table() (head []string, rows [][]string) {
 			rows = append(rows, row)
 			continue
 		}
-		row = append(row, show.Number("", *r.Evaluations.Median), show.Seconds(*r.Seconds.Median),
+		row = append(row, half(*r.Evaluations.Median), show.Seconds(*r.Seconds.Median),
 			fmt.Sprintf("%s [%s, %s]", number(r.Best.Median), number(r.Best.Lower), number(r.Best.Upper)))
 		switch {
 		case tests && r.Test != nil:
@@ -68,9 +70,17 @@ func (b *Bench) Table() (head []string, rows [][]string) {
 				}
 				return text
 			}
-			row = append(row, bound(c.Seconds, show.Seconds(c.Seconds.Median)), bound(c.Evaluations, show.Number("", c.Evaluations.Median)), fmt.Sprintf("%d of %d", c.Runs, n))
+			row = append(row, bound(c.Seconds, show.Seconds(c.Seconds.Median)), bound(c.Evaluations, half(c.Evaluations.Median)), fmt.Sprintf("%d of %d", c.Runs, n))
 		}
 		rows = append(rows, row)
 	}
 	return head, rows
+}
+
+// half writes a median of whole numbers: 120, 7.5.
+func half(x float64) string {
+	if x == math.Trunc(x) {
+		return show.Thousands(int64(x))
+	}
+	return strconv.FormatFloat(x, 'f', 1, 64)
 }

@@ -302,8 +302,11 @@ func (a *app) there(t *target) error {
 // interrupts. It tells whether all are finished; a search that was refused, or
 // fell into trouble, says so in its err.
 func (a *app) compete(ctx context.Context, heats []*heat, f benchFlags) (whole bool, err error) {
+	before := 0
 	for _, h := range heats {
-		h.done = h.finished()
+		if h.done = h.finished(); h.done {
+			before++
+		}
 	}
 	var mu sync.Mutex // guards stopped, and done, err and search of all heats
 	stopped := false
@@ -342,7 +345,7 @@ func (a *app) compete(ctx context.Context, heats []*heat, f benchFlags) (whole b
 		}
 	})
 	if !f.quiet {
-		others.Go(func() { a.follow(heats, &mu, ended) })
+		others.Go(func() { a.follow(heats, before, &mu, ended) })
 	}
 	refused := func(h *heat) bool {
 		return slices.ContainsFunc(heats, func(x *heat) bool { return x.by == h.by && x.err != nil && exitStatus(x.err) == exitInput })
@@ -412,14 +415,9 @@ func (h *heat) finished() bool {
 }
 
 // follow prints where the bench stands, at growing intervals up to a minute.
-func (a *app) follow(heats []*heat, mu *sync.Mutex, ended <-chan struct{}) {
+// before is how many searches earlier runs had finished.
+func (a *app) follow(heats []*heat, before int, mu *sync.Mutex, ended <-chan struct{}) {
 	begun, pause := time.Now(), time.Second
-	before := 0 // finished by earlier runs
-	for _, h := range heats {
-		if h.finished() {
-			before++
-		}
-	}
 	for {
 		select {
 		case <-ended:
