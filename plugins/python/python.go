@@ -15,12 +15,16 @@ import (
 //go:embed nascent/*.py nascent/py.typed
 var source embed.FS
 
-// Unpack writes the SDK into the cache ($NASCENT_CACHE, default the user's
-// cache directory), in a directory named by its hash, and returns what to put on
-// PYTHONPATH. What is there already is left alone.
-func Unpack() (string, error) {
+// Unpack writes the SDK into the cache, as UnpackFiles does, and returns what to
+// put on PYTHONPATH.
+func Unpack() (string, error) { return UnpackFiles("python", source) }
+
+// UnpackFiles writes embedded files into the cache ($NASCENT_CACHE, default the
+// user's cache directory), in a directory named by their hash below name, and
+// returns it. What is there already is left alone.
+func UnpackFiles(name string, files fs.FS) (string, error) {
 	h := sha256.New()
-	err := each(func(name string, text []byte) error {
+	err := each(files, func(name string, text []byte) error {
 		fmt.Fprintf(h, "%s %x\n", name, sha256.Sum256(text))
 		return nil
 	})
@@ -34,24 +38,25 @@ func Unpack() (string, error) {
 		}
 		cache = filepath.Join(cache, "nascent")
 	}
-	parent := filepath.Join(cache, "python")
+	parent := filepath.Join(cache, name)
 	dir := filepath.Join(parent, hex.EncodeToString(h.Sum(nil))[:32])
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
 	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return "", fmt.Errorf("cannot make the cache for the Python SDK: %w; set $NASCENT_CACHE to a directory that can be written", err)
+		return "", fmt.Errorf("cannot make the cache for Python files: %w; set $NASCENT_CACHE to a directory that can be written", err)
 	}
 	half, err := os.MkdirTemp(parent, "half-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(half)
-	if err := os.Mkdir(filepath.Join(half, "nascent"), 0o700); err != nil {
-		return "", err
-	}
-	err = each(func(name string, text []byte) error {
-		return os.WriteFile(filepath.Join(half, name), text, 0o600)
+	err = each(files, func(name string, text []byte) error {
+		path := filepath.Join(half, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		return os.WriteFile(path, text, 0o600)
 	})
 	if err != nil {
 		return "", err
@@ -65,13 +70,13 @@ func Unpack() (string, error) {
 	return dir, nil
 }
 
-// each calls f for every file of the SDK, in order.
-func each(f func(name string, text []byte) error) error {
-	return fs.WalkDir(source, ".", func(name string, d fs.DirEntry, err error) error {
+// each calls f for every file, in order.
+func each(files fs.FS, f func(name string, text []byte) error) error {
+	return fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		text, err := source.ReadFile(name)
+		text, err := fs.ReadFile(files, name)
 		if err != nil {
 			return err
 		}

@@ -116,7 +116,15 @@ func (e *evaluator) evaluate(j *sdk.Job) (sdk.Result, error) {
 	stopped := errors.Is(cause, sdk.ErrStopped)
 	w.send(order{Cancel: t.id, Save: j.Saving(), Stopped: stopped})
 	if w.hello.Batch && !stopped && w.crowd() > 1 {
-		// It ends with the batch. Whatever it answers then is dropped.
+		// It ends with the batch, which gets some time if progress is to be
+		// saved. Whatever it answers then is dropped.
+		if j.Saving() {
+			select {
+			case <-t.answer:
+			case <-w.ended:
+			case <-time.After(e.grace):
+			}
+		}
 		w.forget(t)
 		return sdk.Result{}, cause
 	}

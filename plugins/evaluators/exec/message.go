@@ -84,7 +84,8 @@ type hello struct {
 	Unit          string            `json:"unit"`
 	Data          string            `json:"data"`
 	Splits        string            `json:"splits"`
-	Sources       map[string]string `json:"sources"` // hashes of the program's files
+	Operational   []string          `json:"operational"` // options that cannot change a result
+	Sources       map[string]string `json:"sources"`     // hashes of the program's files
 }
 
 type metric struct {
@@ -105,6 +106,7 @@ func (h *hello) tell(setup *sdk.Setup) error {
 	p.Nondeterministic = h.Deterministic != nil && !*h.Deterministic
 	p.Unseeded = h.Seeded != nil && !*h.Seeded
 	p.Budget, p.BudgetUnit, setup.Splits = h.Budget, h.Unit, h.Splits
+	p.Operational = append(slices.Clone(p.Operational), h.Operational...)
 	for _, m := range h.Metrics {
 		p.Metrics = append(p.Metrics, engine.Metric{Name: m.Name, Goal: m.Goal, Unit: m.Unit, Measured: m.Measured})
 		if m.Optional {

@@ -11,8 +11,8 @@ is to be installed or started. Prints go to the search's log. An exception is a
 failed attempt, Invalid the genome's fault.
 """
 
-from .declare import evaluator
+from .declare import Refused, Setup, evaluator
 from .job import Cancelled, Invalid, Job, Returned, Stopped
 from .version import __version__
 
-__all__ = ["Cancelled", "Invalid", "Job", "Returned", "Stopped", "__version__", "evaluator"]
+__all__ = ["Cancelled", "Invalid", "Job", "Refused", "Returned", "Setup", "Stopped", "__version__", "evaluator"]

@@ -12,8 +12,9 @@ import tempfile
 import time
 from typing import Any, Dict
 
+from .declare import Refused, Setup
 from .job import Job
-from .worker import Refusal, Worker, load, settle, work
+from .worker import Worker, load, settle, work
 
 
 def main() -> int:
@@ -33,8 +34,8 @@ def main() -> int:
         return 0
     try:
         return attempt(args)
-    except Refusal as refusal:
-        key = f"option {refusal.key}: " if refusal.key else ""
+    except Refused as refusal:
+        key = f"option {refusal.option}: " if refusal.option else ""
         print(f"{key}{refusal}", file=sys.stderr)
         return 1
 
@@ -74,13 +75,13 @@ def read(args: argparse.Namespace) -> Dict[str, Any]:
         return order.get("job", order)
     search = args.search or os.path.join(os.path.dirname(os.path.abspath(args.file)), "search.yaml")
     if not os.path.exists(search):
-        raise Refusal(f"there is no {search}: name one with --search, or give a job with --job")
+        raise Refused(f"there is no {search}: name one with --search, or give a job with --job")
     binary = os.environ.get("NASCENT") or shutil.which("nascent")
     if not binary:
-        raise Refusal("there is no nascent in $PATH to draw a genome: set $NASCENT to its path, or give a job with --job")
+        raise Refused("there is no nascent in $PATH to draw a genome: set $NASCENT to its path, or give a job with --job")
     drawn = subprocess.run([binary, "sample", search, "--seed", str(args.seed)], stdout=subprocess.PIPE, check=False)
     if drawn.returncode != 0:
-        raise Refusal("no genome could be drawn")
+        raise Refused("no genome could be drawn")
     return json.loads(drawn.stdout)
 
 

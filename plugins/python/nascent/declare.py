@@ -5,17 +5,54 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, TypeVar, Union, overload
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Opening = Callable[["Setup"], Optional[Mapping[str, Any]]]
 Metrics = Union[Iterable[str], Mapping[str, Union[str, Mapping[str, Any]]]]
+
+
+class Refused(Exception):
+    """The evaluator cannot be used as it is asked to be. option is the key at
+    fault, if one is."""
+
+    def __init__(self, text: str, option: str = "") -> None:
+        super().__init__(text)
+        self.option = option
+
+
+class Setup:
+    """What an evaluator's open gets."""
+
+    def __init__(self, options: Dict[str, Any], space: Any = None, workers: int = 1) -> None:
+        self.options = options
+        """What search.yaml says, with the declared defaults."""
+        self.space = space
+        """The declaration of the space, as plain values."""
+        self.workers = workers
+        """How many jobs the search runs at once, in all processes together."""
 
 
 class Evaluator:
     """A function and what was said of it."""
 
-    def __init__(self, function: Callable[..., Any], batch: int, options: Optional[Mapping[str, Any]], hello: Dict[str, Any]) -> None:
+    def __init__(self, function: Callable[..., Any], batch: int, options: Optional[Mapping[str, Any]], hello: Dict[str, Any],
+                 opening: Optional[Opening] = None) -> None:
         self.function = function
         self.batch = batch
         self.options = options
         self.hello = hello
+        self.opening = opening
+
+    def open(self, setup: Setup) -> None:
+        """Call what was given as open, and take over what it says."""
+        said = dict(self.opening(setup) or {}) if self.opening else {}
+        for name in said:
+            if name not in self.hello:
+                raise TypeError(f"open answered {name}: it may answer {', '.join(self.hello)}")
+        if "metrics" in said:
+            said["metrics"] = _metrics(said["metrics"])
+        if "batch" in said:
+            self.batch = said["batch"]
+            said.update(slots=self.batch, batch=self.batch > 0)
+        self.hello.update(said)
 
 
 declared: List[Evaluator] = []
@@ -27,10 +64,12 @@ def evaluator(function: Function) -> Function: ...
 @overload
 def evaluator(*, slots: int = ..., batch: int = ..., metrics: Optional[Metrics] = ..., options: Optional[Mapping[str, Any]] = ...,
               tasks: Iterable[str] = ..., deterministic: bool = ..., seeded: bool = ..., tests: bool = ...,
-              budget: float = ..., unit: str = ..., data: str = ..., splits: str = ...) -> Callable[[Function], Function]: ...
+              budget: float = ..., unit: str = ..., data: str = ..., splits: str = ...,
+              operational: Iterable[str] = ..., open: Optional[Opening] = ...) -> Callable[[Function], Function]: ...
 def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: Optional[Metrics] = None,
               options: Optional[Mapping[str, Any]] = None, tasks: Iterable[str] = ("train",), deterministic: bool = True,
-              seeded: bool = True, tests: bool = False, budget: float = 1, unit: str = "", data: str = "", splits: str = "") -> Any:
+              seeded: bool = True, tests: bool = False, budget: float = 1, unit: str = "", data: str = "", splits: str = "",
+              operational: Iterable[str] = (), open: Optional[Opening] = None) -> Any:
     """Declare that a function evaluates jobs. It is called with a Job and answers
     a dict of metrics.
 
@@ -49,14 +88,19 @@ def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: 
     budget: what a search gets that says nothing; unit: of the budget, "epochs".
     data: text that changes when the data does.
     splits: in words, what is trained, validated and tested on.
+    operational: options that cannot change a result.
+    open: is called with a Setup before the first job, to read options and load
+        data. What it answers, a dict of any of batch to operational, counts instead of
+        what was declared. It may raise Refused.
     """
     if function is None:
         return lambda f: evaluator(f, slots=slots, batch=batch, metrics=metrics, options=options, tasks=tasks,
                                    deterministic=deterministic, seeded=seeded, tests=tests,
-                                   budget=budget, unit=unit, data=data, splits=splits)
+                                   budget=budget, unit=unit, data=data, splits=splits, operational=operational, open=open)
     hello = {"slots": batch or slots, "batch": batch > 0, "tasks": list(tasks), "deterministic": deterministic, "seeded": seeded,
-             "tests": tests, "budget": budget, "unit": unit, "data": data, "splits": splits, "metrics": _metrics(metrics)}
-    declared.append(Evaluator(function, batch, options, hello))
+             "tests": tests, "budget": budget, "unit": unit, "data": data, "splits": splits, "metrics": _metrics(metrics),
+             "operational": list(operational)}
+    declared.append(Evaluator(function, batch, options, hello, open))
     return function
 
 

@@ -150,6 +150,13 @@ class Job:
         return self._cancelled or self._stopped
 
     @property
+    def stopped(self) -> bool:
+        """Whether its stopping rule was met, so that it may answer with what it
+        has."""
+        self._looked = True
+        return self._stopped and not self._cancelled
+
+    @property
     def saving(self) -> bool:
         """Whether the job was cancelled and should save its progress first."""
         self._looked = True

@@ -21,7 +21,7 @@ import threading
 import traceback
 from typing import Any, Deque, Dict, Iterable, List, NoReturn, Optional, Set, Tuple
 
-from .declare import Evaluator, declared
+from .declare import Evaluator, Refused, Setup, declared
 from .job import Cancelled, Invalid, Job, Message, Returned, Stopped, numbers
 from .version import PROTOCOL, __version__
 
@@ -89,21 +89,19 @@ def work(path: str) -> None:
     try:
         evaluator = load(path)
         options = settle(evaluator, order.get("options") or {})
-    except Refusal as refusal:
-        pipe.write([{"refuse": {"key": refusal.key, "text": str(refusal)}}])
+        evaluator.open(Setup(options, order.get("space"), order.get("workers", 1)))
+    except Refused as refusal:
+        pipe.write([{"refuse": {"key": refusal.option, "text": str(refusal)}}])
+        return
+    except (Exception, SystemExit) as error:
+        file = os.path.abspath(path)
+        print(f"{os.path.basename(file)} cannot be opened:\n{report(error)}", file=sys.stderr, flush=True)
+        pipe.write([{"refuse": {"key": "", "text": explain(error, os.path.dirname(file))}}])
         return
     hello = dict(evaluator.hello, protocol=PROTOCOL, sdk=f"python {__version__}",
                  version=f"Python {platform.python_version()}", sources=sources(path))
     pipe.write([{"hello": hello}])
     Worker(pipe, evaluator, options).serve()
-
-
-class Refusal(Exception):
-    """The evaluator cannot be used. key is the option at fault, if one is."""
-
-    def __init__(self, text: str, key: str = "") -> None:
-        super().__init__(text)
-        self.key = key
 
 
 def load(path: str) -> Evaluator:
@@ -117,7 +115,7 @@ def load(path: str) -> Evaluator:
         sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise Refusal(f"{file} is no Python file: give one that ends in .py")
+        raise Refused(f"{file} is no Python file: give one that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # for pickle and multiprocessing
     try:
@@ -127,11 +125,11 @@ def load(path: str) -> Evaluator:
         text = f"{file} cannot be loaded: {explain(error, folder)}"
         if isinstance(error, ModuleNotFoundError):
             text += f"; install it for {sys.executable}, or name another interpreter with python:"
-        raise Refusal(text) from None
+        raise Refused(text) from None
     own = [e for e in declared if e.function.__module__ == name]
     if len(own) != 1:
         some = "no function" if not own else f"{len(own)} functions"
-        raise Refusal(f"{file} marks {some} with @nascent.evaluator: mark one")
+        raise Refused(f"{file} marks {some} with @nascent.evaluator: mark one")
     return own[0]
 
 
@@ -141,7 +139,7 @@ def settle(evaluator: Evaluator, given: Dict[str, Any]) -> Dict[str, Any]:
     for key in sorted(given):
         if key not in known:
             use = f"use one of {', '.join(sorted(known))}" if known else "declare it with @nascent.evaluator(options={...})"
-            raise Refusal(f"there is no such option: {use}", key)
+            raise Refused(f"there is no such option: {use}", key)
     return {**known, **given}
 
 
