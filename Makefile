@@ -9,7 +9,7 @@ BIN    := bin
 SHARING := darts gdas enas spos
 SOURCE := $(shell find cmd engine genome plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' -o -name '*.py' 2>/dev/null) go.mod go.sum
 
-all: $(BIN)/nascent $(BIN)/nascent-evaluator-exec $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax $(BIN)/nascent-evaluator-table \
+all: $(BIN)/nascent $(BIN)/nascent-evaluator-exec $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax $(BIN)/nascent-evaluator-table $(BIN)/nascent-evaluator-torch \
 	$(BIN)/nascent-strategy-qlearning $(BIN)/nascent-strategy-reinforce $(BIN)/nascent-strategy-supernet $(BIN)/nascent-evaluator-supernet \
 	$(addprefix $(BIN)/nascent-strategy-,$(SHARING))
 

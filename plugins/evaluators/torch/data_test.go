@@ -75,7 +75,7 @@ func TestDataLikeGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []answer
-	if err := json.Unmarshal([]byte(python(t, "testdata/data.py", string(text))), &got); err != nil {
+	if err := json.Unmarshal([]byte(runPython(t, "testdata/data.py", string(text))), &got); err != nil {
 		t.Fatal(err)
 	}
 	for i, c := range cases {

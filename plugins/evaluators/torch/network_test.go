@@ -79,7 +79,7 @@ func TestLikeGorgonia(t *testing.T) {
 		t.Skip(reason)
 	}
 	folder := t.TempDir()
-	names, nets := randomNetworks(t, 30)
+	names, nets := randomNetworks(t, 20)
 	seen := map[network.Op]bool{}
 	expected := map[string]map[string][]float32{}
 	for i, net := range nets {
@@ -94,7 +94,7 @@ func TestLikeGorgonia(t *testing.T) {
 			t.Errorf("no network has a %s", op)
 		}
 	}
-	python(t, "testdata/oracle.py", folder)
+	runPython(t, "testdata/oracle.py", folder)
 	compared := 0
 	for i, name := range names {
 		tensors, _, err := safetensors.ReadFile[float64](filepath.Join(folder, name+".case.out"))

@@ -27,9 +27,9 @@ var interpreter = sync.OnceValues(func() (python, reason string) {
 	return "", "no Python here can import torch; install one (Debian: python3-torch) or name it in $NASCENT_PYTHON"
 })
 
-// python runs a program on the shipped package, or skips the test where there
+// runPython runs a program on the shipped package, or skips the test where there
 // is no PyTorch.
-func python(t *testing.T, args ...string) string {
+func runPython(t *testing.T, args ...string) string {
 	t.Helper()
 	path, reason := interpreter()
 	if path == "" {
@@ -39,8 +39,9 @@ func python(t *testing.T, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sdk := filepath.Join(here, "..", "..", "python")
 	// Go keeps the results of tests until a file changes that they opened.
-	for _, pattern := range []string{"nascent_torch/*.py", "testdata/*.py"} {
+	for _, pattern := range []string{"nascent_torch/*.py", "testdata/*.py", filepath.Join(sdk, "nascent", "*.py")} {
 		sources, _ := filepath.Glob(pattern)
 		for _, source := range sources {
 			if _, err := os.ReadFile(source); err != nil {
@@ -49,7 +50,7 @@ func python(t *testing.T, args ...string) string {
 		}
 	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+here, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=1")
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+here+string(os.PathListSeparator)+sdk, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
@@ -60,5 +61,5 @@ func python(t *testing.T, args ...string) string {
 // TestPython runs the tests that are written in Python.
 func TestPython(t *testing.T) {
 	t.Parallel()
-	t.Log(python(t, "-W", "error::DeprecationWarning:nascent_torch", "-m", "unittest", "discover", "-s", "testdata", "-p", "test_*.py"))
+	t.Log(runPython(t, "-W", "error::DeprecationWarning:nascent_torch", "-m", "unittest", "discover", "-s", "testdata", "-p", "test_*.py"))
 }

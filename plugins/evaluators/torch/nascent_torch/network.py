@@ -63,6 +63,12 @@ class Conv(nn.Module):
         conv = _CONV[len(pad)]
         return conv(x, self.weight, self.bias, self.stride, pad, self.dilation, self.groups)
 
+    def extra_repr(self):
+        channels, inputs, *kernel = self.weight.shape
+        circular = ", circular" if self.circular else ""
+        return (f"{inputs * self.groups} -> {channels}, kernel={kernel}, stride={self.stride}, dilation={self.dilation}, "
+                f"pad={self.pad}{circular}, groups={self.groups}, bias={self.bias is not None}")  # fmt: skip
+
 
 def wrap(x: torch.Tensor, dim: int, pad: int) -> torch.Tensor:
     """x padded on both sides by itself, more than once where it is shorter."""
@@ -96,6 +102,9 @@ class Dense(nn.Module):
             out = out + torch.bmm(ones, self.bias.view(self.copies, 1, -1))
         return out.transpose(0, 1).flatten(1)
 
+    def extra_repr(self):
+        return f"{self.copies * self.fan_in} -> {len(self.weight)}, bias={self.bias is not None}"
+
 
 class Norm(nn.Module):
     """Batch normalisation: momentum 0.1, epsilon 1e-5. Scale and shift start
@@ -107,6 +116,9 @@ class Norm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(copies * channels)) if affine else None
         self.register_buffer("running_mean", torch.zeros(copies * channels))
         self.register_buffer("running_var", torch.ones(copies * channels))
+
+    def extra_repr(self):
+        return f"{len(self.running_mean)}, affine={self.weight is not None}"
 
     def forward(self, x):
         # A single value per channel has no variance that could be estimated:
@@ -128,6 +140,9 @@ class MaxPool(nn.Module):
         super().__init__()
         self.kernel, self.stride, self.pad = kernel, stride, pad
 
+    def extra_repr(self):
+        return f"kernel={self.kernel}, stride={self.stride}, pad={self.pad}"
+
     def forward(self, x):
         pad = self.pad
         if any(2 * p > k for p, k in zip(pad, self.kernel)):  # more than torch's own padding does
@@ -142,6 +157,9 @@ class AvgPool(nn.Module):
     def __init__(self, kernel, stride, pad):
         super().__init__()
         self.kernel, self.stride, self.pad = kernel, stride, pad
+
+    def extra_repr(self):
+        return f"kernel={self.kernel}, stride={self.stride}, pad={self.pad}"
 
     def forward(self, x):
         if not any(self.pad):

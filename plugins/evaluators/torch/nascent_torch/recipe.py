@@ -79,6 +79,10 @@ class Recipe:
                 raise Bad("horizon", f"is {values['horizon']}; give a number of epochs above 0, or budget")
         return Recipe(**values).check()
 
+    def replace(self, **changes: Any) -> Recipe:
+        """A copy with other values."""
+        return dataclasses.replace(self, **changes)
+
     def with_genes(self, genes: dict[str, Any]) -> Recipe:
         """The recipe as a candidate's genes change it. Read are genes at the
         top level with the names of options (lr is learning_rate), horizon
@@ -108,7 +112,7 @@ class Recipe:
                         collect(own)
 
         collect(genes)
-        return dataclasses.replace(self, **changes).check()
+        return self.replace(**changes).check()
 
     def rate(self, step: float, steps: float, warmup: float) -> float:
         """The learning rate of a step (from 0) of a schedule that spans steps,

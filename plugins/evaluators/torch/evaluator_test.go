@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/plugins/host"
+)
+
+// built is a directory with this plugin and the one that drives it.
+var built = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "torch-test-")
+	if err != nil {
+		return "", err
+	}
+	for name, source := range map[string]string{"nascent-evaluator-torch": ".", driver: "../exec"} {
+		out, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(folder, name), source).CombinedOutput()
+		if err != nil {
+			return folder, fmt.Errorf("%w: %s", err, out)
+		}
+	}
+	return folder, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, _ := interpreter(); path != "" {
+		if folder, _ := built(); folder != "" {
+			os.RemoveAll(folder)
+		}
+	}
+	os.Exit(code)
+}
+
+// TestConformance runs the evaluator as a search does: found by its name, driven
+// over pipes, in packs.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	path, reason := interpreter()
+	if path == "" {
+		t.Skip(reason)
+	}
+	folder, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	space := func(declaration string) *genome.Space {
+		s, err := genome.ParseSpaceJSON([]byte(declaration))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := network.Bind(s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	tiny := space(`{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [1e-3, 1e3], "log": true}, "optimizer": {"choice": ["adamw", "sgd"]},
+		"blocks": {"length": 2, "list": {"block": {"channels": {"int": [2, 3]}, "stride": 2, "norm": "bool", "dropout": 0.1}}}, "head": {"pool": "average"}}`)
+	diverging, err := tiny.Parse("lr=999 optimizer=sgd blocks=[(block=(channels=2 norm=no)) (block=(channels=2 norm=no))]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := func(more string) json.RawMessage {
+		return json.RawMessage(fmt.Sprintf(`{"python": %q, "data": {"samples": 200, "test": 50}, %s}`, path, more))
+	}
+	noise, err := filepath.Abs("testdata/noise.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := host.Find(host.KindEvaluator, "torch", folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := host.Options{LogDir: t.TempDir(), SearchID: t.Name()}
+	enginetest.Evaluator(t, func() engine.Evaluator { return host.Evaluator(p, o) }, enginetest.EvaluatorOptions{
+		Space: tiny, Options: options(`"pack": 2, "batch": 40`), Budget: 3, Invalid: []genome.Genome{diverging},
+		SlowOptions: json.RawMessage(fmt.Sprintf(`{"python": %q, "data": %q, "pack": 2, "batch": 1}`, path, noise)),
+		Refused:     []json.RawMessage{options(`"bach": 1`), options(`"batch": 0`)}, // testdata has more
+	})
+}

@@ -1,0 +1,151 @@
+import copy
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import nascent
+import torch
+from nascent_torch.evaluator import OPTIONS, Evaluator
+from test_train import net
+
+SMALL = {"data": {"samples": 200, "test": 50}, "batch": 40}
+SPACE = {"network": {"input": [1, 40], "classes": 10}}
+
+
+def opened(**options):
+    e = Evaluator()
+    e.said = e.open(nascent.Setup({**copy.deepcopy(OPTIONS), **SMALL, **options}, SPACE, 1))
+    return e
+
+
+class Jobs(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.sent = []
+
+    def job(self, id=1, send=None, **order):
+        order = {"id": id, "genes": {}, "network": net(), "budget": 2, "seed": 11, "scratch": str(self.folder / str(id)), **order}
+        return nascent.Job(json.loads(json.dumps(order)), {}, send or self.sent.append)
+
+    def run_one(self, e, **order):
+        job = self.job(**order)
+        (answer,) = e.evaluate([job])
+        return job, answer
+
+    def test_phases(self):
+        e = opened()
+        self.assertIn("trains on 160 samples and validates on 40", e.said["splits"])
+        self.assertIn(f"torch {torch.__version__}", e.said["data"])
+        _, searched = self.run_one(e)
+        exact = {"train_accuracy", "train_loss", "parameters", "macs"}
+        self.assertEqual(set(searched), exact | {"accuracy", "loss"})
+        self.assertEqual([(m["step"], set(m["report"])) for m in self.sent], [(s, {"train_accuracy", "train_loss", "accuracy", "loss"}) for s in (1, 2)])
+        self.assertEqual(self.run_one(e, phase="remeasure")[1], searched)
+        self.assertNotEqual(self.run_one(e, seed=12)[1], searched)
+        self.assertNotEqual(self.run_one(e, genes={"lr": 0.01})[1], searched)
+        self.sent.clear()
+        _, tested = self.run_one(e, phase="test")
+        self.assertEqual(set(tested), exact | {"test_accuracy", "test_loss"})
+        self.assertNotIn("test_accuracy", self.sent[0]["report"])
+
+    def test_promotion(self):
+        e = opened(horizon=6)
+        _, whole = self.run_one(e, budget=5)
+        first, _ = self.run_one(e, id=2, budget=2)
+        self.sent.clear()
+        promoted, got = self.run_one(e, budget=5, id=3, seed=99, resume=first._kept)
+        self.assertEqual((got, promoted.remark), (whole, ""))
+        self.assertEqual([m["step"] for m in self.sent], [3, 4, 5])
+        _, long = self.run_one(e, budget=7)
+        self.assertRegex(str(long), "raise the evaluator's horizon")
+        self.assertIn("test_loss", self.run_one(e, budget=7, phase="test")[1])
+
+        e = opened()
+        _, afresh = self.run_one(e, budget=3)
+        first, _ = self.run_one(e, id=4, budget=2)
+        promoted, got = self.run_one(e, id=5, budget=3, resume=first._kept)
+        self.assertEqual(got, afresh)
+        self.assertIn("afresh", promoted.remark)
+
+    def test_cancelled_with_save(self):
+        e = opened()
+        _, whole = self.run_one(e, budget=6)
+        curve = list(self.sent)
+        self.sent.clear()
+
+        def send(message):
+            self.sent.append(message)
+            if message.get("step") == 3:
+                job._cancelled = job._saving = True
+
+        job = self.job(id=2, budget=6, send=send)
+        (answer,) = e.evaluate([job])
+        self.assertIsInstance(answer, nascent.Cancelled)
+        saved = next(m["save"] for m in self.sent if "save" in m)
+        self.sent.clear()
+        _, got = self.run_one(e, id=1, budget=6, attempt=2, resume=saved, own=True)
+        self.assertEqual(got, whole)
+        self.assertEqual(self.sent, curve)
+
+    def test_save_every(self):
+        e = opened(save_every=2, checkpoints=False)
+        job, answer = self.run_one(e, budget=5)
+        self.assertEqual([len(m["save"]) for m in self.sent if "save" in m], [1, 1])
+        self.assertEqual(job._kept, {})
+
+    def test_stop_rule(self):
+        rule = {"metric": "accuracy", "goal": "maximize", "step": 3, "threshold": 1.1}
+        job, answer = self.run_one(opened(), budget=50, stop=rule)
+        self.assertEqual(answer["accuracy"], self.sent[-1]["report"]["accuracy"])
+        self.assertEqual((len(self.sent), job.stopped, list(job._kept)), (3, True, ["checkpoint"]))
+
+    def test_faults_of_the_genome(self):
+        e = opened()
+        strange = net()
+        strange["nodes"][3]["function"] = "gloom"
+        for word, order in {
+            "became .* in epoch": {"genes": {"lr": 998.0, "optimizer": "sgd"}, "budget": 20},
+            "gene lr is fast": {"genes": {"lr": "fast"}},
+            "unknown function gloom": {"network": strange},
+        }.items():
+            _, answer = self.run_one(e, **order)
+            self.assertIsInstance(answer, nascent.Invalid)
+            self.assertRegex(str(answer), word)
+        _, answer = self.run_one(e, network=net(classes=3))
+        self.assertRegex(str(answer), "set space.network.classes")
+        self.assertNotIsInstance(answer, nascent.Invalid)
+
+    def test_packs(self):
+        e = opened(pack=4)
+        self.assertEqual(e.said["batch"], 4)
+        orders = [
+            {"id": 1, "genes": {"lr": 0.01}},
+            {"id": 2, "network": net(channels=5)},
+            {"id": 3, "genes": {"lr": 0.002}, "seed": 5},
+            {"id": 4, "genes": {"lr": 998.0, "optimizer": "sgd"}, "budget": 20},
+        ]
+        alone = [self.run_one(e, **order)[1] for order in orders]
+        jobs = [self.job(**order) for order in orders]
+        together = e.evaluate(jobs)
+        self.assertEqual(together[:3], alone[:3])
+        self.assertEqual(str(together[3]), str(alone[3]))
+        self.assertEqual([list(job._kept) for job in jobs], [["checkpoint"]] * 3 + [[]])
+
+    def test_refused_options(self):
+        for key, value in {
+            "batch": 0, "schedule": "zigzag", "learning_rate": "fast", "horizon": "sometime", "save_every": -1, "threads": 0, "pack": 0,
+            "precision": "half", "checkpoints": "maybe", "device": "cuda:99", "data": {"sauce": 1},
+        }.items():  # fmt: skip
+            with self.assertRaises(nascent.Refused) as caught:
+                opened(**{key: value})
+            self.assertEqual(caught.exception.option, key)
+        for word, space in {
+            "no layers": {"lr": {"float": [0.1, 1]}},
+            r"\[1, 40\]": {"network": {"input": [1, 28, 28], "classes": 10}},
+            "10 classes": {"network": {"input": [1, 40], "classes": 7}},
+        }.items():
+            with self.assertRaisesRegex(nascent.Refused, word):
+                Evaluator().open(nascent.Setup({**OPTIONS, **SMALL}, space))
