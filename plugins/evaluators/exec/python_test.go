@@ -53,6 +53,10 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if plugin := os.Getenv("NASCENT_TEST_CHAIN"); plugin != "" {
+		fmt.Fprintln(os.Stderr, hostToBeKilled(plugin))
+		os.Exit(1)
+	}
 	code := m.Run()
 	if dir, err := built(); err == nil {
 		os.RemoveAll(dir)

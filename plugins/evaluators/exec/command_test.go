@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/plugins/host"
+)
+
+// script writes a shell script and returns its path.
+func script(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "evaluate.sh")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A shell script conforms in both modes.
+func TestCommandConforms(t *testing.T) {
+	t.Parallel()
+	const judge = `
+	text=${line#*\"text\":}; text=${text%%\"budget*}
+	case $line in
+	*'"text":"x=1 y=0.01 '*) echo "{$id\"invalid\": \"this one cannot be\"}" ;;
+	*) echo "{$id\"metrics\": {\"accuracy\": 0.${#text}}}" ;;
+	esac`
+	for mode, text := range map[string]string{
+		"once": `read -r line; id=
+case $line in *'"slow":true'*) sleep 60 & wait $! ;; esac` + judge,
+		"stream": `
+while read -r line; do
+	id=${line#*\"id\":}; id="\"id\": ${id%%,*}, "
+	case $line in
+	'{"open"'*) echo '{"hello": {}}' ;;
+	'{"cancel"'*) ;;
+	'{"job"'*) ` + judge + ` ;;
+	esac
+done`,
+	} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			p, err := host.Find(host.KindEvaluator, "exec", plugins(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			settings := func(slow bool) json.RawMessage {
+				b, err := json.Marshal(map[string]any{"command": []string{script(t, text)}, "mode": mode, "options": map[string]bool{"slow": slow}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return b
+			}
+			space := genome.MustParseSpace(enginetest.Numbers)
+			bad, err := space.Parse("x=1 y=0.01 n=0 b=no")
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := host.Options{LogDir: t.TempDir(), SearchID: t.Name()}
+			suite := enginetest.EvaluatorOptions{
+				Space: space, Invalid: []genome.Genome{bad}, Options: settings(false),
+				Refused: []json.RawMessage{json.RawMessage(`{}`), json.RawMessage(`{"command": ["true"], "mode": "twice"}`),
+					json.RawMessage(`{"command": ["no-such-program"]}`), json.RawMessage(`{"command": ["true"]}`)},
+			}
+			if mode == "once" {
+				suite.SlowOptions = settings(true)
+			}
+			enginetest.Evaluator(t, func() engine.Evaluator { return host.Evaluator(p, o) }, suite)
+		})
+	}
+}
+
+func command(t *testing.T, options map[string]any) string {
+	t.Helper()
+	b, err := json.Marshal(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestOnceTrouble(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		status engine.Status
+		reason string
+	}{
+		`echo a print; echo '{"metrics": {"accuracy": 0.5}, "remark": "well"}'`: {engine.OK, "well"},
+		`echo '{"metrics": {"accuracy": 0.5}}'; echo it broke >&2; exit 3`:      {engine.Failed, "ended with exit status 3; its last words: it broke"},
+		`echo '{"failed": "no data"}'; exit 3`:                                  {engine.Failed, "no data"},
+		`echo hello`:                                                            {engine.Failed, `answered nothing: print one line such as {"metrics": {"accuracy": 0.9}}`},
+		`echo '{"metrics": {"accuracy": }}'`:                                    {engine.Failed, "breaks the protocol of docs/exec.md: "},
+		`echo '{"metrics": {"size": 1}}'`:                                       {engine.Failed, "metric size is not declared"},
+		`kill -9 $$`:                                                            {engine.Failed, "ended by signal 9"},
+		`sleep 3600 & echo '{"returned": "no room"}'`:                           {"", "no room"},
+	} {
+		r := openRig(t, served(t, &evaluator{grace: time.Minute}), command(t, map[string]any{"mode": "once", "command": []string{script(t, text)}}))
+		e := r.answer(r.submit("good"))
+		status, reason := engine.Status(""), e.Reason
+		if e.Result != nil {
+			status, reason = e.Result.Status, e.Result.Reason
+		}
+		if status != want.status || !strings.Contains(reason, want.reason) {
+			t.Errorf("%s: %s %s", text, status, reason)
+		}
+	}
+}
+
+// Without a hello nothing waits for ever.
+func TestNoHello(t *testing.T) {
+	t.Parallel()
+	path, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip("there is no sleep here")
+	}
+	e := served(t, &evaluator{})
+	_, _, err = e.Open(t.Context(), engine.EvaluatorSetup{Space: troubles, Workers: 1,
+		Options: json.RawMessage(command(t, map[string]any{"command": []string{path, "3600"}, "start_timeout": "20ms"}))})
+	if err == nil || !strings.Contains(err.Error(), "sleep said no hello within 20ms: see docs/exec.md, or raise start_timeout") {
+		t.Error(err)
+	}
+}
+
+// What a command is, is told by its files, not by where they lie.
+func TestCommandIdentity(t *testing.T) {
+	t.Parallel()
+	identity := func(text string) string {
+		return openRig(t, served(t, &evaluator{}), command(t, map[string]any{"mode": "once", "command": []string{script(t, text)}})).hello.Identity
+	}
+	a, b, c := identity("exit 0"), identity("exit 0"), identity("exit 1")
+	if a != b || a == c || strings.Contains(a, os.TempDir()) {
+		t.Errorf("%s\n%s\n%s", a, b, c)
+	}
+}
