@@ -44,7 +44,7 @@ func TooOld(path string) error {
 	switch {
 	case err != nil || !ok:
 		return fmt.Errorf("%s is no Python that runs: name another with python: or $%s", path, EnvPython)
-	case recent != "1" && recent != "True":
+	case recent != "1":
 		return fmt.Errorf("%s is Python %s, and 3.9 or newer is needed: name another with python: or $%s", path, version, EnvPython)
 	}
 	return nil

@@ -46,20 +46,16 @@ def attempt(args: argparse.Namespace) -> int:
     evaluator = load(args.file)
     given = order.get("options") or {}
     options = settle(evaluator, {k: v for k, v in given.items() if k not in ("python", "start_timeout")})
+    evaluator.open(Setup(options))
     print(order.get("text") or json.dumps(order.get("genes", {})))
     with tempfile.TemporaryDirectory() as scratch:
         order = {"id": 1, "budget": evaluator.hello["budget"], **order, "scratch": os.path.join(scratch, "job")}
-        worker = Worker(_Screen(), evaluator, options)  # type: ignore[arg-type]
         begin = time.perf_counter()
-        answer = worker._carry_out((Job(order, options, show),))[0]
+        answer = Worker(evaluator, options).carry_out((Job(order, options, show),))[0]
         took = time.perf_counter() - begin
     show(answer)
     print(f"{took:.3g} s")
     return 0 if "metrics" in answer else 1
-
-
-class _Screen:
-    """Nothing is sent anywhere."""
 
 
 def show(message: Dict[str, Any]) -> None:
@@ -72,7 +68,7 @@ def read(args: argparse.Namespace) -> Dict[str, Any]:
     if args.job:
         with (sys.stdin if args.job == "-" else open(args.job)) as source:
             order = json.load(source)
-        return order.get("job", order)
+        return dict(order.get("job", order))
     search = args.search or os.path.join(os.path.dirname(os.path.abspath(args.file)), "search.yaml")
     if not os.path.exists(search):
         raise Refused(f"there is no {search}: name one with --search, or give a job with --job")
@@ -82,7 +78,7 @@ def read(args: argparse.Namespace) -> Dict[str, Any]:
     drawn = subprocess.run([binary, "sample", search, "--seed", str(args.seed)], stdout=subprocess.PIPE, check=False)
     if drawn.returncode != 0:
         raise Refused("no genome could be drawn")
-    return json.loads(drawn.stdout)
+    return dict(json.loads(drawn.stdout))
 
 
 if __name__ == "__main__":

@@ -93,15 +93,15 @@ def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: 
         data. What it answers, a dict of any of batch to operational, counts instead of
         what was declared. It may raise Refused.
     """
-    if function is None:
-        return lambda f: evaluator(f, slots=slots, batch=batch, metrics=metrics, options=options, tasks=tasks,
-                                   deterministic=deterministic, seeded=seeded, tests=tests,
-                                   budget=budget, unit=unit, data=data, splits=splits, operational=operational, open=open)
     hello = {"slots": batch or slots, "batch": batch > 0, "tasks": list(tasks), "deterministic": deterministic, "seeded": seeded,
              "tests": tests, "budget": budget, "unit": unit, "data": data, "splits": splits, "metrics": _metrics(metrics),
              "operational": list(operational)}
-    declared.append(Evaluator(function, batch, options, hello, open))
-    return function
+
+    def declare(function: Function) -> Function:
+        declared.append(Evaluator(function, batch, options, hello, open))
+        return function
+
+    return declare if function is None else declare(function)
 
 
 def _metrics(metrics: Optional[Metrics]) -> Optional[List[Dict[str, Any]]]:

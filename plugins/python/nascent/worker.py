@@ -101,7 +101,7 @@ def work(path: str) -> None:
     hello = dict(evaluator.hello, protocol=PROTOCOL, sdk=f"python {__version__}",
                  version=f"Python {platform.python_version()}", sources=sources(path))
     pipe.write([{"hello": hello}])
-    Worker(pipe, evaluator, options).serve()
+    Worker(evaluator, options).serve(pipe)
 
 
 def load(path: str) -> Evaluator:
@@ -163,16 +163,19 @@ def sources(path: str) -> Dict[str, str]:
 class Worker:
     """Carries out jobs."""
 
-    def __init__(self, pipe: Pipe, evaluator: Evaluator, options: Dict[str, Any]) -> None:
-        self.pipe, self.evaluator, self.options = pipe, evaluator, options
+    pipe: Pipe
+
+    def __init__(self, evaluator: Evaluator, options: Dict[str, Any]) -> None:
+        self.evaluator, self.options = evaluator, options
         self.folder = os.path.dirname(os.path.abspath(evaluator.function.__code__.co_filename))
         self.waiting: Deque[Job] = collections.deque()
         self.board: Dict[int, Job] = {}  # not answered yet
         self.running: Dict[int, Tuple[Job, ...]] = {}  # by thread
         self.news = threading.Condition()
 
-    def serve(self) -> None:
-        """Carry out jobs until standard input ends, which ends the process."""
+    def serve(self, pipe: Pipe) -> None:
+        """Carry out jobs until there are no more, which ends the process."""
+        self.pipe = pipe
         signal.signal(signal.SIGUSR1, self._interrupted)
         threading.Thread(target=self._listen, name="nascent", daemon=True).start()
         if not self.evaluator.batch:
@@ -234,13 +237,13 @@ class Worker:
                 while not self.waiting:
                     self.news.wait()
                 jobs = tuple(self.waiting.popleft() for _ in range(min(most, len(self.waiting))))
-            answers = self._carry_out(jobs)
+            answers = self.carry_out(jobs)
             with self.news:
                 for job in jobs:
                     del self.board[job._id]  # before the answer: it invites the next job
             self.pipe.write(answers)
 
-    def _carry_out(self, jobs: Tuple[Job, ...]) -> List[Message]:
+    def carry_out(self, jobs: Tuple[Job, ...]) -> List[Message]:
         """Call the evaluator and make answers of whatever comes of it."""
         me = threading.get_ident()
         for job in jobs:

@@ -1,0 +1,305 @@
+"""Tests of the SDK. Run them with python -m unittest, or pytest."""
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import nascent  # noqa: E402
+from nascent.job import Job, number, numbers  # noqa: E402
+from nascent.worker import explain, report  # noqa: E402
+
+
+class Scalar:
+    """What NumPy and PyTorch have in common."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def item(self):
+        return self.value
+
+
+class TestMetrics(unittest.TestCase):
+    def test_numbers(self):
+        found = numbers({"a": 1, "b": True, "c": Scalar(0.5), "d": Scalar(3)})
+        self.assertEqual(found, {"a": 1.0, "b": 1.0, "c": 0.5, "d": 3.0})
+        self.assertTrue(math.isnan(number("x", float("nan"))))
+
+    def test_others_are_refused(self):
+        for wrong in ({"a": "1"}, {"a": None}, {"a": [1]}, 0.9, None, [("a", 1)]):
+            with self.assertRaises(TypeError):
+                numbers(wrong)
+
+
+class TestJob(unittest.TestCase):
+    def setUp(self):
+        self.sent = []
+
+    def job(self, **order):
+        return Job({"id": 7, "candidate": "12", **order}, {}, self.sent.append)
+
+    def test_attributes(self):
+        job = self.job(genes={"x": 1}, budget=3, input="aGk=", resume={"weights": "/w"}, inherit={"a": "/a", "b": "/b"})
+        self.assertEqual((job.id, job.genes, job.budget, job.input), ("12", {"x": 1}, 3, b"hi"))
+        self.assertEqual((job.resume, job.inherited["b"]), (Path("/w"), Path("/b")))
+        self.assertIsNone(self.job().resume)
+        self.assertEqual(self.job(resume={"a": "/a", "checkpoint": "/c"}).resume, Path("/c"))
+
+    def test_report(self):
+        job = self.job()
+        job.report(accuracy=Scalar(0.5), loss=float("inf"))
+        job.report(epoch=5, accuracy=0.6)
+        job.report(6, accuracy=0.7)
+        self.assertEqual([m["step"] for m in self.sent], [1, 5, 6])
+        self.assertEqual(self.sent[0], {"id": 7, "step": 1.0, "report": {"accuracy": 0.5}})
+
+    def test_stopping_rule(self):
+        for goal, good, bad in (("maximize", 0.6, 0.4), ("minimize", 0.4, 0.6)):
+            job = self.job(stop={"metric": "m", "goal": goal, "step": 2, "threshold": 0.5})
+            job.report(1, m=bad)
+            job.report(2, m=good)
+            job.report(3, other=bad)
+            with self.assertRaises(nascent.Stopped):
+                job.report(3, m=bad)
+            with self.assertRaises(nascent.Stopped):
+                self.job(stop={"metric": "m", "goal": goal, "step": 0, "threshold": 0.5}).report(1, m=float("nan"))
+            self.assertTrue(job.cancelled)
+
+    def test_cancelled_is_no_exception(self):
+        self.assertFalse(issubclass(nascent.Cancelled, Exception))
+
+    def test_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            job = self.job(scratch=os.path.join(folder, "job"))
+            file = Path(folder) / "weights"
+            file.write_text("one")
+            job.save(file)
+            self.assertFalse(file.exists())
+            file.write_text("two")
+            job.save(str(file))
+            taken = [Path(m["save"]["checkpoint"]) for m in self.sent]
+            self.assertEqual([t.read_text() for t in taken], ["one", "two"])
+        with self.assertRaises(RuntimeError):
+            self.job().scratch
+
+
+class TestExplain(unittest.TestCase):
+    def test_the_users_own_line(self):
+        try:
+            self.fails()
+        except ZeroDivisionError as error:
+            line = explain(error, os.path.dirname(os.path.abspath(__file__)))
+            self.assertRegex(line, r"^ZeroDivisionError: .* \(test_nascent\.py:\d+: return 1 / 0\)$")
+            self.assertIn("return 1 / 0", report(error))
+
+    def fails(self):
+        return 1 / 0
+
+
+class Program:
+    """A worker process."""
+
+    def __init__(self, source, **options):
+        self.folder = tempfile.TemporaryDirectory()
+        file = os.path.join(self.folder.name, "evaluate.py")
+        with open(file, "w") as out:
+            out.write("import nascent\n" + textwrap.dedent(source))
+        self.process = subprocess.Popen([sys.executable, "-m", "nascent", "work", file], env={**os.environ, "PYTHONPATH": str(ROOT)},
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        self.send({"open": {"protocol": 1, "options": options}})
+        self.first = self.receive()
+
+    def send(self, *messages):
+        self.process.stdin.write("".join(json.dumps(m) + "\n" for m in messages).encode())
+        self.process.stdin.flush()
+
+    def receive(self):
+        return json.loads(self.process.stdout.readline())
+
+    def end(self):
+        """What it printed; its standard input ends."""
+        _, words = self.process.communicate(timeout=60)
+        self.folder.cleanup()
+        return words.decode()
+
+
+def orders(*ids, **more):
+    return [{"job": {"id": n, "candidate": str(n), "genes": {"x": n}, "budget": 1, **more}} for n in ids]
+
+
+class TestWorker(unittest.TestCase):
+    def test_five_lines(self):
+        program = Program("""
+            @nascent.evaluator
+            def evaluate(job):
+                print("working on", job.genes["x"])
+                if job.genes["x"] == 2:
+                    raise nascent.Invalid("not two")
+                if job.genes["x"] == 3:
+                    raise nascent.Returned("no room")
+                return {"accuracy": 1 / (job.genes["x"] - 4)}
+        """)
+        hello = program.first["hello"]
+        self.assertEqual((hello["slots"], hello["batch"], hello["metrics"], list(hello["sources"])), (1, False, None, ["evaluate.py"]))
+        program.send(*orders(5, 2, 3, 4))
+        answers = [program.receive() for _ in range(4)]
+        self.assertEqual(answers[0], {"id": 5, "metrics": {"accuracy": 1.0}})
+        self.assertEqual(answers[1:3], [{"id": 2, "invalid": "not two"}, {"id": 3, "returned": "no room"}])
+        self.assertIn("ZeroDivisionError", answers[3]["failed"])
+        self.assertIn("evaluate.py:10: return", answers[3]["failed"])
+        words = program.end()
+        self.assertIn("working on 5", words)
+        self.assertIn("candidate 4 () failed:\nTraceback", words)
+        self.assertNotIn("worker.py", words)
+
+    def test_batch(self):
+        program = Program("""
+            @nascent.evaluator(batch=3)
+            def evaluate(jobs):
+                return [ValueError("odd") if job.genes["x"] == 1 else {"accuracy": job.genes["x"]} for job in jobs]
+        """)
+        self.assertEqual((program.first["hello"]["slots"], program.first["hello"]["batch"]), (3, True))
+        program.send(*orders(1, 2, 3, 4))
+        answers = {a["id"]: a for a in (program.receive() for _ in range(4))}
+        self.assertEqual(answers[1], {"id": 1, "failed": "ValueError: odd"})
+        self.assertEqual([answers[n]["metrics"]["accuracy"] for n in (2, 3, 4)], [2, 3, 4])
+        program.end()
+
+    def test_batch_must_answer_all(self):
+        program = Program("""
+            @nascent.evaluator(batch=2)
+            def evaluate(jobs):
+                return []
+        """)
+        program.send(*orders(1))
+        self.assertIn("answered 0 of 1 jobs", program.receive()["failed"])
+        program.end()
+
+    def test_options(self):
+        source = """
+            @nascent.evaluator(options={"width": 32, "deep": False})
+            def evaluate(job):
+                return {"accuracy": job.options["width"] + job.options["deep"]}
+        """
+        program = Program(source, deep=True)
+        program.send(*orders(1))
+        self.assertEqual(program.receive()["metrics"]["accuracy"], 33)
+        program.end()
+        program = Program(source, wdith=1)
+        self.assertEqual(program.first, {"refuse": {"key": "wdith", "text": "there is no such option: use one of deep, width"}})
+        program.end()
+
+    def test_cancel(self):
+        for how, source in {
+            "asleep": "import time; time.sleep(3600)",
+            "reporting": "\n                while True: job.report(accuracy=0)",
+            "looking": "\n                while not job.cancelled: pass\n                raise nascent.Cancelled",
+        }.items():
+            with self.subTest(how):
+                program = Program(f"""
+            @nascent.evaluator
+            def evaluate(job):
+                if job.genes["x"] == 2: return {{"accuracy": 1}}
+                job._tell({{"id": 1, "step": 0, "report": {{}}}})
+                {source}
+                """)
+                program.send(*orders(1))
+                self.assertIn("report", program.receive())
+                program.send({"cancel": 1})
+                answer = program.receive()
+                while "report" in answer:
+                    answer = program.receive()
+                self.assertEqual(answer, {"id": 1, "returned": "cancelled"})
+                program.send(*orders(2))
+                self.assertEqual(program.receive()["metrics"], {"accuracy": 1.0})
+                program.end()
+
+    def test_threads_are_interrupted_too(self):
+        program = Program("""
+            import time
+
+            @nascent.evaluator(slots=2)
+            def evaluate(job):
+                job._tell({"id": job._id, "step": 0, "report": {}})
+                while job.genes["x"] < 3:
+                    time.sleep(0.001)
+                return {"accuracy": 1}
+        """)
+        program.send(*orders(1, 2))
+        program.receive(), program.receive()
+        program.send({"cancel": 1}, {"cancel": 2})
+        ended = sorted((program.receive() for _ in range(2)), key=lambda a: a["id"])
+        self.assertEqual(ended, [{"id": n, "returned": "cancelled"} for n in (1, 2)])
+        program.send(*orders(3))
+        program.receive()
+        self.assertEqual(program.receive()["metrics"], {"accuracy": 1.0})
+        program.end()
+
+    def test_cancelled_before_it_begins(self):
+        program = Program("""
+            @nascent.evaluator
+            def evaluate(job):
+                job.report(x=0)
+                while not job.cancelled: pass
+                return {"accuracy": 1}
+        """)
+        program.send(*orders(1, 2))
+        program.receive()
+        program.send({"cancel": 2}, {"cancel": 1})
+        self.assertEqual(program.receive()["id"], 1)
+        self.assertEqual(program.receive(), {"id": 2, "returned": "cancelled"})
+        program.end()
+
+    def test_children_do_not_speak(self):
+        program = Program("""
+            import os
+
+            @nascent.evaluator
+            def evaluate(job):
+                child = os.fork()
+                if child == 0:
+                    try:
+                        job.report(accuracy=1)
+                    except RuntimeError:
+                        os._exit(3)
+                    os._exit(0)
+                return {"accuracy": os.waitpid(child, 0)[1] >> 8}
+        """)
+        program.send(*orders(1))
+        self.assertEqual(program.receive(), {"id": 1, "metrics": {"accuracy": 3.0}})
+        program.end()
+
+
+class TestTry(unittest.TestCase):
+    def test_try(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "evaluate.py")
+            with open(file, "w") as out:
+                out.write("import nascent\n@nascent.evaluator\ndef evaluate(job):\n"
+                          "    job.report(epoch=1, accuracy=0.5)\n    return {'accuracy': 1 / job.genes['x']}\n")
+
+            def attempt(*args, given=""):
+                return subprocess.run([sys.executable, "-m", "nascent", "try", file, *args], env={**os.environ, "PYTHONPATH": str(ROOT)},
+                                      input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+
+            done = attempt("--job", "-", given='{"genes": {"x": 4}, "options": {"python": "python3"}}')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn('{"step": 1.0, "report": {"accuracy": 0.5}}\n{"metrics": {"accuracy": 0.25}}\n', done.stdout)
+            done = attempt("--job", "-", given='{"genes": {"x": 0}}')
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("evaluate.py:5: return", done.stdout)
+            done = attempt()
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("name one with --search", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
