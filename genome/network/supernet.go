@@ -1,10 +1,12 @@
 package network
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -282,4 +284,46 @@ func (r *superReading) mix(b *builder, c *superCell, node, source, in, channels,
 	id := b.under("mix", func() int { return b.append(Node{Op: Mix, Inputs: b.inputs(ins), Shape: b.shape(ins[0])}) })
 	r.Mixes[place].Node = id
 	return id
+}
+
+// Genome is the genome of a path: the inverse of Path. A path of a cell of pairs
+// has two operations at each node, of different sources where the cell says so.
+func (n *Supernet) Genome(path [][]int) (genome.Genome, error) {
+	type input struct{ source, option int }
+	inputs := map[string][]input{} // of nodes of pairs, the newest source first
+	for k, c := range n.Choices {
+		if c.Pairs {
+			name := fmt.Sprintf("%s.node%d", c.Cell, c.Node)
+			for _, option := range path[k] {
+				inputs[name] = append(inputs[name], input{c.Source, option})
+			}
+			slices.SortFunc(inputs[name], func(a, b input) int {
+				return cmp.Or(cmp.Compare(b.source, a.source), cmp.Compare(a.option, b.option))
+			})
+		}
+	}
+	return n.space.Decide(func(d genome.Decision) int {
+		name := n.sites[d.Site].Name
+		if m := edgeSite.FindStringSubmatch(name); m != nil {
+			from, _ := strconv.Atoi(m[2])
+			to, _ := strconv.Atoi(m[3])
+			if options := path[n.cells[m[1]].choices[[2]int{to, from}]]; len(options) == 1 {
+				return options[0]
+			}
+			return -1
+		}
+		m := pairSite.FindStringSubmatch(name)
+		both := inputs[m[1]+".node"+m[2]]
+		if len(both) != 2 {
+			return -1
+		}
+		in := both[0]
+		if strings.TrimSuffix(name, "~")[len(name)-len(m[3])-1] == '1' {
+			in = both[1]
+		}
+		if m[3] != "" {
+			return in.source
+		}
+		return in.option
+	})
 }

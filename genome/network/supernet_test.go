@@ -60,6 +60,9 @@ func TestSupernetHoldsEveryNetwork(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if back, err := n.Genome(path); err != nil || back != g {
+					t.Fatalf("%s has a path that leads to %s: %v", g.Text(), back.Text(), err)
+				}
 				want, got := layers(alone.Nodes, nil), layers(n.Network.Nodes, func(i int) (times int) {
 					gate := n.Gates[i]
 					if gate.Mixture < 0 {

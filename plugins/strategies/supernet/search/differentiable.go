@@ -1,0 +1,200 @@
+package search
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/sdk"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+)
+
+// differentiable is a search by gradient descent on alphas: logits of the
+// operations of every choice. They are trained along with the shared weights by
+// the evaluator; the strategy keeps them, tells how they stand, stops in time,
+// and derives cells from them: first the arg max, then cells drawn from
+// softmax(alpha).
+type differentiable struct {
+	method method
+	setup  engine.Setup
+	net    *network.Supernet
+	o      alphaOptions
+	schedule
+	derivation
+}
+
+// method is what DARTS and GDAS differ in.
+type method interface {
+	name() string
+	defaults() alphaOptions
+	check(o *alphaOptions) error
+	order(o *alphaOptions) orders.Order
+}
+
+// alphaOptions are the options of both.
+type alphaOptions struct {
+	Epochs  float64         `json:"epochs"`       // of training the supernet
+	Step    float64         `json:"epochs_a_job"` // of one job
+	Order   int             `json:"order"`        // darts: 1 or 2
+	Against string          `json:"against"`      // darts: what is done against the collapse to skips
+	Hot     float64         `json:"hot"`          // gdas: the temperature at first
+	Cold    float64         `json:"cold"`         // gdas: and at last
+	Derive  int             `json:"derive"`       // candidates to derive; 0: until limits end the search
+	Frozen  bool            `json:"frozen"`       // alphas stay as they begin, to see what they are good for
+	Promote json.RawMessage `json:"promote"`
+	Method  string          `json:"method"` // as which the plugin was asked for
+}
+
+// alphaState is what is remembered from turn to turn.
+type alphaState struct {
+	First  engine.ID     `json:"first"` // of its own jobs; 0 before the first turn
+	Alphas orders.Alphas `json:"alphas"`
+	progress
+	Ranking [][]int `json:"ranking,omitempty"` // of the options, and
+	Stable  int     `json:"stable,omitempty"`  // for how many epochs it has been the same
+	derived
+}
+
+// Open reads the options, see docs/supernet.md.
+func (s *differentiable) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
+	needs := engine.Needs{History: engine.NeedMetrics, Tasks: []engine.Task{engine.Supernet}}
+	o := s.method.defaults()
+	o.Step, o.Against = 1, "none"
+	if err := sdk.DecodeOptions(setup.Options, &o); err != nil {
+		return nil, needs, err
+	}
+	net, err := read(setup)
+	if err = first(err, between("epochs", o.Epochs, 0.01, 1e6), between("epochs_a_job", o.Step, 0.01, 1e6), between("derive", float64(o.Derive), 0, 1e6), s.method.check(&o)); err != nil {
+		return nil, needs, err
+	}
+	promote, err := evolve.NewPromoter(setup, o.Promote, 8)
+	if err != nil {
+		return nil, needs, err
+	}
+	*s = differentiable{
+		method: s.method, setup: setup, net: net, o: o, schedule: schedule{epochs: o.Epochs, step: o.Step},
+		derivation: derivation{setup: setup, promote: promote, most: o.Derive},
+	}
+	return pack(alphaState{}), needs, nil
+}
+
+// Step trains the supernet on, or derives.
+func (s *differentiable) Step(_ context.Context, packed []byte, turn engine.Turn) (engine.Decision, error) {
+	var d engine.Decision
+	var st alphaState
+	if err := unpack(packed, &st); err != nil {
+		return d, err
+	}
+	if st.First == 0 {
+		st.First = turn.FirstID
+		st.Alphas = fresh(s.net, turn.Seed)
+		if turn.FirstID > 1 {
+			s.promote.Adopt(&st.Ladder, turn.History)
+		}
+	}
+	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
+		return d, err
+	}
+	for i := range turn.Results {
+		c := &turn.Results[i]
+		s.derivation.learn(&st.derived, c)
+		if s.schedule.learn(&st.progress, c) {
+			var err error
+			if d.Note, err = s.trained(&st, c); err != nil {
+				return d, err
+			}
+		}
+	}
+	switch {
+	case !s.schedule.done(&st.progress):
+		if st.Running == 0 && turn.Want > 0 {
+			g, err := stands(s.net, st.Alphas.Logits)
+			if err != nil {
+				return d, err
+			}
+			order := s.method.order(&s.o)
+			order.Alphas, order.Frozen = st.Alphas, s.o.Frozen
+			p, err := s.schedule.next(&st.progress, turn.FirstID, order, g)
+			if err != nil {
+				return d, err
+			}
+			d.Proposals = append(d.Proposals, p)
+		}
+	default:
+		s.fill(&st.derived, &d, turn, s.draw(&st))
+	}
+	d.State = pack(st)
+	d.Keep = append(s.promote.Keep(st.Ladder), st.progress.keep()...)
+	return d, nil
+}
+
+// trained takes new alphas in and says how they stand.
+func (s *differentiable) trained(st *alphaState, c *engine.Candidate) (string, error) {
+	var answer orders.Answer
+	if err := orders.Read(c.Output, &answer); err != nil {
+		return "", fmt.Errorf("job %s: %w", c.ID, err)
+	}
+	if len(answer.Alphas.Logits) != len(s.net.Choices) {
+		return "", fmt.Errorf("job %s answers alphas of %d choices, the space has %d", c.ID, len(answer.Alphas.Logits), len(s.net.Choices))
+	}
+	before := st.Alphas
+	st.Alphas = answer.Alphas
+	share, mass := skips(s.net, st.Alphas.Logits)
+	note := fmt.Sprintf("%s: epoch %g of %g, skips are %.0f%% of the arg max cell and %.0f%% of softmax(alpha)", s.method.name(), st.Epoch, s.epochs, 100*share, 100*mass)
+	if s.o.Against == "early_stop" {
+		if why := s.collapsing(st); why != "" {
+			st.Ended = true
+			if why == skipping { // those before had not collapsed yet
+				st.Alphas = before
+			}
+			note += "; stopped early: " + why
+		}
+	}
+	return note, nil
+}
+
+const skipping = "two skips in a cell"
+
+// collapsing finds the signs at which DARTS+ stops (Liang et al. 2019, arXiv
+// 1909.06035, section 3.2): two or more skips in the cell that would be derived,
+// or the ranking of the operations unchanged for ten epochs.
+func (s *differentiable) collapsing(st *alphaState) string {
+	count := map[string]int{}
+	for i, options := range arg(s.net, st.Alphas.Logits) {
+		for _, k := range options {
+			if c := s.net.Choices[i]; k == c.Skip {
+				if count[c.Cell]++; count[c.Cell] == 2 {
+					return skipping
+				}
+			}
+		}
+	}
+	now := ranking(st.Alphas.Logits)
+	if !slices.EqualFunc(now, st.Ranking, slices.Equal[[]int]) {
+		st.Ranking, st.Stable = now, 0
+		return ""
+	}
+	if st.Stable++; st.Stable >= 10 {
+		return "the ranking of the operations is stable"
+	}
+	return ""
+}
+
+// draw makes the arg max first, then cells drawn from softmax(alpha).
+func (s *differentiable) draw(st *alphaState) func(r *rng.Rand) (genome.Genome, bool) {
+	best := st.Proposed == 0
+	return func(r *rng.Rand) (genome.Genome, bool) {
+		pick := func(weights []float64) int { return r.Weighted(weights) }
+		if best {
+			pick, best = strongest, false
+		}
+		g, err := s.net.Genome(derive(s.net, st.Alphas.Logits, pick))
+		return g, err == nil
+	}
+}
