@@ -25,6 +25,8 @@ var programs = map[string][]string{
 	"./plugins/evaluators/gorgonia":  {"nascent-evaluator-gorgonia"},
 	"./plugins/strategies/qlearning": {"nascent-strategy-qlearning"},
 	"./plugins/strategies/reinforce": {"nascent-strategy-reinforce"},
+	"./plugins/strategies/supernet": {"nascent-strategy-supernet", "nascent-evaluator-supernet", "nascent-strategy-darts",
+		"nascent-strategy-gdas", "nascent-strategy-enas", "nascent-strategy-spos"},
 }
 
 // binaries builds nascent and the plugins once.

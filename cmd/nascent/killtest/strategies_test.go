@@ -11,6 +11,7 @@ import (
 var small = []string{
 	"--seed", "3", "--workers", "2", "--set", "final={top: 1, repeats: 1, budget: 1, tests: 1}",
 	"--set", "evaluators.train.data={source: mnist1d, samples: 400, validation: 100, test: 100}",
+	"--set", "evaluators.supernet.data={source: mnist1d, samples: 400, validation: 100, test: 100}",
 	"--set", "fidelities=[{evaluator: train, budget: 1}]",
 }
 
@@ -26,6 +27,10 @@ var strategies = []struct {
 	{"random", `random`, "40"},
 	{"qlearning", `{use: qlearning, budget: 30}`, "40"},
 	{"reinforce", `{use: reinforce, batch: 4}`, "40"},
+	{"darts", `{use: darts, epochs: 10}`, "30"},
+	{"gdas", `{use: gdas, epochs: 10, epochs_a_job: 2}`, "30"},
+	{"enas", `{use: enas, epochs: 4, epochs_a_job: 1, paths: 20, updates: 2, batch: 6, finalists: 12, hidden: 8}`, "90"},
+	{"spos", `{use: spos, epochs: 4, epochs_a_job: 1, search: {use: aging, population: 6, sample: 2, promote: {eta: 5, after: 10}}}`, "90"},
 }
 
 // Every strategy leads to the same search, however often its process, the
