@@ -26,6 +26,7 @@ from .job import Cancelled, Invalid, Job, Message, Returned, Stopped, numbers
 from .version import PROTOCOL, __version__
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
+_GATHER = 0.02  # seconds without a new job after which a batch is not waited for
 _PATIENCE = 2.0  # seconds that a job which reports is given to hear of its cancellation
 
 
@@ -236,6 +237,8 @@ class Worker:
             with self.news:
                 while not self.waiting:
                     self.news.wait()
+                while len(self.waiting) < most and self.news.wait(_GATHER):
+                    pass  # jobs that come together leave together
                 jobs = tuple(self.waiting.popleft() for _ in range(min(most, len(self.waiting))))
             answers = self.carry_out(jobs)
             with self.news:
