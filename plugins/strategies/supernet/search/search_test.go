@@ -206,6 +206,7 @@ func TestSinglePath(t *testing.T) {
 		cs := run(t, "spos", options, 150, nil)
 		score := map[engine.ID]float64{}
 		counts := map[engine.Task]int{}
+		seen := map[string]bool{}
 		var promoted, all []float64
 		for _, c := range cs {
 			counts[c.Task]++
@@ -213,6 +214,11 @@ func TestSinglePath(t *testing.T) {
 			case engine.Score:
 				score[c.ID], _ = c.Metrics.Get(orders.SharedAccuracy)
 				all = append(all, score[c.ID])
+				if text := c.Genome.Text(); seen[text] {
+					t.Errorf("%s: %s is scored twice", inner, text)
+				} else {
+					seen[text] = true
+				}
 				if c.Inherit != 2 {
 					t.Fatalf("candidate %s is scored with the weights of %s", c.ID, c.Inherit)
 				}

@@ -8,7 +8,9 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
 )
@@ -44,6 +46,8 @@ type sposState struct {
 	progress
 	Inner json.RawMessage `json:"inner"` // state of the inner strategy
 	Begun bool            `json:"begun"` // it has had its first turn
+
+	Pending []string `json:"pending,omitempty"` // genomes whose scores are under way
 }
 
 // Open reads the options, see docs/supernet.md.
@@ -137,15 +141,16 @@ func (s *spos) Step(ctx context.Context, packed []byte, turn engine.Turn) (engin
 
 // search lets the inner strategy take a turn.
 func (s *spos) search(ctx context.Context, st *sposState, d engine.Decision, turn engine.Turn) (engine.Decision, error) {
-	v := &view{strategy: s, History: turn.History}
-	v.index(turn.History)
+	v := &view{History: turn.History, objectives: s.setup.Objectives, first: st.First}
 	seen := turn
 	seen.History, seen.Results, seen.Files = v, nil, nil
-	if st.Begun {
-		for i := range turn.Results {
-			if c, ok := v.seen(&turn.Results[i]); ok {
-				seen.Results = append(seen.Results, *c)
-			}
+	for i := range turn.Results {
+		c := &turn.Results[i]
+		if k := slices.Index(st.Pending, c.Genome.Text()); c.Task == engine.Score && k >= 0 {
+			st.Pending = slices.Delete(st.Pending, k, k+1)
+		}
+		if x, ok := v.seen(c); ok && st.Begun {
+			seen.Results = append(seen.Results, *x)
 		}
 	}
 	st.Begun = true
@@ -156,15 +161,16 @@ func (s *spos) search(ctx context.Context, st *sposState, d engine.Decision, tur
 	if st.Inner = decided.State; d.Note == "" {
 		d.Note = decided.Note
 	}
+	r := rng.New(turn.Seed).Split("scores")
 	for _, p := range decided.Proposals {
-		switch {
-		case p.Fidelity > 0: // a training of its own
+		if p.Fidelity > 0 { // a training of its own
 			p.Fidelity--
-			if p.Fidelity == 0 {
-				p.Resume = 0
+		} else {
+			if err := s.breed(&p, st, turn.History, r); err != nil {
+				return d, err
 			}
-		default:
 			p.Task, p.Inherit = engine.Score, st.Weights
+			st.Pending = append(st.Pending, p.Genome.Text())
 		}
 		d.Proposals = append(d.Proposals, p)
 	}
@@ -174,38 +180,84 @@ func (s *spos) search(ctx context.Context, st *sposState, d engine.Decision, tur
 	return d, nil
 }
 
-// view is the History as the inner strategy sees it: what was scored, as trained
-// at fidelity 0, and what was trained, one fidelity higher.
-type view struct {
-	engine.History
-	strategy *spos
-	rows     []*engine.Candidate
-	byID     map[engine.ID]*engine.Candidate
-}
-
-func (v *view) index(h engine.History) {
-	v.byID = map[engine.ID]*engine.Candidate{}
-	for c := range engine.All(h) {
-		if seen, ok := v.seen(c); ok {
-			v.rows = append(v.rows, seen)
-			v.byID[c.ID] = seen
+// breed makes the genome of a proposal to score, one that was not scored yet as
+// far as the redraws find one: the engine knows no duplicates among scores.
+func (s *spos) breed(p *engine.Proposal, st *sposState, h engine.History, r *rng.Rand) error {
+	if !p.Genome.IsZero() {
+		return nil
+	}
+	var parents []genome.Genome
+	for _, id := range p.Parents {
+		c, ok := h.Get(id)
+		if !ok {
+			return fmt.Errorf("the strategy's state names candidate %s, which the history lacks", id)
+		}
+		parents = append(parents, c.Genome)
+	}
+	for range redraws {
+		g, err := s.child(p.Operator, parents, r)
+		if err != nil {
+			return err
+		}
+		if p.Genome = g; !slices.Contains(st.Pending, g.Text()) && !scored(h, st.First, g) {
+			break
 		}
 	}
+	return nil
+}
+
+// child applies an operator once. A genome that has no neighbour, or no
+// offspring, stands for its child, as in the engine.
+func (s *spos) child(operator string, parents []genome.Genome, r *rng.Rand) (genome.Genome, error) {
+	if len(parents) == 0 {
+		return s.setup.Space.Random(r)
+	}
+	g := parents[0]
+	if operator == engine.OpCross || operator == engine.OpCrossMutate {
+		if x, err := s.setup.Space.Cross(g, parents[1], r); err == nil {
+			g = x
+		}
+	}
+	if operator == engine.OpMutate || operator == engine.OpCrossMutate {
+		if x, err := s.setup.Space.Mutate(g, r); err == nil {
+			g = x
+		}
+	}
+	return g, nil
+}
+
+// scored tells whether a genome has a score among the jobs from first on.
+func scored(h engine.History, first engine.ID, g genome.Genome) bool {
+	for c := range engine.All(h) {
+		if c.Task == engine.Score && c.ID >= first && c.Status == engine.OK && c.Genome.Packed() == g.Packed() {
+			return true
+		}
+	}
+	return false
+}
+
+// view is the History as the inner strategy sees it: what was scored, as trained
+// at fidelity 0, and what was trained, one fidelity higher. Scores from before
+// first are of other weights, and left out.
+type view struct {
+	engine.History
+	objectives []engine.Objective
+	first      engine.ID
+	rows       []*engine.Candidate // made when they are asked for
 }
 
 // seen is a candidate as the inner strategy sees it, if it does.
 func (v *view) seen(c *engine.Candidate) (*engine.Candidate, bool) {
 	out := *c
-	switch c.Task {
-	case engine.Train:
+	switch {
+	case c.Task == engine.Train:
 		out.Fidelity++
-	case engine.Score:
-		x, ok := c.Metrics.Get(orders.SharedAccuracy)
-		if o := v.strategy.setup.Objectives; ok && len(o) > 0 {
-			if o[0].Goal == engine.Minimize {
+	case c.Task == engine.Score && c.ID >= v.first:
+		if x, ok := c.Metrics.Get(orders.SharedAccuracy); ok && len(v.objectives) > 0 {
+			if v.objectives[0].Goal == engine.Minimize {
 				x = 1 - x
 			}
-			out.Metrics = engine.Values{{Name: o[0].Metric, Value: x}}
+			out.Metrics = engine.Values{{Name: v.objectives[0].Metric, Value: x}}
 		}
 		out.Task, out.Fidelity = engine.Train, 0
 	default:
@@ -214,14 +266,36 @@ func (v *view) seen(c *engine.Candidate) (*engine.Candidate, bool) {
 	return &out, true
 }
 
+// index makes all rows.
+func (v *view) index() {
+	if v.rows != nil {
+		return
+	}
+	v.rows = []*engine.Candidate{}
+	for c := range engine.All(v.History) {
+		if seen, ok := v.seen(c); ok {
+			v.rows = append(v.rows, seen)
+		}
+	}
+}
+
 // Len implements engine.History.
-func (v *view) Len() int { return len(v.rows) }
+func (v *view) Len() int {
+	v.index()
+	return len(v.rows)
+}
 
 // At implements engine.History.
-func (v *view) At(i int) *engine.Candidate { return v.rows[i] }
+func (v *view) At(i int) *engine.Candidate {
+	v.index()
+	return v.rows[i]
+}
 
 // Get implements engine.History.
 func (v *view) Get(id engine.ID) (*engine.Candidate, bool) {
-	c, ok := v.byID[id]
-	return c, ok
+	c, ok := v.History.Get(id)
+	if !ok {
+		return nil, false
+	}
+	return v.seen(c)
 }
