@@ -38,11 +38,6 @@ class Unknown(ValueError):
     """A layer that cannot be trained here. The message names it."""
 
 
-def fan_in_bound(inputs: int) -> float:
-    """Weights and biases start uniformly within this."""
-    return 1 / math.sqrt(inputs)
-
-
 class Conv(nn.Module):
     """Convolution (cross-correlation), 1-D or 2-D by the length of kernel."""
 
@@ -249,7 +244,8 @@ class Zero(nn.Module):
 
 class Dropout(nn.Module):
     """Inverted dropout while training. What is dropped follows from the seeds
-    that `Network.drop` gave for the step, one for each copy."""
+    that `Network.drop` gave for the step, one for each copy; without them
+    torch's own generator decides."""
 
     def __init__(self, rate, copies):
         super().__init__()
@@ -259,6 +255,8 @@ class Dropout(nn.Module):
     def forward(self, x):
         if not self.training or self.rate == 0:
             return x
+        if not self.seeds:
+            return F.dropout(x, self.rate)
         shape = [len(x), x.shape[1] // self.copies, *x.shape[2:]]
         kept = [
             torch.rand(shape, device=x.device, generator=torch.Generator(x.device).manual_seed(seed)) >= self.rate
@@ -292,6 +290,17 @@ class Flatten(nn.Module):
         return x.flatten(1)
 
 
+# The layers that have no parameters of any kind.
+_PLAIN = {
+    "input": nn.Identity,
+    "identity": nn.Identity,
+    "add": Add,
+    "global_avg": GlobalAvg,
+    "global_max": GlobalMax,
+    "flatten": Flatten,
+}
+
+
 class Network(nn.Module):
     """The layer graph of a job: nodes as in the job's JSON (`{"nodes": [...]}`,
     or the list itself). Fields that a node leaves out have their defaults.
@@ -307,7 +316,10 @@ class Network(nn.Module):
             raise Unknown("the network does not begin with an input")
         self.nodes, self.copies = nodes, copies
         if len(nodes[-1]["shape"]) != 1:
-            raise Unknown(f"layer {nodes[-1]['name']}: the network's answer has shape {nodes[-1]['shape']}, but a classifier answers [classes]; end with a dense layer")
+            raise Unknown(
+                f"layer {nodes[-1]['name']}: the network's answer has shape {nodes[-1]['shape']}, "
+                "but a classifier answers [classes]; end with a dense layer"
+            )
         self.inputs = [list(node.get("inputs") or []) for node in nodes]
         self.shape, self.classes = list(nodes[0]["shape"]), nodes[-1]["shape"][0]
         self.live = _live(nodes, self.inputs)
@@ -363,10 +375,9 @@ class Network(nn.Module):
             return Dropout(node.get("rate", 0.0), copies)
         if op == "crop":
             return Crop(node["channels"], get("offset", 0), copies)
-        plain = {"input": nn.Identity, "identity": nn.Identity, "add": Add, "global_avg": GlobalAvg, "global_max": GlobalMax, "flatten": Flatten}
-        if op not in plain:
+        if op not in _PLAIN:
             raise Unknown(f"layer {node['name']}: unknown operation {op}")
-        return plain[op]()
+        return _PLAIN[op]()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         values: list = [None] * len(self.layers)
@@ -382,14 +393,16 @@ class Network(nn.Module):
 
     def start(self, seeds: Sequence[Callable[[str], int]]) -> None:
         """Draws weights and biases uniformly within 1/sqrt(inputs of one
-        output). seeds[k](name) is the seed of copy k's array of that name."""
+        output). seeds[k](name) is the seed of copy k's array of that name;
+        copies without one are dummies and get zeros."""
         with torch.no_grad():
             layers = dict(zip(self.names, self.layers))
             for name, p in self.named_parameters():
                 layer = layers[name.rpartition(".")[0]]
                 if isinstance(layer, Norm):
                     continue
-                bound = fan_in_bound(layer.fan_in)
+                p.zero_()
+                bound = 1 / math.sqrt(layer.fan_in)
                 for part, seed in zip(p.view(self.copies, -1), seeds):
                     generator = torch.Generator().manual_seed(seed(name))
                     part.copy_((torch.rand(part.shape, generator=generator) * 2 - 1) * bound)
@@ -431,11 +444,6 @@ def _last_use(inputs: list[list[int]], live: list[bool]) -> list[list[int]]:
                     seen.add(j)
                     out[i].append(j)
     return out
-
-
-def parameters(network) -> int:
-    """The number of weights, biases, scales and shifts, dead layers included."""
-    return sum(p.numel() for p in Network(network).parameters())
 
 
 def macs(network) -> int:

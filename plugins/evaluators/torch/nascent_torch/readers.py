@@ -9,10 +9,11 @@ import gzip
 import importlib.util
 import os
 import struct
+from typing import Tuple
 
 import torch
 
-Samples = "tuple[torch.Tensor, torch.Tensor, int]"
+Samples = Tuple[torch.Tensor, torch.Tensor, int]
 
 
 def read(o) -> tuple:

@@ -39,7 +39,7 @@ class Invalid(Exception):
 
 
 class Stopped(Exception):
-    """The job ended before its budget."""  # raised by reports, answered by Trainer.run
+    """The job ended before its budget: reports raise it, Trainer.run answers it."""
 
 
 @dataclasses.dataclass

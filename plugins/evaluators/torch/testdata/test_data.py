@@ -53,7 +53,7 @@ class Files(unittest.TestCase):
             self.assertEqual((d.shape, d.classes), ([1, 2, 3], 2))
             self.assertEqual(sorted(x.flatten().tolist()), list(range(48)))
             self.assertEqual(y.tolist(), [int(first) // 6 % 2 for first in x[:, 0, 0, 0]])
-        self.refused("takes? .*samples first|name the file of samples first", "idx", [labels, samples])
+        self.refused("name the file of samples first", "idx", [labels, samples])
         self.refused("ends too early", "idx", [self.write("short", b"\0\0\x08\3" + struct.pack(">3I", 8, 2, 3)), labels])
         self.refused("no IDX file", "idx", [self.write("garbage", b"garbage"), labels])
         self.refused("cannot be read", "idx", ["/nowhere", labels])
@@ -140,13 +140,9 @@ class Options(unittest.TestCase):
             "files is 3": {"files": 3},
             "samples is 3;": {"samples": 3},
             "samples is many": {"samples": "many"},
-            "validation is 2 of 20": {"samples": 20, "validation": 2, "test": 10, "seed": 3, "source": "mnist1d"},
             "validation is 20 of 20": {"samples": 20, "validation": 20, "test": 10},
             "test is 5": {"test": 5},
             "belong to other sources": {"files": ["x"]},
         }.items():
-            if word.startswith("validation is 2 of"):
-                self.assertEqual(len(data.load(data.Options.read(options)).search()[1]), 2)
-                continue
             with self.assertRaisesRegex(ValueError, word):
                 data.load(data.Options.read(options))
