@@ -3,6 +3,7 @@ answered with what the Gorgonia evaluator answers."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from typing import Any, Iterator
@@ -13,7 +14,7 @@ import torch
 from . import data, rng
 from .network import Unknown
 from .recipe import Bad, Recipe
-from .train import PRECISIONS, Invalid, Point, Setup, Stopped, Trainer, kernels
+from .train import PRECISIONS, Invalid, Point, Setup, Stopped, Trainer, kernels, position
 
 OPTIONS: dict[str, Any] = {
     "data": "mnist1d",
@@ -103,9 +104,8 @@ class Evaluator:
             except Bad as e:
                 answers[i] = nascent.Invalid(str(e))
                 continue
-            # What goes on from a checkpoint stands at a step of its own.
-            alone = i if job.resume and (job.resumed_own or setups[i].recipe.horizon) else None
-            packs.setdefault((setups[i].packs(), alone), []).append(i)
+            step = position(str(job.resume)) if _goes_on(job, setups[i]) else 0
+            packs.setdefault((setups[i].packs(), step), []).append(i)
         for members in packs.values():
             try:
                 for k, answer in self._train([(jobs[i], setups[i]) for i in members]):
@@ -136,20 +136,35 @@ class Evaluator:
         trainer = Trainer([setup for _, setup in pack], self.options["pack"])
         for k, (job, setup) in enumerate(pack):
             setup.report = lambda point, k=k, job=job: self._report(trainer, k, job, point)
-        job, setup = pack[0]
-        if job.resume and job.resumed_own:
+            if not _goes_on(job, setup):
+                continue
             try:
-                trainer.load(str(job.resume), own=True)
+                trainer.load(str(job.resume), job.resumed_own, k)
             except ValueError:
-                pass  # kept progress only saves time: without it the result is the same
-            for point in trainer.candidates[0].curve[trainer.candidates[0].earlier :]:
-                self._report(trainer, 0, job, point, keep=False)
-        elif job.resume and setup.recipe.horizon:
-            trainer.load(str(job.resume), own=False)
+                if len(pack) > 1:
+                    yield from self._apart(pack)
+                    return
+                if not job.resumed_own:
+                    raise
+                # Kept progress only saves time: without it the result is the same.
+        for k, (job, _) in enumerate(pack):
+            with contextlib.suppress(Stopped):  # run notices
+                for point in trainer.candidates[k].curve[trainer.candidates[k].earlier :]:
+                    self._report(trainer, k, job, point, keep=False)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         for k, outcome in trainer.run():
             yield k, self._answer(trainer, k, pack[k][0], outcome)
+
+    def _apart(self, pack: list[tuple[nascent.Job, Setup]]) -> Iterator[tuple[int, Any]]:
+        """Trains jobs one after the other, because not all of them can go on
+        from where they were."""
+        for k, member in enumerate(pack):
+            try:
+                for _, answer in self._train([member]):
+                    yield k, answer
+            except Exception as e:
+                yield k, e
 
     def _report(self, trainer: Trainer, k: int, job: nascent.Job, point: Point, keep: bool = True) -> None:
         try:
@@ -191,6 +206,11 @@ class Evaluator:
             trainer.save(str(path), k)
             job.keep(path, _CHECKPOINT)
         return metrics
+
+
+def _goes_on(job: nascent.Job, setup: Setup) -> bool:
+    """Whether a job goes on from its checkpoint, and not afresh."""
+    return job.resume is not None and (job.resumed_own or setup.recipe.horizon > 0)
 
 
 def _measured(job: nascent.Job, point: Point) -> dict[str, float]:

@@ -50,6 +50,16 @@ def save(path: str, tensors: dict[str, torch.Tensor], metadata: dict[str, str] |
     os.replace(path + ".part", path)
 
 
+def metadata(path: str) -> dict[str, str]:
+    """A file's metadata alone; empty if it has none, or is no such file."""
+    try:
+        with open(path, "rb") as f:
+            (length,) = struct.unpack("<Q", f.read(8))
+            return json.loads(f.read(min(length, 1 << 24))).get("__metadata__", {})
+    except (OSError, struct.error, ValueError, AttributeError):
+        return {}
+
+
 def load(path: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Reads a file: its tensors by name, and its metadata. Raises ValueError
     for a file that is none."""

@@ -299,14 +299,14 @@ class Trainer:
         text = json.dumps({"job": self._recognise(k), "at": at})
         safetensors.save(path, self.state(k), {"nascent": text})
 
-    def load(self, path: str, own: bool) -> None:
-        """Goes on from a checkpoint, one of this job (own) or of one with a
-        smaller budget: with its weights, moments, statistics, position, and
-        its seed instead of the setup's. The Trainer must have one candidate,
-        dummies aside. Raises ValueError for one of another network, recipe,
-        torch, device or pack size, or from beyond the budget; the Trainer is
-        then as before."""
-        (c,) = self.candidates
+    def load(self, path: str, own: bool, k: int = 0) -> None:
+        """Lets candidate k go on from a checkpoint, one of its job (own) or of
+        one with a smaller budget: with its weights, moments, statistics,
+        position, and its seed instead of the setup's. All candidates must go
+        on, from the same step. Raises ValueError for a checkpoint of another
+        network, recipe, torch, device or pack size, or from beyond the budget;
+        the Trainer is then as before."""
+        c = self.candidates[k]
         tensors, metadata = safetensors.load(path)
         try:
             text = json.loads(metadata["nascent"])
@@ -315,12 +315,14 @@ class Trainer:
             step, seed, seen, sums, earlier = (at[k] for k in ("step", "seed", "seen", "sums", "earlier"))
         except (KeyError, TypeError, ValueError) as e:
             raise ValueError(f"{path}: is no checkpoint of this evaluator ({e}); train afresh") from e
-        for what, wants in self._recognise(0).items():
+        for what, wants in self._recognise(k).items():
             if job.get(what) != wants:
                 raise ValueError(f"{path}: is a checkpoint of {what} {job.get(what)}, but the job has {wants}; train afresh")
         if not 0 <= step <= self.total:
             raise ValueError(f"{path}: is a checkpoint of step {step}, but the job has a budget of {self.total} steps; train afresh")
-        state = self.state()
+        if self.step not in (0, step):
+            raise ValueError(f"{path}: is a checkpoint of step {step}, but the others of the pack stand at {self.step}; train afresh")
+        state = self.state(k)
         for name, t in state.items():
             if name not in tensors or tensors[name].shape != t.shape or tensors[name].dtype != t.dtype:
                 raise ValueError(f"{path}: has no array {name} of shape {list(t.shape)}; train afresh")
@@ -330,14 +332,23 @@ class Trainer:
         c.seed, c.curve, c.ended = seed, curve, False
         c.earlier = earlier if own else len(curve)
         self.step, self._seen, self._order = step, seen, None
-        self._sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.setup.device)
-        self._sums[:, 0] = torch.tensor(sums, dtype=torch.float64)
+        if self._sums is None:
+            self._sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.setup.device)
+        self._sums[:, k] = torch.tensor(sums, dtype=torch.float64)
         self.optimizer.steps = step
 
 
 def _counted(losses: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Losses and correct answers, by copy."""
     return torch.stack([losses.double(), (logits.argmax(2) == y).sum(0).double()])
+
+
+def position(path: str) -> int | None:
+    """The step that a checkpoint goes on from; None if it does not say."""
+    try:
+        return json.loads(safetensors.metadata(path)["nascent"])["at"]["step"]
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _fits(network: Any, part: Part) -> None:

@@ -134,6 +134,38 @@ class Jobs(unittest.TestCase):
         self.assertEqual(str(together[3]), str(alone[3]))
         self.assertEqual([list(job._kept) for job in jobs], [["checkpoint"]] * 3 + [[]])
 
+    def test_packs_go_on(self):
+        orders = [{"id": i, "budget": 6, "seed": i, "genes": {"lr": 0.001 * i}} for i in (1, 2, 3)]
+        e = opened(pack=4)
+        whole = e.evaluate([self.job(**order) for order in orders])
+        saved, jobs = {}, []
+
+        def send(message):
+            if "save" in message:
+                saved[message["id"]] = message["save"]
+            if message.get("step") == 3:
+                for job in jobs:
+                    job._cancelled = job._saving = True
+
+        jobs += [self.job(send=send, **order) for order in orders]
+        self.assertEqual({type(a) for a in e.evaluate(jobs)}, {nascent.Cancelled})
+        again = [{**order, "attempt": 2, "own": True, "resume": saved[order["id"]]} for order in orders]
+        self.sent.clear()
+        self.assertEqual(e.evaluate([self.job(**order) for order in again]), whole)
+        self.assertEqual([m["step"] for m in self.sent if m["id"] == 3], [1, 2, 3, 4, 5, 6])
+
+        # Where one cannot go on, the others do.
+        self.folder.joinpath("damaged").write_bytes(Path(again[0]["resume"]["checkpoint"]).read_bytes()[:-9])
+        again[1]["resume"] = {"checkpoint": str(self.folder / "damaged")}
+        self.assertEqual(e.evaluate([self.job(**order) for order in again]), whole)
+
+        e = opened(pack=4, horizon=8)
+        whole = e.evaluate([self.job(**order) for order in orders])
+        first = [self.job(**{**order, "budget": 2}) for order in orders]
+        e.evaluate(first)
+        promoted = [self.job(**order, resume=job._kept) for order, job in zip(orders, first)]
+        self.assertEqual(e.evaluate(promoted), whole)
+
     def test_refused_options(self):
         for key, value in {
             "batch": 0, "schedule": "zigzag", "learning_rate": "fast", "horizon": "sometime", "save_every": -1, "threads": 0, "pack": 0,
