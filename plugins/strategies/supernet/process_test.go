@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/plugins/host"
+	"github.com/nascent-nas/nascent/plugins/proto"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+)
+
+// The space of the example mnist1d-cells.
+const exampleSpace = `{"network": {"input": [1, 40], "classes": 10}, "stack": {"cell": {"cell": {
+	"edges": ["none", "skip_connect", "nor_conv_1", "nor_conv_3", "dil_conv_3", "avg_pool_3", "max_pool_3"], "nodes": 4}},
+	"channels": 5, "cells": 3, "reductions": 1}}`
+
+// Started by a host, the test's executable is the plugin.
+func TestMain(m *testing.M) {
+	if os.Getenv(proto.Handshake.MagicCookieKey) == proto.Handshake.MagicCookieValue {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// plugin is this program under the name of a strategy.
+func plugin(t *testing.T, name string) host.Plugin {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(dir, "nascent-strategy-"+name)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := host.Find(host.KindStrategy, name, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// answer is what comes of a job for shared weights: alphas as they are given,
+// and a score that is a function of the genome.
+func answer(j *engine.Job) engine.Result {
+	r := engine.Result{Status: engine.OK, Seconds: 1, Metrics: engine.Values{{Name: orders.SupernetLoss, Value: 1}}}
+	if j.Task == engine.Score {
+		r.Metrics = engine.Values{{Name: orders.SharedAccuracy, Value: float64(j.Genome.Hash()[0]) / 256}}
+		return r
+	}
+	var o orders.Order
+	err := orders.Read(j.Input, &o)
+	if err == nil {
+		r.Output, err = orders.Write(orders.Answer{Alphas: o.Alphas})
+	}
+	if err != nil {
+		return engine.Result{Status: engine.Failed, Reason: err.Error()}
+	}
+	return r
+}
+
+// Each strategy keeps its contract as the program that is called by its name,
+// and as the one that is told the method.
+func TestConformanceInAProcess(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, options string }{
+		{"darts", `{"epochs": 3}`},
+		{"gdas", `{"epochs": 3}`},
+		{"enas", `{"epochs": 2, "epochs_a_job": 1, "paths": 5, "updates": 2, "batch": 4, "finalists": 8, "hidden": 5}`},
+		{"spos", `{"epochs": 2, "epochs_a_job": 1, "search": {"use": "aging", "population": 5, "sample": 2, "promote": {"eta": 3, "after": 4}}}`},
+		{"supernet", `{"method": "gdas", "epochs": 3}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := plugin(t, c.name)
+			enginetest.Strategy(t, func() engine.Strategy {
+				return host.Strategy(p, host.Options{Dir: t.TempDir(), SearchID: "test " + t.Name()})
+			}, enginetest.StrategyOptions{
+				Remote: true, Turns: 6, Options: json.RawMessage(c.options), Answer: answer,
+				Setup: func(s *engine.Setup) {
+					space, err := genome.ParseSpaceJSON([]byte(exampleSpace))
+					if err == nil {
+						err = network.Bind(space)
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					s.Space, s.Start = space, nil
+				},
+				Refused: []json.RawMessage{json.RawMessage(`{"epochs": 0}`), json.RawMessage(`{"method": "magic"}`), json.RawMessage(`{"epoch": 3}`)},
+			})
+		})
+	}
+}
