@@ -22,15 +22,17 @@ type evaluator struct {
 
 	name         string // of the program, for people
 	command      []string
+	nurse        []string // the nursery's command; nil without one
 	env          []string
 	options      json.RawMessage // the program's own
 	once         bool            // one process for each job
 	startTimeout time.Duration
 	open         *opening
 
-	mu     sync.Mutex
-	worker *worker // nil, or maybe gone
-	closed bool
+	mu      sync.Mutex
+	nursery *nursery // nil, or maybe gone
+	worker  *worker  // likewise
+	closed  bool
 }
 
 // plugin is the evaluator as the SDK serves it.
@@ -68,14 +70,21 @@ func (e *evaluator) ready() (*worker, error) {
 	if e.closed {
 		return nil, sdk.Returned("shutting down")
 	}
-	if e.worker != nil {
-		select {
-		case <-e.worker.gone:
-		default:
-			return e.worker, nil
-		}
+	if e.worker != nil && !e.worker.over() {
+		return e.worker, nil
 	}
-	w, err := startWorker(e.name, e.command, e.env, e.open, e.startTimeout)
+	spawn := run(e.command, e.env)
+	if e.nurse != nil {
+		if e.nursery == nil || e.nursery.over() {
+			n, err := startNursery(e.name, e.nurse, e.env, e.startTimeout)
+			if err != nil {
+				return nil, err
+			}
+			e.nursery = n
+		}
+		spawn = e.nursery.spawn
+	}
+	w, err := startWorker(e.name, spawn, e.open, e.startTimeout)
 	e.worker = w
 	return w, err
 }
@@ -84,11 +93,15 @@ func (e *evaluator) ready() (*worker, error) {
 func (e *evaluator) close() {
 	e.mu.Lock()
 	e.closed = true
-	w := e.worker
+	w, n := e.worker, e.nursery
 	e.mu.Unlock()
 	if w != nil {
 		w.kill()
 		<-w.gone
+	}
+	if n != nil {
+		n.kill()
+		<-n.gone
 	}
 }
 

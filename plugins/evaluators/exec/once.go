@@ -19,7 +19,7 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	p, err := launch(e.name, e.command, e.env)
+	p, err := launch(e.name, run(e.command, e.env))
 	if err != nil {
 		return sdk.Result{}, err
 	}
@@ -35,12 +35,14 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 	read := make(chan error, 1)
 	go func() {
 		defer p.stdout.Close()
-		read <- messages(p.stdout, func(m *message) error {
-			m.progress(j)
-			if m.last() {
-				answer = m
-			}
-			return nil
+		read <- lines(p.stdout, func(line []byte) error {
+			return decode(line, func(m *message) error {
+				m.progress(j)
+				if m.last() {
+					answer = m
+				}
+				return nil
+			})
 		})
 	}()
 	select {
@@ -57,7 +59,7 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 			<-p.gone
 		}
 	case <-j.Context().Done():
-		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
+		syscall.Kill(-p.pid, syscall.SIGTERM)
 		select {
 		case <-p.gone:
 		case <-time.After(e.grace):

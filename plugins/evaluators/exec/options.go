@@ -34,6 +34,7 @@ type options struct {
 // scriptOptions are those of a Python file's evaluator that are not its own.
 type scriptOptions struct {
 	Python       string       `json:"python"`        // the interpreter
+	Preload      []string     `json:"preload"`       // modules that are imported once, before workers are forked
 	StartTimeout sdk.Duration `json:"start_timeout"` // until the hello; default 1m
 }
 
@@ -41,7 +42,7 @@ type scriptOptions struct {
 // told by its files, wherever they lie.
 func (e *evaluator) operational() []string {
 	if e.script != "" {
-		return []string{"python", "start_timeout"}
+		return []string{"preload", "python", "start_timeout"}
 	}
 	return []string{"command", "start_timeout"}
 }
@@ -97,6 +98,10 @@ func (e *evaluator) readScript(setup *sdk.Setup) error {
 	}
 	e.env = append(os.Environ(), "PYTHONPATH="+path)
 	e.command = []string{interpreter, "-m", "nascent", "work", e.script}
+	if len(o.Preload) > 0 {
+		e.nurse = []string{interpreter, "-m", "nascent", "nurse", e.script}
+		e.nurse = append(e.nurse, o.Preload...)
+	}
 	return nil
 }
 

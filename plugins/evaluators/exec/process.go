@@ -38,7 +38,7 @@ func startCommand(cmd *exec.Cmd) error {
 // and from it. Its standard error is passed on to ours.
 type process struct {
 	name          string
-	cmd           *exec.Cmd
+	pid           int
 	stdin, stdout *os.File
 	gone          chan struct{} // closed when it has ended and its group with it
 	status        string        // how it ended; valid once gone
@@ -49,16 +49,38 @@ type process struct {
 	words []byte // the end of its standard error
 }
 
-// launch starts a program. env nil means ours.
-func launch(name string, command, env []string) (*process, error) {
-	p := &process{name: name, cmd: exec.Command(command[0], command[1:]...), gone: make(chan struct{})}
+// A spawner starts a process that leads a group of its own. wait returns when it
+// has ended.
+type spawner func(stdin, stdout, stderr *os.File) (pid int, wait func() (status string, ok bool), err error)
+
+// run is the spawner of a command. extra become its descriptors from 3 on.
+func run(command, env []string, extra ...*os.File) spawner {
+	return func(stdin, stdout, stderr *os.File) (int, func() (string, bool), error) {
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = env, stdin, stdout, stderr, extra
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+		if err := startCommand(cmd); err != nil {
+			return 0, nil, fmt.Errorf("%w; name a program that can be executed", err)
+		}
+		return cmd.Process.Pid, func() (string, bool) {
+			err := cmd.Wait()
+			if cmd.ProcessState == nil {
+				return err.Error(), false
+			}
+			ws, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
+			return exitStatus(ws)
+		}, nil
+	}
+}
+
+// launch starts a program.
+func launch(name string, spawn spawner) (*process, error) {
 	var opened []*os.File
 	pipe := func() (r, w *os.File) {
 		r, w, err := os.Pipe()
-		if err != nil {
-			return nil, nil // Start will complain
+		if err == nil {
+			opened = append(opened, r, w)
 		}
-		opened = append(opened, r, w)
 		return r, w
 	}
 	theirIn, stdin := pipe()
@@ -70,10 +92,7 @@ func launch(name string, command, env []string) (*process, error) {
 		}
 		return nil, errors.New("cannot make a pipe: raise the limit of open files (ulimit -n)")
 	}
-	p.stdin, p.stdout = stdin, stdout
-	p.cmd.Env, p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = env, theirIn, theirOut, theirErr
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	err := startCommand(p.cmd)
+	pid, wait, err := spawn(theirIn, theirOut, theirErr)
 	for _, f := range []*os.File{theirIn, theirOut, theirErr} {
 		f.Close()
 	}
@@ -81,20 +100,21 @@ func launch(name string, command, env []string) (*process, error) {
 		for _, f := range []*os.File{stdin, stdout, stderr} {
 			f.Close()
 		}
-		return nil, fmt.Errorf("cannot start %s: %w; name a program that can be executed", name, err)
+		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
+	p := &process{name: name, pid: pid, stdin: stdin, stdout: stdout, gone: make(chan struct{})}
 	read := make(chan struct{})
 	go func() {
 		p.listen(stderr)
 		close(read)
 	}()
 	go func() {
-		err := p.cmd.Wait()
+		status, ok := wait()
 		p.mu.Lock()
 		p.dead = true
 		// The group may outlive its leader, and its id stays taken until it is
 		// empty.
-		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		syscall.Kill(-pid, syscall.SIGKILL)
 		p.mu.Unlock()
 		// What was written before the end is in the pipes; somebody who still
 		// holds them is not waited for.
@@ -104,20 +124,17 @@ func launch(name string, command, env []string) (*process, error) {
 		<-read
 		stderr.Close()
 		stdin.Close()
-		p.status, p.ok = exitStatus(p.cmd.ProcessState, err)
+		p.status, p.ok = status, ok
 		close(p.gone)
 	}()
 	return p, nil
 }
 
-func exitStatus(state *os.ProcessState, err error) (string, bool) {
-	if state == nil {
-		return err.Error(), false
-	}
-	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+func exitStatus(ws syscall.WaitStatus) (string, bool) {
+	if ws.Signaled() {
 		return fmt.Sprintf("ended by signal %d (%s)", ws.Signal(), ws.Signal()), false
 	}
-	return fmt.Sprintf("ended with exit status %d", state.ExitCode()), state.ExitCode() == 0
+	return fmt.Sprintf("ended with exit status %d", ws.ExitStatus()), ws.ExitStatus() == 0
 }
 
 // keep is how much of the end of standard error is remembered.
@@ -149,8 +166,18 @@ func (p *process) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.dead {
-		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-		syscall.Kill(p.cmd.Process.Pid, syscall.SIGKILL)
+		syscall.Kill(-p.pid, syscall.SIGKILL)
+		syscall.Kill(p.pid, syscall.SIGKILL)
+	}
+}
+
+// over tells whether the process is gone.
+func (p *process) over() bool {
+	select {
+	case <-p.gone:
+		return true
+	default:
+		return false
 	}
 }
 

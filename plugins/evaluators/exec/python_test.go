@@ -86,7 +86,7 @@ func numbers(t *testing.T) enginetest.EvaluatorOptions {
 		Space: space, Invalid: []genome.Genome{bad}, Budget: 3,
 		SlowOptions: json.RawMessage(`{"slow": true}`),
 		Refused: []json.RawMessage{json.RawMessage(`{"slwo": true}`), json.RawMessage(`{"python": "no-such-python"}`),
-			json.RawMessage(`{"start_timeout": "soon"}`)},
+			json.RawMessage(`{"start_timeout": "soon"}`), json.RawMessage(`{"preload": ["no_such_module"]}`)},
 	}
 }
 
@@ -108,7 +108,7 @@ func TestPythonConforms(t *testing.T) {
 
 // troubles is a space whose genomes say what becomes of them.
 var troubles = genome.MustParseSpace(`{"do": {"choice": ["good", "scalars", "error", "nan", "text", "nothing", "leave", "crash", "segfault",
-	"sleep", "gil", "stubborn", "reports", "saves", "keeps", "stops", "long", "endless", "descendants", "orphans", "children"]}}`)
+	"sleep", "gil", "stubborn", "reports", "saves", "keeps", "stops", "long", "endless", "descendants", "orphans", "children", "heavily"]}}`)
 
 // rig is an open session of trouble.py.
 type rig struct {
@@ -210,6 +210,56 @@ func TestPythonTrouble(t *testing.T) {
 		if e.Kind != engine.Finished || e.Result.Status != c.status || !strings.Contains(e.Result.Reason, c.reason) {
 			t.Errorf("%s: %+v %+v", c.do, e, e.Result)
 		}
+	}
+}
+
+// Workers that are forked by a nursery end, crash and are replaced like others,
+// and need not import again what it has imported.
+func TestPreload(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	r := openRig(t, ofFile(t, "testdata/trouble.py"), `{"preload": ["heavy"]}`)
+	imported := func() string {
+		t.Helper()
+		e := r.answer(r.submit("heavily"))
+		if e.Kind != engine.Finished || e.Result.Status != engine.OK {
+			t.Fatalf("%+v %+v", e, e.Result)
+		}
+		return string(e.Result.Output)
+	}
+	first := imported()
+	for do, want := range map[string]string{
+		"crash": "trouble.py ended with exit status 3; its last words: that is it", "segfault": "trouble.py ended by signal 11",
+	} {
+		if e := r.answer(r.submit(do)); e.Kind != engine.Finished || !strings.Contains(e.Result.Reason, want) {
+			t.Errorf("%+v %+v", e, e.Result)
+		}
+		if now := imported(); now != first {
+			t.Errorf("imported by process %s, and by %s after a %s", first, now, do)
+		}
+	}
+	for _, do := range []string{"sleep", "gil"} {
+		id := r.submit(do)
+		r.until(id, engine.Begun)
+		r.session.Cancel(id, 1, false)
+		if e := r.answer(id); e.Kind != engine.Returned || e.Reason != "cancelled" {
+			t.Errorf("%s: %+v", do, e)
+		}
+	}
+	if now := imported(); now != first {
+		t.Errorf("imported by process %s, and by %s after cancelling", first, now)
+	}
+	// Its children end with it, and another takes its place.
+	chain := pids(t, string(r.answer(r.submit("descendants")).Result.Output))
+	if err := syscall.Kill(chain[0], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range chain {
+		ended(t, pid)
+	}
+	r.answer(r.submit("good"))
+	if now := imported(); now == first {
+		t.Error("the dead nursery still imports")
 	}
 }
 

@@ -39,8 +39,8 @@ type ticket struct {
 }
 
 // startWorker starts a program and waits for its hello.
-func startWorker(name string, command, env []string, open *opening, limit time.Duration) (*worker, error) {
-	p, err := launch(name, command, env)
+func startWorker(name string, spawn spawner, open *opening, limit time.Duration) (*worker, error) {
+	p, err := launch(name, spawn)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (w *worker) write() {
 // read takes messages until the process closes its side, which ends it.
 func (w *worker) read() {
 	defer close(w.ended)
-	err := messages(w.stdout, w.take)
+	err := lines(w.stdout, func(line []byte) error { return decode(line, w.take) })
 	w.stdout.Close()
 	if err == nil {
 		err = errors.New("it closed its standard output")
@@ -141,9 +141,9 @@ func (w *worker) read() {
 	<-w.gone
 }
 
-// messages calls take for every line that begins with a brace. Other lines are
-// prints and go to the log.
-func messages(from io.Reader, take func(*message) error) error {
+// lines calls take for every line that begins with a brace. Other lines are prints
+// and go to the log.
+func lines(from io.Reader, take func(line []byte) error) error {
 	in := bufio.NewReaderSize(from, 64<<10)
 	var long []byte
 	for {
@@ -161,16 +161,9 @@ func messages(from io.Reader, take func(*message) error) error {
 		}
 		switch {
 		case len(line) > 0 && line[0] == '{':
-			m := new(message)
-			if bad := json.Unmarshal(line, m); bad != nil {
-				if err != nil {
-					return nil // the process died while it wrote
-				}
-				return fmt.Errorf("%v in the line %.100q", bad, line)
-			}
-			if bad := take(m); bad != nil {
+			if bad := take(line); bad != nil && err == nil {
 				return bad
-			}
+			} // else it ended while it wrote
 		case len(line) > 0:
 			os.Stderr.Write(line)
 		}
@@ -179,6 +172,15 @@ func messages(from io.Reader, take func(*message) error) error {
 			return nil
 		}
 	}
+}
+
+// decode reads a message.
+func decode(line []byte, take func(*message) error) error {
+	m := new(message)
+	if err := json.Unmarshal(line, m); err != nil {
+		return fmt.Errorf("%v in the line %.100q", err, line)
+	}
+	return take(m)
 }
 
 // take handles a message.

@@ -23,6 +23,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("work", help="serve an evaluator over standard input and output, as docs/exec.md says")
     serve.add_argument("file")
+    nursing = commands.add_parser("nurse", help="import modules once and fork workers for an evaluator; nascent starts it")
+    nursing.add_argument("file")
+    nursing.add_argument("modules", nargs="+")
     once = commands.add_parser("try", help="call an evaluator once on a random genome, without an engine")
     once.add_argument("file")
     once.add_argument("--search", help="the search.yaml whose space the genome is drawn from; default: the one beside the file")
@@ -31,6 +34,10 @@ def main() -> int:
     args = parser.parse_args()
     if args.command == "work":
         work(args.file)
+        return 0
+    if args.command == "nurse":
+        from .nursery import nurse
+        nurse(args.file, args.modules)
         return 0
     try:
         return attempt(args)
@@ -45,7 +52,7 @@ def attempt(args: argparse.Namespace) -> int:
     order = read(args)
     evaluator = load(args.file)
     given = order.get("options") or {}
-    options = settle(evaluator, {k: v for k, v in given.items() if k not in ("python", "start_timeout")})
+    options = settle(evaluator, {k: v for k, v in given.items() if k not in ("preload", "python", "start_timeout")})
     evaluator.open(Setup(options))
     print(order.get("text") or json.dumps(order.get("genes", {})))
     with tempfile.TemporaryDirectory() as scratch:

@@ -36,6 +36,7 @@ class Pipe:
     def __init__(self, reading: int, writing: int) -> None:
         self._reading, self._writing = reading, writing
         self._rest = b""
+        self._closed = False
         self._lock = threading.Lock()
 
     def read(self, timeout: Optional[float] = None) -> Optional[List[Message]]:
@@ -59,9 +60,11 @@ class Pipe:
                 text = text[os.write(self._writing, text):]
 
     def close(self) -> None:
-        """Close both ends."""
-        os.close(self._reading)
-        os.close(self._writing)
+        """Close both ends, once."""
+        if not self._closed:
+            self._closed = True
+            os.close(self._reading)
+            os.close(self._writing)
 
 
 def private() -> Pipe:

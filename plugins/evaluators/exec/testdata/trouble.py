@@ -147,3 +147,10 @@ def children(job):
     import multiprocessing
     with multiprocessing.get_context("fork").Pool(2) as pool:
         return {"accuracy": sum(pool.map(work, range(3)))}
+
+
+def heavily(job):
+    """Says which process has imported what is heavy."""
+    import heavy
+    job.output = heavy.PROCESS.encode()
+    return good(job)

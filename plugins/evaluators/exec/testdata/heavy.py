@@ -1,0 +1,4 @@
+"""Stands for a module that takes long to import."""
+import os
+
+PROCESS = str(os.getpid())
