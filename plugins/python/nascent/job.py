@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import math
 import os
-import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Union
 
@@ -93,19 +91,19 @@ class Job:
         self.phase = order.get("phase", "search")
         self.task = order.get("task", "train")
         self.tag = order.get("tag", "")
-        self.input = base64.b64decode(order.get("input", ""))
-        self.files = {name: Path(path) for name, path in order.get("resume", {}).items()}
-        self.inherited = {name: Path(path) for name, path in order.get("inherit", {}).items()}
+        self.input = base64.b64decode(order["input"]) if "input" in order else b""
+        self.files = _paths(order["resume"]) if "resume" in order else {}
+        self.inherited = _paths(order["inherit"]) if "inherit" in order else {}
         self.resume = _checkpoint(self.files)
         self.resumed_own = order.get("own", False)
         self.output = b""
         self.remark = ""
         self._stop = order.get("stop")
-        self._scratch = Path(order["scratch"]) if "scratch" in order else None
+        self._scratch = order.get("scratch")
         self._send = send
         self._process = os.getpid()
         self._steps = 0
-        self._numbers = itertools.count()
+        self._taken = 0
         self._last: Dict[str, float] = {}
         self._kept: Dict[str, str] = {}
         self._cancelled = self._saving = self._stopped = False
@@ -168,8 +166,9 @@ class Job:
         """A directory of the job's own, removed after it."""
         if self._scratch is None:
             raise RuntimeError("this job has no scratch directory")
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        return self._scratch
+        path = Path(self._scratch)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
 
     def save(self, file: Union[str, Path], name: str = "checkpoint") -> None:
         """Keep progress: should this attempt not come to its end, the next one
@@ -183,7 +182,9 @@ class Job:
         self._kept[name] = self._take(file)
 
     def _take(self, file: Union[str, Path]) -> str:
-        taken = self.scratch / f"taken-{next(self._numbers)}"
+        import shutil
+        self._taken += 1
+        taken = self.scratch / f"taken-{self._taken}"
         shutil.move(str(file), str(taken))
         return str(taken)
 
@@ -191,6 +192,10 @@ class Job:
         if os.getpid() != self._process:
             raise RuntimeError("report and save belong to the process that was given the job, not to its children")
         self._send(message)
+
+
+def _paths(files: Dict[str, str]) -> Dict[str, Path]:
+    return {name: Path(path) for name, path in files.items()}
 
 
 def _checkpoint(files: Dict[str, Path]) -> Optional[Path]:

@@ -13,12 +13,10 @@ import importlib.util
 import json
 import math
 import os
-import platform
 import select
 import signal
 import sys
 import threading
-import traceback
 from typing import Any, Deque, Dict, Iterable, List, NoReturn, Optional, Set, Tuple
 
 from .declare import Evaluator, Refused, Setup, declared
@@ -26,6 +24,7 @@ from .job import Cancelled, Invalid, Job, Message, Returned, Stopped, numbers
 from .version import PROTOCOL, __version__
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _GATHER = 0.02  # seconds without a new job after which a batch is not waited for
 _PATIENCE = 2.0  # seconds that a job which reports is given to hear of its cancellation
 
@@ -50,11 +49,12 @@ class Pipe:
                 return None
             *lines, self._rest = (self._rest + chunk).split(b"\n")
             if lines:
-                return [json.loads(line) for line in lines if line]
+                messages: List[Message] = json.loads("[" + b",".join(filter(None, lines)).decode() + "]")
+                return messages
 
     def write(self, messages: Iterable[Message]) -> None:
         """Send messages whole, whichever thread calls."""
-        text = "".join(json.dumps(m, separators=(",", ":"), allow_nan=False) + "\n" for m in messages).encode()
+        text = "".join(_ENCODE(m) + "\n" for m in messages).encode()
         with self._lock:
             while text:
                 text = text[os.write(self._writing, text):]
@@ -103,7 +103,7 @@ def work(path: str) -> None:
         pipe.write([{"refuse": {"key": "", "text": explain(error, os.path.dirname(file))}}])
         return
     hello = dict(evaluator.hello, protocol=PROTOCOL, sdk=f"python {__version__}",
-                 version=f"Python {platform.python_version()}", sources=sources(path))
+                 version=f"Python {sys.version.split()[0]}", sources=sources(path))
     pipe.write([{"hello": hello}])
     Worker(evaluator, options).serve(pipe)
 
@@ -199,7 +199,7 @@ class Worker:
                     self._interrupt(thread)
                 for order in orders:
                     if "job" in order:
-                        job = Job(order["job"], self.options, lambda m: self.pipe.write([m]))
+                        job = Job(order["job"], self.options, self._send)
                         self.board[job._id] = job
                         self.waiting.append(job)
                         self.news.notify()
@@ -214,6 +214,9 @@ class Worker:
                         if not job._looked:
                             for thread in self._ending((job._id,)):
                                 self._interrupt(thread)
+
+    def _send(self, message: Message) -> None:
+        self.pipe.write([message])
 
     def _ending(self, ids: Iterable[int]) -> List[int]:
         """The threads that run one of these jobs, and only jobs that are to end."""
@@ -318,6 +321,7 @@ def leave() -> NoReturn:
 
 def report(error: BaseException) -> str:
     """The traceback without the SDK's own lines."""
+    import traceback
     shown = traceback.TracebackException.from_exception(error)
     while shown.stack and shown.stack[0].filename.startswith((_HERE, "<frozen")):
         del shown.stack[0]
@@ -326,6 +330,7 @@ def report(error: BaseException) -> str:
 
 def explain(error: BaseException, folder: str) -> str:
     """An exception in one line: what, and which of the user's lines it came from."""
+    import traceback
     what = traceback.format_exception_only(type(error), error)[-1].strip()
     if isinstance(error, SyntaxError):
         return f"{what} ({os.path.basename(error.filename or '')}:{error.lineno})"
