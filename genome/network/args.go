@@ -22,7 +22,7 @@ type args struct {
 // the parameter named main; true says "with defaults".
 func (a *args) take(b *builder, v any, main string) {
 	a.b = b
-	switch v := v.(type) {
+	switch v := said(v).(type) {
 	case nil:
 	case genome.Map:
 		a.m = v
@@ -51,10 +51,21 @@ func (a *args) get(name string) any {
 	}
 	for i := range a.m {
 		if a.m[i].Key == name {
-			return a.m[i].Value
+			return said(a.m[i].Value)
 		}
 	}
 	return nil
+}
+
+// said reads the words yes and no, which YAML leaves to its reader, as booleans.
+func said(v any) any {
+	switch v {
+	case "yes":
+		return true
+	case "no":
+		return false
+	}
+	return v
 }
 
 // done refuses parameters that were never asked for.

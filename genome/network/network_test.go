@@ -643,3 +643,32 @@ func TestExport(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// The words yes and no are what true and false are.
+func TestYesAndNo(t *testing.T) {
+	t.Parallel()
+	build := func(norm, act string) *Network {
+		space, err := genome.ParseSpaceJSON([]byte(`{"network": {"input": [1, 8], "classes": 2}, "layers": [{"conv": {"channels": 4, "norm": ` + norm + `, "bias": ` + act + `}}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Bind(space); err != nil {
+			t.Fatal(err)
+		}
+		g, err := space.Random(rng.New(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := Read(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if a, b := build("true", "false"), build(`"yes"`, `"no"`); a.Hash() != b.Hash() || a.String() != b.String() {
+		t.Errorf("yes and no give\n%s\ntrue and false\n%s", b, a)
+	}
+	if a, b := build("false", "true"), build(`"no"`, `"yes"`); a.Hash() != b.Hash() {
+		t.Errorf("no and yes give\n%s\nfalse and true\n%s", b, a)
+	}
+}
