@@ -116,13 +116,16 @@ func (s *strategy) Step(_ context.Context, packed []byte, turn engine.Turn) (eng
 	s.cached = nil // until it is what a file keeps again
 	r := rng.New(turn.Seed)
 	before := len(a.memory)
+	var d engine.Decision
+	if !st.Begun { // whoever searches for less should know
+		d.Note = fmt.Sprintf("epsilon falls over %d networks; the option budget says over how many", s.schedule.total())
+	}
 	if err := s.consume(a, &st, turn, r); err != nil {
 		return engine.Decision{}, err
 	}
 	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err
 	}
-	var d engine.Decision
 	for len(d.Proposals) < turn.Want {
 		p, ok := s.promote.Propose(st.Ladder)
 		if !ok {
