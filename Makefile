@@ -35,6 +35,10 @@ run: all
 test:
 	$(GO) test -json -timeout 20m ./... | $(GO) run ./cmd/nascent/internal/slowest
 
+# What shared weights are good for, measured in full: minutes.
+science:
+	$(GO) test -run SharedWeights -v -timeout 30m ./plugins/strategies/supernet -args -whole
+
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
@@ -46,4 +50,4 @@ lint:
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all run test bench lint clean
+.PHONY: all run test science bench lint clean

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"flag"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/data"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/train"
+	"github.com/nascent-nas/nascent/plugins/sdk"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/search"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/weights"
+)
+
+var whole = flag.Bool("whole", false, "derive with the default options of darts and gdas, which takes minutes, and not after fewer epochs of darts")
+
+// The data of the example mnist1d-cells, and how it trains a candidate.
+const (
+	exampleData = `{"source": "mnist1d", "samples": 4000, "validation": 800, "test": 100}`
+	alone       = 10 // epochs of a candidate's own training
+)
+
+// laboratory is the example's search, with evaluators in this process.
+type laboratory struct {
+	space *genome.Space
+	data  *data.Data
+}
+
+func newLaboratory(t testing.TB) *laboratory {
+	t.Helper()
+	l := &laboratory{}
+	var o data.Options
+	err := json.Unmarshal([]byte(exampleData), &o)
+	if err == nil {
+		l.data, err = data.Load(o)
+	}
+	if err == nil {
+		l.space, err = genome.ParseSpaceJSON([]byte(exampleSpace))
+	}
+	if err == nil {
+		err = network.Bind(l.space)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// train trains a candidate as the example's evaluator does.
+func (l *laboratory) train(ctx context.Context, job *engine.Job) (map[string]float64, error) {
+	recipe := train.Default()
+	recipe.LearningRate = 0.01
+	net, err := job.Network()
+	if err != nil {
+		return nil, err
+	}
+	setup := train.Setup{Network: net, Recipe: recipe, AtEnd: true, Budget: job.Budget, Seed: job.Seed}
+	setup.Train, setup.Check = l.data.Search()
+	trainer, err := train.New(setup)
+	if err != nil {
+		return nil, err
+	}
+	last, err := trainer.Run(ctx)
+	return map[string]float64{"accuracy": last.Accuracy}, err
+}
+
+// run makes a search by a method. It ends after so many evaluations, or when the
+// strategy is done.
+func (l *laboratory) run(t testing.TB, method, options string, seed uint64, evaluations int) []engine.Candidate {
+	t.Helper()
+	strategy, err := search.New(method)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.Run(context.Background(), engine.Config{
+		Space: l.space, Strategy: strategy, StrategyName: method, StrategyOptions: json.RawMessage(options),
+		Evaluators: map[string]engine.EvaluatorRef{
+			"train":    {Evaluator: engine.Func(l.train)},
+			"supernet": {Evaluator: sdk.InProcess(*weights.Plugin()), Options: json.RawMessage(`{"data": ` + exampleData + `}`)},
+		},
+		Fidelities: []engine.Fidelity{{Evaluator: "train", Budget: alone}}, Limits: engine.Limits{Evaluations: evaluations},
+		Seed: seed, Workers: 1, Final: engine.Final{Skip: true}, Ledger: engine.Memory(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Collect(s.Candidates())
+}
+
+// random scores cells with shared weights and trains each for itself: single-path
+// one-shot over random search that promotes whatever it draws.
+func (l *laboratory) random(t testing.TB, cells int) (scores, accuracies []float64) {
+	t.Helper()
+	score := map[engine.ID]float64{}
+	for _, c := range l.run(t, "spos", `{"epochs": 60, "epochs_a_job": 60, "search": {"use": "random", "promote": {"eta": 1, "after": 0}}}`, 1, 1+2*cells+8) {
+		switch x, _ := c.Metrics.Get(orders.SharedAccuracy); c.Task {
+		case engine.Score:
+			score[c.ID] = x
+		case engine.Train:
+			a, _ := c.Metrics.Get("accuracy")
+			scores, accuracies = append(scores, score[c.Parents[0]]), append(accuracies, a)
+		}
+	}
+	if len(scores) < cells {
+		t.Fatalf("%d of %d cells were scored and trained", len(scores), cells)
+	}
+	return scores[:cells], accuracies[:cells]
+}
+
+// derived lists the accuracy of the first cell that a method derives, by seeds.
+func (l *laboratory) derived(t testing.TB, method, options string, seeds int) (accuracies []float64) {
+	t.Helper()
+	for seed := range seeds {
+		for _, c := range l.run(t, method, options, uint64(100+seed), 100_000) {
+			if a, ok := c.Metrics.Get("accuracy"); ok && c.Task == engine.Train {
+				accuracies = append(accuracies, a)
+			}
+		}
+	}
+	if len(accuracies) != seeds {
+		t.Fatalf("%s derives %d cells with %d seeds", method, len(accuracies), seeds)
+	}
+	t.Logf("%s %s: derived cells have %.1f %% in the mean, %.3f", method, options, 100*mean(accuracies), accuracies)
+	return accuracies
+}
+
+// kendall is Kendall's tau-b of two lists: how often pairs stand in one order in
+// both, from -1 to 1.
+func kendall(x, y []float64) float64 {
+	agree, inX, inY := 0.0, 0.0, 0.0 // pairs that differ in x, and in y
+	for i := range x {
+		for k := range i {
+			a, b := cmp.Compare(x[i], x[k]), cmp.Compare(y[i], y[k])
+			agree += float64(a * b)
+			inX += float64(a * a)
+			inY += float64(b * b)
+		}
+	}
+	return agree / math.Sqrt(inX*inY)
+}
+
+// quantile of a list, from 0 to 1.
+func quantile(x []float64, q float64) float64 {
+	return slices.Sorted(slices.Values(x))[int(q*float64(len(x)-1)+0.5)]
+}
+
+func mean(x []float64) (m float64) {
+	for _, v := range x {
+		m += v / float64(len(x))
+	}
+	return m
+}
+
+// Shared weights rank random cells as trainings of their own do, and gradients
+// find cells above the median of random ones; with frozen alphas they do not.
+// The 75th percentile is printed beside it: what is derived comes close to it, on
+// either side.
+func TestSharedWeightsAreOfUse(t *testing.T) {
+	t.Parallel()
+	l := newLaboratory(t)
+	scores, accuracies := l.random(t, 60)
+	tau, bar := kendall(scores, accuracies), quantile(accuracies, 0.5)
+	t.Logf("%d random cells: Kendall tau %.2f; accuracy %.1f %% in the mean, quartiles %.1f, %.1f and %.1f %%", len(scores), tau,
+		100*mean(accuracies), 100*quantile(accuracies, 0.25), 100*bar, 100*quantile(accuracies, 0.75))
+	if tau < 0.4 {
+		t.Errorf("Kendall tau is %.2f, want 0.4 or more", tau)
+	}
+	options := `{"derive": 1, "epochs": 10}`
+	if *whole {
+		options = `{"derive": 1}`
+		l.derived(t, "gdas", options, 5) // to be read: it is worse than darts here
+	}
+	if x := mean(l.derived(t, "darts", options, 5)); x <= bar {
+		t.Errorf("derived cells have %.1f %% in the mean, not more than the median of random ones, %.1f %%", 100*x, 100*bar)
+	}
+	// Frozen alphas are the same after any number of epochs.
+	if x := mean(l.derived(t, "darts", `{"derive": 1, "epochs": 1, "frozen": true}`, 5)); x > bar {
+		t.Errorf("with frozen alphas derived cells have %.1f %% in the mean, as if they were learned: the check above shows nothing", 100*x)
+	}
+}
