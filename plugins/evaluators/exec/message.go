@@ -48,6 +48,7 @@ type job struct {
 	Budget   float64           `json:"budget"`
 	Seed     uint64            `json:"seed"`
 	Fidelity int               `json:"fidelity"`
+	Repeat   int               `json:"repeat,omitempty"` // how many earlier jobs measured the same thing
 	Phase    engine.Phase      `json:"phase"`
 	Task     engine.Task       `json:"task"`
 	Tag      string            `json:"tag,omitempty"`
@@ -63,7 +64,7 @@ type job struct {
 func jobOf(j *sdk.Job, id int) *job {
 	return &job{
 		ID: id, Name: j.ID.String(), Attempt: j.Attempt, Genes: j.Genes, Text: j.Text, Network: j.Network, Budget: j.Budget, Seed: j.Seed,
-		Fidelity: j.Fidelity, Phase: j.Phase, Task: j.Task, Tag: j.Tag, Input: j.Input, Stop: j.Stop,
+		Fidelity: j.Fidelity, Repeat: j.Repeat, Phase: j.Phase, Task: j.Task, Tag: j.Tag, Input: j.Input, Stop: j.Stop,
 		Resume: j.Files(), Own: j.ResumedOwn(), Inherit: j.Inherited(), Scratch: j.ScratchPath(),
 	}
 }

@@ -55,6 +55,8 @@ class Job:
     """What search.yaml says beside ``use:``, with the declared defaults."""
     fidelity: int
     """Index into the search's fidelities; -1 for the final test."""
+    repeat: int
+    """How many earlier jobs measured the same thing; 0 for the first."""
     phase: str
     """search, remeasure or test. Only a job of phase test may look at test data."""
     task: str
@@ -88,6 +90,7 @@ class Job:
         self.seed = order.get("seed", 0)
         self.options = options or {}
         self.fidelity = order.get("fidelity", 0)
+        self.repeat = order.get("repeat", 0)
         self.phase = order.get("phase", "search")
         self.task = order.get("task", "train")
         self.tag = order.get("tag", "")
