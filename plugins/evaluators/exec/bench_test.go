@@ -85,7 +85,7 @@ func BenchmarkPython(b *testing.B) {
 // From the start of the plugin to the first result.
 func BenchmarkPythonStart(b *testing.B) {
 	for range b.N {
-		s, _, space := openBench(b, "wide.py")
+		s, _, space := openBench(b, "landscape.py")
 		g, err := space.Random(rng.New(1))
 		if err != nil {
 			b.Fatal(err)

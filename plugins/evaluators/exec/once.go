@@ -66,6 +66,7 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 			p.kill()
 		}
 		err = <-read
+		<-p.gone
 	}
 	if cause := context.Cause(j.Context()); cause != nil && (answer == nil || !errors.Is(cause, sdk.ErrStopped)) {
 		return sdk.Result{}, cause

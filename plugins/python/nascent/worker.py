@@ -227,6 +227,8 @@ class Worker:
         if thread == threading.main_thread().ident:
             signal.pthread_kill(thread, signal.SIGUSR1)
             return
+        for job in self.running[thread]:
+            job._told = True
         import ctypes
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Cancelled))
 
@@ -246,7 +248,10 @@ class Worker:
                 while len(self.waiting) < most and self.news.wait(_GATHER):
                     pass  # jobs that come together leave together
                 jobs = tuple(self.waiting.popleft() for _ in range(min(most, len(self.waiting))))
-            answers = self.carry_out(jobs)
+            try:
+                answers = self.carry_out(jobs)
+            except Cancelled as late:  # a thread hears of it a little later, when all was done
+                answers = [self._answer(j, late) for j in jobs]
             with self.news:
                 for job in jobs:
                     del self.board[job._id]  # before the answer: it invites the next job
