@@ -58,8 +58,10 @@ func (e *evaluator) read(setup *sdk.Setup) error {
 
 func (e *evaluator) readScript(setup *sdk.Setup) error {
 	all, ours := map[string]json.RawMessage{}, map[string]json.RawMessage{}
-	if err := json.Unmarshal(setup.Options, &all); err != nil {
-		return fmt.Errorf("options are no JSON object: %v", err)
+	if len(setup.Options) > 0 {
+		if err := json.Unmarshal(setup.Options, &all); err != nil {
+			return fmt.Errorf("options are no JSON object: %v", err)
+		}
 	}
 	for _, key := range e.operational() {
 		if value, ok := all[key]; ok {
