@@ -163,10 +163,14 @@ const skipping = "two skips in a cell"
 
 // collapsing finds the signs at which DARTS+ stops (Liang et al. 2019, arXiv
 // 1909.06035, section 3.2): two or more skips in the cell that would be derived,
-// or the ranking of the operations unchanged for ten epochs.
+// once a quarter of the schedule is over, or the ranking of the operations
+// unchanged for ten epochs.
 func (s *differentiable) collapsing(st *alphaState) string {
 	count := map[string]int{}
 	for i, options := range arg(s.net, st.Alphas.Logits) {
+		if st.Epoch < s.epochs/4 { // what is largest by chance means nothing
+			break
+		}
 		for _, k := range options {
 			if c := s.net.Choices[i]; k == c.Skip {
 				if count[c.Cell]++; count[c.Cell] == 2 {
