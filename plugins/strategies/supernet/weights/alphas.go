@@ -113,8 +113,7 @@ func (t *trainer) unrolled(r *rng.Rand, step int, part float64) ([][]float64, fl
 	w := t.model.Weights()
 	kept := slices.Clone(w)
 	defer copy(w, kept)
-	rate := t.recipe.LearningRate * 0.5 * (1 + math.Cos(math.Pi*part))
-
+	rate := t.rate(part)
 	t.alphas.open(t, r, part)
 	x, y := t.batch(t.own, "order", step)
 	if _, _, err := t.model.Gradients(x, y); err != nil {

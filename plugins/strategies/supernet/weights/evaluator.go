@@ -4,6 +4,7 @@
 package weights
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,15 +136,6 @@ func (e *evaluator) train(job *sdk.Job) (sdk.Result, error) {
 	if t.model, err = e.build(t.order.Method, job.Seed); err != nil {
 		return sdk.Result{}, err
 	}
-	path, there := job.File(orders.WeightsFile)
-	switch {
-	case there:
-		if err := e.load(t.model, path, t.order.Method); err != nil {
-			return sdk.Result{}, err
-		}
-	case t.order.Epoch > 0:
-		return sdk.Result{}, fmt.Errorf("the weights that epoch %g begins with are gone; begin the schedule again", t.order.Epoch)
-	}
 	t.data, _ = e.data.Search()
 	if t.bilevel() {
 		t.alphas = newAlphas(t.order.Alphas)
@@ -151,9 +143,15 @@ func (e *evaluator) train(job *sdk.Job) (sdk.Result, error) {
 	if err := t.prepare(); err != nil {
 		return sdk.Result{}, err
 	}
+	if err := e.resume(job, t); err != nil {
+		return sdk.Result{}, err
+	}
 	t.report = func(p Point) { job.Report(p.Epoch, pointMetrics(t, p)) }
 	last, err := t.run(job.Context(), job.Budget)
 	if err != nil {
+		if job.Saving() {
+			err = cmp.Or(keep(job, t), err)
+		}
 		return sdk.Result{}, err
 	}
 	result := sdk.Result{Metrics: pointMetrics(t, last)}
@@ -163,11 +161,57 @@ func (e *evaluator) train(job *sdk.Job) (sdk.Result, error) {
 		}
 	}
 	file := filepath.Join(job.Scratch(), orders.WeightsFile)
-	if err := save(t.model, file, t.order.Method); err != nil {
+	if err := save(t.model, file, header{Method: t.order.Method}); err != nil {
 		return sdk.Result{}, err
 	}
 	result.Files = map[string]string{orders.WeightsFile: file}
 	return result, nil
+}
+
+// resume loads the weights that an order begins with, or those that an earlier
+// attempt at it has come to.
+func (e *evaluator) resume(job *sdk.Job, t *trainer) error {
+	path, there := job.File(orders.WeightsFile)
+	if !there {
+		if t.order.Epoch > 0 {
+			return fmt.Errorf("the weights that epoch %g begins with are gone; begin the schedule again", t.order.Epoch)
+		}
+		return nil
+	}
+	h, state, err := read(path)
+	switch {
+	case err != nil:
+		return err
+	case h.Method != t.order.Method:
+		return fmt.Errorf("%s: holds weights of the method %q, not of %q; begin the schedule again", path, h.Method, t.order.Method)
+	}
+	if err := t.model.Load(state); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if !job.ResumedOwn() || h.Progress == nil {
+		return nil
+	}
+	t.progress = *h.Progress
+	if t.bilevel() {
+		t.alphas.Alphas = h.Alphas
+	}
+	for _, p := range t.Curve {
+		job.Report(p.Epoch, pointMetrics(t, p))
+	}
+	return nil
+}
+
+// keep saves progress for the next attempt.
+func keep(job *sdk.Job, t *trainer) error {
+	path := filepath.Join(job.Scratch(), "progress")
+	h := header{Method: t.order.Method, Progress: &t.progress}
+	if t.bilevel() {
+		h.Alphas = t.alphas.Alphas
+	}
+	if err := save(t.model, path, h); err != nil {
+		return err
+	}
+	return job.Save(orders.WeightsFile, path)
 }
 
 func pointMetrics(t *trainer, p Point) sdk.Metrics {
@@ -245,15 +289,18 @@ func (e *evaluator) take(path string) (*loaded, error) {
 	}
 	e.ready = nil // of older weights
 	e.mu.Unlock()
-	method, err := methodOf(path)
+	h, state, err := read(path)
 	if err != nil {
 		return nil, err
 	}
-	m, err := e.build(method, 0)
+	m, err := e.build(h.Method, 0)
 	if err != nil {
 		return nil, err
 	}
-	return &loaded{path, m}, e.load(m, path, method)
+	if err := m.Load(state); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &loaded{path, m}, nil
 }
 
 func (e *evaluator) giveBack(l *loaded) {

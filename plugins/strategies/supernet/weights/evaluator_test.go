@@ -99,11 +99,22 @@ func (s *session) run(a engine.Assignment) *engine.Result {
 	if err := s.session.Submit(a); err != nil {
 		s.t.Fatal(err)
 	}
+	return s.until(engine.Finished).Result
+}
+
+// until waits for an event of the kind.
+func (s *session) until(kind engine.EventKind) engine.Event {
+	s.t.Helper()
 	for {
 		select {
-		case e := <-s.session.Events():
-			if e.Kind == engine.Finished {
-				return e.Result
+		case e, open := <-s.session.Events():
+			switch {
+			case !open:
+				s.t.Fatal("the session ended")
+			case e.Kind == kind:
+				return e
+			case e.Kind == engine.Finished:
+				s.t.Fatalf("finished early: %+v", e.Result)
 			}
 		case <-time.After(time.Minute):
 			s.t.Fatal("no answer for a minute")
@@ -197,6 +208,37 @@ func TestJobsGoOn(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCancelWithSave ends a job in the middle; its next attempt goes on and
+// answers what the job would have answered at once, curve and all.
+func TestCancelWithSave(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	o := orders.Order{Method: orders.Gumbel, Epochs: 200, Hot: 10, Cold: 0.1, Alphas: alphasFor(t, s.space)}
+	before := s.supernet(o, 1, nil)
+	o.Epoch = 1
+	const budget = 150
+	whole := s.supernet(o, budget, before.Files)
+	job := &engine.Job{ID: 100, Phase: engine.PhaseSearch, Task: engine.Supernet, Input: input(t, o), Budget: budget, Seed: 11}
+	var err error
+	if job.Genome, err = s.space.Random(rng.New(5)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.session.Submit(engine.Assignment{Job: job, Attempt: 1, Resume: before.Files}); err != nil {
+		t.Fatal(err)
+	}
+	s.until(engine.Progress)
+	s.session.Cancel(job.ID, 1, true)
+	saved := s.until(engine.Saved)
+	s.until(engine.Returned)
+	if err := s.session.Submit(engine.Assignment{Job: job, Attempt: 2, Resume: saved.Files, Saved: true}); err != nil {
+		t.Fatal(err)
+	}
+	got := s.until(engine.Finished).Result
+	if got.Status != engine.OK || string(got.Output) != string(whole.Output) || got.Files[0].Hash != whole.Files[0].Hash || !reflect.DeepEqual(got.Curve, whole.Curve) {
+		t.Errorf("in two attempts it comes to %+v, in one to %+v", got, whole)
 	}
 }
 

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,56 +11,51 @@ import (
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
 )
 
-// What the metadata of a weights file says.
-const (
-	methodKey  = "nascent.supernet.method"
-	kernelsKey = "nascent.kernels"
-)
+// headerKey is where the metadata of a weights file holds its header.
+const headerKey = "nascent.supernet"
+
+// header is the metadata of a weights file; the tensors are the supernet's state.
+type header struct {
+	Method   orders.Method `json:"method"`
+	Kernels  string        `json:"kernels"`
+	Progress *progress     `json:"progress,omitempty"` // of an order that was interrupted, with
+	Alphas   orders.Alphas `json:"alphas,omitzero"`    // those that it had come to
+}
 
 // save writes weights and the optimizer's state.
-func save(m *nn.Supernet, path string, method orders.Method) error {
+func save(m *nn.Supernet, path string, h header) error {
+	h.Kernels = nn.KernelSet()
+	meta, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
 	var tensors []safetensors.Tensor
 	for _, t := range m.State() {
 		tensors = append(tensors, safetensors.Tensor(t))
 	}
-	metadata := map[string]string{methodKey: string(method), kernelsKey: nn.KernelSet()}
 	// Written under another name first: a reader never sees half a file.
-	if err := safetensors.WriteFile(path+".part", tensors, metadata); err != nil {
+	if err := safetensors.WriteFile(path+".part", tensors, map[string]string{headerKey: string(meta)}); err != nil {
 		return fmt.Errorf("cannot write the shared weights: %w; make room in %s", err, filepath.Dir(path))
 	}
 	return os.Rename(path+".part", path)
 }
 
-// methodOf tells by which method a file's weights were trained.
-func methodOf(path string) (orders.Method, error) {
-	_, metadata, err := safetensors.ReadFile[float32](path)
-	if err != nil {
-		return "", err
-	}
-	if metadata[methodKey] == "" {
-		return "", fmt.Errorf("%s: holds no shared weights", path)
-	}
-	return orders.Method(metadata[methodKey]), nil
-}
-
-// load reads what save wrote, for weights of the same method.
-func (e *evaluator) load(m *nn.Supernet, path string, method orders.Method) error {
+// read reads what save wrote.
+func read(path string) (header, []nn.Tensor, error) {
+	var h header
 	tensors, metadata, err := safetensors.ReadFile[float32](path)
 	if err != nil {
-		return err
+		return h, nil, err
 	}
-	if has := metadata[methodKey]; has != string(method) {
-		return fmt.Errorf("%s: holds weights of the method %q, not of %q; begin the schedule again", path, has, method)
+	if err := json.Unmarshal([]byte(metadata[headerKey]), &h); err != nil {
+		return h, nil, fmt.Errorf("%s: holds no shared weights (%w)", path, err)
 	}
-	if has := metadata[kernelsKey]; has != nn.KernelSet() {
-		return fmt.Errorf("%s: was trained with the kernels %s, and this processor uses %s; set NASCENT_KERNEL=%s, or begin the schedule again", path, has, nn.KernelSet(), has)
+	if h.Kernels != nn.KernelSet() {
+		return h, nil, fmt.Errorf("%s: was trained with the kernels %s, and this processor uses %s; set NASCENT_KERNEL=%s, or begin the schedule again", path, h.Kernels, nn.KernelSet(), h.Kernels)
 	}
 	var state []nn.Tensor
 	for _, t := range tensors {
 		state = append(state, nn.Tensor(t))
 	}
-	if err := m.Load(state); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+	return h, state, nil
 }

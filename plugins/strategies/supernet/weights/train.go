@@ -47,10 +47,9 @@ func (r Recipe) Check() error {
 
 // Point is what was measured over one epoch, each batch before its step.
 type Point struct {
-	Epoch     float64 // since the beginning of this order
-	Loss      float64 // of the weights' steps
-	Accuracy  float64
-	AlphaLoss float64 // of the alphas' steps; 0 without
+	Epoch     float64 `json:"epoch"`      // since the beginning of this order
+	Loss      float64 `json:"loss"`       // of the weights' steps
+	AlphaLoss float64 `json:"alpha_loss"` // of the alphas' steps; 0 without
 }
 
 // trainer carries out one order.
@@ -64,12 +63,24 @@ type trainer struct {
 	data   *data.Part
 	report func(Point)
 
+	progress
 	paths  [][][]int // of order.Paths
 	alphas *alphas   // darts and gdas
 	own    []int     // samples that the weights are trained on
 	other  []int     // samples that the alphas are trained on
 	x      []float32
 	y      []int32
+}
+
+// progress is how far a trainer has come, besides its weights and alphas.
+type progress struct {
+	Done  int     `json:"done"`  // steps
+	Curve []Point `json:"curve"` // of what is done
+
+	// Sums over the steps since the newest Point.
+	Loss      float64 `json:"loss"`
+	AlphaLoss float64 `json:"alpha_loss"`
+	Steps     int     `json:"steps"`
 }
 
 // bilevel tells whether alphas are trained, on samples of their own.
@@ -118,62 +129,70 @@ func (t *trainer) perEpoch() int {
 	return max(1, (len(t.own)+t.recipe.Batch/2)/t.recipe.Batch)
 }
 
-// run trains for a number of epochs. If the context ends it stops within a step
-// and returns the context's cause.
+// run trains until a number of epochs are done, on from what is done already. If
+// the context ends it stops within a step and returns the context's cause.
 func (t *trainer) run(ctx context.Context, epochs float64) (Point, error) {
 	perEpoch := t.perEpoch()
 	first := int(math.Round(t.order.Epoch * float64(perEpoch)))
 	total := max(1, int(math.Round(t.order.Epochs*float64(perEpoch))))
 	count := max(1, int(math.Round(epochs*float64(perEpoch))))
-	var last Point
-	var loss, alphaLoss float64
-	correct, seen, steps := 0, 0, 0
-	for i := range count {
+	for t.Done < count {
 		if ctx.Err() != nil {
-			return last, context.Cause(ctx)
+			return Point{}, context.Cause(ctx)
 		}
-		at := first + i
-		part := min(float64(at)/float64(total), 1)
-		r := rng.New(rng.Derive(t.seed, "step", uint64(at)))
-		if t.bilevel() {
-			if !t.order.Frozen {
-				a, err := t.alphaStep(r, at, part)
-				if err != nil {
-					return last, err
-				}
-				alphaLoss += a
-			}
-			t.alphas.open(t, r, part)
-		} else {
-			path, err := t.path(r, at)
-			if err != nil {
-				return last, err
-			}
-			t.model.Use(path)
+		at := first + t.Done
+		if err := t.step(at, min(float64(at)/float64(total), 1)); err != nil {
+			return Point{}, err
 		}
-		x, y := t.batch(t.own, "order", at)
-		rate := t.recipe.LearningRate * 0.5 * (1 + math.Cos(math.Pi*part))
-		l, right, err := t.model.Train(x, y, float32(rate))
-		if err != nil {
-			return last, err
+		if math.IsNaN(t.Loss) || math.IsInf(t.Loss, 0) {
+			return Point{}, fmt.Errorf("the loss became %v in epoch %d: lower the learning_rate of the supernet evaluator", t.Loss, at/perEpoch+1)
 		}
-		if math.IsNaN(l) || math.IsInf(l, 0) {
-			return last, fmt.Errorf("the loss became %v in epoch %d: lower the learning_rate of the supernet evaluator", l, at/perEpoch+1)
-		}
-		loss += l
-		correct, seen, steps = correct+right, seen+len(y), steps+1
-		if (at+1)%perEpoch == 0 || i == count-1 {
-			last = Point{
-				Epoch: float64(i+1) / float64(perEpoch), Loss: loss / float64(steps),
-				Accuracy: float64(correct) / float64(seen), AlphaLoss: alphaLoss / float64(steps),
-			}
-			loss, alphaLoss, correct, seen, steps = 0, 0, 0, 0, 0
-			if t.report != nil {
-				t.report(last)
-			}
+		if t.Done++; (at+1)%perEpoch == 0 || t.Done == count {
+			t.point(float64(t.Done) / float64(perEpoch))
 		}
 	}
-	return last, nil
+	return t.Curve[len(t.Curve)-1], nil
+}
+
+// step takes one of the alphas, where the order trains them, and one of the
+// weights. part is how much of the schedule lies behind it.
+func (t *trainer) step(at int, part float64) error {
+	r := rng.New(rng.Derive(t.seed, "step", uint64(at)))
+	if t.bilevel() {
+		if !t.order.Frozen {
+			loss, err := t.alphaStep(r, at, part)
+			if err != nil {
+				return err
+			}
+			t.AlphaLoss += loss
+		}
+		t.alphas.open(t, r, part)
+	} else {
+		path, err := t.path(r, at)
+		if err != nil {
+			return err
+		}
+		t.model.Use(path)
+	}
+	x, y := t.batch(t.own, "order", at)
+	loss, _, err := t.model.Train(x, y, float32(t.rate(part)))
+	t.Loss += loss
+	t.Steps++
+	return err
+}
+
+// rate is the learning rate of the weights at a part of the schedule.
+func (t *trainer) rate(part float64) float64 {
+	return t.recipe.LearningRate * 0.5 * (1 + math.Cos(math.Pi*part))
+}
+
+// point ends what is summed up, and reports it.
+func (t *trainer) point(epoch float64) {
+	p := Point{Epoch: epoch, Loss: t.Loss / float64(t.Steps), AlphaLoss: t.AlphaLoss / float64(t.Steps)}
+	t.progress = progress{Done: t.Done, Curve: append(t.Curve, p)}
+	if t.report != nil {
+		t.report(p)
+	}
 }
 
 // batch is the one of a step, out of an order of samples that is drawn anew for
