@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 
 	"google.golang.org/grpc"
 
@@ -35,7 +36,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		forced: make(chan struct{}), acks: map[key]*link{},
 	}
 	var first *link
-	err := patient(func() (err error) { first, err = s.connect(ctx); return err })
+	err := patient(func() (err error) { first, err = s.connect(ctx, 0); return err })
 	if err != nil {
 		return nil, engine.Hello{}, err
 	}
@@ -54,7 +55,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	s.check = proto.NewChecker(hello.Metrics, required)
 	s.want = max(1, (setup.Workers+hello.Slots-1)/hello.Slots)
 	for range s.want {
-		s.workers = append(s.workers, newWorker(s))
+		newWorker(s)
 	}
 	go s.pump()
 	s.workers[0].begin(first)
@@ -112,10 +113,12 @@ type order struct {
 	ack    *proto.Attempt
 }
 
-// connect starts a process and opens the evaluator in it. The context bounds
-// that alone.
-func (s *session) connect(ctx context.Context) (*link, error) {
-	p, err := start(ctx, s.plugin, s.options)
+// connect starts a process for a place and opens the evaluator in it. The
+// context bounds that alone.
+func (s *session) connect(ctx context.Context, place int) (*link, error) {
+	o := s.options
+	o.Env = append(slices.Clone(o.Env), proto.EnvPlace+"="+strconv.Itoa(place))
+	p, err := start(ctx, s.plugin, o)
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,6 @@ func (s *session) place(alone bool) *worker {
 	}
 	if best == nil {
 		best = newWorker(s)
-		s.workers = append(s.workers, best)
 	}
 	return best
 }

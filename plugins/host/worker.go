@@ -21,6 +21,7 @@ import (
 // fields are under the session's lock.
 type worker struct {
 	s         *session
+	place     int // no other worker of the session has it
 	jobs      map[key]*job
 	exclusive bool // one job that must be alone is on board
 	retired   bool // takes no more jobs; its process is ending
@@ -31,7 +32,15 @@ type worker struct {
 	killed    map[key]bool            // whom Kill was meant for
 }
 
-func newWorker(s *session) *worker { return &worker{s: s, jobs: map[key]*job{}} }
+// newWorker adds a worker to the session, at the first place that is free.
+func newWorker(s *session) *worker {
+	w := &worker{s: s, jobs: map[key]*job{}}
+	for slices.ContainsFunc(s.workers, func(other *worker) bool { return other.place == w.place }) {
+		w.place++
+	}
+	s.workers = append(s.workers, w)
+	return w
+}
 
 // forward hands a job to the process, or sees to it that one starts.
 func (w *worker) forward(k key, j *job) {
@@ -103,7 +112,7 @@ func (w *worker) live(ctx context.Context, l *link) {
 	var failed error
 	if l == nil {
 		if failed = w.pause(ctx); failed == nil {
-			l, failed = s.connect(ctx)
+			l, failed = s.connect(ctx, w.place)
 		}
 	}
 	if l != nil {

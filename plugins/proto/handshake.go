@@ -27,4 +27,7 @@ const (
 	// EnvProcess is different for every plugin process, and inherited by what
 	// it starts.
 	EnvProcess = "NASCENT_PROCESS"
+	// EnvPlace tells the processes of an evaluator in one search apart: 0 for
+	// the first, and the same again for one that takes another's place.
+	EnvPlace = "NASCENT_PLACE"
 )

@@ -22,6 +22,11 @@ type Setup struct {
 	Slots   int             // how many of them this process gets at once; Open may change it
 	Options json.RawMessage // the evaluator's options, a JSON object
 
+	// Place tells the search's processes of this evaluator apart: 0 for the first.
+	// One that is started in another's place has its number. Results may not depend
+	// on it: it is for choosing among equal things, such as GPUs.
+	Place int
+
 	// Plugin is what is being opened, a copy of the value that was given: Open
 	// may fill in what follows from the options (Metrics, Optional, Evaluate).
 	Plugin *EvaluatorPlugin

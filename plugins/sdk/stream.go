@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"strconv"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -48,7 +50,7 @@ func (s *evaluatorServer) Open(_ context.Context, req *proto.OpenEvaluator) (*pr
 	if err != nil {
 		return &proto.EvaluatorHello{Refusal: refusalOf(err)}, nil
 	}
-	r, err := open(s.plugin, &Setup{Space: space, Workers: int(req.Workers), Options: req.Options}, s.name, req.Scratch)
+	r, err := open(s.plugin, &Setup{Space: space, Workers: int(req.Workers), Options: req.Options, Place: place()}, s.name, req.Scratch)
 	if err != nil {
 		return &proto.EvaluatorHello{Refusal: refusalOf(err)}, nil
 	}
@@ -208,4 +210,10 @@ func (st *run) save(j *Job, name, path string) error {
 	}
 	st.report(key{j.ID, j.Attempt}, &proto.Report{What: &proto.Report_Saved{Saved: &proto.File{Name: name, Path: to}}})
 	return nil
+}
+
+// place is Setup.Place as the host says it.
+func place() int {
+	n, _ := strconv.Atoi(os.Getenv(proto.EnvPlace))
+	return n
 }

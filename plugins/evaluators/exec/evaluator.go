@@ -26,6 +26,7 @@ type evaluator struct {
 	env          []string
 	options      json.RawMessage // the program's own
 	once         bool            // one process for each job
+	devices      int             // GPUs that the search's processes share
 	startTimeout time.Duration
 	open         *opening
 
@@ -47,6 +48,7 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 	}
 	setup.Plugin.Name = e.name
 	if e.once {
+		warnOfIdle(e.devices, setup.Workers, 1)
 		return nil
 	}
 	e.open = &opening{Protocol: protocol, Space: setup.Space.JSON(), Options: e.options, Workers: setup.Workers}
@@ -60,6 +62,7 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 		}
 		return err
 	}
+	warnOfIdle(e.devices, setup.Workers, max(1, w.hello.Slots))
 	return w.hello.tell(setup)
 }
 

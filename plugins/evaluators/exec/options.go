@@ -28,6 +28,7 @@ type options struct {
 	Deterministic *bool                  `json:"deterministic"`
 	Tests         bool                   `json:"tests"`
 
+	Devices      []device     `json:"devices"`       // GPUs: each process sees one
 	StartTimeout sdk.Duration `json:"start_timeout"` // until the hello; default 1m
 }
 
@@ -35,6 +36,7 @@ type options struct {
 type scriptOptions struct {
 	Python       string       `json:"python"`        // the interpreter
 	Preload      []string     `json:"preload"`       // modules that are imported once, before workers are forked
+	Devices      []device     `json:"devices"`       // GPUs: each process sees one
 	StartTimeout sdk.Duration `json:"start_timeout"` // until the hello; default 1m
 }
 
@@ -42,9 +44,9 @@ type scriptOptions struct {
 // told by its files, wherever they lie.
 func (e *evaluator) operational() []string {
 	if e.script != "" {
-		return []string{"preload", "python", "start_timeout"}
+		return []string{"devices", "preload", "python", "start_timeout"}
 	}
-	return []string{"command", "start_timeout"}
+	return []string{"command", "devices", "start_timeout"}
 }
 
 // read fills in the settings from the options.
@@ -98,7 +100,10 @@ func (e *evaluator) readScript(setup *sdk.Setup) error {
 	if given := os.Getenv("PYTHONPATH"); given != "" {
 		path += string(os.PathListSeparator) + given
 	}
-	e.env = append(os.Environ(), "PYTHONPATH="+path)
+	e.devices = len(o.Devices)
+	if e.env, err = see(append(os.Environ(), "PYTHONPATH="+path), o.Devices, setup.Place); err != nil {
+		return err
+	}
 	e.command = []string{interpreter, "-m", "nascent", "work", e.script}
 	if len(o.Preload) > 0 {
 		e.nurse = []string{interpreter, "-m", "nascent", "nurse", e.script}
@@ -128,7 +133,11 @@ func (e *evaluator) readCommand(setup *sdk.Setup) error {
 	if o.StartTimeout > 0 {
 		e.startTimeout = time.Duration(o.StartTimeout)
 	}
-	e.options, e.command, e.env, e.name = o.Options, o.Command, os.Environ(), filepath.Base(o.Command[0])
+	e.options, e.command, e.devices, e.name = o.Options, o.Command, len(o.Devices), filepath.Base(o.Command[0])
+	var err error
+	if e.env, err = see(os.Environ(), o.Devices, setup.Place); err != nil {
+		return err
+	}
 	p := setup.Plugin
 	for name, goal := range o.Metrics {
 		p.Metrics = append(p.Metrics, engine.Metric{Name: name, Goal: goal})
@@ -136,7 +145,6 @@ func (e *evaluator) readCommand(setup *sdk.Setup) error {
 	sort.Slice(p.Metrics, func(i, k int) bool { return p.Metrics[i].Name < p.Metrics[k].Name })
 	p.Nondeterministic = o.Deterministic != nil && !*o.Deterministic
 	p.Tests = o.Tests
-	var err error
 	setup.Data, err = contents(o.Command)
 	return err
 }
