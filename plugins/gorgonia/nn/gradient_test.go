@@ -198,20 +198,20 @@ func checkGradients(t *testing.T, n *net) {
 		if expected == nil {
 			expected = map[string][]float64{}
 			for _, p := range m.parameters.list {
-				expected[p.name] = r.differences(p.name, wide, y)
+				expected[p.Name] = r.differences(p.Name, wide, y)
 			}
 		}
 		for _, p := range m.parameters.list {
 			got := make([]float32, len(p.grad))
 			p.toOuter(got, p.grad)
 			var wrong, size float64
-			for i, want := range expected[p.name] {
+			for i, want := range expected[p.Name] {
 				wrong += (float64(got[i]) - want) * (float64(got[i]) - want)
 				size += want * want
 			}
 			// Central differences themselves are good for 1e-8 or so.
 			if math.Sqrt(wrong) > 2e-5*math.Sqrt(size)+1e-7 {
-				t.Errorf("%v: gradient of %s is off by %.2g of %.2g", set, p.name, math.Sqrt(wrong), math.Sqrt(size))
+				t.Errorf("%v: gradient of %s is off by %.2g of %.2g", set, p.Name, math.Sqrt(wrong), math.Sqrt(size))
 			}
 		}
 	}
@@ -221,7 +221,7 @@ func checkGradients(t *testing.T, n *net) {
 func jitter(m *Model) {
 	r := rng.New(5)
 	for _, p := range m.parameters.list {
-		if p.fanIn == 0 {
+		if p.FanIn == 0 {
 			for i := range p.data {
 				p.data[i] += float32(0.3 * r.Normal())
 			}

@@ -108,7 +108,7 @@ func (b *builder) gradient(name string, of value, run func(dx []float32, in [][]
 
 // parameterGradient adds an op that computes the gradient of a parameter.
 func (b *builder) parameterGradient(p *parameter, run func(g []float32, in [][]float32), in ...*G.Node) *G.Node {
-	return b.apply(&op{name: "d " + p.name, out: p.gradient, run: func(in [][]float32) { run(p.grad, in) }}, in...)
+	return b.apply(&op{name: "d " + p.Name, out: p.gradient, run: func(in [][]float32) { run(p.grad, in) }}, in...)
 }
 
 // noted is the run of an op whose value was written along with its input's.

@@ -139,7 +139,7 @@ func (w *lowering) layer(i int, n *network.Node) (value, error) {
 		return finish(w.conv(in[0], l, w.parameter(p.weight, n.Channels, l.Taps, l.InChannels/l.Groups), w.parameter(p.bias, n.Channels), slope, norm != nil), follower)
 	case network.Norm:
 		slope, follower := w.rectified(i)
-		return finish(w.norm(in[0], w.parameter(p.weight, in[0].channels), w.parameter(p.bias, in[0].channels), p.mean, p.variance, slope), follower)
+		return finish(w.norm(in[0], w.parameter(p.weight, in[0].channels), w.parameter(p.bias, in[0].channels), p.mean.data, p.variance.data, slope), follower)
 	case network.MaxPool, network.AvgPool:
 		g, err := window(n, shape)
 		if err != nil {
@@ -234,7 +234,7 @@ func (b *builder) parameter(p *parameter, inner ...int) *parameter {
 	if p != nil {
 		p.inner = inner
 		p.gradient = tensor.New(tensor.WithShape(p.inner...), tensor.WithBacking(p.grad))
-		p.node = b.leaf(p.name, tensor.New(tensor.WithShape(p.inner...), tensor.WithBacking(p.data)))
+		p.node = b.leaf(p.Name, tensor.New(tensor.WithShape(p.inner...), tensor.WithBacking(p.data)))
 	}
 	return p
 }

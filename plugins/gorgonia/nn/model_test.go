@@ -375,7 +375,7 @@ func TestRunningStatistics(t *testing.T) {
 	m := mustBuild(t, n, Options{Batch: 4})
 	mustTrain(t, m, []float32{1, 2, 3, 4, 5, 6}, []int32{0, 1, 0})
 	l := m.parameters.layers[1]
-	if mean, variance := float64(l.mean[0]), float64(l.variance[0]); math.Abs(mean-0.35) > 1e-6 || math.Abs(variance-(0.9+0.1*3.5)) > 1e-6 {
+	if mean, variance := float64(l.mean.data[0]), float64(l.variance.data[0]); math.Abs(mean-0.35) > 1e-6 || math.Abs(variance-(0.9+0.1*3.5)) > 1e-6 {
 		t.Errorf("mean %v and variance %v, want 0.35 and 1.25", mean, variance)
 	}
 }

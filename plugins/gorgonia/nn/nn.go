@@ -10,7 +10,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/nascent-nas/nascent/genome/network"
-	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/kernel"
 )
 
@@ -119,7 +118,7 @@ func build(net *network.Network, o Options, k *kernel.Kernels, share bool, super
 		return nil, err
 	}
 	for _, p := range m.parameters.list {
-		p.start(rng.New(o.Seed).Split(p.name))
+		p.start(o.Seed)
 	}
 	m.loss = b.loss(out)
 	if b.fail != nil {

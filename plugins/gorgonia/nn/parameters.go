@@ -2,25 +2,20 @@ package nn
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/nascent-nas/nascent/genome/network"
-	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/kernel"
 )
 
 // parameter is one trainable array. Its slices are windows into the arrays of
 // its parameters, which the optimizer runs over in one go.
 type parameter struct {
-	name     string
-	shape    []int // conventional: [out, in of the group, kernel...], [out, in] or [channels]
-	inner    []int // as the layer has it: [out, taps, in of the group] or [channels]
-	fanIn    int   // weights and biases: inputs of one output
-	constant float32
+	network.Array
+	inner []int // shape as the layer has it: [out, taps, in of the group] or [channels]
 
 	data, grad, m, v []float32
 	node             *G.Node
@@ -33,9 +28,14 @@ type parameter struct {
 // layerParameters are what one node of a network learns and, for a
 // normalisation, the statistics that it keeps.
 type layerParameters struct {
-	name           string
 	weight, bias   *parameter // of a normalisation: scale and shift, or nil
-	mean, variance []float32
+	mean, variance statistics // of a normalisation
+}
+
+// statistics are kept, not learned.
+type statistics struct {
+	network.Array
+	data []float32
 }
 
 // parameters are all that a Model learns.
@@ -59,47 +59,28 @@ func product(s []int) int {
 // and second ones if square is set.
 func newParameters(net *network.Network, velocity, square bool) *parameters {
 	ps := &parameters{layers: make([]*layerParameters, len(net.Nodes))}
-	used := map[string]bool{}
-	for i := range net.Nodes {
+	for i, arrays := range net.Arrays() {
+		list := arrays.List()
+		if len(list) == 0 {
+			continue
+		}
 		n := &net.Nodes[i]
-		l := &layerParameters{name: n.Name}
-		if l.name == "" {
-			l.name = string(n.Op)
+		l := &layerParameters{}
+		if arrays.Weight != nil {
+			l.weight = &parameter{Array: *arrays.Weight, inner: []int{n.Shape[0]}}
+			ps.list = append(ps.list, l.weight)
 		}
 		switch n.Op {
 		case network.Conv:
-			in, taps := net.Nodes[n.Inputs[0]].Shape[0]/max(n.Groups, 1), product(n.Kernel)
-			l.weight = &parameter{shape: append([]int{n.Channels, in}, n.Kernel...), inner: []int{n.Channels, taps, in}, fanIn: in * taps}
+			l.weight.inner = []int{n.Channels, product(n.Kernel), arrays.Weight.Shape[1]}
 		case network.Dense:
 			in := net.Nodes[n.Inputs[0]].Shape
-			taps := product(in[1:])
-			l.weight = &parameter{shape: []int{n.Channels, product(in)}, inner: []int{n.Channels, taps, in[0]}, fanIn: product(in)}
+			l.weight.inner = []int{n.Channels, product(in[1:]), in[0]}
 		case network.Norm:
-			c := n.Shape[0]
-			l.mean, l.variance = make([]float32, c), make([]float32, c)
-			for j := range l.variance {
-				l.variance[j] = 1
-			}
-			if n.Affine {
-				l.weight = &parameter{shape: []int{c}, inner: []int{c}, constant: 1}
-				l.bias = &parameter{shape: []int{c}, inner: []int{c}}
-			}
-		default:
-			continue
+			l.mean, l.variance = statistics{*arrays.Mean, arrays.Mean.Initial(0)}, statistics{*arrays.Variance, arrays.Variance.Initial(0)}
 		}
-		if n.Bias && l.weight.fanIn > 0 {
-			l.bias = &parameter{shape: []int{n.Channels}, inner: []int{n.Channels}, fanIn: l.weight.fanIn}
-		}
-		for base, k := l.name, 2; used[l.name]; k++ {
-			l.name = fmt.Sprintf("%s#%d", base, k)
-		}
-		used[l.name] = true
-		if l.weight != nil {
-			l.weight.name = l.name + ".weight"
-			ps.list = append(ps.list, l.weight)
-		}
-		if l.bias != nil {
-			l.bias.name = l.name + ".bias"
+		if arrays.Bias != nil {
+			l.bias = &parameter{Array: *arrays.Bias, inner: []int{n.Shape[0]}}
 			ps.list = append(ps.list, l.bias)
 		}
 		ps.layers[i] = l
@@ -142,22 +123,8 @@ func newParameters(net *network.Network, velocity, square bool) *parameters {
 	return ps
 }
 
-// start draws weights and biases uniformly within 1/sqrt(fan in); scales
-// start as one and shifts as zero.
-func (p *parameter) start(r *rng.Rand) {
-	if p.fanIn == 0 {
-		for i := range p.data {
-			p.data[i] = p.constant
-		}
-		return
-	}
-	bound := 1 / math.Sqrt(float64(p.fanIn))
-	drawn := make([]float32, len(p.data))
-	for i := range drawn {
-		drawn[i] = float32(bound * (2*r.Float64() - 1))
-	}
-	p.fromOuter(p.data, drawn)
-}
+// start gives the parameter the values that training starts from.
+func (p *parameter) start(seed uint64) { p.fromOuter(p.data, p.Initial(seed)) }
 
 // toOuter copies an array of the parameter into its conventional order, and
 // fromOuter back.
@@ -194,7 +161,7 @@ func (m *Model) State() []Tensor {
 	m.arrays(func(name string, p *parameter, data []float32) {
 		t := Tensor{Name: name, Shape: []int{len(data)}, Data: slices.Clone(data)}
 		if p != nil {
-			t.Shape = slices.Clone(p.shape)
+			t.Shape = slices.Clone(p.Shape)
 			p.toOuter(t.Data, data)
 		}
 		state = append(state, t)
@@ -225,7 +192,7 @@ func (m *Model) Load(state []Tensor) error {
 	m.arrays(func(name string, p *parameter, data []float32) {
 		shape := []int{len(data)}
 		if p != nil {
-			shape = p.shape
+			shape = p.Shape
 		}
 		if err == nil {
 			err = find(name, shape)
@@ -252,20 +219,20 @@ func (m *Model) Load(state []Tensor) error {
 // running statistics.
 func (m *Model) arrays(f func(name string, p *parameter, data []float32)) {
 	for _, p := range m.parameters.list {
-		f(p.name, p, p.data)
+		f(p.Name, p, p.data)
 	}
 	for _, l := range m.parameters.layers {
-		if l != nil && l.mean != nil {
-			f(l.name+".running_mean", nil, l.mean)
-			f(l.name+".running_var", nil, l.variance)
+		if l != nil && l.mean.data != nil {
+			f(l.mean.Name, nil, l.mean.data)
+			f(l.variance.Name, nil, l.variance.data)
 		}
 	}
 	for _, p := range m.parameters.list {
 		if p.m != nil {
-			f("optimizer.m/"+p.name, p, p.m)
+			f("optimizer.m/"+p.Name, p, p.m)
 		}
 		if p.v != nil {
-			f("optimizer.v/"+p.name, p, p.v)
+			f("optimizer.v/"+p.Name, p, p.v)
 		}
 	}
 }

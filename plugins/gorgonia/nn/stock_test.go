@@ -146,8 +146,8 @@ func TestAgainstStock(t *testing.T) {
 		}
 		byName := map[string][]float32{}
 		for _, p := range m.parameters.list {
-			byName[p.name] = make([]float32, len(p.grad))
-			p.toOuter(byName[p.name], p.grad)
+			byName[p.Name] = make([]float32, len(p.grad))
+			p.toOuter(byName[p.Name], p.grad)
 		}
 		for i, node := range s.learned {
 			g, err := node.Grad()

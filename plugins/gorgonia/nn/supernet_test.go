@@ -77,14 +77,14 @@ func alone(t testing.TB, s *Supernet, net *network.Supernet, path [][]int, g gen
 		}
 		for _, p := range []*parameter{l.weight, l.bias} {
 			if p != nil {
-				given[name+p.name[strings.LastIndexByte(p.name, '.'):]] = p
+				given[name+p.Name[strings.LastIndexByte(p.Name, '.'):]] = p
 			}
 		}
 	}
 	for _, p := range m.parameters.list {
-		from := given[p.name]
+		from := given[p.Name]
 		if from == nil {
-			t.Fatalf("the supernet has no %s", p.name)
+			t.Fatalf("the supernet has no %s", p.Name)
 		}
 		copy(p.data, from.data)
 	}
@@ -236,7 +236,7 @@ func TestSupernetSteps(t *testing.T) {
 				}
 				before := map[string][]float32{}
 				for _, p := range s.model.parameters.list {
-					before[p.name] = slices.Clone(p.data)
+					before[p.Name] = slices.Clone(p.data)
 				}
 				s.Use(path)
 				if _, _, err := s.Train(x, y, 0.01); err != nil {
@@ -253,9 +253,9 @@ func TestSupernetSteps(t *testing.T) {
 						if p == nil {
 							continue
 						}
-						same := slices.Equal(before[p.name], p.data)
+						same := slices.Equal(before[p.Name], p.data)
 						if !on && !same {
-							t.Errorf("%s changes although it is not on the path", p.name)
+							t.Errorf("%s changes although it is not on the path", p.Name)
 						}
 						if on && !same {
 							changed++
