@@ -30,7 +30,7 @@ var plugins = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, name := range []string{"onemax", "table", "exec"} {
+	for _, name := range []string{"onemax", "table", "exec", "gorgonia"} {
 		out := filepath.Join(dir, "nascent-evaluator-"+name)
 		b, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "../../plugins/evaluators/"+name).CombinedOutput()
 		if err != nil {

@@ -153,11 +153,7 @@ func (n *Network) String() string {
 				c.what += strconv.Itoa(f)
 			}
 		}
-		var p int64
-		for k := r.first; k <= r.last; k++ {
-			p = plus(p, n.parameters(k))
-		}
-		if p > 0 {
+		if p := n.rowParameters(r); p > 0 {
 			c.parameters = thousands(p)
 		}
 		table[i] = c
@@ -190,6 +186,15 @@ func (r row) main(n *Network) int {
 		}
 	}
 	return r.first
+}
+
+// rowParameters counts what a row learns.
+func (n *Network) rowParameters(r row) int64 {
+	var p int64
+	for k := r.first; k <= r.last; k++ {
+		p = plus(p, n.parameters(k))
+	}
+	return p
 }
 
 func shapeText(shape []int) string {

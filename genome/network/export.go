@@ -7,13 +7,13 @@ import (
 )
 
 // Dot writes the network in the language of Graphviz: a box for each line that
-// String draws.
+// String draws, with what it computes, the shape it answers and its parameters.
 func (n *Network) Dot() string {
 	var s strings.Builder
 	s.WriteString("digraph network {\n\tnode [shape=box, fontname=\"sans-serif\"];\n")
 	rows := n.rows()
 	for i, r := range rows {
-		fmt.Fprintf(&s, "\tn%d [label=%s];\n", i, strconv.Quote(n.describe(r)+"\n"+shapeText(n.Nodes[r.last].Shape)))
+		fmt.Fprintf(&s, "\tn%d [label=%s];\n", i, strconv.Quote(n.label(r, "\n")))
 	}
 	for i, r := range rows {
 		for _, from := range r.from {
@@ -25,13 +25,13 @@ func (n *Network) Dot() string {
 }
 
 // Mermaid writes the network as a Mermaid flowchart, which Markdown viewers
-// draw: a box for each line that String draws.
+// draw: the boxes of Dot.
 func (n *Network) Mermaid() string {
 	var s strings.Builder
 	s.WriteString("flowchart TD\n")
 	rows := n.rows()
 	for i, r := range rows {
-		fmt.Fprintf(&s, "  n%d[\"%s<br>%s\"]\n", i, n.describe(r), shapeText(n.Nodes[r.last].Shape))
+		fmt.Fprintf(&s, "  n%d[\"%s\"]\n", i, n.label(r, "<br>"))
 	}
 	for i, r := range rows {
 		for _, from := range r.from {
@@ -39,4 +39,13 @@ func (n *Network) Mermaid() string {
 		}
 	}
 	return s.String()
+}
+
+// label is the text in a row's box.
+func (n *Network) label(r row, newline string) string {
+	s := n.describe(r) + newline + shapeText(n.Nodes[r.last].Shape)
+	if p := n.rowParameters(r); p > 0 {
+		s += newline + thousands(p) + " parameters"
+	}
+	return s
 }

@@ -616,9 +616,9 @@ func TestExport(t *testing.T) {
 	n := must(t, tree(t, `{"l": [{"block": {"channels": 1, "residual": true}}, {"dense": 2}]}`), []int{1, 8}, 2)
 	const mermaid = `flowchart TD
   n0["input<br>1x8"]
-  n1["conv 1 k3, relu<br>1x8"]
+  n1["conv 1 k3, relu<br>1x8<br>4 parameters"]
   n2["add<br>1x8"]
-  n3["dense 2<br>2"]
+  n3["dense 2<br>2<br>18 parameters"]
   n0 --> n1
   n0 --> n2
   n1 --> n2
@@ -630,9 +630,9 @@ func TestExport(t *testing.T) {
 	const dot = `digraph network {
 	node [shape=box, fontname="sans-serif"];
 	n0 [label="input\n1x8"];
-	n1 [label="conv 1 k3, relu\n1x8"];
+	n1 [label="conv 1 k3, relu\n1x8\n4 parameters"];
 	n2 [label="add\n1x8"];
-	n3 [label="dense 2\n2"];
+	n3 [label="dense 2\n2\n18 parameters"];
 	n0 -> n1;
 	n0 -> n2;
 	n1 -> n2;

@@ -1,6 +1,9 @@
 package command
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,59 +16,138 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/export"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/engine"
 )
+
+// best is how the command line names the best candidate.
+const best = "best"
+
+// endings are those of files that are not called as their format.
+var endings = map[string]string{"jsonl": "json", "gv": "dot", "mmd": "mermaid"}
 
 func (a *app) exportCommand() *cobra.Command {
 	var format, output string
 	cmd := &cobra.Command{
-		Use:   "export [DIR]",
-		Short: "Write all candidates as CSV, JSON lines or Parquet",
+		Use:   "export [DIR [ID]]",
+		Short: "Write all candidates as a table, or one as a network",
 		Long: `Writes every candidate of the search in DIR with its metrics and genes, one a
-row. The format is that of --format, or as the file of --output is called.`,
+row, as csv, json (lines) or parquet; or candidate ID, "best" for the best, as
+
+  dot      its layers with shapes and parameters, for Graphviz
+  mermaid  the same as a flowchart for Markdown
+  json     genome, network, metrics and all else that is known of it
+
+The format is that of --format, or as the file of --output is called. Without
+ID, formats of one candidate write the best.`,
 		Example: `  nascent export mnist1d --output mnist1d.csv
   nascent export mnist1d --output mnist1d.parquet
-  nascent export mnist1d --format json | jq .metrics.accuracy`,
-		Args: cobra.MaximumNArgs(1),
+  nascent export mnist1d --format json | jq .metrics.accuracy
+  nascent export mnist1d best --format dot | dot -Tsvg > network.svg
+  nascent export mnist1d 42 --output network.mmd`,
+		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			named := len(args) == 2
+			if format == "" && output != "-" {
+				format = strings.TrimPrefix(filepath.Ext(output), ".")
+			}
+			if full, ok := endings[format]; ok {
+				format = full
+			}
 			if format == "" {
 				format = "csv"
-				if output != "-" {
-					format = strings.TrimPrefix(filepath.Ext(output), ".")
+				if named {
+					format = "json"
 				}
 			}
-			if format == "jsonl" {
-				format = "json"
-			}
-			if !slices.Contains(export.Formats, format) {
-				return wrongInput("--format: %q is no format; use one of %s", format, strings.Join(export.Formats, ", "))
-			}
-			if format == "parquet" && output == "-" && a.width > 0 {
+			table, network := slices.Contains(export.Formats, format), slices.Contains(export.NetworkFormats, format)
+			switch {
+			case !table && !network:
+				return wrongInput("--format: %q is no format; use one of %s, or for one candidate one of %s",
+					format, strings.Join(export.Formats, ", "), strings.Join(export.NetworkFormats, ", "))
+			case named && !network:
+				return wrongInput("--format: %s is for all candidates; leave the id out, or use one of %s", format, strings.Join(export.NetworkFormats, ", "))
+			case format == "parquet" && output == "-" && a.width > 0:
 				return wrongInput("Parquet is nothing for a terminal; name a file with --output")
 			}
+			if named || !table {
+				id := best
+				if named {
+					id = args[1]
+				}
+				return a.exportCandidate(cmd.Context(), directory(args), id, format, output)
+			}
 			dir := directory(args)
-			write := func(out io.Writer) error {
+			return a.toFile(output, func(out io.Writer) error {
 				return a.look(cmd.Context(), dir, []string{"export", dir, "--format", format}, out, func(v *show.View) error {
 					return export.Write(out, v, format)
 				})
-			}
-			if output == "-" || a.live != nil {
-				return write(a.out)
-			}
-			f, err := os.CreateTemp(filepath.Dir(output), ".nascent-export-*")
-			if err != nil {
-				return wrongInput("--output %s: %v; choose a file in a directory that you may write", output, errors.Unwrap(err))
-			}
-			defer os.Remove(f.Name())
-			if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
-				return err
-			}
-			if err := os.Rename(f.Name(), output); err != nil {
-				return fmt.Errorf("--output %s: %w", output, err)
-			}
-			return nil
+			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "", "csv, json or parquet")
+	cmd.Flags().StringVar(&format, "format", "", "csv, json or parquet; for one candidate dot, mermaid or json")
 	cmd.Flags().StringVarP(&output, "output", "o", "-", "file to write (-: standard output)")
 	return cmd
+}
+
+// exportCandidate writes one candidate. Whatever the format, the search is
+// asked for its description.
+func (a *app) exportCandidate(ctx context.Context, dir, name, format, output string) error {
+	var id engine.ID
+	if name != best {
+		var err error
+		if id, err = engine.ParseID(name); err != nil {
+			return wrongInput("%v, or %s", err, best)
+		}
+	}
+	var text bytes.Buffer
+	err := a.look(ctx, dir, []string{"export", dir, name, "--format", "json"}, &text, func(v *show.View) error {
+		c, err := pick(v, id)
+		if err != nil {
+			return err
+		}
+		return export.Describe(&text, v, &c)
+	})
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		if output == "-" && a.width > 0 {
+			var indented bytes.Buffer
+			if err := json.Indent(&indented, text.Bytes(), "", "  "); err != nil {
+				return err
+			}
+			text = indented
+		}
+		return a.toFile(output, func(out io.Writer) error { _, err := text.WriteTo(out); return err })
+	}
+	m, err := export.Read(text.Bytes())
+	if err != nil {
+		return wrongInput("%v", err)
+	}
+	return a.toFile(output, func(out io.Writer) error {
+		if format == "dot" {
+			return m.WriteDot(out)
+		}
+		return m.WriteMermaid(out)
+	})
+}
+
+// toFile has write write the file at path, which is there whole or not at all,
+// or standard output ("-").
+func (a *app) toFile(path string, write func(io.Writer) error) error {
+	if path == "-" || a.live != nil {
+		return write(a.out)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".nascent-export-*")
+	if err != nil {
+		return wrongInput("--output %s: %v; choose a file in a directory that you may write", path, errors.Unwrap(err))
+	}
+	defer os.Remove(f.Name())
+	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("--output %s: %w", path, err)
+	}
+	return nil
 }

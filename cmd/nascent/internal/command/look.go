@@ -200,14 +200,7 @@ func (a *app) showCommand() *cobra.Command {
 				}
 			}
 			return a.look(cmd.Context(), args[0], nil, a.out, func(v *show.View) error {
-				if id == 0 {
-					best := v.Best(1)
-					if len(best) == 0 {
-						return errors.New("nothing has been measured yet, so there is no best; name a candidate")
-					}
-					id = best[0].ID
-				}
-				c, err := v.Candidate(id)
+				c, err := pick(v, id)
 				if err != nil {
 					return err
 				}
@@ -220,6 +213,18 @@ func (a *app) showCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
+}
+
+// pick finds a candidate, the best for 0.
+func pick(v *show.View, id engine.ID) (engine.Candidate, error) {
+	if id == 0 {
+		best := v.Best(1)
+		if len(best) == 0 {
+			return engine.Candidate{}, errors.New("nothing has been measured yet, so there is no best; name a candidate")
+		}
+		id = best[0].ID
+	}
+	return v.Candidate(id)
 }
 
 func (a *app) digestCommand() *cobra.Command {
