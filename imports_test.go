@@ -48,7 +48,8 @@ var rooms = []room{
 	{folder: "plugins/internal", may: append([]string{"engine"}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/host", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/sdk", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
-	{folder: "plugins/gorgonia", may: genomes, libs: []string{"*"}, never: wires}, // training with Gorgonia: a library for plugins
+	{folder: "plugins/gorgonia", may: genomes, libs: []string{"*"}, never: wires},                           // training with Gorgonia: a library for plugins
+	{folder: "plugins/onnx", may: genomes, libs: []string{"google.golang.org/protobuf/encoding/protowire"}}, // protobuf as a file format, not a wire
 	{folder: "plugins/python", may: append([]string{"engine", "plugins/sdk"}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/evaluators", may: public, libs: []string{"*"}, never: wires},
 	{folder: "plugins/strategies", may: public, libs: []string{"*"}, never: wires},
@@ -186,6 +187,11 @@ func TestImportRules(t *testing.T) {
 		{"plugins/evaluators/gorgonia", "plugins/gorgonia/nn", true},
 		{"plugins/evaluators/gorgonia", "gorgonia.org/gorgonia", true},
 		{"plugins/strategies/reinforce", "google.golang.org/grpc", false},
+		{"plugins/onnx", "google.golang.org/protobuf/encoding/protowire", true},
+		{"plugins/onnx", "google.golang.org/protobuf/proto", false},
+		{"plugins/onnx", "google.golang.org/grpc", false},
+		{"plugins/onnx", "engine", false},
+		{"cmd/nascent", "google.golang.org/protobuf/proto", false},
 		{"plugins/host", "plugins/proto", true},
 		{"plugins/host", "plugins/sdk", false},
 		{"plugins/host", "cmd/nascent", false},

@@ -33,6 +33,8 @@ func (a *app) exportCommand() *cobra.Command {
 		Long: `Writes every candidate of the search in DIR with its metrics and genes, one a
 row, as csv, json (lines) or parquet; or candidate ID, "best" for the best, as
 
+  onnx     a model for onnxruntime and others, with trained weights if its
+           checkpoint is kept
   dot      its layers with shapes and parameters, for Graphviz
   mermaid  the same as a flowchart for Markdown
   json     genome, network, metrics and all else that is known of it
@@ -43,7 +45,7 @@ ID, formats of one candidate write the best.`,
   nascent export mnist1d --output mnist1d.parquet
   nascent export mnist1d --format json | jq .metrics.accuracy
   nascent export mnist1d best --format dot | dot -Tsvg > network.svg
-  nascent export mnist1d 42 --output network.mmd`,
+  nascent export mnist1d 42 --output network.onnx`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			named := len(args) == 2
@@ -66,8 +68,8 @@ ID, formats of one candidate write the best.`,
 					format, strings.Join(export.Formats, ", "), strings.Join(export.NetworkFormats, ", "))
 			case named && !network:
 				return wrongInput("--format: %s is for all candidates; leave the id out, or use one of %s", format, strings.Join(export.NetworkFormats, ", "))
-			case format == "parquet" && output == "-" && a.width > 0:
-				return wrongInput("Parquet is nothing for a terminal; name a file with --output")
+			case (format == "parquet" || format == "onnx") && output == "-" && a.width > 0:
+				return wrongInput("--format: %s is nothing for a terminal; name a file with --output", format)
 			}
 			if named || !table {
 				id := best
@@ -84,7 +86,7 @@ ID, formats of one candidate write the best.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "", "csv, json or parquet; for one candidate dot, mermaid or json")
+	cmd.Flags().StringVar(&format, "format", "", "csv, json or parquet; for one candidate onnx, dot, mermaid or json")
 	cmd.Flags().StringVarP(&output, "output", "o", "-", "file to write (-: standard output)")
 	return cmd
 }
@@ -124,11 +126,21 @@ func (a *app) exportCandidate(ctx context.Context, dir, name, format, output str
 	if err != nil {
 		return wrongInput("%v", err)
 	}
-	return a.toFile(output, func(out io.Writer) error {
-		if format == "dot" {
-			return m.WriteDot(out)
+	var weights *export.Weights
+	if format == "onnx" {
+		var remark string
+		if weights, remark = m.Weights(dir); remark != "" {
+			fmt.Fprintln(a.err, "nascent: "+remark)
 		}
-		return m.WriteMermaid(out)
+	}
+	return a.toFile(output, func(out io.Writer) error {
+		switch format {
+		case "dot":
+			return m.WriteDot(out)
+		case "mermaid":
+			return m.WriteMermaid(out)
+		}
+		return m.WriteONNX(out, weights)
 	})
 }
 

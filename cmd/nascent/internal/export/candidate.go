@@ -11,17 +11,20 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/plugins/onnx"
 )
 
 // NetworkFormats are the names of what one candidate is written as.
-var NetworkFormats = []string{"dot", "mermaid", "json"}
+var NetworkFormats = []string{"onnx", "dot", "mermaid", "json"}
 
 // described is one candidate as JSON: all that is known of it.
 type described struct {
 	Search string `json:"search"`
 	show.Candidate
-	Network   *network.Network `json:"network,omitempty"`
-	NoNetwork string           `json:"no_network,omitempty"` // why there is none
+	Network      *network.Network `json:"network,omitempty"`
+	NoNetwork    string           `json:"no_network,omitempty"`    // why there is none
+	Checkpoint   string           `json:"checkpoint,omitempty"`    // its file, within the search's directory
+	NoCheckpoint string           `json:"no_checkpoint,omitempty"` // why there is none
 }
 
 // Describe writes one candidate as a JSON object on one line: what `show --json`
@@ -35,7 +38,9 @@ func Describe(out io.Writer, v *show.View, c *engine.Candidate) error {
 	case net == nil:
 		d.NoNetwork = "its space has no layers"
 	}
-	d.Network = net
+	if d.Network = net; net != nil {
+		d.Checkpoint, d.NoCheckpoint = checkpoint(v, c, net)
+	}
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(d)
@@ -43,12 +48,15 @@ func Describe(out io.Writer, v *show.View, c *engine.Candidate) error {
 
 // Model is a candidate with its network, as Describe wrote it.
 type Model struct {
-	Search    string             `json:"search"`
-	ID        engine.ID          `json:"id"`
-	Genome    string             `json:"genome"`
-	Metrics   map[string]float64 `json:"metrics"`
-	Network   *network.Network   `json:"network"`
-	NoNetwork string             `json:"no_network"`
+	Search       string             `json:"search"`
+	ID           engine.ID          `json:"id"`
+	Genome       string             `json:"genome"`
+	Seed         uint64             `json:"seed"`
+	Metrics      map[string]float64 `json:"metrics"`
+	Network      *network.Network   `json:"network"`
+	NoNetwork    string             `json:"no_network"`
+	Checkpoint   string             `json:"checkpoint"`
+	NoCheckpoint string             `json:"no_checkpoint"`
 }
 
 // Read reads what Describe wrote. A candidate without a network is an error
@@ -86,4 +94,12 @@ func (m *Model) WriteDot(out io.Writer) error {
 func (m *Model) WriteMermaid(out io.Writer) error {
 	_, err := fmt.Fprintf(out, "%%%% %s\n%s", m.Title(), m.Network.Mermaid())
 	return err
+}
+
+// WriteONNX writes the network with its weights as an ONNX model.
+func (m *Model) WriteONNX(out io.Writer, w *Weights) error {
+	return onnx.Write(out, m.Network, w.Values, onnx.About{
+		Name: m.Search, Version: engine.Version, Text: m.Title() + ". " + w.Origin,
+		Properties: [][2]string{{"search", m.Search}, {"candidate", m.ID.String()}, {"genome", m.Genome}, {"weights", w.Origin}},
+	})
 }

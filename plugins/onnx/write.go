@@ -1,0 +1,136 @@
+package onnx
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/nascent-nas/nascent/genome/network"
+)
+
+const (
+	irVersion = 10
+	opset     = 17
+	most      = 2<<30 - 1 // bytes of a protobuf message
+)
+
+// About is what a model says of itself.
+type About struct {
+	Name       string      // of the graph, not empty
+	Version    string      // of nascent
+	Text       string      // for people
+	Properties [][2]string // names, each once, and texts
+}
+
+// Write writes a network with weights: the arrays of network.Arrays by their
+// names. An error says which array is missing or of another size, which layer
+// cannot be written, or that the model is too large for one file (2 GiB).
+func Write(w io.Writer, net *network.Network, weights map[string][]float32, about About) error {
+	g, err := build(net, weights)
+	if err != nil {
+		return err
+	}
+	m := message(nil).int(modelIR, irVersion).text(modelProducer, "nascent").text(modelProducerVersion, about.Version).text(modelText, about.Text).
+		bytes(modelOpset, message(nil).text(opsetDomain, "").int(opsetVersion, opset))
+	for _, p := range about.Properties {
+		m = m.bytes(modelProperty, message(nil).text(propertyKey, p[0]).text(propertyValue, p[1]))
+	}
+	m = m.bytes(modelGraph, g.text(graphName, about.Name))
+	if len(m) > most {
+		return fmt.Errorf("the network takes %d bytes, and an ONNX file at most %d; export it for PyTorch", len(m), most)
+	}
+	_, err = w.Write(m)
+	return err
+}
+
+// graph is a network that is being written.
+type graph struct {
+	message
+	net     *network.Network
+	weights map[string][]float32
+	used    map[string]bool // names of values
+	values  []string        // by node: the name of its value
+	err     error           // the first one
+}
+
+const (
+	inputName  = "input"
+	outputName = "logits"
+)
+
+func build(net *network.Network, weights map[string][]float32) (message, error) {
+	if len(net.Nodes) < 2 || net.Nodes[0].Op != network.Input {
+		return nil, fmt.Errorf("the network does not begin with an input, or has no layers")
+	}
+	last := len(net.Nodes) - 1
+	g := &graph{net: net, weights: weights, used: map[string]bool{inputName: true, outputName: true}, values: make([]string, len(net.Nodes))}
+	arrays, live := net.Arrays(), net.Live()
+	for i := range arrays {
+		for _, a := range arrays[i].List() {
+			g.used[a.Name] = true
+		}
+	}
+	g.values[0] = inputName
+	for i := 1; i <= last; i++ {
+		if !live[i] {
+			continue
+		}
+		n := &net.Nodes[i]
+		g.values[i] = outputName
+		if i < last {
+			g.values[i] = g.unique(n.Name)
+		}
+		if err := g.layer(n, &arrays[i], g.values[i]); err != nil {
+			return nil, fmt.Errorf("layer %q (%s): %w", n.Name, n.Op, err)
+		}
+		if g.err != nil {
+			return nil, g.err
+		}
+	}
+	return g.bytes(graphInput, value(inputName, net.Nodes[0].Shape)).bytes(graphOutput, value(outputName, net.Nodes[last].Shape)), nil
+}
+
+// unique is a name that nothing else has.
+func (g *graph) unique(name string) string {
+	base := name
+	for k := 2; g.used[name] || name == ""; k++ {
+		name = fmt.Sprintf("%s#%d", base, k)
+	}
+	g.used[name] = true
+	return name
+}
+
+// add appends an operator that makes a value, and returns the value's name.
+func (g *graph) add(op, out string, in []string, attributes ...message) string {
+	var n message
+	for _, name := range in {
+		n = n.text(nodeInput, name)
+	}
+	n = n.text(nodeOutput, out).text(nodeName, out).text(nodeOp, op)
+	for _, a := range attributes {
+		n = n.bytes(nodeAttribute, a)
+	}
+	g.message = g.bytes(graphNode, n)
+	return out
+}
+
+// array appends an array of the network and returns its name.
+func (g *graph) array(a *network.Array) string {
+	values, ok := g.weights[a.Name]
+	if (!ok || len(values) != a.Size()) && g.err == nil {
+		g.err = fmt.Errorf("the weights have %d values for %q, but the network needs %d", len(values), a.Name, a.Size())
+	}
+	return g.floats(a.Name, a.Shape, values)
+}
+
+// floats appends a constant under a name that is already unique.
+func (g *graph) floats(name string, shape []int, values []float32) string {
+	g.message = g.bytes(graphInitializer, tensor(name, elemFloat, shape, floats(values)))
+	return name
+}
+
+// integers appends a constant list.
+func (g *graph) integers(name string, values ...int) string {
+	name = g.unique(name)
+	g.message = g.bytes(graphInitializer, tensor(name, elemInt64, []int{len(values)}, integers(values)))
+	return name
+}
