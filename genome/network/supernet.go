@@ -19,11 +19,13 @@ import (
 //
 // A cell that stands in several places of the network has weights of its own in
 // each, but one set of Choices.
+//
+// As JSON it has all that training needs, for evaluators in other languages.
 type Supernet struct {
-	Network *Network
-	Choices []Choice
-	Mixes   []Mixture
-	Gates   []Gate // of each node of the Network
+	Network *Network  `json:"network"`
+	Choices []Choice  `json:"choices"`
+	Mixes   []Mixture `json:"mixes"`
+	Gates   []Gate    `json:"gates"` // of each node of the Network
 
 	space *genome.Space
 	cells map[string]*superCell // by the path of the cell's gene
@@ -34,25 +36,29 @@ type Supernet struct {
 // edge of a cell of edges, or the way from a source to a node of a cell of
 // pairs.
 type Choice struct {
-	Name    string   // "stack.cell.edge(0,1)", "stack.normal.node1~0"
-	Cell    string   // the gene: "stack.cell"
-	Node    int      // that it leads to, from 0; in a cell of pairs the cell's inputs do not count
-	Source  int      // that it comes from; in a cell of pairs from 0, the cell's inputs first
-	Options []string // the operations
-	Skip    int      // the option that hands its input on, -1 without one
-	None    int      // the option that answers zeros, -1 without one
-	Pairs   bool     // of a cell of pairs: a node has two of its choices, and one operation of each
+	Name     string   `json:"name"`               // "stack.cell.edge(0,1)", "stack.normal.node1~0"
+	Cell     string   `json:"cell"`               // the gene: "stack.cell"
+	Node     int      `json:"node"`               // that it leads to, from 0; in a cell of pairs the cell's inputs do not count
+	Source   int      `json:"source"`             // that it comes from; in a cell of pairs from 0, the cell's inputs first
+	Options  []string `json:"options"`            // the operations
+	Skip     int      `json:"skip"`               // the option that hands its input on, -1 without one
+	None     int      `json:"none"`               // the option that answers zeros, -1 without one
+	Pairs    bool     `json:"pairs,omitempty"`    // of a cell of pairs: a node has two of its choices, and one operation of each
+	Distinct bool     `json:"distinct,omitempty"` // Pairs: the two are never one and the same
 }
 
 // Mixture is a Mix in the Network.
 type Mixture struct {
-	Choice int // index into Choices
-	Node   int // index into the Network's nodes
+	Choice int `json:"choice"` // index into Choices
+	Node   int `json:"node"`   // index into the Network's nodes
 }
 
 // Gate says for which option of which mixture a node is there; Mixture is -1
 // for nodes that every genome has.
-type Gate struct{ Mixture, Option int }
+type Gate struct {
+	Mixture int `json:"mixture"`
+	Option  int `json:"option"`
+}
 
 // superCell is a cell with all its operations.
 type superCell struct {
@@ -89,7 +95,12 @@ func ReadSupernet(s *genome.Space) (*Supernet, error) {
 	if err := n.readSites(); err != nil {
 		return nil, err
 	}
-	g, err := s.Decide(func(d genome.Decision) int { return max(0, slices.Index(d.Closed, false)) })
+	g, err := s.Decide(func(d genome.Decision) int {
+		if m := pairSite.FindStringSubmatch(n.sites[d.Site].Name); m != nil && len(d.Closed) > 0 && d.Closed[0] {
+			n.distinct(m[1]) // where the newer input cannot be the oldest, it is another one
+		}
+		return max(0, slices.Index(d.Closed, false))
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +194,14 @@ func (n *Supernet) add(c *superCell, choice Choice) {
 	n.Choices = append(n.Choices, choice)
 }
 
+// distinct notes of a cell of pairs that both inputs of a node are never the
+// same.
+func (n *Supernet) distinct(cell string) {
+	for i := range n.Choices {
+		n.Choices[i].Distinct = n.Choices[i].Distinct || n.Choices[i].Cell == cell
+	}
+}
+
 // Path lists the options that a genome has at each of the Choices: one in a cell
 // of edges, none to two in a cell of pairs. A node of pairs that has one operation
 // twice over one source has it twice here: its weights are then the same.
@@ -192,6 +211,9 @@ func (n *Supernet) Path(g genome.Genome) ([][]int, error) {
 		return nil, err
 	}
 	path := make([][]int, len(n.Choices))
+	for k := range path {
+		path[k] = []int{} // a list in JSON, too
+	}
 	source := 0
 	for i, d := range asked {
 		name := n.sites[d.Site].Name

@@ -130,8 +130,13 @@ func TestSupernetChoices(t *testing.T) {
 	if len(n.Choices) != 2*(2+3+4) || len(n.Mixes) != 4*(2+3+4) {
 		t.Errorf("%d choices and %d mixtures", len(n.Choices), len(n.Mixes))
 	}
-	if c := n.Choices[0]; c.Skip != 0 || c.None != -1 || !c.Pairs {
-		t.Errorf("the first choice is %+v", c)
+	for _, c := range n.Choices {
+		if c.Skip != 0 || c.None != -1 || !c.Pairs || !c.Distinct {
+			t.Errorf("a choice is %+v", c)
+		}
+	}
+	if n, err = ReadSupernet(superSpace(t, superSpaces["pairs of one input"])); err != nil || n.Choices[0].Distinct {
+		t.Errorf("inputs that may be the same are said to be distinct: %+v %v", n.Choices[0], err)
 	}
 }
 

@@ -29,6 +29,7 @@ type evaluator struct {
 	devices      int             // GPUs that the search's processes share
 	startTimeout time.Duration
 	open         *opening
+	sharing      *sharing // nil for spaces whose genomes cannot share weights
 
 	mu      sync.Mutex
 	nursery *nursery // nil, or maybe gone
@@ -51,7 +52,8 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 		warnOfIdle(e.devices, setup.Workers, 1)
 		return nil
 	}
-	e.open = &opening{Protocol: protocol, Space: setup.Space.JSON(), Options: e.options, Workers: setup.Workers}
+	e.sharing = share(setup.Space)
+	e.open = &opening{Protocol: protocol, Space: setup.Space.JSON(), Supernet: e.sharing.supernet(), Options: e.options, Workers: setup.Workers}
 	w, err := e.ready()
 	if err != nil {
 		var option *sdk.OptionError
@@ -113,11 +115,15 @@ func (e *evaluator) evaluate(j *sdk.Job) (sdk.Result, error) {
 	if e.once {
 		return e.alone(j)
 	}
+	paths, err := e.sharing.paths(j)
+	if err != nil {
+		return sdk.Result{}, err
+	}
 	w, err := e.ready()
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	t, err := w.begin(j)
+	t, err := w.begin(j, paths)
 	if err != nil {
 		return sdk.Result{}, err
 	}

@@ -31,10 +31,11 @@ type order struct {
 
 // opening is the first line.
 type opening struct {
-	Protocol int             `json:"protocol"`
-	Space    json.RawMessage `json:"space"`
-	Options  json.RawMessage `json:"options,omitempty"`
-	Workers  int             `json:"workers"`
+	Protocol int               `json:"protocol"`
+	Space    json.RawMessage   `json:"space"`
+	Supernet *network.Supernet `json:"supernet,omitempty"`
+	Options  json.RawMessage   `json:"options,omitempty"`
+	Workers  int               `json:"workers"`
 }
 
 // job is a job as a program reads it.
@@ -53,6 +54,7 @@ type job struct {
 	Task     engine.Task       `json:"task"`
 	Tag      string            `json:"tag,omitempty"`
 	Input    []byte            `json:"input,omitempty"` // base64
+	Paths    [][][]int         `json:"paths,omitempty"` // through the supernet
 	Stop     *engine.StopRule  `json:"stop,omitempty"`
 	Resume   map[string]string `json:"resume,omitempty"`
 	Own      bool              `json:"own,omitempty"` // resume is what an earlier attempt saved

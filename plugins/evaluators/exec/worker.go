@@ -213,14 +213,16 @@ func (w *worker) take(m *message) error {
 	return nil
 }
 
-// begin sends a job.
-func (w *worker) begin(j *sdk.Job) (*ticket, error) {
+// begin sends a job, and the paths that it is about.
+func (w *worker) begin(j *sdk.Job, paths [][][]int) (*ticket, error) {
 	w.mu.Lock()
 	w.number++
 	t := &ticket{w.number, j, make(chan *message, 1)}
 	w.board[t.id] = t
 	w.mu.Unlock()
-	err := w.send(order{Job: jobOf(j, t.id)})
+	o := jobOf(j, t.id)
+	o.Paths = paths
+	err := w.send(order{Job: o})
 	if err != nil {
 		w.forget(t)
 	}

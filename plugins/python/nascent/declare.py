@@ -21,13 +21,16 @@ class Refused(Exception):
 class Setup:
     """What an evaluator's open gets."""
 
-    def __init__(self, options: Dict[str, Any], space: Any = None, workers: int = 1) -> None:
+    def __init__(self, options: Dict[str, Any], space: Any = None, workers: int = 1, supernet: Any = None) -> None:
         self.options = options
         """What search.yaml says, with the declared defaults."""
         self.space = space
         """The declaration of the space, as plain values."""
         self.workers = workers
         """How many jobs the search runs at once, in all processes together."""
+        self.supernet = supernet
+        """For spaces of cells whose genomes can share weights: the layer graph of
+        all genomes at once, as plain values. None for other spaces."""
 
 
 class Evaluator:

@@ -6,7 +6,7 @@ import base64
 import math
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
 Message = Dict[str, Any]
 
@@ -64,6 +64,9 @@ class Job:
     tag: str
     input: bytes
     """From the strategy."""
+    paths: List[List[List[int]]]
+    """Through Setup.supernet, as options at each of its choices: of the genome that
+    is to be scored, or of those that a strategy's input lists as paths."""
     resume: Optional[Path]
     """The checkpoint to go on from, if there is one: of the finished job that this
     one continues, or what an earlier attempt of this job saved."""
@@ -95,6 +98,7 @@ class Job:
         self.task = order.get("task", "train")
         self.tag = order.get("tag", "")
         self.input = base64.b64decode(order["input"]) if "input" in order else b""
+        self.paths = order.get("paths", [])
         self.files = _paths(order["resume"]) if "resume" in order else {}
         self.inherited = _paths(order["inherit"]) if "inherit" in order else {}
         self.resume = _checkpoint(self.files)

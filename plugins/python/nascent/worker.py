@@ -93,7 +93,7 @@ def work(path: str) -> None:
     try:
         evaluator = load(path)
         options = settle(evaluator, order.get("options") or {})
-        evaluator.open(Setup(options, order.get("space"), order.get("workers", 1)))
+        evaluator.open(Setup(options, order.get("space"), order.get("workers", 1), order.get("supernet")))
     except Refused as refusal:
         pipe.write([{"refuse": {"key": refusal.option, "text": str(refusal)}}])
         return

@@ -11,9 +11,11 @@ from typing import Any, Iterator
 import nascent
 import torch
 
-from . import data, rng
+from . import data, rng, weights
 from .network import Unknown
 from .recipe import Bad, Recipe
+from .sharing import METRICS as SHARED
+from .sharing import Sharing
 from .train import PRECISIONS, Invalid, Point, Setup, Stopped, Trainer, kernels, position
 
 OPTIONS: dict[str, Any] = {
@@ -27,6 +29,7 @@ OPTIONS: dict[str, Any] = {
     "precision": "float32",  # float32, tf32, bfloat16
     "deterministic": True,  # on CUDA: only operations that give equal bits each time
     "pack": 1,  # candidates of equal shape that are trained side by side
+    "supernet": {},  # how shared weights are trained; see weights.Recipe
 }
 
 METRICS: dict[str, Any] = {
@@ -53,6 +56,7 @@ class Evaluator:
         o = self.options = setup.options
         try:
             self.recipe = Recipe.of({name: o[name] for name in Recipe.fields()})
+            shared = weights.Recipe.of(o["supernet"])
         except Bad as e:
             raise nascent.Refused(e.problem, e.key) from None
         _check(o, "save_every", _number(o["save_every"]) and o["save_every"] >= 0, "give a number of epochs, or 0")
@@ -68,7 +72,12 @@ class Evaluator:
         except ValueError as e:
             raise nascent.Refused(str(e), "data") from None
         _suits(setup.space, self.data)
+        shares = setup.supernet is not None
+        if shares:
+            self.sharing = Sharing(setup.supernet, shared, self.data, self.device, o["precision"])
         return {
+            "tasks": ["train", "supernet", "score"] if shares else ["train"],
+            "metrics": {**METRICS, **SHARED} if shares else METRICS,
             "batch": o["pack"],
             "deterministic": self.device.type == "cpu" or o["deterministic"],
             "data": f"{self.data.fingerprint} {kernels(self.device, o['precision'])}",
@@ -99,6 +108,9 @@ class Evaluator:
         packs: dict[Any, list[int]] = {}
         setups: dict[int, Setup] = {}
         for i, job in enumerate(jobs):
+            if job.task != "train":
+                answers[i] = self.sharing.evaluate(job)
+                continue
             try:
                 setups[i] = self._setup(job)
             except Bad as e:
