@@ -476,7 +476,8 @@ func sameLimits(a, b Limits) bool {
 }
 
 // fingerprints journals each evaluator that is new to the ledger, and refuses
-// one that has taken another's place.
+// one that has taken another's place, if there is anything of the other's that
+// its results would be compared with.
 func (s *Search) fingerprints() error {
 	for _, seat := range s.seats {
 		seat.mark = -1
@@ -492,7 +493,7 @@ func (s *Search) fingerprints() error {
 		if seat.mark >= 0 && last.Hello.Fingerprint == seat.hello.Fingerprint {
 			continue
 		}
-		if last != nil && !s.cfg.AcceptFingerprint {
+		if last != nil && !s.cfg.AcceptFingerprint && s.leftBy(seat.key) {
 			return wrong("evaluator %s is not the one that this search began with (fingerprint %s then, %s now): its program, options or data changed, and old results may not compare with new ones; run with --accept-evaluator to go on all the same",
 				seat.key, clip(last.Hello.Fingerprint), clip(seat.hello.Fingerprint))
 		}
@@ -503,6 +504,23 @@ func (s *Search) fingerprints() error {
 		s.joined = append(s.joined, s.lines[0].turns)
 	}
 	return nil
+}
+
+// leftBy tells whether an evaluator has left anything: a result that is no
+// failure, or saved progress, which may be anybody's.
+func (s *Search) leftBy(key string) bool {
+	for _, list := range [][]*entry{s.book.search, s.book.final} {
+		for _, e := range list {
+			switch {
+			case e.try != nil && len(e.try.saved) > 0:
+				return true
+			case e.try != nil || e.Result.Status == Failed:
+			case s.Evaluators[e.Fingerprint].Key == key:
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // journal adds an event to the next commit.

@@ -1,11 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
@@ -14,8 +21,17 @@ import (
 	"github.com/nascent-nas/nascent/plugins/host"
 )
 
-// openBench opens a Python evaluator in the processes of a search.
-func openBench(b *testing.B, file string) (engine.Session, engine.Hello, *genome.Space) {
+// bench is a Python evaluator in the processes of a search.
+type bench struct {
+	*testing.B
+	engine.Session
+	hello engine.Hello
+	space *genome.Space
+	rng   *rng.Rand
+	next  engine.ID
+}
+
+func openBench(b *testing.B, file string, workers int) *bench {
 	b.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
 		b.Skip("there is no python3 here")
@@ -28,78 +44,147 @@ func openBench(b *testing.B, file string) (engine.Session, engine.Hello, *genome
 	if err != nil {
 		b.Fatal(err)
 	}
-	space := genome.MustParseSpace(enginetest.Numbers)
-	s, hello, err := host.Evaluator(p, host.Options{SearchID: b.Name()}).Open(context.Background(),
-		engine.EvaluatorSetup{Space: space, Workers: 1, Options: json.RawMessage(`{}`), Files: engine.Memory()})
+	out := &bench{B: b, space: genome.MustParseSpace(enginetest.Numbers), rng: rng.New(1)}
+	out.Session, out.hello, err = host.Evaluator(p, host.Options{SearchID: b.Name()}).Open(context.Background(),
+		engine.EvaluatorSetup{Space: out.space, Workers: workers, Options: json.RawMessage(`{}`), Files: engine.Memory()})
 	if err != nil {
 		b.Fatal(err)
 	}
-	return s, hello, space
+	return out
 }
 
-func closeBench(b *testing.B, s engine.Session) {
+func (b *bench) close() {
 	b.Helper()
-	if err := s.Close(context.Background()); err != nil {
+	if err := b.Session.Close(context.Background()); err != nil {
 		b.Error(err)
 	}
-	for range s.Events() {
+	for range b.Events() {
 	}
 }
 
-// Evaluations of next to nothing, 64 in a batch, and one after the other.
-func BenchmarkPython(b *testing.B) {
-	for _, file := range []string{"wide.py", "landscape.py"} {
-		b.Run(file, func(b *testing.B) {
-			s, hello, space := openBench(b, file)
-			random, sent, done := rng.New(1), 0, 0
-			submit := func() {
-				sent++
-				g, err := space.Random(random)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if err := s.Submit(engine.Assignment{Job: &engine.Job{ID: engine.ID(sent), Genome: g, Budget: 1}, Attempt: 1}); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ResetTimer()
-			for sent < min(b.N, 2*hello.Slots) {
-				submit()
-			}
-			for done < b.N {
-				e := <-s.Events()
-				if e.Kind != engine.Finished {
-					continue
-				}
-				if done++; sent < b.N {
-					submit()
-				}
-			}
-			b.StopTimer()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "evaluations/s")
-			closeBench(b, s)
-		})
+// evaluate has n random genomes evaluated, as many at once as there are slots, and
+// tells how many that is per second.
+func (b *bench) evaluate(n int) float64 {
+	b.Helper()
+	begin, sent := time.Now(), 0
+	submit := func() {
+		sent++
+		b.next++
+		g, err := b.space.Random(b.rng)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := b.Submit(engine.Assignment{Job: &engine.Job{ID: b.next, Genome: g, Budget: 1}, Attempt: 1}); err != nil {
+			b.Fatal(err)
+		}
 	}
+	for sent < min(n, b.hello.Slots) {
+		submit()
+	}
+	for done := 0; done < n; {
+		e := <-b.Events()
+		if e.Kind != engine.Finished {
+			continue
+		}
+		b.Ack(e.ID, e.Attempt)
+		if done++; sent < n {
+			submit()
+		}
+	}
+	return float64(n) / time.Since(begin).Seconds()
+}
+
+// Evaluations of next to nothing, one after the other.
+func BenchmarkPython(b *testing.B) {
+	e := openBench(b, "landscape.py", 1)
+	defer e.close()
+	b.ResetTimer()
+	b.ReportMetric(e.evaluate(b.N), "evaluations/s")
+}
+
+// Evaluations of next to nothing in batches, against a unary echo by gRPC for
+// Python, in turns.
+func BenchmarkPythonAgainstEcho(b *testing.B) {
+	call := openEcho(b)
+	e := openBench(b, "wide.py", 64)
+	defer e.close()
+	e.evaluate(1000)
+	b.ResetTimer()
+	var evaluations, echoes float64
+	for range b.N {
+		evaluations += e.evaluate(4000)
+		const calls = 400
+		begin := time.Now()
+		for range calls {
+			call()
+		}
+		echoes += calls / time.Since(begin).Seconds()
+	}
+	b.ReportMetric(evaluations/float64(b.N), "evaluations/s")
+	b.ReportMetric(echoes/float64(b.N), "echoes/s")
+	b.ReportMetric(evaluations/echoes, "times")
+}
+
+// openEcho starts testdata/echo.py; what it returns calls it once, with as many
+// bytes as a small job has.
+func openEcho(b *testing.B) func() {
+	b.Helper()
+	python := grpcPython()
+	if python == "" {
+		b.Skip("there is no python3 with grpcio here; name one with $NASCENT_GRPC_PYTHON")
+	}
+	socket := filepath.Join(b.TempDir(), "echo")
+	cmd := exec.Command(python, "testdata/echo.py", socket)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		stdin.Close()
+		cmd.Wait()
+	})
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		b.Fatal(err)
+	}
+	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { conn.Close() })
+	request := wrapperspb.Bytes(make([]byte, 250))
+	return func() {
+		if err := conn.Invoke(context.Background(), "/echo.Echo/Echo", request, new(wrapperspb.BytesValue)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func grpcPython() string {
+	python := os.Getenv("NASCENT_GRPC_PYTHON")
+	if python == "" {
+		python = "python3"
+	}
+	path, err := exec.LookPath(python)
+	if err != nil || exec.Command(path, "-c", "import grpc").Run() != nil {
+		return ""
+	}
+	return path
 }
 
 // From the start of the plugin to the first result.
 func BenchmarkPythonStart(b *testing.B) {
 	for range b.N {
-		s, _, space := openBench(b, "landscape.py")
-		g, err := space.Random(rng.New(1))
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := s.Submit(engine.Assignment{Job: &engine.Job{ID: 1, Genome: g, Budget: 1}, Attempt: 1}); err != nil {
-			b.Fatal(err)
-		}
-		for e := range s.Events() {
-			if e.Kind == engine.Finished {
-				break
-			}
-		}
+		e := openBench(b, "landscape.py", 1)
+		e.evaluate(1)
 		b.StopTimer()
-		closeBench(b, s)
+		e.close()
 		b.StartTimer()
 	}
 }
