@@ -35,6 +35,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		out:     queue.New[engine.Event](), events: make(chan engine.Event, 64),
 		forced: make(chan struct{}), acks: map[key]*link{},
 	}
+	go hashFile(e.plugin.Path) // it is asked for when the plugin runs
 	var first *link
 	err := patient(func() (err error) { first, err = s.connect(ctx, 0); return err })
 	if err != nil {

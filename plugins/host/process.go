@@ -2,17 +2,13 @@ package host
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"os"
 	"os/exec"
 	"sync"
@@ -24,6 +20,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
+	"github.com/nascent-nas/nascent/plugins/internal/identity"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
@@ -65,20 +62,19 @@ func start(ctx context.Context, p Plugin, o Options) (*process, error) {
 		SyncStderr:       log,
 	}
 	if !o.Plaintext {
-		identity, err := ownIdentity()
+		own, err := ownCredentials()
 		if err != nil {
 			return nil, fmt.Errorf("cannot make a certificate for plugins: %w", err)
 		}
-		// go-plugin's AutoMTLS with a P-256 key in place of P-521: twice as
-		// fast to start, and every language's gRPC can do it. The plugin's own
+		// go-plugin's AutoMTLS with a key of our own choice. The plugin's own
 		// certificate comes with its handshake and is the only one trusted.
 		config.TLSConfig = &tls.Config{
-			Certificates: []tls.Certificate{identity.pair},
+			Certificates: []tls.Certificate{own.pair},
 			MinVersion:   tls.VersionTLS12,
 			ServerName:   "localhost",
 			RootCAs:      x509.NewCertPool(), // nobody, until the handshake
 		}
-		env = append(env, "PLUGIN_CLIENT_CERT="+identity.pem)
+		env = append(env, proto.EnvCertificate+"="+own.pem)
 	}
 
 	// From here to the child's own count the guard must keep its directory.
@@ -267,34 +263,16 @@ func (clientSide) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *gr
 	return conn, nil
 }
 
-// identity is this host's certificate for plugins.
-type identity struct {
+// credentials are this host's certificate for plugins, in both forms.
+type credentials struct {
 	pair tls.Certificate
 	pem  string
 }
 
-var ownIdentity = sync.OnceValues(func() (*identity, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+var ownCredentials = sync.OnceValues(func() (*credentials, error) {
+	pair, err := identity.New()
 	if err != nil {
 		return nil, err
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 128))
-	if err != nil {
-		return nil, err
-	}
-	template := &x509.Certificate{
-		Subject:      pkix.Name{CommonName: "localhost", Organization: []string{"nascent"}},
-		DNSNames:     []string{"localhost"},
-		SerialNumber: serial,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement | x509.KeyUsageCertSign,
-		NotBefore:    time.Now().Add(-time.Minute), NotAfter: time.Now().AddDate(30, 0, 0),
-		BasicConstraintsValid: true, IsCA: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return nil, err
-	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return &identity{pair: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem: string(cert)}, nil
+	return &credentials{pair, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}))}, nil
 })

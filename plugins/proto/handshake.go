@@ -14,6 +14,8 @@ const SetName = "nascent"
 
 // Environment variables by which the host tells a plugin process about itself.
 const (
+	// EnvCertificate is the host's certificate, PEM; empty without TLS.
+	EnvCertificate = "PLUGIN_CLIENT_CERT" // go-plugin's name
 	// EnvLifeline is the number of an open file descriptor. When reading from
 	// it ends, the host is gone and the plugin must end, its children too.
 	EnvLifeline = "NASCENT_LIFELINE"

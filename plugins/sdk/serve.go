@@ -90,21 +90,30 @@ func Serve(p Plugin) {
 		fmt.Fprintf(os.Stderr, "cannot redirect standard output: %v\n", err)
 		os.Exit(1)
 	}
-	os.Stdout = handshake
+	own, certificate, err := mutualTLS(os.Getenv(proto.EnvCertificate))
+	if err == nil {
+		os.Stdout, err = certifying(handshake, certificate)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "cannot prepare the handshake: %v\n", err)
+		os.Exit(1)
+	}
 
 	// go-plugin replaces os.Stdout and os.Stderr by pipes of its own, whose
 	// content dies with the process. The first call puts them back: it comes
 	// after the replacement.
 	var restore sync.Once
+	shaken := os.Stdout
 	putBack := func() {
 		restore.Do(func() {
 			os.Stdout, os.Stderr = stderr, stderr
-			handshake.Close()
+			shaken.Close()
 		})
 	}
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  proto.Handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{proto.Version: {proto.SetName: &grpcPlugin{p: p, name: self}}},
+		TLSProvider:      own,
 		Logger:           Log().Named("go-plugin"),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 			options = append(options,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import math
 import os
-from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+from collections.abc import Mapping
 
-Message = Dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # both take milliseconds to import
+    from pathlib import Path
+    from typing import Any, Callable, Dict, List, Optional, Union
+
+    Message = Dict[str, Any]
 
 
 class Invalid(Exception):
@@ -97,7 +101,7 @@ class Job:
         self.phase = order.get("phase", "search")
         self.task = order.get("task", "train")
         self.tag = order.get("tag", "")
-        self.input = base64.b64decode(order["input"]) if "input" in order else b""
+        self.input = binascii.a2b_base64(order["input"]) if "input" in order else b""
         self.paths = order.get("paths", [])
         self.files = _paths(order["resume"]) if "resume" in order else {}
         self.inherited = _paths(order["inherit"]) if "inherit" in order else {}
@@ -173,7 +177,7 @@ class Job:
         """A directory of the job's own, removed after it."""
         if self._scratch is None:
             raise RuntimeError("this job has no scratch directory")
-        path = Path(self._scratch)
+        path = _path(self._scratch)
         path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -201,8 +205,13 @@ class Job:
         self._send(message)
 
 
+def _path(path: str) -> Path:
+    from pathlib import Path
+    return Path(path)
+
+
 def _paths(files: Dict[str, str]) -> Dict[str, Path]:
-    return {name: Path(path) for name, path in files.items()}
+    return {name: _path(path) for name, path in files.items()}
 
 
 def _checkpoint(files: Dict[str, Path]) -> Optional[Path]:

@@ -15,9 +15,12 @@ import signal
 import socket
 import sys
 import traceback
-from typing import List, NoReturn
 
 from .worker import explain, private, report, work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, NoReturn
 
 _SET_PDEATHSIG = 1  # of prctl
 
