@@ -7,6 +7,6 @@ evaluator = Evaluator()
 
 
 @nascent.evaluator(options=OPTIONS, metrics=METRICS, open=evaluator.open, batch=1, tests=True, budget=10, unit="epochs",
-                   operational=["save_every"])  # fmt: skip
+                   operational=["memory", "save_every", "slots"])  # fmt: skip
 def evaluate(jobs):
     return evaluator.evaluate(jobs)

@@ -1,18 +1,24 @@
-"""The evaluator: jobs come in, are trained one by one or in packs, and are
-answered with what the Gorgonia evaluator answers."""
+"""The evaluator: jobs come in, are trained one by one, side by side or in packs,
+and are answered with what the Gorgonia evaluator answers."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import dataclasses
+import math
 import os
 import struct
+import traceback
 from typing import Any, Iterator
 
 import nascent
 import torch
 
 from . import data, rng, weights
+from .memory import MIB, Full, Memory, predicted, ran_out
 from .network import Unknown
+from .packing import Packing
 from .recipe import Bad, Recipe
 from .sharing import METRICS as SHARED
 from .sharing import Sharing
@@ -28,7 +34,9 @@ OPTIONS: dict[str, Any] = {
     "threads": 1,  # of one process, on a CPU
     "precision": "float32",  # float32, tf32, bfloat16
     "deterministic": True,  # on CUDA: only operations that give equal bits each time
-    "pack": 1,  # candidates of equal shape that are trained side by side
+    "pack": 1,  # candidates of equal shape that are trained as one network; auto: as many as there are slots, where that pays
+    "slots": 0,  # candidates at once in one process; 0: those of a pack, with pack auto 8, on CUDA 16
+    "memory": 0,  # MiB that the candidates of one process may take; 0: on CUDA what there is, on a CPU without limit
     "supernet": {},  # how shared weights are trained; see weights.Recipe
 }
 
@@ -42,14 +50,34 @@ METRICS: dict[str, Any] = {
     "parameters": "minimize",
     "macs": "minimize",
     "memory": {"goal": "minimize", "unit": "MiB", "measured": True, "optional": True},
+    "pack": {"measured": True, "optional": True},
     "seconds": {"goal": "minimize", "unit": "s", "measured": True, "optional": True},
 }
 
 _CHECKPOINT = "checkpoint"
+_PATIENCE = 20  # attempts of a job that wait for memory
+
+
+@dataclasses.dataclass
+class _Pack:
+    """Jobs that are trained as one network of size copies."""
+
+    members: list[tuple[int, nascent.Job, Setup]]  # each with the place of its answer
+    size: int
+    begun: bool = False  # something was reported
+
+    def split(self, size: int) -> list[_Pack]:
+        """The same jobs in packs of another size."""
+        return [_Pack(self.members[i : i + size], size) for i in range(0, len(self.members), size)]
+
+    def apart(self) -> list[_Pack]:
+        """Each of the jobs in a pack of its own, of the same size."""
+        return [_Pack([member], self.size) for member in self.members]
 
 
 class Evaluator:
-    """Trains jobs. After open it does not change."""
+    """Trains jobs. After open it does not change, except that it learns how
+    much memory trainings take and whether packs pay."""
 
     def open(self, setup: nascent.Setup) -> dict[str, Any]:
         """Reads the options, loads the data and says what they come to."""
@@ -61,25 +89,37 @@ class Evaluator:
             raise nascent.Refused(e.problem, e.key) from None
         _check(o, "save_every", _number(o["save_every"]) and o["save_every"] >= 0, "give a number of epochs, or 0")
         _check(o, "threads", _whole(o["threads"]) and 1 <= o["threads"] <= 1024, "give the number of cores that one process may use")
-        _check(o, "pack", _whole(o["pack"]) and 1 <= o["pack"] <= 4096, "give a number of candidates, 1 for none side by side")
+        _check(o, "pack", o["pack"] == "auto" or _whole(o["pack"]) and 1 <= o["pack"] <= 4096,
+               "give a number of candidates, 1 for none side by side, or auto")  # fmt: skip
+        _check(o, "slots", _whole(o["slots"]) and 0 <= o["slots"] <= 4096, "give a number of candidates, or 0 for those of a pack")
+        _check(o, "memory", _number(o["memory"]) and 0 <= o["memory"] < 1 << 40, "give a number of MiB, or 0 for no limit of its own")
         _check(o, "precision", o["precision"] in PRECISIONS, f"use {', '.join(PRECISIONS)}")
         for name in ("checkpoints", "deterministic"):
             _check(o, name, isinstance(o[name], bool), "give yes or no")
         torch.set_num_threads(o["threads"])
         self.device = self._device(o["device"])
+        self.memory = Memory(self.device, int(o["memory"] * MIB))
         try:
             self.data = data.load(data.Options.read(o["data"]), self.device)
         except ValueError as e:
             raise nascent.Refused(str(e), "data") from None
+        self.memory.settle()
         _suits(setup.space, self.data)
         shares = setup.supernet is not None
         if shares:
             self.sharing = Sharing(setup.supernet, shared, self.data, self.device, o["precision"])
+        auto = o["pack"] == "auto"
+        slots = o["slots"] or ((16 if self.memory.cuda else 8) if auto else o["pack"])
+        self.packing = Packing(slots) if auto and slots > 1 else None
+        self.size = 1 if auto else o["pack"]
+        # Where the size of a pack depends on the time or on the memory at hand,
+        # so do the last bits of what is trained in it.
+        self.fixed = not self.packing and (self.size == 1 or not self.memory.bounded)
         return {
             "tasks": ["train", "supernet", "score"] if shares else ["train"],
             "metrics": {**METRICS, **SHARED} if shares else METRICS,
-            "batch": o["pack"],
-            "deterministic": self.device.type == "cpu" or o["deterministic"],
+            "batch": slots,
+            "deterministic": self.fixed and (not self.memory.cuda or o["deterministic"]),
             "data": f"{self.data.fingerprint} {kernels(self.device, o['precision'])}",
             "splits": self.data.splits,
         }
@@ -103,35 +143,82 @@ class Evaluator:
 
     def evaluate(self, jobs: list[nascent.Job]) -> list[Any]:
         """Answers jobs: metrics, or the exception that says why there are none.
-        Those that can be are trained side by side."""
+        Those that can be are trained as one network; others side by side on
+        CUDA, and one after the other on a CPU."""
         answers: list[Any] = [None] * len(jobs)
-        packs: dict[Any, list[int]] = {}
-        setups: dict[int, Setup] = {}
         for i, job in enumerate(jobs):
             if job.task != "train":
-                answers[i] = self.sharing.evaluate(job)
+                answers[i] = self._share(job)
+        packs = self._packs(jobs, answers)
+        if self.memory.cuda and len(packs) > 1:
+            with concurrent.futures.ThreadPoolExecutor(len(packs)) as pool:
+                list(pool.map(lambda pack: self._carry_out(pack, answers, len(packs)), packs))
+        else:
+            for pack in packs:
+                self._carry_out(pack, answers, 1)
+        left = self.memory.give_back()
+        if left > 0:
+            print(f"{left} bytes of the GPU are still held after candidates {', '.join(job.id for job in jobs)}")
+        return answers
+
+    def _share(self, job: nascent.Job) -> Any:
+        """Answers a job on shared weights. What it keeps for the next one is no
+        more there for others."""
+        answer = self.sharing.evaluate(job)
+        if isinstance(answer, Exception) and ran_out(answer):
+            traceback.clear_frames(answer.__traceback__)
+            self.memory.give_back()
+            room = self.memory.free()
+            answer = self._short(job, f"out of memory: the supernet takes more than {_much(room)}", room)
+        self.memory.settle()
+        return answer
+
+    def _short(self, job: nascent.Job, reason: str, room: float) -> Exception:
+        """What a job comes to for want of memory, of which there was so much: it
+        waits if others had a part of it."""
+        if room < 0.9 * self.memory.total() and job.attempt < _PATIENCE:
+            return nascent.Returned(reason)
+        return RuntimeError(f"{reason}; make batch smaller, or bound the macs or parameters of networks")
+
+    def _packs(self, jobs: list[nascent.Job], answers: list[Any]) -> list[_Pack]:
+        """Puts together what can be trained as one network."""
+        alike: dict[Any, list[tuple[int, nascent.Job, Setup]]] = {}
+        for i, job in enumerate(jobs):
+            if job.task != "train":
                 continue
             try:
-                setups[i] = self._setup(job)
+                setup = self._setup(job)
             except Bad as e:
                 answers[i] = nascent.Invalid(str(e))
                 continue
-            step = position(str(job.resume)) if _goes_on(job, setups[i]) else 0
-            packs.setdefault((setups[i].packs(), step), []).append(i)
-        for members in packs.values():
-            try:
-                for k, answer in self._train([(jobs[i], setups[i]) for i in members]):
-                    answers[members[k]] = answer
-            except Exception as e:
-                for i in members:
-                    if answers[i] is None:
-                        answers[i] = nascent.Invalid(str(e)) if isinstance(e, Unknown) else e
-        return answers
+            step = position(str(job.resume)) if _goes_on(job, setup) else 0
+            alike.setdefault((setup.packs(), step), []).append((i, job, setup))
+        packs: list[_Pack] = []
+        for members in alike.values():
+            if not self.packing:
+                packs += _Pack(members, 0).split(self.size)
+                continue
+            for part in _Pack(members, 0).split(self.packing.size):
+                packs += part.split(self.packing.size if self._pays(part) else 1)
+        return packs
+
+    def _pays(self, pack: _Pack) -> bool:
+        """Whether it is faster to train these jobs as one network."""
+        if len(pack.members) == 1 or not self.packing:
+            return False
+        try:
+            return self.packing.speed(pack.members[0][2]).pays(len(pack.members))
+        except Exception:
+            return False  # what is wrong is said when it is trained
 
     def _setup(self, job: nascent.Job) -> Setup:
         test = job.phase == "test"
         recipe = self.recipe.with_genes(job.genes)
-        train, check = self.data.final() if test else self.data.search()
+        if test:
+            train, check = self.data.final()
+            self.memory.settle()
+        else:
+            train, check = self.data.search()
         seed = job.seed
         if test:
             recipe = recipe.replace(horizon=0.0)  # nothing goes on from a test
@@ -143,42 +230,100 @@ class Evaluator:
         return Setup(network=job.network, recipe=recipe, train=train, check=check, budget=job.budget, seed=seed, at_end=test,
                      precision=self.options["precision"], device=self.device, cancelled=lambda: job.cancelled)  # fmt: skip
 
-    def _train(self, pack: list[tuple[nascent.Job, Setup]]) -> Iterator[tuple[int, Any]]:
-        """Trains jobs side by side, and answers each as it ends."""
-        trainer = Trainer([setup for _, setup in pack], self.options["pack"])
-        for k, (job, setup) in enumerate(pack):
-            setup.report = lambda point, k=k, job=job: self._report(trainer, k, job, point)
-            if not _goes_on(job, setup):
-                continue
+    def _carry_out(self, pack: _Pack, answers: list[Any], beside: int) -> None:
+        """Trains a pack, in parts where it does not fit into memory, and puts
+        its answers where they belong. beside is how many packs there are."""
+        todo = [pack]
+        while todo:
+            pack = todo.pop(0)
             try:
-                trainer.load(str(job.resume), job.resumed_own, k)
-            except ValueError:
-                if len(pack) > 1:
-                    yield from self._apart(pack)
-                    return
-                if not job.resumed_own:
-                    raise
-                # Kept progress only saves time: without it the result is the same.
-        for k, (job, _) in enumerate(pack):
-            with contextlib.suppress(Stopped):  # run notices
-                for point in trainer.candidates[k].curve[trainer.candidates[k].earlier :]:
-                    self._report(trainer, k, job, point, keep=False)
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
-        for k, outcome in trainer.run():
-            yield k, self._answer(trainer, k, pack[k][0], outcome)
-
-    def _apart(self, pack: list[tuple[nascent.Job, Setup]]) -> Iterator[tuple[int, Any]]:
-        """Trains jobs one after the other, because not all of them can go on
-        from where they were."""
-        for k, member in enumerate(pack):
-            try:
-                for _, answer in self._train([member]):
-                    yield k, answer
+                todo = self._try(pack, answers, beside) + todo
             except Exception as e:
-                yield k, e
+                traceback.clear_frames(e.__traceback__)  # they hold tensors
+                for i, _, _ in pack.members:
+                    if answers[i] is None:
+                        answers[i] = nascent.Invalid(str(e)) if isinstance(e, Unknown) else e
 
-    def _report(self, trainer: Trainer, k: int, job: nascent.Job, point: Point, keep: bool = True) -> None:
+    def _try(self, pack: _Pack, answers: list[Any], beside: int) -> list[_Pack]:
+        """Trains a pack if memory allows; answers what is to be trained in its
+        place."""
+        s = pack.members[0][2]
+        guess = predicted(s.network, s.recipe.batch, pack.size, s.recipe.optimizer != "sgd")
+        need = self.memory.forecast.need(guess)
+        waits = all(job.attempt < _PATIENCE for _, job, _ in pack.members)
+        room = 0.0
+        try:
+            with self.memory.take(need, pack.size == 1 and (need > self.memory.total() or not waits)) as room:
+                instead = self._train(pack, answers, beside == 1)
+                took = self.memory.peak()
+                if beside == 1 and took is not None:
+                    self.memory.forecast.saw(guess, took)
+                return instead
+        except Full as e:
+            reason = str(e)
+        except Exception as e:
+            if not ran_out(e):
+                raise
+            traceback.clear_frames(e.__traceback__)
+            reason = f"out of memory: training takes more than {_much(room)}"
+            if room < math.inf:
+                self.memory.forecast.saw(guess, math.ceil(room))
+        self.memory.give_back()
+        if pack.size > 1 and not pack.begun:
+            return pack.split(pack.size // 2)
+        for i, job, _ in pack.members:
+            if answers[i] is None:
+                answers[i] = self._short(job, reason, room) if pack.size == 1 else nascent.Returned(reason)
+        return []
+
+    def _train(self, pack: _Pack, answers: list[Any], sole: bool) -> list[_Pack]:
+        """Trains a pack and answers its jobs, each as it ends; or answers what
+        is to be trained in its place. sole: nothing is trained beside it."""
+        setups = [setup for _, _, setup in pack.members]
+        try:
+            with self._stream():
+                trainer = Trainer(setups, pack.size)
+                for k, (_, job, setup) in enumerate(pack.members):
+                    setup.report = lambda point, k=k, job=job: self._report(trainer, pack, k, job, point)
+                    if not _goes_on(job, setup):
+                        continue
+                    try:
+                        trainer.load(str(job.resume), job.resumed_own, k, not self.fixed)
+                    except ValueError:
+                        if len(pack.members) > 1:
+                            return pack.apart()
+                        if not job.resumed_own:
+                            raise
+                        # Kept progress only saves time: without it the result is the same.
+                for k, (_, job, _) in enumerate(pack.members):
+                    with contextlib.suppress(Stopped):  # run notices
+                        for point in trainer.candidates[k].curve[trainer.candidates[k].earlier :]:
+                            self._report(trainer, pack, k, job, point, keep=False)
+                with self.memory.watch(trainer.bytes):
+                    for k, outcome in trainer.run():
+                        i, job, _ = pack.members[k]
+                        answers[i] = self._answer(trainer, k, job, outcome, sole)
+            return []
+        finally:
+            for setup in setups:
+                setup.report = lambda point: None  # it holds the trainer
+
+    @contextlib.contextmanager
+    def _stream(self) -> Iterator[None]:
+        """On CUDA, a stream of one's own: what is trained beside it need not
+        wait."""
+        if not self.memory.cuda:
+            yield
+            return
+        with torch.cuda.device(self.device):
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                yield
+            stream.synchronize()
+
+    def _report(self, trainer: Trainer, pack: _Pack, k: int, job: nascent.Job, point: Point, keep: bool = True) -> None:
+        pack.begun = True
         try:
             job.report(point.epoch, **_measured(job, point))
         except nascent.Cancelled:
@@ -197,7 +342,7 @@ class Evaluator:
         trainer.save(str(path), k)
         job.save(path, _CHECKPOINT)
 
-    def _answer(self, trainer: Trainer, k: int, job: nascent.Job, outcome: Any) -> Any:
+    def _answer(self, trainer: Trainer, k: int, job: nascent.Job, outcome: Any, sole: bool) -> Any:
         curve = trainer.candidates[k].curve
         if isinstance(outcome, Invalid):
             return nascent.Invalid(str(outcome))
@@ -208,9 +353,10 @@ class Evaluator:
                 return nascent.Cancelled("cancelled")
             outcome = curve[-1]
         metrics = _measured(job, outcome)
-        metrics.update(parameters=trainer.parameters, macs=trainer.macs)
-        if self.device.type == "cuda":
-            metrics["memory"] = torch.cuda.max_memory_allocated(self.device) / 2**20
+        metrics.update(parameters=trainer.parameters, macs=trainer.macs, pack=trainer.size)
+        took = self.memory.peak()
+        if sole and took is not None:
+            metrics["memory"] = took / MIB
         if job.resume and not job.resumed_own and not trainer.setup.recipe.horizon:
             job.remark = "trained afresh: the horizon is the budget"
         if self.options["checkpoints"]:
@@ -218,6 +364,10 @@ class Evaluator:
             trainer.save(str(path), k)
             job.keep(path, _CHECKPOINT)
         return metrics
+
+
+def _much(room: float) -> str:
+    return f"the {room / MIB:,.0f} MiB that there were" if room < math.inf else "there is"
 
 
 def _goes_on(job: nascent.Job, setup: Setup) -> bool:

@@ -139,6 +139,13 @@ class Trainer:
         return self.optimizer.count // self.size
 
     @property
+    def bytes(self) -> int:
+        """What the arrays take that live as long as the training does."""
+        o = self.optimizer
+        arrays = [o.data, o.grad, o.m, o.v, o.owner, *self.network.buffers()]
+        return sum(a.numel() * a.element_size() for a in arrays if a is not None)
+
+    @property
     def macs(self) -> int:
         """Multiply-adds of one sample."""
         return macs(self.setup.network)
@@ -160,7 +167,7 @@ class Trainer:
                 return
             yield from self._cancelled()
             if any(not c.ended for c in self.candidates):
-                self._step()
+                self.advance()
 
     def _going(self) -> list[tuple[int, _Candidate]]:
         return [(k, c) for k, c in enumerate(self.candidates) if not c.ended]
@@ -179,7 +186,8 @@ class Trainer:
             return False
         return self.step > 0 and self.step % self.per_epoch == 0 or self.step == self.total
 
-    def _step(self) -> None:
+    def advance(self) -> None:
+        """Takes one step of training."""
         s, dummies = self.setup, self._dummies
         epoch, within = divmod(self.step, self.per_epoch)
         if within == 0 or self._sums is None:
@@ -299,13 +307,14 @@ class Trainer:
         text = json.dumps({"job": self._recognise(k), "at": at})
         safetensors.save(path, self.state(k), {"nascent": text})
 
-    def load(self, path: str, own: bool, k: int = 0) -> None:
+    def load(self, path: str, own: bool, k: int = 0, any_size: bool = False) -> None:
         """Lets candidate k go on from a checkpoint, one of its job (own) or of
         one with a smaller budget: with its weights, moments, statistics,
         position, and its seed instead of the setup's. All candidates must go
-        on, from the same step. Raises ValueError for a checkpoint of another
-        network, recipe, torch, device or pack size, or from beyond the budget;
-        the Trainer is then as before."""
+        on, from the same step. With any_size it may have been trained in a pack
+        of another size. Raises ValueError for a checkpoint of another network,
+        recipe, torch, device or pack size, or from beyond the budget; the
+        Trainer is then as before."""
         c = self.candidates[k]
         tensors, metadata = safetensors.load(path)
         try:
@@ -316,7 +325,7 @@ class Trainer:
         except (KeyError, TypeError, ValueError) as e:
             raise ValueError(f"{path}: is no checkpoint of this evaluator ({e}); train afresh") from e
         for what, wants in self._recognise(k).items():
-            if job.get(what) != wants:
+            if job.get(what) != wants and not (any_size and what == "pack size"):
                 raise ValueError(f"{path}: is a checkpoint of {what} {job.get(what)}, but the job has {wants}; train afresh")
         if not 0 <= step <= self.total:
             raise ValueError(f"{path}: is a checkpoint of step {step}, but the job has a budget of {self.total} steps; train afresh")

@@ -19,7 +19,9 @@ def opened(**options):
     return e
 
 
-class Jobs(unittest.TestCase):
+class Desk(unittest.TestCase):
+    """Makes jobs."""
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -35,12 +37,14 @@ class Jobs(unittest.TestCase):
         (answer,) = e.evaluate([job])
         return job, answer
 
+
+class Jobs(Desk):
     def test_phases(self):
         e = opened()
         self.assertIn("trains on 160 samples and validates on 40", e.said["splits"])
         self.assertIn(f"torch {torch.__version__}", e.said["data"])
         _, searched = self.run_one(e)
-        exact = {"train_accuracy", "train_loss", "parameters", "macs"}
+        exact = {"train_accuracy", "train_loss", "parameters", "macs", "pack"}
         self.assertEqual(set(searched), exact | {"accuracy", "loss"})
         self.assertEqual([(m["step"], set(m["report"])) for m in self.sent], [(s, {"train_accuracy", "train_loss", "accuracy", "loss"}) for s in (1, 2)])
         self.assertEqual(self.run_one(e, phase="remeasure")[1], searched)
