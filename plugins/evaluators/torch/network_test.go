@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
+	nascenttorch "github.com/nascent-nas/nascent/plugins/evaluators/torch/nascent_torch"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/nn"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
 )
@@ -142,4 +145,58 @@ func gorgonia(t *testing.T, net *network.Network, seed uint64, path string) map[
 		t.Fatal(err)
 	}
 	return want
+}
+
+// TestStandalone: a file of its own answers what Gorgonia does with the weights
+// beside it, without the package that it was made of.
+func TestStandalone(t *testing.T) {
+	t.Parallel()
+	if path, reason := interpreter(); path == "" {
+		t.Skip(reason)
+	}
+	folder := t.TempDir()
+	names, nets := networktest.Random(t, 10)
+	expected := make([][]float32, len(nets))
+	for i, net := range nets {
+		path := filepath.Join(folder, names[i])
+		expected[i] = gorgonia(t, net, uint64(i), path+".case")["logits"]
+		given, _, err := safetensors.ReadFile[float32](path + ".case")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var weights []safetensors.Tensor
+		for _, tensor := range given {
+			if name, ok := strings.CutPrefix(tensor.Name, "after/"); ok {
+				weights = append(weights, safetensors.Tensor{Name: name, Shape: tensor.Shape, Data: tensor.Data})
+			}
+		}
+		if err := safetensors.WriteFile(path+".safetensors", weights, nil); err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		about := nascenttorch.About{Title: `A "title" with \ in it`, Genome: "x=1", Weights: "Any.", Beside: names[i] + ".safetensors"}
+		if err := nascenttorch.Write(&text, net, about); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path+".py", text.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runPython(t, "testdata/standalone.py", folder)
+	for i, name := range names {
+		tensors, _, err := safetensors.ReadFile[float32](filepath.Join(folder, name+".out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]float64, len(expected[i]))
+		if len(tensors[0].Data) != len(got) {
+			t.Fatalf("%s: %d logits, want %d", name, len(tensors[0].Data), len(got))
+		}
+		for j, v := range tensors[0].Data {
+			got[j] = float64(v)
+		}
+		if off, size := distance(got, expected[i]); off > 1e-4*size {
+			t.Errorf("%s is off by %.2g of %.2g\n%s", name, off, size, nets[i])
+		}
+	}
 }

@@ -23,7 +23,7 @@ import (
 const best = "best"
 
 // endings are those of files that are not called as their format.
-var endings = map[string]string{"jsonl": "json", "gv": "dot", "mmd": "mermaid"}
+var endings = map[string]string{"jsonl": "json", "gv": "dot", "mmd": "mermaid", "py": "pytorch"}
 
 func (a *app) exportCommand() *cobra.Command {
 	var format, output string
@@ -33,19 +33,21 @@ func (a *app) exportCommand() *cobra.Command {
 		Long: `Writes every candidate of the search in DIR with its metrics and genes, one a
 row, as csv, json (lines) or parquet; or candidate ID, "best" for the best, as
 
-  onnx     a model for onnxruntime and others, with trained weights if its
-           checkpoint is kept
+  pytorch  a Python file of its own, and its weights beside it as safetensors
+  onnx     a model for onnxruntime and others, weights included
   dot      its layers with shapes and parameters, for Graphviz
   mermaid  the same as a flowchart for Markdown
   json     genome, network, metrics and all else that is known of it
 
-The format is that of --format, or as the file of --output is called. Without
-ID, formats of one candidate write the best.`,
+Weights are trained ones if the candidate's checkpoint is kept. The format is
+that of --format, or as the file of --output is called. Without ID, formats of
+one candidate write the best.`,
 		Example: `  nascent export mnist1d --output mnist1d.csv
   nascent export mnist1d --output mnist1d.parquet
   nascent export mnist1d --format json | jq .metrics.accuracy
   nascent export mnist1d best --format dot | dot -Tsvg > network.svg
-  nascent export mnist1d 42 --output network.onnx`,
+  nascent export mnist1d 42 --output network.onnx
+  nascent export mnist1d 42 --output network.py`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			named := len(args) == 2
@@ -71,6 +73,9 @@ ID, formats of one candidate write the best.`,
 			case (format == "parquet" || format == "onnx") && output == "-" && a.width > 0:
 				return wrongInput("--format: %s is nothing for a terminal; name a file with --output", format)
 			}
+			if format == "pytorch" && output == "-" {
+				return wrongInput("--format: pytorch makes two files, a program and its weights; name the program with --output network.py")
+			}
 			if named || !table {
 				id := best
 				if named {
@@ -86,7 +91,7 @@ ID, formats of one candidate write the best.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "", "csv, json or parquet; for one candidate onnx, dot, mermaid or json")
+	cmd.Flags().StringVar(&format, "format", "", "csv, json or parquet; for one candidate pytorch, onnx, dot, mermaid or json")
 	cmd.Flags().StringVarP(&output, "output", "o", "-", "file to write (-: standard output)")
 	return cmd
 }
@@ -127,14 +132,23 @@ func (a *app) exportCandidate(ctx context.Context, dir, name, format, output str
 		return wrongInput("%v", err)
 	}
 	var weights *export.Weights
-	if format == "onnx" {
+	beside := strings.TrimSuffix(output, filepath.Ext(output)) + ".safetensors"
+	if format == "onnx" || format == "pytorch" {
 		var remark string
 		if weights, remark = m.Weights(dir); remark != "" {
 			fmt.Fprintln(a.err, "nascent: "+remark)
 		}
 	}
+	if format == "pytorch" {
+		err := a.toFile(beside, func(out io.Writer) error { return m.WriteSafetensors(out, weights) })
+		if err != nil {
+			return err
+		}
+	}
 	return a.toFile(output, func(out io.Writer) error {
 		switch format {
+		case "pytorch":
+			return m.WritePyTorch(out, weights, filepath.Base(beside))
 		case "dot":
 			return m.WriteDot(out)
 		case "mermaid":

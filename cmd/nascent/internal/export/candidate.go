@@ -11,11 +11,13 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome/network"
+	nascenttorch "github.com/nascent-nas/nascent/plugins/evaluators/torch/nascent_torch"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
 	"github.com/nascent-nas/nascent/plugins/onnx"
 )
 
 // NetworkFormats are the names of what one candidate is written as.
-var NetworkFormats = []string{"onnx", "dot", "mermaid", "json"}
+var NetworkFormats = []string{"pytorch", "onnx", "dot", "mermaid", "json"}
 
 // described is one candidate as JSON: all that is known of it.
 type described struct {
@@ -98,8 +100,31 @@ func (m *Model) WriteMermaid(out io.Writer) error {
 
 // WriteONNX writes the network with its weights as an ONNX model.
 func (m *Model) WriteONNX(out io.Writer, w *Weights) error {
-	return onnx.Write(out, m.Network, w.Values, onnx.About{
-		Name: m.Search, Version: engine.Version, Text: m.Title() + ". " + w.Origin,
-		Properties: [][2]string{{"search", m.Search}, {"candidate", m.ID.String()}, {"genome", m.Genome}, {"weights", w.Origin}},
-	})
+	return onnx.Write(out, m.Network, w.Values, onnx.About{Name: m.Search, Version: engine.Version, Text: m.Title() + ". " + w.Origin, Properties: m.properties(w)})
+}
+
+// WritePyTorch writes the network as a Python module that reads its weights from
+// a file beside it.
+func (m *Model) WritePyTorch(out io.Writer, w *Weights, beside string) error {
+	return nascenttorch.Write(out, m.Network, nascenttorch.About{Title: m.Title(), Genome: m.Genome, Weights: w.Origin, Beside: beside})
+}
+
+// WriteSafetensors writes the weights.
+func (m *Model) WriteSafetensors(out io.Writer, w *Weights) error {
+	var tensors []safetensors.Tensor
+	for _, arrays := range m.Network.Arrays() {
+		for _, a := range arrays.List() {
+			tensors = append(tensors, safetensors.Tensor{Name: a.Name, Shape: a.Shape, Data: w.Values[a.Name]})
+		}
+	}
+	metadata := map[string]string{}
+	for _, p := range m.properties(w) {
+		metadata[p[0]] = p[1]
+	}
+	return safetensors.Write(out, tensors, metadata)
+}
+
+// properties are what files say of a model.
+func (m *Model) properties(w *Weights) [][2]string {
+	return [][2]string{{"search", m.Search}, {"candidate", m.ID.String()}, {"genome", m.Genome}, {"weights", w.Origin}}
 }

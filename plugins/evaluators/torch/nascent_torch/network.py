@@ -290,15 +290,37 @@ class Flatten(nn.Module):
         return x.flatten(1)
 
 
-# The layers that have no parameters of any kind.
-_PLAIN = {
-    "input": nn.Identity,
-    "identity": nn.Identity,
-    "add": Add,
-    "global_avg": GlobalAvg,
-    "global_max": GlobalMax,
-    "flatten": Flatten,
-}
+def _extents(node: dict, shape: list[int], key: str, default: int) -> list[int]:
+    """One number for each spatial dimension of a node's input."""
+    given = list(node.get(key) or [])
+    return given + [default] * (len(shape) - 1 - len(given))
+
+
+# For each operation what makes the module of a node from the shape of its
+# (first) input.
+LAYERS: dict[str, Callable[[dict, list[int], int], nn.Module]] = {
+    "input": lambda node, shape, copies: nn.Identity(),
+    "conv": lambda node, shape, copies: Conv(
+        shape[0], node["channels"], _extents(node, shape, "kernel", 1), _extents(node, shape, "stride", 1),
+        _extents(node, shape, "dilation", 1), _extents(node, shape, "pad", 0), node.get("groups") or 1,
+        node.get("bias", False), node.get("circular", False), copies),
+    "dense": lambda node, shape, copies: Dense(math.prod(shape), node["channels"], node.get("bias", False), copies),
+    "norm": lambda node, shape, copies: Norm(shape[0], node.get("affine", False), copies),
+    "max_pool": lambda node, shape, copies: MaxPool(
+        _extents(node, shape, "kernel", 1), _extents(node, shape, "stride", 1), _extents(node, shape, "pad", 0)),
+    "avg_pool": lambda node, shape, copies: AvgPool(
+        _extents(node, shape, "kernel", 1), _extents(node, shape, "stride", 1), _extents(node, shape, "pad", 0)),
+    "global_avg": lambda node, shape, copies: GlobalAvg(),
+    "global_max": lambda node, shape, copies: GlobalMax(),
+    "activation": lambda node, shape, copies: Activation(node["function"], copies),
+    "add": lambda node, shape, copies: Add(),
+    "concat": lambda node, shape, copies: Concat(copies),
+    "identity": lambda node, shape, copies: nn.Identity(),
+    "zero": lambda node, shape, copies: Zero(node["shape"], copies),
+    "dropout": lambda node, shape, copies: Dropout(node.get("rate", 0.0), copies),
+    "flatten": lambda node, shape, copies: Flatten(),
+    "crop": lambda node, shape, copies: Crop(node["channels"], _extents(node, shape, "offset", 0), copies),
+}  # fmt: skip
 
 
 class Network(nn.Module):
@@ -347,37 +369,14 @@ class Network(nn.Module):
         at._modules[last] = layer
 
     def _layer(self, node: dict, shape: list[int]) -> nn.Module:
-        op, copies = node["op"], self.copies
-        spatial = len(shape) - 1
-        get = lambda key, default: list(node.get(key) or []) + [default] * (spatial - len(node.get(key) or []))
+        op, spatial = node["op"], len(shape) - 1
+        if op not in LAYERS:
+            raise Unknown(f"layer {node['name']}: unknown operation {op}")
         if op in ("conv", "max_pool", "avg_pool") and (spatial not in (1, 2) or len(node.get("kernel") or []) != spatial):
             raise Unknown(f"layer {node['name']} ({op}): a kernel {node.get('kernel')} does not fit an input of shape {shape}")
-        if op == "conv":
-            return Conv(shape[0], node["channels"], get("kernel", 1), get("stride", 1), get("dilation", 1), get("pad", 0),
-                        node.get("groups") or 1, node.get("bias", False), node.get("circular", False), copies)  # fmt: skip
-        if op == "dense":
-            return Dense(math.prod(shape), node["channels"], node.get("bias", False), copies)
-        if op == "norm":
-            return Norm(shape[0], node.get("affine", False), copies)
-        if op == "max_pool":
-            return MaxPool(get("kernel", 1), get("stride", 1), get("pad", 0))
-        if op == "avg_pool":
-            return AvgPool(get("kernel", 1), get("stride", 1), get("pad", 0))
-        if op == "activation":
-            if node["function"] not in FUNCTIONS:
-                raise Unknown(f"layer {node['name']}: unknown function {node['function']}; use {', '.join(FUNCTIONS)}")
-            return Activation(node["function"], copies)
-        if op == "concat":
-            return Concat(copies)
-        if op == "zero":
-            return Zero(node["shape"], copies)
-        if op == "dropout":
-            return Dropout(node.get("rate", 0.0), copies)
-        if op == "crop":
-            return Crop(node["channels"], get("offset", 0), copies)
-        if op not in _PLAIN:
-            raise Unknown(f"layer {node['name']}: unknown operation {op}")
-        return _PLAIN[op]()
+        if op == "activation" and node["function"] not in FUNCTIONS:
+            raise Unknown(f"layer {node['name']}: unknown function {node['function']}; use {', '.join(FUNCTIONS)}")
+        return LAYERS[op](node, shape, self.copies)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         values: list = [None] * len(self.layers)

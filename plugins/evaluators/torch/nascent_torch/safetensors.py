@@ -68,7 +68,7 @@ def load(path: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
         (length,) = struct.unpack_from("<Q", data)
         header = json.loads(data[8 : 8 + length])
-        metadata = header.pop("__metadata__", {})
+        texts = header.pop("__metadata__", {})
         tensors = {}
         for name, entry in header.items():
             dtype, shape = _TYPES[entry["dtype"]], entry["shape"]
@@ -81,4 +81,4 @@ def load(path: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
             tensors[name] = torch.frombuffer(bytearray(data[start:end]), dtype=dtype).reshape(shape)
     except (struct.error, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as e:
         raise ValueError(f"{path}: is no safetensors file that can be read here ({e}); train afresh") from e
-    return tensors, metadata
+    return tensors, texts
