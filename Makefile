@@ -9,12 +9,15 @@ BIN    := bin
 SHARING := darts gdas enas spos
 SOURCE := $(shell find cmd engine genome plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' -o -name '*.py' 2>/dev/null) go.mod go.sum
 
-all: $(BIN)/nascent $(BIN)/nascent-evaluator-exec $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax $(BIN)/nascent-evaluator-table $(BIN)/nascent-evaluator-torch \
+all: $(BIN)/nascent $(BIN)/nascent-evaluator-exec $(BIN)/nascent-strategy-exec $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax $(BIN)/nascent-evaluator-table $(BIN)/nascent-evaluator-torch \
 	$(BIN)/nascent-strategy-qlearning $(BIN)/nascent-strategy-reinforce $(BIN)/nascent-strategy-supernet $(BIN)/nascent-evaluator-supernet \
 	$(addprefix $(BIN)/nascent-strategy-,$(SHARING))
 
-# One program under several names: the strategies that share weights, and the
-# evaluator that holds them.
+# One program under several names: what drives other programs serves both kinds,
+# and so do the strategies that share weights and the evaluator that holds them.
+$(BIN)/nascent-strategy-exec: $(BIN)/nascent-evaluator-exec
+	ln -sf $(<F) $@
+
 $(BIN)/nascent-evaluator-supernet $(addprefix $(BIN)/nascent-strategy-,$(SHARING)): $(BIN)/nascent-strategy-supernet
 	ln -sf $(<F) $@
 

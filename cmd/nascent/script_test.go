@@ -37,6 +37,9 @@ var plugins = sync.OnceValues(func() (string, error) {
 			return "", fmt.Errorf("building the plugin %s: %w\n%s", name, err, b)
 		}
 	}
+	if err := os.Symlink("nascent-evaluator-exec", filepath.Join(dir, "nascent-strategy-exec")); err != nil {
+		return "", err
+	}
 	return dir, nil
 })
 
@@ -134,13 +137,16 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 var languages = map[string]string{".go": "go", ".py": "python", ".sh": "sh", ".pl": "perl"}
 
 // shown writes the first block of a file's language that a page of docs/ shows
-// into it, and wants it to be of at most so many lines: shown PAGE LINES FILE.
+// into it, and wants it to be of at most so many lines: shown PAGE LINES FILE
+// [SECTION].
 func shown(ts *testscript.TestScript, _ bool, args []string) {
 	most, err := strconv.Atoi(args[1])
 	ts.Check(err)
+	section := strings.Join(args[3:], " ")
 	page, err := os.ReadFile(filepath.Join(ts.Getenv("NASCENT_SOURCE"), "docs", args[0]))
 	ts.Check(err)
-	_, rest, found := strings.Cut(string(page), "```"+languages[filepath.Ext(args[2])]+"\n")
+	_, rest, _ := strings.Cut(string(page), "# "+section)
+	_, rest, found := strings.Cut(rest, "```"+languages[filepath.Ext(args[2])]+"\n")
 	block, _, whole := strings.Cut(rest, "```\n")
 	if n := strings.Count(block, "\n"); !found || !whole || n > most {
 		ts.Fatalf("docs/%s shows no block for such a file of at most %d lines first: it has %d", args[0], most, n)

@@ -72,7 +72,7 @@ func Dirs(given ...string) []string {
 // Find looks for a plugin. name is a name ("onemax": the executable
 // nascent-evaluator-onemax in one of Dirs) or, if it contains a slash or ends
 // in .go or .py, a path: to an executable, to a Go file, to a directory with a Go
-// program, or, for an evaluator, to a Python file. Relative paths are looked for
+// program, or to a Python file. Relative paths are looked for
 // in dirs first, then in the working directory. Go source is built, see Build;
 // Python is run by the plugin called exec.
 func Find(kind Kind, name string, dirs ...string) (Plugin, error) {
@@ -138,9 +138,6 @@ func findPath(kind Kind, name string, dirs []string) (Plugin, error) {
 
 // findPython is the plugin that runs a Python file.
 func findPython(kind Kind, path string, dirs []string) (Plugin, error) {
-	if kind != KindEvaluator {
-		return Plugin{}, fmt.Errorf("%s is Python, and only evaluators can be written in it so far: write a %s in Go", filepath.Base(path), kind)
-	}
 	p, err := Find(kind, "exec", dirs...)
 	if err != nil {
 		return Plugin{}, fmt.Errorf("%s needs the plugin that runs Python: %w", filepath.Base(path), err)

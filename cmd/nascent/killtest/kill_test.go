@@ -23,6 +23,7 @@ var programs = map[string][]string{
 	"./cmd/nascent":                  {"nascent"},
 	"./plugins/evaluators/onemax":    {"nascent-evaluator-onemax"},
 	"./plugins/evaluators/gorgonia":  {"nascent-evaluator-gorgonia"},
+	"./plugins/evaluators/exec":      {"nascent-evaluator-exec", "nascent-strategy-exec"},
 	"./plugins/strategies/qlearning": {"nascent-strategy-qlearning"},
 	"./plugins/strategies/reinforce": {"nascent-strategy-reinforce"},
 	"./plugins/strategies/supernet": {"nascent-strategy-supernet", "nascent-evaluator-supernet", "nascent-strategy-darts",

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
 
-	"github.com/nascent-nas/nascent/plugins/python"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
@@ -16,20 +14,15 @@ const patience = 5 * time.Second
 
 // evaluator drives a program. One process of this plugin has one worker process.
 type evaluator struct {
-	script  string       // a Python file; "" for a command
+	program
 	abandon func(string) // ends this process because its worker died with several jobs on board
 	grace   time.Duration
 
-	name         string // of the program, for people
-	command      []string
-	nurse        []string // the nursery's command; nil without one
-	env          []string
-	options      json.RawMessage // the program's own
-	once         bool            // one process for each job
-	devices      int             // GPUs that the search's processes share
-	startTimeout time.Duration
-	open         *opening
-	sharing      *sharing // nil for spaces whose genomes cannot share weights
+	nurse   []string // the nursery's command; nil without one
+	once    bool     // one process for each job
+	devices int      // GPUs that the search's processes share
+	open    *opening
+	sharing *sharing // nil for spaces whose genomes cannot share weights
 
 	mu      sync.Mutex
 	nursery *nursery // nil, or maybe gone
@@ -56,13 +49,7 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 	e.open = &opening{Protocol: protocol, Space: setup.Space.JSON(), Supernet: e.sharing.supernet(), Options: e.options, Workers: setup.Workers}
 	w, err := e.ready()
 	if err != nil {
-		var option *sdk.OptionError
-		if e.script != "" && !errors.As(err, &option) {
-			if old := python.TooOld(e.command[0]); old != nil {
-				return old
-			}
-		}
-		return err
+		return e.excuse(err)
 	}
 	warnOfIdle(e.devices, setup.Workers, max(1, w.hello.Slots))
 	return w.hello.tell(setup)

@@ -1,7 +1,8 @@
-// Command nascent-evaluator-exec evaluates with a program in any language: it
-// drives a worker process with lines of JSON over pipes, or runs one process for
-// each job. Python files are run by it, too: the host starts it for
-// "use: ./evaluate.py" and names the file in $NASCENT_SCRIPT.
+// Command exec drives a program in any language, by lines of JSON over pipes. It
+// is two plugins in one: nascent-evaluator-exec evaluates with it, one job after
+// the other or one process for each job; nascent-strategy-exec decides with it.
+// Python files are run by it, too: the host starts it for "use: ./evaluate.py" and
+// names the file in $NASCENT_SCRIPT.
 //
 // docs/exec.md has the protocol, docs/python.md what Python adds.
 package main
@@ -9,12 +10,21 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
 func main() {
-	e := &evaluator{script: os.Getenv("NASCENT_SCRIPT"), grace: patience, abandon: func(reason string) {
+	p := program{script: os.Getenv("NASCENT_SCRIPT")}
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "nascent-strategy-") {
+		s := &strategy{program: p}
+		sdk.Serve(sdk.Plugin{Strategy: s, Version: "1"})
+		s.end()
+		return
+	}
+	e := &evaluator{program: p, grace: patience, abandon: func(reason string) {
 		// Several jobs were on board. The host knows what to do when a plugin
 		// dies: it has each tried again alone.
 		fmt.Fprintln(os.Stderr, reason)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -16,11 +17,8 @@ import (
 // protocol is the version of what docs/exec.md describes.
 const protocol = 1
 
-// maxLine is the longest line in either direction.
-const maxLine = 16 << 20
-
-// order is a line to a worker; one field is set. Cancel comes with Save or
-// Stopped.
+// order is a line to an evaluator's worker; one field is set. Cancel comes with
+// Save or Stopped.
 type order struct {
 	Open    *opening `json:"open,omitempty"`
 	Job     *job     `json:"job,omitempty"`
@@ -91,6 +89,14 @@ type hello struct {
 	Sources       map[string]string `json:"sources"`     // hashes of the program's files
 }
 
+// understood refuses a program that speaks a later version.
+func understood(version int) error {
+	if version > protocol {
+		return fmt.Errorf("the program speaks version %d of the protocol and this nascent speaks %d: update nascent", version, protocol)
+	}
+	return nil
+}
+
 type metric struct {
 	Name     string      `json:"name"`
 	Goal     engine.Goal `json:"goal"`
@@ -101,8 +107,8 @@ type metric struct {
 
 // tell fills in what a plugin says of itself.
 func (h *hello) tell(setup *sdk.Setup) error {
-	if h.Protocol > protocol {
-		return fmt.Errorf("the program speaks version %d of the protocol and this nascent speaks %d: update nascent", h.Protocol, protocol)
+	if err := understood(h.Protocol); err != nil {
+		return err
 	}
 	p := setup.Plugin
 	p.Version, p.Tasks, p.Tests = h.Version, h.Tasks, h.Tests
@@ -136,11 +142,8 @@ func (h *hello) tell(setup *sdk.Setup) error {
 // message is a line from a worker: its hello, a refusal, or something about a
 // job. Metrics, Invalid, Failed and Returned end the job.
 type message struct {
-	Hello  *hello `json:"hello"`
-	Refuse *struct {
-		Key  string `json:"key"`
-		Text string `json:"text"`
-	} `json:"refuse"`
+	Hello  *hello   `json:"hello"`
+	Refuse *refusal `json:"refuse"`
 
 	ID     int               `json:"id"`
 	Step   float64           `json:"step"`
@@ -156,6 +159,19 @@ type message struct {
 	Invalid  *string           `json:"invalid"`
 	Failed   *string           `json:"failed"`
 	Returned *string           `json:"returned"`
+}
+
+// refusal stands in place of a hello.
+type refusal struct {
+	Key  string `json:"key"`
+	Text string `json:"text"`
+}
+
+func (r *refusal) err() error {
+	if r.Key != "" {
+		return sdk.BadOption(r.Key, "%s", r.Text)
+	}
+	return errors.New(r.Text)
 }
 
 // last tells whether a message ends its job.

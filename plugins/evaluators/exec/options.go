@@ -4,16 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"sort"
-	"time"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/plugins/python"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
@@ -51,74 +48,36 @@ func (e *evaluator) operational() []string {
 
 // read fills in the settings from the options.
 func (e *evaluator) read(setup *sdk.Setup) error {
-	e.startTimeout = time.Minute
-	if e.script != "" {
-		return e.readScript(setup)
-	}
-	return e.readCommand(setup)
-}
-
-func (e *evaluator) readScript(setup *sdk.Setup) error {
-	all, ours := map[string]json.RawMessage{}, map[string]json.RawMessage{}
-	if len(setup.Options) > 0 {
-		if err := json.Unmarshal(setup.Options, &all); err != nil {
-			return fmt.Errorf("options are no JSON object: %v", err)
-		}
-	}
-	for _, key := range e.operational() {
-		if value, ok := all[key]; ok {
-			ours[key] = value
-			delete(all, key)
-		}
-	}
-	text, err := json.Marshal(ours)
-	if err != nil {
-		return err
+	if e.script == "" {
+		return e.readCommand(setup)
 	}
 	var o scriptOptions
-	if err := sdk.DecodeOptions(text, &o); err != nil {
+	if err := e.readScript(setup.Options, e.operational(), &o); err != nil {
 		return err
 	}
-	if o.StartTimeout > 0 {
-		e.startTimeout = time.Duration(o.StartTimeout)
-	}
-	if e.options, err = json.Marshal(all); err != nil {
+	if err := e.usePython(o.Python, o.StartTimeout); err != nil {
 		return err
 	}
-	e.name = filepath.Base(e.script)
-	interpreter, err := python.Interpreter(o.Python, e.script)
-	if err != nil {
-		if o.Python != "" {
-			return sdk.BadOption("python", "%v", err)
-		}
+	if err := e.look(o.Devices, setup.Place); err != nil {
 		return err
 	}
-	path, err := python.Unpack()
-	if err != nil {
-		return err
-	}
-	if given := os.Getenv("PYTHONPATH"); given != "" {
-		path += string(os.PathListSeparator) + given
-	}
-	e.devices = len(o.Devices)
-	if e.env, err = see(append(os.Environ(), "PYTHONPATH="+path), o.Devices, setup.Place); err != nil {
-		return err
-	}
-	e.command = []string{interpreter, "-m", "nascent", "work", e.script}
 	if len(o.Preload) > 0 {
-		e.nurse = []string{interpreter, "-m", "nascent", "nurse", e.script}
-		e.nurse = append(e.nurse, o.Preload...)
+		e.nurse = append([]string{e.command[0], "-m", "nascent", "nurse", e.script}, o.Preload...)
 	}
 	return nil
+}
+
+// look sees to it that the worker sees one of the devices.
+func (e *evaluator) look(devices []device, place int) (err error) {
+	e.devices = len(devices)
+	e.env, err = see(e.env, devices, place)
+	return err
 }
 
 func (e *evaluator) readCommand(setup *sdk.Setup) error {
 	var o options
 	if err := setup.Decode(&o); err != nil {
 		return err
-	}
-	if len(o.Command) == 0 {
-		return sdk.BadOption("command", "name the program and its arguments: command: [./evaluate.sh]")
 	}
 	switch o.Mode {
 	case "", "stream":
@@ -130,12 +89,10 @@ func (e *evaluator) readCommand(setup *sdk.Setup) error {
 	default:
 		return sdk.BadOption("mode", "there is no mode %s: use stream or once", o.Mode)
 	}
-	if o.StartTimeout > 0 {
-		e.startTimeout = time.Duration(o.StartTimeout)
+	if err := e.useCommand(o.Command, o.Options, o.StartTimeout); err != nil {
+		return err
 	}
-	e.options, e.command, e.devices, e.name = o.Options, o.Command, len(o.Devices), filepath.Base(o.Command[0])
-	var err error
-	if e.env, err = see(os.Environ(), o.Devices, setup.Place); err != nil {
+	if err := e.look(o.Devices, setup.Place); err != nil {
 		return err
 	}
 	p := setup.Plugin
@@ -145,6 +102,7 @@ func (e *evaluator) readCommand(setup *sdk.Setup) error {
 	sort.Slice(p.Metrics, func(i, k int) bool { return p.Metrics[i].Name < p.Metrics[k].Name })
 	p.Nondeterministic = o.Deterministic != nil && !*o.Deterministic
 	p.Tests = o.Tests
+	var err error
 	setup.Data, err = contents(o.Command)
 	return err
 }

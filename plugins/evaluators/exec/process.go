@@ -161,6 +161,23 @@ func (p *process) listen(stderr *os.File) {
 	}
 }
 
+// hear passes the lines of standard output that begin with a brace on until the
+// process closes its side, and waits for its end. What it returns is how the
+// process broke the protocol, or nothing: then it is gone.
+func (p *process) hear(take func(line []byte) error) (broken string) {
+	err := lines(p.stdout, take)
+	p.stdout.Close()
+	if err == nil {
+		select {
+		case <-p.gone:
+			return ""
+		case <-time.After(time.Second):
+		}
+		err = errors.New("it closed its standard output")
+	}
+	return fmt.Sprintf("%s breaks the protocol of docs/exec.md: %v", p.name, err)
+}
+
 // kill ends the whole group at once and does not wait.
 func (p *process) kill() {
 	p.mu.Lock()

@@ -49,7 +49,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	return dir, nil
+	return dir, os.Symlink("nascent-evaluator-exec", filepath.Join(dir, "nascent-strategy-exec"))
 })
 
 func TestMain(m *testing.M) {
@@ -66,7 +66,7 @@ func TestMain(m *testing.M) {
 
 // ofFile is an evaluator in this process with a worker in another.
 func ofFile(t *testing.T, script string) engine.Evaluator {
-	return served(t, &evaluator{script: script, grace: 50 * time.Millisecond})
+	return served(t, &evaluator{program: program{script: script}, grace: 50 * time.Millisecond})
 }
 
 func served(t *testing.T, e *evaluator) engine.Evaluator {

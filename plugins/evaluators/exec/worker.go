@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -124,63 +121,13 @@ func (w *worker) write() {
 // read takes messages until the process closes its side, which ends it.
 func (w *worker) read() {
 	defer close(w.ended)
-	err := lines(w.stdout, func(line []byte) error { return decode(line, w.take) })
-	w.stdout.Close()
-	if err == nil {
-		err = errors.New("it closed its standard output")
-		select {
-		case <-w.gone:
-			return
-		case <-time.After(time.Second):
-		}
+	if broken := w.hear(func(line []byte) error { return decode(line, w.take) }); broken != "" {
+		w.mu.Lock()
+		w.broken = broken
+		w.mu.Unlock()
+		w.kill()
+		<-w.gone
 	}
-	w.mu.Lock()
-	w.broken = fmt.Sprintf("%s breaks the protocol of docs/exec.md: %v", w.name, err)
-	w.mu.Unlock()
-	w.kill()
-	<-w.gone
-}
-
-// lines calls take for every line that begins with a brace. Other lines are prints
-// and go to the log.
-func lines(from io.Reader, take func(line []byte) error) error {
-	in := bufio.NewReaderSize(from, 64<<10)
-	var long []byte
-	for {
-		part, err := in.ReadSlice('\n')
-		line := part
-		if errors.Is(err, bufio.ErrBufferFull) || len(long) > 0 {
-			if len(long)+len(part) > maxLine {
-				return fmt.Errorf("a line has more than %d bytes", maxLine)
-			}
-			long = append(long, part...)
-			line = long
-		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		switch {
-		case len(line) > 0 && line[0] == '{':
-			if bad := take(line); bad != nil && err == nil {
-				return bad
-			} // else it ended while it wrote
-		case len(line) > 0:
-			os.Stderr.Write(line)
-		}
-		long = long[:0]
-		if err != nil {
-			return nil
-		}
-	}
-}
-
-// decode reads a message.
-func decode(line []byte, take func(*message) error) error {
-	m := new(message)
-	if err := json.Unmarshal(line, m); err != nil {
-		return fmt.Errorf("%v in the line %.100q", err, line)
-	}
-	return take(m)
 }
 
 // take handles a message.
@@ -192,10 +139,7 @@ func (w *worker) take(m *message) error {
 			return errors.New("it says hello twice")
 		}
 		if w.hello = m.Hello; m.Refuse != nil {
-			w.refused = errors.New(m.Refuse.Text)
-			if m.Refuse.Key != "" {
-				w.refused = sdk.BadOption(m.Refuse.Key, "%s", m.Refuse.Text)
-			}
+			w.refused = m.Refuse.err()
 		}
 		close(w.said)
 		return nil

@@ -8,11 +8,32 @@
 
 A search.yaml names its file: ``evaluator: {use: ./evaluate.py}``. Nothing else
 is to be installed or started. Prints go to the search's log. An exception is a
-failed attempt, Invalid the genome's fault.
+failed attempt, Invalid the genome's fault. A strategy is a function, too, of a
+state and a turn: see nascent.strategy.
 """
 
 from .declare import Refused, Setup, evaluator
 from .job import Cancelled, Invalid, Job, Returned, Stopped
 from .version import __version__
 
-__all__ = ["Cancelled", "Invalid", "Job", "Refused", "Returned", "Setup", "Stopped", "__version__", "evaluator"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .history import Candidate, History
+    from .rng import Rand
+    from .space import Space
+    from .turn import Decision, Proposal, StrategySetup, Turn, strategy
+
+__all__ = ["Cancelled", "Candidate", "Decision", "History", "Invalid", "Job", "Proposal", "Rand", "Refused", "Returned", "Setup", "Space",
+           "Stopped", "StrategySetup", "Turn", "__version__", "evaluator", "strategy"]
+
+_LATER = {"Candidate": "history", "History": "history", "Rand": "rng", "Space": "space"}
+
+
+def __getattr__(name: str) -> object:
+    """What strategies use is imported when they do: evaluators start sooner."""
+    if name not in __all__:
+        raise AttributeError(f"module nascent has no attribute {name}")
+    from importlib import import_module
+    value = getattr(import_module("." + _LATER.get(name, "turn"), __name__), name)
+    globals()[name] = value
+    return value

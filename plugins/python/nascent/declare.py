@@ -43,6 +43,8 @@ class Setup:
 class Evaluator:
     """A function and what was said of it."""
 
+    kind = "evaluator"
+
     def __init__(self, function: Callable[..., Any], batch: int, options: Optional[Mapping[str, Any]], hello: Dict[str, Any],
                  opening: Optional[Opening] = None) -> None:
         self.function = function
@@ -65,8 +67,8 @@ class Evaluator:
         self.hello.update(said)
 
 
-declared: List[Evaluator] = []
-"""Every evaluator that was declared in this process, in order."""
+declared: List[Any] = []
+"""Every evaluator and strategy that was declared in this process, in order."""
 
 
 @overload

@@ -1,13 +1,15 @@
 """The worker process: jobs come in as lines of JSON, results go out likewise.
 
 docs/exec.md has the protocol. The main thread evaluates and one thread listens,
-so that a cancellation is heard while a job runs.
+so that a cancellation is heard while a job runs. Strategies are served by
+decide.py.
 """
 
 from __future__ import annotations
 
 import binascii
 import collections
+import functools
 import importlib
 import importlib.util
 import json
@@ -24,7 +26,7 @@ from .version import PROTOCOL, __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # to import typing takes half as long as to start an interpreter
-    from typing import Any, Deque, Dict, Iterable, List, NoReturn, Optional, Set, Tuple
+    from typing import Any, Callable, Deque, Dict, Iterable, List, NoReturn, Optional, Set, Tuple
 
     from .job import Message
 
@@ -32,6 +34,11 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _GATHER = 0.02  # seconds without a new job after which a batch is not waited for
 _PATIENCE = 2.0  # seconds that a job which reports is given to hear of its cancellation
+
+
+def encode(message: Message) -> str:
+    """A message as a line."""
+    return _ENCODE(message) + "\n"
 
 
 class Pipe:
@@ -59,7 +66,11 @@ class Pipe:
 
     def write(self, messages: Iterable[Message]) -> None:
         """Send messages whole, whichever thread calls."""
-        text = "".join(_ENCODE(m) + "\n" for m in messages).encode()
+        self.send("".join(map(encode, messages)))
+
+    def send(self, lines: str) -> None:
+        """Send what encode has made of messages."""
+        text = lines.encode()
         with self._lock:
             while text:
                 text = text[os.write(self._writing, text):]
@@ -88,7 +99,8 @@ def private() -> Pipe:
 
 
 def work(path: str) -> None:
-    """Serve the evaluator in the file at path until standard input ends."""
+    """Serve the evaluator or the strategy in the file at path until standard
+    input ends."""
     pipe = private()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     orders = pipe.read()
@@ -96,9 +108,18 @@ def work(path: str) -> None:
         return
     order = orders[0]["open"]
     try:
-        evaluator = load(path)
-        options = settle(evaluator, order.get("options") or {})
-        evaluator.open(Setup(options, order.get("space"), order.get("workers", 1), order.get("supernet")))
+        serve: Callable[[], None]
+        if order.get("serve") == "strategy":
+            from .decide import Decider
+            decider = Decider(load(path, "strategy"), path, order, pipe, orders[1:])
+            serve, hello = decider.serve, decider.strategy.hello
+        else:
+            evaluator = load(path)
+            options = settle(evaluator, order.get("options") or {})
+            evaluator.open(Setup(options, order.get("space"), order.get("workers", 1), order.get("supernet")))
+            serve = functools.partial(Worker(evaluator, options).serve, pipe)
+            hello = dict(evaluator.hello, sources=sources(path))
+        pipe.write([{"hello": dict(hello, protocol=PROTOCOL, sdk=f"python {__version__}", version=f"Python {sys.version.split()[0]}")}])
     except Refused as refusal:
         pipe.write([{"refuse": {"key": refusal.option, "text": str(refusal)}}])
         return
@@ -107,19 +128,17 @@ def work(path: str) -> None:
         print(f"{os.path.basename(file)} cannot be opened:\n{report(error)}", file=sys.stderr, flush=True)
         pipe.write([{"refuse": {"key": "", "text": explain(error, os.path.dirname(file))}}])
         return
-    hello = dict(evaluator.hello, protocol=PROTOCOL, sdk=f"python {__version__}",
-                 version=f"Python {sys.version.split()[0]}", sources=sources(path))
-    pipe.write([{"hello": hello}])
-    Worker(evaluator, options).serve(pipe)
+    serve()
 
 
-def load(path: str) -> Evaluator:
-    """Run the user's file and find the evaluator that it declares."""
+def load(path: str, kind: str = "evaluator") -> Any:
+    """Run the user's file and find the evaluator, or the strategy, that it
+    declares."""
     path = os.path.abspath(path)
     folder, file = os.path.split(path)
     name = os.path.splitext(file)[0]
     if name in sys.modules:
-        name = "evaluator_" + name
+        name = f"{kind}_{name}"
     if folder not in sys.path:
         sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(name, path)
@@ -135,19 +154,19 @@ def load(path: str) -> Evaluator:
         if isinstance(error, ModuleNotFoundError):
             text += f"; install it for {sys.executable}, or name another interpreter with python:"
         raise Refused(text) from None
-    own = [e for e in declared if e.function.__module__ == name]
+    own = [d for d in declared if d.kind == kind and d.function.__module__ == name]
     if len(own) != 1:
         some = "no function" if not own else f"{len(own)} functions"
-        raise Refused(f"{file} marks {some} with @nascent.evaluator: mark one")
+        raise Refused(f"{file} marks {some} with @nascent.{kind}: mark one")
     return own[0]
 
 
-def settle(evaluator: Evaluator, given: Dict[str, Any]) -> Dict[str, Any]:
-    """The options, defaults filled in."""
-    known = dict(evaluator.options or {})
+def settle(what: Any, given: Dict[str, Any]) -> Dict[str, Any]:
+    """The options of an evaluator or strategy, defaults filled in."""
+    known = dict(what.options or {})
     for key in sorted(given):
         if key not in known:
-            use = f"use one of {', '.join(sorted(known))}" if known else "declare it with @nascent.evaluator(options={...})"
+            use = f"use one of {', '.join(sorted(known))}" if known else f"declare it with @nascent.{what.kind}(options={{...}})"
             raise Refused(f"there is no such option: {use}", key)
     return {**known, **given}
 

@@ -24,24 +24,24 @@ func (a *app) initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Begin a search of your own: a search.yaml and a plugin in Python or Go",
-		Long: `Makes DIR with a search.yaml and, in one file each, an evaluator of your own in
-Python (--python) or Go (default, or --evaluator), or a strategy of your own in Go
-(--strategy). They run as they are: change them step by step. Files that are there
-are not touched.`,
+		Long: `Makes DIR with a search.yaml and, in one file each, an evaluator of your own
+(default, or --evaluator) or a strategy of your own (--strategy), in Go or, one of
+them, in Python (--python). They run as they are: change them step by step. Files
+that are there are not touched.`,
 		Example: `  nascent init mine --python && nascent run mine
   nascent init mine && nascent run mine
-  nascent init mine --strategy`,
+  nascent init mine --strategy --python`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if python && (evaluator || strategy) {
-				return wrongInput("--python writes an evaluator alone: leave --evaluator and --strategy out")
+			if python && evaluator && strategy {
+				return wrongInput("--python writes an evaluator or a strategy: leave --evaluator or --strategy out")
 			}
 			return a.init(args[0], python, evaluator || !strategy, strategy)
 		},
 	}
-	cmd.Flags().BoolVar(&python, "python", false, "write evaluate.py")
-	cmd.Flags().BoolVar(&evaluator, "evaluator", false, "write evaluator.go (the default)")
-	cmd.Flags().BoolVar(&strategy, "strategy", false, "write strategy.go")
+	cmd.Flags().BoolVar(&python, "python", false, "write it in Python, as evaluate.py or strategy.py")
+	cmd.Flags().BoolVar(&evaluator, "evaluator", false, "write an evaluator (the default)")
+	cmd.Flags().BoolVar(&strategy, "strategy", false, "write a strategy")
 	return cmd
 }
 
@@ -60,12 +60,14 @@ func (a *app) init(dir string, python, evaluator, strategy bool) error {
 	yaml := "search.yaml"
 	var err error
 	switch {
+	case python && strategy:
+		err, yaml = template("strategy.py.txt", "strategy.py"), "python-strategy.yaml"
 	case python:
 		err, yaml = template("evaluate.py.txt", "evaluate.py"), "python.yaml"
 	case evaluator:
 		err = template("evaluator.go.txt", "evaluator.go")
 	}
-	if strategy {
+	if strategy && !python {
 		err = errors.Join(err, template("strategy.go.txt", "strategy.go"))
 		if yaml = "strategy.yaml"; evaluator {
 			yaml = "both.yaml"

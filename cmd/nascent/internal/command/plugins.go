@@ -71,7 +71,7 @@ func closeStrategy(strategy engine.Strategy) {
 // strategyName is what the ledger records: the name without its path, which
 // may change.
 func strategyName(p config.Plugin) string {
-	name := strings.TrimSuffix(filepath.Base(p.Use), ".go")
+	name := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(p.Use), ".go"), ".py")
 	return strings.TrimPrefix(name, "nascent-strategy-")
 }
 
@@ -86,7 +86,7 @@ func (t *target) missing(p config.Plugin, err error) error {
 
 var (
 	keyFirst   = regexp.MustCompile(`^([a-z_]+(?:\[\d+\])?(?:\.[A-Za-z_]+(?:\[\d+\])?)*): (.*)$`)
-	ofStrategy = regexp.MustCompile(`refuses: (?:strategy\.)?([a-z_.]+): (.*)$`)
+	ofStrategy = regexp.MustCompile(`refuses: (?:strategy\.|[^ :]+: option )?([a-z_.]+): (.*)$`)
 )
 
 // locate says where in the search.yaml the cause of the engine's refusal

@@ -15,7 +15,7 @@ func TestReadmeShowsWhatInitWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"evaluate.py.txt", "evaluator.go.txt", "strategy.go.txt"} {
+	for _, name := range []string{"evaluate.py.txt", "strategy.py.txt", "evaluator.go.txt", "strategy.go.txt"} {
 		text, err := templates.ReadFile("templates/" + name)
 		if err != nil {
 			t.Fatal(err)

@@ -127,7 +127,7 @@ class _Draws:
         return self.bits[self.at - 1].item() & (1 << 64) - 1
 
     def intn(self, n: int) -> int:
-        return rng._lemire(self._uint64, n)
+        return rng.lemire(self._uint64, n)
 
     def perm(self, n: int) -> list[int]:
         items = list(range(n))

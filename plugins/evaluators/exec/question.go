@@ -1,0 +1,273 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// question is a line to a strategy's worker; one field is set.
+type question struct {
+	Open    *beginning `json:"open,omitempty"`
+	History *past      `json:"history,omitempty"`
+	Step    *step      `json:"step,omitempty"`
+	Answer  *answer    `json:"answer,omitempty"`
+}
+
+// beginning is the first line. Genomes are their texts, here and everywhere.
+type beginning struct {
+	Protocol    int                 `json:"protocol"`
+	Serve       string              `json:"serve"` // "strategy"
+	Space       json.RawMessage     `json:"space"`
+	Options     json.RawMessage     `json:"options,omitempty"`
+	Objectives  []engine.Objective  `json:"objectives"`
+	Constraints []engine.Constraint `json:"constraints,omitempty"`
+	Metrics     []engine.Metric     `json:"metrics,omitempty"`
+	Fidelities  []engine.Fidelity   `json:"fidelities"`
+	Limits      engine.Limits       `json:"limits"`
+	Order       engine.Order        `json:"order"`
+	Start       []string            `json:"start,omitempty"`
+}
+
+func beginningOf(s engine.Setup, options json.RawMessage) *beginning {
+	b := &beginning{
+		Protocol: protocol, Serve: "strategy", Space: s.Space.JSON(), Options: options, Objectives: s.Objectives, Constraints: s.Constraints,
+		Metrics: s.Metrics, Fidelities: s.Fidelities, Limits: s.Limits, Order: s.Order,
+	}
+	for _, g := range s.Start {
+		b.Start = append(b.Start, g.Text())
+	}
+	return b
+}
+
+// past is what a worker's copy of the History lacks: it keeps so many rows and
+// appends others. Several lines may come before a step.
+type past struct {
+	Keep int   `json:"keep"`
+	Rows []row `json:"rows,omitempty"`
+}
+
+// rowsInLine and bytesInLine are how many rows one line brings, and about how
+// long it may become.
+const (
+	rowsInLine  = 1000
+	bytesInLine = maxLine / 8
+)
+
+// row is a candidate. What is usual is left out.
+type row struct {
+	ID        engine.ID      `json:"id"`
+	Genome    string         `json:"genome"`
+	Operator  string         `json:"operator"`
+	Parents   []engine.ID    `json:"parents,omitempty"`
+	Fidelity  int            `json:"fidelity,omitempty"`
+	Budget    float64        `json:"budget"`
+	Seed      uint64         `json:"seed"`
+	Task      engine.Task    `json:"task,omitempty"` // besides train
+	Tag       string         `json:"tag,omitempty"`
+	Resume    engine.ID      `json:"resume,omitempty"`
+	Inherit   engine.ID      `json:"inherit,omitempty"`
+	Replicate bool           `json:"replicate,omitempty"`
+	Reuse     engine.ID      `json:"reuse,omitempty"`
+	Status    engine.Status  `json:"status"`
+	Reason    string         `json:"reason,omitempty"`
+	Stopped   bool           `json:"stopped,omitempty"`
+	Metrics   engine.Values  `json:"metrics"`
+	Curve     []engine.Point `json:"curve,omitempty"`
+	Output    []byte         `json:"output,omitempty"` // base64
+}
+
+// rowOf is a candidate without its curve and output.
+func rowOf(c *engine.Candidate) row {
+	r := row{
+		ID: c.ID, Genome: c.Genome.Text(), Operator: c.Operator, Parents: c.Parents, Fidelity: c.Fidelity, Budget: c.Budget, Seed: c.Seed,
+		Tag: c.Tag, Resume: c.Resume, Inherit: c.Inherit, Replicate: c.Replicate, Reuse: c.Reuse,
+		Status: c.Status, Reason: c.Reason, Stopped: c.Stopped, Metrics: c.Metrics,
+	}
+	if c.Task != engine.Train {
+		r.Task = c.Task
+	}
+	return r
+}
+
+// step asks for a decision.
+type step struct {
+	N       uint64          `json:"n"`
+	Seed    uint64          `json:"seed"`
+	First   engine.ID       `json:"first"`
+	Want    int             `json:"want"`
+	State   json.RawMessage `json:"state"`             // null for an empty one
+	Results []row           `json:"results,omitempty"` // with curves and outputs
+	Spent   engine.Spent    `json:"spent"`
+	Limits  engine.Limits   `json:"limits"`
+}
+
+func stepOf(state []byte, t engine.Turn) *step {
+	s := &step{N: t.N, Seed: t.Seed, First: t.FirstID, Want: t.Want, State: state, Spent: t.Spent, Limits: t.Limits}
+	for i := range t.Results {
+		c := &t.Results[i]
+		r := rowOf(c)
+		r.Curve, r.Output = c.Curve, c.Output
+		s.Results = append(s.Results, r)
+	}
+	return s
+}
+
+// words is a line from a strategy: its hello, a refusal, a question about the
+// space, a decision, or why there is none.
+type words struct {
+	Hello    *intent   `json:"hello"`
+	Refuse   *refusal  `json:"refuse"`
+	Decision *decision `json:"decision"`
+	Failed   *string   `json:"failed"`
+
+	Space   string     `json:"space"` // what is asked: sample, mutate, cross, encode, names, genes or genome
+	Genomes []string   `json:"genomes"`
+	Seed    uint64     `json:"seed"`
+	Genes   genome.Map `json:"genes"`
+}
+
+// intent is what a strategy says of itself. Everything may be left out.
+type intent struct {
+	Protocol int                `json:"protocol"`
+	State    json.RawMessage    `json:"state"`
+	History  engine.HistoryNeed `json:"history"` // default metrics
+	Batch    int                `json:"batch"`
+	Tasks    []engine.Task      `json:"tasks"`
+}
+
+// stored is a state as the engine keeps it.
+func stored(state json.RawMessage) []byte {
+	if string(state) == "null" {
+		return nil
+	}
+	return state
+}
+
+// needs checks what a strategy says of itself.
+func (i *intent) needs() (engine.Needs, error) {
+	n := engine.Needs{History: i.History, Batch: i.Batch, Tasks: i.Tasks}
+	if n.History == "" {
+		n.History = engine.NeedMetrics
+	}
+	if !slices.Contains([]engine.HistoryNeed{engine.NeedNone, engine.NeedMetrics, engine.NeedAll}, n.History) {
+		return n, fmt.Errorf("the strategy asks for the history %q: use none, metrics or all", n.History)
+	}
+	if n.Batch < 0 {
+		return n, fmt.Errorf("the strategy asks for a batch of %d: use 1 or more", n.Batch)
+	}
+	return n, understood(i.Protocol)
+}
+
+// decision is what a strategy decided.
+type decision struct {
+	State     json.RawMessage `json:"state"`
+	Proposals []proposal      `json:"proposals"`
+	Keep      []engine.ID     `json:"keep"`
+	Note      string          `json:"note"`
+	Done      bool            `json:"done"`
+}
+
+type proposal struct {
+	Operator  string           `json:"operator"`
+	Parents   []engine.ID      `json:"parents"`
+	Genome    string           `json:"genome"`
+	Fidelity  int              `json:"fidelity"`
+	Task      engine.Task      `json:"task"`
+	Input     []byte           `json:"input"` // base64
+	Resume    engine.ID        `json:"resume"`
+	Inherit   engine.ID        `json:"inherit"`
+	Replicate bool             `json:"replicate"`
+	Stop      *engine.StopRule `json:"stop"`
+	Tag       string           `json:"tag"`
+	Budget    float64          `json:"budget"`
+}
+
+// read makes the engine's decision of it.
+func (d *decision) read(space *genome.Space) (engine.Decision, error) {
+	out := engine.Decision{State: stored(d.State), Keep: d.Keep, Note: d.Note, Done: d.Done}
+	for i, p := range d.Proposals {
+		q := engine.Proposal{
+			Operator: p.Operator, Parents: p.Parents, Fidelity: p.Fidelity, Task: p.Task, Input: p.Input, Resume: p.Resume,
+			Inherit: p.Inherit, Replicate: p.Replicate, Stop: p.Stop, Tag: p.Tag, Budget: p.Budget,
+		}
+		if p.Genome != "" {
+			var err error
+			if q.Genome, err = space.Parse(p.Genome); err != nil {
+				return engine.Decision{}, fmt.Errorf("proposal %d: %w", i+1, err)
+			}
+		}
+		out.Proposals = append(out.Proposals, q)
+	}
+	return out, nil
+}
+
+// answer is what the space says. Error stands alone.
+type answer struct {
+	Genomes []string     `json:"genomes,omitempty"`
+	Rows    [][]float64  `json:"rows,omitempty"`
+	Genes   []genome.Map `json:"genes,omitempty"`
+	Names   []string     `json:"names,omitempty"`
+	Error   string       `json:"error,omitempty"`
+}
+
+// consult answers a question about the space, as Go strategies are answered.
+func (w *words) consult(space *genome.Space) *answer {
+	a, err := w.ask(space)
+	if err != nil {
+		return &answer{Error: err.Error()}
+	}
+	return a
+}
+
+func (w *words) ask(space *genome.Space) (*answer, error) {
+	var given []genome.Genome
+	for _, text := range w.Genomes {
+		g, err := space.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		given = append(given, g)
+	}
+	many := map[string]int{"sample": 0, "mutate": 1, "cross": 2, "names": 0, "genome": 0}
+	if n, ok := many[w.Space]; ok && n != len(given) {
+		return nil, fmt.Errorf("%s with %d genomes: give %d", w.Space, len(given), n)
+	}
+	out := &answer{}
+	var made genome.Genome
+	var err error
+	switch w.Space {
+	case "sample":
+		made, err = space.Random(rng.New(w.Seed))
+	case "mutate":
+		made, err = space.Mutate(given[0], rng.New(w.Seed))
+	case "cross":
+		made, err = space.Cross(given[0], given[1], rng.New(w.Seed))
+	case "genome":
+		if made, err = space.FromTree(w.Genes); err == nil {
+			err = space.Check(made)
+		}
+	case "names":
+		out.Names = space.EncodingNames()
+		return out, nil
+	case "encode":
+		for _, g := range given {
+			out.Rows = append(out.Rows, space.Encode(g))
+		}
+		return out, nil
+	case "genes":
+		for _, g := range given {
+			out.Genes = append(out.Genes, g.Tree())
+		}
+		return out, nil
+	default:
+		err = errors.New("the space answers sample, mutate, cross, encode, names, genes and genome")
+	}
+	out.Genomes = []string{made.Text()}
+	return out, err
+}
