@@ -37,6 +37,7 @@ OPTIONS: dict[str, Any] = {
     "pack": 1,  # candidates of equal shape that are trained as one network; auto: as many as there are slots, where that pays
     "slots": 0,  # candidates at once in one process; 0: those of a pack, with pack auto 8, on CUDA 16
     "memory": 0,  # MiB that the candidates of one process may take; 0: on CUDA what there is, on a CPU without limit
+    "graphs": True,  # on CUDA: steps are recorded once and replayed
     "supernet": {},  # how shared weights are trained; see weights.Recipe
 }
 
@@ -94,7 +95,7 @@ class Evaluator:
         _check(o, "slots", _whole(o["slots"]) and 0 <= o["slots"] <= 4096, "give a number of candidates, or 0 for those of a pack")
         _check(o, "memory", _number(o["memory"]) and 0 <= o["memory"] < 1 << 40, "give a number of MiB, or 0 for no limit of its own")
         _check(o, "precision", o["precision"] in PRECISIONS, f"use {', '.join(PRECISIONS)}")
-        for name in ("checkpoints", "deterministic"):
+        for name in ("checkpoints", "deterministic", "graphs"):
             _check(o, name, isinstance(o[name], bool), "give yes or no")
         torch.set_num_threads(o["threads"])
         self.device = self._device(o["device"])
@@ -105,6 +106,9 @@ class Evaluator:
             raise nascent.Refused(str(e), "data") from None
         self.memory.settle()
         _suits(setup.space, self.data)
+        sides = self.data.shape[1:]
+        _check(o, "flip", not o["flip"] or sides, f"samples of shape {self.data.shape} have nothing to mirror, leave it out")
+        _check(o, "crop", not o["crop"] or sides and o["crop"] < min(sides), f"give less than the sides of samples of shape {self.data.shape}, or 0")
         shares = setup.supernet is not None
         if shares:
             self.sharing = Sharing(setup.supernet, shared, self.data, self.device, o["precision"])
@@ -133,6 +137,7 @@ class Evaluator:
         except (RuntimeError, TypeError, AssertionError) as e:
             raise nascent.Refused(f"{name} cannot be used here ({str(e).splitlines()[0]}); use auto, cpu, or cuda where there is one", "device") from None
         if device.type == "cuda":
+            device = torch.device("cuda", torch.cuda.current_device() if device.index is None else device.index)
             tf32 = self.options["precision"] != "float32"
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
             if self.options["deterministic"]:
@@ -207,7 +212,8 @@ class Evaluator:
         if len(pack.members) == 1 or not self.packing:
             return False
         try:
-            return self.packing.speed(pack.members[0][2]).pays(len(pack.members))
+            with self._stream():
+                return self.packing.speed(pack.members[0][2]).pays(len(pack.members))
         except Exception:
             return False  # what is wrong is said when it is trained
 
@@ -228,7 +234,7 @@ class Evaluator:
             (budget,) = struct.unpack("<Q", struct.pack("<d", job.budget))
             seed = rng.derive(seed, "budget", budget)
         return Setup(network=job.network, recipe=recipe, train=train, check=check, budget=job.budget, seed=seed, at_end=test,
-                     precision=self.options["precision"], device=self.device, cancelled=lambda: job.cancelled)  # fmt: skip
+                     precision=self.options["precision"], device=self.device, graphs=self.options["graphs"], cancelled=lambda: job.cancelled)  # fmt: skip
 
     def _carry_out(self, pack: _Pack, answers: list[Any], beside: int) -> None:
         """Trains a pack, in parts where it does not fit into memory, and puts

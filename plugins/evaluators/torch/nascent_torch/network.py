@@ -244,17 +244,22 @@ class Zero(nn.Module):
 
 class Dropout(nn.Module):
     """Inverted dropout while training. What is dropped follows from the seeds
-    that `Network.drop` gave for the step, one for each copy; without them
+    that `Network.drop` gave for the step, one for each copy; or from those that
+    `Network.drop_by` gave for all steps, and a count of them; without either
     torch's own generator decides."""
 
     def __init__(self, rate, copies):
         super().__init__()
         self.rate, self.copies = rate, copies
         self.seeds: Sequence[int] = []
+        self.bases: torch.Tensor | None = None
+        self.count: torch.Tensor | None = None
 
     def forward(self, x):
         if not self.training or self.rate == 0:
             return x
+        if self.bases is not None:
+            return x * (self._kept(x).to(x.dtype) / (1 - self.rate))
         if not self.seeds:
             return F.dropout(x, self.rate)
         shape = [len(x), x.shape[1] // self.copies, *x.shape[2:]]
@@ -264,8 +269,26 @@ class Dropout(nn.Module):
         ]
         return x * (torch.cat(kept, 1).to(x.dtype) / (1 - self.rate))
 
+    def _kept(self, x):
+        """Which values are kept: hashes of their numbers, the copy's seed and
+        the step's number."""
+        own = x.numel() // self.copies
+        at = torch.arange(own, device=x.device).view(len(x), 1, -1)
+        seeds = scrambled(self.bases ^ scrambled(self.count)).view(1, self.copies, 1)
+        return (scrambled((at + seeds) & _WORD) >= round(self.rate * (_WORD + 1))).view(x.shape)
+
     def extra_repr(self):
         return f"{self.rate}"
+
+
+_WORD = (1 << 32) - 1
+
+
+def scrambled(x: torch.Tensor) -> torch.Tensor:
+    """A hash of numbers of 32 bits, held as int64: Wellons' lowbias32."""
+    x = (x ^ (x >> 16)) * 0x7FEB352D & _WORD
+    x = (x ^ (x >> 15)) * 0x846CA68B & _WORD
+    return x ^ (x >> 16)
 
 
 class Crop(nn.Module):
@@ -411,6 +434,15 @@ class Network(nn.Module):
         for name, layer in zip(self.names, self.layers):
             if isinstance(layer, Dropout):
                 layer.seeds = seeds(name)
+
+    def drop_by(self, bases: Callable[[str], torch.Tensor], count: torch.Tensor) -> None:
+        """Lets tensors decide what every dropout drops: for each a number below
+        2^32 for each copy, and the number of the step. Called again it writes
+        into the first call's."""
+        for name, layer in zip(self.names, self.layers):
+            if isinstance(layer, Dropout):
+                layer.bases = bases(name) if layer.bases is None else layer.bases.copy_(bases(name))
+                layer.count = count
 
     @property
     def drops(self) -> bool:

@@ -49,7 +49,6 @@ class Optimizer:
         adaptive = self.recipe.optimizer != "sgd"
         self.m = torch.zeros_like(self.data) if adaptive or any(r.momentum for r in recipes) else None
         self.v = torch.zeros_like(self.data) if adaptive else None
-        self.steps = 0
         # Which copy each number belongs to; with a single copy its numbers are
         # plain floats, which is faster.
         self.owner = torch.cat(owners).to(self.data.device) if self.copies > 1 else None
@@ -65,13 +64,26 @@ class Optimizer:
     def _decayed(self, values):
         return values if self.owner is None else values[: self.decayed]
 
+    def step(self, rates: Sequence[float], number: int) -> None:
+        """One step from the gradients, which it then clears: a rate for each
+        copy, and the number of the step, from 1."""
+        *rates, first, second = self.numbers(rates, number)
+        self._step(self._spread(rates), first, second)
+
+    def numbers(self, rates: Sequence[float], number: int) -> list[float]:
+        """All numbers of a step: the rates, and what the moments lack so
+        early."""
+        r = self.recipe
+        return [*rates, 1 - r.beta1**number, math.sqrt(1 - r.beta2**number)]
+
+    def step_by(self, numbers: torch.Tensor) -> None:
+        """One step with numbers that are on the device already."""
+        rates, first, second = numbers[:-2], numbers[-2], numbers[-1]
+        self._step(rates[0] if self.owner is None else rates[self.owner], first, second)
+
     @torch.no_grad()
-    def step(self, rates: Sequence[float]) -> None:
-        """One step from the gradients, which it then clears; a rate for each
-        copy."""
-        self.steps += 1
+    def _step(self, rate, first, second) -> None:
         r, w, g = self.recipe, self.data, self.grad
-        rate = self._spread(rates)
         weights, decay = w[: self.decayed], self._decayed(self.decay)
         if r.optimizer == "adamw":
             keep = 1 - self._decayed(rate) * decay
@@ -82,7 +94,6 @@ class Optimizer:
                 g = self.m.mul_(self.momentum).add_(g)
             w -= g * rate
         else:
-            first, second = 1 - r.beta1**self.steps, math.sqrt(1 - r.beta2**self.steps)
             self.m.lerp_(g, 1 - r.beta1)
             self.v.mul_(r.beta2).addcmul_(g, g, value=1 - r.beta2)
             change = self.m / (self.v.sqrt().div_(second).add_(r.epsilon))

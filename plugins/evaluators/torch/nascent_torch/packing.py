@@ -12,12 +12,13 @@ from typing import Any, Callable
 
 import torch
 
+from . import graph
 from .memory import ran_out
 from .network import macs
 from .train import Setup, Trainer
 
 _SECONDS = 0.1  # of measuring, for each of the two
-_WARM = 3  # steps before it
+_WARM = graph.WARM + 1  # steps before it, with the recording
 _GAIN = 1.1  # the least that is worth other bits
 
 

@@ -1,4 +1,5 @@
-"""How a network is trained: the options of the Gorgonia evaluator."""
+"""How a network is trained: the options of the Gorgonia evaluator, and crop and
+flip."""
 
 from __future__ import annotations
 
@@ -46,6 +47,8 @@ class Recipe:
     beta1: float = 0.9  # of adamw and adam, as are:
     beta2: float = 0.999
     epsilon: float = 1e-8
+    crop: int = 0  # samples are shifted by up to so many positions in every dimension, at random
+    flip: bool = False  # half of the samples are mirrored, at random
 
     def check(self) -> Recipe:
         """Returns itself, or raises Bad for the first value that makes no
@@ -59,6 +62,10 @@ class Recipe:
             v = getattr(self, key)
             if not _number(v) or not low <= v < high or v == 0 and key in _ABOVE_ZERO:
                 raise Bad(key, f"is {v}; {remedy}")
+        if not _whole(self.crop) or not 0 <= self.crop <= 100:
+            raise Bad("crop", f"is {self.crop}; give 0 to 100 positions, such as 4")
+        if not isinstance(self.flip, bool):
+            raise Bad("flip", f"is {self.flip}; give yes or no")
         if not _number(self.horizon) or not 0 <= self.horizon < math.inf:
             raise Bad("horizon", f"is {self.horizon}; give a number of epochs above 0, or budget")
         return self

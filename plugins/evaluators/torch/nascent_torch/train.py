@@ -9,6 +9,9 @@ training that never stopped, on a CPU.
 Several candidates of equal shape can be trained side by side, as one network
 with several copies. That is as fast as one of them where a candidate is too
 small to keep the processor busy, as nearly all are on a GPU.
+
+On a GPU everything that a step needs to know lies there before an epoch begins,
+so that steps can be recorded and replayed.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from typing import Any, Callable, Iterator, Sequence
 import torch
 from torch.nn import functional as F
 
-from . import rng, safetensors
+from . import graph, rng, safetensors
+from .augment import Augment
 from .data import Part
 from .network import Network, macs
 from .optimizer import Optimizer
@@ -66,6 +70,7 @@ class Setup:
     at_end: bool = False  # measure only at the end, not after every epoch
     precision: str = "float32"  # bfloat16: autocast; tf32: on CUDA, shorter factors
     device: Any = "cpu"
+    graphs: bool = True  # on CUDA, steps are recorded where they can be
     # Called after every epoch, and at the end. May raise Stopped.
     report: Callable[[Point], None] = lambda point: None
     # Asked before every step: whether to end.
@@ -77,7 +82,7 @@ class Setup:
         smoothing and seed."""
         r = self.recipe
         shape = [{k: v for k, v in node.items() if k != "name"} for node in _nodes(self.network)]
-        alike = (r.batch, r.optimizer, r.beta1, r.beta2, r.epsilon, r.horizon, r.warmup, self.budget, self.at_end)
+        alike = (r.batch, r.optimizer, r.beta1, r.beta2, r.epsilon, r.horizon, r.warmup, r.crop, r.flip, self.budget, self.at_end)
         return json.dumps(shape, sort_keys=True), alike
 
 
@@ -119,9 +124,18 @@ class Trainer:
             raise ValueError(f"the budget of {s.budget:g} epochs exceeds the horizon of {r.horizon:g}; raise the evaluator's horizon")
         self.step = 0
         self.candidates = [_Candidate(setup) for setup in setups]
-        self._sums: torch.Tensor | None = None  # of this epoch, by copy: losses, correct answers
+        self._sums = torch.zeros(2, size, dtype=torch.float64, device=s.device)  # of this epoch, by copy: losses, correct answers
         self._seen = 0
-        self._order: torch.Tensor | None = None  # of the samples, by copy
+        self.augment = Augment(s.train.shape, r.crop, r.flip)
+        self._known = False  # what follows is that of this epoch
+        self._order = self._choices = torch.empty(0)  # of the samples, by copy: their order, and what augmentation does to each
+        self.tabled = on_device(s.device)
+        if self.tabled:
+            self._at = torch.zeros(2, dtype=torch.int64, device=s.device)  # the step within the epoch, and over all
+            self._table = torch.zeros(self.per_epoch, size + 2, device=s.device)  # the optimizer's numbers for each step of the epoch
+        self._replay: Callable[[], None] | None = None  # takes a recorded step
+        self._warm = 0  # steps that were like the one to be recorded
+        self._records = s.graphs and self.tabled
         self.network = Network(s.network, size).to(s.device)
         self.network.start([lambda name, c=c: rng.derive(c.seed, "weights " + name) for c in self.candidates])
         recipes = [c.setup.recipe for c in self.candidates]
@@ -188,28 +202,90 @@ class Trainer:
 
     def advance(self) -> None:
         """Takes one step of training."""
-        s, dummies = self.setup, self._dummies
+        s = self.setup
         epoch, within = divmod(self.step, self.per_epoch)
-        if within == 0 or self._sums is None:
-            self._sums, self._seen = torch.zeros(2, self.size, dtype=torch.float64, device=s.device), 0
-        if within == 0 or self._order is None:
-            order = [self._shuffled(c.seed, epoch) for c in self.candidates]
-            self._order = torch.stack(order + [torch.zeros_like(order[0])] * dummies).to(s.device)
-        which = self._order[:, within * s.recipe.batch : (within + 1) * s.recipe.batch]
-        x, y = s.train.take(which.flatten())
+        if within == 0:
+            self._sums.zero_()
+            self._seen = 0
+        if within == 0 or not self._known:
+            self._enter(epoch, within)
+        first = within * s.recipe.batch
+        samples = min(s.recipe.batch, len(s.train) - first)
+        if self.tabled:
+            self._take(samples)
+        else:
+            if self.network.drops:
+                dummies = [0] * self._dummies
+                self.network.drop(lambda name: [rng.derive(c.seed, "dropout " + name, self.step) for c in self.candidates] + dummies)
+            self._learn(self._order[:, first : first + samples])
+            self.optimizer.step(self._rates(self.step), self.step + 1)
+        self._seen += samples
+        self.step += 1
+
+    def _rates(self, step: int) -> list[float]:
+        """The learning rate of each copy."""
+        rates = [c.setup.recipe.rate(step, self.horizon, c.setup.recipe.warmup * self.per_epoch) for c in self.candidates]
+        return rates + [0.0] * self._dummies
+
+    def _enter(self, epoch: int, within: int) -> None:
+        """Decides what an epoch leaves to chance. What is there already is
+        written over, and stays in its place."""
+
+        def put(old: torch.Tensor, of: Callable[[_Candidate], torch.Tensor]) -> torch.Tensor:
+            rows = [of(c) for c in self.candidates]
+            new = torch.stack(rows + [torch.zeros_like(rows[0])] * self._dummies)
+            return old.copy_(new) if old.shape == new.shape else new.to(self.setup.device)
+
+        samples = len(self.setup.train)
+        self._order = put(self._order, lambda c: self._shuffled(c.seed, epoch))
+        if self.augment:
+            self._choices = put(self._choices, lambda c: self.augment.draw(rng.derive(c.seed, "augment", epoch), samples))
+        if self.tabled:
+            steps = range(epoch * self.per_epoch, (epoch + 1) * self.per_epoch)
+            self._table.copy_(torch.tensor([self.optimizer.numbers(self._rates(step), step + 1) for step in steps]))
+            self._at.copy_(torch.tensor([within, self.step]))
+            if self.network.drops:
+                base = lambda name, c: torch.tensor(rng.derive(c.seed, "dropout " + name) & 0xFFFFFFFF)
+                self.network.drop_by(lambda name: put(torch.empty(0), lambda c: base(name, c)), self._at[1])
+        self._known = True
+
+    def _take(self, samples: int) -> None:
+        """Takes a step by what is on the device; once it is warm, by replaying
+        a recorded one."""
+        whole = samples == self.setup.recipe.batch
+        if whole and self._replay is None and self._records and self._warm >= graph.WARM:
+            self._records = False  # once
+            if self.total - self.step >= graph.WORTH:
+                try:
+                    self._replay = graph.record(lambda: self._tabled_step(samples))
+                except RuntimeError as e:
+                    print(f"steps are not recorded: {str(e).splitlines()[0]}")
+        if whole and self._replay is not None:
+            self._replay()
+            return
+        self._tabled_step(samples)
+        self._warm += whole
+
+    def _tabled_step(self, samples: int) -> None:
+        at = self._at[0] * self.setup.recipe.batch + torch.arange(samples, device=self._at.device)
+        self._learn(self._order.index_select(1, at))
+        self.optimizer.step_by(self._table.index_select(0, self._at[:1])[0])
+        self._at += 1
+
+    def _learn(self, which: torch.Tensor) -> None:
+        """Goes through the network and back with some samples, by copy, and
+        counts what it answered."""
+        x, y = self.setup.train.take(which.flatten())
+        if self.augment:
+            copies = torch.arange(self.size, device=which.device).unsqueeze(1)
+            x = self.augment.apply(x, self._choices[copies, which].flatten(0, 1))
         x = x.reshape(*which.shape, *self.network.shape).transpose(0, 1).flatten(1, 2)
         y = y.reshape(which.shape).t()
         self.network.train()
-        if self.network.drops:
-            self.network.drop(lambda name: [rng.derive(c.seed, "dropout " + name, self.step) for c in self.candidates] + [0] * dummies)
         logits = self._logits(x)
         losses = self._losses(logits, y)
         losses.sum().backward()
-        rates = [c.setup.recipe.rate(self.step, self.horizon, c.setup.recipe.warmup * self.per_epoch) for c in self.candidates]
-        self.optimizer.step(rates + [0.0] * dummies)
         self._sums += _counted(losses.detach() * len(y), logits.detach(), y)
-        self._seen += len(y)
-        self.step += 1
 
     def _shuffled(self, seed: int, epoch: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed(rng.derive(seed, "order", epoch))
@@ -217,6 +293,8 @@ class Trainer:
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         """[samples, copies, classes]"""
+        if self.tabled and self.size == 1 and x.dim() == 4 and self.setup.precision != "float32":
+            x = x.contiguous(memory_format=torch.channels_last)  # what tensor cores read
         with self._precision():
             logits = self.network(x)
         return logits.float().reshape(len(x), self.size, -1)
@@ -224,7 +302,12 @@ class Trainer:
     def _losses(self, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """The mean loss of each copy: cross-entropy with label smoothing."""
         log = F.log_softmax(logits, 2)
-        right, every = log.gather(2, y.unsqueeze(2)).squeeze(2).mean(0), log.mean(2).mean(0)
+        if self.tabled:  # what gather does there backwards is neither fast nor always the same
+            classes = torch.arange(log.shape[2], device=log.device)
+            right = torch.where(y.unsqueeze(2) == classes, log, torch.zeros_like(log)).sum(2).mean(0)
+        else:
+            right = log.gather(2, y.unsqueeze(2)).squeeze(2).mean(0)
+        every = log.mean(2).mean(0)
         return -(right + self._smoothing * (every - right))
 
     def _precision(self):
@@ -301,7 +384,7 @@ class Trainer:
     def save(self, path: str, k: int = 0) -> None:
         """Writes everything that candidate k goes on from to a file."""
         c = self.candidates[k]
-        sums = [0.0, 0.0] if self._sums is None else self._sums[:, k].tolist()
+        sums = self._sums[:, k].tolist()
         at = {"step": self.step, "seed": c.seed, "seen": self._seen, "sums": sums, "earlier": c.earlier,
               "curve": [dataclasses.asdict(p) for p in c.curve]}  # fmt: skip
         text = json.dumps({"job": self._recognise(k), "at": at})
@@ -340,11 +423,13 @@ class Trainer:
                 t.copy_(tensors[name])
         c.seed, c.curve, c.ended = seed, curve, False
         c.earlier = earlier if own else len(curve)
-        self.step, self._seen, self._order = step, seen, None
-        if self._sums is None:
-            self._sums = torch.zeros(2, self.size, dtype=torch.float64, device=self.setup.device)
+        self.step, self._seen, self._known = step, seen, False
         self._sums[:, k] = torch.tensor(sums, dtype=torch.float64)
-        self.optimizer.steps = step
+
+
+def on_device(device: Any) -> bool:
+    """Whether steps are to find all of their numbers on the device."""
+    return torch.device(device).type == "cuda"
 
 
 def _counted(losses: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

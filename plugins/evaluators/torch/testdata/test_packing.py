@@ -35,11 +35,11 @@ class Measuring(unittest.TestCase):
             speed = packing.speed(setup(network=net()))
             self.assertAlmostEqual(speed.alone, 4 / 0.03)
             self.assertAlmostEqual(speed.pack, 4 / 0.03)
-            self.assertEqual((steps, size), (2 * (3 + 4 * 4), 3))
+            self.assertEqual((steps, size), (2 * (4 + 4 * 4), 3))
             packing.speed(setup(Recipe(learning_rate=0.1), budget=9, network=net()))
-            self.assertEqual(steps, 38, "the same shape was measured twice")
+            self.assertEqual(steps, 40, "the same shape was measured twice")
             packing.speed(setup(Recipe(batch=50), network=net()))
-            self.assertEqual(steps, 76)
+            self.assertEqual(steps, 80)
 
     def test_memory_does_not_suffice(self):
         def short(trainer):
