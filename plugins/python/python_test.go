@@ -19,7 +19,7 @@ func TestSDK(t *testing.T) {
 	for version, path := range found {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(path, "-W", "error", "tests/test_nascent.py")
+			cmd := exec.Command(path, "-W", "error", "-m", "unittest", "discover", "-s", "tests")
 			cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)

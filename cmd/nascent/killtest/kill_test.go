@@ -124,8 +124,8 @@ func children(pid int) []int {
 	return out
 }
 
-// killed starts the search and kills the engine, its plugin or both after a
-// while. It tells whether the search ended before that.
+// killed starts the search and kills the engine, its plugins, both, or the workers
+// of its plugins after a while. It tells whether the search ended before that.
 func (s *search) killed(what string, after time.Duration) bool {
 	s.t.Helper()
 	cmd := s.command()
@@ -146,13 +146,20 @@ func (s *search) killed(what string, after time.Duration) bool {
 		return true
 	case <-ctx.Done():
 	}
-	plugins := children(cmd.Process.Pid)
+	victims := children(cmd.Process.Pid)
+	if what == "worker" {
+		var workers []int
+		for _, pid := range victims {
+			workers = append(workers, children(pid)...)
+		}
+		victims = workers
+	}
 	if what != "engine" {
-		for _, pid := range plugins {
+		for _, pid := range victims {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
-	if what == "plugin" { // the engine goes on by itself; end it later, at once
+	if what == "plugin" || what == "worker" { // the engine goes on by itself; end it later, at once
 		select {
 		case err := <-ended:
 			if err != nil {

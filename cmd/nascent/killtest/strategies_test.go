@@ -1,10 +1,13 @@
 package killtest
 
 import (
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/python"
 )
 
 // small makes mnist1d-cells a search of seconds: few samples, one epoch.
@@ -40,27 +43,58 @@ func TestStrategiesAreKilled(t *testing.T) {
 	for _, c := range strategies {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			make := func() *search {
-				s := newSearch(t, append([]string{"--strategy", c.strategy, "--set", "limits={evaluations: " + c.evaluations + "}"}, small...)...)
-				s.what = "mnist1d-cells"
-				return s
-			}
-			whole := make()
-			whole.finish()
-			want := whole.digest()
-			whole.ask("replay", whole.dir)
-
-			r := rng.New(rng.Derive(30, c.name))
-			for kills := 0; kills < 4; {
-				s := make()
-				for !s.killed([]string{"engine", "plugin", "both"}[r.Intn(3)], time.Duration(100+r.Intn(1200))*time.Millisecond) {
-					kills++
-				}
-				if got := s.digest(); got != want {
-					t.Fatalf("killed and resumed, its digest is %s, undisturbed %s", got, want)
-				}
-				s.ask("check", s.dir)
-			}
+			kill(t, c.name, c.strategy, c.evaluations, "engine", "plugin", "both")
 		})
 	}
+}
+
+// A strategy in Python leads to the search that its twin in Go makes, however
+// often its worker is killed besides.
+func TestPythonStrategyIsKilled(t *testing.T) {
+	t.Parallel()
+	if path, err := exec.LookPath("python3"); err != nil || python.TooOld(path) != nil {
+		t.Skip("there is no python3 of 3.9 or newer here")
+	}
+	file, err := filepath.Abs("../../../plugins/python/examples/aging.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const options = "population: 6, sample: 2, crossover: 0.3"
+	got := kill(t, "python", "{use: "+file+", "+options+"}", "40", "engine", "plugin", "both", "worker")
+	twin := cells(t, "{use: aging, "+options+"}", "40")
+	twin.finish()
+	if want := twin.digest(); got != want {
+		t.Errorf("the digest in Python is %s, in Go %s", got, want)
+	}
+}
+
+// cells is a small search for cells.
+func cells(t *testing.T, strategy, evaluations string) *search {
+	t.Helper()
+	s := newSearch(t, append([]string{"--strategy", strategy, "--set", "limits={evaluations: " + evaluations + "}"}, small...)...)
+	s.what = "mnist1d-cells"
+	return s
+}
+
+// kill kills searches for cells until four kills met one that was running, and
+// wants the digest of the one that nobody disturbed.
+func kill(t *testing.T, name, strategy, evaluations string, what ...string) string {
+	t.Helper()
+	whole := cells(t, strategy, evaluations)
+	whole.finish()
+	want := whole.digest()
+	whole.ask("replay", whole.dir)
+
+	r := rng.New(rng.Derive(30, name))
+	for kills := 0; kills < 4; {
+		s := cells(t, strategy, evaluations)
+		for !s.killed(what[r.Intn(len(what))], time.Duration(100+r.Intn(1200))*time.Millisecond) {
+			kills++
+		}
+		if got := s.digest(); got != want {
+			t.Fatalf("killed and resumed, its digest is %s, undisturbed %s", got, want)
+		}
+		s.ask("check", s.dir)
+	}
+	return want
 }

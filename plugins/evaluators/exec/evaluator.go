@@ -47,7 +47,11 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 	}
 	e.sharing = share(setup.Space)
 	e.open = &opening{Protocol: protocol, Space: setup.Space.JSON(), Supernet: e.sharing.supernet(), Options: e.options, Workers: setup.Workers}
-	w, err := e.ready()
+	var w *worker
+	err := patient(func() (err error) {
+		w, err = e.ready()
+		return err
+	})
 	if err != nil {
 		return e.excuse(err)
 	}

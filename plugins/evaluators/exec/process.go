@@ -161,6 +161,23 @@ func (p *process) listen(stderr *os.File) {
 	}
 }
 
+// tries is how often a program is started, and how often a step is asked of it,
+// before its death counts as its own fault.
+const tries = 3
+
+// dead is the end of a process as an error.
+type dead struct{ error }
+
+// patient starts a program again when it died while it was started, which may be
+// somebody else's fault.
+func patient(start func() error) error {
+	err := start()
+	for n := 1; n < tries && errors.As(err, new(*dead)); n++ {
+		err = start()
+	}
+	return err
+}
+
 // hear passes the lines of standard output that begin with a brace on until the
 // process closes its side, and waits for its end. What it returns is how the
 // process broke the protocol, or nothing: then it is gone.

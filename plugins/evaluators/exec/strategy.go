@@ -11,10 +11,6 @@ import (
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
-// tries is how often a step is asked before the death of its worker counts as the
-// strategy's fault.
-const tries = 3
-
 // strategy drives a program that decides. Its worker has what the strategy needs
 // of the History, and gets what it lacks before each step. A worker that dies is
 // started again, and the same step asked of it.
@@ -84,8 +80,16 @@ func (s *strategy) read(options json.RawMessage) error {
 	return err
 }
 
-// begin starts a worker.
-func (s *strategy) begin(ctx context.Context) (*thinker, *intent, error) {
+// begin starts a worker, and another one if somebody kills it.
+func (s *strategy) begin(ctx context.Context) (w *thinker, hello *intent, err error) {
+	err = patient(func() error {
+		w, hello, err = s.start(ctx)
+		return err
+	})
+	return w, hello, err
+}
+
+func (s *strategy) start(ctx context.Context) (*thinker, *intent, error) {
 	limited, cancel := context.WithTimeout(ctx, s.startTimeout)
 	defer cancel()
 	w, err := think(s.name, run(s.command, s.env))

@@ -99,7 +99,7 @@ func (w *thinker) fate() error {
 	if w.broken != "" {
 		return errors.New(w.broken)
 	}
-	return errors.New(w.cause())
+	return &dead{errors.New(w.cause())}
 }
 
 // decide asks one step. Its error is a *faulty if the strategy is to blame.

@@ -65,7 +65,7 @@ func startWorker(name string, spawn spawner, open *opening, limit time.Duration)
 	case w.broken != "":
 		return nil, errors.New(w.broken)
 	case w.hello == nil:
-		return nil, errors.New(w.cause())
+		return nil, &dead{errors.New(w.cause())}
 	}
 	return w, nil
 }

@@ -75,7 +75,11 @@ class Decider:
             said = self.strategy.function(order.get("state"), turn)
             if not self.history._intact():
                 raise RuntimeError("the step changed the history: work on a copy")
-            return encode({"decision": _decision(said, order.get("state"))})
+            decision = _decision(said, order.get("state"))
+            try:
+                return encode({"decision": decision})
+            except (TypeError, ValueError) as error:
+                raise TypeError(f"the decision cannot be sent: {error}") from None
         except (Exception, SystemExit) as error:
             print(f"turn {turn.n} failed:\n{report(error)}", file=sys.stderr, flush=True)
             return encode({"failed": explain(error, self.folder)})

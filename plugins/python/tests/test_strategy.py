@@ -1,0 +1,197 @@
+"""Tests of the SDK's strategies. Run them with python -m unittest, or pytest."""
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import nascent  # noqa: E402
+from nascent import rng  # noqa: E402
+from nascent.decide import _decision  # noqa: E402
+
+
+class TestRand(unittest.TestCase):
+    """The vectors of docs/random.md."""
+
+    def test_stream(self):
+        def draw(seed, f, n):
+            r = nascent.Rand(seed)
+            return [f(r) for _ in range(n)]
+
+        self.assertEqual(draw(42, rng.Rand.uint64, 3), [1546998764402558742, 6990951692964543102, 12544586762248559009])
+        self.assertEqual(draw(0, rng.Rand.uint64, 2), [11091344671253066420, 13793997310169335082])
+        self.assertEqual(draw(42, rng.Rand.float64, 2), [0.083862971059882163, 0.37898025066266861])
+        self.assertEqual(draw(42, rng.Rand.bool, 4), [False, False, True, True])
+        self.assertEqual(draw(42, lambda r: r.intn(10), 5), [0, 3, 6, 9, 9])
+        self.assertEqual(draw(42, rng.Rand.normal, 2), [-0.72621913824478568, 0.22162270150359331])
+        self.assertEqual(rng.Rand(42).perm(5), [4, 3, 2, 1, 0])
+        self.assertEqual(draw(42, lambda r: r.weighted([1, 0, 2]), 5), [0, 2, 2, 2, 2])
+        self.assertEqual(rng.Rand(42).weighted([0, 0]), -1)
+        with self.assertRaises(ValueError):
+            rng.Rand(42).intn(0)
+
+    def test_derived(self):
+        self.assertEqual(rng.derive(42, "job", 1), 3349977079485995)
+        self.assertEqual(rng.derive(42, ""), 3092098744885774)
+        self.assertEqual(rng.derive(42, "x", 1, 2), 7187009444260878)
+        self.assertEqual(rng.Rand(42).split("x").uint64(), 3587500221300500480)
+
+    def test_functions(self):
+        self.assertEqual([rng.log(10), rng.log(1e-4)], [2.3025850929940459, -9.2103403719761836])
+        self.assertEqual([rng.exp(1), rng.exp(-2.5)], [2.7182818284590455, 0.0820849986238988])
+        self.assertEqual([rng.exp(1000), rng.exp(-1000)], [math.inf, 0])
+
+
+def row(id, **more):
+    return {"id": id, "genome": f"x={id}", "status": "ok", **more}
+
+
+class TestHistory(unittest.TestCase):
+    def test_columns(self):
+        h = nascent.History(["accuracy"])
+        h._add(row(1, metrics={"accuracy": 1}))
+        h._add(row(2, metrics={"size": 3}, parents=[1], tag="t", fidelity=1))
+        h._add(row(3, status="failed"))
+        self.assertEqual((list(h.ids), h.genomes, h.parents, h.tags), ([1, 2, 3], ["x=1", "x=2", "x=3"], [(), (1,), ()], ["", "t", ""]))
+        self.assertEqual((list(h.fidelity), h.status), ([0, 1, 0], ["ok", "ok", "failed"]))
+        self.assertEqual(str(list(h.metrics["size"])), "[nan, 3.0, nan]")
+        self.assertEqual((h.get(2).metrics, h.place(3), 4 in h, [c.id for c in h[1:]]), ({"size": 3.0}, 2, False, [2, 3]))
+        with self.assertRaises(KeyError):
+            h.get(4)
+        h._cut(1)
+        self.assertEqual((len(h), list(h.metrics), 2 in h, h._intact()), (1, ["accuracy"], False, True))
+        h.ids.append(5)
+        self.assertFalse(h._intact())
+
+
+def turn(rows, **setup):
+    history = nascent.History()
+    for r in rows:
+        history._add(r)
+    return nascent.Turn({"seed": 1}, nascent.StrategySetup({}, setup, None), history)
+
+
+class TestRank(unittest.TestCase):
+    def test_constraints_objectives_age(self):
+        t = turn([row(5, metrics={"a": 1, "b": 2}), row(2, metrics={"a": 1, "b": 2}), row(3, metrics={"a": 9, "b": 9}),
+                  row(4, status="failed"), row(1, metrics={"b": 1}), row(6, metrics={"a": 1, "b": 2.5}),
+                  row(7, metrics={"a": 2, "b": 2}, stopped=True), row(8, metrics={"a": 2, "b": 2}, task="score")],
+                 objectives=[{"metric": "a", "goal": "maximize"}, {"metric": "b", "goal": "minimize"}],
+                 constraints=[{"metric": "b", "max": 4, "min": 1}])
+        self.assertEqual([c.id for c in t.rank(t.history)], [2, 5, 6, 1, 3])
+        self.assertEqual(t.setup.violation(t.history.get(3)), 5 / 4)
+        self.assertEqual(t.setup.violation(t.history.get(4)), math.inf)
+
+    def test_tournament(self):
+        rows = [row(n, metrics={"a": n % 3}, status="failed" if n == 2 else "ok") for n in range(1, 8)]
+        t, drawn = turn(rows, objectives=[{"metric": "a", "goal": "maximize"}]), nascent.Rand(1)
+        ids = [rows[drawn.intn(7)]["id"] for _ in range(4)]
+        self.assertEqual(t.tournament(4).id, max((i for i in ids if i != 2), key=lambda i: i % 3))
+        self.assertIsNone(turn([]).tournament(4))
+        self.assertIsNone(turn([row(1, status="invalid")]).tournament(4))
+
+
+class TestDecision(unittest.TestCase):
+    def test_proposals(self):
+        a, b = nascent.Candidate(row(3)), 4
+        said = [nascent.Proposal.cross(a, b, mutate=True, tag="t"), nascent.Proposal.same(a, fidelity=1, resume=a), "x=1",
+                nascent.Proposal.mutate(None), nascent.Proposal("random", task="supernet", input=b"hi", budget=2)]
+        self.assertEqual(_decision(nascent.Decision({"n": 1}, said, keep=[a], note="n", done=True), None), {
+            "state": {"n": 1}, "keep": [3], "note": "n", "done": True, "proposals": [
+                {"operator": "cross+mutate", "parents": [3, 4], "task": "train", "tag": "t"},
+                {"operator": "same", "parents": [3], "fidelity": 1, "task": "train", "resume": 3},
+                {"genome": "x=1", "task": "train"},
+                {"operator": "random", "task": "train"},
+                {"operator": "random", "task": "supernet", "input": "aGk=", "budget": 2}]})
+        self.assertEqual(_decision([], "as it was"), {"state": "as it was", "proposals": []})
+
+    def test_others_are_refused(self):
+        for wrong in (None, "x=1", {}, [1], [None], 5):
+            with self.assertRaises(TypeError):
+                _decision(wrong, None)
+        with self.assertRaises(TypeError):
+            nascent.Proposal.mutate("3")
+
+
+class Program:
+    """A worker process that decides."""
+
+    def __init__(self, source, **options):
+        self.folder = tempfile.TemporaryDirectory()
+        file = os.path.join(self.folder.name, "step.py")
+        with open(file, "w") as out:
+            out.write("import nascent\n" + textwrap.dedent(source))
+        self.process = subprocess.Popen([sys.executable, "-m", "nascent", "work", file], env={**os.environ, "PYTHONPATH": str(ROOT)},
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        self.first = self.say({"open": {"protocol": 1, "serve": "strategy", "options": options, "space": {"x": {}}, "objectives": []}})
+
+    def say(self, *messages):
+        self.process.stdin.write("".join(json.dumps(m) + "\n" for m in messages).encode())
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def end(self):
+        """What it printed; its standard input ends."""
+        _, words = self.process.communicate(timeout=60)
+        self.folder.cleanup()
+        return words.decode()
+
+
+class TestWorker(unittest.TestCase):
+    def test_steps(self):
+        program = Program("""
+            @nascent.evaluator
+            def evaluate(job):
+                return {}
+
+            @nascent.strategy(state={"calls": 0}, batch=3, options={"tag": "a"})
+            def step(state, turn):
+                print("turn", turn.n)
+                child = turn.space.mutate(turn.history[-1].genome, turn.seed)
+                return nascent.Decision({"calls": state["calls"] + len(turn.results)}, [nascent.Proposal.given(child, tag=turn.options["tag"])])
+        """, tag="b")
+        hello = program.first["hello"]
+        self.assertEqual((hello["state"], hello["history"], hello["batch"], hello["tasks"]), ({"calls": 0}, "metrics", 3, []))
+        question = program.say({"history": {"keep": 0, "rows": [row(1)]}}, {"history": {"keep": 1, "rows": [row(2)]}},
+                               {"step": {"n": 4, "seed": 9, "want": 1, "state": {"calls": 5}, "results": [row(2, metrics={"a": 1})]}})
+        self.assertEqual(question, {"space": "mutate", "genomes": ["x=2"], "seed": 9})
+        self.assertEqual(program.say({"answer": {"genomes": ["x=7"]}}),
+                         {"decision": {"state": {"calls": 6}, "proposals": [{"genome": "x=7", "task": "train", "tag": "b"}]}})
+        program.say({"step": {"n": 5, "seed": 9, "want": 1, "state": {"calls": 5}}})
+        answer = program.say({"answer": {"error": "no neighbour"}})
+        self.assertEqual(answer["failed"].split(" (")[0], "ValueError: no neighbour")
+        self.assertIn("(step.py:10: child = ", answer["failed"])
+        words = program.end()
+        self.assertIn("turn 4\n", words)
+        self.assertIn("turn 5 failed:\nTraceback", words)
+
+    def test_opening(self):
+        source = """
+            def check(setup):
+                if setup.options["n"] < 1:
+                    raise nascent.Refused("is too small", "n")
+                return {"state": setup.space.sample(setup.options["n"]), "history": "all"}
+
+            @nascent.strategy(options={"n": 1}, open=check)
+            def step(state, turn):
+                return []
+        """
+        program = Program(source, n=0)
+        self.assertEqual(program.first, {"refuse": {"key": "n", "text": "is too small"}})
+        program.end()
+        program = Program(source, n=4)
+        self.assertEqual(program.first, {"space": "sample", "seed": 4})
+        hello = program.say({"answer": {"genomes": ["x=1"]}})["hello"]
+        self.assertEqual((hello["state"], hello["history"]), ("x=1", "all"))
+        program.end()
+
+
+if __name__ == "__main__":
+    unittest.main()
