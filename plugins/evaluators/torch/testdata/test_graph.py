@@ -7,6 +7,7 @@ import unittest
 from unittest import mock
 
 import torch
+from nascent_torch.graph import record
 from nascent_torch.network import scrambled
 from nascent_torch.recipe import Recipe
 from nascent_torch.train import Invalid, Stopped, Trainer
@@ -30,6 +31,43 @@ class Recorder:
             step()
 
         return replay
+
+
+class Recording(unittest.TestCase):
+    """What is asked of torch, which is pretended to have a GPU."""
+
+    def torch(self, default, graph):
+        recording = mock.Mock()
+        return mock.patch.multiple(torch.cuda, current_stream=lambda: "own", default_stream=lambda: default, CUDAGraph=lambda: recording, graph=graph), recording
+
+    def test_records(self):
+        asked = []
+
+        class Graph:
+            def __init__(self, cuda_graph, pool=None, stream=None, capture_error_mode="global"):
+                asked.append((cuda_graph, stream, capture_error_mode))
+
+            def __enter__(self):
+                asked.append("begin")
+
+            def __exit__(self, *error):
+                asked.append("end")
+
+        patch, recording = self.torch("default", Graph)
+        with patch:
+            replay = record(lambda: asked.append("step"))
+        self.assertEqual(asked, [(recording, "own", "thread_local"), "begin", "step", "end"])
+        self.assertIs(replay, recording.replay)
+
+    def test_refuses(self):
+        class Old:
+            def __init__(self, cuda_graph, pool=None, stream=None):
+                pass
+
+        for default, word in (("own", "default stream"), ("default", "torch 2.1")):
+            patch, _ = self.torch(default, Old)
+            with patch, self.assertRaisesRegex(RuntimeError, word):
+                record(lambda: self.fail("it was recorded"))
 
 
 class Replaying(unittest.TestCase):
