@@ -92,9 +92,10 @@ class Dense(nn.Module):
         out = torch.bmm(x, weight)
         if self.bias is not None:
             # A product, because the gradient of a plain sum would be rounded
-            # differently from place to place.
-            ones = x.new_ones(self.copies, x.shape[1], 1)
-            out = out + torch.bmm(ones, self.bias.view(self.copies, 1, -1))
+            # differently from place to place; and one of matrices, because so
+            # would that of a product with a vector.
+            ones = x.new_ones(self.copies, x.shape[1], 2)
+            out = out + torch.bmm(ones, F.pad(self.bias.view(self.copies, 1, -1), (0, 0, 0, 1)))
         return out.transpose(0, 1).flatten(1)
 
     def extra_repr(self):
