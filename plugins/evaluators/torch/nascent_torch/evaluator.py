@@ -22,7 +22,7 @@ from .packing import Packing
 from .recipe import Bad, Recipe
 from .sharing import METRICS as SHARED
 from .sharing import Sharing
-from .train import PRECISIONS, Invalid, Point, Setup, Stopped, Trainer, kernels, position
+from .train import PRECISIONS, Invalid, Point, Setup, Stopped, Trainer, kernels, placeless, position
 
 OPTIONS: dict[str, Any] = {
     "data": "mnist1d",
@@ -117,8 +117,9 @@ class Evaluator:
         self.packing = Packing(slots) if auto and slots > 1 else None
         self.size = 1 if auto else o["pack"]
         # Where the size of a pack depends on the time or on the memory at hand,
-        # so do the last bits of what is trained in it.
-        self.fixed = not self.packing and (self.size == 1 or not self.memory.bounded)
+        # or a place in it is not like another, so do the last bits of what is
+        # trained in it.
+        self.fixed = not self.packing and (self.size == 1 or placeless() and not self.memory.bounded)
         return {
             "tasks": ["train", "supernet", "score"] if shares else ["train"],
             "metrics": {**METRICS, **SHARED} if shares else METRICS,

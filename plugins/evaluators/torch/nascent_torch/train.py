@@ -427,6 +427,13 @@ class Trainer:
         self._sums[:, k] = torch.tensor(sums, dtype=torch.float64)
 
 
+def placeless() -> bool:
+    """Whether a candidate's bits are the same in every place of a pack, on a
+    CPU: so they are with torch 1. The convolutions of torch 2 round some
+    gradients differently from place to place."""
+    return str(torch.__version__).startswith("1.")
+
+
 def on_device(device: Any) -> bool:
     """Whether steps are to find all of their numbers on the device."""
     return torch.device(device).type == "cuda"

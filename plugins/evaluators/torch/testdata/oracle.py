@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from nascent_torch import safetensors
 from nascent_torch.network import Network, macs
+from nascent_torch.train import placeless
 
 torch.set_num_threads(1)
 COPIES = 3
@@ -54,11 +55,11 @@ def case(path):
     load(fused, given, "before/")
     out.update({"fused/" + name: t[1] for name, t in gradients(fused, x, y).items()})
 
-    # In float32 the bits of a copy are the same in each place.
+    # In float32 the bits of a copy are the same in each place, with torch 1.
     single = Network(spec, COPIES)
     load(single, given, "before/")
     for name, t in gradients(single, x.float(), y).items():
-        if not all(torch.equal(t[0], t[k]) for k in range(1, COPIES)):
+        if placeless() and not all(torch.equal(t[0], t[k]) for k in range(1, COPIES)):
             sys.exit(f"{path}: {name} depends on the place in a pack")
     safetensors.save(path + ".out", {name: t.contiguous() for name, t in out.items()})
 

@@ -3,6 +3,7 @@ import json
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import nascent
 import torch
@@ -137,6 +138,12 @@ class Jobs(Desk):
         self.assertEqual(together[:3], alone[:3])
         self.assertEqual(str(together[3]), str(alone[3]))
         self.assertEqual([list(job._kept) for job in jobs], [["checkpoint"]] * 3 + [[]])
+
+    def test_says_whether_bits_are_fixed(self):
+        for version, fixed in (("1.13.1", True), ("2.11.0+cu130", False)):
+            with mock.patch.object(torch, "__version__", version):
+                said = [opened(pack=pack).said["deterministic"] for pack in (1, 4)]
+            self.assertEqual(said, [True, fixed])
 
     def test_packs_go_on(self):
         orders = [{"id": i, "budget": 6, "seed": i, "genes": {"lr": 0.001 * i}} for i in (1, 2, 3)]
