@@ -45,6 +45,10 @@ type EvaluatorPlugin struct {
 	// on when they change.
 	Operational []string
 
+	// Undecoded leaves a Job's Genes empty: its GenesJSON has them, for those who
+	// pass them on.
+	Undecoded bool
+
 	// Open is called once, before the first job. It reads setup.Options and
 	// loads data; an error refuses the search with its text.
 	Open func(setup *Setup) error

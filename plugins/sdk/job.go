@@ -35,6 +35,7 @@ type Job struct {
 	Input    []byte  // from the strategy
 	Stop     *engine.StopRule
 
+	genes           []byte            // Genes as JSON, once they were asked for
 	resume, inherit map[string]string // name to path
 	own             bool              // resume is from an earlier attempt of this job
 	scratch         string            // made when first asked for
@@ -187,6 +188,15 @@ func (j *Job) ScratchPath() string {
 	defer j.mu.Unlock()
 	j.made = true
 	return j.scratch
+}
+
+// GenesJSON are the genes as JSON, in which a float always has a point or an
+// exponent. They are not to be changed.
+func (j *Job) GenesJSON() []byte {
+	if j.genes == nil {
+		j.genes, _ = j.Genes.MarshalJSON() // a genome's tree always encodes
+	}
+	return j.genes
 }
 
 // Has tells whether there is a gene at path: "lr", "blocks[0].channels".

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/plugins/proto"
@@ -278,7 +280,8 @@ func (r *runner) clean(j *Job, files map[string]string) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.made {
+	// Most often it was not made after all, which one call finds out.
+	if j.made && !errors.Is(unix.Rmdir(j.scratch), unix.ENOENT) {
 		os.RemoveAll(j.scratch)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/internal/queue"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
@@ -118,7 +119,7 @@ func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator,
 
 func (st *run) start(w *proto.Job) {
 	k := key{engine.ID(w.Id), int(w.Attempt)}
-	j, err := jobFrom(w)
+	j, err := jobFrom(w, st.runner.plugin.Undecoded)
 	st.mu.Lock()
 	full, double := len(st.jobs) >= st.runner.hello.Slots, st.jobs[k] != nil
 	if err == nil && !full && !double {
@@ -155,10 +156,13 @@ func (st *run) start(w *proto.Job) {
 	})
 }
 
-func jobFrom(w *proto.Job) (*Job, error) {
-	genes, err := proto.DecodeTree(w.Genes)
-	if err != nil {
-		return nil, err
+func jobFrom(w *proto.Job, undecoded bool) (*Job, error) {
+	var genes genome.Map
+	if !undecoded {
+		var err error
+		if genes, err = proto.DecodeTree(w.Genes); err != nil {
+			return nil, err
+		}
 	}
 	net, err := proto.NetworkFrom(w.Network)
 	if err != nil {
@@ -168,7 +172,7 @@ func jobFrom(w *proto.Job) (*Job, error) {
 		ID: engine.ID(w.Id), Attempt: int(w.Attempt), Phase: engine.Phase(w.Phase), Task: engine.Task(w.Task), Tag: w.Tag,
 		Genes: genes, Text: w.Text, Network: net,
 		Fidelity: int(w.Fidelity), Budget: w.Budget, Seed: w.Seed, Repeat: int(w.Repeat), Input: w.Input, Stop: proto.StopFrom(w.Stop),
-		resume: pathsOf(w.Resume), own: w.Saved, inherit: pathsOf(w.Inherit),
+		genes: w.Genes, resume: pathsOf(w.Resume), own: w.Saved, inherit: pathsOf(w.Inherit),
 	}, nil
 }
 

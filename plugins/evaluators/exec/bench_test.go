@@ -106,7 +106,7 @@ func BenchmarkPython(b *testing.B) {
 // Python, in turns.
 func BenchmarkPythonAgainstEcho(b *testing.B) {
 	call := openEcho(b)
-	e := openBench(b, "wide.py", 64)
+	e := openBench(b, "wide.py", 128)
 	defer e.close()
 	e.evaluate(1000)
 	b.ResetTimer()

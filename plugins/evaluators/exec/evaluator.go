@@ -32,7 +32,7 @@ type evaluator struct {
 
 // plugin is the evaluator as the SDK serves it.
 func (e *evaluator) plugin() *sdk.EvaluatorPlugin {
-	return &sdk.EvaluatorPlugin{Operational: e.operational(), Open: e.start, Evaluate: e.evaluate}
+	return &sdk.EvaluatorPlugin{Operational: e.operational(), Open: e.start, Evaluate: e.evaluate, Undecoded: true}
 }
 
 // start reads the options and starts the first worker.

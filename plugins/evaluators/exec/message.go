@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
@@ -17,11 +16,10 @@ import (
 // protocol is the version of what docs/exec.md describes.
 const protocol = 1
 
-// order is a line to an evaluator's worker; one field is set. Cancel comes with
+// order is a line to a worker that is no job; one field is set. Cancel comes with
 // Save or Stopped.
 type order struct {
 	Open    *opening `json:"open,omitempty"`
-	Job     *job     `json:"job,omitempty"`
 	Cancel  int      `json:"cancel,omitempty"` // a job's id
 	Save    bool     `json:"save,omitempty"`
 	Stopped bool     `json:"stopped,omitempty"`
@@ -34,39 +32,6 @@ type opening struct {
 	Supernet *network.Supernet `json:"supernet,omitempty"`
 	Options  json.RawMessage   `json:"options,omitempty"`
 	Workers  int               `json:"workers"`
-}
-
-// job is a job as a program reads it.
-type job struct {
-	ID       int               `json:"id"` // for answers
-	Name     string            `json:"candidate"`
-	Attempt  int               `json:"attempt"`
-	Genes    genome.Map        `json:"genes"`
-	Text     string            `json:"text"`
-	Network  *network.Network  `json:"network,omitempty"`
-	Budget   float64           `json:"budget"`
-	Seed     uint64            `json:"seed"`
-	Fidelity int               `json:"fidelity"`
-	Repeat   int               `json:"repeat,omitempty"` // how many earlier jobs measured the same thing
-	Phase    engine.Phase      `json:"phase"`
-	Task     engine.Task       `json:"task"`
-	Tag      string            `json:"tag,omitempty"`
-	Input    []byte            `json:"input,omitempty"` // base64
-	Paths    [][][]int         `json:"paths,omitempty"` // through the supernet
-	Stop     *engine.StopRule  `json:"stop,omitempty"`
-	Resume   map[string]string `json:"resume,omitempty"`
-	Own      bool              `json:"own,omitempty"` // resume is what an earlier attempt saved
-	Inherit  map[string]string `json:"inherit,omitempty"`
-	Scratch  string            `json:"scratch"` // not made yet; removed after the job
-	Options  json.RawMessage   `json:"options,omitempty"`
-}
-
-func jobOf(j *sdk.Job, id int) *job {
-	return &job{
-		ID: id, Name: j.ID.String(), Attempt: j.Attempt, Genes: j.Genes, Text: j.Text, Network: j.Network, Budget: j.Budget, Seed: j.Seed,
-		Fidelity: j.Fidelity, Repeat: j.Repeat, Phase: j.Phase, Task: j.Task, Tag: j.Tag, Input: j.Input, Stop: j.Stop,
-		Resume: j.Files(), Own: j.ResumedOwn(), Inherit: j.Inherited(), Scratch: j.ScratchPath(),
-	}
 }
 
 // hello is what a worker says of itself. Everything may be left out.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"syscall"
 	"time"
@@ -13,9 +12,7 @@ import (
 // alone carries out a job in a process of its own: the job comes on standard
 // input, the answer goes to standard output.
 func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
-	order := jobOf(j, 1)
-	order.Options = e.options
-	line, err := json.Marshal(order)
+	line, err := appendJob(nil, j, 1, nil, e.options)
 	if err != nil {
 		return sdk.Result{}, err
 	}

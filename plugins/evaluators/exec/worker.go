@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -77,12 +78,17 @@ func quoted(words string) string {
 	return "; its last words: " + words
 }
 
-// send queues a line. A process that is gone gets nothing.
+// send queues an order. A process that is gone gets nothing.
 func (w *worker) send(o order) error {
 	line, err := json.Marshal(o)
 	if err != nil {
 		return err
 	}
+	return w.line(line)
+}
+
+// line queues a line, likewise.
+func (w *worker) line(line []byte) error {
 	if len(line) >= maxLine {
 		return fmt.Errorf("the job has %d bytes as JSON, at most %d are allowed", len(line), maxLine)
 	}
@@ -103,6 +109,7 @@ func (w *worker) write() {
 		case <-w.gone:
 			return
 		}
+		runtime.Gosched() // jobs that come together leave together
 		for more := true; more; {
 			select {
 			case line := <-w.out:
@@ -164,9 +171,10 @@ func (w *worker) begin(j *sdk.Job, paths [][][]int) (*ticket, error) {
 	t := &ticket{w.number, j, make(chan *message, 1)}
 	w.board[t.id] = t
 	w.mu.Unlock()
-	o := jobOf(j, t.id)
-	o.Paths = paths
-	err := w.send(order{Job: o})
+	line, err := appendJob([]byte(`{"job":`), j, t.id, paths, nil)
+	if err == nil {
+		err = w.line(append(line, '}'))
+	}
 	if err != nil {
 		w.forget(t)
 	}

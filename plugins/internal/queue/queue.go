@@ -3,7 +3,10 @@
 // busy.
 package queue
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // Queue is ready to use after New. Its methods may be called from any
 // goroutine.
@@ -72,6 +75,7 @@ func (q *Queue[T]) Take(limit int, stop <-chan struct{}) ([]T, bool) {
 		}
 		select {
 		case <-q.wake:
+			runtime.Gosched() // who is about to put something does it first
 		case <-stop:
 			return nil, false
 		}

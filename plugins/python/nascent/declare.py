@@ -61,10 +61,9 @@ class Evaluator:
                 raise TypeError(f"open answered {name}: it may answer {', '.join(self.hello)}")
         if "metrics" in said:
             said["metrics"] = _metrics(said["metrics"])
-        if "batch" in said:
-            self.batch = said["batch"]
-            said.update(slots=self.batch, batch=self.batch > 0)
+        self.batch = said.get("batch", self.batch)
         self.hello.update(said)
+        self.hello.update(slots=max(self.hello["slots"], self.batch), batch=self.batch > 0)
 
 
 declared: List[Any] = []
@@ -85,7 +84,8 @@ def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: 
     """Declare that a function evaluates jobs. It is called with a Job and answers
     a dict of metrics.
 
-    slots: how many jobs run at once in this process, in threads.
+    slots: how many jobs run at once in this process, in threads. With batch: how
+        many are there, the next ones waiting for their batch; default: batch.
     batch: the function gets a list of up to so many jobs and answers a list of
         as many dicts, in order; an exception in place of a dict fails that job
         alone. What jobs come together is a matter of chance.
@@ -105,7 +105,7 @@ def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: 
         data. What it answers, a dict of any of batch to operational, counts instead of
         what was declared. It may raise Refused.
     """
-    hello = {"slots": batch or slots, "batch": batch > 0, "tasks": list(tasks), "deterministic": deterministic, "seeded": seeded,
+    hello = {"slots": slots, "batch": batch > 0, "tasks": list(tasks), "deterministic": deterministic, "seeded": seeded,
              "tests": tests, "budget": budget, "unit": unit, "data": data, "splits": splits, "metrics": _metrics(metrics),
              "operational": list(operational)}
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # both take milliseconds to import
     from pathlib import Path
-    from typing import Any, Callable, Dict, List, Optional, Union
+    from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
     Message = Dict[str, Any]
 
@@ -80,10 +80,19 @@ class Job:
     """All files to go on from, by name."""
     inherited: Dict[str, Path]
     """The files of the job whose weights this one starts from, by name."""
-    output: bytes
+    output: bytes = b""
     """To be set: for the strategy, up to 64 KiB."""
-    remark: str
+    remark: str = ""
     """To be set: one line for people."""
+
+    # What most jobs never change is not set for each.
+    _steps = 0
+    _taken = 0
+    _cancelled = _saving = _stopped = False
+    _looked = False  # it looks by itself whether it should end
+    _told = False  # it knows that it should end
+    _last: Mapping[str, float] = {}
+    _batch: Sequence[Job] = ()  # those that it is carried out with, itself too
 
     def __init__(self, order: Mapping[str, Any], options: Optional[Dict[str, Any]] = None,
                  send: Callable[[Message], None] = lambda message: None) -> None:
@@ -107,20 +116,11 @@ class Job:
         self.inherited = _paths(order["inherit"]) if "inherit" in order else {}
         self.resume = _checkpoint(self.files)
         self.resumed_own = order.get("own", False)
-        self.output = b""
-        self.remark = ""
         self._stop = order.get("stop")
         self._scratch = order.get("scratch")
         self._send = send
         self._process = os.getpid()
-        self._steps = 0
-        self._taken = 0
-        self._last: Dict[str, float] = {}
         self._kept: Dict[str, str] = {}
-        self._cancelled = self._saving = self._stopped = False
-        self._looked = False  # it looks by itself whether it should end
-        self._told = False  # it knows that it should end
-        self._may_leave: Callable[[], bool] = lambda: True
 
     def report(self, step: Optional[float] = None, *, epoch: Optional[float] = None, **metrics: Any) -> None:
         """Tell how far the job is: ``job.report(epoch=3, accuracy=0.7)``.
@@ -146,7 +146,7 @@ class Job:
             value = number(rule["metric"], metrics[rule["metric"]])
             good = value <= rule["threshold"] if rule["goal"] == "minimize" else value >= rule["threshold"]
             self._stopped = self._stopped or not good
-        if (self._cancelled or self._stopped) and self._may_leave():
+        if (self._cancelled or self._stopped) and ending(self._batch):
             self._told = True
             raise Stopped("the stopping rule is met") if self._stopped and not self._cancelled else Cancelled("cancelled")
 
@@ -203,6 +203,11 @@ class Job:
         if os.getpid() != self._process:
             raise RuntimeError("report and save belong to the process that was given the job, not to its children")
         self._send(message)
+
+
+def ending(jobs: Iterable[Job]) -> bool:
+    """Whether all of these jobs should end."""
+    return all(j._cancelled or j._stopped for j in jobs)
 
 
 def _path(path: str) -> Path:

@@ -19,9 +19,10 @@ import select
 import signal
 import sys
 import threading
+import time
 
 from .declare import Evaluator, Refused, Setup, declared
-from .job import Cancelled, Invalid, Job, Returned, Stopped, numbers
+from .job import Cancelled, Invalid, Job, Returned, Stopped, ending, numbers
 from .version import PROTOCOL, __version__
 
 TYPE_CHECKING = False
@@ -210,6 +211,8 @@ class Worker:
         self.waiting: Deque[Job] = collections.deque()
         self.board: Dict[int, Job] = {}  # not answered yet
         self.running: Dict[int, Tuple[Job, ...]] = {}  # by thread
+        self.newest = 0.0  # when a job came last
+        self.gathering = False  # a batch is waited for, whoever it consists of
         self.news = threading.Condition()
 
     def serve(self, pipe: Pipe) -> None:
@@ -232,12 +235,13 @@ class Worker:
                 late = {k for k in late if k in self.board and not self.board[k]._told}
                 for thread in self._ending(() if orders else late):
                     self._interrupt(thread)
+                came = 0
                 for order in orders:
                     if "job" in order:
                         job = Job(order["job"], self.options, self._send)
                         self.board[job._id] = job
                         self.waiting.append(job)
-                        self.news.notify()
+                        came += 1
                     elif order.get("cancel") in self.board:
                         job = self.board[order["cancel"]]
                         job._saving = job._saving or bool(order.get("save"))
@@ -249,6 +253,10 @@ class Worker:
                         if not job._looked:
                             for thread in self._ending((job._id,)):
                                 self._interrupt(thread)
+                if came:
+                    self.newest = time.monotonic()
+                    if not self.gathering or len(self.waiting) >= self.evaluator.batch or len(self.board) >= self.evaluator.hello["slots"]:
+                        self.news.notify(came)
 
     def _send(self, message: Message) -> None:
         self.pipe.write([message])
@@ -280,8 +288,14 @@ class Worker:
             with self.news:
                 while not self.waiting:
                     self.news.wait()
-                while len(self.waiting) < most and self.news.wait(_GATHER):
-                    pass  # jobs that come together leave together
+                self.gathering = True
+                while len(self.waiting) < most and len(self.board) < self.evaluator.hello["slots"]:
+                    # Jobs that come together leave together.
+                    patience = self.newest + _GATHER - time.monotonic()
+                    if patience <= 0:
+                        break
+                    self.news.wait(patience)
+                self.gathering = False
                 jobs = tuple(self.waiting.popleft() for _ in range(min(most, len(self.waiting))))
             try:
                 answers = self.carry_out(jobs)
@@ -296,7 +310,7 @@ class Worker:
         """Call the evaluator and make answers of whatever comes of it."""
         me = threading.get_ident()
         for job in jobs:
-            job._may_leave = lambda: ending(jobs)
+            job._batch = jobs
         results: List[Any]
         try:
             self.running[me] = jobs
@@ -345,11 +359,6 @@ class Worker:
             print(f"candidate {job.id} ({job.text}) failed:\n{report(error)}", file=sys.stderr, flush=True)
             answer["failed"] = explain(error, self.folder)
         return answer
-
-
-def ending(jobs: Iterable[Job]) -> bool:
-    """Whether all of these jobs should end."""
-    return all(j._cancelled or j._stopped for j in jobs)
 
 
 def leave() -> NoReturn:
