@@ -4,6 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 GO     ?= go
+PYTHON ?= python3
 BUILD  := $(GO) build -trimpath -buildvcs=false
 BIN    := bin
 SHARING := darts gdas enas spos
@@ -42,6 +43,11 @@ test:
 science:
 	$(GO) test -run SharedWeights -v -timeout 30m ./plugins/strategies/supernet -args -whole
 
+# Everything that takes a GPU; docs/gpu.md. ARGS="--device cpu --quick" rehearses it
+# on a processor.
+gpu-check:
+	@PYTHONPATH=plugins/evaluators/torch:plugins/python PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -W ignore -m gpucheck $(ARGS)
+
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
@@ -53,4 +59,4 @@ lint:
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all run test science bench lint clean
+.PHONY: all run test science gpu-check bench lint clean

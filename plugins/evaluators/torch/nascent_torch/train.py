@@ -336,8 +336,8 @@ class Trainer:
                 c.curve.append(points[k])
                 try:
                     c.setup.report(points[k])
-                except Stopped as stopped:
-                    outcome = stopped
+                except Stopped:
+                    outcome = Stopped()  # the other one holds this frame
             if outcome is not None:
                 c.ended = True
                 yield k, outcome

@@ -199,6 +199,8 @@ class Trainer:
         """A step of the alphas, where the order trains them, and one of the
         weights. part is how much of the schedule lies behind it."""
         r = rng.Rand(rng.derive(self.seed, "step", at))
+        if self.model.drops:
+            self.model.drop(lambda name: [rng.derive(self.seed, "dropout " + name, at)])
         rate = self.recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * part))
         if self.order.bilevel:
             if not self.order.frozen:

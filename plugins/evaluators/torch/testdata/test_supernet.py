@@ -151,6 +151,18 @@ class Orders(unittest.TestCase):
                 self.assertEqual(json.loads(frozen.output)["alphas"], {**order["alphas"], "steps": 0})
                 self.assertEqual(set(answer), {"supernet_loss"})
 
+    def test_dropout_follows_from_the_seed(self):
+        e = opened()
+        nodes = e.sharing.graph["network"]["nodes"]
+        nodes[-2] = {"name": "drop", "op": "dropout", "inputs": nodes[-2]["inputs"], "shape": [2], "rate": 0.5}
+        nodes.insert(-2, {"name": "pool", "op": "global_avg", "inputs": nodes[-2]["inputs"], "shape": [2]})
+        nodes[-2]["inputs"], nodes[-1]["inputs"] = [len(nodes) - 3], [len(nodes) - 2]
+        e.sharing.graph["gates"].append({"mixture": -1, "option": 0})
+        answers = [self.order(e, 2, id=i, method="uniform")[1] for i in (1, 2)]
+        self.assertEqual(*answers)
+        nodes[-2]["rate"] = 0.0
+        self.assertNotEqual(self.order(e, 2, id=3, method="uniform")[1], answers[0])
+
     def test_cancelled_with_save(self):
         e = opened()
         order = {"method": "gdas", "epochs": 9, "hot": 10, "cold": 0.1, "alphas": fresh()}

@@ -1,0 +1,106 @@
+import contextlib
+import io
+import os
+import tempfile
+import unittest
+from unittest import mock
+
+import torch
+from gpucheck import __main__ as program
+from gpucheck import card, correct, report, speed
+
+
+class Program(unittest.TestCase):
+    def check(self, rows, *args):
+        """The exit status, what is printed, and what is written."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        out = os.path.join(folder.name, "new", "gpu.md")
+        options = program.read(["--device", "cpu", "--out", out, "--parts", "memory", *args])
+        with mock.patch.object(program, "ask", lambda options, part: iter(rows)), contextlib.redirect_stdout(io.StringIO()) as said:
+            status = program.check(options)
+        with open(out) as f:
+            return status, said.getvalue(), f.read()
+
+    def test_status(self):
+        good = report.judge("bits", "yes", "yes", True)
+        slow = report.compare("speed", 3, "3 an hour", 5000, "an hour", True)
+        status, said, _ = self.check([good, slow])
+        self.assertEqual((status, slow.verdict), (0, "below the aim"))
+        self.assertIn("nothing is wrong", said)
+        status, said, written = self.check([good, report.judge("bits", "no", "yes", False)])
+        self.assertEqual(status, 1)
+        self.assertIn("1 of 2 are wrong", said)
+        self.assertIn("| bits | no | yes | FAIL |", written)
+
+    def test_figures_are_not_mistaken(self):
+        row = report.compare("speed", 9000, "9,000 an hour", 5000, "an hour", False)
+        self.assertEqual(row.verdict, "")
+        _, _, written = self.check([row], "--quick")
+        self.assertIn("No figure here is one of a GPU", written)
+        self.assertIn("too small", written)
+        self.assertNotIn("rehearsal", report.markdown("NVIDIA H100", [row], False, False))
+
+    def test_parts(self):
+        command = [program.sys.executable, "-c", "print('{\"what\": \"a\", \"found\": \"b\"}'); raise SystemExit(3)"]
+        with mock.patch.object(program.subprocess, "Popen", lambda _, **how: popen(command, **how)):
+            rows = list(program.ask(program.read([]), "memory"))
+        self.assertEqual([r.verdict for r in rows], ["", "FAIL"])
+        self.assertIn("status 3", rows[1].found)
+        with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()) as said:
+            program.read(["--parts", "mood"])
+        self.assertIn("choose from correct", said.getvalue())
+
+    def test_what_is_lacking(self):
+        for seen, found, visible, want in (("NVIDIA H100", True, "0", ("", 0)), ("NVIDIA H100", False, "0", ("install PyTorch for CUDA", 1)),
+                                           ("", False, "0", ("no GPU here", 0)), ("NVIDIA H100", False, "", ("no GPU here", 0))):  # fmt: skip
+            with mock.patch.object(program, "cards", lambda: seen), mock.patch.object(torch.cuda, "is_available", lambda: found):
+                with mock.patch.dict(os.environ, {"CUDA_VISIBLE_DEVICES": visible}):
+                    text, status = program.lacking("cuda")
+            self.assertIn(want[0], text)
+            self.assertEqual((status, bool(text)), (want[1], bool(want[0])))
+
+
+popen = program.subprocess.Popen
+
+
+class Measures(unittest.TestCase):
+    def test_distance(self):
+        want = torch.tensor([10.0, 1.0])
+        self.assertAlmostEqual(correct.distance(torch.tensor([10.0, 1.5]), want), 0.05)
+        self.assertEqual(correct.distance(torch.tensor([float("nan"), 1.0]), want), float("inf"))
+        self.assertAlmostEqual(correct.distance(torch.tensor([1e-6]), torch.tensor([0.0])), 2e-5)
+
+    def test_held(self):
+        before = card.held("cpu")
+        kept = torch.zeros(1000)
+        self.assertEqual(card.held("cpu") - before, 4000)
+        window = kept[:10]
+        self.assertEqual(card.held("cpu") - before, 4000)
+        del kept, window
+        self.assertEqual(card.held("cpu"), before)
+
+    def test_busy(self):
+        with mock.patch.object(card.shutil, "which", lambda name: name), mock.patch.object(
+            card.subprocess, "Popen", lambda command, **how: popen(["printf", "90\\n[N/A]\\n70\\n"], **how)
+        ):
+            with card.Busy("cuda") as busy:
+                busy._process.wait()
+        self.assertEqual(str(busy), "80 % busy")
+        with card.Busy("cpu") as busy:
+            pass
+        self.assertEqual(str(busy), "")
+
+    def test_rate(self):
+        calls = []
+
+        class Pretended:
+            said = {"batch": 2}
+
+            def run(self, orders):
+                calls.append(list(orders))
+                return [{"accuracy": 0.5, "pack": 2}] * len(orders)
+
+        rate = speed.Rate(Pretended(), ["a", "b", "c", "d", "e"], "cpu", 0)
+        self.assertEqual(calls, [["a", "b"], ["c", "d"]])
+        self.assertEqual((rate.pack, rate.accuracy), (2, 50))
