@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"flag"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -20,7 +23,7 @@ import (
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/weights"
 )
 
-var whole = flag.Bool("whole", false, "derive with the default options of darts and gdas, which takes minutes, and not after fewer epochs of darts")
+var whole = flag.Bool("whole", false, "derive cells with gdas, too")
 
 // The data of the example mnist1d-cells, and how it trains a candidate.
 const (
@@ -78,7 +81,8 @@ func (l *laboratory) run(t testing.TB, method, options string, seed uint64, eval
 	t.Helper()
 	strategy, err := search.New(method)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return nil
 	}
 	s, err := engine.Run(context.Background(), engine.Config{
 		Space: l.space, Strategy: strategy, StrategyName: method, StrategyOptions: json.RawMessage(options),
@@ -90,9 +94,26 @@ func (l *laboratory) run(t testing.TB, method, options string, seed uint64, eval
 		Seed: seed, Workers: 1, Final: engine.Final{Skip: true}, Ledger: engine.Memory(),
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return nil
 	}
 	return slices.Collect(s.Candidates())
+}
+
+// accuracy of a cell is the mean of three trainings, so that what is compared are
+// cells and not the luck of one training: a quantile of single trainings is mostly
+// the luck of the lucky ones.
+func (l *laboratory) accuracy(t testing.TB, g genome.Genome) (a float64) {
+	t.Helper()
+	for seed := range uint64(3) {
+		m, err := l.train(t.Context(), &engine.Job{Genome: g, Budget: alone, Seed: 9000 + seed})
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		a += m["accuracy"] / 3
+	}
+	return a
 }
 
 // random scores cells with shared weights and trains each for itself: single-path
@@ -100,36 +121,52 @@ func (l *laboratory) run(t testing.TB, method, options string, seed uint64, eval
 func (l *laboratory) random(t testing.TB, cells int) (scores, accuracies []float64) {
 	t.Helper()
 	score := map[engine.ID]float64{}
+	var drawn []genome.Genome
 	for _, c := range l.run(t, "spos", `{"epochs": 60, "epochs_a_job": 60, "search": {"use": "random", "promote": {"eta": 1, "after": 0}}}`, 1, 1+2*cells+8) {
-		switch x, _ := c.Metrics.Get(orders.SharedAccuracy); c.Task {
-		case engine.Score:
+		switch x, _ := c.Metrics.Get(orders.SharedAccuracy); {
+		case c.Task == engine.Score:
 			score[c.ID] = x
-		case engine.Train:
-			a, _ := c.Metrics.Get("accuracy")
-			scores, accuracies = append(scores, score[c.Parents[0]]), append(accuracies, a)
+		case c.Task == engine.Train && len(scores) < cells:
+			scores, drawn = append(scores, score[c.Parents[0]]), append(drawn, c.Genome)
 		}
 	}
 	if len(scores) < cells {
 		t.Fatalf("%d of %d cells were scored and trained", len(scores), cells)
 	}
-	return scores[:cells], accuracies[:cells]
+	accuracies = make([]float64, cells)
+	each(cells, func(i int) { accuracies[i] = l.accuracy(t, drawn[i]) })
+	return scores, accuracies
 }
 
 // derived lists the accuracy of the first cell that a method derives, by seeds.
-func (l *laboratory) derived(t testing.TB, method, options string, seeds int) (accuracies []float64) {
+func (l *laboratory) derived(t testing.TB, method, options string, seeds int) []float64 {
 	t.Helper()
-	for seed := range seeds {
-		for _, c := range l.run(t, method, options, uint64(100+seed), 100_000) {
-			if a, ok := c.Metrics.Get("accuracy"); ok && c.Task == engine.Train {
-				accuracies = append(accuracies, a)
+	accuracies := make([]float64, seeds)
+	each(seeds, func(i int) {
+		for _, c := range l.run(t, method, options, uint64(100+i), 100_000) {
+			if c.Task == engine.Train {
+				accuracies[i] = l.accuracy(t, c.Genome)
+				return
 			}
 		}
-	}
-	if len(accuracies) != seeds {
-		t.Fatalf("%s derives %d cells with %d seeds", method, len(accuracies), seeds)
-	}
+		t.Errorf("%s derives no cell with seed %d", method, 100+i)
+	})
 	t.Logf("%s %s: derived cells have %.1f %% in the mean, %.3f", method, options, 100*mean(accuracies), accuracies)
 	return accuracies
+}
+
+// each calls f for 0 to n-1, on all processors.
+func each(n int, f func(int)) {
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	group.Wait()
 }
 
 // kendall is Kendall's tau-b of two lists: how often pairs stand in one order in
@@ -160,26 +197,26 @@ func mean(x []float64) (m float64) {
 }
 
 // Shared weights rank random cells as trainings of their own do, and gradients
-// find cells above the median of random ones; with frozen alphas they do not.
-// The 75th percentile is printed beside it: what is derived comes close to it, on
-// either side.
+// find cells above the 75th percentile of random ones; with frozen alphas they do
+// not.
 func TestSharedWeightsAreOfUse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains some 200 networks, minutes of a core: skipped with -short")
+	}
 	t.Parallel()
 	l := newLaboratory(t)
 	scores, accuracies := l.random(t, 60)
-	tau, bar := kendall(scores, accuracies), quantile(accuracies, 0.5)
+	tau, bar := kendall(scores, accuracies), quantile(accuracies, 0.75)
 	t.Logf("%d random cells: Kendall tau %.2f; accuracy %.1f %% in the mean, quartiles %.1f, %.1f and %.1f %%", len(scores), tau,
-		100*mean(accuracies), 100*quantile(accuracies, 0.25), 100*bar, 100*quantile(accuracies, 0.75))
+		100*mean(accuracies), 100*quantile(accuracies, 0.25), 100*quantile(accuracies, 0.5), 100*bar)
 	if tau < 0.4 {
 		t.Errorf("Kendall tau is %.2f, want 0.4 or more", tau)
 	}
-	options := `{"derive": 1, "epochs": 10}`
 	if *whole {
-		options = `{"derive": 1}`
-		l.derived(t, "gdas", options, 5) // to be read: it is worse than darts here
+		l.derived(t, "gdas", `{"derive": 1}`, 5) // to be read
 	}
-	if x := mean(l.derived(t, "darts", options, 5)); x <= bar {
-		t.Errorf("derived cells have %.1f %% in the mean, not more than the median of random ones, %.1f %%", 100*x, 100*bar)
+	if x := mean(l.derived(t, "darts", `{"derive": 1}`, 5)); x <= bar {
+		t.Errorf("derived cells have %.1f %% in the mean, not more than the best quarter of random ones has at least, %.1f %%", 100*x, 100*bar)
 	}
 	// Frozen alphas are the same after any number of epochs.
 	if x := mean(l.derived(t, "darts", `{"derive": 1, "epochs": 1, "frozen": true}`, 5)); x > bar {

@@ -20,7 +20,7 @@ type darts struct{}
 
 func (darts) name() string { return "darts" }
 
-func (darts) defaults() alphaOptions { return alphaOptions{Epochs: 20, Order: 1} }
+func (darts) defaults() alphaOptions { return alphaOptions{Epochs: 40, Order: 1} }
 
 func (darts) check(o *alphaOptions) error {
 	switch {

@@ -289,6 +289,13 @@ func (s *enas) finalists(st *enasState, h engine.History) func(r *rng.Rand) (gen
 			list = append(list, scored{c.Genome, x})
 		}
 	}
+	tried := map[string]bool{} // they must not use up the draws for a new one
+	for c := range engine.All(h) {
+		if c.Task == engine.Train && c.Fidelity == 0 {
+			tried[c.Genome.Text()] = true
+		}
+	}
+	list = slices.DeleteFunc(list, func(c scored) bool { return tried[c.g.Text()] })
 	slices.SortStableFunc(list, func(a, b scored) int {
 		switch {
 		case a.x > b.x:

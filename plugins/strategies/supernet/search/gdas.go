@@ -16,7 +16,7 @@ type gdas struct{}
 
 func (gdas) name() string { return "gdas" }
 
-func (gdas) defaults() alphaOptions { return alphaOptions{Epochs: 80, Hot: 10, Cold: 0.1} }
+func (gdas) defaults() alphaOptions { return alphaOptions{Epochs: 40, Hot: 10, Cold: 0.1} }
 
 func (gdas) check(o *alphaOptions) error {
 	switch {

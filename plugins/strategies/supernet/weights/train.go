@@ -24,7 +24,7 @@ type Recipe struct {
 
 // DefaultRecipe is the recipe where options say nothing.
 func DefaultRecipe() Recipe {
-	return Recipe{Batch: 32, LearningRate: 0.02, WeightDecay: 0.01, AlphaRate: 0.003, AlphaDecay: 1e-3}
+	return Recipe{Batch: 32, LearningRate: 0.02, WeightDecay: 0.01, AlphaRate: 0.006, AlphaDecay: 1e-3}
 }
 
 // Check returns an error that begins with the name of the first value that makes
@@ -38,7 +38,7 @@ func (r Recipe) Check() error {
 	case !(r.WeightDecay >= 0 && r.WeightDecay < 1000):
 		return fmt.Errorf("weight_decay is %v; give a number from 0, such as 0.01", r.WeightDecay)
 	case !(r.AlphaRate > 0 && r.AlphaRate < 1000):
-		return fmt.Errorf("alpha_learning_rate is %v; give a number above 0, such as 0.003", r.AlphaRate)
+		return fmt.Errorf("alpha_learning_rate is %v; give a number above 0, such as 0.006", r.AlphaRate)
 	case !(r.AlphaDecay >= 0 && r.AlphaDecay < 1000):
 		return fmt.Errorf("alpha_weight_decay is %v; give a number from 0, such as 0.001", r.AlphaDecay)
 	}
