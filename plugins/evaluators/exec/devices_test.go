@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,8 +28,9 @@ func TestDevices(t *testing.T) {
 	files := engine.Memory()
 	t.Cleanup(func() { files.Close() })
 	const workers = 5
+	meet := t.TempDir()
 	s, _, err := e.Open(t.Context(), engine.EvaluatorSetup{Space: troubles, Workers: workers, Files: files,
-		Options: json.RawMessage(fmt.Sprintf(`{"devices": [0, 1, 3], "meet": %q, "of": %d}`, t.TempDir(), workers))})
+		Options: json.RawMessage(fmt.Sprintf(`{"devices": [0, 1, 3], "meet": %q, "of": %d}`, meet, workers))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,10 +81,20 @@ func TestDevices(t *testing.T) {
 			if ev.Kind == engine.Finished {
 				t.Fatalf("%+v", ev.Result)
 			}
+			if ev.Kind == engine.Returned { // by one that was about to go
+				job(ev.ID, "crash")
+			}
 			if ev.Kind == engine.Lost {
 				break
 			}
 		}
+	}
+	met, err := filepath.Glob(filepath.Join(meet, "*"))
+	for _, path := range met { // all have to meet once more
+		err = errors.Join(err, os.Remove(path))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	for i := range engine.ID(workers) {
 		job(i+21, "good")

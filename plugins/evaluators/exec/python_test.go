@@ -288,7 +288,8 @@ func TestPythonCancel(t *testing.T) {
 func TestPythonFiles(t *testing.T) {
 	t.Parallel()
 	needPython(t)
-	r := openRig(t, ofFile(t, "testdata/trouble.py"), `{}`)
+	patient := &evaluator{program: program{script: "testdata/trouble.py"}, grace: time.Minute} // it has to save
+	r := openRig(t, served(t, patient), `{}`)
 	id := r.submit("saves")
 	r.until(id, engine.Progress)
 	r.session.Cancel(id, 1, true)
