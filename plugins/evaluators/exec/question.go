@@ -105,17 +105,40 @@ type step struct {
 	Results []row           `json:"results,omitempty"` // with curves and outputs
 	Spent   engine.Spent    `json:"spent"`
 	Limits  engine.Limits   `json:"limits"`
+
+	Files   map[string]string `json:"files,omitempty"`   // paths by name of what the decision before named
+	Scratch string            `json:"scratch,omitempty"` // where new files are written
 }
 
-func stepOf(state []byte, t engine.Turn) *step {
+func stepOf(state []byte, t engine.Turn, files engine.Files) (*step, error) {
 	s := &step{N: t.N, Seed: t.Seed, First: t.FirstID, Want: t.Want, State: state, Spent: t.Spent, Limits: t.Limits}
+	if files != nil {
+		s.Scratch = files.Temp()
+		var err error
+		if s.Files, err = paths(t.Files, files); err != nil {
+			return nil, err
+		}
+	}
 	for i := range t.Results {
 		c := &t.Results[i]
 		r := rowOf(c)
 		r.Curve, r.Output = c.Curve, c.Output
 		s.Results = append(s.Results, r)
 	}
-	return s
+	return s, nil
+}
+
+// paths is where files can be read, by name.
+func paths(refs []engine.FileRef, files engine.Files) (map[string]string, error) {
+	out := map[string]string{}
+	for _, ref := range refs {
+		path, err := files.Path(ref.Hash)
+		if err != nil {
+			return nil, err
+		}
+		out[ref.Name] = path
+	}
+	return out, nil
 }
 
 // words is a line from a strategy: its hello, a refusal, a question about the
@@ -171,6 +194,41 @@ type decision struct {
 	Keep      []engine.ID     `json:"keep"`
 	Note      string          `json:"note"`
 	Done      bool            `json:"done"`
+
+	// Paths by name. Once they are stored, hashes.
+	Files map[string]string `json:"files"`
+	refs  []engine.FileRef
+}
+
+// store takes a decision's new files into the store; those that came with the
+// turn are there.
+func (d *decision) store(turn engine.Turn, files engine.Files) error {
+	if len(d.Files) == 0 {
+		return nil
+	}
+	if files == nil {
+		return errors.New("the decision names files, but the search has no store")
+	}
+	known := map[string]engine.FileRef{}
+	for _, ref := range turn.Files {
+		path, err := files.Path(ref.Hash)
+		if err != nil {
+			return err
+		}
+		known[path] = ref
+	}
+	for _, name := range sortedNames(d.Files) {
+		ref, ok := known[d.Files[name]]
+		if !ok {
+			var err error
+			if ref, err = files.Put(d.Files[name], name); err != nil {
+				return fmt.Errorf("the file %s of the decision: %w", name, err)
+			}
+		}
+		ref.Name, d.Files[name] = name, ref.Hash
+		d.refs = append(d.refs, ref)
+	}
+	return nil
 }
 
 type proposal struct {
@@ -190,7 +248,7 @@ type proposal struct {
 
 // read makes the engine's decision of it.
 func (d *decision) read(space *genome.Space) (engine.Decision, error) {
-	out := engine.Decision{State: stored(d.State), Keep: d.Keep, Note: d.Note, Done: d.Done}
+	out := engine.Decision{State: stored(d.State), Files: d.refs, Keep: d.Keep, Note: d.Note, Done: d.Done}
 	for i, p := range d.Proposals {
 		q := engine.Proposal{
 			Operator: p.Operator, Parents: p.Parents, Fidelity: p.Fidelity, Task: p.Task, Input: p.Input, Resume: p.Resume,

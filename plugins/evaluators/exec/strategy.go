@@ -162,7 +162,7 @@ func (s *strategy) ask(ctx context.Context, state []byte, turn engine.Turn) (*de
 			}
 			s.worker = w
 		}
-		d, err := s.worker.decide(ctx, s.setup.Space, s.need, state, turn)
+		d, err := s.worker.decide(ctx, &s.setup, s.need, state, turn)
 		if err == nil {
 			return d, nil
 		}

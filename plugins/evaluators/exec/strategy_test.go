@@ -37,6 +37,20 @@ func TestStrategyConforms(t *testing.T) {
 	})
 }
 
+// So does one that keeps files.
+func TestStrategyKeepsFiles(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	p, err := host.Find(host.KindStrategy, "testdata/decides.py", plugins(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := host.Options{LogDir: t.TempDir(), SearchID: t.Name()}
+	enginetest.Strategy(t, func() engine.Strategy { return host.Strategy(p, o) }, enginetest.StrategyOptions{
+		Remote: true, Turns: 4, Options: json.RawMessage(`{"do": "files"}`),
+	})
+}
+
 // decides is a strategy of testdata/decides.py, open on a space of numbers.
 func decides(t *testing.T, options string) (*strategy, []byte, *genome.Space) {
 	t.Helper()
@@ -270,6 +284,7 @@ func TestStrategyMistakes(t *testing.T) {
 		"unsayable": "TypeError: the decision cannot be sent: Object of type set is not JSON serializable",
 		"nothing":   "TypeError: the step answered with a NoneType: return nascent.Decision(state, proposals), or a list of proposals",
 		"wrong":     "proposal 1: ",
+		"lost":      "RuntimeError: this search has no store of files",
 	} {
 		s, state, space := decides(t, fmt.Sprintf(`{"do": %q}`, do))
 		_, err := s.Step(t.Context(), state, engine.Turn{History: tell(t, space, 2, 1)})

@@ -103,12 +103,16 @@ func (w *thinker) fate() error {
 }
 
 // decide asks one step. Its error is a *faulty if the strategy is to blame.
-func (w *thinker) decide(ctx context.Context, space *genome.Space, need engine.HistoryNeed, state []byte, turn engine.Turn) (*decision, error) {
+func (w *thinker) decide(ctx context.Context, setup *engine.Setup, need engine.HistoryNeed, state []byte, turn engine.Turn) (*decision, error) {
 	lines, err := w.lacking(need, turn.History)
 	if err != nil {
 		return nil, &faulty{err}
 	}
-	m, err := w.talk(ctx, space, append(lines, question{Step: stepOf(state, turn)})...)
+	step, err := stepOf(state, turn, setup.Files)
+	if err != nil {
+		return nil, &faulty{err}
+	}
+	m, err := w.talk(ctx, setup.Space, append(lines, question{Step: step})...)
 	switch {
 	case err != nil:
 		return nil, err
@@ -116,6 +120,9 @@ func (w *thinker) decide(ctx context.Context, space *genome.Space, need engine.H
 		return nil, &faulty{errors.New(*m.Failed)}
 	case m.Decision == nil:
 		return nil, &faulty{fmt.Errorf("%s breaks the protocol of docs/exec.md: it answers a step without a decision", w.name)}
+	}
+	if err := m.Decision.store(turn, setup.Files); err != nil {
+		return nil, &faulty{err}
 	}
 	return m.Decision, nil
 }

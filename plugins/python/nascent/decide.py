@@ -107,6 +107,8 @@ def _decision(said: Any, state: Any) -> Message:
         out["note"] = str(said.note)
     if said.done:
         out["done"] = True
+    if said.files:
+        out["files"] = {name: str(path) for name, path in said.files.items()}
     return out
 
 

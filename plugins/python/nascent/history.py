@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from array import array
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, overload
 
 Curve = List[Tuple[float, Dict[str, float]]]
 
@@ -78,6 +78,10 @@ class History:
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self._rows)
 
+    @overload
+    def __getitem__(self, place: int) -> Candidate: ...
+    @overload
+    def __getitem__(self, place: slice) -> List[Candidate]: ...
     def __getitem__(self, place: Any) -> Any:
         """The candidate at a place, or a list of those of a slice."""
         return self._rows[place]

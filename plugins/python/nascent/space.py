@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Union, overload
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union, overload
 
 from .rng import Rand
 
@@ -40,7 +40,7 @@ class Space:
     @overload
     def encode(self, genome: str) -> List[float]: ...
     @overload
-    def encode(self, genome: Sequence[str]) -> List[List[float]]: ...
+    def encode(self, genome: Union[List[str], Tuple[str, ...]]) -> List[List[float]]: ...
     def encode(self, genome: Any) -> Any:
         """A genome as numbers from 0 to 1 for models, or many genomes as rows of
         them. Always as many as names has."""

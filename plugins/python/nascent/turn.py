@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union, overload
 
 from .declare import Setup, declared
@@ -98,6 +99,9 @@ class Turn:
         self.limits: Dict[str, Any] = order.get("limits") or {}
         """Those that are set: evaluations, wall, seconds, target. A decision that
         depends on them makes a search that is extended another one."""
+        self.files: Dict[str, Path] = {name: Path(path) for name, path in (order.get("files") or {}).items()}
+        """What the decision before this one named, to be read."""
+        self._scratch: Optional[str] = order.get("scratch")
         self.history = history
         """All candidates whose results were consumed."""
         self.setup = setup
@@ -105,6 +109,13 @@ class Turn:
         self.options = setup.options
         self.rng = Rand(self.seed)
         """The random numbers of this turn. Take them from nowhere else."""
+
+    @property
+    def scratch(self) -> Path:
+        """The directory in which files for Decision.files are written."""
+        if self._scratch is None:
+            raise RuntimeError("this search has no store of files")
+        return Path(self._scratch)
 
     def rank(self, candidates: Iterable[Candidate]) -> List[Candidate]:
         """Those that were measured, best first: of task train, not failed, not
@@ -116,7 +127,7 @@ class Turn:
         if none of them was measured."""
         best = None
         for _ in range(n if len(self.history) else 0):
-            c: Candidate = self.history[self.rng.intn(len(self.history))]
+            c = self.history[self.rng.intn(len(self.history))]
             if c.measured and (best is None or self.setup.key(c)[:-1] < self.setup.key(best)[:-1]):
                 best = c
         return best
@@ -207,6 +218,10 @@ class Decision(NamedTuple):
     """One line for people, in the journal."""
     done: bool = False
     """There is nothing more to try: the search ends."""
+    files: Mapping[str, Union[str, Path]] = {}
+    """What is too large for the state, such as weights: paths by name. A new file
+    is written in turn.scratch, and taken; one of turn.files stays when it is
+    named again. The next step finds them in turn.files."""
 
 
 class Strategy:

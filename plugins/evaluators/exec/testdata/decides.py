@@ -67,6 +67,25 @@ def once(state, turn):
     return [Proposal.random()] * turn.want
 
 
+def files(state, turn):
+    """What it remembers is in files."""
+    lines = turn.files["log"].read_text() if turn.files else ""
+    new = turn.scratch / f"new-{os.getpid()}"
+    new.write_text(f"{lines}{turn.n}: {[c.id for c in turn.results]}\n")
+    named = {"log": new}
+    if "first" in turn.files:
+        named["first"] = turn.files["first"]
+    else:
+        (turn.scratch / "first").write_text(f"{turn.seed}\n")
+        named["first"] = turn.scratch / "first"
+    tag = f"{len(lines)} {named['first'].read_text().strip()}"
+    return Decision(len(lines), [Proposal.random(tag=tag)] * turn.want, files=named)
+
+
+def lost(state, turn):
+    return Decision(files={"weights": turn.scratch / "nothing"})
+
+
 def unsayable(state, turn):
     return Decision({1, 2}, [])
 
