@@ -21,12 +21,12 @@ import (
 // is none.
 func interpreter(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{os.Getenv("NASCENT_PYTHON"), "python3", "/usr/bin/python3"} {
+	for _, name := range []string{os.Getenv("NASCENT_ONNX_PYTHON"), os.Getenv("NASCENT_PYTHON"), "python3", "/usr/bin/python3"} {
 		if path, err := exec.LookPath(name); name != "" && err == nil && exec.CommandContext(t.Context(), path, "-c", "import numpy, onnx, onnxruntime").Run() == nil {
 			return path
 		}
 	}
-	t.Skip("no python3 here can import onnx and onnxruntime: pip install onnx onnxruntime, or name one with $NASCENT_PYTHON")
+	t.Skip("no python3 here can import onnx and onnxruntime: pip install onnx onnxruntime, or name one with $NASCENT_ONNX_PYTHON")
 	return ""
 }
 
