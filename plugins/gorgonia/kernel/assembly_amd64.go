@@ -4,9 +4,9 @@ import "unsafe"
 
 const assembly = true
 
-var tables = [...]*Kernels{Go: &plain, AVX2: &avx2, AVX512: &avx512}
+var tables = [...]*Kernels[float32]{Go: plain, AVX2: &avx2, AVX512: &avx512}
 
-var avx2 = Kernels{
+var avx2 = Kernels[float32]{
 	Set: AVX2,
 
 	Add: addAVX2, Mul: mulAVX2, Scale: scaleAVX2, Axpy: axpyAVX2, Maximum: maximumAVX2, Leaky: leakyAVX2,
@@ -15,8 +15,8 @@ var avx2 = Kernels{
 	NormSums: normSumsAVX2, NormGradient: normGradientAVX2,
 	Exp: exponentialAVX2, Sigmoid: sigmoidAVX2, Tanh: tanhAVX2, Swish: swishAVX2,
 	Mish: mishAVX2, Elu: eluAVX2, Gelu: geluAVX2,
-	Adam:    func(p, g, m, v []float32, s *AdamStep) { adamAVX2(p, g, m, v, &s.Beta1) },
-	Descend: descend, Momentum: momentum,
+	Adam:    func(p, g, m, v []float32, s *AdamStep[float32]) { adamAVX2(p, g, m, v, &s.Beta1) },
+	Descend: descend[float32], Momentum: momentum[float32],
 
 	floats: 8,
 	tiles: [][]tile{
@@ -29,7 +29,7 @@ var avx2 = Kernels{
 	},
 }
 
-var avx512 = Kernels{
+var avx512 = Kernels[float32]{
 	Set: AVX512,
 
 	Add: addAVX512, Mul: mulAVX512, Scale: scaleAVX512, Axpy: axpyAVX512, Maximum: maximumAVX512, Leaky: leakyAVX512,
@@ -38,8 +38,8 @@ var avx512 = Kernels{
 	NormSums: normSumsAVX512, NormGradient: normGradientAVX512,
 	Exp: exponentialAVX512, Sigmoid: sigmoidAVX512, Tanh: tanhAVX512, Swish: swishAVX512,
 	Mish: mishAVX512, Elu: eluAVX512, Gelu: geluAVX512,
-	Adam:    func(p, g, m, v []float32, s *AdamStep) { adamAVX512(p, g, m, v, &s.Beta1) },
-	Descend: descend, Momentum: momentum,
+	Adam:    func(p, g, m, v []float32, s *AdamStep[float32]) { adamAVX512(p, g, m, v, &s.Beta1) },
+	Descend: descend[float32], Momentum: momentum[float32],
 
 	floats: 16,
 	tiles: [][]tile{
@@ -61,6 +61,6 @@ var avx512 = Kernels{
 
 // The assembly reads these structs by offset: gen/conv.go.
 var (
-	_ [0]struct{} = [unsafe.Offsetof(tileCall{}.slope) - 80]struct{}{}
-	_ [0]struct{} = [unsafe.Offsetof(weightCall{}.dwStride) - 64]struct{}{}
+	_ [0]struct{} = [unsafe.Offsetof(tileCall[float32]{}.slope) - 80]struct{}{}
+	_ [0]struct{} = [unsafe.Offsetof(weightCall[float32]{}.dwStride) - 64]struct{}{}
 )

@@ -4,4 +4,4 @@ package kernel
 
 const assembly = false
 
-var tables = [...]*Kernels{Go: &plain}
+var tables = [...]*Kernels[float32]{Go: plain}

@@ -16,15 +16,15 @@ type Layer struct {
 // output channels times some vectors of lanes at one position. Windows are
 // read where they lie, through lists of addresses made once per layer. Weights
 // are packed anew for every call, in the order in which a tile reads them.
-type Conv struct {
+type Conv[E Float] struct {
 	Layer
-	forward, backward *direction
-	weight            *weightPlan
+	forward, backward *direction[E]
+	weight            *weightPlan[E]
 }
 
 // NewConv prepares the tables of a layer.
-func NewConv(k *Kernels, l Layer) *Conv {
-	c := &Conv{Layer: l}
+func NewConv[E Float](k *Kernels[E], l Layer) *Conv[E] {
+	c := &Conv[E]{Layer: l}
 	// Forward, an output position gathers from the inputs that its taps read;
 	// backward, an input position gathers from the outputs that read it.
 	reads, readBy := make([][]tap, l.Out), make([][]tap, l.In)
@@ -44,7 +44,7 @@ func NewConv(k *Kernels, l Layer) *Conv {
 }
 
 // Forward is y = x * w + b, rectified with slope (1: not at all). b may be nil.
-func (c *Conv) Forward(y, x, w, b []float32, slope float32) {
+func (c *Conv[E]) Forward(y, x, w, b []E, slope E) {
 	d := c.forward
 	at := 0
 	for g := range c.Groups {
@@ -70,7 +70,7 @@ func (c *Conv) Forward(y, x, w, b []float32, slope float32) {
 }
 
 // InputGradient sets dx from the gradient dz of the unrectified output.
-func (c *Conv) InputGradient(dx, dz, w []float32) {
+func (c *Conv[E]) InputGradient(dx, dz, w []E) {
 	d := c.backward
 	at := 0
 	for g := range c.Groups {
@@ -90,7 +90,7 @@ func (c *Conv) InputGradient(dx, dz, w []float32) {
 
 // WeightGradient sets dw from the gradient dz of the unrectified output, whose
 // unused lanes are zero.
-func (c *Conv) WeightGradient(dw, x, dz []float32) {
+func (c *Conv[E]) WeightGradient(dw, x, dz []E) {
 	c.weight.run(dw, x, dz)
 }
 
@@ -99,21 +99,21 @@ func (c *Conv) WeightGradient(dw, x, dz []float32) {
 type tap struct{ a, b int }
 
 // tileCall is what a tile of outputs is told. Strides are in bytes.
-type tileCall struct {
-	y, x, w, bias *float32
+type tileCall[E Float] struct {
+	y, x, w, bias *E
 	taps          *tap
 	count         int // of taps
 	channels      int // of inputs
 	yStride       int // between output channels
 	xStride       int // between input channels
 	wStride       int // between the packed weights of input channels
-	slope         float32
+	slope         E
 }
 
 // direction is a gathering of positions with weights: a convolution forward,
 // or its transpose backward.
-type direction struct {
-	k                *Kernels
+type direction[E Float] struct {
+	k                *Kernels[E]
 	taps             [][]tap // by output position
 	wTaps            int
 	from, to, groups int   // input and output channels of a group
@@ -121,24 +121,24 @@ type direction struct {
 	block            int   // the most of them
 	chunks           []int // vectors of lanes of the tiles
 	lanes            int
-	packed           []float32 // [group][block][tap][input channel][block]
-	bias             []float32
-	call             tileCall
+	packed           []E // [group][block][tap][input channel][block]
+	bias             []E
+	call             tileCall[E]
 }
 
-func newDirection(k *Kernels, taps [][]tap, wTaps, from, to, groups, lanes int) *direction {
-	d := &direction{k: k, taps: taps, wTaps: wTaps, from: from / groups, to: to / groups, groups: groups, lanes: lanes,
-		blocks: split(to/groups, len(k.tiles)), chunks: split(lanes/k.floats, len(k.tiles[0])), bias: make([]float32, to+Vector)}
+func newDirection[E Float](k *Kernels[E], taps [][]tap, wTaps, from, to, groups, lanes int) *direction[E] {
+	d := &direction[E]{k: k, taps: taps, wTaps: wTaps, from: from / groups, to: to / groups, groups: groups, lanes: lanes,
+		blocks: split(to/groups, len(k.tiles)), chunks: split(lanes/k.floats, len(k.tiles[0])), bias: make([]E, to+Vector)}
 	d.block = d.blocks[0]
-	d.packed = Floats(groups*len(d.blocks)*wTaps*d.from*d.block + Vector)
+	d.packed = Floats[E](groups*len(d.blocks)*wTaps*d.from*d.block + Vector)
 	for _, list := range taps {
 		for i := range list {
-			list[i].a *= from * lanes * 4
-			list[i].b *= d.from * d.block * 4
+			list[i].a *= from * lanes * width[E]()
+			list[i].b *= d.from * d.block * width[E]()
 		}
 	}
 	d.call.channels = d.from
-	d.call.yStride, d.call.xStride, d.call.wStride = lanes*4, lanes*4, d.block*4
+	d.call.yStride, d.call.xStride, d.call.wStride = lanes*width[E](), lanes*width[E](), d.block*width[E]()
 	return d
 }
 
@@ -152,7 +152,7 @@ func split(n, limit int) []int {
 	return parts
 }
 
-func (d *direction) run(y, x []float32, slope float32) {
+func (d *direction[E]) run(y, x []E, slope E) {
 	c := &d.call
 	c.slope = slope
 	weights := d.wTaps * d.from * d.block // of a block
@@ -181,8 +181,8 @@ func (d *direction) run(y, x []float32, slope float32) {
 }
 
 // weightCall is what a tile of weights is told. Strides are in bytes.
-type weightCall struct {
-	dw, z, x         *float32
+type weightCall[E Float] struct {
+	dw, z, x         *E
 	pairs            *tap
 	count            int // of pairs
 	vectors          int // of lanes
@@ -193,12 +193,12 @@ type weightCall struct {
 // weightPlan is the order in which the gradient of weights is summed up:
 // positions in chunks that the first-level cache holds, so that all taps and
 // blocks of channels find them there.
-type weightPlan struct {
+type weightPlan[E Float] struct {
 	*Layer
-	k      *Kernels
+	k      *Kernels[E]
 	chunks [][]weightTask
 	outs   []int // output channels of the tiles
-	call   weightCall
+	call   weightCall[E]
 }
 
 // weightTask is a tile's share of a chunk: some neighbouring weights of each
@@ -211,10 +211,10 @@ type weightTask struct {
 	pairs        []tap
 }
 
-func newWeightPlan(k *Kernels, l *Layer) *weightPlan {
-	w := &weightPlan{Layer: l, k: k, outs: split(l.OutChannels/l.Groups, len(k.weights))}
+func newWeightPlan[E Float](k *Kernels[E], l *Layer) *weightPlan[E] {
+	w := &weightPlan[E]{Layer: l, k: k, outs: split(l.OutChannels/l.Groups, len(k.weights))}
 	in := l.InChannels / l.Groups
-	row := l.Lanes * 4 // bytes
+	row := l.Lanes * width[E]() // bytes
 	ins := split(in, len(k.weights[0]))
 	length := max(1, 16<<10/(w.outs[0]*row)) // 16 KB of each operand
 	for from := 0; from < l.Out; from += length {
@@ -260,11 +260,11 @@ func newWeightPlan(k *Kernels, l *Layer) *weightPlan {
 		w.chunks = append(w.chunks, tasks)
 	}
 	w.call.vectors = l.Lanes / k.floats
-	w.call.zStride, w.call.dwStride = row, l.Taps*in*4
+	w.call.zStride, w.call.dwStride = row, l.Taps*in*width[E]()
 	return w
 }
 
-func (w *weightPlan) run(dw, x, dz []float32) {
+func (w *weightPlan[E]) run(dw, x, dz []E) {
 	clear(dw)
 	c := &w.call
 	in, out := w.InChannels/w.Groups, w.OutChannels/w.Groups

@@ -9,7 +9,7 @@ import (
 )
 
 func normals(r *rng.Rand, n int) []float32 {
-	s := Floats(n)
+	s := Floats[float32](n)
 	for i := range s {
 		s[i] = float32(r.Normal())
 	}
@@ -162,43 +162,43 @@ func TestLoops(t *testing.T) {
 	t.Parallel()
 	const positions, channels, lanes, used = 3, 5, 48, 37
 	const n = positions * channels * lanes
-	mask := Floats(lanes)
+	mask := Floats[float32](lanes)
 	for j := range used {
 		mask[j] = math.Float32frombits(math.MaxUint32)
 	}
 	// Every loop fills or changes the arrays that it returns.
-	loops := map[string]func(k *Kernels, r *rng.Rand) [][]float32{
-		"add": func(k *Kernels, r *rng.Rand) [][]float32 {
+	loops := map[string]func(k *Kernels[float32], r *rng.Rand) [][]float32{
+		"add": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			y := normals(r, n)
 			k.Add(y, normals(r, n), normals(r, n))
 			return [][]float32{y}
 		},
-		"mul": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"mul": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			y := normals(r, n)
 			k.Mul(y, normals(r, n), normals(r, n))
 			return [][]float32{y}
 		},
-		"scale": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"scale": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			y := normals(r, n)
 			k.Scale(y, normals(r, n), 0.7)
 			return [][]float32{y}
 		},
-		"axpy": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"axpy": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			y := normals(r, n)
 			k.Axpy(y, normals(r, n), 0.7)
 			return [][]float32{y}
 		},
-		"maximum": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"maximum": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			y := normals(r, n)
 			k.Maximum(y, normals(r, n))
 			return [][]float32{y}
 		},
-		"leaky": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"leaky": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			y := normals(r, n)
 			k.Leaky(y, normals(r, n), 0.1)
 			return [][]float32{y}
 		},
-		"maximum gradient": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"maximum gradient": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			dx, rest, x, y := normals(r, n), normals(r, n), normals(r, n), normals(r, n)
 			for i := 0; i < n; i += 3 {
 				x[i] = y[i]
@@ -206,32 +206,32 @@ func TestLoops(t *testing.T) {
 			k.MaximumGradient(dx, rest, x, y)
 			return [][]float32{dx, rest}
 		},
-		"leaky gradient": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"leaky gradient": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			dx, sums := normals(r, n), normals(r, channels*Vector)
 			k.LeakyGradient(dx, sums, normals(r, n), normals(r, n), channels, lanes, 0.1)
 			return [][]float32{dx, sums}
 		},
-		"row sums": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"row sums": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			sums := normals(r, channels*Vector)
 			k.RowSums(sums, normals(r, n), channels, lanes)
 			return [][]float32{sums}
 		},
-		"moments": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"moments": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			sums := normals(r, 2*channels*Vector)
 			k.Moments(sums, normals(r, n), normals(r, channels), mask, channels, lanes)
 			return [][]float32{sums}
 		},
-		"affine": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"affine": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			y := normals(r, n)
 			k.Affine(y, normals(r, n), normals(r, channels), normals(r, channels), channels, lanes, 0.1)
 			return [][]float32{y}
 		},
-		"norm sums": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"norm sums": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			sums := normals(r, 2*channels*Vector)
 			k.NormSums(sums, normals(r, n), normals(r, n), normals(r, channels), normals(r, channels), normals(r, channels), channels, lanes, 0.1)
 			return [][]float32{sums}
 		},
-		"norm gradient": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"norm gradient": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			dx := normals(r, n)
 			k.NormGradient(dx, normals(r, n), normals(r, n), normals(r, channels), normals(r, channels), normals(r, channels), normals(r, channels), mask, channels, lanes, 0.1)
 			for row := 0; row < n; row += lanes {
@@ -243,12 +243,12 @@ func TestLoops(t *testing.T) {
 			}
 			return [][]float32{dx}
 		},
-		"adam": func(k *Kernels, r *rng.Rand) [][]float32 {
+		"adam": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			p, m, v := normals(r, n), normals(r, n), normals(r, n)
 			for i := range v {
 				v[i] *= v[i]
 			}
-			k.Adam(p, normals(r, n), m, v, &AdamStep{Beta1: 0.9, Beta2: 0.99, Rate: 0.01, Root: 1.3, Epsilon: 1e-3, Keep: 0.9, Decay: 0.1})
+			k.Adam(p, normals(r, n), m, v, &AdamStep[float32]{Beta1: 0.9, Beta2: 0.99, Rate: 0.01, Root: 1.3, Epsilon: 1e-3, Keep: 0.9, Decay: 0.1})
 			return [][]float32{p, m, v}
 		},
 	}
@@ -273,28 +273,28 @@ func TestActivations(t *testing.T) {
 	t.Parallel()
 	functions := map[string]struct {
 		of func(float64) (y, d float64)
-		in func(*Kernels) func(y, d, x []float32)
+		in func(*Kernels[float32]) func(y, d, x []float32)
 	}{
-		"sigmoid": {sigmoidOf, func(k *Kernels) func(y, d, x []float32) { return k.Sigmoid }},
-		"tanh":    {tanhOf, func(k *Kernels) func(y, d, x []float32) { return k.Tanh }},
-		"swish":   {swishOf, func(k *Kernels) func(y, d, x []float32) { return k.Swish }},
-		"mish":    {mishOf, func(k *Kernels) func(y, d, x []float32) { return k.Mish }},
-		"elu":     {eluOf, func(k *Kernels) func(y, d, x []float32) { return k.Elu }},
-		"gelu":    {geluOf, func(k *Kernels) func(y, d, x []float32) { return k.Gelu }},
-		"exp": {func(x float64) (y, d float64) { return math.Exp(x), 0 }, func(k *Kernels) func(y, d, x []float32) {
+		"sigmoid": {sigmoidOf, func(k *Kernels[float32]) func(y, d, x []float32) { return k.Sigmoid }},
+		"tanh":    {tanhOf, func(k *Kernels[float32]) func(y, d, x []float32) { return k.Tanh }},
+		"swish":   {swishOf, func(k *Kernels[float32]) func(y, d, x []float32) { return k.Swish }},
+		"mish":    {mishOf, func(k *Kernels[float32]) func(y, d, x []float32) { return k.Mish }},
+		"elu":     {eluOf, func(k *Kernels[float32]) func(y, d, x []float32) { return k.Elu }},
+		"gelu":    {geluOf, func(k *Kernels[float32]) func(y, d, x []float32) { return k.Gelu }},
+		"exp": {func(x float64) (y, d float64) { return math.Exp(x), 0 }, func(k *Kernels[float32]) func(y, d, x []float32) {
 			return func(y, d, x []float32) { clear(d); k.Exp(y, x) }
 		}},
 	}
-	x := Floats(16 * 1024)
+	x := Floats[float32](16 * 1024)
 	for i := range x {
 		x[i] = float32(i-len(x)/2) / 256 // -32 to 32
 	}
 	x[0], x[1], x[2], x[3] = -85, 85, 1e-5, -1e-5
-	odd := Floats(16)
+	odd := Floats[float32](16)
 	odd[0], odd[1], odd[2] = float32(math.NaN()), 1e4, -1e4
 	for name, f := range functions {
 		for _, set := range Available() {
-			y, d := Floats(len(x)), Floats(len(x))
+			y, d := Floats[float32](len(x)), Floats[float32](len(x))
 			f.in(For(set))(y, d, x)
 			for i, v := range x {
 				wantY, wantD := f.of(float64(v))
@@ -322,7 +322,7 @@ func TestNotANumber(t *testing.T) {
 	nan := float32(math.NaN())
 	for _, set := range Available() {
 		k := For(set)
-		a, b, y := Floats(16), Floats(16), Floats(16)
+		a, b, y := Floats[float32](16), Floats[float32](16), Floats[float32](16)
 		a[3] = nan
 		k.Maximum(b, a)
 		k.Leaky(y, a, 0)

@@ -6,53 +6,56 @@ import "unsafe"
 // array are kept in Vector strands, which Sum adds up.
 const Vector = 16
 
+// Float is what kernels compute with.
+type Float interface{ float32 | float64 }
+
 // Kernels are the elementwise loops of one Set. The length of every slice of
 // lanes is a multiple of Vector. Where channels are given, an array is
 // (positions, channels, lanes) and numbers without lanes are [channels].
-type Kernels struct {
+type Kernels[E Float] struct {
 	Set Set
 
-	Add     func(y, a, b []float32)         // y = a + b
-	Mul     func(y, a, b []float32)         // y = a * b
-	Scale   func(y, x []float32, a float32) // y = a * x
-	Axpy    func(y, x []float32, a float32) // y += a * x
-	Maximum func(y, x []float32)            // y = max(y, x)
-	Leaky   func(y, x []float32, s float32) // y = x where positive, else s * x
+	Add     func(y, a, b []E)   // y = a + b
+	Mul     func(y, a, b []E)   // y = a * b
+	Scale   func(y, x []E, a E) // y = a * x
+	Axpy    func(y, x []E, a E) // y += a * x
+	Maximum func(y, x []E)      // y = max(y, x)
+	Leaky   func(y, x []E, s E) // y = x where positive, else s * x
 
 	// MaximumGradient gives what is left of a gradient to the elements of x
 	// that are the maximum y: dx += rest and rest = 0 where x == y.
-	MaximumGradient func(dx, rest, x, y []float32)
+	MaximumGradient func(dx, rest, x, y []E)
 
 	// LeakyGradient is dx = dy where y is positive, else slope * dy; sums, of
 	// Vector strands a channel, grow by dx.
-	LeakyGradient func(dx, sums, y, dy []float32, channels, lanes int, slope float32)
+	LeakyGradient func(dx, sums, y, dy []E, channels, lanes int, slope E)
 
 	// RowSums adds x to sums, of Vector strands a channel.
-	RowSums func(sums, x []float32, channels, lanes int)
+	RowSums func(sums, x []E, channels, lanes int)
 
 	// Moments adds x-shift and its square to sums, 2*Vector strands a channel,
 	// in the lanes whose mask is set (all bits; otherwise none).
-	Moments func(sums, x, shift, mask []float32, channels, lanes int)
+	Moments func(sums, x, shift, mask []E, channels, lanes int)
 
 	// Affine is y = a*x + b, then as Leaky.
-	Affine func(y, x, a, b []float32, channels, lanes int, slope float32)
+	Affine func(y, x, a, b []E, channels, lanes int, slope E)
 
 	// NormSums adds g and g*(x-mean) to sums, 2*Vector strands a channel,
 	// where g is the gradient before Affine's rectification.
-	NormSums func(sums, x, dy, a, b, mean []float32, channels, lanes int, slope float32)
+	NormSums func(sums, x, dy, a, b, mean []E, channels, lanes int, slope E)
 
 	// NormGradient is dx = a*g + kx*x + k0 in the lanes whose mask is set,
 	// with g as in NormSums, and 0 in the others.
-	NormGradient func(dx, x, dy, a, b, kx, k0, mask []float32, channels, lanes int, slope float32)
+	NormGradient func(dx, x, dy, a, b, kx, k0, mask []E, channels, lanes int, slope E)
 
-	Exp func(y, x []float32) // y = e to the x
+	Exp func(y, x []E) // y = e to the x
 
 	// Activations: value and derivative.
-	Sigmoid, Tanh, Swish, Mish, Elu, Gelu func(y, d, x []float32)
+	Sigmoid, Tanh, Swish, Mish, Elu, Gelu func(y, d, x []E)
 
-	Adam     func(p, g, m, v []float32, s *AdamStep)
-	Descend  func(p, g []float32, rate, decay float32) // gradient descent
-	Momentum func(p, g, m []float32, rate, keep, decay float32)
+	Adam     func(p, g, m, v []E, s *AdamStep[E])
+	Descend  func(p, g []E, rate, decay E) // gradient descent
+	Momentum func(p, g, m []E, rate, keep, decay E)
 
 	// Convolution in registers.
 	floats  int      // in a vector
@@ -64,29 +67,39 @@ type Kernels struct {
 // the address of a tileCall or weightCall.
 type tile func(call *byte)
 
-var plain = Kernels{
-	Set: Go,
+// plainOf are the kernels in plain Go.
+func plainOf[E Float]() *Kernels[E] {
+	tiles, weights := goTiles[E]()
+	return &Kernels[E]{
+		Set: Go,
 
-	Add: add[float32], Mul: mul[float32], Scale: scale[float32], Axpy: axpy[float32],
-	Maximum: maximum[float32], Leaky: leaky[float32],
-	MaximumGradient: maximumGradient[float32], LeakyGradient: leakyGradient[float32],
-	RowSums: rowSums[float32], Moments: moments[float32], Affine: affine[float32],
-	NormSums: normSums[float32], NormGradient: normGradient[float32],
-	Exp:     exponential[float32],
-	Sigmoid: smooth[float32](sigmoidOf), Tanh: smooth[float32](tanhOf), Swish: smooth[float32](swishOf),
-	Mish: smooth[float32](mishOf), Elu: smooth[float32](eluOf), Gelu: smooth[float32](geluOf),
-	Adam: adam, Descend: descend, Momentum: momentum,
+		Add: add[E], Mul: mul[E], Scale: scale[E], Axpy: axpy[E],
+		Maximum: maximum[E], Leaky: leaky[E],
+		MaximumGradient: maximumGradient[E], LeakyGradient: leakyGradient[E],
+		RowSums: rowSums[E], Moments: moments[E], Affine: affine[E],
+		NormSums: normSums[E], NormGradient: normGradient[E],
+		Exp:     exponential[E],
+		Sigmoid: smooth[E](sigmoidOf), Tanh: smooth[E](tanhOf), Swish: smooth[E](swishOf),
+		Mish: smooth[E](mishOf), Elu: smooth[E](eluOf), Gelu: smooth[E](geluOf),
+		Adam: adam[E], Descend: descend[E], Momentum: momentum[E],
 
-	floats: Vector, tiles: goTiles, weights: goWeights,
+		floats: Vector, tiles: tiles, weights: weights,
+	}
 }
 
+var plain, wide = plainOf[float32](), plainOf[float64]()
+
 // For returns the kernels of a set that is Available.
-func For(s Set) *Kernels { return tables[s] }
+func For(s Set) *Kernels[float32] { return tables[s] }
+
+// Wide returns kernels for float64, in plain Go: slow, and exact enough to hold
+// others to.
+func Wide() *Kernels[float64] { return wide }
 
 // Sum adds up the strands of sums: out[i] is the sum of the i-th Vector of them.
-func Sum(out, sums []float32) {
+func Sum[E Float](out, sums []E) {
 	for i := range out {
-		var s [4]float32
+		var s [4]E
 		for j, v := range sums[i*Vector:][:Vector] {
 			s[j%4] += v
 		}
@@ -95,8 +108,13 @@ func Sum(out, sums []float32) {
 }
 
 // Floats returns n zeros that begin on a cache line.
-func Floats(n int) []float32 {
-	s := make([]float32, n+Vector)
-	skip := (64 - int(uintptr(unsafe.Pointer(&s[0]))%64)) % 64 / 4
+func Floats[E Float](n int) []E {
+	const line = 64
+	size := width[E]()
+	s := make([]E, n+line/size)
+	skip := (line - int(uintptr(unsafe.Pointer(&s[0]))%line)) % line / size
 	return s[skip : skip+n : skip+n]
 }
+
+// width is the number of bytes of a float.
+func width[E Float]() int { return int(unsafe.Sizeof(E(0))) }

@@ -2,49 +2,46 @@ package kernel
 
 import "math"
 
-// float is what the plain loops compute with. float64 serves the tests.
-type float interface{ float32 | float64 }
-
 // rectify is x for positive x and slope*x otherwise, for slopes in [0, 1].
-func rectify[T float](x, slope T) T { return max(x, slope*x) }
+func rectify[E Float](x, slope E) E { return max(x, slope*x) }
 
 // rectified is the gradient of a rectified value y: dy where y is positive and
 // slope*dy elsewhere.
-func rectified[T float](dy, y, slope T) T {
+func rectified[E Float](dy, y, slope E) E {
 	// A branch would be taken at random.
-	factor, i := [2]T{slope, 1}, 0
+	factor, i := [2]E{slope, 1}, 0
 	if y > 0 {
 		i = 1
 	}
 	return factor[i] * dy
 }
 
-func axpy[T float](y, x []T, a T) {
+func axpy[E Float](y, x []E, a E) {
 	x = x[:len(y)]
 	for j := range y {
 		y[j] += a * x[j]
 	}
 }
 
-func scale[T float](y, x []T, a T) {
+func scale[E Float](y, x []E, a E) {
 	for j := range y {
 		y[j] = a * x[j]
 	}
 }
 
-func add[T float](y, a, b []T) {
+func add[E Float](y, a, b []E) {
 	for j := range y {
 		y[j] = a[j] + b[j]
 	}
 }
 
-func mul[T float](y, a, b []T) {
+func mul[E Float](y, a, b []E) {
 	for j := range y {
 		y[j] = a[j] * b[j]
 	}
 }
 
-func maximum[T float](y, x []T) {
+func maximum[E Float](y, x []E) {
 	for j, v := range x {
 		if v > y[j] || v != v {
 			y[j] = v
@@ -52,7 +49,7 @@ func maximum[T float](y, x []T) {
 	}
 }
 
-func maximumGradient[T float](dx, rest, x, y []T) {
+func maximumGradient[E Float](dx, rest, x, y []E) {
 	for j := range dx {
 		if x[j] == y[j] {
 			dx[j] += rest[j]
@@ -61,7 +58,7 @@ func maximumGradient[T float](dx, rest, x, y []T) {
 	}
 }
 
-func leaky[T float](y, x []T, slope T) {
+func leaky[E Float](y, x []E, slope E) {
 	for j, v := range x {
 		y[j] = rectify(v, slope)
 	}
@@ -78,7 +75,7 @@ func rows(positions, channels, lanes int, f func(c, from, to int)) {
 	}
 }
 
-func leakyGradient[T float](dx, sums, y, dy []T, channels, lanes int, slope T) {
+func leakyGradient[E Float](dx, sums, y, dy []E, channels, lanes int, slope E) {
 	rows(len(y)/(channels*lanes), channels, lanes, func(c, from, to int) {
 		for j := from; j < to; j++ {
 			dx[j] = rectified(dy[j], y[j], slope)
@@ -87,7 +84,7 @@ func leakyGradient[T float](dx, sums, y, dy []T, channels, lanes int, slope T) {
 	})
 }
 
-func rowSums[T float](sums, x []T, channels, lanes int) {
+func rowSums[E Float](sums, x []E, channels, lanes int) {
 	rows(len(x)/(channels*lanes), channels, lanes, func(c, from, to int) {
 		for j := from; j < to; j++ {
 			sums[c*Vector+j%Vector] += x[j]
@@ -95,7 +92,7 @@ func rowSums[T float](sums, x []T, channels, lanes int) {
 	})
 }
 
-func moments[T float](sums, x, shift, mask []T, channels, lanes int) {
+func moments[E Float](sums, x, shift, mask []E, channels, lanes int) {
 	rows(len(x)/(channels*lanes), channels, lanes, func(c, from, to int) {
 		for j := from; j < to; j++ {
 			if mask[j-from] != 0 {
@@ -107,7 +104,7 @@ func moments[T float](sums, x, shift, mask []T, channels, lanes int) {
 	})
 }
 
-func affine[T float](y, x, a, b []T, channels, lanes int, slope T) {
+func affine[E Float](y, x, a, b []E, channels, lanes int, slope E) {
 	rows(len(x)/(channels*lanes), channels, lanes, func(c, from, to int) {
 		for j := from; j < to; j++ {
 			y[j] = rectify(a[c]*x[j]+b[c], slope)
@@ -115,7 +112,7 @@ func affine[T float](y, x, a, b []T, channels, lanes int, slope T) {
 	})
 }
 
-func normSums[T float](sums, x, dy, a, b, mean []T, channels, lanes int, slope T) {
+func normSums[E Float](sums, x, dy, a, b, mean []E, channels, lanes int, slope E) {
 	rows(len(x)/(channels*lanes), channels, lanes, func(c, from, to int) {
 		for j := from; j < to; j++ {
 			g := rectified(dy[j], a[c]*x[j]+b[c], slope)
@@ -125,7 +122,7 @@ func normSums[T float](sums, x, dy, a, b, mean []T, channels, lanes int, slope T
 	})
 }
 
-func normGradient[T float](dx, x, dy, a, b, kx, k0, mask []T, channels, lanes int, slope T) {
+func normGradient[E Float](dx, x, dy, a, b, kx, k0, mask []E, channels, lanes int, slope E) {
 	rows(len(x)/(channels*lanes), channels, lanes, func(c, from, to int) {
 		for j := from; j < to; j++ {
 			dx[j] = 0
@@ -136,18 +133,18 @@ func normGradient[T float](dx, x, dy, a, b, kx, k0, mask []T, channels, lanes in
 	})
 }
 
-func exponential[T float](y, x []T) {
+func exponential[E Float](y, x []E) {
 	for j, v := range x {
-		y[j] = T(math.Exp(float64(v)))
+		y[j] = E(math.Exp(float64(v)))
 	}
 }
 
 // smooth makes a kernel out of a function that returns value and derivative.
-func smooth[T float](f func(x float64) (y, d float64)) func(y, d, x []T) {
-	return func(y, d, x []T) {
+func smooth[E Float](f func(x float64) (y, d float64)) func(y, d, x []E) {
+	return func(y, d, x []E) {
 		for j, v := range x {
 			value, slope := f(float64(v))
-			y[j], d[j] = T(value), T(slope)
+			y[j], d[j] = E(value), E(slope)
 		}
 	}
 }
@@ -190,31 +187,31 @@ func geluOf(x float64) (y, d float64) {
 }
 
 // AdamStep holds the numbers of one step of Adam.
-type AdamStep struct {
-	Beta1, Beta2 float32
-	Rate         float32 // learning rate over the first moment's bias correction
-	Root         float32 // 1/sqrt of the second moment's bias correction
-	Epsilon      float32
-	Keep         float32 // what decoupled weight decay leaves of a parameter: 1 - rate*decay
-	Decay        float32 // weight decay that is added to the gradient
+type AdamStep[E Float] struct {
+	Beta1, Beta2 E
+	Rate         E // learning rate over the first moment's bias correction
+	Root         E // 1/sqrt of the second moment's bias correction
+	Epsilon      E
+	Keep         E // what decoupled weight decay leaves of a parameter: 1 - rate*decay
+	Decay        E // weight decay that is added to the gradient
 }
 
-func adam(p, g, m, v []float32, s *AdamStep) {
+func adam[E Float](p, g, m, v []E, s *AdamStep[E]) {
 	for j := range p {
 		grad := g[j] + s.Decay*p[j]
 		m[j] += (1 - s.Beta1) * (grad - m[j])
 		v[j] += (1 - s.Beta2) * (grad*grad - v[j])
-		p[j] = s.Keep*p[j] - s.Rate*m[j]/(float32(math.Sqrt(float64(v[j])))*s.Root+s.Epsilon)
+		p[j] = s.Keep*p[j] - s.Rate*m[j]/(E(math.Sqrt(float64(v[j])))*s.Root+s.Epsilon)
 	}
 }
 
-func descend(p, g []float32, rate, decay float32) {
+func descend[E Float](p, g []E, rate, decay E) {
 	for j := range p {
 		p[j] -= rate * (g[j] + decay*p[j])
 	}
 }
 
-func momentum(p, g, m []float32, rate, keep, decay float32) {
+func momentum[E Float](p, g, m []E, rate, keep, decay E) {
 	for j := range p {
 		m[j] = keep*m[j] + (g[j] + decay*p[j])
 		p[j] -= rate * m[j]

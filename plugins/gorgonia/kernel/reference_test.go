@@ -2,7 +2,7 @@ package kernel
 
 // convForward, convInputGradient and convWeightGradient are a convolution by its
 // definition: the reference for Conv.
-func convForward[T float](l *Layer, y, x, w, b []T, slope T) {
+func convForward[T Float](l *Layer, y, x, w, b []T, slope T) {
 	n, in, out := l.Lanes, l.InChannels/l.Groups, l.OutChannels/l.Groups
 	for p := range l.Out {
 		for o := range l.OutChannels {
@@ -31,7 +31,7 @@ func convForward[T float](l *Layer, y, x, w, b []T, slope T) {
 	}
 }
 
-func convInputGradient[T float](l *Layer, dx, dz, w []T) {
+func convInputGradient[T Float](l *Layer, dx, dz, w []T) {
 	n, in, out := l.Lanes, l.InChannels/l.Groups, l.OutChannels/l.Groups
 	clear(dx)
 	for p := range l.Out {
@@ -49,7 +49,7 @@ func convInputGradient[T float](l *Layer, dx, dz, w []T) {
 	}
 }
 
-func convWeightGradient[T float](l *Layer, dw, x, dz []T) {
+func convWeightGradient[T Float](l *Layer, dw, x, dz []T) {
 	n, in, out := l.Lanes, l.InChannels/l.Groups, l.OutChannels/l.Groups
 	clear(dw)
 	for p := range l.Out {
@@ -68,7 +68,7 @@ func convWeightGradient[T float](l *Layer, dw, x, dz []T) {
 }
 
 // dot sums in four strands, which the processor can run side by side.
-func dot[T float](a, b []T) T {
+func dot[T Float](a, b []T) T {
 	var s [4]T
 	b = b[:len(a)]
 	for j := 0; j+4 <= len(a); j += 4 {

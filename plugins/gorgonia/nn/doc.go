@@ -5,7 +5,8 @@
 // shape (positions, channels, lanes): the batch is innermost and padded to a
 // multiple of 16, so that every kernel is a loop over whole vectors, for 1-D,
 // 2-D and flat data alike. Samples sit in the first lanes. The other lanes
-// carry harmless values forward and zeros backward.
+// carry harmless values forward and zeros backward. Numbers are float32; the same
+// code computes in float64 where others are to be held to it (BuildWide).
 //
 // A Model is a function of its network, Options, and the calls made on it: the
 // same calls give the same bits with one kernel set, whatever runs beside it.

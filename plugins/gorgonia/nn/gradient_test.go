@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/nascent-nas/nascent/genome/network"
@@ -82,7 +83,7 @@ func widen(x []float32, n int) [][]float64 {
 }
 
 // gradients runs forward and backward without a step.
-func (m *Model) gradients(t *testing.T, x []float32, y []int32) float64 {
+func gradients[E kernel.Float](t *testing.T, m *ModelOf[E], x []E, y []int32) float64 {
 	t.Helper()
 	m.feed.training = true
 	m.load(x, y)
@@ -184,6 +185,7 @@ func checkGradients(t *testing.T, n *net) {
 	x, y := samples(7, n, count)
 	wide := widen(x, count)
 	var expected map[string][]float64
+	var state []Array[float64] // of the first model
 	for _, set := range kernel.Available() {
 		m, err := build(&n.Network, Options{Batch: batch, Seed: 3, LabelSmoothing: 0.1}, kernel.For(set), true, nil)
 		if err != nil {
@@ -192,10 +194,13 @@ func checkGradients(t *testing.T, n *net) {
 		jitter(m)
 		r := oracle(n, m)
 		want, _ := r.loss(wide, y)
-		if got := m.gradients(t, x, y); math.Abs(got-want) > 1e-5*max(1, want) {
+		if got := gradients(t, m, x, y); math.Abs(got-want) > 1e-5*max(1, want) {
 			t.Errorf("%v: loss %v, want %v", set, got, want)
 		}
 		if expected == nil {
+			for _, a := range m.State() {
+				state = append(state, Array[float64]{a.Name, a.Shape, r.params[a.Name]})
+			}
 			expected = map[string][]float64{}
 			for _, p := range m.parameters.list {
 				expected[p.Name] = r.differences(p.Name, wide, y)
@@ -212,6 +217,31 @@ func checkGradients(t *testing.T, n *net) {
 			// Central differences themselves are good for 1e-8 or so.
 			if math.Sqrt(wrong) > 2e-5*math.Sqrt(size)+1e-7 {
 				t.Errorf("%v: gradient of %s is off by %.2g of %.2g", set, p.Name, math.Sqrt(wrong), math.Sqrt(size))
+			}
+		}
+	}
+	checkWide(t, n, state, x, y, expected)
+}
+
+// checkWide compares with float64, where only the central differences are not
+// exact.
+func checkWide(t *testing.T, n *net, state []Array[float64], x []float32, y []int32, expected map[string][]float64) {
+	t.Helper()
+	m, err := BuildWide(&n.Network, Options{Batch: 20, Seed: 3, LabelSmoothing: 0.1})
+	if err == nil {
+		err = m.Load(state)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	gradients(t, m, slices.Concat(widen(x, len(y))...), y)
+	for _, p := range m.parameters.list {
+		got := make([]float64, len(p.grad))
+		p.toOuter(got, p.grad)
+		for i, want := range expected[p.Name] {
+			if math.Abs(got[i]-want) > 2e-7*max(1, math.Abs(want)) {
+				t.Errorf("float64: gradient %d of %s is %v, want %v", i, p.Name, got[i], want)
+				break
 			}
 		}
 	}

@@ -14,24 +14,24 @@ import (
 )
 
 // feed is what changes from step to step and is not a tensor of the graph.
-type feed struct {
-	n         int       // samples, in the first lanes
-	training  bool      //
-	alike     bool      // normalise by the batch's own statistics always, and keep none
-	step      uint64    // optimizer steps taken so far
-	labels    []int32   // [lanes]
-	mask      []float32 // [lanes]: all bits set where there is a sample
-	smoothing float32   // of labels
-	loss      float64   // sum over the samples
+type feed[E kernel.Float] struct {
+	n         int     // samples, in the first lanes
+	training  bool    //
+	alike     bool    // normalise by the batch's own statistics always, and keep none
+	step      uint64  // optimizer steps taken so far
+	labels    []int32 // [lanes]
+	mask      []E     // [lanes]: all bits set where there is a sample
+	smoothing E       // of labels
+	loss      float64 // sum over the samples
 	correct   int
 }
 
 // builder adds layers to a graph.
-type builder struct {
+type builder[E kernel.Float] struct {
 	g     *G.ExprGraph
-	k     *kernel.Kernels
+	k     *kernel.Kernels[E]
 	lanes int
-	feed  *feed
+	feed  *feed[E]
 	seed  uint64
 	ops   uint32
 	gate  *gate // of the ops that are added now
@@ -46,10 +46,10 @@ type value struct {
 }
 
 // apply adds an op to the graph.
-func (b *builder) apply(o *op, in ...*G.Node) *G.Node {
+func (b *builder[E]) apply(o *op[E], in ...*G.Node) *G.Node {
 	b.ops++
 	o.id, o.gate = b.ops, b.gate
-	o.in, o.one = make([][]float32, len(in)), make([]float32, len(in))
+	o.in, o.one = make([][]E, len(in)), make([]E, len(in))
 	o.args = make([]hm.Type, len(in))
 	for i, n := range in {
 		if n == nil {
@@ -71,24 +71,24 @@ func (b *builder) apply(o *op, in ...*G.Node) *G.Node {
 }
 
 // leaf adds a node that has a value from the start.
-func (b *builder) leaf(name string, v *tensor.Dense) *G.Node {
+func (b *builder[E]) leaf(name string, v *tensor.Dense) *G.Node {
 	b.ops++
-	return G.NewTensor(b.g, G.Float32, v.Dims(), G.WithShape(v.Shape()...),
+	return G.NewTensor(b.g, dtype[E](), v.Dims(), G.WithShape(v.Shape()...),
 		G.WithName(fmt.Sprintf("%s#%d", name, b.ops)), G.WithValue(v))
 }
 
 // layer adds an op whose value is an array of activations.
-func (b *builder) layer(name string, positions, channels int, in []value, make func(y []float32) (run func(in [][]float32), grad func(in G.Nodes, grad *G.Node) G.Nodes)) value {
-	out := newTensor(positions, channels, b.lanes)
+func (b *builder[E]) layer(name string, positions, channels int, in []value, make func(y []E) (run func(in [][]E), grad func(in G.Nodes, grad *G.Node) G.Nodes)) value {
+	out := newTensor[E](positions, channels, b.lanes)
 	v := value{positions: positions, channels: channels}
-	o := &op{name: name, out: out}
+	o := &op[E]{name: name, out: out}
 	var nodes []*G.Node
 	for _, x := range in {
 		nodes = append(nodes, x.node)
 		o.diff = append(o.diff, x.learns)
 		v.learns = v.learns || x.learns
 	}
-	run, grad := make(out.Float32s())
+	run, grad := make(numbers[E](out))
 	o.run = run
 	o.grad = func(in G.Nodes, g *G.Node) (G.Nodes, error) { return grad(in, g), b.fail }
 	v.node = b.apply(o, nodes...)
@@ -97,38 +97,38 @@ func (b *builder) layer(name string, positions, channels int, in []value, make f
 
 // gradient adds an op that computes a gradient in the shape of a value, or
 // nothing where none is wanted.
-func (b *builder) gradient(name string, of value, run func(dx []float32, in [][]float32), in ...*G.Node) *G.Node {
+func (b *builder[E]) gradient(name string, of value, run func(dx []E, in [][]E), in ...*G.Node) *G.Node {
 	if !of.learns {
 		return nil
 	}
-	o := &op{name: name, dims: tensor.Shape{of.positions, of.channels, b.lanes}}
-	o.run = func(in [][]float32) { run(o.out.(*tensor.Dense).Float32s(), in) }
+	o := &op[E]{name: name, dims: tensor.Shape{of.positions, of.channels, b.lanes}}
+	o.run = func(in [][]E) { run(numbers[E](o.out.(*tensor.Dense)), in) }
 	return b.apply(o, in...)
 }
 
 // parameterGradient adds an op that computes the gradient of a parameter.
-func (b *builder) parameterGradient(p *parameter, run func(g []float32, in [][]float32), in ...*G.Node) *G.Node {
-	return b.apply(&op{name: "d " + p.Name, out: p.gradient, run: func(in [][]float32) { run(p.grad, in) }}, in...)
+func (b *builder[E]) parameterGradient(p *parameter[E], run func(g []E, in [][]E), in ...*G.Node) *G.Node {
+	return b.apply(&op[E]{name: "d " + p.Name, out: p.gradient, run: func(in [][]E) { run(p.grad, in) }}, in...)
 }
 
 // noted is the run of an op whose value was written along with its input's.
-func noted([]float32, [][]float32) {}
+func noted[E kernel.Float]([]E, [][]E) {}
 
 // conv adds a convolution or fully connected layer, followed by a
 // rectification of the given slope (1: none). With still, the gradient of its
 // bias is nil by construction, because a normalisation follows.
-func (b *builder) conv(x value, l kernel.Layer, weight, bias *parameter, slope float32, still bool) value {
+func (b *builder[E]) conv(x value, l kernel.Layer, weight, bias *parameter[E], slope E, still bool) value {
 	l.Lanes = b.lanes
 	c := kernel.NewConv(b.k, l)
-	y := newTensor(l.Out, l.OutChannels, b.lanes)
+	y := newTensor[E](l.Out, l.OutChannels, b.lanes)
 	out := value{positions: l.Out, channels: l.OutChannels, learns: true}
-	o := &op{name: "conv", out: y, diff: []bool{x.learns, true}}
+	o := &op[E]{name: "conv", out: y, diff: []bool{x.learns, true}}
 	nodes := []*G.Node{x.node, weight.node}
 	if bias != nil {
 		nodes, o.diff = append(nodes, bias.node), append(o.diff, true)
 	}
-	dst := y.Float32s()
-	o.run = func(in [][]float32) {
+	dst := numbers[E](y)
+	o.run = func(in [][]E) {
 		if bias != nil {
 			c.Forward(dst, in[0], in[1], in[2], slope)
 		} else {
@@ -136,20 +136,20 @@ func (b *builder) conv(x value, l kernel.Layer, weight, bias *parameter, slope f
 		}
 	}
 	o.grad = func(in G.Nodes, dy *G.Node) (G.Nodes, error) {
-		sums := kernel.Floats(l.OutChannels * kernel.Vector)
+		sums := kernel.Floats[E](l.OutChannels * kernel.Vector)
 		dz := dy
 		if slope != 1 {
-			dz = b.gradient("d rectify", out, func(dz []float32, in [][]float32) {
+			dz = b.gradient("d rectify", out, func(dz []E, in [][]E) {
 				clear(sums)
 				b.k.LeakyGradient(dz, sums, in[0], in[1], l.OutChannels, b.lanes, slope)
 			}, out.node, dy)
 		}
 		grads := make(G.Nodes, len(in))
-		grads[1] = b.parameterGradient(weight, func(dw []float32, in [][]float32) {
+		grads[1] = b.parameterGradient(weight, func(dw []E, in [][]E) {
 			c.WeightGradient(dw, in[0], in[1])
 		}, in[0], dz)
 		if bias != nil {
-			grads[2] = b.parameterGradient(bias, func(db []float32, in [][]float32) {
+			grads[2] = b.parameterGradient(bias, func(db []E, in [][]E) {
 				switch {
 				case still:
 					return
@@ -160,7 +160,7 @@ func (b *builder) conv(x value, l kernel.Layer, weight, bias *parameter, slope f
 				kernel.Sum(db, sums)
 			}, dz)
 		}
-		grads[0] = b.gradient("d conv", x, func(dx []float32, in [][]float32) {
+		grads[0] = b.gradient("d conv", x, func(dx []E, in [][]E) {
 			c.InputGradient(dx, in[0], in[1])
 		}, dz, in[1])
 		return grads, b.fail
@@ -177,26 +177,26 @@ const (
 // norm adds a batch normalisation (Ioffe & Szegedy 2015), followed by a
 // rectification of the given slope (1: none). The statistics of a batch are
 // those of its samples alone, whatever the other lanes carry.
-func (b *builder) norm(x value, gain, shift *parameter, mean, variance []float32, slope float32) value {
+func (b *builder[E]) norm(x value, gain, shift *parameter[E], mean, variance []E, slope E) value {
 	positions, channels := x.positions, x.channels
-	y := newTensor(positions, channels, b.lanes)
+	y := newTensor[E](positions, channels, b.lanes)
 	out := value{positions: positions, channels: channels, learns: x.learns || gain != nil}
-	o := &op{name: "norm", out: y, diff: []bool{x.learns}}
+	o := &op[E]{name: "norm", out: y, diff: []bool{x.learns}}
 	nodes := []*G.Node{x.node}
 	if gain != nil {
 		nodes, o.diff = append(nodes, gain.node, shift.node), append(o.diff, true, true)
 	}
-	dst := y.Float32s()
+	dst := numbers[E](y)
 	// The normalised and scaled value is a*x + c.
 	var (
-		sums   = kernel.Floats(2 * channels * kernel.Vector)
-		totals = make([]float32, 2*channels)
-		origin = make([]float32, channels) // any value of the channel: keeps the squares small
-		center = make([]float32, channels)
-		spread = make([]float32, channels) // 1/sqrt(variance + epsilon)
-		a, c   = make([]float32, channels), make([]float32, channels)
+		sums   = kernel.Floats[E](2 * channels * kernel.Vector)
+		totals = make([]E, 2*channels)
+		origin = make([]E, channels) // any value of the channel: keeps the squares small
+		center = make([]E, channels)
+		spread = make([]E, channels) // 1/sqrt(variance + epsilon)
+		a, c   = make([]E, channels), make([]E, channels)
 	)
-	o.run = func(in [][]float32) {
+	o.run = func(in [][]E) {
 		count := float64(positions * b.feed.n)
 		measure := b.feed.training || b.feed.alike
 		if measure {
@@ -211,15 +211,15 @@ func (b *builder) norm(x value, gain, shift *parameter, mean, variance []float32
 			m, v := mean[i], float64(variance[i])
 			if measure {
 				first, second := float64(totals[2*i])/count, float64(totals[2*i+1])/count
-				m = float32(float64(origin[i]) + first)
+				m = E(float64(origin[i]) + first)
 				v = max(second-first*first, 0)
 				if !b.feed.alike {
 					mean[i] += normMomentum * (m - mean[i])
-					variance[i] += normMomentum * (float32(v*count/max(count-1, 1)) - variance[i])
+					variance[i] += normMomentum * (E(v*count/max(count-1, 1)) - variance[i])
 				}
 			}
 			center[i] = m
-			spread[i] = float32(1 / math.Sqrt(v+normEpsilon))
+			spread[i] = E(1 / math.Sqrt(v+normEpsilon))
 			a[i], c[i] = spread[i], 0
 			if gain != nil {
 				a[i] *= in[1][i]
@@ -230,14 +230,14 @@ func (b *builder) norm(x value, gain, shift *parameter, mean, variance []float32
 		b.k.Affine(dst, in[0], a, c, channels, b.lanes, slope)
 	}
 	o.grad = func(in G.Nodes, dy *G.Node) (G.Nodes, error) {
-		kx, k0 := make([]float32, channels), make([]float32, channels)
+		kx, k0 := make([]E, channels), make([]E, channels)
 		inner := x
 		inner.learns = true // the other gradients come along with this one
-		dx := b.gradient("d norm", inner, func(dx []float32, in [][]float32) {
+		dx := b.gradient("d norm", inner, func(dx []E, in [][]E) {
 			clear(sums)
 			b.k.NormSums(sums, in[0], in[1], a, c, center, channels, b.lanes, slope)
 			kernel.Sum(totals, sums)
-			count := float32(positions * b.feed.n)
+			count := E(positions * b.feed.n)
 			for i := range channels {
 				g, gx := totals[2*i], totals[2*i+1]*spread[i]
 				if gain != nil {
@@ -265,10 +265,10 @@ func (b *builder) norm(x value, gain, shift *parameter, mean, variance []float32
 
 // maxPool adds the maximum over the windows of a geometry. The gradient goes
 // to the first position that has the maximum.
-func (b *builder) maxPool(x value, g kernel.Geometry) value {
+func (b *builder[E]) maxPool(x value, g kernel.Geometry) value {
 	size := x.channels * b.lanes
-	return b.layer("max pool", g.Out, x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
-		run := func(in [][]float32) {
+	return b.layer("max pool", g.Out, x.channels, []value{x}, func(y []E) (func([][]E), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]E) {
 			for p := range g.Out {
 				dst, first := y[p*size:][:size], true
 				for _, q := range g.Window(p) {
@@ -284,8 +284,8 @@ func (b *builder) maxPool(x value, g kernel.Geometry) value {
 			}
 		}
 		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
-			rest := kernel.Floats(size)
-			return G.Nodes{b.gradient("d max pool", x, func(dx []float32, in [][]float32) {
+			rest := kernel.Floats[E](size)
+			return G.Nodes{b.gradient("d max pool", x, func(dx []E, in [][]E) {
 				clear(dx)
 				for p := range g.Out {
 					copy(rest, in[1][p*size:][:size])
@@ -303,9 +303,9 @@ func (b *builder) maxPool(x value, g kernel.Geometry) value {
 }
 
 // avgPool adds the mean over the windows of a geometry, padding not counted.
-func (b *builder) avgPool(x value, g kernel.Geometry) value {
+func (b *builder[E]) avgPool(x value, g kernel.Geometry) value {
 	size := x.channels * b.lanes
-	share := make([]float32, g.Out)
+	share := make([]E, g.Out)
 	for p := range share {
 		n := 0
 		for _, q := range g.Window(p) {
@@ -313,10 +313,10 @@ func (b *builder) avgPool(x value, g kernel.Geometry) value {
 				n++
 			}
 		}
-		share[p] = 1 / float32(max(n, 1))
+		share[p] = 1 / E(max(n, 1))
 	}
-	return b.layer("avg pool", g.Out, x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
-		run := func(in [][]float32) {
+	return b.layer("avg pool", g.Out, x.channels, []value{x}, func(y []E) (func([][]E), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]E) {
 			for p := range g.Out {
 				dst, first := y[p*size:][:size], true
 				for _, q := range g.Window(p) {
@@ -335,7 +335,7 @@ func (b *builder) avgPool(x value, g kernel.Geometry) value {
 		}
 		touched := make([]bool, g.In)
 		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
-			return G.Nodes{b.gradient("d avg pool", x, func(dx []float32, in [][]float32) {
+			return G.Nodes{b.gradient("d avg pool", x, func(dx []E, in [][]E) {
 				clear(touched)
 				for p := range g.Out {
 					src := in[0][p*size:][:size]
@@ -364,12 +364,12 @@ func (b *builder) avgPool(x value, g kernel.Geometry) value {
 }
 
 // leaky adds a rectification that stands alone.
-func (b *builder) leaky(x value, slope float32) value {
-	return b.layer("rectify", x.positions, x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
-		run := func(in [][]float32) { b.k.Leaky(y, in[0], slope) }
+func (b *builder[E]) leaky(x value, slope E) value {
+	return b.layer("rectify", x.positions, x.channels, []value{x}, func(y []E) (func([][]E), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]E) { b.k.Leaky(y, in[0], slope) }
 		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
-			sums := kernel.Floats(x.channels * kernel.Vector)
-			return G.Nodes{b.gradient("d rectify", x, func(dx []float32, in [][]float32) {
+			sums := kernel.Floats[E](x.channels * kernel.Vector)
+			return G.Nodes{b.gradient("d rectify", x, func(dx []E, in [][]E) {
 				b.k.LeakyGradient(dx, sums, y, in[0], x.channels, b.lanes, slope)
 			}, dy)}
 		}
@@ -378,22 +378,22 @@ func (b *builder) leaky(x value, slope float32) value {
 }
 
 // smooth adds an activation whose kernel gives value and derivative.
-func (b *builder) smooth(x value, name string, f func(y, d, x []float32)) value {
-	slope := kernel.Floats(x.positions * x.channels * b.lanes)
-	return b.layer(name, x.positions, x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
-		run := func(in [][]float32) { f(y, slope, in[0]) }
+func (b *builder[E]) smooth(x value, name string, f func(y, d, x []E)) value {
+	slope := kernel.Floats[E](x.positions * x.channels * b.lanes)
+	return b.layer(name, x.positions, x.channels, []value{x}, func(y []E) (func([][]E), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]E) { f(y, slope, in[0]) }
 		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
-			return G.Nodes{b.gradient("d "+name, x, func(dx []float32, in [][]float32) { b.k.Mul(dx, in[0], slope) }, dy)}
+			return G.Nodes{b.gradient("d "+name, x, func(dx []E, in [][]E) { b.k.Mul(dx, in[0], slope) }, dy)}
 		}
 		return run, grad
 	})
 }
 
 // add adds a sum of equal shapes; in a Supernet, of those that are there.
-func (b *builder) add(xs []value) value {
-	v := b.layer("add", xs[0].positions, xs[0].channels, xs, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
-		there := make([][]float32, 0, len(xs))
-		run := func(in [][]float32) {
+func (b *builder[E]) add(xs []value) value {
+	v := b.layer("add", xs[0].positions, xs[0].channels, xs, func(y []E) (func([][]E), func(G.Nodes, *G.Node) G.Nodes) {
+		there := make([][]E, 0, len(xs))
+		run := func(in [][]E) {
 			there = there[:0]
 			for _, x := range in {
 				if x != nil {
@@ -418,26 +418,26 @@ func (b *builder) add(xs []value) value {
 		}
 		return run, grad
 	})
-	v.partial()
+	b.partial(v)
 	return v
 }
 
 // partial lets a value be there when only some of its inputs are.
-func (v value) partial() {
+func (b *builder[E]) partial(v value) {
 	if v.node != nil {
-		v.node.Op().(*op).partial = true
+		v.node.Op().(*op[E]).partial = true
 	}
 }
 
 // concat adds a concatenation along channels.
-func (b *builder) concat(xs []value) value {
+func (b *builder[E]) concat(xs []value) value {
 	channels := 0
 	for _, x := range xs {
 		channels += x.channels
 	}
 	row := channels * b.lanes
-	return b.layer("concat", xs[0].positions, channels, xs, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
-		run := func(in [][]float32) {
+	return b.layer("concat", xs[0].positions, channels, xs, func(y []E) (func([][]E), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]E) {
 			at := 0
 			for i, x := range xs {
 				size := x.channels * b.lanes
@@ -451,7 +451,7 @@ func (b *builder) concat(xs []value) value {
 			grads, at := make(G.Nodes, len(xs)), 0
 			for i, x := range xs {
 				from, size := at, x.channels*b.lanes
-				grads[i] = b.gradient("d concat", x, func(dx []float32, in [][]float32) {
+				grads[i] = b.gradient("d concat", x, func(dx []E, in [][]E) {
 					for p := range x.positions {
 						copy(dx[p*size:][:size], in[0][p*row+from:])
 					}
@@ -466,16 +466,16 @@ func (b *builder) concat(xs []value) value {
 
 // crop keeps the first channels of some positions: position p of the output
 // is position from[p] of the input.
-func (b *builder) crop(x value, from []int, channels int) value {
+func (b *builder[E]) crop(x value, from []int, channels int) value {
 	size, row := channels*b.lanes, x.channels*b.lanes
-	return b.layer("crop", len(from), channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
-		run := func(in [][]float32) {
+	return b.layer("crop", len(from), channels, []value{x}, func(y []E) (func([][]E), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]E) {
 			for p, q := range from {
 				copy(y[p*size:][:size], in[0][q*row:])
 			}
 		}
 		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
-			return G.Nodes{b.gradient("d crop", x, func(dx []float32, in [][]float32) {
+			return G.Nodes{b.gradient("d crop", x, func(dx []E, in [][]E) {
 				clear(dx)
 				for p, q := range from {
 					copy(dx[q*row:], in[0][p*size:][:size])
@@ -487,8 +487,8 @@ func (b *builder) crop(x value, from []int, channels int) value {
 }
 
 // flatten adds a change of order: feature channel*positions + position.
-func (b *builder) flatten(x value) value {
-	move := func(dst, src []float32, back bool) {
+func (b *builder[E]) flatten(x value) value {
+	move := func(dst, src []E, back bool) {
 		for p := range x.positions {
 			for c := range x.channels {
 				i, j := (c*x.positions+p)*b.lanes, (p*x.channels+c)*b.lanes
@@ -499,10 +499,10 @@ func (b *builder) flatten(x value) value {
 			}
 		}
 	}
-	return b.layer("flatten", 1, x.positions*x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
-		run := func(in [][]float32) { move(y, in[0], false) }
+	return b.layer("flatten", 1, x.positions*x.channels, []value{x}, func(y []E) (func([][]E), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]E) { move(y, in[0], false) }
 		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
-			return G.Nodes{b.gradient("d flatten", x, func(dx []float32, in [][]float32) { move(dx, in[0], true) }, dy)}
+			return G.Nodes{b.gradient("d flatten", x, func(dx []E, in [][]E) { move(dx, in[0], true) }, dy)}
 		}
 		return run, grad
 	})
@@ -510,12 +510,12 @@ func (b *builder) flatten(x value) value {
 
 // dropout adds inverted dropout (Srivastava et al. 2014). Which values are
 // dropped is a function of seed, name and step.
-func (b *builder) dropout(x value, name string, rate float64) value {
-	keep := kernel.Floats(x.positions * x.channels * b.lanes)
+func (b *builder[E]) dropout(x value, name string, rate float64) value {
+	keep := kernel.Floats[E](x.positions * x.channels * b.lanes)
 	bound := uint64(math.Round(rate * (1 << 32)))
-	factor := float32(1 / (1 - rate))
-	return b.layer("dropout", x.positions, x.channels, []value{x}, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
-		run := func(in [][]float32) {
+	factor := E(1 / (1 - rate))
+	return b.layer("dropout", x.positions, x.channels, []value{x}, func(y []E) (func([][]E), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]E) {
 			if !b.feed.training {
 				copy(y, in[0])
 				return
@@ -534,7 +534,7 @@ func (b *builder) dropout(x value, name string, rate float64) value {
 			b.k.Mul(y, in[0], keep)
 		}
 		grad := func(in G.Nodes, dy *G.Node) G.Nodes {
-			return G.Nodes{b.gradient("d dropout", x, func(dx []float32, in [][]float32) { b.k.Mul(dx, in[0], keep) }, dy)}
+			return G.Nodes{b.gradient("d dropout", x, func(dx []E, in [][]E) { b.k.Mul(dx, in[0], keep) }, dy)}
 		}
 		return run, grad
 	})
@@ -542,19 +542,19 @@ func (b *builder) dropout(x value, name string, rate float64) value {
 
 // loss adds the mean cross-entropy of the softmax of logits, with label
 // smoothing (Szegedy et al. 2016) while training.
-func (b *builder) loss(x value) *G.Node {
+func (b *builder[E]) loss(x value) *G.Node {
 	n, f := b.lanes, b.feed
-	shares := kernel.Floats(x.channels * n) // softmax
-	highest, total := kernel.Floats(n), kernel.Floats(n)
-	mean := new(G.F32)
+	shares := kernel.Floats[E](x.channels * n) // softmax
+	highest, total := kernel.Floats[E](n), kernel.Floats[E](n)
+	mean, set := number[E]()
 	smoothing := func() float64 {
 		if f.training {
 			return float64(f.smoothing)
 		}
 		return 0
 	}
-	o := &op{name: "loss", out: mean, diff: []bool{x.learns}}
-	o.run = func(in [][]float32) {
+	o := &op[E]{name: "loss", out: mean, diff: []bool{x.learns}}
+	o.run = func(in [][]E) {
 		z := in[0]
 		copy(highest, z)
 		for c := 1; c < x.channels; c++ {
@@ -598,19 +598,19 @@ func (b *builder) loss(x value) *G.Node {
 		for c := range x.channels {
 			b.k.Mul(shares[c*n:][:n], shares[c*n:][:n], total)
 		}
-		*mean = G.F32(f.loss / float64(f.n))
+		set(f.loss / float64(f.n))
 	}
 	var node *G.Node
 	o.grad = func(in G.Nodes, up *G.Node) (G.Nodes, error) {
-		return G.Nodes{b.gradient("d loss", x, func(dz []float32, in [][]float32) {
-			s := float32(smoothing())
-			factor := in[1][0] / float32(f.n)
+		return G.Nodes{b.gradient("d loss", x, func(dz []E, in [][]E) {
+			s := E(smoothing())
+			factor := in[1][0] / E(f.n)
 			b.k.Scale(dz, shares, factor)
 			for c := range x.channels {
 				row := dz[c*n:][:n]
 				if s > 0 {
 					for j := range row {
-						row[j] -= factor * s / float32(x.channels)
+						row[j] -= factor * s / E(x.channels)
 					}
 				}
 				clear(row[f.n:])

@@ -12,10 +12,10 @@ import (
 )
 
 // lowering turns the nodes of a network into layers.
-type lowering struct {
-	*builder
+type lowering[E kernel.Float] struct {
+	*builder[E]
 	net    *network.Network
-	params *parameters
+	params *parameters[E]
 	source []int   // the node that an identity hands on; other nodes themselves
 	users  [][]int // by node: live nodes that take its value, as often as they take it
 	values []value
@@ -23,8 +23,8 @@ type lowering struct {
 }
 
 // lower adds the whole network to the graph and returns its answer.
-func (b *builder) lower(net *network.Network, params *parameters, input *G.Node, super *Supernet) (value, error) {
-	w := &lowering{builder: b, net: net, params: params, super: super,
+func (b *builder[E]) lower(net *network.Network, params *parameters[E], input *G.Node, super *Supernet) (value, error) {
+	w := &lowering[E]{builder: b, net: net, params: params, super: super,
 		source: make([]int, len(net.Nodes)), users: make([][]int, len(net.Nodes)), values: make([]value, len(net.Nodes))}
 	live := w.trace()
 	for i := range net.Nodes {
@@ -57,7 +57,7 @@ func (b *builder) lower(net *network.Network, params *parameters, input *G.Node,
 
 // trace looks through identities and finds the nodes that the answer depends
 // on; behind a zero there are none.
-func (w *lowering) trace() (live []bool) {
+func (w *lowering[E]) trace() (live []bool) {
 	live = make([]bool, len(w.net.Nodes))
 	for i, n := range w.net.Nodes {
 		w.source[i] = i
@@ -81,7 +81,7 @@ func (w *lowering) trace() (live []bool) {
 
 // next returns the only node that takes the value of node i if it has the
 // operation op, or nil.
-func (w *lowering) next(i int, op network.Op) (int, *network.Node) {
+func (w *lowering[E]) next(i int, op network.Op) (int, *network.Node) {
 	last := w.source[len(w.net.Nodes)-1]
 	if len(w.users[i]) != 1 || i == last {
 		return 0, nil
@@ -93,20 +93,20 @@ func (w *lowering) next(i int, op network.Op) (int, *network.Node) {
 }
 
 // slopes of the rectifiers, which a layer can carry out as it stores.
-var slopes = map[string]float32{"relu": 0, "leaky_relu": 0.1}
+var slopes = map[string]float64{"relu": 0, "leaky_relu": 0.1}
 
 // rectified returns the slope of the rectifier that follows node i and lets
 // done stand for its value; 1 if none follows.
-func (w *lowering) rectified(i int) (slope float32, follower int) {
+func (w *lowering[E]) rectified(i int) (slope E, follower int) {
 	if j, n := w.next(i, network.Activation); n != nil {
 		if s, ok := slopes[n.Function]; ok {
-			return s, j
+			return E(s), j
 		}
 	}
 	return 1, 0
 }
 
-func (w *lowering) layer(i int, n *network.Node) (value, error) {
+func (w *lowering[E]) layer(i int, n *network.Node) (value, error) {
 	in := make([]value, len(n.Inputs))
 	if n.Op != network.Zero {
 		for j, k := range n.Inputs {
@@ -155,9 +155,9 @@ func (w *lowering) layer(i int, n *network.Node) (value, error) {
 		return w.maxPool(in[0], kernel.Whole(in[0].positions)), nil
 	case network.Activation:
 		if s, ok := slopes[n.Function]; ok {
-			return w.leaky(in[0], s), nil
+			return w.leaky(in[0], E(s)), nil
 		}
-		f := map[string]func(y, d, x []float32){
+		f := map[string]func(y, d, x []E){
 			"sigmoid": w.k.Sigmoid, "tanh": w.k.Tanh, "swish": w.k.Swish,
 			"mish": w.k.Mish, "elu": w.k.Elu, "gelu": w.k.Gelu}[n.Function]
 		if f == nil {
@@ -178,7 +178,7 @@ func (w *lowering) layer(i int, n *network.Node) (value, error) {
 		return w.mix(in, w.super.mixtureAt(i)), nil
 	case network.Zero:
 		v := value{channels: n.Shape[0], positions: product(n.Shape[1:])}
-		v.node = w.leaf("zero", newTensor(v.positions, v.channels, w.lanes))
+		v.node = w.leaf("zero", newTensor[E](v.positions, v.channels, w.lanes))
 		return v, nil
 	case network.Crop:
 		from := make([]int, product(n.Shape[1:]))
@@ -230,7 +230,7 @@ func window(n *network.Node, shape []int) (kernel.Geometry, error) {
 }
 
 // parameter gives a parameter its node and the shape that its layer uses.
-func (b *builder) parameter(p *parameter, inner ...int) *parameter {
+func (b *builder[E]) parameter(p *parameter[E], inner ...int) *parameter[E] {
 	if p != nil {
 		p.inner = inner
 		p.gradient = tensor.New(tensor.WithShape(p.inner...), tensor.WithBacking(p.grad))

@@ -64,7 +64,7 @@ func TestTapeMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 		x, y := samples(1, n, 19)
-		loss := m.gradients(t, x, y)
+		loss := gradients(t, m, x, y)
 		want := append([]float32{}, m.parameters.grad...)
 		clear(m.parameters.grad)
 		building.Lock()
@@ -83,7 +83,7 @@ func TestTapeMachine(t *testing.T) {
 		}
 		machine.Close()
 		shared := mustBuild(t, n, o)
-		shared.gradients(t, x, y)
+		gradients(t, shared, x, y)
 		for i, g := range shared.parameters.grad {
 			if g != want[i] {
 				t.Fatalf("gradient %d is %v with shared memory, want %v", i, g, want[i])

@@ -54,29 +54,35 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// Tensor is one named array of a Model's state.
-type Tensor struct {
+// Array is one named array of a Model's state.
+type Array[E kernel.Float] struct {
 	Name  string
 	Shape []int
-	Data  []float32
+	Data  []E
 }
 
-// Model is a network.Network that can be trained. It is not safe for
+// Tensor is an array of float32.
+type Tensor = Array[float32]
+
+// Model is what trains: float32, with the fastest kernels that there are.
+type Model = ModelOf[float32]
+
+// ModelOf is a network.Network that can be trained. It is not safe for
 // concurrent use; different Models are independent of each other.
-type Model struct {
+type ModelOf[E kernel.Float] struct {
 	options    Options
-	k          *kernel.Kernels
-	parameters *parameters
-	feed       *feed
+	k          *kernel.Kernels[E]
+	parameters *parameters[E]
+	feed       *feed[E]
 	features   []int // shape of the input: positions, channels
 	classes    int
-	input      []float32
-	logits     []float32
-	forward    program
-	backward   program
+	input      []E
+	logits     []E
+	forward    program[E]
+	backward   program[E]
 	graph      *G.ExprGraph
 	loss       *G.Node
-	adam       kernel.AdamStep // here, so that a step allocates nothing
+	adam       kernel.AdamStep[E] // here, so that a step allocates nothing
 }
 
 // building guards Gorgonia's global state, which making a graph touches.
@@ -89,7 +95,13 @@ func Build(net *network.Network, o Options) (*Model, error) {
 	return build(net, o, kernel.For(kernel.Best()), true, nil)
 }
 
-func build(net *network.Network, o Options, k *kernel.Kernels, share bool, super *Supernet) (*Model, error) {
+// BuildWide is Build for float64, with kernels in plain Go: many times slower,
+// and exact enough to tell a rounding from a mistake.
+func BuildWide(net *network.Network, o Options) (*ModelOf[float64], error) {
+	return build(net, o, kernel.Wide(), true, nil)
+}
+
+func build[E kernel.Float](net *network.Network, o Options, k *kernel.Kernels[E], share bool, super *Supernet) (*ModelOf[E], error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
@@ -103,16 +115,16 @@ func build(net *network.Network, o Options, k *kernel.Kernels, share bool, super
 	building.Lock()
 	defer building.Unlock()
 
-	m := &Model{options: o, k: k, graph: G.NewGraph(), classes: answer.Shape[0]}
+	m := &ModelOf[E]{options: o, k: k, graph: G.NewGraph(), classes: answer.Shape[0]}
 	lanes := (o.Batch + kernel.Vector - 1) / kernel.Vector * kernel.Vector
-	m.feed = &feed{smoothing: float32(o.LabelSmoothing), labels: make([]int32, lanes), mask: kernel.Floats(lanes)}
-	m.parameters = newParameters(net, o.Optimizer != "sgd" || o.Momentum != 0, o.Optimizer != "sgd")
-	b := &builder{g: m.graph, k: k, lanes: lanes, feed: m.feed, seed: o.Seed}
+	m.feed = &feed[E]{smoothing: E(o.LabelSmoothing), labels: make([]int32, lanes), mask: kernel.Floats[E](lanes)}
+	m.parameters = newParameters[E](net, o.Optimizer != "sgd" || o.Momentum != 0, o.Optimizer != "sgd")
+	b := &builder[E]{g: m.graph, k: k, lanes: lanes, feed: m.feed, seed: o.Seed}
 
 	shape := net.Nodes[0].Shape
 	m.features = []int{product(shape[1:]), shape[0]}
-	x := newTensor(m.features[0], m.features[1], lanes)
-	m.input = x.Float32s()
+	x := newTensor[E](m.features[0], m.features[1], lanes)
+	m.input = numbers[E](x)
 	out, err := b.lower(net, m.parameters, b.leaf("input", x), super)
 	if err != nil {
 		return nil, err
@@ -125,13 +137,13 @@ func build(net *network.Network, o Options, k *kernel.Kernels, share bool, super
 		return nil, b.fail
 	}
 
-	done, ops := map[*G.Node]G.Value{}, map[*G.Node]*op{}
+	done, ops := map[*G.Node]G.Value{}, map[*G.Node]*op[E]{}
 	if m.forward, err = compile(k, m.graph, done, ops, share, m.loss); err != nil {
 		return nil, err
 	}
-	m.logits = done[out.node].(*tensor.Dense).Float32s()
+	m.logits = numbers[E](done[out.node].(*tensor.Dense))
 	var learned G.Nodes
-	var whose []*parameter
+	var whose []*parameter[E]
 	for _, p := range m.parameters.list {
 		if p.node != nil {
 			learned, whose = append(learned, p.node), append(whose, p)
@@ -161,7 +173,7 @@ func build(net *network.Network, o Options, k *kernel.Kernels, share bool, super
 // channel; y the classes. rate is the learning rate. It returns the mean loss
 // (cross-entropy with label smoothing) and how many samples were classified
 // correctly, both before the step.
-func (m *Model) Train(x []float32, y []int32, rate float32) (loss float64, correct int, err error) {
+func (m *ModelOf[E]) Train(x []E, y []int32, rate E) (loss float64, correct int, err error) {
 	if err := m.check(x, y); err != nil {
 		return 0, 0, err
 	}
@@ -181,7 +193,7 @@ func (m *Model) Train(x []float32, y []int32, rate float32) (loss float64, corre
 }
 
 // update takes the optimizer's step.
-func (m *Model) update(rate float64) {
+func (m *ModelOf[E]) update(rate float64) {
 	m.feed.step++
 	o, p := &m.options, m.parameters
 	if o.Optimizer == "sgd" {
@@ -191,26 +203,26 @@ func (m *Model) update(rate float64) {
 		}{{0, p.decayed, o.WeightDecay}, {p.decayed, len(p.data), 0}} {
 			w, g := p.data[part.from:part.to], p.grad[part.from:part.to]
 			if p.m == nil {
-				m.k.Descend(w, g, float32(rate), float32(part.decay))
+				m.k.Descend(w, g, E(rate), E(part.decay))
 			} else {
-				m.k.Momentum(w, g, p.m[part.from:part.to], float32(rate), float32(o.Momentum), float32(part.decay))
+				m.k.Momentum(w, g, p.m[part.from:part.to], E(rate), E(o.Momentum), E(part.decay))
 			}
 		}
 		return
 	}
 	t := float64(m.feed.step)
-	m.adam = kernel.AdamStep{
-		Beta1: float32(o.Beta1), Beta2: float32(o.Beta2), Epsilon: float32(o.Epsilon),
-		Rate: float32(rate / (1 - math.Pow(o.Beta1, t))),
-		Root: float32(1 / math.Sqrt(1-math.Pow(o.Beta2, t))),
+	m.adam = kernel.AdamStep[E]{
+		Beta1: E(o.Beta1), Beta2: E(o.Beta2), Epsilon: E(o.Epsilon),
+		Rate: E(rate / (1 - math.Pow(o.Beta1, t))),
+		Root: E(1 / math.Sqrt(1-math.Pow(o.Beta2, t))),
 		Keep: 1,
 	}
 	n := p.decayed
 	m.k.Adam(p.data[n:], p.grad[n:], p.m[n:], p.v[n:], &m.adam)
 	if o.Optimizer == "adamw" {
-		m.adam.Keep = float32(1 - rate*o.WeightDecay)
+		m.adam.Keep = E(1 - rate*o.WeightDecay)
 	} else {
-		m.adam.Decay = float32(o.WeightDecay)
+		m.adam.Decay = E(o.WeightDecay)
 	}
 	m.k.Adam(p.data[:n], p.grad[:n], p.m[:n], p.v[:n], &m.adam)
 }
@@ -218,7 +230,7 @@ func (m *Model) update(rate float64) {
 // Eval returns the sum of the losses (cross-entropy without label smoothing)
 // and the number of samples classified correctly. It takes any number of
 // samples, uses running statistics and no dropout, and changes no state.
-func (m *Model) Eval(x []float32, y []int32) (lossSum float64, correct int, err error) {
+func (m *ModelOf[E]) Eval(x []E, y []int32) (lossSum float64, correct int, err error) {
 	if err := m.check(x, y); err != nil {
 		return 0, 0, err
 	}
@@ -237,12 +249,12 @@ func (m *Model) Eval(x []float32, y []int32) (lossSum float64, correct int, err 
 
 // Logits returns the network's answers, sample-major: [samples][classes]. It
 // takes any number of samples and changes no state.
-func (m *Model) Logits(x []float32) ([]float32, error) {
+func (m *ModelOf[E]) Logits(x []E) ([]E, error) {
 	size := product(m.features)
 	if len(x) == 0 || len(x)%size != 0 {
 		return nil, fmt.Errorf("nn: %d values are not whole samples of %d features", len(x), size)
 	}
-	out := make([]float32, 0, len(x)/size*m.classes)
+	out := make([]E, 0, len(x)/size*m.classes)
 	labels := make([]int32, m.options.Batch)
 	for len(x) > 0 {
 		n := min(len(x)/size, m.options.Batch)
@@ -259,13 +271,13 @@ func (m *Model) Logits(x []float32) ([]float32, error) {
 	return out, nil
 }
 
-func (m *Model) evaluate(x []float32, y []int32) error {
+func (m *ModelOf[E]) evaluate(x []E, y []int32) error {
 	m.feed.training = false
 	m.load(x, y)
 	return m.forward.run()
 }
 
-func (m *Model) check(x []float32, y []int32) error {
+func (m *ModelOf[E]) check(x []E, y []int32) error {
 	if size := product(m.features); len(y) == 0 || len(x) != len(y)*size {
 		return fmt.Errorf("nn: %d values are not %d samples of %d features", len(x), len(y), size)
 	}
@@ -278,7 +290,7 @@ func (m *Model) check(x []float32, y []int32) error {
 }
 
 // load puts samples into the first lanes and zeros into the others.
-func (m *Model) load(x []float32, y []int32) {
+func (m *ModelOf[E]) load(x []E, y []int32) {
 	positions, channels, lanes, n := m.features[0], m.features[1], len(m.feed.labels), len(y)
 	size := positions * channels
 	copy(m.feed.labels, y)
@@ -287,7 +299,7 @@ func (m *Model) load(x []float32, y []int32) {
 		for j := range m.feed.mask {
 			m.feed.mask[j] = 0
 			if j < n {
-				m.feed.mask[j] = math.Float32frombits(math.MaxUint32)
+				m.feed.mask[j] = E(math.Float32frombits(math.MaxUint32))
 			}
 		}
 	}
@@ -307,7 +319,7 @@ func (m *Model) load(x []float32, y []int32) {
 }
 
 // Parameters returns the number of trainable parameters.
-func (m *Model) Parameters() int { return m.parameters.count }
+func (m *ModelOf[E]) Parameters() int { return m.parameters.count }
 
 // KernelSet names the kernels that this process uses: "avx512", "avx2" or "go".
 func KernelSet() string { return kernel.Best().String() }

@@ -13,38 +13,38 @@ import (
 
 // parameter is one trainable array. Its slices are windows into the arrays of
 // its parameters, which the optimizer runs over in one go.
-type parameter struct {
+type parameter[E kernel.Float] struct {
 	network.Array
 	inner []int // shape as the layer has it: [out, taps, in of the group] or [channels]
 
-	data, grad, m, v []float32
+	data, grad, m, v []E
 	node             *G.Node
 	gradient         *tensor.Dense
-	from             *op    // that computes the gradient; nil if nothing depends on the parameter
+	from             *op[E] // that computes the gradient; nil if nothing depends on the parameter
 	at, room         int    // where it stands in the arrays, with its padding
 	steps            uint64 // taken with this parameter; in a Supernet
 }
 
 // layerParameters are what one node of a network learns and, for a
 // normalisation, the statistics that it keeps.
-type layerParameters struct {
-	weight, bias   *parameter // of a normalisation: scale and shift, or nil
-	mean, variance statistics // of a normalisation
+type layerParameters[E kernel.Float] struct {
+	weight, bias   *parameter[E] // of a normalisation: scale and shift, or nil
+	mean, variance statistics[E] // of a normalisation
 }
 
 // statistics are kept, not learned.
-type statistics struct {
+type statistics[E kernel.Float] struct {
 	network.Array
-	data []float32
+	data []E
 }
 
 // parameters are all that a Model learns.
-type parameters struct {
-	layers           []*layerParameters // by node of the network; nil where it has none
-	list             []*parameter       // in the order of the network
+type parameters[E kernel.Float] struct {
+	layers           []*layerParameters[E] // by node of the network; nil where it has none
+	list             []*parameter[E]       // in the order of the network
 	count            int
 	decayed          int // weights stand first, up to here
-	data, grad, m, v []float32
+	data, grad, m, v []E
 }
 
 func product(s []int) int {
@@ -57,17 +57,17 @@ func product(s []int) int {
 
 // newParameters allocates what the nodes learn, with first moments if velocity
 // and second ones if square is set.
-func newParameters(net *network.Network, velocity, square bool) *parameters {
-	ps := &parameters{layers: make([]*layerParameters, len(net.Nodes))}
+func newParameters[E kernel.Float](net *network.Network, velocity, square bool) *parameters[E] {
+	ps := &parameters[E]{layers: make([]*layerParameters[E], len(net.Nodes))}
 	for i, arrays := range net.Arrays() {
 		list := arrays.List()
 		if len(list) == 0 {
 			continue
 		}
 		n := &net.Nodes[i]
-		l := &layerParameters{}
+		l := &layerParameters[E]{}
 		if arrays.Weight != nil {
-			l.weight = &parameter{Array: *arrays.Weight, inner: []int{n.Shape[0]}}
+			l.weight = &parameter[E]{Array: *arrays.Weight, inner: []int{n.Shape[0]}}
 			ps.list = append(ps.list, l.weight)
 		}
 		switch n.Op {
@@ -77,27 +77,29 @@ func newParameters(net *network.Network, velocity, square bool) *parameters {
 			in := net.Nodes[n.Inputs[0]].Shape
 			l.weight.inner = []int{n.Channels, product(in[1:]), in[0]}
 		case network.Norm:
-			l.mean, l.variance = statistics{*arrays.Mean, arrays.Mean.Initial(0)}, statistics{*arrays.Variance, arrays.Variance.Initial(0)}
+			l.mean, l.variance = statistics[E]{*arrays.Mean, initial[E](arrays.Mean, 0)}, statistics[E]{*arrays.Variance, initial[E](arrays.Variance, 0)}
 		}
 		if arrays.Bias != nil {
-			l.bias = &parameter{Array: *arrays.Bias, inner: []int{n.Shape[0]}}
+			l.bias = &parameter[E]{Array: *arrays.Bias, inner: []int{n.Shape[0]}}
 			ps.list = append(ps.list, l.bias)
 		}
 		ps.layers[i] = l
 	}
 
-	padded := func(p *parameter) int { return (product(p.inner) + kernel.Vector - 1) / kernel.Vector * kernel.Vector }
+	padded := func(p *parameter[E]) int {
+		return (product(p.inner) + kernel.Vector - 1) / kernel.Vector * kernel.Vector
+	}
 	size := 0
 	for _, p := range ps.list {
 		size += padded(p)
 		ps.count += product(p.inner)
 	}
-	ps.data, ps.grad = kernel.Floats(size), kernel.Floats(size)
+	ps.data, ps.grad = kernel.Floats[E](size), kernel.Floats[E](size)
 	if velocity {
-		ps.m = kernel.Floats(size)
+		ps.m = kernel.Floats[E](size)
 	}
 	if square {
-		ps.v = kernel.Floats(size)
+		ps.v = kernel.Floats[E](size)
 	}
 	at := 0
 	for _, weights := range []bool{true, false} {
@@ -106,7 +108,7 @@ func newParameters(net *network.Network, velocity, square bool) *parameters {
 				continue
 			}
 			n := product(p.inner)
-			cut := func(s []float32) []float32 {
+			cut := func(s []E) []E {
 				if s == nil {
 					return nil
 				}
@@ -123,16 +125,26 @@ func newParameters(net *network.Network, velocity, square bool) *parameters {
 	return ps
 }
 
+// initial are the values that an array starts with.
+func initial[E kernel.Float](a *network.Array, seed uint64) []E {
+	drawn := a.Initial(seed)
+	values := make([]E, len(drawn))
+	for i, v := range drawn {
+		values[i] = E(v)
+	}
+	return values
+}
+
 // start gives the parameter the values that training starts from.
-func (p *parameter) start(seed uint64) { p.fromOuter(p.data, p.Initial(seed)) }
+func (p *parameter[E]) start(seed uint64) { p.fromOuter(p.data, initial[E](&p.Array, seed)) }
 
 // toOuter copies an array of the parameter into its conventional order, and
 // fromOuter back.
-func (p *parameter) toOuter(dst, src []float32) { p.reorder(dst, src, false) }
+func (p *parameter[E]) toOuter(dst, src []E) { p.reorder(dst, src, false) }
 
-func (p *parameter) fromOuter(dst, src []float32) { p.reorder(dst, src, true) }
+func (p *parameter[E]) fromOuter(dst, src []E) { p.reorder(dst, src, true) }
 
-func (p *parameter) reorder(dst, src []float32, back bool) {
+func (p *parameter[E]) reorder(dst, src []E, back bool) {
 	if len(p.inner) != 3 {
 		copy(dst, src)
 		return
@@ -156,25 +168,25 @@ func (p *parameter) reorder(dst, src []float32, back bool) {
 // under their names (weights as [out, in, kernel...]), their moments under
 // "optimizer.m/" and "optimizer.v/" and the name, running statistics, and the
 // number of steps taken, as four 16-bit digits, lowest first, under "step".
-func (m *Model) State() []Tensor {
-	var state []Tensor
-	m.arrays(func(name string, p *parameter, data []float32) {
-		t := Tensor{Name: name, Shape: []int{len(data)}, Data: slices.Clone(data)}
+func (m *ModelOf[E]) State() []Array[E] {
+	var state []Array[E]
+	m.arrays(func(name string, p *parameter[E], data []E) {
+		t := Array[E]{Name: name, Shape: []int{len(data)}, Data: slices.Clone(data)}
 		if p != nil {
 			t.Shape = slices.Clone(p.Shape)
 			p.toOuter(t.Data, data)
 		}
 		state = append(state, t)
 	})
-	return append(state, Tensor{Name: "step", Shape: []int{4}, Data: []float32{
-		float32(m.feed.step & 0xffff), float32(m.feed.step >> 16 & 0xffff),
-		float32(m.feed.step >> 32 & 0xffff), float32(m.feed.step >> 48)}})
+	return append(state, Array[E]{Name: "step", Shape: []int{4}, Data: []E{
+		E(m.feed.step & 0xffff), E(m.feed.step >> 16 & 0xffff),
+		E(m.feed.step >> 32 & 0xffff), E(m.feed.step >> 48)}})
 }
 
 // Load takes over a State of a Model of the same network and optimizer. On an
 // error the Model is as before.
-func (m *Model) Load(state []Tensor) error {
-	given := map[string]*Tensor{}
+func (m *ModelOf[E]) Load(state []Array[E]) error {
+	given := map[string]*Array[E]{}
 	for i := range state {
 		given[state[i].Name] = &state[i]
 	}
@@ -189,7 +201,7 @@ func (m *Model) Load(state []Tensor) error {
 		return nil
 	}
 	err := find("step", []int{4})
-	m.arrays(func(name string, p *parameter, data []float32) {
+	m.arrays(func(name string, p *parameter[E], data []E) {
 		shape := []int{len(data)}
 		if p != nil {
 			shape = p.Shape
@@ -201,7 +213,7 @@ func (m *Model) Load(state []Tensor) error {
 	if err != nil {
 		return err
 	}
-	m.arrays(func(name string, p *parameter, data []float32) {
+	m.arrays(func(name string, p *parameter[E], data []E) {
 		if p != nil {
 			p.fromOuter(data, given[name].Data)
 		} else {
@@ -217,7 +229,7 @@ func (m *Model) Load(state []Tensor) error {
 
 // arrays calls f for every array of the state, in a fixed order; p is nil for
 // running statistics.
-func (m *Model) arrays(f func(name string, p *parameter, data []float32)) {
+func (m *ModelOf[E]) arrays(f func(name string, p *parameter[E], data []E)) {
 	for _, p := range m.parameters.list {
 		f(p.Name, p, p.data)
 	}

@@ -11,12 +11,12 @@ import (
 
 // program is a part of a graph in the order of its execution. Every op owns
 // its value, so the inputs of each are known before the first run.
-type program []call
+type program[E kernel.Float] []call[E]
 
-type call struct {
-	op   *op
+type call[E kernel.Float] struct {
+	op   *op[E]
 	in   []G.Value
-	from []*op // that made the inputs; nil for leaves
+	from []*op[E] // that made the inputs; nil for leaves
 }
 
 // compile orders what the roots need, first root first, behind what has
@@ -24,7 +24,7 @@ type call struct {
 // nodes that were done. With share, gradients
 // whose last reader has run make room for later ones, which halves the memory
 // of a Model; a machine that runs the graph in another order needs them apart.
-func compile(k *kernel.Kernels, g *G.ExprGraph, done map[*G.Node]G.Value, ops map[*G.Node]*op, share bool, roots ...*G.Node) (program, error) {
+func compile[E kernel.Float](k *kernel.Kernels[E], g *G.ExprGraph, done map[*G.Node]G.Value, ops map[*G.Node]*op[E], share bool, roots ...*G.Node) (program[E], error) {
 	var order []*G.Node
 	children, seen := map[*G.Node][]*G.Node{}, map[*G.Node]bool{}
 	var visit func(n *G.Node)
@@ -49,7 +49,7 @@ func compile(k *kernel.Kernels, g *G.ExprGraph, done map[*G.Node]G.Value, ops ma
 			last[c] = i
 		}
 	}
-	var p program
+	var p program[E]
 	free := map[int][]*tensor.Dense{} // by size
 	lent := map[*G.Node]*tensor.Dense{}
 	for i, n := range order {
@@ -65,18 +65,18 @@ func compile(k *kernel.Kernels, g *G.ExprGraph, done map[*G.Node]G.Value, ops ma
 		}
 		if o.out == nil {
 			size := o.dims.TotalSize()
-			v := newTensor // of one's own
+			v := newTensor[E] // of one's own
 			if old := free[size]; len(old) > 0 {
 				free[size] = old[:len(old)-1]
 				v = func(shape ...int) *tensor.Dense {
-					return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(old[len(old)-1].Float32s()))
+					return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(numbers[E](old[len(old)-1])))
 				}
 			}
 			lent[n] = v(o.dims...)
 			o.out = lent[n]
 		}
 		done[n], ops[n] = o.out, o
-		c := call{op: o}
+		c := call[E]{op: o}
 		for _, child := range children[n] {
 			c.in = append(c.in, done[child])
 			c.from = append(c.from, ops[child])
@@ -92,16 +92,16 @@ func compile(k *kernel.Kernels, g *G.ExprGraph, done map[*G.Node]G.Value, ops ma
 
 // operation returns the op of a node. The only one that is not ours is the
 // addition that Gorgonia inserts where the gradients of several uses meet.
-func operation(k *kernel.Kernels, n *G.Node) (*op, error) {
-	if o, ok := n.Op().(*op); ok {
+func operation[E kernel.Float](k *kernel.Kernels[E], n *G.Node) (*op[E], error) {
+	if o, ok := n.Op().(*op[E]); ok {
 		return o, nil
 	}
 	if n.Op().String() != "+ false" || n.Dims() != 3 {
 		return nil, fmt.Errorf("nn: unexpected operation %v in the graph", n.Op())
 	}
-	o := &op{name: "sum", dims: n.Shape(), in: make([][]float32, 2), partial: true}
-	o.run = func(in [][]float32) {
-		out := o.out.(*tensor.Dense).Float32s()
+	o := &op[E]{name: "sum", dims: n.Shape(), in: make([][]E, 2), partial: true}
+	o.run = func(in [][]E) {
+		out := numbers[E](o.out.(*tensor.Dense))
 		switch {
 		case in[1] == nil:
 			copy(out, in[0])
@@ -114,7 +114,7 @@ func operation(k *kernel.Kernels, n *G.Node) (*op, error) {
 	return o, nil
 }
 
-func (p program) run() error {
+func (p program[E]) run() error {
 	for i := range p {
 		if _, err := p[i].op.Do(p[i].in...); err != nil {
 			return err
@@ -124,7 +124,7 @@ func (p program) run() error {
 }
 
 // runGated runs what the open gates and the inputs that are there let run.
-func (p program) runGated() error {
+func (p program[E]) runGated() error {
 	for i := range p {
 		o := p[i].op
 		if o.absent = o.gate != nil && !o.gate.open(); o.absent {
@@ -148,7 +148,7 @@ func (p program) runGated() error {
 		for j, from := range p[i].from {
 			o.in[j] = nil
 			if from == nil || !from.absent {
-				o.in[j] = p[i].in[j].(*tensor.Dense).Float32s()
+				o.in[j] = numbers[E](p[i].in[j].(*tensor.Dense))
 			}
 		}
 		o.run(o.in)
@@ -157,10 +157,35 @@ func (p program) runGated() error {
 }
 
 // newTensor returns zeros that begin on a cache line.
-func newTensor(shape ...int) *tensor.Dense {
-	size := 1
-	for _, s := range shape {
-		size *= s
+func newTensor[E kernel.Float](shape ...int) *tensor.Dense {
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(kernel.Floats[E](product(shape))))
+}
+
+// numbers are the values of a tensor, not a copy of them.
+func numbers[E kernel.Float](t *tensor.Dense) (s []E) {
+	switch s := any(&s).(type) { // a pointer needs no allocation
+	case *[]float32:
+		*s = t.Float32s()
+	case *[]float64:
+		*s = t.Float64s()
 	}
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(kernel.Floats(size)))
+	return s
+}
+
+// dtype is E as Gorgonia calls it.
+func dtype[E kernel.Float]() tensor.Dtype {
+	if _, wide := any(E(0)).(float64); wide {
+		return G.Float64
+	}
+	return G.Float32
+}
+
+// number is a value of a graph that is a single number, and what sets it.
+func number[E kernel.Float]() (v G.Value, set func(float64)) {
+	if dtype[E]() == G.Float64 {
+		wide := new(G.F64)
+		return wide, func(x float64) { *wide = G.F64(x) }
+	}
+	narrow := new(G.F32)
+	return narrow, func(x float64) { *narrow = G.F32(x) }
 }

@@ -140,7 +140,7 @@ func TestAgainstStock(t *testing.T) {
 		x, y := samples(8, n, batch)
 		s := newStock(t, n, m, batch)
 		s.run(t, x, y)
-		loss := m.gradients(t, x, y)
+		loss := gradients(t, m, x, y)
 		if want := float64(s.loss.Data().(float32)); math.Abs(loss-want) > 1e-5 {
 			t.Errorf("%s: loss %v, Gorgonia's %v", what, loss, want)
 		}

@@ -97,18 +97,18 @@ func (s *Supernet) mixtureAt(node int) *choice {
 
 // mix adds a weighted sum. Its weights are no node of the graph: the gradient by
 // them is summed up as the gradients by its inputs are computed.
-func (b *builder) mix(xs []value, c *choice) value {
-	v := b.layer("mix", xs[0].positions, xs[0].channels, xs, func(y []float32) (func([][]float32), func(G.Nodes, *G.Node) G.Nodes) {
-		run := func(in [][]float32) {
+func (b *builder[E]) mix(xs []value, c *choice) value {
+	v := b.layer("mix", xs[0].positions, xs[0].channels, xs, func(y []E) (func([][]E), func(G.Nodes, *G.Node) G.Nodes) {
+		run := func(in [][]E) {
 			first := true
 			for k, w := range c.weights {
 				switch {
 				case w == 0 || in[k] == nil:
 					continue
 				case first:
-					b.k.Scale(y, in[k], w)
+					b.k.Scale(y, in[k], E(w))
 				default:
-					b.k.Axpy(y, in[k], w)
+					b.k.Axpy(y, in[k], E(w))
 				}
 				first = false
 			}
@@ -120,8 +120,8 @@ func (b *builder) mix(xs []value, c *choice) value {
 			grads := make(G.Nodes, len(xs))
 			for k, x := range xs {
 				b.gate = &gate{c, k}
-				grads[k] = b.gradient("d mix", x, func(dx []float32, in [][]float32) {
-					b.k.Scale(dx, in[1], c.weights[k])
+				grads[k] = b.gradient("d mix", x, func(dx []E, in [][]E) {
+					b.k.Scale(dx, in[1], E(c.weights[k]))
 					c.grad[k] += dot(in[0], in[1])
 				}, in[k], dy)
 				b.gate = nil
@@ -130,16 +130,16 @@ func (b *builder) mix(xs []value, c *choice) value {
 		}
 		return run, grad
 	})
-	v.partial()
+	b.partial(v)
 	return v
 }
 
 // dot sums products in a fixed order.
-func dot(x, y []float32) float64 {
+func dot[E kernel.Float](x, y []E) float64 {
 	var sum float64
 	for len(x) > 0 {
 		n := min(len(x), 64)
-		var part [4]float32
+		var part [4]E
 		i := 0
 		for ; i+4 <= n; i += 4 {
 			part[0] += x[i] * y[i]
@@ -249,7 +249,7 @@ func (s *Supernet) step(rate float64) {
 			m.k.Momentum(w, g, first, float32(rate), float32(o.Momentum), float32(decay))
 		default:
 			t := float64(p.steps)
-			m.adam = kernel.AdamStep{
+			m.adam = kernel.AdamStep[float32]{
 				Beta1: float32(o.Beta1), Beta2: float32(o.Beta2), Epsilon: float32(o.Epsilon),
 				Rate: float32(rate / (1 - math.Pow(o.Beta1, t))),
 				Root: float32(1 / math.Sqrt(1-math.Pow(o.Beta2, t))),

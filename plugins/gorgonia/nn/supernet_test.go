@@ -58,7 +58,7 @@ func alone(t testing.TB, s *Supernet, net *network.Supernet, path [][]int, g gen
 		t.Fatal(err)
 	}
 	m.feed.alike = true
-	given := map[string]*parameter{}
+	given := map[string]*parameter[float32]{}
 	for i, l := range s.model.parameters.layers {
 		if l == nil {
 			continue
@@ -75,7 +75,7 @@ func alone(t testing.TB, s *Supernet, net *network.Supernet, path [][]int, g gen
 				continue
 			}
 		}
-		for _, p := range []*parameter{l.weight, l.bias} {
+		for _, p := range []*parameter[float32]{l.weight, l.bias} {
 			if p != nil {
 				given[name+p.Name[strings.LastIndexByte(p.Name, '.'):]] = p
 			}
@@ -249,7 +249,7 @@ func TestSupernetSteps(t *testing.T) {
 					}
 					gate := net.Gates[i]
 					on := gate.Mixture < 0 || slices.Contains(path[net.Mixes[gate.Mixture].Choice], gate.Option)
-					for _, p := range []*parameter{l.weight, l.bias} {
+					for _, p := range []*parameter[float32]{l.weight, l.bias} {
 						if p == nil {
 							continue
 						}
