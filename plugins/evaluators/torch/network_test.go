@@ -14,23 +14,41 @@ import (
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
 	nascenttorch "github.com/nascent-nas/nascent/plugins/evaluators/torch/nascent_torch"
+	"github.com/nascent-nas/nascent/plugins/gorgonia/kernel"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/nn"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
 )
 
 // TestLikeGorgonia: the same network with the same weights answers the same
 // logits and gradients, and comes to the same statistics, in torch (float64,
-// alone and as one of several copies) and in Gorgonia (float32).
+// alone and as one of several copies) and in Gorgonia, in float32 and float64.
+// Some gradients are 0 but for rounding.
 func TestLikeGorgonia(t *testing.T) {
 	t.Parallel()
 	if path, reason := interpreter(); path == "" {
 		t.Skip(reason)
 	}
+	t.Run("float32", func(t *testing.T) {
+		t.Parallel()
+		likeGorgonia(t, 20, nn.Build, func(off, size float64) bool { return off <= 1e-4*size+5e-6 })
+	})
+	t.Run("float64", func(t *testing.T) {
+		t.Parallel()
+		likeGorgonia(t, 40, nn.BuildWide, func(off, size float64) bool { return off <= 1e-9*size+1e-12 })
+	})
+}
+
+// build makes a model in Gorgonia.
+type build[E kernel.Float] func(*network.Network, nn.Options) (*nn.ModelOf[E], error)
+
+// likeGorgonia compares n networks of each space; near judges the largest
+// difference in an array by its largest value.
+func likeGorgonia[E kernel.Float](t *testing.T, n int, b build[E], near func(off, size float64) bool) {
 	folder := t.TempDir()
-	names, nets := networktest.Random(t, 20)
-	expected := map[string]map[string][]float32{}
+	names, nets := networktest.Random(t, n)
+	expected := map[string]map[string][]E{}
 	for i, net := range nets {
-		expected[names[i]] = gorgonia(t, net, uint64(i), filepath.Join(folder, names[i]+".case"))
+		expected[names[i]] = gorgonia(t, b, net, uint64(i), filepath.Join(folder, names[i]+".case"))
 	}
 	runPython(t, "testdata/oracle.py", folder)
 	compared := 0
@@ -56,7 +74,7 @@ func TestLikeGorgonia(t *testing.T) {
 				continue
 			}
 			compared++
-			if off, size := distance(got.Data, want); off > 1e-4*size+5e-6 { // some gradients are 0 but for rounding
+			if off, size := distance(got.Data, want); !near(off, size) {
 				t.Errorf("%s: %s is off by %.2g of %.2g\n%s", name, got.Name, off, size, nets[i])
 			}
 		}
@@ -67,7 +85,7 @@ func TestLikeGorgonia(t *testing.T) {
 }
 
 // distance returns the largest difference, and the largest value.
-func distance(got []float64, want []float32) (off, size float64) {
+func distance[E kernel.Float](got []float64, want []E) (off, size float64) {
 	for i, v := range want {
 		d := math.Abs(got[i] - float64(v))
 		if math.IsNaN(d) {
@@ -80,11 +98,11 @@ func distance(got []float64, want []float32) (off, size float64) {
 
 // gorgonia takes one step of rate 0 and answers what it came to by the names
 // of testdata/oracle.py; what that needs is written to a file.
-func gorgonia(t *testing.T, net *network.Network, seed uint64, path string) map[string][]float32 {
+func gorgonia[E kernel.Float](t *testing.T, b build[E], net *network.Network, seed uint64, path string) map[string][]E {
 	t.Helper()
 	const count = 12
 	// The first moment of the first step is the gradient.
-	m, err := nn.Build(net, nn.Options{Batch: count, Seed: seed, Optimizer: "sgd", Momentum: 0.9, LabelSmoothing: 0.1})
+	m, err := b(net, nn.Options{Batch: count, Seed: seed, Optimizer: "sgd", Momentum: 0.9, LabelSmoothing: 0.1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +113,7 @@ func gorgonia(t *testing.T, net *network.Network, seed uint64, path string) map[
 			continue
 		}
 		for i := range s.Data { // moves scales and shifts off 1 and 0
-			s.Data[i] += float32(0.05 * r.Normal())
+			s.Data[i] += E(0.05 * r.Normal())
 		}
 	}
 	if err := m.Load(before); err != nil {
@@ -105,14 +123,14 @@ func gorgonia(t *testing.T, net *network.Network, seed uint64, path string) map[
 	for _, d := range net.Nodes[0].Shape {
 		features *= d
 	}
-	x, y := make([]float32, count*features), make([]int32, count)
-	labels := make([]float32, count)
+	x, y := make([]E, count*features), make([]int32, count)
+	labels := make([]E, count)
 	for i := range x {
-		x[i] = float32(r.Normal())
+		x[i] = E(r.Normal())
 	}
 	for i := range y {
 		y[i] = int32(r.Intn(net.Nodes[len(net.Nodes)-1].Shape[0]))
-		labels[i] = float32(y[i])
+		labels[i] = E(y[i])
 	}
 	loss, _, err := m.Train(x, y, 0)
 	if err != nil {
@@ -123,19 +141,19 @@ func gorgonia(t *testing.T, net *network.Network, seed uint64, path string) map[
 	if err != nil {
 		t.Fatal(err)
 	}
-	given := []safetensors.Tensor{
+	given := []safetensors.Array[E]{
 		{Name: "x", Shape: append([]int{count}, net.Nodes[0].Shape...), Data: x},
 		{Name: "y", Shape: []int{count}, Data: labels},
 	}
-	want := map[string][]float32{"loss": {float32(loss)}, "logits": logits}
+	want := map[string][]E{"loss": {E(loss)}, "logits": logits}
 	for i, s := range after {
 		if name, moment := strings.CutPrefix(s.Name, "optimizer.m/"); moment {
 			want["gradient/"+name] = s.Data
 			continue
 		}
 		want["after/"+s.Name] = s.Data
-		given = append(given, safetensors.Tensor{Name: "before/" + s.Name, Shape: s.Shape, Data: before[i].Data},
-			safetensors.Tensor{Name: "after/" + s.Name, Shape: s.Shape, Data: s.Data})
+		given = append(given, safetensors.Array[E]{Name: "before/" + s.Name, Shape: s.Shape, Data: before[i].Data},
+			safetensors.Array[E]{Name: "after/" + s.Name, Shape: s.Shape, Data: s.Data})
 	}
 	text, err := json.Marshal(net)
 	if err != nil {
@@ -159,7 +177,7 @@ func TestStandalone(t *testing.T) {
 	expected := make([][]float32, len(nets))
 	for i, net := range nets {
 		path := filepath.Join(folder, names[i])
-		expected[i] = gorgonia(t, net, uint64(i), path+".case")["logits"]
+		expected[i] = gorgonia(t, nn.Build, net, uint64(i), path+".case")["logits"]
 		given, _, err := safetensors.ReadFile[float32](path + ".case")
 		if err != nil {
 			t.Fatal(err)

@@ -38,7 +38,7 @@ def load(network, given, which):
 
 def case(path):
     given, metadata = safetensors.load(path)
-    # Gorgonia hands its parameters over as float32; the numbers are the same.
+    # What comes in float32 becomes the same numbers in float64.
     x, y = given["x"].double(), given["y"].long()
     spec = json.loads(metadata["network"])
     network = Network(spec).double()
