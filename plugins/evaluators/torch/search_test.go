@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -88,5 +89,44 @@ func TestSearchesWithSharedWeights(t *testing.T) {
 				t.Errorf("interrupted and resumed, its digest is %s, undisturbed %s", got, want)
 			}
 		})
+	}
+}
+
+// TestMissingDataset: a search whose files of Debian's data sets are missing is
+// refused in one line that names the package.
+func TestMissingDataset(t *testing.T) {
+	t.Parallel()
+	python, reason := interpreter()
+	if python == "" {
+		t.Skip(reason)
+	}
+	folder, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "clothes.yaml")
+	text := `space:
+  network: {input: [1, 28, 28], classes: 10}
+  lr: {float: [1e-3, 1e-1]}
+evaluator:
+  use: torch
+  python: ` + python + `
+  data:
+    source: idx
+    files: [/usr/share/datasets/no-such-clothes/images.gz, /usr/share/datasets/no-such-clothes/labels.gz]
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(nascentBeside(t, folder), "run", file, "--dir", filepath.Join(dir, "out"))
+	cmd.Env = append(os.Environ(), "NASCENT_CACHE="+filepath.Join(folder, "cache"))
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 {
+		t.Errorf("it ends with %v, not with exit status 2", err)
+	}
+	if strings.Count(string(out), "\n") != 1 || !strings.HasSuffix(string(out), "apt-get install dataset-no-such-clothes\n") {
+		t.Errorf("it says\n%s", out)
 	}
 }

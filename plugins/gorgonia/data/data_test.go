@@ -104,6 +104,10 @@ func TestIDXErrors(t *testing.T) {
 	}
 	_, err := ReadIDX("/nowhere/images", "/nowhere/labels")
 	wantError(t, err, "/nowhere/images", "check the path")
+	_, err = ReadIDX("/usr/share/datasets/no-such-clothes/images.gz", "labels")
+	wantError(t, err, "no-such-clothes/images.gz", "apt-get install dataset-no-such-clothes")
+	_, err = ReadIDX("/usr/share/datasets/images.gz", "labels")
+	wantError(t, err, "check the path")
 	_, err = ReadIDX(t.TempDir(), "")
 	wantError(t, err, "name a file")
 }

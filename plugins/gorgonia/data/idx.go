@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 // most bounds the numbers in one file, so that a wrong header asks for no
@@ -140,7 +143,7 @@ func open(path string) (*file, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", path, errors.Unwrap(err))
+		return nil, fmt.Errorf("%s: cannot be read (%w); %s", path, errors.Unwrap(err), remedy(path, err))
 	}
 	buffered := bufio.NewReaderSize(f, 1<<16)
 	head, err := buffered.Peek(2)
@@ -157,4 +160,14 @@ func open(path string) (*file, error) {
 		return &file{bufio.NewReaderSize(unpacked, 1<<16), f}, nil
 	}
 	return &file{buffered, f}, nil
+}
+
+// remedy is what to do about a data file that cannot be opened. What Debian's
+// package dataset-NAME brings lies in /usr/share/datasets/NAME.
+func remedy(path string, err error) string {
+	below, there := strings.CutPrefix(filepath.Clean(path), "/usr/share/datasets/")
+	if name, _, inside := strings.Cut(below, "/"); there && inside && errors.Is(err, fs.ErrNotExist) {
+		return "on Debian: apt-get install dataset-" + name
+	}
+	return "check the path and its permissions"
 }

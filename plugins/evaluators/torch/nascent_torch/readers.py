@@ -43,7 +43,16 @@ def _open(path: str):
             packed = f.read(2) == b"\x1f\x8b"
         return gzip.open(path, "rb") if packed else open(path, "rb")
     except OSError as e:
-        raise ValueError(f"{path}: cannot be read ({e.strerror}); check the path and its permissions") from e
+        raise ValueError(f"{path}: cannot be read ({e.strerror}); {_remedy(path, e)}") from e
+
+
+def _remedy(path: str, e: OSError) -> str:
+    """What to do about a data file that cannot be opened. What Debian's package
+    dataset-NAME brings lies in /usr/share/datasets/NAME."""
+    parts = os.path.normpath(path).split(os.sep)
+    if isinstance(e, FileNotFoundError) and parts[:4] == ["", "usr", "share", "datasets"] and len(parts) > 5:
+        return f"on Debian: apt-get install dataset-{parts[4]}"
+    return "check the path and its permissions"
 
 
 def _bytes(path: str) -> bytes:

@@ -56,7 +56,9 @@ class Files(unittest.TestCase):
         self.refused("name the file of samples first", "idx", [labels, samples])
         self.refused("ends too early", "idx", [self.write("short", b"\0\0\x08\3" + struct.pack(">3I", 8, 2, 3)), labels])
         self.refused("no IDX file", "idx", [self.write("garbage", b"garbage"), labels])
-        self.refused("cannot be read", "idx", ["/nowhere", labels])
+        self.refused("cannot be read.*check the path", "idx", ["/nowhere", labels])
+        self.refused("apt-get install dataset-no-such-clothes$", "idx", ["/usr/share/datasets/no-such-clothes/samples.gz", labels])
+        self.refused("check the path", "idx", ["/usr/share/datasets/samples.gz", labels])
         self.refused("needs a file of samples and a file of labels", "idx", [labels])
 
     def test_cifar10(self):
