@@ -3,6 +3,7 @@ package killtest
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,7 +34,8 @@ var strategies = []struct {
 	{"darts", `{use: darts, epochs: 10}`, "30"},
 	{"gdas", `{use: gdas, epochs: 10, epochs_a_job: 2}`, "30"},
 	{"enas", `{use: enas, epochs: 4, epochs_a_job: 1, paths: 20, updates: 2, batch: 6, finalists: 12, hidden: 8}`, "90"},
-	{"spos", `{use: spos, epochs: 4, epochs_a_job: 1, search: {use: aging, population: 6, sample: 2, promote: {eta: 5, after: 10}}}`, "90"},
+	{"spos", `{use: spos, epochs: 4, epochs_a_job: 1, search: {use: aging, population: 6, sample: 2}, promote: {eta: 5, after: 10}}`, "90"},
+	{"spos with qlearning", `{use: spos, epochs: 4, epochs_a_job: 1, search: {use: qlearning, budget: 60}, promote: {eta: 5, after: 10}}`, "90"},
 }
 
 // Every strategy leads to the same search, however often its process, the
@@ -48,10 +50,9 @@ func TestStrategiesAreKilled(t *testing.T) {
 	}
 }
 
-// A strategy in Python leads to the search that its twin in Go makes, however
-// often its worker is killed besides.
-func TestPythonStrategyIsKilled(t *testing.T) {
-	t.Parallel()
+// agingInPython is the path of the built-in strategy aging's twin.
+func agingInPython(t *testing.T) string {
+	t.Helper()
 	if path, err := exec.LookPath("python3"); err != nil || python.TooOld(path) != nil {
 		t.Skip("there is no python3 of 3.9 or newer here")
 	}
@@ -59,6 +60,31 @@ func TestPythonStrategyIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return file
+}
+
+// Single-path one-shot leads to the same search whether its inner strategy is
+// built in, and so within its process, or a plugin of its own.
+func TestPluginSearchesWithScores(t *testing.T) {
+	t.Parallel()
+	file := agingInPython(t)
+	var made []string
+	for _, use := range []string{"aging", file} {
+		s := cells(t, "{use: spos, epochs: 4, epochs_a_job: 2, promote: {eta: 5, after: 10}, search: {use: "+use+", population: 6, sample: 2}}", "60")
+		s.finish()
+		s.ask("replay", s.dir)
+		made = append(made, s.ask("list", s.dir, "--sort", "id", "--limit", "0", "--columns", "id,task,operator,parents,fidelity,shared_accuracy,accuracy,genome"))
+	}
+	if strings.Count(made[0], "score") < 40 || strings.Count(made[0], "train") < 5 || made[0] != made[1] {
+		t.Errorf("with aging in Go there are the candidates\n%s\nin Python\n%s", made[0], made[1])
+	}
+}
+
+// A strategy in Python leads to the search that its twin in Go makes, however
+// often its worker is killed besides.
+func TestPythonStrategyIsKilled(t *testing.T) {
+	t.Parallel()
+	file := agingInPython(t)
 	const options = "population: 6, sample: 2, crossover: 0.3"
 	got := kill(t, "python", "{use: "+file+", "+options+"}", "40", "engine", "plugin", "both", "worker")
 	twin := cells(t, "{use: aging, "+options+"}", "40")

@@ -52,7 +52,7 @@ func TestSearchesWithSharedWeights(t *testing.T) {
 		{"darts", `{use: darts, epochs: 4}`, "8"},
 		{"gdas", `{use: gdas, epochs: 4, epochs_a_job: 2}`, "6"},
 		{"enas", `{use: enas, epochs: 2, epochs_a_job: 1, paths: 10, updates: 1, batch: 4, finalists: 6, hidden: 8}`, "20"},
-		{"spos", `{use: spos, epochs: 3, epochs_a_job: 1, search: {use: aging, population: 5, sample: 2, promote: {eta: 5, after: 10}}}`, "50"},
+		{"spos", `{use: spos, epochs: 3, epochs_a_job: 1, search: {use: aging, population: 5, sample: 2}, promote: {eta: 5, after: 10}}`, "50"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -74,7 +74,7 @@ func TestConformanceInAProcess(t *testing.T) {
 		{"darts", `{"epochs": 3}`},
 		{"gdas", `{"epochs": 3}`},
 		{"enas", `{"epochs": 2, "epochs_a_job": 1, "paths": 5, "updates": 2, "batch": 4, "finalists": 8, "hidden": 5}`},
-		{"spos", `{"epochs": 2, "epochs_a_job": 1, "search": {"use": "aging", "population": 5, "sample": 2, "promote": {"eta": 3, "after": 4}}}`},
+		{"spos", `{"epochs": 2, "epochs_a_job": 1, "search": {"use": "aging", "population": 5, "sample": 2}, "promote": {"eta": 3, "after": 4}}`},
 		{"supernet", `{"method": "gdas", "epochs": 3}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

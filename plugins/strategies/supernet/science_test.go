@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/data"
@@ -91,7 +92,7 @@ func (l *laboratory) run(t testing.TB, method, options string, seed uint64, eval
 			"supernet": {Evaluator: sdk.InProcess(*weights.Plugin()), Options: json.RawMessage(`{"data": ` + exampleData + `}`)},
 		},
 		Fidelities: []engine.Fidelity{{Evaluator: "train", Budget: alone}}, Limits: engine.Limits{Evaluations: evaluations},
-		Seed: seed, Workers: 1, Final: engine.Final{Skip: true}, Ledger: engine.Memory(),
+		Seed: seed, Workers: 1, Final: engine.Final{Skip: true}, Ledger: enginetest.Memory(t),
 	})
 	if err != nil {
 		t.Error(err)
@@ -122,7 +123,7 @@ func (l *laboratory) random(t testing.TB, cells int) (scores, accuracies []float
 	t.Helper()
 	score := map[engine.ID]float64{}
 	var drawn []genome.Genome
-	for _, c := range l.run(t, "spos", `{"epochs": 60, "epochs_a_job": 60, "search": {"use": "random", "promote": {"eta": 1, "after": 0}}}`, 1, 1+2*cells+8) {
+	for _, c := range l.run(t, "spos", `{"epochs": 60, "epochs_a_job": 60, "search": "random", "promote": {"eta": 1, "after": 0}}`, 1, 1+2*cells+8) {
 		switch x, _ := c.Metrics.Get(orders.SharedAccuracy); {
 		case c.Task == engine.Score:
 			score[c.ID] = x

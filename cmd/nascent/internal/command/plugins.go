@@ -2,10 +2,12 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -16,6 +18,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/plugins/host"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/oneshot"
 )
 
 // hostOptions is how a search runs its plugins.
@@ -51,11 +54,29 @@ func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strate
 			return strategy, nil
 		}
 	}
+	if p.Use == oneshot.Name && searchesWithPlugin(p.Options) {
+		return oneshot.New(func(use string) (engine.Strategy, error) {
+			return findStrategy(config.Plugin{Use: use}, o, dirs)
+		}), nil
+	}
 	found, err := host.Find(host.KindStrategy, p.Use, dirs...)
 	if err != nil {
 		return nil, fmt.Errorf("%w; built in are %s", err, strings.Join(evolve.Names(), ", "))
 	}
 	return host.Strategy(found, o), nil
+}
+
+// searchesWithPlugin tells whether the options of single-path one-shot name a
+// plugin to search with. It then runs in this process: a plugin starts no other.
+func searchesWithPlugin(options json.RawMessage) bool {
+	var o struct {
+		Search json.RawMessage `json:"search"`
+	}
+	if json.Unmarshal(options, &o) != nil || o.Search == nil {
+		return false
+	}
+	use, _, err := oneshot.Inner(o.Search)
+	return err == nil && !slices.Contains(evolve.Names(), use)
 }
 
 // closeStrategy ends the process of a strategy that has one: by force, when it

@@ -83,6 +83,26 @@ func TestEncodeLeavesTheFileAlone(t *testing.T) {
 	}
 }
 
+// Programs that a strategy searches with are found from where the file lay.
+func TestRelocate(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"strategy: ./mine.py\n":                                  "/there/mine.py",
+		"strategy: {use: spos, search: sub/mine.py}\n":           "/there/sub/mine.py",
+		"strategy: {use: spos, search: {use: ./mine, a: b/c}}\n": "/there/mine, a: b/c",
+		"strategy: {use: spos, search: aging}\n":                 "search: aging",
+	} {
+		d, err := Parse("search.yaml", "/there", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Relocate()
+		if got, err := d.Encode(); err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("%s became %s: %v", text, got, err)
+		}
+	}
+}
+
 // Every key that Read knows is listed, and no other.
 func TestKeys(t *testing.T) {
 	t.Parallel()

@@ -70,7 +70,7 @@ func (d *Document) Adopt(stored *Document) error {
 // Relocate makes relative paths of programs absolute, for a copy of the
 // document that lies elsewhere.
 func (d *Document) Relocate() {
-	for _, key := range []string{"evaluator", "strategy"} {
+	for _, key := range []string{"evaluator", "strategy", "strategy." + within} {
 		d.relocate(d.find(key))
 	}
 	if all := d.find("evaluators"); all != nil && all.Kind == yaml.MappingNode {

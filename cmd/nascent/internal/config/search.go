@@ -229,9 +229,23 @@ func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
 			}
 		}
 	}
+	if key == "strategy" {
+		switch inner := options[within].(type) {
+		case string:
+			options[within] = d.program(inner)
+		case map[string]any:
+			if use, ok := inner["use"].(string); ok {
+				inner["use"] = d.program(use)
+			}
+		}
+	}
 	p.Options, err = json.Marshal(options)
 	return p, err
 }
+
+// within is the option of strategies that names another one, which searches
+// within them, as a plugin is named.
+const within = "search"
 
 // commands is the evaluator whose option command names programs by their paths.
 const commands = "exec"

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/schedule"
 )
 
 // differentiable is a search by gradient descent on alphas: logits of the
@@ -25,7 +27,7 @@ type differentiable struct {
 	setup  engine.Setup
 	net    *network.Supernet
 	o      alphaOptions
-	schedule
+	schedule.Schedule
 	derivation
 }
 
@@ -55,7 +57,7 @@ type alphaOptions struct {
 type alphaState struct {
 	First  engine.ID     `json:"first"` // of its own jobs; 0 before the first turn
 	Alphas orders.Alphas `json:"alphas"`
-	progress
+	schedule.Progress
 	Ranking [][]int `json:"ranking,omitempty"` // of the options, and
 	Stable  int     `json:"stable,omitempty"`  // for how many epochs it has been the same
 	derived
@@ -69,8 +71,8 @@ func (s *differentiable) Open(_ context.Context, setup engine.Setup) ([]byte, en
 	if err := sdk.DecodeOptions(setup.Options, &o); err != nil {
 		return nil, needs, err
 	}
-	net, err := read(setup)
-	if err = first(err, between("epochs", o.Epochs, 0.01, 1e6), between("epochs_a_job", o.Step, 0.01, 1e6), between("derive", float64(o.Derive), 0, 1e6), s.method.check(&o)); err != nil {
+	net, err := schedule.Read(setup)
+	if err = cmp.Or(err, schedule.Between("epochs", o.Epochs, 0.01, 1e6), schedule.Between("epochs_a_job", o.Step, 0.01, 1e6), schedule.Between("derive", float64(o.Derive), 0, 1e6), s.method.check(&o)); err != nil {
 		return nil, needs, err
 	}
 	promote, err := evolve.NewPromoter(setup, o.Promote, 8)
@@ -78,17 +80,17 @@ func (s *differentiable) Open(_ context.Context, setup engine.Setup) ([]byte, en
 		return nil, needs, err
 	}
 	*s = differentiable{
-		method: s.method, setup: setup, net: net, o: o, schedule: schedule{epochs: o.Epochs, step: o.Step},
+		method: s.method, setup: setup, net: net, o: o, Schedule: schedule.Schedule{Epochs: o.Epochs, Step: o.Step},
 		derivation: derivation{setup: setup, promote: promote, most: o.Derive},
 	}
-	return pack(alphaState{}), needs, nil
+	return schedule.Pack(alphaState{}), needs, nil
 }
 
 // Step trains the supernet on, or derives.
 func (s *differentiable) Step(_ context.Context, packed []byte, turn engine.Turn) (engine.Decision, error) {
 	var d engine.Decision
 	var st alphaState
-	if err := unpack(packed, &st); err != nil {
+	if err := schedule.Unpack(packed, &st); err != nil {
 		return d, err
 	}
 	if st.First == 0 {
@@ -104,7 +106,7 @@ func (s *differentiable) Step(_ context.Context, packed []byte, turn engine.Turn
 	for i := range turn.Results {
 		c := &turn.Results[i]
 		s.derivation.learn(&st.derived, c)
-		if s.schedule.learn(&st.progress, c) {
+		if s.Schedule.Learn(&st.Progress, c) {
 			var err error
 			if d.Note, err = s.trained(&st, c); err != nil {
 				return d, err
@@ -112,7 +114,7 @@ func (s *differentiable) Step(_ context.Context, packed []byte, turn engine.Turn
 		}
 	}
 	switch {
-	case !s.schedule.done(&st.progress):
+	case !s.Schedule.Done(&st.Progress):
 		if st.Running == 0 && turn.Want > 0 {
 			g, err := stands(s.net, st.Alphas.Logits)
 			if err != nil {
@@ -120,7 +122,7 @@ func (s *differentiable) Step(_ context.Context, packed []byte, turn engine.Turn
 			}
 			order := s.method.order(&s.o)
 			order.Alphas, order.Frozen = st.Alphas, s.o.Frozen
-			p, err := s.schedule.next(&st.progress, turn.FirstID, order, g)
+			p, err := s.Schedule.Next(&st.Progress, turn.FirstID, order, g)
 			if err != nil {
 				return d, err
 			}
@@ -129,8 +131,8 @@ func (s *differentiable) Step(_ context.Context, packed []byte, turn engine.Turn
 	default:
 		s.fill(&st.derived, &d, turn, s.draw(&st))
 	}
-	d.State = pack(st)
-	d.Keep = append(s.promote.Keep(st.Ladder), st.progress.keep()...)
+	d.State = schedule.Pack(st)
+	d.Keep = append(s.promote.Keep(st.Ladder), st.Progress.Keep()...)
 	return d, nil
 }
 
@@ -146,7 +148,7 @@ func (s *differentiable) trained(st *alphaState, c *engine.Candidate) (string, e
 	before := st.Alphas
 	st.Alphas = answer.Alphas
 	share, mass := skips(s.net, st.Alphas.Logits)
-	note := fmt.Sprintf("%s: epoch %g of %g, skips are %.0f%% of the arg max cell and %.0f%% of softmax(alpha)", s.method.name(), st.Epoch, s.epochs, 100*share, 100*mass)
+	note := fmt.Sprintf("%s: epoch %g of %g, skips are %.0f%% of the arg max cell and %.0f%% of softmax(alpha)", s.method.name(), st.Epoch, s.Epochs, 100*share, 100*mass)
 	if s.o.Against == "early_stop" {
 		if why := s.collapsing(st); why != "" {
 			st.Ended = true
@@ -168,7 +170,7 @@ const skipping = "two skips in a cell"
 func (s *differentiable) collapsing(st *alphaState) string {
 	count := map[string]int{}
 	for i, options := range arg(s.net, st.Alphas.Logits) {
-		if st.Epoch < s.epochs/4 { // what is largest by chance means nothing
+		if st.Epoch < s.Epochs/4 { // what is largest by chance means nothing
 			break
 		}
 		for _, k := range options {

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/nascent-nas/nascent/plugins/gorgonia/controller"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/schedule"
 )
 
 // enas is efficient neural architecture search (Pham, Guan, Zoph, Le & Dean: ENAS,
@@ -37,7 +39,7 @@ type enas struct {
 		policy *controller.Policy
 		hash   string
 	}
-	schedule
+	schedule.Schedule
 	derivation
 }
 
@@ -64,7 +66,7 @@ type enasOptions struct {
 type enasState struct {
 	First engine.ID      `json:"first"`
 	File  engine.FileRef `json:"file"` // the controller
-	progress
+	schedule.Progress
 	Updates  int         `json:"updates"`          // of the controller since the last job
 	Scores   []engine.ID `json:"scores,omitempty"` // of this update: under way and back
 	Waiting  int         `json:"waiting"`          // scores under way
@@ -84,15 +86,15 @@ func (s *enas) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs
 	if err := sdk.DecodeOptions(setup.Options, &o); err != nil {
 		return nil, needs, err
 	}
-	net, err := read(setup)
+	net, err := schedule.Read(setup)
 	if err == nil && o.Method != "" && o.Method != "enas" {
 		err = fmt.Errorf("strategy.method: %q is not enas", o.Method)
 	}
-	if err = first(err, between("epochs", o.Epochs, 0.01, 1e6), between("epochs_a_job", o.Step, 0.01, 1e6), between("paths", float64(o.Paths), 1, 500),
-		between("updates", float64(o.Updates), 0, 1000), between("batch", float64(o.Batch), 1, 1000), between("learning_rate", o.Rate, 0, 10),
-		between("baseline_decay", o.Decay, 0, 1), between("entropy", o.Entropy, 0, 100), between("hidden", float64(o.Hidden), 1, 1024),
-		between("temperature", o.Temper, 1e-3, 1e3), between("squash", o.Squash, 0, 1e3), between("finalists", float64(o.Finalist), 1, 1e5),
-		between("derive", float64(o.Derive), 0, 1e6)); err != nil {
+	if err = cmp.Or(err, schedule.Between("epochs", o.Epochs, 0.01, 1e6), schedule.Between("epochs_a_job", o.Step, 0.01, 1e6), schedule.Between("paths", float64(o.Paths), 1, 500),
+		schedule.Between("updates", float64(o.Updates), 0, 1000), schedule.Between("batch", float64(o.Batch), 1, 1000), schedule.Between("learning_rate", o.Rate, 0, 10),
+		schedule.Between("baseline_decay", o.Decay, 0, 1), schedule.Between("entropy", o.Entropy, 0, 100), schedule.Between("hidden", float64(o.Hidden), 1, 1024),
+		schedule.Between("temperature", o.Temper, 1e-3, 1e3), schedule.Between("squash", o.Squash, 0, 1e3), schedule.Between("finalists", float64(o.Finalist), 1, 1e5),
+		schedule.Between("derive", float64(o.Derive), 0, 1e6)); err != nil {
 		return nil, needs, err
 	}
 	blank, err := controller.New(setup.Space, o.policy(), 0)
@@ -104,11 +106,11 @@ func (s *enas) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs
 		return nil, needs, err
 	}
 	*s = enas{
-		setup: setup, net: net, o: o, blank: blank, schedule: schedule{epochs: o.Epochs, step: o.Step},
+		setup: setup, net: net, o: o, blank: blank, Schedule: schedule.Schedule{Epochs: o.Epochs, Step: o.Step},
 		derivation: derivation{setup: setup, promote: promote, most: o.Derive},
 	}
 	needs.Batch = o.Batch
-	return pack(enasState{}), needs, nil
+	return schedule.Pack(enasState{}), needs, nil
 }
 
 func (o *enasOptions) policy() controller.Options {
@@ -119,7 +121,7 @@ func (o *enasOptions) policy() controller.Options {
 func (s *enas) Step(_ context.Context, packed []byte, turn engine.Turn) (engine.Decision, error) {
 	var d engine.Decision
 	var st enasState
-	if err := unpack(packed, &st); err != nil {
+	if err := schedule.Unpack(packed, &st); err != nil {
 		return d, err
 	}
 	changed := st.First == 0
@@ -142,9 +144,9 @@ func (s *enas) Step(_ context.Context, packed []byte, turn engine.Turn) (engine.
 	for i := range turn.Results {
 		c := &turn.Results[i]
 		s.derivation.learn(&st.derived, c)
-		if s.schedule.learn(&st.progress, c) {
+		if s.Schedule.Learn(&st.Progress, c) {
 			loss, _ := c.Metrics.Get(orders.SupernetLoss)
-			d.Note = fmt.Sprintf("enas: epoch %g of %g, loss %.3f", st.Epoch, s.epochs, loss)
+			d.Note = fmt.Sprintf("enas: epoch %g of %g, loss %.3f", st.Epoch, s.Epochs, loss)
 			st.Updates = 0
 		}
 		if c.Task == engine.Score && c.ID >= st.First {
@@ -163,8 +165,8 @@ func (s *enas) Step(_ context.Context, packed []byte, turn engine.Turn) (engine.
 			return d, err
 		}
 	}
-	d.Files, d.State = []engine.FileRef{st.File}, pack(st)
-	d.Keep = append(s.promote.Keep(st.Ladder), st.progress.keep()...)
+	d.Files, d.State = []engine.FileRef{st.File}, schedule.Pack(st)
+	d.Keep = append(s.promote.Keep(st.Ladder), st.Progress.Keep()...)
 	return d, nil
 }
 
@@ -228,7 +230,7 @@ func (s *enas) propose(st *enasState, d *engine.Decision, turn engine.Turn) erro
 		ids, err := s.score(st, d, turn, r, s.o.Batch)
 		st.Scores = ids
 		return err
-	case !s.schedule.done(&st.progress):
+	case !s.Schedule.Done(&st.Progress):
 		order := orders.Order{Method: orders.Paths}
 		var last genome.Genome
 		for range s.o.Paths {
@@ -238,7 +240,7 @@ func (s *enas) propose(st *enasState, d *engine.Decision, turn engine.Turn) erro
 			}
 			order.Paths, last = append(order.Paths, g.Text()), g
 		}
-		p, err := s.schedule.next(&st.progress, turn.FirstID, order, last)
+		p, err := s.Schedule.Next(&st.Progress, turn.FirstID, order, last)
 		d.Proposals = append(d.Proposals, p)
 		return err
 	case len(st.Finals) < s.o.Finalist:

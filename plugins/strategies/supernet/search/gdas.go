@@ -1,9 +1,11 @@
 package search
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/schedule"
 )
 
 // gdas searches with one sampled path a step (Dong & Yang: GDAS, 2019, arXiv
@@ -27,7 +29,7 @@ func (gdas) check(o *alphaOptions) error {
 	case o.Against != "none" && o.Against != "early_stop":
 		return fmt.Errorf("strategy.against: %q is none of none, early_stop", o.Against)
 	}
-	return first(between("hot", o.Hot, 1e-3, 1e3), between("cold", o.Cold, 1e-3, 1e3))
+	return cmp.Or(schedule.Between("hot", o.Hot, 1e-3, 1e3), schedule.Between("cold", o.Cold, 1e-3, 1e3))
 }
 
 func (gdas) order(o *alphaOptions) orders.Order {

@@ -9,9 +9,11 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/oneshot"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
 )
 
@@ -70,7 +72,7 @@ var short = map[string]string{
 	"darts": `{"epochs": 3}`,
 	"gdas":  `{"epochs": 4, "epochs_a_job": 2, "against": "early_stop"}`,
 	"enas":  `{"epochs": 2, "epochs_a_job": 1, "paths": 5, "updates": 2, "batch": 4, "finalists": 8, "hidden": 5}`,
-	"spos":  `{"epochs": 2, "epochs_a_job": 1, "search": {"use": "aging", "population": 5, "sample": 2, "promote": {"eta": 3, "after": 4}}}`,
+	"spos":  `{"epochs": 2, "epochs_a_job": 1, "search": {"use": "aging", "population": 5, "sample": 2}, "promote": {"eta": 3, "after": 4}}`,
 }
 
 func strategy(t testing.TB, method string) engine.Strategy {
@@ -108,7 +110,7 @@ func run(t *testing.T, method, options string, evaluations int, change func(*eng
 		Space: space(t, edgeCells), Strategy: strategy(t, method), StrategyName: method, StrategyOptions: json.RawMessage(options),
 		Evaluators: map[string]engine.EvaluatorRef{"land": {Evaluator: land.Instant()}, "weights": {Evaluator: pretender{}}},
 		Fidelities: []engine.Fidelity{{Evaluator: "land"}}, Limits: engine.Limits{Evaluations: evaluations}, Seed: 3,
-		Final: engine.Final{Skip: true}, Failures: engine.FailurePolicy{Attempts: 1}, Ledger: engine.Memory(),
+		Final: engine.Final{Skip: true}, Failures: engine.FailurePolicy{Attempts: 1}, Ledger: enginetest.Memory(t),
 	}
 	if change != nil {
 		change(&cfg)
@@ -197,12 +199,11 @@ func TestNothingLeft(t *testing.T) {
 	}
 }
 
-// Single-path one-shot hands scores to any built-in strategy, and trains what
-// that promotes.
+// Single-path one-shot lets a strategy search with scores, and trains the best.
 func TestSinglePath(t *testing.T) {
 	t.Parallel()
 	for _, inner := range []string{"aging", "genetic", "random"} {
-		options := `{"epochs": 2, "epochs_a_job": 1, "search": {"use": "` + inner + `", "promote": {"eta": 5, "after": 10}}}`
+		options := `{"epochs": 2, "epochs_a_job": 1, "search": "` + inner + `", "promote": {"eta": 5, "after": 10}}`
 		cs := run(t, "spos", options, 150, nil)
 		score := map[engine.ID]float64{}
 		counts := map[engine.Task]int{}
@@ -242,8 +243,29 @@ func TestSinglePath(t *testing.T) {
 			t.Errorf("%s: what is trained scored %.2f, all %.2f", inner, mean(promoted), mean(all))
 		}
 	}
-	if _, _, err := strategy(t, "spos").Open(t.Context(), engine.Setup{Space: space(t, edgeCells), Options: json.RawMessage(`{"search": {"use": "aging", "popluation": 3}}`)}); err == nil || !strings.Contains(err.Error(), "popluation") {
-		t.Errorf("an inner option that there is not: %v", err)
+}
+
+// What cannot search with scores is refused.
+func TestSinglePathRefuses(t *testing.T) {
+	t.Parallel()
+	for search, want := range map[string]string{
+		`{"use": "aging", "popluation": 3}`:  "popluation",
+		`{"use": "aging", "promote": false}`: "write promote beside search",
+		`{"population": 3}`:                  "say which strategy",
+		`5`:                                  "neither a strategy's name nor",
+		`"nothing"`:                          "nothing",
+		`"darts"`:                            "darts trains shared weights itself",
+	} {
+		find := func(use string) (engine.Strategy, error) {
+			if use == "darts" {
+				return New(use)
+			}
+			return evolve.New(use)
+		}
+		setup := engine.Setup{Space: space(t, edgeCells), Options: json.RawMessage(`{"search": ` + search + `}`), Fidelities: []engine.Fidelity{{Evaluator: "land"}}}
+		if _, _, err := oneshot.New(find).Open(t.Context(), setup); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("search %s: %v", search, err)
+		}
 	}
 }
 
@@ -253,7 +275,7 @@ func TestInterrupted(t *testing.T) {
 	for _, method := range Names() {
 		var digests []string
 		for _, stops := range [][]int{{60}, {1, 2, 5, 13, 31, 60}} {
-			led := engine.Memory()
+			led := enginetest.Memory(t)
 			for _, n := range stops {
 				run(t, method, short[method], n, func(c *engine.Config) { c.Ledger = led })
 			}

@@ -70,8 +70,7 @@ type session struct {
 
 func start(t *testing.T) *session {
 	t.Helper()
-	s := &session{t: t, space: space(t, cells), files: engine.Memory()}
-	t.Cleanup(func() { s.files.Close() })
+	s := &session{t: t, space: space(t, cells), files: enginetest.Memory(t)}
 	opened, hello, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: s.space, Workers: 2, Options: json.RawMessage(tiny), Files: s.files})
 	if err != nil {
 		t.Fatal(err)

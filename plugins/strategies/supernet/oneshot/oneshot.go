@@ -1,0 +1,287 @@
+// Package oneshot is single-path one-shot search (Guo, Zhang, Mu, Heng, Liu, Wei &
+// Sun 2020, arXiv 1904.00420): the shared weights are trained on paths that are
+// drawn evenly, and then a strategy of any kind searches with scores, each of
+// which takes milliseconds. What scores best is promoted to training of its own.
+// The paper's search is a genetic algorithm; here the default is aging evolution.
+package oneshot
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/sdk"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/schedule"
+)
+
+// Name is what the strategy is called.
+const Name = "spos"
+
+// Find finds the strategy that searches with scores, by its name or path.
+type Find func(use string) (engine.Strategy, error)
+
+// New returns the strategy, ready for Open.
+func New(find Find) engine.Strategy { return &strategy{find: find} }
+
+// strategy searches by an inner one, for which scores are all the trainings that
+// there are: see view.
+type strategy struct {
+	find    Find
+	setup   engine.Setup
+	inner   engine.Strategy
+	promote *evolve.Promoter
+	view    view
+	schedule.Schedule
+}
+
+type options struct {
+	Epochs  float64         `json:"epochs"`       // of training the supernet
+	Step    float64         `json:"epochs_a_job"` // of one job
+	Search  json.RawMessage `json:"search"`       // the inner strategy: a name, or {use: name, option: value}
+	Promote json.RawMessage `json:"promote"`      // of scored candidates
+	Method  string          `json:"method"`
+}
+
+// state is what is remembered from turn to turn.
+type state struct {
+	First engine.ID `json:"first"` // of its own jobs; 0 before the first turn
+	schedule.Progress
+	Inner   json.RawMessage `json:"inner"`             // state of the inner strategy
+	Begun   bool            `json:"begun"`             // it has had its first turn
+	Pending []string        `json:"pending,omitempty"` // genomes whose scores are under way
+	Ladder  evolve.Ladder   `json:"ladder,omitempty"`
+}
+
+// scores stands for the evaluator of the lowest fidelity: no other has its name,
+// so that nothing goes on from what was only scored.
+const scores = "\x00scores"
+
+// redraws bounds how often a genome is bred again that was scored before.
+const redraws = 100
+
+// Open reads the options, see docs/supernet.md, and opens the inner strategy.
+func (s *strategy) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
+	o := options{Epochs: 60, Step: 5, Search: json.RawMessage(`"aging"`), Promote: json.RawMessage(`{"eta": 20, "after": 100}`)}
+	needs := engine.Needs{History: engine.NeedMetrics, Tasks: []engine.Task{engine.Supernet, engine.Score}}
+	if err := sdk.DecodeOptions(setup.Options, &o); err != nil {
+		return nil, needs, err
+	}
+	_, err := schedule.Read(setup)
+	if err == nil && o.Method != "" && o.Method != Name {
+		err = fmt.Errorf("strategy.method: %q is not %s", o.Method, Name)
+	}
+	if err = cmp.Or(err, schedule.Between("epochs", o.Epochs, 0.01, 1e6), schedule.Between("epochs_a_job", o.Step, 0.01, 1e6)); err != nil {
+		return nil, needs, err
+	}
+	use, inner, err := Inner(o.Search)
+	if err != nil {
+		return nil, needs, err
+	}
+	s.setup, s.view, s.Schedule = setup, view{}, schedule.Schedule{Epochs: o.Epochs, Step: o.Step}
+	if s.inner, err = s.find(use); err != nil {
+		return nil, needs, fmt.Errorf("strategy.search: %w", err)
+	}
+	all := setup
+	all.Fidelities = append([]engine.Fidelity{{Evaluator: scores}}, setup.Fidelities...)
+	if s.promote, err = evolve.NewPromoter(all, o.Promote, 100); err != nil {
+		return nil, needs, err
+	}
+	seen := all
+	seen.Options, seen.Fidelities = inner, all.Fidelities[:1]
+	seen.Objectives, seen.Constraints = setup.Objectives[:min(1, len(setup.Objectives))], nil
+	memory, wants, err := s.inner.Open(ctx, seen)
+	switch {
+	case err != nil:
+		return nil, needs, fmt.Errorf("strategy.search: %w", err)
+	case len(wants.Tasks) > 0:
+		return nil, needs, fmt.Errorf("strategy.search: %s trains shared weights itself: use it as the strategy", use)
+	case wants.History == engine.NeedAll:
+		needs.History = engine.NeedAll
+	}
+	needs.Batch = wants.Batch
+	return schedule.Pack(state{Inner: memory}), needs, nil
+}
+
+// Inner reads the option search: the name or path of the inner strategy, and its
+// options.
+func Inner(search json.RawMessage) (use string, options json.RawMessage, err error) {
+	if json.Unmarshal(search, &use) == nil {
+		return use, json.RawMessage("{}"), nil
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(search, &all); err != nil || all == nil {
+		return "", nil, fmt.Errorf("strategy.search: %s is neither a strategy's name nor {use: name, option: value}", search)
+	}
+	if json.Unmarshal(all["use"], &use) != nil {
+		return "", nil, errors.New("strategy.search: say which strategy: {use: aging}")
+	}
+	if _, there := all["promote"]; there {
+		return "", nil, fmt.Errorf("strategy.search: what is promoted is an option of %s: write promote beside search, not in it", Name)
+	}
+	delete(all, "use")
+	options, err = json.Marshal(all)
+	return use, options, err
+}
+
+// Close ends the inner strategy's process, if it has one.
+func (s *strategy) Close(ctx context.Context) error {
+	if closer, ok := s.inner.(interface{ Close(context.Context) error }); ok {
+		return closer.Close(ctx)
+	}
+	return nil
+}
+
+// Step trains the supernet on, or lets the inner strategy take a turn.
+func (s *strategy) Step(ctx context.Context, packed []byte, turn engine.Turn) (engine.Decision, error) {
+	var d engine.Decision
+	var st state
+	if err := schedule.Unpack(packed, &st); err != nil {
+		return d, err
+	}
+	if st.First == 0 {
+		st.First = turn.FirstID
+	}
+	for i := range turn.Results {
+		c := &turn.Results[i]
+		if s.Schedule.Learn(&st.Progress, c) {
+			loss, _ := c.Metrics.Get(orders.SupernetLoss)
+			d.Note = fmt.Sprintf("%s: epoch %g of %g, loss %.3f", Name, st.Epoch, s.Epochs, loss)
+		}
+	}
+	if s.Schedule.Done(&st.Progress) {
+		return s.search(ctx, &st, d, turn)
+	}
+	if st.Running == 0 && turn.Want > 0 {
+		g, err := s.setup.Space.Random(rng.New(turn.Seed)) // one path stands for all
+		if err != nil {
+			return d, err
+		}
+		p, err := s.Schedule.Next(&st.Progress, turn.FirstID, orders.Order{Method: orders.Uniform}, g)
+		if err != nil {
+			return d, err
+		}
+		d.Proposals = append(d.Proposals, p)
+	}
+	d.State, d.Keep = schedule.Pack(st), st.Progress.Keep()
+	return d, nil
+}
+
+// search promotes what is due, and lets the inner strategy fill the room that is
+// left.
+func (s *strategy) search(ctx context.Context, st *state, d engine.Decision, turn engine.Turn) (engine.Decision, error) {
+	s.view.follow(turn.History, s.setup.Objectives, st.First)
+	if err := s.learn(st, turn); err != nil {
+		return d, err
+	}
+	for len(d.Proposals) < turn.Want {
+		p, ok := s.promote.Propose(st.Ladder)
+		if !ok {
+			break
+		}
+		p.Fidelity-- // the inner strategy's lowest is none of the search's
+		d.Proposals = append(d.Proposals, p)
+	}
+	seen := turn
+	seen.History, seen.Results = &s.view, nil
+	seen.FirstID, seen.Want = turn.FirstID+engine.ID(len(d.Proposals)), turn.Want-len(d.Proposals)
+	for i := range turn.Results {
+		c := &turn.Results[i]
+		if k := slices.Index(st.Pending, c.Genome.Text()); c.Task == engine.Score && k >= 0 {
+			st.Pending = slices.Delete(st.Pending, k, k+1)
+		}
+		if st.Begun && s.view.shows(c) {
+			seen.Results = append(seen.Results, *s.view.as(c))
+		}
+	}
+	st.Begun = true
+	decided, err := s.inner.Step(ctx, st.Inner, seen)
+	if err != nil {
+		return d, err
+	}
+	if st.Inner = decided.State; d.Note == "" {
+		d.Note = decided.Note
+	}
+	r := rng.New(turn.Seed).Split("scores")
+	for _, p := range decided.Proposals {
+		if p.Task != "" && p.Task != engine.Train || p.Fidelity != 0 {
+			return d, fmt.Errorf("the strategy that searches with scores proposes a job of task %q at fidelity %d: there are only trainings at fidelity 0", p.Task, p.Fidelity)
+		}
+		if err := s.breed(&p, st.Pending, r); err != nil {
+			return d, err
+		}
+		p.Task, p.Inherit, p.Resume = engine.Score, st.Weights, 0
+		st.Pending = append(st.Pending, p.Genome.Text())
+		d.Proposals = append(d.Proposals, p)
+	}
+	d.State, d.Files, d.Done = schedule.Pack(st), decided.Files, decided.Done
+	d.Keep = slices.Concat(decided.Keep, s.promote.Keep(st.Ladder), st.Progress.Keep())
+	return d, nil
+}
+
+// learn takes a turn's results in for promotion, to which scores are the lowest
+// fidelity.
+func (s *strategy) learn(st *state, turn engine.Turn) error {
+	seen := turn
+	seen.History, seen.Results = ladder{&s.view}, nil
+	for i := range turn.Results {
+		if c := (ladder{&s.view}).as(&turn.Results[i]); c != nil {
+			seen.Results = append(seen.Results, *c)
+		}
+	}
+	return s.promote.Learn(&st.Ladder, seen)
+}
+
+// breed makes the genome of a proposal to score, as the engine would for one to
+// train: it knows no duplicates among scores. One that was scored before is bred
+// again, as far as the redraws go.
+func (s *strategy) breed(p *engine.Proposal, pending []string, r *rng.Rand) error {
+	if !p.Genome.IsZero() {
+		return nil
+	}
+	var parents []genome.Genome
+	for _, id := range p.Parents {
+		c, ok := s.view.Get(id)
+		if !ok {
+			return fmt.Errorf("the strategy that searches with scores names candidate %s, which its history lacks", id)
+		}
+		parents = append(parents, c.Genome)
+	}
+	for range redraws {
+		g, err := s.child(p.Operator, parents, r)
+		if err != nil {
+			return err
+		}
+		if p.Genome = g; !s.view.scored[g.Packed()] && !slices.Contains(pending, g.Text()) {
+			break
+		}
+	}
+	return nil
+}
+
+// child applies an operator once. A genome that has no neighbour, or no
+// offspring, stands for its child, as in the engine.
+func (s *strategy) child(operator string, parents []genome.Genome, r *rng.Rand) (genome.Genome, error) {
+	if len(parents) == 0 {
+		return s.setup.Space.Random(r)
+	}
+	g := parents[0]
+	if (operator == engine.OpCross || operator == engine.OpCrossMutate) && len(parents) > 1 {
+		if x, err := s.setup.Space.Cross(g, parents[1], r); err == nil {
+			g = x
+		}
+	}
+	if operator == engine.OpMutate || operator == engine.OpCrossMutate {
+		if x, err := s.setup.Space.Mutate(g, r); err == nil {
+			g = x
+		}
+	}
+	return g, nil
+}
