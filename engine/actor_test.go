@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 )
 
 // actor is an Evaluator whose every move a test writes down. Moves are made in
@@ -160,8 +161,7 @@ func acting(t *testing.T, a *actor) engine.Config {
 			return nil
 		}
 	}
-	led := engine.Memory()
-	t.Cleanup(func() { led.Close() })
+	led := enginetest.Memory(t)
 	cfg := config(led)
 	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: a}}
 	cfg.Final.Skip = true

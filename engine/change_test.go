@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 )
 
 // heir takes a search over: it notes what it found, and proposes mutants of the
@@ -79,7 +80,7 @@ func TestChangeOfStrategy(t *testing.T) {
 		for _, name := range []string{"heir", "wide"} {
 			t.Run(string(order)+" "+name, func(t *testing.T) {
 				t.Parallel()
-				led := engine.Memory()
+				led := enginetest.Memory(t)
 				cfg := config(led)
 				cfg.Order, cfg.Turns = order, 12
 				s := run(t, cfg)
@@ -143,7 +144,7 @@ func TestChangeOfStrategy(t *testing.T) {
 func TestChangeOfStrategyAndInterruptions(t *testing.T) {
 	t.Parallel()
 	whole := func(stops ...uint64) string {
-		led := engine.Memory()
+		led := enginetest.Memory(t)
 		cfg := config(led)
 		cfg.Limits.Evaluations = 80
 		cfg.Turns = 9
@@ -167,7 +168,7 @@ func TestChangeOfStrategyAndInterruptions(t *testing.T) {
 
 func TestChangeOfStrategyMustBeMeant(t *testing.T) {
 	t.Parallel()
-	led := engine.Memory()
+	led := enginetest.Memory(t)
 	cfg := config(led)
 	run(t, cfg)
 	other := with(cfg, "heir")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 )
 
 // Time in these tests is that of a bubble: it passes when everything waits.
@@ -16,7 +17,7 @@ import (
 func TestDeadlineNeverYieldsAFitness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		led := engine.Memory()
+		led := enginetest.Memory(t)
 		cfg := config(led)
 		cfg.Timeout, cfg.Limits.Evaluations, cfg.Final.Skip = time.Hour, 20, true
 		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
@@ -170,7 +171,7 @@ func TestStopEndsWhateverTheEvaluatorDoes(t *testing.T) {
 func TestDeafFunction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		cfg := config(engine.Memory())
+		cfg := config(enginetest.Memory(t))
 		release := make(chan struct{})
 		defer close(release)
 		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
@@ -229,7 +230,7 @@ func TestStopDuringAStuckTurn(t *testing.T) {
 			defer close(stuck.release)
 			cfg := acting(t, &actor{})
 			whole := cfg
-			whole.Ledger = engine.Memory()
+			whole.Ledger = enginetest.Memory(t)
 			run(t, whole)
 
 			cfg.Strategy = stuck

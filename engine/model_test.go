@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -136,8 +137,7 @@ func (m *model) strategy() engine.Strategy {
 }
 
 func (m *model) test(t *testing.T) {
-	led := engine.Memory()
-	defer led.Close()
+	led := enginetest.Memory(t)
 	r := rng.New(rng.Derive(m.seed, "trouble"))
 	for i, limit := range m.limits {
 		m.cfg.Limits = engine.Limits{Evaluations: limit}
@@ -163,8 +163,7 @@ func (m *model) test(t *testing.T) {
 	}
 	calm := *m
 	calm.wrong = 0
-	whole := engine.Memory()
-	defer whole.Close()
+	whole := enginetest.Memory(t)
 	calm.through(t, whole, r, 0)
 	calm.check(t, whole)
 	if digest(t, led, -1) != digest(t, whole, -1) {

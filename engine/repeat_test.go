@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 )
 
 // again proposes the same few genomes over and over.
@@ -72,7 +73,7 @@ func (s countingSession) Submit(a engine.Assignment) error {
 
 func TestRepeatsAreCounted(t *testing.T) {
 	t.Parallel()
-	led := engine.Memory()
+	led := enginetest.Memory(t)
 	search := func(evaluations int) map[string]int {
 		e := counting{engine.Func(evaluate), &sync.Mutex{}, map[string]int{}}
 		cfg := config(led)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
@@ -117,7 +118,7 @@ func TestDigestDoesNotDependOnWorkers(t *testing.T) {
 	for _, batch := range []int{1, 5} {
 		want := ""
 		for _, workers := range []int{1, 2, 8} {
-			led := engine.Memory()
+			led := enginetest.Memory(t)
 			cfg := config(led)
 			cfg.Workers, cfg.Strategy = workers, climber{batch: batch}
 			st := run(t, cfg).Status()
@@ -157,7 +158,7 @@ func (b *brittle) Commit(c *engine.Change) error {
 func TestResumesAfterEveryCommit(t *testing.T) {
 	t.Parallel()
 	for _, batch := range []int{1, 5} {
-		whole := engine.Memory()
+		whole := enginetest.Memory(t)
 		cfg := config(whole)
 		cfg.Strategy = climber{batch: batch}
 		cfg.Limits.Evaluations = 33
@@ -165,7 +166,7 @@ func TestResumesAfterEveryCommit(t *testing.T) {
 		want := digest(t, whole, -1)
 		broken := 0
 		for n := 1; ; n++ {
-			led := engine.Memory()
+			led := enginetest.Memory(t)
 			finished := false
 			for i := range 200 { // crash at every n-th commit, again and again
 				cfg.Ledger = &brittle{led, n, (n+i)%2 == 0}
@@ -201,7 +202,7 @@ func TestResumesAfterEveryCommit(t *testing.T) {
 func TestLongerSearchHasShorterAsPrefix(t *testing.T) {
 	t.Parallel()
 	for _, batch := range []int{1, 7} {
-		straight, extended := engine.Memory(), engine.Memory()
+		straight, extended := enginetest.Memory(t), enginetest.Memory(t)
 		cfg := config(straight)
 		cfg.Strategy = climber{batch: batch}
 		run(t, cfg)
@@ -233,7 +234,7 @@ func mustArchive(t *testing.T, led engine.Ledger) *engine.Archive {
 func TestReplayProvesDecisions(t *testing.T) {
 	t.Parallel()
 	for _, order := range []engine.Order{engine.Strict, engine.Arrival} {
-		led := engine.Memory()
+		led := enginetest.Memory(t)
 		cfg := config(led)
 		cfg.Order, cfg.Workers = order, 4
 		cfg.Limits.Evaluations = 20
@@ -268,7 +269,7 @@ func (a *altered) Turns(p engine.Part) iter.Seq2[engine.TurnRecord, error] {
 
 func TestFailuresAreRetriedAndNeverAFitness(t *testing.T) {
 	t.Parallel()
-	led := engine.Memory()
+	led := enginetest.Memory(t)
 	cfg := config(led)
 	cfg.Failures.Backoff = time.Nanosecond
 	cfg.Limits.Evaluations = 30
@@ -310,7 +311,7 @@ func TestResultsWithoutUsableNumbersFail(t *testing.T) {
 		"accuracy is NaN":        {"accuracy": math.NaN()},
 		"loss is +Inf":           {"accuracy": 1, "loss": math.Inf(1)},
 	} {
-		led := engine.Memory()
+		led := enginetest.Memory(t)
 		cfg := config(led)
 		cfg.Failures = engine.FailurePolicy{Attempts: 2, Backoff: time.Nanosecond}
 		cfg.Limits.Evaluations, cfg.Final.Skip = 10, true
@@ -330,7 +331,7 @@ func TestResultsWithoutUsableNumbersFail(t *testing.T) {
 
 func TestPausesWhenEverythingFails(t *testing.T) {
 	t.Parallel()
-	led := engine.Memory()
+	led := enginetest.Memory(t)
 	cfg := config(led)
 	cfg.Failures.Backoff = time.Nanosecond
 	var broken atomic.Bool
@@ -356,9 +357,9 @@ func TestPausesWhenEverythingFails(t *testing.T) {
 
 func TestStopKeepsEverythingAndGoesOn(t *testing.T) {
 	t.Parallel()
-	whole := engine.Memory()
+	whole := enginetest.Memory(t)
 	run(t, config(whole))
-	led := engine.Memory()
+	led := enginetest.Memory(t)
 	stops := 0
 	for {
 		cfg := config(led)
@@ -397,7 +398,7 @@ func TestDuplicates(t *testing.T) {
 	for _, policy := range []engine.Duplicates{engine.Reject, engine.Reuse, engine.Replicate} {
 		for _, order := range []engine.Order{engine.Strict, engine.Arrival} {
 			var calls atomic.Int32
-			cfg := config(engine.Memory())
+			cfg := config(enginetest.Memory(t))
 			cfg.Space, cfg.Duplicates, cfg.Order = small, policy, order
 			cfg.Final.Skip = true
 			cfg.Limits.Evaluations = 40
@@ -420,13 +421,13 @@ func TestDuplicates(t *testing.T) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	target := 0.6
-	cfg := config(engine.Memory())
+	cfg := config(enginetest.Memory(t))
 	cfg.Limits = engine.Limits{Target: &target}
 	s := run(t, cfg)
 	if best := s.Best(1); len(best) == 0 || best[0].Metrics[0].Value < target {
 		t.Errorf("ended below its target with %v", best)
 	}
-	cfg = config(engine.Memory())
+	cfg = config(enginetest.Memory(t))
 	cfg.Limits = engine.Limits{Seconds: 10}
 	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: priced{engine.Func(evaluate,
 		engine.Metric{Name: "accuracy"}, engine.Metric{Name: "seconds"})}}}
@@ -478,7 +479,7 @@ func TestWrongConfigurations(t *testing.T) {
 		"negative limits": func(c *engine.Config) { c.Limits.Evaluations = -1 },
 		"empty bounds":    func(c *engine.Config) { c.Constraints = []engine.Constraint{{Metric: "accuracy"}} },
 	} {
-		led := engine.Memory()
+		led := enginetest.Memory(t)
 		cfg := config(led)
 		spoil(&cfg)
 		_, err := engine.Run(t.Context(), cfg)
@@ -493,7 +494,7 @@ func TestWrongConfigurations(t *testing.T) {
 
 func TestChangedConfigurationIsRefused(t *testing.T) {
 	t.Parallel()
-	led := engine.Memory()
+	led := enginetest.Memory(t)
 	run(t, config(led))
 	cfg := config(led)
 	cfg.Seed = 12

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 )
 
 // sharer trains shared weights in turns, scores genomes with them and has the
@@ -103,7 +104,7 @@ func TestTasks(t *testing.T) {
 		c.Limits.Evaluations = 30
 		return c
 	}
-	led := engine.Memory()
+	led := enginetest.Memory(t)
 	s := run(t, cfg(led))
 	seen := map[engine.Task]int{}
 	for c := range s.Candidates() {
@@ -133,7 +134,7 @@ func TestTasks(t *testing.T) {
 
 	// Interrupted and gone on with, it is the same.
 	want := digest(t, led, -1)
-	led = engine.Memory()
+	led = enginetest.Memory(t)
 	c := cfg(led)
 	c.Limits.Evaluations = 11
 	run(t, c)
@@ -146,14 +147,14 @@ func TestTasks(t *testing.T) {
 
 func TestTasksThatNobodyDoes(t *testing.T) {
 	t.Parallel()
-	c := config(engine.Memory())
+	c := config(enginetest.Memory(t))
 	c.Strategy = &sharer{tasks: []engine.Task{engine.Supernet}}
 	if _, err := engine.Run(t.Context(), c); !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "supernet: {use: supernet}") {
 		t.Errorf("refused with %v", err)
 	}
 	// Nobody is opened who is not needed.
 	opened := false
-	c = config(engine.Memory())
+	c = config(enginetest.Memory(t))
 	c.Evaluators["other"] = engine.EvaluatorRef{Evaluator: opener(func() { opened = true })}
 	c.Fidelities = []engine.Fidelity{{Evaluator: "f"}}
 	run(t, c)
@@ -182,7 +183,7 @@ func TestBadTasks(t *testing.T) {
 		"which no evaluator does": {Genome: g, Task: engine.Score},
 		"did not keep":            {Genome: g, Tag: "file"},
 	} {
-		c := config(engine.Memory())
+		c := config(enginetest.Memory(t))
 		c.Strategy = once(p)
 		if _, err := engine.Run(t.Context(), c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v", p, err)

@@ -334,7 +334,7 @@ func TestTakingOver(t *testing.T) {
 			t.Parallel()
 			land := enginetest.Landscape{Seed: 5, Noise: 0.01}
 			cfg := config(t, "random", `{}`, land, 3, 80)
-			cfg.Fidelities, cfg.Ledger = twoFidelities, engine.Memory()
+			cfg.Fidelities, cfg.Ledger = twoFidelities, enginetest.Memory(t)
 			for range 3 {
 				g, err := space.Random(rng.New(9))
 				if err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
@@ -441,8 +442,7 @@ func TestInProcessAnswersTheSame(t *testing.T) {
 	t.Parallel()
 	space := onemaxSpace
 	var got [2]engine.Values
-	files := engine.Memory()
-	defer files.Close()
+	files := enginetest.Memory(t)
 	for i, e := range []engine.Evaluator{
 		Evaluator(onemax, options(t)),
 		sdk.InProcess(sdk.EvaluatorPlugin{

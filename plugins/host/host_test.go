@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 )
 
@@ -111,8 +112,7 @@ func open(t testing.TB, p Plugin, o Options, workers int, settings string) *rig 
 }
 
 func tryOpen(t testing.TB, p Plugin, o Options, workers int, settings string) (*rig, error) {
-	files := engine.Memory()
-	t.Cleanup(func() { files.Close() })
+	files := enginetest.Memory(t)
 	r := &rig{t: t, files: files}
 	var err error
 	r.session, r.hello, err = Evaluator(p, o).Open(within(t), engine.EvaluatorSetup{

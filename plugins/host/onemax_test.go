@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
@@ -13,8 +14,7 @@ var onemaxSpace = genome.MustParseSpace(`{"bits": {"list": {"bool": true}, "leng
 
 func TestOnemaxTrouble(t *testing.T) {
 	t.Parallel()
-	files := engine.Memory()
-	defer files.Close()
+	files := enginetest.Memory(t)
 	s, hello, err := Evaluator(onemax, options(t)).Open(within(t), engine.EvaluatorSetup{
 		Space: onemaxSpace, Workers: 4, Files: files, Options: json.RawMessage(`{"delay": "1ms", "fail": 0.3, "crash": 0.1, "invalid": 0.2}`)})
 	if err != nil {
@@ -68,8 +68,7 @@ func TestOnemaxTrouble(t *testing.T) {
 }
 
 func BenchmarkJobs(b *testing.B) {
-	files := engine.Memory()
-	defer files.Close()
+	files := enginetest.Memory(b)
 	space := genome.MustParseSpace(`{"bits": {"list": {"bool": true}, "length": 100}}`)
 	s, _, err := Evaluator(onemax, Options{}).Open(within(b), engine.EvaluatorSetup{Space: space, Workers: 64, Files: files})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 )
@@ -109,7 +110,7 @@ type local struct {
 
 func openLocal(t *testing.T, space *genome.Space, workers int, p EvaluatorPlugin) *local {
 	t.Helper()
-	files := engine.Memory()
+	files := enginetest.Memory(t)
 	s, hello, err := InProcess(p).Open(context.Background(), engine.EvaluatorSetup{Space: space, Workers: workers, Files: files})
 	if err != nil {
 		t.Fatal(err)

@@ -85,8 +85,7 @@ func TestSameSearchInProcesses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			digest := func(s engine.Strategy) string {
-				led := engine.Memory()
-				defer led.Close()
+				led := enginetest.Memory(t)
 				_, err := engine.Run(t.Context(), engine.Config{
 					Space: genome.MustParseSpace(enginetest.Conditionals), Strategy: s, StrategyName: name, Ledger: led, Seed: 5, Workers: 2,
 					Evaluators: map[string]engine.EvaluatorRef{"land": {Evaluator: enginetest.Landscape{Noise: 0.1, Invalid: 0.1}.Instant()}},

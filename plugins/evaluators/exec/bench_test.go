@@ -46,7 +46,7 @@ func openBench(b *testing.B, file string, workers int) *bench {
 	}
 	out := &bench{B: b, space: genome.MustParseSpace(enginetest.Numbers), rng: rng.New(1)}
 	out.Session, out.hello, err = host.Evaluator(p, host.Options{SearchID: b.Name()}).Open(context.Background(),
-		engine.EvaluatorSetup{Space: out.space, Workers: workers, Options: json.RawMessage(`{}`), Files: engine.Memory()})
+		engine.EvaluatorSetup{Space: out.space, Workers: workers, Options: json.RawMessage(`{}`), Files: enginetest.Memory(b)})
 	if err != nil {
 		b.Fatal(err)
 	}

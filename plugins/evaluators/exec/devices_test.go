@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/plugins/host"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
@@ -25,8 +26,7 @@ func TestDevices(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := host.Evaluator(p, host.Options{LogDir: t.TempDir(), SearchID: t.Name()})
-	files := engine.Memory()
-	t.Cleanup(func() { files.Close() })
+	files := enginetest.Memory(t)
 	const workers = 5
 	meet := t.TempDir()
 	s, _, err := e.Open(t.Context(), engine.EvaluatorSetup{Space: troubles, Workers: workers, Files: files,

@@ -121,8 +121,7 @@ type rig struct {
 
 func openRig(t *testing.T, e engine.Evaluator, options string) *rig {
 	t.Helper()
-	files := engine.Memory()
-	t.Cleanup(func() { files.Close() })
+	files := enginetest.Memory(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	s, hello, err := e.Open(ctx, engine.EvaluatorSetup{Space: troubles, Workers: 1, Options: json.RawMessage(options), Files: files})
@@ -411,9 +410,8 @@ func TestPythonRefuses(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		files := engine.Memory()
+		files := enginetest.Memory(t)
 		_, _, err := ofFile(t, file).Open(context.Background(), engine.EvaluatorSetup{Space: troubles, Workers: 1, Options: json.RawMessage(`{}`), Files: files})
-		files.Close()
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v", text, err)
 		}

@@ -51,8 +51,7 @@ type session struct {
 
 func start(t *testing.T, s *genome.Space, options string) *session {
 	t.Helper()
-	files := engine.Memory()
-	t.Cleanup(func() { files.Close() })
+	files := enginetest.Memory(t)
 	opened, hello, err := sdk.InProcess(*plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: s, Workers: 2, Options: json.RawMessage(options), Files: files})
 	if err != nil {
 		t.Fatal(err)

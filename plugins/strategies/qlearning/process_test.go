@@ -85,8 +85,7 @@ func TestKilledProcess(t *testing.T) {
 	p, path := plugin(t)
 	var killed atomic.Int64
 	digest := func(s engine.Strategy, disturb bool) string {
-		ledger := engine.Memory()
-		defer ledger.Close()
+		ledger := enginetest.Memory(t)
 		_, err := engine.Run(context.Background(), engine.Config{
 			Space: genome.MustParseSpace(paper), Strategy: s, StrategyName: "qlearning", StrategyOptions: json.RawMessage(`{"budget": 40}`),
 			Evaluator: measured(func(text string) (float64, error) {

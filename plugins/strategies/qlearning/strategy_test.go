@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
@@ -238,7 +239,7 @@ func TestRewards(t *testing.T) {
 func TestDrawnAgain(t *testing.T) {
 	t.Parallel()
 	s := &strategy{setup: engine.Setup{
-		Space: genome.MustParseSpace(words), Files: engine.Memory(),
+		Space: genome.MustParseSpace(words), Files: enginetest.Memory(t),
 		Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}},
 	}}
 	_, _, err := s.Open(t.Context(), s.setup)
@@ -279,8 +280,7 @@ func TestDrawnAgain(t *testing.T) {
 // when they are back.
 func TestForeignCandidates(t *testing.T) {
 	t.Parallel()
-	files := engine.Memory()
-	defer files.Close()
+	files := enginetest.Memory(t)
 	s := &strategy{}
 	space := genome.MustParseSpace(words)
 	packed, _, err := s.Open(t.Context(), engine.Setup{

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	benchmark "github.com/nascent-nas/nascent/plugins/evaluators/table/table"
 	"github.com/nascent-nas/nascent/plugins/sdk"
@@ -87,7 +88,7 @@ func protocol(t testing.TB, options string, first, seeds int) float64 {
 	objectives := []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}
 	var sum, squares, evaluations float64
 	for seed := range seeds {
-		ledger := engine.Memory()
+		ledger := enginetest.Memory(t)
 		s, err := engine.Run(context.Background(), engine.Config{
 			Space: genome.MustParseSpace(cells), Strategy: &strategy{}, StrategyName: "reinforce", StrategyOptions: json.RawMessage(options),
 			Evaluators: map[string]engine.EvaluatorRef{"table": ref}, Limits: engine.Limits{Seconds: 12000}, Seed: uint64(first + seed),

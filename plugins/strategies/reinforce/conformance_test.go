@@ -106,8 +106,7 @@ func TestKilledProcess(t *testing.T) {
 	p, path := plugin(t)
 	var killed atomic.Int64
 	digest := func(s engine.Strategy, disturb bool) string {
-		ledger := engine.Memory()
-		defer ledger.Close()
+		ledger := enginetest.Memory(t)
 		_, err := engine.Run(context.Background(), engine.Config{
 			Space: genome.MustParseSpace(planted), Strategy: s, StrategyName: "reinforce", StrategyOptions: json.RawMessage(`{"hidden": 5, "batch": 4}`),
 			Evaluator: engine.Func(func(_ context.Context, j *engine.Job) (map[string]float64, error) {

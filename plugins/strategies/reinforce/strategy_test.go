@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
@@ -403,9 +404,7 @@ type drive struct {
 func (d *drive) turn(results []engine.Candidate) engine.Decision {
 	d.t.Helper()
 	if d.s == nil {
-		ledger := engine.Memory()
-		d.t.Cleanup(func() { ledger.Close() })
-		d.s, d.setup.Files = &strategy{}, ledger
+		d.s, d.setup.Files = &strategy{}, enginetest.Memory(d.t)
 		d.next = max(d.next, 1)
 		var err error
 		if d.packed, _, err = d.s.Open(d.t.Context(), d.setup); err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/evaluators/table/table"
@@ -74,8 +75,7 @@ func TestPool(t *testing.T) {
 	}
 	raw := with(t, few, options)
 	for _, name := range []string{"random", "aging", "genetic"} {
-		led := engine.Memory()
-		defer led.Close()
+		led := enginetest.Memory(t)
 		s, err := engine.Run(context.Background(), engine.Config{
 			Space: genome.MustParseSpace(graphs), Strategy: strategy(t, name), Ledger: led,
 			StrategyOptions: json.RawMessage(map[string]string{"random": `{}`, "aging": `{"population": 4, "sample": 2}`, "genetic": `{"population": 4}`}[name]),
@@ -102,7 +102,7 @@ func TestPoolOfNothing(t *testing.T) {
 	t.Parallel()
 	raw := with(t, "arch,val\n|nonsense~0|,3\n", map[string]any{"key": "arch", "metrics": map[string]any{"accuracy": "val"}, "pool": true})
 	_, _, err := sdk.InProcess(*table.Plugin()).Open(context.Background(), engine.EvaluatorSetup{
-		Space: genome.MustParseSpace(cells), Workers: 1, Options: raw, Files: engine.Memory(),
+		Space: genome.MustParseSpace(cells), Workers: 1, Options: raw, Files: enginetest.Memory(t),
 	})
 	if err == nil || !strings.Contains(err.Error(), "csv:2") || strings.Contains(err.Error(), "\n") {
 		t.Error(err)

@@ -15,6 +15,7 @@ import (
 	protobuf "google.golang.org/protobuf/proto"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/evaluators/table/table"
 	"github.com/nascent-nas/nascent/plugins/proto"
@@ -63,7 +64,7 @@ type desk struct {
 
 func open(t testing.TB, space string, options json.RawMessage) *desk {
 	t.Helper()
-	d := &desk{t: t, space: genome.MustParseSpace(space), files: engine.Memory()}
+	d := &desk{t: t, space: genome.MustParseSpace(space), files: enginetest.Memory(t)}
 	var err error
 	d.session, d.hello, err = sdk.InProcess(*table.Plugin()).Open(context.Background(), engine.EvaluatorSetup{
 		Space: d.space, Workers: 1, Options: options, Files: d.files,
@@ -314,8 +315,7 @@ func TestReportColumnsAreHidden(t *testing.T) {
 
 	// In front of a strategy; and out in the end.
 	seen := new(bytes.Buffer)
-	led := engine.Memory()
-	defer led.Close()
+	led := enginetest.Memory(t)
 	s, err := engine.Run(context.Background(), engine.Config{
 		Space: genome.MustParseSpace(scalars), Strategy: spy{strategy(t, "random"), seen}, Ledger: led,
 		Evaluators: map[string]engine.EvaluatorRef{"table": {Evaluator: sdk.InProcess(*table.Plugin()), Options: options}},
@@ -411,8 +411,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			files := engine.Memory()
-			defer files.Close()
+			files := enginetest.Memory(t)
 			session, _, err := sdk.InProcess(*table.Plugin()).Open(context.Background(), engine.EvaluatorSetup{
 				Space: genome.MustParseSpace(scalars), Workers: 1, Options: with(t, c.text, c.options), Files: files,
 			})
