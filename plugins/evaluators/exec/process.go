@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -40,7 +42,8 @@ type process struct {
 	name          string
 	pid           int
 	stdin, stdout *os.File
-	gone          chan struct{} // closed when it has ended and its group with it
+	exited        chan struct{} // closed when it has ended
+	gone          chan struct{} // closed when its group has, too, and what it wrote was read
 	status        string        // how it ended; valid once gone
 	ok            bool          // with exit status 0; likewise
 
@@ -102,7 +105,7 @@ func launch(name string, spawn spawner) (*process, error) {
 		}
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
-	p := &process{name: name, pid: pid, stdin: stdin, stdout: stdout, gone: make(chan struct{})}
+	p := &process{name: name, pid: pid, stdin: stdin, stdout: stdout, exited: make(chan struct{}), gone: make(chan struct{})}
 	read := make(chan struct{})
 	go func() {
 		p.listen(stderr)
@@ -116,6 +119,7 @@ func launch(name string, spawn spawner) (*process, error) {
 		// empty.
 		syscall.Kill(-pid, syscall.SIGKILL)
 		p.mu.Unlock()
+		close(p.exited)
 		// What was written before the end is in the pipes; somebody who still
 		// holds them is not waited for.
 		soon := time.Now().Add(time.Second)
@@ -138,7 +142,7 @@ func exitStatus(ws syscall.WaitStatus) (string, bool) {
 }
 
 // keep is how much of the end of standard error is remembered.
-const keep = 4 << 10
+const keep = 16 << 10
 
 // maxWords is how much of it a reason quotes.
 const maxWords = 600
@@ -186,7 +190,8 @@ func (p *process) hear(take func(line []byte) error) (broken string) {
 	p.stdout.Close()
 	if err == nil {
 		select {
-		case <-p.gone:
+		case <-p.exited:
+			<-p.gone
 			return ""
 		case <-time.After(time.Second):
 		}
@@ -215,15 +220,56 @@ func (p *process) over() bool {
 	}
 }
 
-// cause is how the process ended, with its last words, in one line. It must be
-// gone.
+// cause is how the process ended, with where it crashed or its last words, in one
+// line. It must be gone.
 func (p *process) cause() string {
 	<-p.gone
 	text := p.name + " " + p.status
+	if place := p.crash(); place != "" {
+		return text + " " + place
+	}
 	if words := p.last(); words != "" {
 		text += "; its last words: " + words
 	}
 	return text
+}
+
+// unsaid forgets the last words: what comes next is said about another job.
+func (p *process) unsaid() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.words = nil
+}
+
+var (
+	fatal = regexp.MustCompile(`(?m)^Fatal Python error: (.*)$`)
+	frame = regexp.MustCompile(`(?m)^  File "([^"\n]+)", line (\d+) in (.+)$`)
+)
+
+// crash is where Python says that it crashed: the innermost line of the user's
+// file, or of any. "" if it does not say.
+func (p *process) crash() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := fatal.FindAllSubmatchIndex(p.words, -1)
+	if all == nil {
+		return ""
+	}
+	at := all[len(all)-1]
+	if signal := strings.ToLower(string(p.words[at[2]:at[3]])); !strings.Contains(p.status, signal) {
+		return "" // it was a child's
+	}
+	place := ""
+	for _, m := range frame.FindAllSubmatch(p.words[at[1]:], -1) {
+		file := filepath.Base(string(m[1]))
+		if place == "" || file == p.name {
+			place = fmt.Sprintf("in %s (%s:%s)", m[3], file, m[2])
+		}
+		if file == p.name {
+			break
+		}
+	}
+	return place
 }
 
 // last is the last three lines of standard error in one.

@@ -108,7 +108,7 @@ func TestPythonConforms(t *testing.T) {
 
 // troubles is a space whose genomes say what becomes of them.
 var troubles = genome.MustParseSpace(`{"do": {"choice": ["good", "scalars", "error", "nan", "text", "nothing", "leave", "crash", "segfault",
-	"sleep", "gil", "stubborn", "reports", "saves", "keeps", "stops", "long", "endless", "descendants", "orphans", "children", "heavily"]}}`)
+	"sleep", "gil", "stubborn", "reports", "saves", "keeps", "stops", "long", "endless", "daemon", "deaf", "hidden", "returns", "descendants", "orphans", "children", "heavily"]}}`)
 
 // rig is an open session of trouble.py.
 type rig struct {
@@ -192,14 +192,20 @@ func TestPythonTrouble(t *testing.T) {
 	}{
 		{"good", engine.OK, ""},
 		{"scalars", engine.OK, ""},
-		{"error", engine.Failed, "IndexError: list index out of range (trouble.py:29: return values[3])"},
+		{"error", engine.Failed, "IndexError: list index out of range (trouble.py:30: return values[3])"},
 		{"nan", engine.Failed, "metric accuracy is nan"},
 		{"text", engine.Failed, "metric accuracy is a str, not a number"},
 		{"nothing", engine.Failed, "the evaluator answered with a NoneType: return a dict of metrics"},
 		{"leave", engine.Failed, "SystemExit: 7"},
 		{"crash", engine.Failed, "trouble.py ended with exit status 3; its last words: "},
 		{"good", engine.OK, ""},
-		{"segfault", engine.Failed, "trouble.py ended by signal 11"},
+		{"error", engine.Failed, "IndexError"},
+		{"segfault", engine.Failed, "trouble.py ended by signal 11 (segmentation fault) in segfault (trouble.py:55)"},
+		{"error", engine.Failed, "IndexError"},
+		{"daemon", engine.Failed, "trouble.py ended with exit status 4"},
+		{"hidden", engine.Failed, "ValueError: nobody sees this (trouble.py:"},
+		{"returns", engine.OK, "[0, 1, 5]"},
+		{"deaf", engine.Failed, "trouble.py ended with exit status 1"},
 		{"long", engine.OK, "rrrr"},
 		{"endless", engine.Failed, "trouble.py breaks the protocol of docs/exec.md: a line has more than 16777216 bytes"},
 		{"children", engine.OK, ""},
@@ -208,6 +214,8 @@ func TestPythonTrouble(t *testing.T) {
 		e := r.answer(r.submit(c.do))
 		if e.Kind != engine.Finished || e.Result.Status != c.status || !strings.Contains(e.Result.Reason, c.reason) {
 			t.Errorf("%s: %+v %+v", c.do, e, e.Result)
+		} else if c.do != "error" && strings.Contains(e.Result.Reason, "IndexError") {
+			t.Errorf("%s got the last words of another job: %s", c.do, e.Result.Reason)
 		}
 	}
 }

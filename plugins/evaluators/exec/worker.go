@@ -168,6 +168,9 @@ func (w *worker) take(m *message) error {
 func (w *worker) begin(j *sdk.Job, paths [][][]int) (*ticket, error) {
 	w.mu.Lock()
 	w.number++
+	if len(w.board) == 0 {
+		w.unsaid()
+	}
 	t := &ticket{w.number, j, make(chan *message, 1)}
 	w.board[t.id] = t
 	w.mu.Unlock()

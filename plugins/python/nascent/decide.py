@@ -13,7 +13,7 @@ import sys
 from .history import History
 from .space import Space
 from .turn import Decision, Proposal, Strategy, StrategySetup, Turn, _id
-from .worker import Pipe, encode, explain, leave, report, settle
+from .worker import Pipe, encode, explain, leave, report, say, settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Decider:
             except (TypeError, ValueError) as error:
                 raise TypeError(f"the decision cannot be sent: {error}") from None
         except (Exception, SystemExit) as error:
-            print(f"turn {turn.n} failed:\n{report(error)}", file=sys.stderr, flush=True)
+            say(f"turn {turn.n} failed:\n{report(error)}")
             return encode({"failed": explain(error, self.folder)})
 
 

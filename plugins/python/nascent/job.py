@@ -137,6 +137,8 @@ class Job:
             step = epoch
         self._steps += 1
         step = float(self._steps if step is None else number("the step", step))
+        if not math.isfinite(step):
+            raise ValueError(f"the step is {step}")
         finite = {name: value for name, value in numbers(metrics).items() if math.isfinite(value)}
         self._looked = True
         self._tell({"id": self._id, "step": step, "report": finite})
@@ -229,7 +231,10 @@ def number(name: str, value: Any) -> float:
     """The value as a float: of an int, a float, or anything with item(), as the
     scalars of NumPy and PyTorch have."""
     if hasattr(value, "item"):
-        value = value.item()
+        try:
+            value = value.item()
+        except (ValueError, RuntimeError):
+            raise TypeError(f"{name} is a {type(value).__name__} of several values, not a number") from None
     if isinstance(value, (int, float)):
         return float(value)
     raise TypeError(f"{name} is a {type(value).__name__}, not a number")

@@ -14,9 +14,8 @@ import select
 import signal
 import socket
 import sys
-import traceback
 
-from .worker import explain, private, report, work
+from .worker import explain, private, report, say, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def nurse(path: str, modules: List[str]) -> None:
         try:
             importlib.import_module(name)
         except Exception as error:
-            print(f"{name} cannot be imported:\n{report(error)}", file=sys.stderr, flush=True)
+            say(f"{name} cannot be imported:\n{report(error)}")
             pipe.write([{"problem": f"{name} cannot be imported: {explain(error, folder)}; "
                                     f"install it for {sys.executable}, or leave it out"}])
             return
@@ -88,9 +87,7 @@ def _be_born(path: str, descriptors: List[int]) -> NoReturn:
             os.close(descriptor)
         work(path)
         status = 0
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        say(report(error))
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(status)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import collections
+import faulthandler
 import functools
 import importlib
 import importlib.util
@@ -103,6 +104,7 @@ def work(path: str) -> None:
     """Serve the evaluator or the strategy in the file at path until standard
     input ends."""
     pipe = private()
+    faulthandler.enable(all_threads=False)  # where a crash came from; nascent reads it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     orders = pipe.read()
     if not orders:
@@ -126,10 +128,10 @@ def work(path: str) -> None:
         return
     except (Exception, SystemExit) as error:
         file = os.path.abspath(path)
-        print(f"{os.path.basename(file)} cannot be opened:\n{report(error)}", file=sys.stderr, flush=True)
+        say(f"{os.path.basename(file)} cannot be opened:\n{report(error)}")
         pipe.write([{"refuse": {"key": "", "text": explain(error, os.path.dirname(file))}}])
         return
-    serve()
+    lasting(serve)
 
 
 def load(path: str, kind: str = "evaluator") -> Any:
@@ -150,7 +152,7 @@ def load(path: str, kind: str = "evaluator") -> Any:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        print(f"{file} cannot be loaded:\n{report(error)}", file=sys.stderr, flush=True)
+        say(f"{file} cannot be loaded:\n{report(error)}")
         text = f"{file} cannot be loaded: {explain(error, folder)}"
         if isinstance(error, ModuleNotFoundError):
             text += f"; install it for {sys.executable}, or name another interpreter with python:"
@@ -208,6 +210,7 @@ class Worker:
     def __init__(self, evaluator: Evaluator, options: Dict[str, Any]) -> None:
         self.evaluator, self.options = evaluator, options
         self.folder = os.path.dirname(os.path.abspath(evaluator.function.__code__.co_filename))
+        self.process = os.getpid()
         self.waiting: Deque[Job] = collections.deque()
         self.board: Dict[int, Job] = {}  # not answered yet
         self.running: Dict[int, Tuple[Job, ...]] = {}  # by thread
@@ -219,10 +222,10 @@ class Worker:
         """Carry out jobs until there are no more, which ends the process."""
         self.pipe = pipe
         signal.signal(signal.SIGUSR1, self._interrupted)
-        threading.Thread(target=self._listen, name="nascent", daemon=True).start()
+        threading.Thread(target=lasting, args=(self._listen,), name="nascent", daemon=True).start()
         if not self.evaluator.batch:
             for _ in range(self.evaluator.hello["slots"] - 1):
-                threading.Thread(target=self._evaluate, daemon=True).start()
+                threading.Thread(target=lasting, args=(self._evaluate,), daemon=True).start()
         self._evaluate()
 
     def _listen(self) -> None:
@@ -327,7 +330,19 @@ class Worker:
                 del self.running[me]
         except BaseException as error:
             results = [error] * len(jobs)
+        if os.getpid() != self.process:
+            self._end_child(jobs[0], results[0])
         return [self._answer(j, r) for j, r in zip(jobs, results)]
+
+    def _end_child(self, job: Job, result: Any) -> NoReturn:
+        """End a process that a job has forked and that came back from it."""
+        status = 0
+        if isinstance(result, SystemExit) and (result.code is None or isinstance(result.code, int)):
+            status = result.code or 0
+        elif isinstance(result, BaseException):
+            say(f"a process that candidate {job.id} ({job.text}) forked has failed:\n{report(result)}")
+            status = 1
+        os._exit(status & 0xFF)
 
     def _answer(self, job: Job, result: Any) -> Message:
         answer: Message = {"id": job._id}
@@ -346,9 +361,11 @@ class Worker:
             if job._kept:
                 answer["files"] = job._kept
             if job.output:
+                if not isinstance(job.output, (bytes, bytearray)):
+                    raise TypeError(f"job.output is a {type(job.output).__name__}: give bytes")
                 answer["output"] = binascii.b2a_base64(job.output, newline=False).decode()
             if job.remark:
-                answer["remark"] = job.remark
+                answer["remark"] = str(job.remark)
         except Invalid as error:
             answer["invalid"] = str(error) or "the evaluator gave no reason"
         except Returned as error:
@@ -356,9 +373,19 @@ class Worker:
         except Cancelled:
             answer["returned"] = "cancelled"
         except BaseException as error:
-            print(f"candidate {job.id} ({job.text}) failed:\n{report(error)}", file=sys.stderr, flush=True)
+            say(f"candidate {job.id} ({job.text}) failed:\n{report(error)}")
             answer["failed"] = explain(error, self.folder)
         return answer
+
+
+def lasting(loop: Callable[[], None]) -> None:
+    """Run what must not end. Without it the process would only seem to be alive, as
+    long as a job has left threads behind, so it ends at once."""
+    try:
+        loop()
+    except BaseException as error:
+        say(report(error))
+        os._exit(1)
 
 
 def leave() -> NoReturn:
@@ -366,6 +393,15 @@ def leave() -> NoReturn:
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(0)
+
+
+def say(text: str) -> None:
+    """Tell the log. Who has closed standard error, or put something else in its
+    place, is not told."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except Exception:
+        pass
 
 
 def report(error: BaseException) -> str:

@@ -38,6 +38,13 @@ class TestMetrics(unittest.TestCase):
             with self.assertRaises(TypeError):
                 numbers(wrong)
 
+    def test_arrays_are_refused_by_name(self):
+        class Several:
+            def item(self):
+                raise ValueError("can only convert an array of size 1")
+        with self.assertRaisesRegex(TypeError, "^metric a is a Several of several values, not a number$"):
+            numbers({"a": Several()})
+
 
 class TestJob(unittest.TestCase):
     def setUp(self):
@@ -60,6 +67,8 @@ class TestJob(unittest.TestCase):
         job.report(6, accuracy=0.7)
         self.assertEqual([m["step"] for m in self.sent], [1, 5, 6])
         self.assertEqual(self.sent[0], {"id": 7, "step": 1.0, "report": {"accuracy": 0.5}})
+        with self.assertRaisesRegex(ValueError, "^the step is inf$"):
+            job.report(epoch=float("inf"), accuracy=0.8)
 
     def test_stopping_rule(self):
         for goal, good, bad in (("maximize", 0.6, 0.4), ("minimize", 0.4, 0.6)):

@@ -3,6 +3,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 
 import nascent
@@ -51,7 +52,43 @@ def crash(job):
 
 
 def segfault(job):
-    os.kill(os.getpid(), signal.SIGSEGV)
+    ctypes.string_at(0)
+
+
+def daemon(job):
+    """Crashes, and leaves a process behind that holds its standard error."""
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(2)
+        os._exit(0)
+    time.sleep(0.1)
+    os._exit(4)
+
+
+def deaf(job):
+    """Leaves a thread behind and hears nothing more."""
+    threading.Thread(target=time.sleep, args=(3600,)).start()
+    os.closerange(3, 100)
+    return good(job)
+
+
+def hidden(job):
+    sys.stderr.close()
+    raise ValueError("nobody sees this")
+
+
+def returns(job):
+    """Forks children that come back."""
+    ends = []
+    for status in (0, 1, 5):
+        child = os.fork()
+        if child == 0:
+            if status == 1:
+                raise ValueError("in a child")
+            return sys.exit(status) if status else good(job)
+        ends.append(os.waitpid(child, 0)[1] >> 8)
+    job.remark = ends
+    return good(job)
 
 
 def sleep(job):
