@@ -16,6 +16,7 @@ import (
 	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
 	"github.com/nascent-nas/nascent/plugins/host"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/weights"
 )
 
 // spaces whose genomes can share weights.
@@ -36,6 +37,20 @@ func spaceOf(t *testing.T, declaration string) *genome.Space {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// Shared weights are trained by the same options here and in the evaluator
+// supernet.
+func TestSupernetDefaults(t *testing.T) {
+	t.Parallel()
+	got := runPython(t, "-c", "import dataclasses, json; from nascent_torch.weights import Recipe; print(json.dumps(dataclasses.asdict(Recipe())))")
+	var here weights.Recipe
+	if err := json.Unmarshal([]byte(got), &here); err != nil {
+		t.Fatal(err)
+	}
+	if want := weights.DefaultRecipe(); here != want {
+		t.Errorf("the defaults are %+v, those of the evaluator supernet %+v", here, want)
+	}
 }
 
 // TestSupernetLikeGorgonia: with the same weights, a path and a mixture come to

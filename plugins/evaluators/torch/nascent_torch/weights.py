@@ -35,7 +35,7 @@ class Recipe:
     batch: int = 32  # samples in one step, and in one batch of a score
     learning_rate: float = 0.02  # of the weights (AdamW), cosine to 0 over all epochs
     weight_decay: float = 0.01  # of the weights, decoupled
-    alpha_learning_rate: float = 0.003  # of the alphas (Adam), constant
+    alpha_learning_rate: float = 0.006  # of the alphas (Adam), constant
     alpha_weight_decay: float = 1e-3  # of the alphas, part of the gradient
 
     @staticmethod
