@@ -1,6 +1,7 @@
 package python
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,91 @@ import (
 
 // EnvPython names the interpreter to use.
 const EnvPython = "NASCENT_PYTHON"
+
+// Start is how to start the Python that runs a program: the words before its own
+// arguments.
+type Start struct {
+	Words []string
+	UV    bool // uv brings the interpreter, and the packages that the file needs
+}
+
+// StartFor finds the Python that runs the program at file. If the file has a block
+// that says what it needs, uv brings that, unless an interpreter was named (given,
+// or $NASCENT_PYTHON) or there is no uv in $PATH: then the Interpreter must have it,
+// and an error tells what it lacks.
+func StartFor(given, file string) (Start, error) {
+	needs, err := NeedsOf(file)
+	if err != nil {
+		return Start{}, err
+	}
+	uv, missing := exec.LookPath("uv")
+	if !needs.none() && given == "" && os.Getenv(EnvPython) == "" && missing == nil {
+		words := []string{uv, "run", "--no-project"}
+		for _, d := range needs.Dependencies {
+			words = append(words, "--with", d)
+		}
+		if needs.Python != "" {
+			words = append(words, "--python", needs.Python)
+		}
+		return Start{append(words, "python"), true}, nil
+	}
+	interpreter, err := Interpreter(given, file)
+	if err == nil && !needs.none() {
+		err = lacks(interpreter, needs, filepath.Base(file), missing == nil)
+	}
+	return Start{Words: []string{interpreter}}, err
+}
+
+// lacks says so if the interpreter at path has not what a file needs. There may be
+// a uv that was passed over because the interpreter was named.
+func lacks(path string, needs Needs, file string, uv bool) error {
+	asked, err := json.Marshal(needs)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(path, "-m", "nascent", "needs", string(asked))
+	if cmd.Env, err = Env(); err != nil {
+		return err
+	}
+	out, err := cmd.Output()
+	var lacking Needs
+	if err == nil {
+		err = json.Unmarshal(out, &lacking)
+	}
+	if err != nil {
+		if old := TooOld(path); old != nil {
+			return old
+		}
+		return fmt.Errorf("%s does not tell what packages it has: %w", path, err)
+	}
+	remedy := "install uv, which brings"
+	if uv {
+		remedy = "name no interpreter (python:, $" + EnvPython + "), so that uv brings"
+	}
+	switch {
+	case lacking.Python != "":
+		return fmt.Errorf("%s needs Python %s, and %s is %s: %s one, or name another with python: or $%s", file, needs.Python, path, lacking.Python, remedy, EnvPython)
+	case len(lacking.Dependencies) > 0:
+		them := "it"
+		if len(lacking.Dependencies) > 1 {
+			them = "them"
+		}
+		return fmt.Errorf("%s needs %s, which %s has not: %s %s, or run %s -m pip install %s", file, strings.Join(lacking.Dependencies, " and "), path,
+			remedy, them, path, shellWords(lacking.Dependencies))
+	}
+	return nil
+}
+
+// shellWords quotes words for a shell where they need it.
+func shellWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		if quoted[i] = w; strings.ContainsAny(w, " <>!~*;'\"()[]$&|") {
+			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
+}
 
 // Interpreter finds the Python that runs the program at file: the one given, else
 // $NASCENT_PYTHON, $VIRTUAL_ENV, a .venv beside the file, or python3 from $PATH.

@@ -19,6 +19,18 @@ var source embed.FS
 // put on PYTHONPATH.
 func Unpack() (string, error) { return UnpackFiles("python", source) }
 
+// Env is this process's environment for a Python that is to find the SDK.
+func Env() ([]string, error) {
+	path, err := Unpack()
+	if err != nil {
+		return nil, err
+	}
+	if given := os.Getenv("PYTHONPATH"); given != "" {
+		path += string(os.PathListSeparator) + given
+	}
+	return append(os.Environ(), "PYTHONPATH="+path), nil
+}
+
 // UnpackFiles writes embedded files into the cache ($NASCENT_CACHE, default the
 // user's cache directory), in a directory named by their hash below name, and
 // returns it. What is there already is left alone.

@@ -92,12 +92,10 @@ func (e *evaluator) close() {
 	w, n := e.worker, e.nursery
 	e.mu.Unlock()
 	if w != nil {
-		w.kill()
-		<-w.gone
+		e.end(w.process, w.stdin)
 	}
 	if n != nil {
-		n.kill()
-		<-n.gone
+		e.end(n.process, n.socket)
 	}
 }
 

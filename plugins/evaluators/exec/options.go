@@ -62,7 +62,7 @@ func (e *evaluator) read(setup *sdk.Setup) error {
 		return err
 	}
 	if len(o.Preload) > 0 {
-		e.nurse = append([]string{e.command[0], "-m", "nascent", "nurse", e.script}, o.Preload...)
+		e.nurse = e.words(append([]string{"nurse", e.script}, o.Preload...)...)
 	}
 	return nil
 }

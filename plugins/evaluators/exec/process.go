@@ -210,6 +210,21 @@ func (p *process) kill() {
 	}
 }
 
+// tidying is how long a process that was dismissed may take to end.
+const tidying = time.Second
+
+// dismiss closes what the process listens to, upon which it ends, and waits. One that
+// does not mind is killed.
+func (p *process) dismiss(listensTo *os.File) {
+	listensTo.Close()
+	select {
+	case <-p.gone:
+	case <-time.After(tidying):
+	}
+	p.kill()
+	<-p.gone
+}
+
 // over tells whether the process is gone.
 func (p *process) over() bool {
 	select {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nascent-nas/nascent/plugins/python"
@@ -14,8 +15,9 @@ import (
 
 // program is what is run: a Python file or a command.
 type program struct {
-	script       string // a Python file; "" for a command
-	name         string // for people
+	script       string       // a Python file; "" for a command
+	name         string       // for people
+	python       python.Start // of the script
 	command      []string
 	env          []string
 	options      json.RawMessage // the program's own
@@ -51,24 +53,40 @@ func (p *program) readScript(options json.RawMessage, ours []string, into any) e
 // usePython prepares to run the script with an interpreter, which may be named.
 func (p *program) usePython(named string, limit sdk.Duration) error {
 	p.name = filepath.Base(p.script)
-	interpreter, err := python.Interpreter(named, p.script)
-	if err != nil {
+	var err error
+	if p.python, err = python.StartFor(named, p.script); err != nil {
 		if named != "" {
 			return sdk.BadOption("python", "%v", err)
 		}
 		return err
 	}
-	path, err := python.Unpack()
-	if err != nil {
+	if p.env, err = python.Env(); err != nil {
 		return err
 	}
-	if given := os.Getenv("PYTHONPATH"); given != "" {
-		path += string(os.PathListSeparator) + given
+	p.command = p.words("work", p.script)
+	if p.limit(limit); p.python.UV && limit <= 0 {
+		p.startTimeout = downloads
 	}
-	p.env = append(os.Environ(), "PYTHONPATH="+path)
-	p.command = []string{interpreter, "-m", "nascent", "work", p.script}
-	p.limit(limit)
 	return nil
+}
+
+// downloads is the default of startTimeout where uv may have packages to fetch.
+const downloads = 10 * time.Minute
+
+// words are the command that has the script's Python run the SDK.
+func (p *program) words(args ...string) []string {
+	return slices.Concat(p.python.Words, []string{"-m", "nascent"}, args)
+}
+
+// end ends a process that listens to a file of ours, and waits for that. uv gets time
+// to remove the environment that it made.
+func (p *program) end(running *process, listensTo *os.File) {
+	if p.python.UV {
+		running.dismiss(listensTo)
+		return
+	}
+	running.kill()
+	<-running.gone
 }
 
 // useCommand prepares to run a command.
@@ -91,7 +109,7 @@ func (p *program) limit(d sdk.Duration) {
 // in its own way only.
 func (p *program) excuse(err error) error {
 	var option *sdk.OptionError
-	if p.script != "" && !errors.As(err, &option) {
+	if p.script != "" && !p.python.UV && !errors.As(err, &option) {
 		if old := python.TooOld(p.command[0]); old != nil {
 			return old
 		}

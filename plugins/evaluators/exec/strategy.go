@@ -183,7 +183,7 @@ func (s *strategy) ask(ctx context.Context, state []byte, turn engine.Turn) (*de
 // end ends the worker.
 func (s *strategy) end() {
 	if s.worker != nil {
-		s.worker.end()
+		s.program.end(s.worker.process, s.worker.stdin)
 		s.worker = nil
 	}
 }

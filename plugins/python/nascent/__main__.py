@@ -7,8 +7,9 @@ import sys
 
 def main() -> int:
     """Carry out the command line. Nascent itself starts ``work FILE`` (serve an
-    evaluator, as docs/exec.md says) and ``nurse FILE MODULE...`` (import modules
-    once and fork workers); those wait for nothing that they do not need."""
+    evaluator, as docs/exec.md says), ``nurse FILE MODULE...`` (import modules once
+    and fork workers) and ``needs JSON`` (tell which packages are not there); those
+    wait for nothing that they do not need."""
     command, rest = sys.argv[1:2], sys.argv[2:]
     if command == ["work"] and len(rest) == 1:
         from .worker import work
@@ -17,6 +18,10 @@ def main() -> int:
     if command == ["nurse"] and len(rest) > 1:
         from .nursery import nurse
         nurse(rest[0], rest[1:])
+        return 0
+    if command == ["needs"] and len(rest) == 1:
+        from .needs import tell
+        tell(rest[0])
         return 0
     from .attempt import attempt
     return attempt()

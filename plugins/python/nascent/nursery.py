@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 
-from .worker import explain, private, report, say, work
+from .worker import explain, private, remedy, report, say, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def nurse(path: str, modules: List[str]) -> None:
         except Exception as error:
             say(f"{name} cannot be imported:\n{report(error)}")
             pipe.write([{"problem": f"{name} cannot be imported: {explain(error, folder)}; "
-                                    f"install it for {sys.executable}, or leave it out"}])
+                                    f"{remedy(path) or f'install it for {sys.executable}'}, or leave it out"}])
             return
     orders = socket.socket(fileno=3)
     os.set_inheritable(3, False)

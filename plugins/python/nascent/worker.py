@@ -155,13 +155,22 @@ def load(path: str, kind: str = "evaluator") -> Any:
         say(f"{file} cannot be loaded:\n{report(error)}")
         text = f"{file} cannot be loaded: {explain(error, folder)}"
         if isinstance(error, ModuleNotFoundError):
-            text += f"; install it for {sys.executable}, or name another interpreter with python:"
+            text += f"; {remedy(path) or f'install it for {sys.executable}, or name another interpreter with python:'}"
         raise Refused(text) from None
     own = [d for d in declared if d.kind == kind and d.function.__module__ == name]
     if len(own) != 1:
         some = "no function" if not own else f"{len(own)} functions"
         raise Refused(f"{file} marks {some} with @nascent.{kind}: mark one")
     return own[0]
+
+
+def remedy(path: str) -> str:
+    """What to do about a module that is missing, for a file that says what it needs;
+    empty for others."""
+    with open(path, encoding="utf-8", errors="replace") as source:
+        if "# /// script" in source.read().splitlines():
+            return f"add its package to the dependencies that {os.path.basename(path)} lists"
+    return ""
 
 
 def settle(what: Any, given: Dict[str, Any]) -> Dict[str, Any]:
