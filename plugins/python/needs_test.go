@@ -1,6 +1,7 @@
 package python
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,10 +84,8 @@ func TestLacks(t *testing.T) {
 	if len(found) == 0 {
 		t.Skip("there is no Python 3.9 or newer here")
 	}
-	var version, python string
-	for version, python = range found {
-		break
-	}
+	version := slices.Min(slices.Collect(maps.Keys(found)))
+	python := found[version].path
 	dir := t.TempDir()
 	needy := func(lines ...string) string {
 		return write(t, dir, "needy.py", "# /// script\n# "+strings.Join(lines, "\n# ")+"\n# ///\n")

@@ -1,6 +1,8 @@
 package python
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,46 +11,77 @@ import (
 	"testing"
 )
 
-// The SDK's own tests pass on every Python from 3.9 on that is here.
+// The SDK's own tests pass on every Python from 3.9 on that is here: by pytest where
+// an interpreter has it, else by unittest.
 func TestSDK(t *testing.T) {
 	t.Parallel()
 	found := interpreters(t)
-	if len(found) == 0 {
-		t.Skip("there is no Python 3.9 or newer here")
+	versions := slices.Sorted(maps.Keys(found))
+	for minor := 9; minor <= 14; minor++ {
+		if version := fmt.Sprint("3.", minor); found[version] == nil {
+			versions = append(versions, version)
+		}
 	}
-	for version, path := range found {
+	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(path, "-W", "error", "-m", "unittest", "discover", "-s", "tests")
+			python := found[version]
+			if python == nil {
+				t.Skipf("there is no Python %s here: put a python%s into $PATH, or let pyenv install it", version, version)
+			}
+			args := []string{"-W", "error", "-m", "unittest", "discover", "-s", "tests"}
+			if python.pytest {
+				args = []string{"-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "tests"}
+			}
+			cmd := exec.Command(python.path, args...)
 			cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
-			if out, err := cmd.CombinedOutput(); err != nil {
+			out, err := cmd.CombinedOutput()
+			if err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
+			t.Logf("%s %s\n%s", python.path, args, out)
 		})
 	}
 }
 
-// interpreters are those of $PATH and of pyenv, by version.
-func interpreters(t *testing.T) map[string]string {
+// interpreter is a Python.
+type interpreter struct {
+	path   string
+	pytest bool // it has pytest
+}
+
+// interpreters are those of $PATH and of pyenv that are recent enough, by version; of
+// several with one version, one that has pytest. pyenv's shims are left out: each
+// start of one costs 200 ms.
+func interpreters(t *testing.T) map[string]*interpreter {
 	t.Helper()
-	names := []string{"python3", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14"}
+	dirs := filepath.SplitList(os.Getenv("PATH"))
 	if home, err := os.UserHomeDir(); err == nil {
-		more, err := filepath.Glob(filepath.Join(home, ".pyenv", "versions", "3.*", "bin", "python3"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		names = append(names, more...)
+		dirs = append(dirs, filepath.Join(home, ".pyenv", "versions", "3.*", "bin"))
 	}
-	found := map[string]string{}
-	for _, name := range names {
-		path, err := exec.LookPath(name)
-		if err != nil || TooOld(path) != nil {
+	var paths []string
+	for _, dir := range dirs {
+		for _, name := range []string{"python3", "python3.[0-9]", "python3.[0-9][0-9]"} {
+			more, err := filepath.Glob(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range more {
+				if filepath.Base(dir) != "shims" && !slices.Contains(paths, path) {
+					paths = append(paths, path)
+				}
+			}
+		}
+	}
+	found := map[string]*interpreter{}
+	for _, path := range paths {
+		out, err := exec.Command(path, "-c", "import sys, importlib.util as u; print('%d.%d' % sys.version_info[:2], sys.version_info >= (3, 9), u.find_spec('pytest') is not None)").Output()
+		said := strings.Fields(string(out))
+		if err != nil || len(said) != 3 || said[1] != "True" {
 			continue
 		}
-		// A shim of pyenv costs 200 ms at each start; this is the interpreter itself.
-		out, err := exec.Command(path, "-c", "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)").Output()
-		if version, own, ok := strings.Cut(strings.TrimSpace(string(out)), " "); err == nil && ok && found[version] == "" {
-			found[version] = own
+		if i := (&interpreter{path, said[2] == "True"}); found[said[0]] == nil || i.pytest && !found[said[0]].pytest {
+			found[said[0]] = i
 		}
 	}
 	return found
