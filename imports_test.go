@@ -50,7 +50,7 @@ var rooms = []room{
 	{folder: "plugins/sdk", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/gorgonia", may: genomes, libs: []string{"*"}, never: wires},                           // training with Gorgonia: a library for plugins
 	{folder: "plugins/onnx", may: genomes, libs: []string{"google.golang.org/protobuf/encoding/protowire"}}, // protobuf as a file format, not a wire
-	{folder: "plugins/python", may: append([]string{"engine", "plugins/sdk"}, genomes...), libs: []string{"*"}, never: wires},
+	{folder: "plugins/python", may: append([]string{"engine", "plugins/sdk", "plugins/internal/..."}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/evaluators", may: public, libs: []string{"*"}, never: wires},
 	{folder: "plugins/strategies", may: public, libs: []string{"*"}, never: wires},
 	{folder: "cmd", may: []string{"genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/..."}, libs: []string{"*"}, never: append([]string{module + "/plugins/proto"}, wires...)},

@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/nascent-nas/nascent/plugins/internal/cache"
 )
 
 const modulePath = "github.com/nascent-nas/nascent"
@@ -62,20 +64,13 @@ func Build(source string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cache := os.Getenv("NASCENT_CACHE")
-	if cache == "" {
-		if cache, err = os.UserCacheDir(); err != nil {
-			cache = os.TempDir()
-		}
-		cache = filepath.Join(cache, "nascent")
+	folder, err := cache.Folder("built plugins", "build", sum)
+	if err != nil {
+		return "", err
 	}
-	folder := filepath.Join(cache, "build", sum)
 	out := filepath.Join(folder, plainName(source))
 	if executable(out) {
 		return out, nil
-	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", fmt.Errorf("cannot make the cache for built plugins: %w; set $NASCENT_CACHE to a directory that can be written", err)
 	}
 	half, err := os.MkdirTemp(folder, "half-")
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/nascent-nas/nascent/plugins/internal/cache"
 )
 
 //go:embed nascent/*.py nascent/py.typed
@@ -43,20 +45,13 @@ func UnpackFiles(name string, files fs.FS) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cache := os.Getenv("NASCENT_CACHE")
-	if cache == "" {
-		if cache, err = os.UserCacheDir(); err != nil {
-			cache = os.TempDir()
-		}
-		cache = filepath.Join(cache, "nascent")
+	parent, err := cache.Folder("Python files", name)
+	if err != nil {
+		return "", err
 	}
-	parent := filepath.Join(cache, name)
 	dir := filepath.Join(parent, hex.EncodeToString(h.Sum(nil))[:32])
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
-	}
-	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return "", fmt.Errorf("cannot make the cache for Python files: %w; set $NASCENT_CACHE to a directory that can be written", err)
 	}
 	half, err := os.MkdirTemp(parent, "half-")
 	if err != nil {
