@@ -10,11 +10,12 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/plugins/python"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
 // protocol is the version of what docs/exec.md describes.
-const protocol = 1
+const protocol = python.Protocol
 
 // order is a line to a worker that is no job; one field is set. Cancel comes with
 // Save or Stopped.

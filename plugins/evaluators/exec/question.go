@@ -8,41 +8,15 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
-	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/python"
 )
 
 // question is a line to a strategy's worker; one field is set.
 type question struct {
-	Open    *beginning `json:"open,omitempty"`
-	History *past      `json:"history,omitempty"`
-	Step    *step      `json:"step,omitempty"`
-	Answer  *answer    `json:"answer,omitempty"`
-}
-
-// beginning is the first line. Genomes are their texts, here and everywhere.
-type beginning struct {
-	Protocol    int                 `json:"protocol"`
-	Serve       string              `json:"serve"` // "strategy"
-	Space       json.RawMessage     `json:"space"`
-	Options     json.RawMessage     `json:"options,omitempty"`
-	Objectives  []engine.Objective  `json:"objectives"`
-	Constraints []engine.Constraint `json:"constraints,omitempty"`
-	Metrics     []engine.Metric     `json:"metrics,omitempty"`
-	Fidelities  []engine.Fidelity   `json:"fidelities"`
-	Limits      engine.Limits       `json:"limits"`
-	Order       engine.Order        `json:"order"`
-	Start       []string            `json:"start,omitempty"`
-}
-
-func beginningOf(s engine.Setup, options json.RawMessage) *beginning {
-	b := &beginning{
-		Protocol: protocol, Serve: "strategy", Space: s.Space.JSON(), Options: options, Objectives: s.Objectives, Constraints: s.Constraints,
-		Metrics: s.Metrics, Fidelities: s.Fidelities, Limits: s.Limits, Order: s.Order,
-	}
-	for _, g := range s.Start {
-		b.Start = append(b.Start, g.Text())
-	}
-	return b
+	Open    *python.Opening `json:"open,omitempty"`
+	History *past           `json:"history,omitempty"`
+	Step    *step           `json:"step,omitempty"`
+	Answer  *python.Answer  `json:"answer,omitempty"`
 }
 
 // past is what a worker's copy of the History lacks: it keeps so many rows and
@@ -149,10 +123,7 @@ type words struct {
 	Decision *decision `json:"decision"`
 	Failed   *string   `json:"failed"`
 
-	Space   string     `json:"space"` // what is asked: sample, mutate, cross, encode, names, genes or genome
-	Genomes []string   `json:"genomes"`
-	Seed    uint64     `json:"seed"`
-	Genes   genome.Map `json:"genes"`
+	python.Question
 }
 
 // intent is what a strategy says of itself. Everything may be left out.
@@ -263,69 +234,4 @@ func (d *decision) read(space *genome.Space) (engine.Decision, error) {
 		out.Proposals = append(out.Proposals, q)
 	}
 	return out, nil
-}
-
-// answer is what the space says. Error stands alone.
-type answer struct {
-	Genomes []string     `json:"genomes,omitempty"`
-	Rows    [][]float64  `json:"rows,omitempty"`
-	Genes   []genome.Map `json:"genes,omitempty"`
-	Names   []string     `json:"names,omitempty"`
-	Error   string       `json:"error,omitempty"`
-}
-
-// consult answers a question about the space, as Go strategies are answered.
-func (w *words) consult(space *genome.Space) *answer {
-	a, err := w.ask(space)
-	if err != nil {
-		return &answer{Error: err.Error()}
-	}
-	return a
-}
-
-func (w *words) ask(space *genome.Space) (*answer, error) {
-	var given []genome.Genome
-	for _, text := range w.Genomes {
-		g, err := space.Parse(text)
-		if err != nil {
-			return nil, err
-		}
-		given = append(given, g)
-	}
-	many := map[string]int{"sample": 0, "mutate": 1, "cross": 2, "names": 0, "genome": 0}
-	if n, ok := many[w.Space]; ok && n != len(given) {
-		return nil, fmt.Errorf("%s with %d genomes: give %d", w.Space, len(given), n)
-	}
-	out := &answer{}
-	var made genome.Genome
-	var err error
-	switch w.Space {
-	case "sample":
-		made, err = space.Random(rng.New(w.Seed))
-	case "mutate":
-		made, err = space.Mutate(given[0], rng.New(w.Seed))
-	case "cross":
-		made, err = space.Cross(given[0], given[1], rng.New(w.Seed))
-	case "genome":
-		if made, err = space.FromTree(w.Genes); err == nil {
-			err = space.Check(made)
-		}
-	case "names":
-		out.Names = space.EncodingNames()
-		return out, nil
-	case "encode":
-		for _, g := range given {
-			out.Rows = append(out.Rows, space.Encode(g))
-		}
-		return out, nil
-	case "genes":
-		for _, g := range given {
-			out.Genes = append(out.Genes, g.Tree())
-		}
-		return out, nil
-	default:
-		err = errors.New("the space answers sample, mutate, cross, encode, names, genes and genome")
-	}
-	out.Genomes = []string{made.Text()}
-	return out, err
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/plugins/python"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
@@ -96,7 +97,7 @@ func (s *strategy) start(ctx context.Context) (*thinker, *intent, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	said, err := w.talk(limited, s.setup.Space, question{Open: beginningOf(s.setup, s.options)})
+	said, err := w.talk(limited, s.setup.Space, question{Open: python.OpeningOf(s.setup, s.options)})
 	switch {
 	case err != nil && ctx.Err() == nil && limited.Err() != nil:
 		err = fmt.Errorf("%s said no hello within %v: see docs/exec.md, or raise start_timeout%s", s.name, s.startTimeout, quoted(w.last()))

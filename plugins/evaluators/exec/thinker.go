@@ -74,7 +74,7 @@ func (w *thinker) talk(ctx context.Context, space *genome.Space, lines ...questi
 			if m.Space == "" {
 				return m, nil
 			}
-			lines = []question{{Answer: m.consult(space)}}
+			lines = []question{{Answer: m.Ask(space)}}
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

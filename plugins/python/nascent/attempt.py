@@ -1,4 +1,5 @@
-"""python -m nascent try: an evaluator is called once, without an engine."""
+"""python -m nascent try: an evaluator is called once, or a strategy a few times,
+without an engine."""
 
 from __future__ import annotations
 
@@ -12,32 +13,37 @@ import tempfile
 import time
 from typing import Any, Dict
 
-from .declare import Refused, Setup
+from .declare import Evaluator, Refused, Setup
 from .job import Job
-from .worker import Worker, load, settle
+from .worker import Worker, execute, pick, settle
 
 
 def attempt() -> int:
     """Carry out the command line."""
     parser = argparse.ArgumentParser(prog="python -m nascent")
     commands = parser.add_subparsers(dest="command", required=True)
-    once = commands.add_parser("try", help="call an evaluator once on a random genome, without an engine")
+    once = commands.add_parser("try", help="call an evaluator once on a random genome, or a strategy for a few turns, without an engine")
     once.add_argument("file")
-    once.add_argument("--search", help="the search.yaml whose space the genome is drawn from; default: the one beside the file")
-    once.add_argument("--seed", type=int, default=0, help="of the random genome; default 0")
-    once.add_argument("--job", help="a job as JSON in place of a random one: a file, or - for standard input")
+    once.add_argument("--search", help="the search.yaml whose space it is tried on; default: the one beside the file")
+    once.add_argument("--seed", type=int, default=0, help="of all that is random; default 0")
+    once.add_argument("--job", help="of an evaluator: a job as JSON in place of a random one, a file, or - for standard input")
+    once.add_argument("--turns", type=int, default=3, help="of a strategy; default 3")
+    args = parser.parse_args()
     try:
-        return call(parser.parse_args())
+        declared = execute(args.file)
+        if any(d.kind == "strategy" for d in declared) and not any(d.kind == "evaluator" for d in declared):
+            from .rehearsal import rehearse
+            return rehearse(pick(args.file, "strategy", declared), args.file, search(args), binary(), args.turns, args.seed)
+        return call(pick(args.file, "evaluator", declared), args)
     except Refused as refusal:
         key = f"option {refusal.option}: " if refusal.option else ""
         print(f"{key}{refusal}", file=sys.stderr)
         return 1
 
 
-def call(args: argparse.Namespace) -> int:
+def call(evaluator: Evaluator, args: argparse.Namespace) -> int:
     """Call the evaluator once and print what it says."""
     order = read(args)
-    evaluator = load(args.file)
     given = order.get("options") or {}
     options = settle(evaluator, {k: v for k, v in given.items() if k not in ("preload", "python", "start_timeout")})
     evaluator.open(Setup(options))
@@ -63,13 +69,24 @@ def read(args: argparse.Namespace) -> Dict[str, Any]:
         with (sys.stdin if args.job == "-" else open(args.job)) as source:
             order = json.load(source)
         return dict(order.get("job", order))
-    search = args.search or os.path.join(os.path.dirname(os.path.abspath(args.file)), "search.yaml")
-    if not os.path.exists(search):
-        raise Refused(f"there is no {search}: name one with --search, or give a job with --job")
-    binary = os.environ.get("NASCENT") or shutil.which("nascent")
-    if not binary:
-        raise Refused("there is no nascent in $PATH to draw a genome: set $NASCENT to its path, or give a job with --job")
-    drawn = subprocess.run([binary, "sample", search, "--seed", str(args.seed)], stdout=subprocess.PIPE, check=False)
+    where = search(args)
+    drawn = subprocess.run([binary(), "sample", where, "--seed", str(args.seed)], stdout=subprocess.PIPE, check=False)
     if drawn.returncode != 0:
         raise Refused("no genome could be drawn")
     return dict(json.loads(drawn.stdout))
+
+
+def search(args: argparse.Namespace) -> str:
+    """The search.yaml whose space is meant."""
+    path: str = args.search or os.path.join(os.path.dirname(os.path.abspath(args.file)), "search.yaml")
+    if not os.path.exists(path):
+        raise Refused(f"there is no {path}: name one with --search")
+    return path
+
+
+def binary() -> str:
+    """Nascent itself, which knows spaces."""
+    path = shutil.which(os.environ.get("NASCENT") or "nascent")
+    if not path:
+        raise Refused("there is no nascent in $PATH, which knows the space: set $NASCENT to its path")
+    return path

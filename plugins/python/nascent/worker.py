@@ -137,11 +137,25 @@ def work(path: str) -> None:
 def load(path: str, kind: str = "evaluator") -> Any:
     """Run the user's file and find the evaluator, or the strategy, that it
     declares."""
+    return pick(path, kind, execute(path))
+
+
+def pick(path: str, kind: str, own: List[Any]) -> Any:
+    """The one of a kind that a file declares."""
+    own = [d for d in own if d.kind == kind]
+    if len(own) != 1:
+        some = "no function" if not own else f"{len(own)} functions"
+        raise Refused(f"{os.path.basename(path)} marks {some} with @nascent.{kind}: mark one")
+    return own[0]
+
+
+def execute(path: str) -> List[Any]:
+    """Run the user's file. What it declares is returned."""
     path = os.path.abspath(path)
     folder, file = os.path.split(path)
     name = os.path.splitext(file)[0]
     if name in sys.modules:
-        name = f"{kind}_{name}"
+        name = f"own_{name}"
     if folder not in sys.path:
         sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(name, path)
@@ -157,11 +171,7 @@ def load(path: str, kind: str = "evaluator") -> Any:
         if isinstance(error, ModuleNotFoundError):
             text += f"; {remedy(path) or f'install it for {sys.executable}, or name another interpreter with python:'}"
         raise Refused(text) from None
-    own = [d for d in declared if d.kind == kind and d.function.__module__ == name]
-    if len(own) != 1:
-        some = "no function" if not own else f"{len(own)} functions"
-        raise Refused(f"{file} marks {some} with @nascent.{kind}: mark one")
-    return own[0]
+    return [d for d in declared if d.function.__module__ == name]
 
 
 def remedy(path: str) -> str:
@@ -169,7 +179,7 @@ def remedy(path: str) -> str:
     empty for others."""
     with open(path, encoding="utf-8", errors="replace") as source:
         if "# /// script" in source.read().splitlines():
-            return f"add its package to the dependencies that {os.path.basename(path)} lists"
+            return f"add its package to the dependencies that {os.path.basename(path)} lists, and without uv install it for {sys.executable}"
     return ""
 
 

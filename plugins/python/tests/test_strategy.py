@@ -193,5 +193,76 @@ class TestWorker(unittest.TestCase):
         program.end()
 
 
+class TestTry(unittest.TestCase):
+    """A stand-in for nascent answers for the space."""
+
+    NASCENT = """
+        import json, sys
+        assert sys.argv[1] == "space"
+        print(json.dumps({"open": {"space": {"x": {}}, "objectives": [{"metric": "f1", "goal": "maximize"}], "options": {"keep": 2, "check": True}},
+                          "use": sys.argv[2].replace("search.yaml", "step.py")}), flush=True)
+        for n, line in enumerate(sys.stdin):
+            question = json.loads(line)
+            if question["space"] == "cross":
+                answer = {"error": "they have nothing in common"}
+            else:
+                answer = {"genomes": [f"x={n}"], "genes": [{"x": n}]}
+            print(json.dumps({"answer": answer}), flush=True)
+    """
+
+    def attempt(self, source, *args):
+        with tempfile.TemporaryDirectory() as folder:
+            nascent = os.path.join(folder, "nascent")
+            with open(nascent, "w") as out:
+                out.write(f"#!{sys.executable}\n" + textwrap.dedent(self.NASCENT))
+            os.chmod(nascent, 0o700)
+            for name, text in (("step.py", "import nascent\n" + textwrap.dedent(source)), ("search.yaml", "")):
+                with open(os.path.join(folder, name), "w") as out:
+                    out.write(text)
+            return subprocess.run([sys.executable, "-m", "nascent", "try", os.path.join(folder, "step.py"), *args],
+                                  env={**os.environ, "PYTHONPATH": str(ROOT), "NASCENT": nascent},
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+
+    def test_turns(self):
+        done = self.attempt("""
+            @nascent.strategy(state=0, batch=2, options={"keep": 1})
+            def step(state, turn):
+                assert turn.options == {"keep": 2}
+                seen = turn.files["seen"].read_text() if state else ""
+                seen += f"{[c.id for c in turn.results]} of {len(turn.history)}; "
+                (turn.scratch / "seen").write_text(seen)
+                some = [nascent.Proposal.random()] if state == 0 else [nascent.Proposal.mutate(turn.results[0]), nascent.Proposal.same(1, tag="t")]
+                proposals = some * (turn.want // len(some))
+                return nascent.Decision(state + 1, proposals, note=seen, done=state == 2, files={"seen": turn.scratch / "seen"})
+        """, "--turns", "9")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual((lines[0], lines[1], lines[9]), ("turn 0: wants 8", "  1, random: x=0", "  [] of 0; "))
+        self.assertRegex(lines[11], r'^  result of 1: \{"f1": 0\.[0-9]+\}, made up$')
+        self.assertEqual(lines[13:16], ["  9, mutate of 1: x=8", '  10, same of 1 tag "t": x=0', "  [] of 0; [1, 2] of 2; "])
+        self.assertEqual(lines[-2:], ["  [] of 0; [1, 2] of 2; [3, 4] of 4; ", "it is done"])
+
+    def test_trouble(self):
+        for source, words in {
+            "return [nascent.Proposal.random()] * 9": "turn 0 has 9 proposals, and 8 are wanted: propose at most turn.want",
+            "return [nascent.Proposal.mutate(5)]": "proposal 1 makes no candidate: 5",
+            "return [nascent.Proposal.random(), nascent.Proposal.cross(1, 1)]": "proposal 2 makes no candidate: they have nothing in common",
+            "return state['x']": "TypeError: 'NoneType' object is not subscriptable",
+        }.items():
+            done = self.attempt(f"""
+                @nascent.strategy(options={{"keep": 1}})
+                def step(state, turn):
+                    {source}
+            """)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(words, done.stderr)
+        done = self.attempt("""
+            @nascent.strategy
+            def step(state, turn):
+                return []
+        """)
+        self.assertEqual((done.returncode, done.stderr), (1, "option keep: there is no such option: declare it with @nascent.strategy(options={...})\n"))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -98,7 +98,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand()}
 	root.AddCommand(looking...)
 	if a.live == nil {
-		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.testCommand(), a.checkCommand(), a.replayCommand(), a.sampleCommand(), a.pluginsCommand(), a.versionCommand())
+		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.testCommand(), a.checkCommand(), a.replayCommand(), a.sampleCommand(), a.spaceCommand(), a.pluginsCommand(), a.versionCommand())
 	}
 	return root
 }
