@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -89,6 +90,13 @@ func TestHostKilled(t *testing.T) {
 	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
 	for _, pid := range pids {
 		gone(t, pid)
+	}
+	for deadline := time.Now().Add(time.Minute); ; {
+		if _, err := os.Stat(dir); err != nil {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("%s is left over", dir)
+		}
 	}
 }
 

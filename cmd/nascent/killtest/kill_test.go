@@ -124,8 +124,28 @@ func children(pid int) []int {
 	return out
 }
 
-// killed starts the search and kills the engine, its plugins, both, or the workers
-// of its plugins after a while. It tells whether the search ended before that.
+// descendants lists the children of some processes, theirs, and so on, by
+// generations.
+func descendants(pids ...int) (out [][]int) {
+	for {
+		var next []int
+		for _, pid := range pids {
+			next = append(next, children(pid)...)
+		}
+		if len(next) == 0 {
+			return out
+		}
+		out = append(out, next)
+		pids = next
+	}
+}
+
+// depths are the generations of a search's processes below the engine.
+var depths = map[string]int{"plugin": 0, "both": 0, "worker": 1, "child": 2, "grandchild": 3}
+
+// killed starts the search and after a while kills the engine, its plugins, both,
+// or a later generation of its processes. It tells whether the search ended before
+// that. Who is killed with the engine leaves nobody behind.
 func (s *search) killed(what string, after time.Duration) bool {
 	s.t.Helper()
 	cmd := s.command()
@@ -146,20 +166,13 @@ func (s *search) killed(what string, after time.Duration) bool {
 		return true
 	case <-ctx.Done():
 	}
-	victims := children(cmd.Process.Pid)
-	if what == "worker" {
-		var workers []int
-		for _, pid := range victims {
-			workers = append(workers, children(pid)...)
-		}
-		victims = workers
-	}
-	if what != "engine" {
-		for _, pid := range victims {
+	family := descendants(cmd.Process.Pid)
+	if depth := depths[what]; what != "engine" && depth < len(family) {
+		for _, pid := range family[depth] {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
-	if what == "plugin" || what == "worker" { // the engine goes on by itself; end it later, at once
+	if what != "engine" && what != "both" { // the engine goes on by itself; end it later, at once
 		select {
 		case err := <-ended:
 			if err != nil {
@@ -168,10 +181,27 @@ func (s *search) killed(what string, after time.Duration) bool {
 			return true
 		case <-time.After(after):
 		}
+		family = descendants(cmd.Process.Pid)
 	}
 	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
 	<-ended
+	for _, pids := range family {
+		s.gone(pids)
+	}
 	return false
+}
+
+// gone waits until processes are gone.
+func (s *search) gone(pids []int) {
+	s.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for _, pid := range pids {
+		for syscall.Kill(pid, 0) == nil && !zombie(pid) {
+			if time.Now().After(deadline) {
+				s.t.Fatalf("process %d outlives its engine", pid)
+			}
+		}
+	}
 }
 
 // TestKilledAtRandomMoments kills through real processes, 50 times in all, and
@@ -254,14 +284,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
 	cmd.Wait()
-	deadline := time.Now().Add(20 * time.Second)
-	for _, pid := range plugins {
-		for syscall.Kill(pid, 0) == nil && !zombie(pid) {
-			if time.Now().After(deadline) {
-				t.Fatalf("plugin process %d outlives its engine", pid)
-			}
-		}
-	}
+	s.gone(plugins)
 }
 
 // status is what `status --json` prints, or "" while there is nothing to ask.

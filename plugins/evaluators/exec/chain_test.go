@@ -51,6 +51,40 @@ func TestKilledInTheChain(t *testing.T) {
 	}
 }
 
+// Temporary files go with the process that made them, or with its plugin.
+func TestTemporaryFiles(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	if len(os.TempDir()) > 25 {
+		t.Skip("$TMPDIR is too long for sockets: temporary files are made there")
+	}
+	for _, options := range []string{`{}`, `{"preload": ["heavy", "tempfile"]}`} {
+		r := openRig(t, ofHost(t), options)
+		litter := func() string {
+			t.Helper()
+			e := r.answer(r.submit("litters"))
+			if e.Kind != engine.Finished || e.Result.Status != engine.OK {
+				t.Fatalf("%+v %+v", e, e.Result)
+			}
+			path := string(e.Result.Output)
+			if _, err := os.Stat(path); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}
+		path := litter()
+		r.answer(r.submit("crash"))
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s: %s is left over from a worker that crashed", options, path)
+		}
+		path = litter()
+		r.session.Close(t.Context())
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s: %s is left over from a search that ended", options, path)
+		}
+	}
+}
+
 // A killed host leaves nobody, not even children of a worker that cannot hear
 // anything because a C call holds the interpreter's lock.
 func TestKilledHost(t *testing.T) {

@@ -13,8 +13,9 @@ import (
 )
 
 // nursery is a Python process that has imported what workers need, which may take
-// seconds, and forks them. It gets a worker's pipes over a socket and tells of
-// births and deaths on its standard output.
+// seconds, and forks them. It gets a worker's pipes over a socket, with the
+// directory for its temporary files, and tells of births and deaths on its
+// standard output.
 type nursery struct {
 	*process
 	socket *os.File
@@ -74,7 +75,7 @@ func startNursery(name string, command, env []string, limit time.Duration) (*nur
 		}
 		return n, nil
 	case <-n.gone:
-		return nil, errors.New(n.cause())
+		return nil, &dead{errors.New(n.cause())}
 	case <-timeout.C:
 		n.kill()
 		return nil, fmt.Errorf("%s has not imported the modules of preload within %v: raise start_timeout", name, limit)
@@ -100,11 +101,11 @@ func (n *nursery) take(line []byte) error {
 }
 
 // spawn is the nursery's spawner.
-func (n *nursery) spawn(stdin, stdout, stderr *os.File) (int, func() (string, bool), error) {
+func (n *nursery) spawn(stdin, stdout, stderr *os.File, temp string) (int, func() (string, bool), error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	rights := syscall.UnixRights(int(stdin.Fd()), int(stdout.Fd()), int(stderr.Fd()))
-	if err := syscall.Sendmsg(int(n.socket.Fd()), []byte{1}, rights, nil, 0); err != nil {
+	if err := syscall.Sendmsg(int(n.socket.Fd()), []byte(temp+"\n"), rights, nil, 0); err != nil {
 		return 0, nil, err
 	}
 	select {
@@ -118,6 +119,6 @@ func (n *nursery) spawn(stdin, stdout, stderr *os.File) (int, func() (string, bo
 			}
 		}, nil
 	case <-n.gone:
-		return 0, nil, errors.New(n.cause())
+		return 0, nil, &dead{errors.New(n.cause())}
 	}
 }

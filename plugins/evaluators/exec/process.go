@@ -52,15 +52,15 @@ type process struct {
 	words []byte // the end of its standard error
 }
 
-// A spawner starts a process that leads a group of its own. wait returns when it
-// has ended.
-type spawner func(stdin, stdout, stderr *os.File) (pid int, wait func() (status string, ok bool), err error)
+// A spawner starts a process that leads a group of its own and has its temporary
+// files in temp, if that is not "". wait returns when it has ended.
+type spawner func(stdin, stdout, stderr *os.File, temp string) (pid int, wait func() (status string, ok bool), err error)
 
 // run is the spawner of a command. extra become its descriptors from 3 on.
 func run(command, env []string, extra ...*os.File) spawner {
-	return func(stdin, stdout, stderr *os.File) (int, func() (string, bool), error) {
+	return func(stdin, stdout, stderr *os.File, temp string) (int, func() (string, bool), error) {
 		cmd := exec.Command(command[0], command[1:]...)
-		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = env, stdin, stdout, stderr, extra
+		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = within(env, temp), stdin, stdout, stderr, extra
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 		if err := startCommand(cmd); err != nil {
 			return 0, nil, fmt.Errorf("%w; name a program that can be executed", err)
@@ -95,13 +95,17 @@ func launch(name string, spawn spawner) (*process, error) {
 		}
 		return nil, errors.New("cannot make a pipe: raise the limit of open files (ulimit -n)")
 	}
-	pid, wait, err := spawn(theirIn, theirOut, theirErr)
+	temp := temporary()
+	pid, wait, err := spawn(theirIn, theirOut, theirErr, temp)
 	for _, f := range []*os.File{theirIn, theirOut, theirErr} {
 		f.Close()
 	}
 	if err != nil {
 		for _, f := range []*os.File{stdin, stdout, stderr} {
 			f.Close()
+		}
+		if temp != "" {
+			os.Remove(temp)
 		}
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
@@ -120,6 +124,9 @@ func launch(name string, spawn spawner) (*process, error) {
 		syscall.Kill(-pid, syscall.SIGKILL)
 		p.mu.Unlock()
 		close(p.exited)
+		if temp != "" {
+			os.RemoveAll(temp)
+		}
 		// What was written before the end is in the pipes; somebody who still
 		// holds them is not waited for.
 		soon := time.Now().Add(time.Second)

@@ -108,7 +108,7 @@ func TestPythonConforms(t *testing.T) {
 
 // troubles is a space whose genomes say what becomes of them.
 var troubles = genome.MustParseSpace(`{"do": {"choice": ["good", "scalars", "error", "nan", "text", "nothing", "leave", "crash", "segfault",
-	"sleep", "gil", "stubborn", "reports", "saves", "keeps", "stops", "long", "endless", "daemon", "deaf", "hidden", "returns", "descendants", "orphans", "children", "heavily"]}}`)
+	"sleep", "gil", "stubborn", "reports", "saves", "keeps", "stops", "long", "endless", "daemon", "deaf", "hidden", "returns", "descendants", "orphans", "children", "loads", "keeps_loading", "litters", "heavily"]}}`)
 
 // rig is an open session of trouble.py.
 type rig struct {
@@ -330,6 +330,77 @@ func TestPythonStops(t *testing.T) {
 	}))
 	if v, _ := e.Result.Metrics.Get("accuracy"); e.Kind != engine.Finished || !e.Result.Stopped || v != 0.07 || len(e.Result.Curve) != 7 {
 		t.Errorf("%+v", e.Result)
+	}
+}
+
+// The forked workers of PyTorch's DataLoader work, one that is killed fails the job
+// in the user's own line, and all end with a job that is cancelled, at the latest with
+// the worker.
+func TestDataLoader(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	interpreter := os.Getenv("NASCENT_PYTHON")
+	if interpreter == "" {
+		interpreter = "/usr/bin/python3" // where Debian's python3-torch is
+	}
+	if exec.Command(interpreter, "-c", "import torch").Run() != nil {
+		t.Skipf("%s has no torch: install python3-torch, or name another with $NASCENT_PYTHON", interpreter)
+	}
+	for _, preload := range []string{"", "torch.utils.data"} {
+		options, err := json.Marshal(map[string]any{"python": interpreter, "preload": strings.Fields(preload)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := openRig(t, ofFile(t, "testdata/trouble.py"), string(options))
+		good := func() {
+			t.Helper()
+			e := r.answer(r.submit("loads"))
+			if e.Kind == engine.Finished && strings.Contains(e.Result.Reason, "is killed by signal") {
+				e = r.answer(r.submit("loads")) // torch has noticed late
+			}
+			if e.Kind != engine.Finished {
+				t.Fatalf("%+v", e)
+			}
+			if v, _ := e.Result.Metrics.Get("accuracy"); v != 63*64/2 {
+				t.Fatalf("%+v", e.Result)
+			}
+		}
+		loading := func() (engine.ID, []int) {
+			t.Helper()
+			id := r.submit("keeps_loading")
+			path, err := r.files.Path(r.until(id, engine.Saved).Files[0].Hash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return id, pids(t, string(b))
+		}
+		good()
+		id, family := loading()
+		if err := syscall.Kill(family[1], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		e := r.answer(id)
+		if e.Kind != engine.Finished || !strings.Contains(e.Result.Reason, "(trouble.py:") {
+			t.Errorf("%+v %+v", e, e.Result)
+		}
+		good()
+		id, more := loading()
+		r.session.Cancel(id, 1, false)
+		if e := r.answer(id); e.Kind != engine.Returned || e.Reason != "cancelled" {
+			t.Errorf("%+v", e)
+		}
+		for _, pid := range more[1:] {
+			ended(t, pid)
+		}
+		good()
+		r.session.Close(t.Context())
+		for _, pid := range family {
+			ended(t, pid)
+		}
 	}
 }
 

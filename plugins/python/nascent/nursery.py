@@ -1,8 +1,8 @@
 """The nursery: a process that has imported what workers need, and forks them.
 
-It tells what happens on its standard output, a line of JSON each. A byte on the
-socket at descriptor 3 asks for a worker; its standard input, output and error come
-along.
+It tells what happens on its standard output, a line of JSON each. A line on the
+socket at descriptor 3 asks for a worker and has the directory for its temporary
+files, or nothing; its standard input, output and error come along.
 """
 
 from __future__ import annotations
@@ -59,20 +59,20 @@ def nurse(path: str, modules: List[str]) -> None:
                     break
                 pipe.write([{"ended": pid, "status": status}])
         if orders.fileno() in ready:
-            order, descriptors, _, _ = socket.recv_fds(orders, 1, 3)
+            order, descriptors, _, _ = socket.recv_fds(orders, 4096, 3)
             if not order:
                 return
             pid = os.fork()
             if pid == 0:
                 orders.close()
                 os.close(woken)
-                _be_born(path, descriptors)
+                _be_born(path, order.decode().strip(), descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
             pipe.write([{"forked": pid}])
 
 
-def _be_born(path: str, descriptors: List[int]) -> NoReturn:
+def _be_born(path: str, temporary: str, descriptors: List[int]) -> NoReturn:
     """Become a worker, in a process group of its own that ends with its parent."""
     status = 1
     try:
@@ -82,6 +82,10 @@ def _be_born(path: str, descriptors: List[int]) -> NoReturn:
         os.setpgid(0, 0)
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGKILL)
+        if temporary:
+            os.environ["TMPDIR"] = temporary
+            if "tempfile" in sys.modules:
+                sys.modules["tempfile"].tempdir = None  # it is looked for again
         for place, descriptor in enumerate(descriptors):
             os.dup2(descriptor, place)
             os.close(descriptor)

@@ -309,14 +309,14 @@ class Worker:
         while True:
             with self.news:
                 while not self.waiting:
-                    self.news.wait()
+                    self._wait()
                 self.gathering = True
                 while len(self.waiting) < most and len(self.board) < self.evaluator.hello["slots"]:
                     # Jobs that come together leave together.
                     patience = self.newest + _GATHER - time.monotonic()
                     if patience <= 0:
                         break
-                    self.news.wait(patience)
+                    self._wait(patience)
                 self.gathering = False
                 jobs = tuple(self.waiting.popleft() for _ in range(min(most, len(self.waiting))))
             try:
@@ -327,6 +327,14 @@ class Worker:
                 for job in jobs:
                     del self.board[job._id]  # before the answer: it invites the next job
             self.pipe.write(answers)
+
+    def _wait(self, timeout: Optional[float] = None) -> None:
+        """Wait for news. What a signal handler raises meanwhile is no job's fault: that
+        of PyTorch's DataLoader tells of workers whose job has failed already."""
+        try:
+            self.news.wait(timeout)
+        except Exception as error:
+            say(f"between two jobs:\n{report(error)}")
 
     def carry_out(self, jobs: Tuple[Job, ...]) -> List[Message]:
         """Call the evaluator and make answers of whatever comes of it."""
@@ -351,7 +359,11 @@ class Worker:
             results = [error] * len(jobs)
         if os.getpid() != self.process:
             self._end_child(jobs[0], results[0])
-        return [self._answer(j, r) for j, r in zip(jobs, results)]
+        answers = [self._answer(j, r) for j, r in zip(jobs, results)]
+        for result in results:
+            if isinstance(result, BaseException):
+                result.__traceback__ = None  # it leads to all that the job had, and back to here
+        return answers
 
     def _end_child(self, job: Job, result: Any) -> NoReturn:
         """End a process that a job has forked and that came back from it."""
@@ -364,6 +376,13 @@ class Worker:
         os._exit(status & 0xFF)
 
     def _answer(self, job: Job, result: Any) -> Message:
+        try:
+            return self._sum_up(job, result)
+        except Exception as error:  # of a signal handler, see _wait
+            say(f"after candidate {job.id}:\n{report(error)}")
+            return self._sum_up(job, result)
+
+    def _sum_up(self, job: Job, result: Any) -> Message:
         answer: Message = {"id": job._id}
         try:
             if isinstance(result, Stopped):

@@ -145,6 +145,56 @@ def orders(*ids, **more):
 
 
 class TestWorker(unittest.TestCase):
+    def test_what_a_failed_job_had_is_let_go(self):
+        program = Program("""
+            import gc
+            gc.disable()
+
+            class Large:
+                there = 0
+                def __init__(self):
+                    Large.there += 1
+                def __del__(self):
+                    Large.there -= 1
+
+            @nascent.evaluator
+            def evaluate(job):
+                before, large = Large.there, Large()
+                if job.genes["x"] == 1:
+                    raise ValueError("no")
+                if job.genes["x"] == 2:
+                    raise nascent.Invalid("no")
+                return {"accuracy": before}
+        """)
+        for n in 1, 2, 3:
+            program.send(*orders(n))
+            answer = program.receive()
+        self.assertEqual(answer, {"id": 3, "metrics": {"accuracy": 0.0}})
+        program.end()
+
+    def test_a_signal_handler_that_raises_between_jobs(self):
+        program = Program("""
+            import os, signal, threading, time
+
+            def handler(*_):
+                raise ValueError("a child has died")
+
+            signal.signal(signal.SIGCHLD, handler)
+
+            @nascent.evaluator
+            def evaluate(job):
+                if job.genes["x"] == 1:
+                    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGCHLD)).start()
+                return {"accuracy": 1}
+        """)
+        program.send(*orders(1))
+        self.assertEqual(program.receive(), {"id": 1, "metrics": {"accuracy": 1.0}})
+        while "a child has died" not in program.process.stderr.readline().decode():
+            pass
+        program.send(*orders(2))
+        self.assertEqual(program.receive(), {"id": 2, "metrics": {"accuracy": 1.0}})
+        program.end()
+
     def test_five_lines(self):
         program = Program("""
             @nascent.evaluator

@@ -189,6 +189,39 @@ def children(job):
     return {"accuracy": total}
 
 
+class Samples:
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, n):
+        time.sleep(0.005)
+        return float(n)
+
+
+def loads(job):
+    """Reads all samples with the forked workers of a DataLoader."""
+    from torch.utils.data import DataLoader
+    return {"accuracy": sum(float(batch.sum()) for batch in DataLoader(Samples(), batch_size=8, num_workers=2))}
+
+
+def keeps_loading(job):
+    """Does so for ever, and says who everybody is."""
+    from torch.utils.data import DataLoader
+    loader = iter(DataLoader(Samples(), batch_size=1, num_workers=2, sampler=iter(lambda: 1, 2)))
+    next(loader)
+    (job.scratch / "pids").write_text(" ".join(map(str, (os.getpid(), *(w.pid for w in loader._workers)))))
+    job.save(job.scratch / "pids")
+    for batch in loader:
+        pass
+
+
+def litters(job):
+    """Leaves a temporary file behind."""
+    import tempfile
+    job.output = tempfile.mkstemp()[1].encode()
+    return good(job)
+
+
 def heavily(job):
     """Says which process has imported what is heavy."""
     import heavy
