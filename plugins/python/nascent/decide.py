@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import collections
-import os
 import sys
 
 from .history import History
@@ -50,7 +49,6 @@ class Decider:
     def __init__(self, strategy: Strategy, path: str, order: Message, pipe: Pipe, waiting: List[Message]) -> None:
         """Open the strategy of the file at path."""
         self.strategy, self.pipe, self.orders = strategy, pipe, Orders(pipe, waiting)
-        self.folder = os.path.dirname(os.path.abspath(path))
         options = settle(strategy, order.get("options") or {})
         self.setup = StrategySetup(options, order, Space(order.get("space"), self.orders.ask))
         self.history = History(m["name"] for m in self.setup.metrics)
@@ -82,7 +80,7 @@ class Decider:
                 raise TypeError(f"the decision cannot be sent: {error}") from None
         except (Exception, SystemExit) as error:
             say(f"turn {turn.n} failed:\n{report(error)}")
-            return encode({"failed": explain(error, self.folder)})
+            return encode({"failed": explain(error, self.strategy.folder)})
 
 
 def _steady(seed: int) -> None:

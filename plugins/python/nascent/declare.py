@@ -44,6 +44,7 @@ class Evaluator:
     """A function and what was said of it."""
 
     kind = "evaluator"
+    folder = ""  # of the user's file
 
     def __init__(self, function: Callable[..., Any], batch: int, options: Optional[Mapping[str, Any]], hello: Dict[str, Any],
                  opening: Optional[Opening] = None) -> None:
@@ -125,5 +126,7 @@ def _metrics(metrics: Optional[Metrics]) -> Optional[List[Dict[str, Any]]]:
     for name, what in metrics.items():
         if isinstance(what, str):
             what = {"goal": what}
+        if not isinstance(name, str) or not isinstance(what, Mapping):
+            raise TypeError(f"metric {name!r} is declared as {what!r}: give names, or names with maximize or minimize")
         out.append({"name": name, **what})
     return out

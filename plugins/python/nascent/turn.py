@@ -228,6 +228,7 @@ class Strategy:
     """A function and what was said of it."""
 
     kind = "strategy"
+    folder = ""  # of the user's file
 
     def __init__(self, function: Callable[..., Any], options: Optional[Mapping[str, Any]], hello: Dict[str, Any],
                  opening: Optional[Opening]) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # to import typing takes half as long as to start an interpre
     from .job import Message
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
+_FOREIGN = (_HERE, "<frozen", os.path.abspath(importlib.__file__))  # of no use in a reason
 _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _GATHER = 0.02  # seconds without a new job after which a batch is not waited for
 _PATIENCE = 2.0  # seconds that a job which reports is given to hear of its cancellation
@@ -146,6 +147,7 @@ def pick(path: str, kind: str, own: List[Any]) -> Any:
     if len(own) != 1:
         some = "no function" if not own else f"{len(own)} functions"
         raise Refused(f"{os.path.basename(path)} marks {some} with @nascent.{kind}: mark one")
+    own[0].folder = os.path.dirname(os.path.abspath(path))
     return own[0]
 
 
@@ -228,7 +230,7 @@ class Worker:
 
     def __init__(self, evaluator: Evaluator, options: Dict[str, Any]) -> None:
         self.evaluator, self.options = evaluator, options
-        self.folder = os.path.dirname(os.path.abspath(evaluator.function.__code__.co_filename))
+        self.folder = evaluator.folder
         self.process = os.getpid()
         self.waiting: Deque[Job] = collections.deque()
         self.board: Dict[int, Job] = {}  # not answered yet
@@ -457,7 +459,7 @@ def explain(error: BaseException, folder: str) -> str:
     what = traceback.format_exception_only(type(error), error)[-1].strip()
     if isinstance(error, SyntaxError):
         return f"{what} ({os.path.basename(error.filename or '')}:{error.lineno})"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((_HERE, "<frozen"))]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(_FOREIGN)]
     own = [f for f in frames if f.filename.startswith(folder + os.sep)] or frames
     if not own:
         return what

@@ -3,7 +3,10 @@ package export
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,45 +24,7 @@ func TestExamples(t *testing.T) {
 	for _, name := range examples.Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text, _ := examples.Text(name)
-			doc, err := config.Parse(name, t.TempDir(), text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			search, err := doc.Read()
-			if err != nil {
-				t.Fatal(err)
-			}
-			var genomes []genome.Genome
-			for seed := range uint64(5) {
-				g, err := search.Engine.Space.Random(rng.New(seed))
-				if err != nil {
-					t.Fatal(err)
-				}
-				genomes = append(genomes, g)
-			}
-			for _, b := range search.Engine.Final.Baselines {
-				genomes = append(genomes, b.Genome)
-			}
-			for i, g := range genomes {
-				net, err := (&engine.Job{Genome: g}).Network()
-				if err != nil {
-					t.Fatal(err)
-				}
-				text, err := json.Marshal(described{Search: name, Network: net, NoNetwork: "its space has no layers"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				m, err := Read(text)
-				if name == "onemax" {
-					if err == nil || !strings.Contains(err.Error(), "its space has no layers; use --format json") {
-						t.Errorf("got %v", err)
-					}
-					continue
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
+			for i, m := range models(t, name, 5) {
 				w, remark := m.Weights(t.TempDir())
 				if remark == "" {
 					t.Error("the weights pretend to be trained")
@@ -82,6 +47,112 @@ func TestExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestExportsAnswer: of every example with layers two candidates and the baselines run
+// as exported for PyTorch, pass onnx.checker as exported for ONNX, and answer the
+// same in both.
+func TestExportsAnswer(t *testing.T) {
+	t.Parallel()
+	torch := having(t, "torch", "NASCENT_PYTHON")
+	onnx := having(t, "numpy, onnx, onnxruntime", "NASCENT_ONNX_PYTHON")
+	if torch == "" && onnx == "" {
+		t.Skip("no python3 here can import torch, or onnx and onnxruntime; name those that can with $NASCENT_PYTHON and $NASCENT_ONNX_PYTHON")
+	}
+	folder, made := t.TempDir(), 0
+	for _, name := range examples.Names() {
+		for i, m := range models(t, name, 2) {
+			w, _ := m.Weights(t.TempDir())
+			file := strings.ReplaceAll(fmt.Sprintf("%s_%d", name, i), "-", "_")
+			for end, write := range map[string]func(*bytes.Buffer) error{
+				".py":          func(b *bytes.Buffer) error { return m.WritePyTorch(b, w, file+".safetensors") },
+				".safetensors": func(b *bytes.Buffer) error { return m.WriteSafetensors(b, w) },
+				".onnx":        func(b *bytes.Buffer) error { return m.WriteONNX(b, w) },
+			} {
+				var b bytes.Buffer
+				if err := write(&b); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(folder, file+end), b.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			made++
+		}
+	}
+	if made < 5 {
+		t.Fatalf("only %d models", made)
+	}
+	for _, c := range []struct{ python, program string }{{torch, "testdata/torch_run.py"}, {onnx, "testdata/onnx_run.py"}} {
+		if c.python == "" {
+			t.Logf("%s was not run: there is no Python for it here", c.program)
+			continue
+		}
+		out, err := exec.CommandContext(t.Context(), c.python, c.program, folder).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", c.program, err, out)
+		}
+		t.Logf("%s", out)
+	}
+}
+
+// having is a Python that can import some modules; "" if there is none.
+func having(t *testing.T, modules, variable string) string {
+	t.Helper()
+	for _, name := range []string{os.Getenv(variable), "python3", "/usr/bin/python3"} {
+		if path, err := exec.LookPath(name); name != "" && err == nil && exec.CommandContext(t.Context(), path, "-c", "import "+modules).Run() == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// models are random candidates of an example, and its baselines. There are none
+// without layers.
+func models(t *testing.T, example string, random uint64) (out []*Model) {
+	t.Helper()
+	text, _ := examples.Text(example)
+	doc, err := config.Parse(example, t.TempDir(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	search, err := doc.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var genomes []genome.Genome
+	for seed := range random {
+		g, err := search.Engine.Space.Random(rng.New(seed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		genomes = append(genomes, g)
+	}
+	for _, b := range search.Engine.Final.Baselines {
+		genomes = append(genomes, b.Genome)
+	}
+	for _, g := range genomes {
+		net, err := (&engine.Job{Genome: g}).Network()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(described{Search: example, Network: net, NoNetwork: "its space has no layers"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := Read(text)
+		if net == nil {
+			if err == nil || !strings.Contains(err.Error(), "its space has no layers; use --format json") {
+				t.Errorf("got %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, m)
+	}
+	return out
 }
 
 // parses wants a text to be Python, if there is one.
