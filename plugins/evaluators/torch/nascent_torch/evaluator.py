@@ -112,6 +112,7 @@ class Evaluator:
         shares = setup.supernet is not None
         if shares:
             self.sharing = Sharing(setup.supernet, shared, self.data, self.device, o["precision"])
+            self.shared = self.memory.forecaster()
         auto = o["pack"] == "auto"
         slots = o["slots"] or ((16 if self.memory.cuda else 8) if auto else o["pack"])
         self.packing = Packing(slots) if auto and slots > 1 else None
@@ -170,13 +171,32 @@ class Evaluator:
     def _share(self, job: nascent.Job) -> Any:
         """Answers a job on shared weights. What it keeps for the next one is no
         more there for others."""
-        answer = self.sharing.evaluate(job)
+        if job.task == "supernet":
+            try:
+                answer = self._train_shared(job)
+            except Full as e:
+                return nascent.Returned(str(e))
+        else:
+            answer = self.sharing.evaluate(job)
         if isinstance(answer, Exception) and ran_out(answer):
             traceback.clear_frames(answer.__traceback__)
             self.memory.give_back()
             room = self.memory.free()
             answer = self._short(job, f"out of memory: the supernet takes more than {_much(room)}", room)
         self.memory.settle()
+        return answer
+
+    def _train_shared(self, job: nascent.Job) -> Any:
+        """Answers a job that trains shared weights. Beside others that have a part of
+        the memory it waits until what it needs is free; alone it is tried."""
+        guess = self.sharing.predicted()
+        need, total = self.shared.need(guess), self.memory.total()
+        insist = need > total or self.memory.free() >= 0.9 * total or job.attempt >= _PATIENCE
+        with self.memory.take(need, insist), self.memory.watch(0):
+            answer = self.sharing.evaluate(job)
+            took = self.memory.peak()
+            if took is not None and not isinstance(answer, BaseException):
+                self.shared.saw(guess, took)
         return answer
 
     def _short(self, job: nascent.Job, reason: str, room: float) -> Exception:

@@ -81,7 +81,7 @@ class Memory:
     def __init__(self, device: torch.device, limit: int = 0):
         self.device, self.limit = device, limit
         self.cuda = device.type == "cuda"
-        self.forecast = Forecast(_WORKSPACE if self.cuda else 0)
+        self.forecast = self.forecaster()
         self.data = 0  # bytes of what stays: the samples
         self._news = threading.Condition()
         self._taken: list[int] = []  # by those who train now
@@ -89,6 +89,10 @@ class Memory:
         self._counter: _Counter | None = None
         if self.cuda and limit:
             torch.cuda.set_per_process_memory_fraction(min(1.0, limit / self._device()[1]), device)
+
+    def forecaster(self) -> Forecast:
+        """Predictions for trainings of one kind here."""
+        return Forecast(_WORKSPACE if self.cuda else 0)
 
     def _device(self) -> tuple[int, int]:
         """Free and total bytes of a GPU."""

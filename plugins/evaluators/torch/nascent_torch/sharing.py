@@ -13,6 +13,7 @@ import nascent
 
 from . import weights
 from .data import Data
+from .memory import predicted
 from .train import Stopped
 
 WEIGHTS = "weights"  # the file that a job of the task supernet leaves
@@ -33,6 +34,11 @@ class Sharing:
     def __init__(self, graph: dict[str, Any], recipe: weights.Recipe, data: Data, device: Any, precision: str):
         self.graph, self.recipe, self.data, self.device, self.precision = graph, recipe, data, device, precision
         self._scored: tuple[str, weights.Supernet] | None = None  # with the weights of a file; files are called by their content
+
+    def predicted(self) -> int:
+        """Bytes at the peak of a training step, roughly, where all operations take
+        part. Methods that take one path need less, which is learned."""
+        return predicted(self.graph["network"], self.recipe.batch, 1)
 
     def evaluate(self, job: nascent.Job) -> Any:
         """Answers a job: metrics, or the exception that says why there are none."""

@@ -187,6 +187,22 @@ class Orders(unittest.TestCase):
         again, got = self.order(e, 9, id=1, own=True, resume=saved, **order)
         self.assertEqual((got, again.output, self.sent), (answer, whole.output, curve))
 
+    def test_memory(self):
+        e = opened(memory=64)
+        order = {"method": "darts", "order": 1, "alphas": fresh()}
+        cautious = e.shared.factor
+        _, answer = self.order(e, id=1, **order)
+        self.assertIn("supernet_loss", answer)
+        self.assertNotEqual(e.shared.factor, cautious)
+        # Others have most of it: the job waits.
+        e.memory.free = lambda: 1000
+        _, answer = self.order(e, id=2, **order)
+        self.assertIsInstance(answer, nascent.Returned)
+        self.assertRegex(str(answer), "^needs about .* MiB of memory, and 0 are free$")
+        # There is not enough for anybody.
+        _, answer = self.order(opened(memory=0.001), id=3, **order)
+        self.assertRegex(str(answer), "^out of memory: the supernet takes more than the 0 MiB that there were; make batch smaller")
+
     def test_scores(self):
         e = opened(supernet={"learning_rate": 0.05})
         kept = [self.order(e, 12, 12, id=i, method="paths", paths=[paths])[0]._kept for i, paths in ((1, [[2], [2], [2]]), (2, [[1], [1], [1]]))]
