@@ -45,12 +45,12 @@ func TestRehearsal(t *testing.T) {
 	if python == "" {
 		t.Skip(reason)
 	}
-	folder, err := built()
+	nascent, err := beside()
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "gpu.md")
-	out, err := gpucheck(t, python, "--device", "cpu", "--quick", "--no-build", "--bin", filepath.Dir(nascentBeside(t, folder)), "--out", file)
+	out, err := gpucheck(t, python, "--device", "cpu", "--quick", "--no-build", "--bin", filepath.Dir(nascent), "--out", file)
 	if err != nil || !strings.Contains(out, "nothing is wrong") {
 		t.Fatalf("%v\n%s", err, out)
 	}

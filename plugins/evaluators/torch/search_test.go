@@ -7,31 +7,51 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// nascent is the command line, with the strategies that share weights and this
-// evaluator beside it.
-func nascentBeside(t *testing.T, folder string) string {
-	t.Helper()
-	dir := t.TempDir()
+// beside is the command line, in a directory with the strategies that share
+// weights and with this evaluator.
+var beside = sync.OnceValues(func() (string, error) {
+	folder, err := built()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(folder, "beside")
 	for name, source := range map[string]string{"nascent": "../../../cmd/nascent", "nascent-strategy-supernet": "../../strategies/supernet"} {
 		if out, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, name), source).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
+			return "", fmt.Errorf("%w: %s", err, out)
 		}
 	}
 	for _, name := range []string{"nascent-evaluator-torch", driver} {
 		if err := os.Symlink(filepath.Join(folder, name), filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
+			return "", err
 		}
 	}
 	for _, name := range []string{"darts", "gdas", "enas", "spos"} {
 		if err := os.Symlink("nascent-strategy-supernet", filepath.Join(dir, "nascent-strategy-"+name)); err != nil {
-			t.Fatal(err)
+			return "", err
 		}
 	}
-	return filepath.Join(dir, "nascent")
+	return filepath.Join(dir, "nascent"), nil
+})
+
+// command is a call of the command line, with a Python that has PyTorch; where
+// there is none the test is skipped.
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	if python, reason := interpreter(); python == "" {
+		t.Skip(reason)
+	}
+	nascent, err := beside()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(nascent, args...)
+	cmd.Env = append(os.Environ(), "NASCENT_CACHE="+filepath.Join(filepath.Dir(nascent), "cache"))
+	return cmd
 }
 
 // TestSearchesWithSharedWeights runs whole searches in which this evaluator
@@ -39,15 +59,7 @@ func nascentBeside(t *testing.T, folder string) string {
 // interrupted and resumed, to the same digest.
 func TestSearchesWithSharedWeights(t *testing.T) {
 	t.Parallel()
-	python, reason := interpreter()
-	if python == "" {
-		t.Skip(reason)
-	}
-	folder, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	nascent := nascentBeside(t, folder)
+	python, _ := interpreter()
 	for _, c := range []struct{ name, strategy, evaluations string }{
 		{"darts", `{use: darts, epochs: 4}`, "8"},
 		{"gdas", `{use: gdas, epochs: 4, epochs_a_job: 2}`, "6"},
@@ -58,9 +70,7 @@ func TestSearchesWithSharedWeights(t *testing.T) {
 			t.Parallel()
 			run := func(args ...string) string {
 				t.Helper()
-				cmd := exec.Command(nascent, args...)
-				cmd.Env = append(os.Environ(), "NASCENT_CACHE="+filepath.Join(folder, "cache"))
-				out, err := cmd.CombinedOutput()
+				out, err := command(t, args...).CombinedOutput()
 				if err != nil {
 					t.Fatalf("nascent %s: %v\n%s", strings.Join(args, " "), err, out)
 				}
@@ -77,8 +87,7 @@ func TestSearchesWithSharedWeights(t *testing.T) {
 				t.Errorf("the search ends with\n%s", out)
 			}
 			run("replay", whole)
-			first := exec.Command(nascent, search(parts)...)
-			first.Env = append(os.Environ(), "NASCENT_CACHE="+filepath.Join(folder, "cache"))
+			first := command(t, search(parts)...)
 			if err := first.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -92,18 +101,34 @@ func TestSearchesWithSharedWeights(t *testing.T) {
 	}
 }
 
+// TestFashion runs the example that evolves networks on Fashion-MNIST, cut down
+// to seconds.
+func TestFashion(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/usr/share/datasets/fashion-mnist"); err != nil {
+		t.Skip("there is no Fashion-MNIST here; install Debian's dataset-fashion-mnist")
+	}
+	python, _ := interpreter()
+	cmd := command(t, "run", "fashion-mnist", "--dir", filepath.Join(t.TempDir(), "out"), "--set", "evaluator.python="+python,
+		"--set", "evaluator.data.samples=400", "--set", "evaluator.data.validation=100", "--set", "evaluator.data.test=100",
+		"--set", "fidelities=[{budget: 1}, {budget: 2}]", "--set", "strategy={use: aging, population: 3, sample: 2, promote: {eta: 3, after: 3}}",
+		"--set", "limits={evaluations: 5}", "--set", "final={top: 1, repeats: 1, budget: 1, tests: 1}")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, words := range []string{"5 evaluations: 5 ok", "Hand-made CNN, trained by the same code, reaches", "trains on 300 samples and", "The test data was looked at 2 times"} {
+		if !strings.Contains(string(out), words) {
+			t.Errorf("its report does not say %q:\n%s", words, out)
+		}
+	}
+}
+
 // TestMissingDataset: a search whose files of Debian's data sets are missing is
 // refused in one line that names the package.
 func TestMissingDataset(t *testing.T) {
 	t.Parallel()
-	python, reason := interpreter()
-	if python == "" {
-		t.Skip(reason)
-	}
-	folder, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
+	python, _ := interpreter()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "clothes.yaml")
 	text := `space:
@@ -119,9 +144,7 @@ evaluator:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(nascentBeside(t, folder), "run", file, "--dir", filepath.Join(dir, "out"))
-	cmd.Env = append(os.Environ(), "NASCENT_CACHE="+filepath.Join(folder, "cache"))
-	out, err := cmd.CombinedOutput()
+	out, err := command(t, "run", file, "--dir", filepath.Join(dir, "out")).CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 2 {
 		t.Errorf("it ends with %v, not with exit status 2", err)

@@ -96,7 +96,7 @@ class Evaluator:
         _check(o, "memory", _number(o["memory"]) and 0 <= o["memory"] < 1 << 40, "give a number of MiB, or 0 for no limit of its own")
         _check(o, "precision", o["precision"] in PRECISIONS, f"use {', '.join(PRECISIONS)}")
         for name in ("checkpoints", "deterministic", "graphs"):
-            _check(o, name, isinstance(o[name], bool), "give yes or no")
+            _check(o, name, isinstance(o[name], bool), "give true or false")
         torch.set_num_threads(o["threads"])
         self.device = self._device(o["device"])
         self.memory = Memory(self.device, int(o["memory"] * MIB))

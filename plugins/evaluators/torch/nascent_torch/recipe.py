@@ -65,7 +65,7 @@ class Recipe:
         if not _whole(self.crop) or not 0 <= self.crop <= 100:
             raise Bad("crop", f"is {self.crop}; give 0 to 100 positions, such as 4")
         if not isinstance(self.flip, bool):
-            raise Bad("flip", f"is {self.flip}; give yes or no")
+            raise Bad("flip", f"is {self.flip}; give true or false")
         if not _number(self.horizon) or not 0 <= self.horizon < math.inf:
             raise Bad("horizon", f"is {self.horizon}; give a number of epochs above 0, or budget")
         return self
