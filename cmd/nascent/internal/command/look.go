@@ -215,8 +215,12 @@ func (a *app) showCommand() *cobra.Command {
 	return cmd
 }
 
-// pick finds a candidate, the best for 0.
+// pick finds a candidate, the best for 0: the winner, once there is one, for the
+// best figure of a search is partly luck.
 func pick(v *show.View, id engine.ID) (engine.Candidate, error) {
+	if o, ok := v.Outcome(); ok && id == 0 {
+		id = o.Winner
+	}
 	if id == 0 {
 		best := v.Best(1)
 		if len(best) == 0 {
