@@ -190,6 +190,14 @@ func (j *Job) ScratchPath() string {
 	return j.scratch
 }
 
+// NoScratch tells that nobody has made the directory at ScratchPath after all, which
+// saves looking for it.
+func (j *Job) NoScratch() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.made = false
+}
+
 // GenesJSON are the genes as JSON, in which a float always has a point or an
 // exponent. They are not to be changed.
 func (j *Job) GenesJSON() []byte {

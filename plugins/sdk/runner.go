@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -112,7 +113,7 @@ func openGuarded(p *EvaluatorPlugin, setup *Setup) (err error) {
 func (r *runner) prepare(ctx context.Context, j *Job, s sink) {
 	j.ctx, j.cancel = context.WithCancelCause(ctx)
 	j.sink = s
-	j.scratch = filepath.Join(r.scratch, fmt.Sprintf("job-%d-%d", j.ID, j.Attempt))
+	j.scratch = r.scratch + "/job-" + strconv.FormatUint(uint64(j.ID), 10) + "-" + strconv.Itoa(j.Attempt)
 	if j.Task == "" {
 		j.Task = engine.Train
 	}

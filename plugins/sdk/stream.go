@@ -64,6 +64,7 @@ type run struct {
 	runner *runner
 	ctx    context.Context
 	out    *queue.Queue[*proto.Report]
+	todo   chan *Job // to whoever waits for one; see start
 	wg     sync.WaitGroup
 
 	mu   sync.Mutex
@@ -79,7 +80,7 @@ func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator,
 	}
 	ctx, end := context.WithCancelCause(stream.Context())
 	defer end(ErrCancelled)
-	st := &run{runner: r, ctx: ctx, out: queue.New[*proto.Report](), jobs: map[key]*Job{}}
+	st := &run{runner: r, ctx: ctx, out: queue.New[*proto.Report](), todo: make(chan *Job), jobs: map[key]*Job{}}
 
 	sent := make(chan error, 1)
 	go func() {
@@ -99,6 +100,7 @@ func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator,
 		m, err := stream.Recv()
 		if err != nil {
 			end(ErrCancelled)
+			close(st.todo)
 			if err != io.EOF {
 				return err // the host is gone
 			}
@@ -138,22 +140,36 @@ func (st *run) start(w *proto.Job) {
 		return
 	}
 	st.runner.prepare(st.ctx, j, st)
-	st.report(k, &proto.Report{What: &proto.Report_Begun{Begun: &proto.Begun{}}})
-	st.wg.Go(func() {
-		o := st.runner.run(j)
-		st.mu.Lock()
-		delete(st.jobs, k) // before the answer: it is an invitation for the next job
-		st.mu.Unlock()
-		if o.result == nil {
-			st.report(k, &proto.Report{What: &proto.Report_Returned{Returned: o.returned}})
-			return
-		}
-		done := proto.FinishedTo(o.result)
-		for _, name := range sortedKeys(o.files) {
-			done.Files = append(done.Files, &proto.File{Name: name, Path: o.files[name]})
-		}
-		st.report(k, &proto.Report{What: &proto.Report_Finished{Finished: done}})
-	})
+	st.report(k, &proto.Report{What: begun})
+	select {
+	case st.todo <- j:
+	default: // nobody waits: one more does from now on
+		st.wg.Go(func() {
+			for ok := true; ok; j, ok = <-st.todo {
+				st.carryOut(j)
+			}
+		})
+	}
+}
+
+var begun = &proto.Report_Begun{Begun: &proto.Begun{}}
+
+// carryOut has a job evaluated and reports what it came to.
+func (st *run) carryOut(j *Job) {
+	k := key{j.ID, j.Attempt}
+	o := st.runner.run(j)
+	st.mu.Lock()
+	delete(st.jobs, k) // before the answer: it is an invitation for the next job
+	st.mu.Unlock()
+	if o.result == nil {
+		st.report(k, &proto.Report{What: &proto.Report_Returned{Returned: o.returned}})
+		return
+	}
+	done := proto.FinishedTo(o.result)
+	for _, name := range sortedKeys(o.files) {
+		done.Files = append(done.Files, &proto.File{Name: name, Path: o.files[name]})
+	}
+	st.report(k, &proto.Report{What: &proto.Report_Finished{Finished: done}})
 }
 
 func jobFrom(w *proto.Job, undecoded bool) (*Job, error) {

@@ -11,12 +11,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
 func main() {
+	debug.SetGCPercent(400) // what lives is small: otherwise the collector would run all the time
 	p := program{script: os.Getenv("NASCENT_SCRIPT")}
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "nascent-strategy-") {
 		s := &strategy{program: p}

@@ -122,6 +122,7 @@ type message struct {
 	Seconds  float64           `json:"seconds"`
 	Stopped  bool              `json:"stopped"`
 	Remark   string            `json:"remark"`
+	Scratch  *bool             `json:"scratch"` // whether the directory was made; nil: unknown
 	Invalid  *string           `json:"invalid"`
 	Failed   *string           `json:"failed"`
 	Returned *string           `json:"returned"`
@@ -162,10 +163,13 @@ func (m *message) result() (sdk.Result, error) {
 	return sdk.Result{Metrics: m.Metrics, Output: output, Files: m.Files, Seconds: m.Seconds, Stopped: m.Stopped, Remark: m.Remark}, nil
 }
 
-// progress passes on what a job reports and saves.
+// progress passes on what a job tells besides its result.
 func (m *message) progress(j *sdk.Job) {
 	if m.Report != nil {
 		j.Report(m.Step, m.Report)
+	}
+	if m.Scratch != nil && !*m.Scratch {
+		j.NoScratch()
 	}
 	for _, name := range sortedNames(m.Save) {
 		if err := j.Save(name, m.Save[name]); err != nil {

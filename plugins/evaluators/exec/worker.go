@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,12 +15,14 @@ import (
 type worker struct {
 	*process
 	hello *hello
-	out   chan []byte // lines to write
 
 	said  chan struct{} // closed when it has said hello, or refused
 	ended chan struct{} // closed when it is gone and everything that it wrote was read
 
+	wake chan struct{} // has room for one: there are lines to write
+
 	mu      sync.Mutex
+	lines   []byte // to be written
 	number  int
 	board   map[int]*ticket
 	refused error
@@ -42,7 +43,7 @@ func startWorker(name string, spawn spawner, open *opening, limit time.Duration)
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{process: p, out: make(chan []byte, 64), board: map[int]*ticket{},
+	w := &worker{process: p, wake: make(chan struct{}, 1), board: map[int]*ticket{},
 		said: make(chan struct{}), ended: make(chan struct{})}
 	go w.write()
 	go w.read()
@@ -84,44 +85,41 @@ func (w *worker) send(o order) error {
 	if err != nil {
 		return err
 	}
-	return w.line(line)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.queue(len(w.lines), append(w.lines, line...))
 }
 
-// line queues a line, likewise.
-func (w *worker) line(line []byte) error {
-	if len(line) >= maxLine {
-		return fmt.Errorf("the job has %d bytes as JSON, at most %d are allowed", len(line), maxLine)
+// queue takes lines over, to which one was added after so many bytes, and tells the
+// writer. With the lock held.
+func (w *worker) queue(before int, lines []byte) error {
+	if n := len(lines) - before; n >= maxLine {
+		return fmt.Errorf("the job has %d bytes as JSON, at most %d are allowed", n, maxLine)
 	}
+	w.lines = append(lines, '\n')
 	select {
-	case w.out <- append(line, '\n'):
-	case <-w.gone:
+	case w.wake <- struct{}{}:
+	default:
 	}
 	return nil
 }
 
 // write passes lines on, those that wait in one piece.
 func (w *worker) write() {
-	var buf bytes.Buffer
+	var lines []byte
 	for {
 		select {
-		case line := <-w.out:
-			buf.Write(line)
+		case <-w.wake:
 		case <-w.gone:
 			return
 		}
 		runtime.Gosched() // jobs that come together leave together
-		for more := true; more; {
-			select {
-			case line := <-w.out:
-				buf.Write(line)
-			default:
-				more = false
-			}
-		}
-		if _, err := w.stdin.Write(buf.Bytes()); err != nil {
+		w.mu.Lock()
+		lines, w.lines = w.lines, lines[:0]
+		w.mu.Unlock()
+		if _, err := w.stdin.Write(lines); err != nil {
 			return // it has closed its side; reading tells what becomes of it
 		}
-		buf.Reset()
 	}
 }
 
@@ -167,19 +165,18 @@ func (w *worker) take(m *message) error {
 // begin sends a job, and the paths that it is about.
 func (w *worker) begin(j *sdk.Job, paths [][][]int) (*ticket, error) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.number++
 	if len(w.board) == 0 {
 		w.unsaid()
 	}
 	t := &ticket{w.number, j, make(chan *message, 1)}
-	w.board[t.id] = t
-	w.mu.Unlock()
-	line, err := appendJob([]byte(`{"job":`), j, t.id, paths, nil)
+	lines, err := appendJob(append(w.lines, `{"job":`...), j, t.id, paths, nil)
 	if err == nil {
-		err = w.line(append(line, '}'))
+		err = w.queue(len(w.lines), append(lines, '}'))
 	}
-	if err != nil {
-		w.forget(t)
+	if err == nil {
+		w.board[t.id] = t
 	}
 	return t, err
 }

@@ -91,6 +91,7 @@ class Job:
     _cancelled = _saving = _stopped = False
     _looked = False  # it looks by itself whether it should end
     _told = False  # it knows that it should end
+    _made = False  # its scratch directory is there
     _last: Mapping[str, float] = {}
     _batch: Sequence[Job] = ()  # those that it is carried out with, itself too
 
@@ -181,6 +182,7 @@ class Job:
             raise RuntimeError("this job has no scratch directory")
         path = _path(self._scratch)
         path.mkdir(parents=True, exist_ok=True)
+        self._made = True
         return path
 
     def save(self, file: Union[str, Path], name: str = "checkpoint") -> None:
@@ -242,6 +244,6 @@ def number(name: str, value: Any) -> float:
 
 def numbers(metrics: Any) -> Dict[str, float]:
     """Metrics as floats by name."""
-    if not isinstance(metrics, Mapping):
+    if not isinstance(metrics, (dict, Mapping)):
         raise TypeError(f"the evaluator answered with a {type(metrics).__name__}: return a dict of metrics, such as {{\"accuracy\": 0.9}}")
-    return {str(name): number(f"metric {name}", value) for name, value in metrics.items()}
+    return {str(name): value if type(value) is float else number(f"metric {name}", value) for name, value in metrics.items()}

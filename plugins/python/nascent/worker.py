@@ -59,7 +59,7 @@ class Pipe:
         while True:
             if timeout is not None and not select.select([self._reading], [], [], timeout)[0]:
                 return []
-            chunk = os.read(self._reading, 1 << 18)
+            chunk = os.read(self._reading, 1 << 16)  # no more fits into a pipe
             if not chunk:
                 return None
             *lines, self._rest = (self._rest + chunk).split(b"\n")
@@ -386,6 +386,8 @@ class Worker:
 
     def _sum_up(self, job: Job, result: Any) -> Message:
         answer: Message = {"id": job._id}
+        if not job._made:
+            answer["scratch"] = False  # nobody need look for it
         try:
             if isinstance(result, Stopped):
                 result = job._last

@@ -131,7 +131,11 @@ class Program:
         self.process.stdin.flush()
 
     def receive(self):
-        return json.loads(self.process.stdout.readline())
+        """The next message, without what tells that no directory was made."""
+        message = json.loads(self.process.stdout.readline())
+        if message.get("scratch") is False:
+            del message["scratch"]
+        return message
 
     def end(self):
         """What it printed; its standard input ends."""
@@ -300,6 +304,20 @@ class TestWorker(unittest.TestCase):
         program.send(*orders(3))
         program.receive()
         self.assertEqual(program.receive()["metrics"], {"accuracy": 1.0})
+        program.end()
+
+    def test_tells_whether_scratch_was_made(self):
+        program = Program("""
+            @nascent.evaluator
+            def evaluate(job):
+                return {"accuracy": job.genes["x"] == 1 or job.scratch.is_dir()}
+        """)
+        with tempfile.TemporaryDirectory() as folder:
+            for x, said in ((1, {"scratch": False}), (2, {})):
+                order = orders(x)[0]
+                order["job"]["scratch"] = os.path.join(folder, "job")
+                program.send(order)
+                self.assertEqual(json.loads(program.process.stdout.readline()), {"id": x, **said, "metrics": {"accuracy": 1.0}})
         program.end()
 
     def test_cancelled_before_it_begins(self):
