@@ -9,7 +9,9 @@ import gzip
 import importlib.util
 import os
 import struct
-from typing import Tuple
+import traceback
+import zipfile
+from typing import Any, Callable, Tuple
 
 import torch
 
@@ -142,10 +144,11 @@ def _npz(o, files) -> Samples:
     try:
         with numpy.load(files[0], allow_pickle=False) as archive:
             if "x" not in archive or "y" not in archive:
-                raise ValueError(f"holds {', '.join(archive)}, but needs the arrays x and y; save it with numpy.savez(path, x=samples, y=labels)")
+                raise ValueError(f"holds {', '.join(archive)}, but needs the arrays x and y")
             x, y = archive["x"], archive["y"]
-    except (OSError, ValueError) as e:
-        raise ValueError(f"{files[0]}: {e}") from e
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as e:
+        what = e if isinstance(e, (OSError, ValueError)) and "pickle" not in str(e) else "is no archive of numeric arrays"
+        raise ValueError(f"{files[0]}: {what}; save it with numpy.savez(path, x=samples, y=labels)") from e
     if x.ndim < 2 or y.ndim != 1:
         raise ValueError(f"{files[0]}: x has {x.ndim} dimensions and y {y.ndim}; x needs at least two (samples first, then channels), y one")
     x = torch.from_numpy(x) if x.dtype == numpy.uint8 else _finite(files[0], torch.from_numpy(x.astype(numpy.float32)))
@@ -250,22 +253,33 @@ def _own(source: str) -> tuple:
         raise ValueError(f"data.source {path}: there is no such file; give the path of a Python file")
     spec = importlib.util.spec_from_file_location("nascent_own_data", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    _asked(path, lambda: spec.loader.exec_module(module))
     if not callable(getattr(module, function, None)):
         raise ValueError(f"{path}: has no function {function}; define one that returns a Dataset, or name yours after a colon")
-    answer = getattr(module, function)()
+    answer = _asked(path, getattr(module, function))
     two = isinstance(answer, (tuple, list)) and len(answer) == 2 and not isinstance(answer[0], torch.Tensor)
     parts = list(answer) if two else [answer, None]
     return tuple(part if part is None else _collected(path, part) for part in parts)
 
 
+def _asked(path: str, call: Callable[[], Any]) -> Any:
+    """What the user's code answers. Its mistakes are told with its own line."""
+    try:
+        return call()
+    except Exception as e:
+        lines = [f.lineno for f in traceback.extract_tb(e.__traceback__) if os.path.abspath(f.filename) == os.path.abspath(path)]
+        raise ValueError(f"{path}{f':{lines[-1]}' if lines else ''}: {type(e).__name__}: {e}") from e
+
+
 def _collected(path: str, part) -> Samples:
     if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[0], torch.Tensor):
         x, y = part[0], torch.as_tensor(part[1])
+    elif not hasattr(part, "__len__") or not hasattr(part, "__getitem__"):
+        raise ValueError(f"{path}: answers a {type(part).__name__}; return a torch.utils.data.Dataset of (tensor, label), or a pair of tensors")
     else:
-        pairs = [part[i] for i in range(len(part))]
-        x = torch.stack([torch.as_tensor(sample) for sample, _ in pairs])
-        y = torch.tensor([int(label) for _, label in pairs])
+        pairs = _asked(path, lambda: [(torch.as_tensor(sample), int(label)) for sample, label in (part[i] for i in range(len(part)))])
+        x = _asked(path, lambda: torch.stack([sample for sample, _ in pairs]))
+        y = torch.tensor([label for _, label in pairs])
     if x.dim() < 2:
         raise ValueError(f"{path}: answers samples of shape {list(x.shape[1:])}; they need at least one dimension, channels first")
     return _labelled(path, x if x.dtype is torch.uint8 else _finite(path, x.to(torch.float32)), y)

@@ -81,7 +81,10 @@ class Files(unittest.TestCase):
         self.assertEqual(y.tolist(), [int(v) // 12 % 2 for v in x[:, 0, 0]])
         numpy.savez(path, z=numpy.arange(3))
         self.refused("arrays x and y", "npz", [path])
-        self.refused("pickle|no file|archive|cannot", "npz", [self.write("b.npz", b"garbage")])
+        again = r"; save it with numpy\.savez\(path, x=samples, y=labels\)$"
+        self.refused("b.npz: is no archive of numeric arrays" + again, "npz", [self.write("b.npz", b"garbage")])
+        numpy.save(os.path.join(self.folder, "c.npy"), numpy.arange(3))
+        self.refused("c.npy: is no archive of numeric arrays" + again, "npz", [os.path.join(self.folder, "c.npy")])
 
     def test_images(self):
         try:
@@ -125,11 +128,23 @@ class Numbers(torch.utils.data.Dataset):
 def load(): return Numbers(8), Numbers(4)
 def pair(): return torch.arange(16).reshape(8, 2), torch.arange(8) % 2
 number = 3
+def wrong(): return 3
+def fails():
+    return [][1]
+class Bad(Numbers):
+    def __getitem__(self, i):
+        return self.nothing
+def inside(): return Bad(8)
 """)
         d = data.load(data.Options(source=path))
         self.assertEqual((d.shape, d.classes, len(d.final()[1])), ([2, 3], 2, 4))
         d, x, y = self.taken(path + ":pair", [])
         self.assertEqual(y.tolist(), [int(v) // 2 % 2 for v in x[:, 0]])
+        self.refused("own.py: answers a int; return a torch.utils.data.Dataset", path + ":wrong", [])
+        self.refused("own.py:12: IndexError: list index out of range$", path + ":fails", [])
+        self.refused("own.py:15: AttributeError: 'Bad' object has no attribute 'nothing'$", path + ":inside", [])
+        self.refused("own.py:1: ModuleNotFoundError: No module named 'no_such_module'", self.write("own.py", b"import no_such_module"), [])
+        self.write("own.py", b"number = 3")
         self.refused("no function number", path + ":number", [])
         self.refused("no such file", "/nowhere/own.py", [])
 
