@@ -31,6 +31,9 @@ def nurse(path: str, modules: List[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     folder = os.path.dirname(os.path.abspath(path))
     sys.path.insert(0, folder)
+    # Who asks torch whether there is a GPU shall not open it: what is forked then
+    # could not.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     for name in modules:
         try:
             importlib.import_module(name)

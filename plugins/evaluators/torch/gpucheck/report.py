@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import traceback
+from typing import Iterable, Iterator
 
 PASS, FAIL, BELOW, NONE = "pass", "FAIL", "below the aim", ""
 
@@ -27,6 +29,21 @@ def compare(what: str, value: float, shown: str, aim: float, unit: str, judged: 
     """A row of a figure that is to reach an aim; judged: on a GPU."""
     verdict = NONE if not judged else PASS if value >= aim else BELOW
     return Row(what, shown, f"{aim:,.0f} {unit}", verdict)
+
+
+def guarded(what: str, rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows; where an error ends them, one that says so. The rest goes on."""
+    try:
+        yield from rows
+    except Exception as e:
+        yield failure(what, e)
+
+
+def failure(what: str, error: Exception) -> Row:
+    """A row of what ended with an error, which is printed."""
+    traceback.print_exception(type(error), error, error.__traceback__)
+    said = str(error).partition("\n")[0]
+    return Row(what, f"{type(error).__name__}: {said}"[:300].replace("|", "/"), "", FAIL)
 
 
 def yes(so: bool) -> str:

@@ -87,7 +87,7 @@ def sample(nascent: str, space: dict[str, Any], evaluator: dict[str, Any], count
         path = os.path.join(folder, "search.yaml")
         Path(path).write_text(json.dumps({"space": space, "evaluator": evaluator}))
         command = [nascent, "sample", path, "--count", str(count), "--seed", str(seed)]
-        said = subprocess.run(command, capture_output=True, text=True)
+        said = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "NASCENT_PYTHON": sys.executable})
     if said.returncode:
         raise RuntimeError(f"nascent sample: {said.stderr.strip()}")
     return [json.loads(line) for line in said.stdout.splitlines()]

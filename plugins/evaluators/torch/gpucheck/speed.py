@@ -4,12 +4,16 @@ after them."""
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from typing import Any, Iterator
 
+from nascent_torch import grouped
+from nascent_torch.network import macs
+
 from . import card, searches
 from .jobs import SMALL, Bench
-from .report import FAIL, PASS, Row, compare, judge
+from .report import FAIL, PASS, Row, compare, failure, guarded
 
 RECORD = 1809  # candidates an hour on an A100, one after another: 1.99 s each
 AIRBENCH_AIM = 5000  # candidates an hour on an H100 or H200
@@ -38,13 +42,32 @@ class Rate:
         return ", ".join(filter(None, [f"{self.hourly:,.0f} an hour", self.busy]))
 
 
-def rates(what: str, packs: tuple[int, ...], orders: list[dict[str, Any]], device: str, seconds: float, **options: Any) -> Iterator[tuple[Row, Rate]]:
-    """The rates in packs of several sizes, as far as memory goes."""
+def floats(bench: Bench, order: dict[str, Any]) -> float:
+    """What a candidate takes: floating-point operations of convolutions and dense
+    layers, forward and twice that backward, and to measure after each epoch."""
+    train, check = bench.evaluator.data.search()
+    return 2 * macs(order["network"]) * order["budget"] * (3 * len(train) + len(check))
+
+
+def rates(what: str, packs: tuple[int, ...], orders: list[dict[str, Any]], device: str, seconds: float, within: float = math.inf,
+          **options: Any) -> Iterator[tuple[Row, Rate | None]]:  # fmt: skip
+    """The rates in packs of several sizes, as far as memory goes, and for the
+    time that all may take."""
+    end, took = time.monotonic() + within, 0.0  # by a candidate in a pack, at worst
     for pack in packs:
-        with Bench(device, checkpoints=False, pack=pack, **options) as bench:
-            rate = Rate(bench, orders, device, seconds)
-        found = str(rate) + ("" if rate.pack == pack else f", for want of memory {rate.pack} in a pack")
-        yield Row(f"{what}, {'one after another' if pack == 1 else f'{pack} in a pack'}", found), rate
+        name = f"{what}, {'one after another' if pack == 1 else f'{pack} in a pack'}"
+        if time.monotonic() + 2 * pack * took + seconds > end:
+            yield Row(name, "left out: it might take too long"), None
+            continue
+        try:
+            with Bench(device, checkpoints=False, pack=pack, **options) as bench:
+                rate, work = Rate(bench, orders, device, seconds), floats(bench, orders[0])
+        except Exception as e:
+            yield failure(name, e), None
+            continue
+        took = 3600 / rate.hourly
+        found = f"{rate}, {rate.hourly / 3600 * work / 1e12:.2g} TFLOP/s" + ("" if rate.pack == pack else f", for want of memory {rate.pack} in a pack")
+        yield Row(name, found), rate
         if rate.pack != pack:
             return
 
@@ -58,13 +81,14 @@ def airbench(nascent_program: str, device: str, quick: bool, cifar: str = "", **
     for order in orders:
         order["budget"] = 1 if quick else 11
     best = 0.0
-    for row, rate in rates("airbench94's network", (1, 2) if quick else (1, 2, 4), orders, device, 0.1 if quick else 8, data=data,
+    for row, rate in rates("airbench94's network", (1, 2) if quick else (1, 2, 4), orders, device, 0.1 if quick else 8, 200, data=data,
                            batch=64 if quick else 1024, optimizer="sgd", momentum=0.85, weight_decay=5e-4, label_smoothing=0.2, crop=2, flip=True,
                            precision="bfloat16", deterministic=False):  # fmt: skip
-        row.found += "" if noise else f", {rate.accuracy:.1f} % right"
-        row.aim = f"{RECORD:,} an hour published" if rate.pack == 1 else ""
+        if rate:
+            row.found += "" if noise else f", {rate.accuracy:.1f} % right"
+            row.aim = f"{RECORD:,} an hour published" if rate.pack == 1 else ""
+            best = max(best, rate.hourly)
         yield row
-        best = max(best, rate.hourly)
     shown = f"{best:,.0f} an hour" + (" (noise in place of CIFAR-10)" if noise else "")
     yield compare("airbench94's network, the fastest", best, shown, AIRBENCH_AIM, "an hour", device != "cpu")
 
@@ -76,13 +100,20 @@ def mnist1d(nascent_program: str, device: str, quick: bool, **_: Any) -> Iterato
     for order in orders:
         order["budget"] = 1 if quick else 10
     alone = best = 0.0
-    for row, rate in rates("a network of MNIST-1D", packs, orders, device, 0.1 if quick else 8, data=SMALL if quick else "mnist1d"):
+    for row, rate in rates("a network of MNIST-1D", packs, orders, device, 0.1 if quick else 8, 150, data=SMALL if quick else "mnist1d"):
         yield row
-        alone, best = alone or rate.hourly, max(best, rate.hourly)
-    times = best / alone
+        if rate:
+            alone, best = alone or rate.hourly if rate.pack == 1 else alone, max(best, rate.hourly)
+    if device != "cpu":
+        yield Row("convolutions of packs", "products of matrices in {} of {} shapes".format(*grouped.chosen()))
+    times = best / alone if alone else 0.0
     yield compare("networks of MNIST-1D, packed", times, f"{times:.1f} times one after another", PACKING_AIM, "times", device != "cpu")
 
-    # What differs in shape cannot be packed.
+    yield from guarded("different networks", different(nascent_program, device, quick))
+
+
+def different(nascent_program: str, device: str, quick: bool) -> Iterator[Row]:
+    """Networks that differ in shape, which cannot be packed."""
     slots = 4 if quick else 16
     orders = searches.sample(nascent_program, searches.LAYERS["blocks"], {"use": "torch"}, slots)
     for order in orders:

@@ -9,6 +9,7 @@ import dataclasses
 import math
 import os
 import struct
+import sys
 import traceback
 from typing import Any, Iterator
 
@@ -22,6 +23,7 @@ from .packing import Packing
 from .recipe import Bad, Recipe
 from .sharing import METRICS as SHARED
 from .sharing import Sharing
+from .streams import MOST, Streams
 from .train import PRECISIONS, Invalid, Point, Setup, Stopped, Trainer, kernels, placeless, position
 
 OPTIONS: dict[str, Any] = {
@@ -80,6 +82,8 @@ class Evaluator:
     """Trains jobs. After open it does not change, except that it learns how
     much memory trainings take and whether packs pay."""
 
+    load = staticmethod(data.load)  # may be replaced by one that has read it before
+
     def open(self, setup: nascent.Setup) -> dict[str, Any]:
         """Reads the options, loads the data and says what they come to."""
         o = self.options = setup.options
@@ -100,8 +104,9 @@ class Evaluator:
         torch.set_num_threads(o["threads"])
         self.device = self._device(o["device"])
         self.memory = Memory(self.device, int(o["memory"] * MIB))
+        self.streams = Streams()
         try:
-            self.data = data.load(data.Options.read(o["data"]), self.device)
+            self.data = self.load(data.Options.read(o["data"]), self.device)
         except ValueError as e:
             raise nascent.Refused(str(e), "data") from None
         self.memory.settle()
@@ -142,10 +147,15 @@ class Evaluator:
             device = torch.device("cuda", torch.cuda.current_device() if device.index is None else device.index)
             tf32 = self.options["precision"] != "float32"
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-            if self.options["deterministic"]:
-                os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-                torch.use_deterministic_algorithms(True)
-                torch.backends.cudnn.benchmark = False
+            steady = self.options["deterministic"]
+            if steady:
+                os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
+            # As use_deterministic_algorithms does, but that loads a compiler, which
+            # takes seconds.
+            torch.set_deterministic_debug_mode("error" if steady else "default")
+            torch.backends.cudnn.benchmark = not steady  # in the steps before the recording
+            if hasattr(torch.utils, "deterministic"):  # torch 2: what is written over need not be filled
+                torch.utils.deterministic.fill_uninitialized_memory = False
         return device
 
     def evaluate(self, jobs: list[nascent.Job]) -> list[Any]:
@@ -158,15 +168,28 @@ class Evaluator:
                 answers[i] = self._share(job)
         packs = self._packs(jobs, answers)
         if self.memory.cuda and len(packs) > 1:
-            with concurrent.futures.ThreadPoolExecutor(len(packs)) as pool:
+            with concurrent.futures.ThreadPoolExecutor(min(len(packs), MOST), "pack", torch.set_num_threads, (self.options["threads"],)) as pool:
                 list(pool.map(lambda pack: self._carry_out(pack, answers, len(packs)), packs))
         else:
             for pack in packs:
                 self._carry_out(pack, answers, 1)
+        if self.memory.cuda:
+            self._insist(answers)
         left = self.memory.give_back()
         if left > 0:
             print(f"{left} bytes of the GPU are still held after candidates {', '.join(job.id for job in jobs)}")
         return answers
+
+    def _insist(self, answers: list[Any]) -> None:
+        """Ends this process if what failed was the device, as after an access to
+        memory that is not there: then nothing works in it any more."""
+        errors = [answer for answer in answers if isinstance(answer, RuntimeError)]
+        if errors:
+            try:
+                torch.cuda.synchronize(self.device)
+            except RuntimeError:
+                print(f"the GPU is of no more use to this process, which ends: {_line(errors[0])}", file=sys.stderr, flush=True)
+                os._exit(1)
 
     def _share(self, job: nascent.Job) -> Any:
         """Answers a job on shared weights. What it keeps for the next one is no
@@ -293,6 +316,8 @@ class Evaluator:
                 raise
             traceback.clear_frames(e.__traceback__)
             reason = f"out of memory: training takes more than {_much(room)}"
+            if "memory" not in str(e):
+                reason += f" ({_line(e)})"
             if room < math.inf:
                 self.memory.forecast.saw(guess, math.ceil(room))
         self.memory.give_back()
@@ -308,8 +333,9 @@ class Evaluator:
         is to be trained in its place. sole: nothing is trained beside it."""
         setups = [setup for _, _, setup in pack.members]
         try:
-            with self._stream():
+            with contextlib.ExitStack() as last, self._stream():
                 trainer = Trainer(setups, pack.size)
+                last.callback(trainer.close)
                 for k, (_, job, setup) in enumerate(pack.members):
                     setup.report = lambda point, k=k, job=job: self._report(trainer, pack, k, job, point)
                     if not _goes_on(job, setup):
@@ -342,12 +368,14 @@ class Evaluator:
         if not self.memory.cuda:
             yield
             return
-        with torch.cuda.device(self.device):
-            stream = torch.cuda.Stream()
+        with torch.cuda.device(self.device), self.streams.lend() as stream:
             stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(stream):
-                yield
-            stream.synchronize()
+            try:
+                with torch.cuda.stream(stream):
+                    yield
+            finally:
+                with contextlib.suppress(RuntimeError):  # of which the training has heard, or does
+                    stream.synchronize()
 
     def _report(self, trainer: Trainer, pack: _Pack, k: int, job: nascent.Job, point: Point, keep: bool = True) -> None:
         pack.begun = True
@@ -391,6 +419,11 @@ class Evaluator:
             trainer.save(str(path), k)
             job.keep(path, _CHECKPOINT)
         return metrics
+
+
+def _line(error: Exception) -> str:
+    """The first line of what an error says."""
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _much(room: float) -> str:

@@ -21,6 +21,10 @@ MIB = 1 << 20
 _WORKSPACE = 64 * MIB  # of CUDA's libraries, whatever the network's size
 _CAUTION = 1.5  # over the prediction, before anything was seen
 _MARGIN = 1.15  # over the worst that was seen
+_WORDS = ("out of memory", "can't allocate memory", "STATUS_ALLOC_FAILED", "DEVICE_ALLOCATION_FAILED",
+          "STATUS_NOT_INITIALIZED",  # cuBLAS and cuDNN, for want of memory for themselves
+          "unable to find an engine")  # cuDNN, for want of memory for any way to convolve
+# fmt: skip
 
 
 class Full(Exception):
@@ -29,8 +33,7 @@ class Full(Exception):
 
 def ran_out(error: BaseException) -> bool:
     """Whether an exception says that memory did not suffice."""
-    words = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-    return isinstance(error, MemoryError) or isinstance(error, RuntimeError) and any(w in str(error) for w in words)
+    return isinstance(error, MemoryError) or isinstance(error, RuntimeError) and any(w in str(error) for w in _WORDS)
 
 
 def predicted(network: Any, batch: int, size: int, adaptive: bool = True) -> int:
@@ -169,16 +172,19 @@ class Memory:
 
     def give_back(self) -> int:
         """Gives what trainings left behind back to the device; answers what is
-        still held, which is a fault if it is not 0."""
+        still held, which is a fault if it is not 0 and none is going on."""
         if not self.cuda:
             return 0
-        clear = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)
-        if clear is not None:
-            clear()
-        if self.held() > 0:
-            gc.collect()
-        torch.cuda.empty_cache()
-        return self.held()
+        with self._news:  # none begins meanwhile
+            if not self._taken:
+                # Recorded steps know the places of cuBLAS's workspaces.
+                clear = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)
+                if clear is not None:
+                    clear()
+                if self.held() > 0:
+                    gc.collect()
+            torch.cuda.empty_cache()
+            return self.held()
 
 
 class _Counter:

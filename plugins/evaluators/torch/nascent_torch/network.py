@@ -45,6 +45,7 @@ class Conv(nn.Module):
         super().__init__()
         self.stride, self.dilation, self.pad = stride, dilation, pad
         self.groups, self.circular = groups * copies, circular
+        self.convolve = _CONV[len(kernel)]
         self.fan_in = inputs // groups * math.prod(kernel)
         self.weight = nn.Parameter(torch.empty(copies * channels, inputs // groups, *kernel))
         self.bias = nn.Parameter(torch.empty(copies * channels)) if bias else None
@@ -55,8 +56,7 @@ class Conv(nn.Module):
             for dim, p in enumerate(pad, start=2):
                 x = wrap(x, dim, p)
             pad = [0] * len(pad)
-        conv = _CONV[len(pad)]
-        return conv(x, self.weight, self.bias, self.stride, pad, self.dilation, self.groups)
+        return self.convolve(x, self.weight, self.bias, self.stride, pad, self.dilation, self.groups)
 
     def extra_repr(self):
         channels, inputs, *kernel = self.weight.shape
@@ -181,7 +181,16 @@ class GlobalMax(nn.Module):
     """The maximum over all positions."""
 
     def forward(self, x):
-        return x.flatten(2).max(2).values if x.dim() > 2 else x
+        if x.dim() == 2:
+            return x
+        return x.flatten(2).max(2).values if x.device.type == "cpu" else largest(x.flatten(2))
+
+
+def largest(x: torch.Tensor) -> torch.Tensor:
+    """The maximum over the last dimension. On a GPU max itself takes many small
+    steps backwards where they are to be deterministic."""
+    chosen = torch.arange(x.shape[-1], device=x.device) == x.argmax(-1, keepdim=True)
+    return torch.where(chosen, x, torch.zeros_like(x)).sum(-1)
 
 
 # A CPU's vector registers hold a divisor of so many numbers. torch computes

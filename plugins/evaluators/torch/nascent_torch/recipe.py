@@ -124,15 +124,24 @@ class Recipe:
     def rate(self, step: float, steps: float, warmup: float) -> float:
         """The learning rate of a step (from 0) of a schedule that spans steps,
         of which the first warmup are for warming up."""
-        rate = self.learning_rate or (0.05 if self.optimizer == "sgd" else 0.003)
+        times, over = self.share(step, steps, warmup)
+        return self.full_rate * times / over
+
+    @property
+    def full_rate(self) -> float:
+        """The learning rate before the schedule."""
+        return self.learning_rate or (0.05 if self.optimizer == "sgd" else 0.003)
+
+    def share(self, step: float, steps: float, warmup: float) -> tuple[float, float]:
+        """What the schedule makes of the full rate: times this, over that."""
         if step < warmup:
-            return rate * (step + 1) / (warmup + 1)
+            return step + 1, warmup + 1
         part = min((step - warmup) / max(steps - warmup, 1), 1)
         if self.schedule == "cosine":
-            return rate * 0.5 * (1 + math.cos(math.pi * part))
+            return 0.5 * (1 + math.cos(math.pi * part)), 1
         if self.schedule == "step" and part >= 0.5:
-            return rate / (100 if part >= 0.75 else 10)
-        return rate
+            return 1, 100 if part >= 0.75 else 10
+        return 1, 1
 
 
 def _number(v: Any) -> bool:

@@ -27,7 +27,7 @@ from typing import Any, Callable, Iterator, Sequence
 import torch
 from torch.nn import functional as F
 
-from . import graph, rng, safetensors
+from . import graph, grouped, rng, safetensors
 from .augment import Augment
 from .data import Part
 from .network import Network, macs
@@ -128,20 +128,30 @@ class Trainer:
         self._seen = 0
         self.augment = Augment(s.train.shape, r.crop, r.flip)
         self._known = False  # what follows is that of this epoch
+        self._ahead: tuple[int, list[torch.Tensor]] | None = None  # an epoch to come, and what is left to chance in it
         self._order = self._choices = torch.empty(0)  # of the samples, by copy: their order, and what augmentation does to each
         self.tabled = on_device(s.device)
         if self.tabled:
             self._at = torch.zeros(2, dtype=torch.int64, device=s.device)  # the step within the epoch, and over all
             self._table = torch.zeros(self.per_epoch, size + 2, device=s.device)  # the optimizer's numbers for each step of the epoch
-        self._replay: Callable[[], None] | None = None  # takes a recorded step
+        self._replay: list[Callable[[], None]] = []  # takes a recorded step, once there is one
         self._warm = 0  # steps that were like the one to be recorded
         self._records = s.graphs and self.tabled
-        self.network = Network(s.network, size).to(s.device)
+        self.network = Network(s.network, size)
         self.network.start([lambda name, c=c: rng.derive(c.seed, "weights " + name) for c in self.candidates])
+        self.network.to(s.device)  # as a whole
+        if self.tabled:
+            with graph.gate.shared():
+                grouped.choose(self.network, r.batch, self._precision)
         recipes = [c.setup.recipe for c in self.candidates]
         self._dummies = size - len(setups)
         self.optimizer = Optimizer(self.network, recipes + [r] * self._dummies)
         self._smoothing = torch.tensor([c.label_smoothing for c in recipes] + [0.0] * self._dummies, device=s.device)
+
+    def close(self) -> None:
+        """Lets go of what was recorded, of which nothing may still go on."""
+        if self._replay:
+            graph.forget(self._replay)
 
     @property
     def epochs(self) -> float:
@@ -213,6 +223,10 @@ class Trainer:
         samples = min(s.recipe.batch, len(s.train) - first)
         if self.tabled:
             self._take(samples)
+            if within + 1 == self.per_epoch and self.step + 1 < self.total:
+                # While the device still has steps to take: the next Point waits
+                # for them.
+                self._ahead = epoch + 1, self._drawn(epoch + 1)
         else:
             if self.network.drops:
                 dummies = [0] * self._dummies
@@ -230,40 +244,62 @@ class Trainer:
     def _enter(self, epoch: int, within: int) -> None:
         """Decides what an epoch leaves to chance. What is there already is
         written over, and stays in its place."""
+        put = lambda old, new: old.copy_(new) if old.shape == new.shape else new.to(self.setup.device)
+        ahead, self._ahead = self._ahead, None
+        self._order, self._choices = map(put, (self._order, self._choices), ahead[1] if ahead and ahead[0] == epoch else self._drawn(epoch))
+        if self.tabled:
+            self._table.copy_(self._numbers(epoch))
+            self._at.copy_(torch.tensor([within, self.step]))
+            if self.network.drops and not self._known:
+                base = lambda name: torch.tensor([rng.derive(c.seed, "dropout " + name) & 0xFFFFFFFF for c in self.candidates] + [0] * self._dummies)
+                self.network.drop_by(lambda name: base(name).to(self.setup.device), self._at[1])
+        self._known = True
 
-        def put(old: torch.Tensor, of: Callable[[_Candidate], torch.Tensor]) -> torch.Tensor:
-            rows = [of(c) for c in self.candidates]
-            new = torch.stack(rows + [torch.zeros_like(rows[0])] * self._dummies)
-            return old.copy_(new) if old.shape == new.shape else new.to(self.setup.device)
+    def _drawn(self, epoch: int) -> list[torch.Tensor]:
+        """The order of the samples in an epoch, and what augmentation does to each
+        of them; both by copy."""
+
+        def of_each(draw: Callable[[_Candidate], torch.Tensor]) -> torch.Tensor:
+            rows = [draw(c) for c in self.candidates]
+            return torch.stack(rows + [torch.zeros_like(rows[0])] * self._dummies)
 
         samples = len(self.setup.train)
-        self._order = put(self._order, lambda c: self._shuffled(c.seed, epoch))
-        if self.augment:
-            self._choices = put(self._choices, lambda c: self.augment.draw(rng.derive(c.seed, "augment", epoch), samples))
-        if self.tabled:
-            steps = range(epoch * self.per_epoch, (epoch + 1) * self.per_epoch)
-            self._table.copy_(torch.tensor([self.optimizer.numbers(self._rates(step), step + 1) for step in steps]))
-            self._at.copy_(torch.tensor([within, self.step]))
-            if self.network.drops:
-                base = lambda name, c: torch.tensor(rng.derive(c.seed, "dropout " + name) & 0xFFFFFFFF)
-                self.network.drop_by(lambda name: put(torch.empty(0), lambda c: base(name, c)), self._at[1])
-        self._known = True
+        order = of_each(lambda c: self._shuffled(c.seed, epoch))
+        if not self.augment:
+            return [order, torch.empty(0)]
+        return [order, of_each(lambda c: self.augment.draw(rng.derive(c.seed, "augment", epoch), samples))]
+
+    def _numbers(self, epoch: int) -> torch.Tensor:
+        """The optimizer's numbers for each step of an epoch: those of
+        `Optimizer.numbers`, bit for bit, for all steps and copies at once."""
+        steps = range(epoch * self.per_epoch, (epoch + 1) * self.per_epoch)
+        recipes = [c.setup.recipe for c in self.candidates]
+        full = torch.tensor([r.full_rate for r in recipes], dtype=torch.float64)
+        rates = torch.zeros(len(steps), self.size, dtype=torch.float64)
+        for schedule in dict.fromkeys(r.schedule for r in recipes):  # the warm-up is the same for all
+            own = [k for k, r in enumerate(recipes) if r.schedule == schedule]
+            r = recipes[own[0]]
+            times, over = torch.tensor([r.share(step, self.horizon, r.warmup * self.per_epoch) for step in steps], dtype=torch.float64).t().unsqueeze(2)
+            rates[:, own] = full[own] * times / over
+        moments = torch.tensor([self.optimizer.numbers([], step + 1) for step in steps], dtype=torch.float64)
+        return torch.cat([rates, moments], 1).to(torch.float32)
 
     def _take(self, samples: int) -> None:
         """Takes a step by what is on the device; once it is warm, by replaying
         a recorded one."""
         whole = samples == self.setup.recipe.batch
-        if whole and self._replay is None and self._records and self._warm >= graph.WARM:
+        if whole and self._records and self._warm >= graph.WARM:
             self._records = False  # once
             if self.total - self.step >= graph.WORTH:
                 try:
-                    self._replay = graph.record(lambda: self._tabled_step(samples))
+                    self._replay.append(graph.record(lambda: self._tabled_step(samples)))
                 except RuntimeError as e:
-                    print(f"steps are not recorded: {str(e).splitlines()[0]}")
-        if whole and self._replay is not None:
-            self._replay()
+                    print("steps are not recorded:", str(e).partition("\n")[0])
+        if whole and self._replay:
+            self._replay[0]()
             return
-        self._tabled_step(samples)
+        with graph.gate.shared():
+            self._tabled_step(samples)
         self._warm += whole
 
     def _tabled_step(self, samples: int) -> None:
@@ -313,7 +349,8 @@ class Trainer:
     def _precision(self):
         if self.setup.precision != "bfloat16":
             return contextlib.nullcontext()
-        return torch.autocast(torch.device(self.setup.device).type, dtype=torch.bfloat16)
+        # Each weight is used once in a step, and all threads share one cache.
+        return torch.autocast(torch.device(self.setup.device).type, dtype=torch.bfloat16, cache_enabled=False)
 
     def _measure(self) -> Iterator[tuple[int, Invalid | Stopped]]:
         """Adds a Point to every curve."""
@@ -347,12 +384,15 @@ class Trainer:
         correct answers by copy."""
         s = self.setup
         sums = torch.zeros(2, self.size, dtype=torch.float64, device=s.device)
-        for which in torch.arange(len(s.check), device=s.device).split(s.recipe.batch):
+        # On a GPU samples of several batches at once take little longer than those
+        # of one.
+        batch = s.recipe.batch * max(1, 4 // self.size if self.tabled else 1)
+        for which in torch.arange(len(s.check), device=s.device).split(batch):
             yield from self._cancelled()
             if not self._going():
                 break
             self.network.eval()
-            with torch.no_grad():
+            with graph.gate.shared(), torch.no_grad():
                 x, y = s.check.take(which)
                 x = x.reshape(len(x), *self.network.shape)
                 logits = self._logits(x.repeat(1, self.size, *[1] * (x.dim() - 2)))
@@ -423,7 +463,7 @@ class Trainer:
                 t.copy_(tensors[name])
         c.seed, c.curve, c.ended = seed, curve, False
         c.earlier = earlier if own else len(curve)
-        self.step, self._seen, self._known = step, seen, False
+        self.step, self._seen, self._known, self._ahead = step, seen, False, None
         self._sums[:, k] = torch.tensor(sums, dtype=torch.float64)
 
 

@@ -192,3 +192,36 @@ class Jobs(Desk):
         }.items():
             with self.assertRaisesRegex(nascent.Refused, word):
                 Evaluator().open(nascent.Setup({**OPTIONS, **SMALL}, space))
+
+
+class Device(Desk):
+    """What is asked of a GPU, which is pretended."""
+
+    def test_settings(self):
+        backends = (torch.backends.cuda.matmul, "allow_tf32"), (torch.backends.cudnn, "allow_tf32"), (torch.backends.cudnn, "benchmark")
+        old = [getattr(of, name) for of, name in backends]
+        self.addCleanup(lambda: [setattr(of, name, value) for (of, name), value in zip(backends, old)])
+        self.addCleanup(torch.set_deterministic_debug_mode, "default")
+        e = Evaluator()
+        for deterministic, precision in ((True, "float32"), (False, "bfloat16"), (True, "tf32")):
+            e.options = {"deterministic": deterministic, "precision": precision}
+            with mock.patch.object(torch, "zeros"), mock.patch.object(torch.cuda, "current_device", lambda: 2):
+                with mock.patch.dict("os.environ", {"CUBLAS_WORKSPACE_CONFIG": ":16:8"}):
+                    self.assertEqual(e._device("cuda"), torch.device("cuda:2"))
+            self.assertEqual([getattr(of, name) for of, name in backends], [precision != "float32"] * 2 + [not deterministic])
+            self.assertEqual(torch.are_deterministic_algorithms_enabled(), deterministic)
+
+    def test_what_is_broken_ends_the_process(self):
+        e = opened()
+        ends = mock.patch("nascent_torch.evaluator.os._exit", side_effect=SystemExit)
+        illegal = RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be")
+        with ends as ended, mock.patch.object(torch.cuda, "synchronize", side_effect=illegal), mock.patch("sys.stderr") as said:
+            e._insist([{"accuracy": 1.0}, nascent.Invalid("loss became NaN")])
+            ended.assert_not_called()
+            with self.assertRaises(SystemExit):
+                e._insist([{"accuracy": 1.0}, illegal])
+        ended.assert_called_once_with(1)
+        self.assertIn("illegal memory access was encountered", "".join(call.args[0] for call in said.write.call_args_list))
+        with ends as ended, mock.patch.object(torch.cuda, "synchronize"):
+            e._insist([RuntimeError("shapes do not fit")])
+        ended.assert_not_called()

@@ -17,7 +17,7 @@ class Program(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         out = os.path.join(folder.name, "new", "gpu.md")
         options = program.read(["--device", "cpu", "--out", out, "--parts", "memory", *args])
-        with mock.patch.object(program, "ask", lambda options, part: iter(rows)), contextlib.redirect_stdout(io.StringIO()) as said:
+        with mock.patch.object(program, "ask", lambda options, part, limit: iter(rows)), contextlib.redirect_stdout(io.StringIO()) as said:
             status = program.check(options)
         with open(out) as f:
             return status, said.getvalue(), f.read()
@@ -44,12 +44,36 @@ class Program(unittest.TestCase):
     def test_parts(self):
         command = [program.sys.executable, "-c", "print('{\"what\": \"a\", \"found\": \"b\"}'); raise SystemExit(3)"]
         with mock.patch.object(program.subprocess, "Popen", lambda _, **how: popen(command, **how)):
-            rows = list(program.ask(program.read([]), "memory"))
+            rows = list(program.ask(program.read([]), "memory", 60))
         self.assertEqual([r.verdict for r in rows], ["", "FAIL"])
         self.assertIn("status 3", rows[1].found)
+        # One that does not end, and has started another that does not either, and
+        # would keep the pipe open.
+        script = "import json, subprocess, time; subprocess.Popen(['sleep', '1000']); print(json.dumps({'what': 'a', 'found': 'b'}), flush=True); time.sleep(1000)"
+        with mock.patch.object(program.subprocess, "Popen", lambda _, **how: popen([program.sys.executable, "-c", script], **how)):
+            rows = list(program.ask(program.read([]), "memory", 5))
+        self.assertEqual([r.verdict for r in rows], ["", "FAIL"])
+        self.assertIn("did not end within 5 s", rows[1].found)
         with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()) as said:
             program.read(["--parts", "mood"])
         self.assertIn("choose from correct", said.getvalue())
+
+    def test_no_time_left(self):
+        status, said, written = self.check([report.Row("a", "b")], "--parts", "memory,whole", "--seconds", "10")
+        self.assertEqual((status, written.count("left out")), (0, 2))
+        status, said, written = self.check([report.Row("a", "b")], "--seconds", "300")
+        self.assertIn("| a | b |", written)
+        self.assertRegex(said, "# memory: up to 90 s; 0 s gone, 300 s left")
+
+    def test_the_rest_goes_on(self):
+        def rows():
+            yield report.Row("a", "b")
+            raise RuntimeError("CUDA error: unspecified\nCompile with")
+
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            got = list(report.guarded("trainings", rows()))
+        self.assertEqual(got, [report.Row("a", "b"), report.Row("trainings", "RuntimeError: CUDA error: unspecified", "", "FAIL")])
+        self.assertIn("in rows", said.getvalue())
 
     def test_what_is_lacking(self):
         for seen, found, visible, want in (("NVIDIA H100", True, "0", ("", 0)), ("NVIDIA H100", False, "0", ("install PyTorch for CUDA", 1)),
@@ -65,6 +89,30 @@ popen = program.subprocess.Popen
 
 
 class Measures(unittest.TestCase):
+    def test_rates(self):
+        class Pretended:
+            def __init__(self, device, pack, **options):
+                if pack == 4:
+                    raise RuntimeError("CUDA error: unknown")
+                self.said = {"batch": pack}
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *error):
+                pass
+
+            def run(self, orders):
+                return [{"accuracy": 0.5, "pack": len(orders)}] * len(orders)
+
+        with mock.patch.object(speed, "Bench", Pretended), mock.patch.object(speed, "floats", lambda bench, order: 7), contextlib.redirect_stderr(io.StringIO()):
+            rows = list(speed.rates("networks", (1, 4, 2), ["a"] * 4, "cpu", 0, 60))
+            late = list(speed.rates("networks", (1, 2), ["a"] * 4, "cpu", 0, -1))
+        self.assertEqual([(row.what, row.verdict, rate and rate.pack) for row, rate in rows],
+                         [("networks, one after another", "", 1), ("networks, 4 in a pack", "FAIL", None), ("networks, 2 in a pack", "", 2)])  # fmt: skip
+        self.assertIn("TFLOP/s", rows[0][0].found)
+        self.assertEqual({row.found for row, _ in late}, {"left out: it might take too long"})
+
     def test_distance(self):
         want = torch.tensor([10.0, 1.0])
         self.assertAlmostEqual(correct.distance(torch.tensor([10.0, 1.5]), want), 0.05)

@@ -1,14 +1,16 @@
 """What is done on a GPU, done on a CPU: steps whose numbers come from tables, and
 that are replayed."""
 
+import math
 import os
 import tempfile
+import threading
 import unittest
 from unittest import mock
 
 import torch
-from nascent_torch.graph import record
-from nascent_torch.network import scrambled
+from nascent_torch.graph import Gate, forget, record
+from nascent_torch.network import largest, scrambled
 from nascent_torch.recipe import Recipe
 from nascent_torch.train import Invalid, Stopped, Trainer
 from test_pack import family, results, wide
@@ -38,14 +40,15 @@ class Recording(unittest.TestCase):
 
     def torch(self, default, graph):
         recording = mock.Mock()
-        return mock.patch.multiple(torch.cuda, current_stream=lambda: "own", default_stream=lambda: default, CUDAGraph=lambda: recording, graph=graph), recording
+        return mock.patch.multiple(torch.cuda, current_stream=lambda: "own", default_stream=lambda: default, CUDAGraph=lambda: recording, graph=graph,
+                                   graph_pool_handle=lambda: "pool", current_device=lambda: 3), recording  # fmt: skip
 
     def test_records(self):
         asked = []
 
         class Graph:
             def __init__(self, cuda_graph, pool=None, stream=None, capture_error_mode="global"):
-                asked.append((cuda_graph, stream, capture_error_mode))
+                asked.append((cuda_graph, pool, stream, capture_error_mode))
 
             def __enter__(self):
                 asked.append("begin")
@@ -56,8 +59,35 @@ class Recording(unittest.TestCase):
         patch, recording = self.torch("default", Graph)
         with patch:
             replay = record(lambda: asked.append("step"))
-        self.assertEqual(asked, [(recording, "own", "thread_local"), "begin", "step", "end"])
+        self.assertEqual(asked, [(recording, "pool", "own", "thread_local"), "begin", "step", "end"])
         self.assertIs(replay, recording.replay)
+
+    def test_a_failure_gives_memory_back(self):
+        class Graph:
+            def __init__(self, cuda_graph, pool=None, stream=None, capture_error_mode="global"):
+                pass
+
+            def __enter__(self):
+                pass
+
+            def __exit__(self, *error):
+                if broken:
+                    raise RuntimeError("the recording was invalidated")
+
+        def step():
+            raise RuntimeError("CUDA out of memory")
+
+        for broken, word in ((True, "invalidated"), (False, "out of memory")):
+            ended = []
+            patch, recording = self.torch("default", Graph)
+            if broken:  # torch does not know where its memory is
+                recording.pool.side_effect = RuntimeError("Called CUDAGraph::pool() without a preceding successful capture")
+            functions = {f"_cuda_{name}": lambda *a, name=name: ended.append((name, *a)) for name in ("endAllocateToPool", "releasePool")}
+            with patch, mock.patch.multiple(torch._C, create=True, **functions), self.assertRaisesRegex(RuntimeError, word):
+                record(step)
+            self.assertEqual(ended, [("endAllocateToPool", 3, "pool"), ("releasePool", 3, "pool")] if broken else [])
+        with patch, mock.patch.object(Graph, "__exit__", lambda *error: None):
+            record(lambda: None)  # the gate is open again
 
     def test_refuses(self):
         class Old:
@@ -68,6 +98,51 @@ class Recording(unittest.TestCase):
             patch, _ = self.torch(default, Old)
             with patch, self.assertRaisesRegex(RuntimeError, word):
                 record(lambda: self.fail("it was recorded"))
+
+
+class Gates(unittest.TestCase):
+    def test_alone(self):
+        gate, order = Gate(), []
+        inside, waits = threading.Event(), threading.Event()
+
+        def first():
+            with gate.shared():
+                inside.set()
+                waits.wait()
+                order.append("first")
+
+        def recorder():
+            with gate.alone():
+                order.append("alone")
+
+        def later():
+            with gate.shared():
+                order.append("later")
+
+        threads = [threading.Thread(target=f) for f in (first, recorder, later)]
+        threads[0].start()
+        inside.wait()
+        with gate.shared():  # many at once
+            pass
+        threads[1].start()
+        while not gate._closed:  # it has come
+            pass
+        threads[2].start()
+        waits.set()
+        for t in threads:
+            t.join()
+        self.assertEqual(order, ["first", "alone", "later"])
+
+    def test_opens_after_an_error(self):
+        gate = Gate()
+        for enter in (gate.alone, gate.shared, gate.alone):
+            with self.assertRaises(ValueError), enter():
+                raise ValueError
+
+    def test_forget(self):
+        replays = [lambda: None]
+        forget(replays)
+        self.assertEqual(replays, [])
 
 
 class Replaying(unittest.TestCase):
@@ -97,6 +172,25 @@ class Replaying(unittest.TestCase):
         self.assertEqual(run(recorded), run(eager))
         self.assertEqual(bits(recorded), bits(eager))
         self.assertEqual((self.recorder.recorded, self.recorder.replayed), (1, 9))
+
+    def test_numbers(self):
+        """Those for all steps and copies at once are those of each."""
+        recipes = [RECIPE.replace(learning_rate=0.01 * k, schedule=name, warmup=1.3) for k, name in enumerate(("cosine", "step", "constant", "cosine"), 1)]
+        trainer = Trainer([setup(recipe, 7, seed=k) for k, recipe in enumerate(recipes)], 5)
+        for epoch in range(7):
+            steps = range(epoch * trainer.per_epoch, (epoch + 1) * trainer.per_epoch)
+            want = torch.tensor([trainer.optimizer.numbers(trainer._rates(step), step + 1) for step in steps])
+            self.assertTrue(torch.equal(trainer._numbers(epoch), want))
+
+    def test_draws_ahead(self):
+        """The next epoch is drawn before the device is waited for, once."""
+        drawn, measured = [], []
+        trainer = one(RECIPE)
+        draw = trainer._drawn
+        trainer._drawn = lambda epoch: drawn.append((epoch, len(measured))) or draw(epoch)
+        trainer.setup.report = measured.append
+        run(trainer)
+        self.assertEqual(drawn, [(0, 0), (1, 0), (2, 1)])
 
     def test_what_cannot_be_recorded_is_done(self):
         with mock.patch("nascent_torch.graph.record", side_effect=RuntimeError("operation not permitted when stream is capturing")) as record:
@@ -156,6 +250,19 @@ class Replaying(unittest.TestCase):
         for a, b in pairs:
             both = (a & b).float().mean().item()
             self.assertAlmostEqual(both, 0.49, delta=0.01)
+
+    def test_largest(self):
+        x = torch.randn(5, 3, 7, generator=torch.Generator().manual_seed(1))
+        x[0, 0, 2:5] = 9.0  # several
+        x[1, 1], x[2, 2, 3] = -math.inf, math.inf
+        slopes = []
+        for of in (largest, lambda x: x.max(2).values):
+            copy = x.clone().requires_grad_()
+            answer = of(copy)
+            answer.backward(torch.arange(15.0).view(5, 3))
+            slopes.append((answer, copy.grad))
+        self.assertTrue(all(map(torch.equal, *slopes)))
+        self.assertTrue(torch.isnan(largest(torch.tensor([1.0, math.nan, 2.0]))))
 
     def test_scrambled(self):
         # The same in Python's unbounded integers.

@@ -60,6 +60,9 @@ class Memories(unittest.TestCase):
                 trainer.advance()
         self.assertTrue(ran_out(caught.exception))
         self.assertTrue(ran_out(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")))
+        for words in ("GET was unable to find an engine to execute this computation", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+                      "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"):  # fmt: skip
+            self.assertTrue(ran_out(RuntimeError(words)))
         self.assertFalse(ran_out(RuntimeError("shapes do not fit")))
 
     def test_room(self):
@@ -109,6 +112,14 @@ class Memories(unittest.TestCase):
             self.assertEqual((memory.give_back(), numbers["cleared"]), (7, 1))
             numbers["allocated"] -= 7
             self.assertEqual((memory.give_back(), numbers["reserved"]), (0, 200 * MIB))
+            # What is recorded beside would go on to write into the workspaces.
+            clears = []
+            with mock.patch.object(torch._C, "_cuda_clearCublasWorkspaces", lambda: clears.append(1), create=True):
+                with memory.take(1):
+                    memory.give_back()
+                self.assertEqual(clears, [])
+                memory.give_back()
+                self.assertEqual(clears, [1])
 
 
 class Admission(Desk):
