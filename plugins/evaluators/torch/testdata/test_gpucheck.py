@@ -58,6 +58,13 @@ class Program(unittest.TestCase):
             program.read(["--parts", "mood"])
         self.assertIn("choose from correct", said.getvalue())
 
+    def test_cannot_be_written(self):
+        with mock.patch.object(program.Path, "write_text", side_effect=OSError(28, "No space left on device")), contextlib.redirect_stdout(io.StringIO()) as said:
+            with mock.patch.object(program, "ask", lambda options, part, limit: iter([report.Row("a", "found")])), tempfile.TemporaryDirectory() as folder:
+                status = program.check(program.read(["--device", "cpu", "--out", os.path.join(folder, "gpu.md"), "--parts", "memory"]))
+        self.assertEqual(status, 0)
+        self.assertRegex(said.getvalue(), "(?s)found.*No space left on device")
+
     def test_no_time_left(self):
         status, said, written = self.check([report.Row("a", "b")], "--parts", "memory,whole", "--seconds", "10")
         self.assertEqual((status, written.count("left out")), (0, 2))
