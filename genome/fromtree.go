@@ -102,6 +102,9 @@ func (g *gene) read(v any, codes []uint64) ([]uint64, *Error) {
 		return g.readCell(v, codes)
 	case kindBool:
 		b, ok := v.(bool)
+		if word, text := v.(string); text { // as a genome's text has it
+			b, ok = word == "yes", word == "yes" || word == "no"
+		}
 		if !ok {
 			return nil, fault(nil, "write true or false", "%s is no boolean", describe(v))
 		}

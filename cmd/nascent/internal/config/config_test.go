@@ -103,6 +103,33 @@ func TestRelocate(t *testing.T) {
 	}
 }
 
+// Options of plugins read yes and no as booleans unless they are quoted, keys and
+// spaces as words; paths of programs are found from where the file lies.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	d, err := Parse("search.yaml", "/there", []byte(`space: {norm: {choice: [batch, no]}}
+evaluator: {use: e, flip: yes, deep: {list: [no, "no", 'yes', true], no: maybe}}
+strategy: {use: spos, search: {use: ./mine.py, check: yes}}
+plugins: {tls: no}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := d.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(s.Evaluators["evaluator"].Options), `{"deep":{"list":[false,"no","yes",true],"no":"maybe"},"flip":true}`; got != want {
+		t.Errorf("options %s, want %s", got, want)
+	}
+	if got, want := string(s.Strategy.Options), `{"search":{"use":"/there/mine.py","check":true}}`; got != want {
+		t.Errorf("options %s, want %s", got, want)
+	}
+	if g, err := s.Engine.Space.Parse("norm=no"); err != nil || s.TLS {
+		t.Errorf("norm is %s (%v), tls %v", g.Text(), err, s.TLS)
+	}
+}
+
 // Every key that Read knows is listed, and no other.
 func TestKeys(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -217,7 +218,7 @@ func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
 	options := map[string]any{}
 	for i := 0; i < len(n.Content); i += 2 {
 		if k := n.Content[i].Value; k != "use" {
-			if options[k], err = d.tree(n.Content[i+1], join(key, k)); err != nil {
+			if options[k], err = d.option(n.Content[i+1], join(key, k)); err != nil {
 				return p, err
 			}
 		}
@@ -233,9 +234,11 @@ func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
 		switch inner := options[within].(type) {
 		case string:
 			options[within] = d.program(inner)
-		case map[string]any:
-			if use, ok := inner["use"].(string); ok {
-				inner["use"] = d.program(use)
+		case genome.Map:
+			for i, entry := range inner {
+				if use, ok := entry.Value.(string); ok && entry.Key == "use" {
+					inner[i].Value = d.program(use)
+				}
 			}
 		}
 	}

@@ -51,6 +51,37 @@ func (d *Document) tree(n *yaml.Node, key string) (any, error) {
 	return n.Value, nil
 }
 
+// option decodes the value of a plugin's option. Unlike in a space, where they
+// are words, plain yes and no are booleans: so YAML 1.1 has it, and Python's
+// readers.
+func (d *Document) option(n *yaml.Node, key string) (any, error) {
+	return d.tree(d.switches(n), key)
+}
+
+// switches is a copy of a node with yes and no as booleans.
+func (d *Document) switches(n *yaml.Node) *yaml.Node {
+	c := *n
+	if origin, ok := d.origins[n]; ok {
+		d.origins[&c] = origin
+	}
+	if v, ok := yesNo(n); ok {
+		c.Tag, c.Value = "!!bool", strconv.FormatBool(v)
+	}
+	c.Content = slices.Clone(n.Content)
+	for i, child := range c.Content {
+		if n.Kind != yaml.MappingNode || i%2 == 1 { // keys stay words
+			c.Content[i] = d.switches(child)
+		}
+	}
+	return &c
+}
+
+// yesNo reads a plain yes or no.
+func yesNo(n *yaml.Node) (value, ok bool) {
+	plain := n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0
+	return n.Value == "yes", plain && (n.Value == "yes" || n.Value == "no")
+}
+
 func (d *Document) word(n *yaml.Node, key string) (string, error) {
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || n.Value == "" {
 		return "", d.fault(n, key, "write a name", "holds %s, not a text", describe(n))
@@ -66,6 +97,9 @@ func (d *Document) oneOf(n *yaml.Node, key string, values ...string) (string, er
 }
 
 func (d *Document) boolean(n *yaml.Node, key string) (bool, error) {
+	if v, ok := yesNo(n); ok {
+		return v, nil
+	}
 	var v bool
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Decode(&v) != nil {
 		return false, d.fault(n, key, "write true or false", "holds %s, not true or false", describe(n))
