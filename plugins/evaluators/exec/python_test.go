@@ -483,7 +483,7 @@ func TestPythonRefuses(t *testing.T) {
 		"import nascent\ndef evaluate(job):\n  return 1 +\n": "own.py cannot be loaded: SyntaxError: invalid syntax (own.py:3)",
 		"x = 1\n": "own.py marks no function with @nascent.evaluator: mark one",
 		"import nascent\n@nascent.evaluator\ndef a(job): pass\n@nascent.evaluator\ndef b(job): pass\n": "own.py marks 2 functions",
-		"import nascent\nnascent.evaluator(metrics=[1])(print)\n": "own.py cannot be loaded: TypeError: metric 1 is declared as {}: give names, or names with maximize or minimize (own.py:2",
+		"import nascent\nnascent.evaluator(metrics=[1])(print)\n":                                      "own.py cannot be loaded: TypeError: metric 1 is declared as {}: give names, or names with maximize or minimize (own.py:2",
 		"import os\nos._exit(4)\n": "own.py ended with exit status 4",
 	} {
 		file := filepath.Join(t.TempDir(), "own.py")
