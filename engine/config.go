@@ -43,7 +43,7 @@ type Config struct {
 
 	AcceptFingerprint bool // go on although an evaluator is not the one that the search began with
 
-	Ledger  Ledger                           // default: in memory
+	Ledger  Ledger                           // default: in memory; its files then end with Run
 	Clock   Clock                            // default: the system's
 	Log     func(format string, args ...any) // default: nowhere
 	Observe func(Update)                     // called from the loop after every change; must not wait, and of the Search call Stop alone

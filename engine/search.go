@@ -58,6 +58,7 @@ type Search struct {
 	gone chan struct{} // closed when Run has returned
 	mu   sync.Mutex    // guards ran
 	ran  bool
+	own  bool // nobody gave a ledger: its files end with Run
 
 	inbox   []ID            // arrival order: what has a result and was not consumed, as it came
 	sharers map[ID][]*entry // by the job whose result they wait for
@@ -102,11 +103,12 @@ type stepResult struct {
 
 // New checks a configuration and makes a Search of it. Errors wrap ErrConfig.
 func New(cfg Config) (*Search, error) {
+	own := cfg.Ledger == nil
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
 	return &Search{
-		cfg:     cfg,
+		cfg: cfg, own: own,
 		pending: &Change{}, commits: make(chan *Change), committed: make(chan error, 1),
 		stepped: make(chan stepResult, 1), events: make(chan seatEvent, 256), asks: make(chan func()),
 		stop: make(chan struct{}), gone: make(chan struct{}), fresh: map[ID]ResultRecord{},
@@ -140,11 +142,12 @@ func (s *Search) Run(ctx context.Context) (err error) {
 	s.ran = true
 	s.mu.Unlock()
 	defer close(s.gone)
-
 	defer func() {
-		if closing := s.closeSeats(); err == nil {
-			err = closing
+		closing := s.closeSeats()
+		if s.own {
+			closing = cmp.Or(closing, s.cfg.Ledger.Close())
 		}
+		err = cmp.Or(err, closing)
 	}()
 	if err := s.openUnlessStopped(ctx); err != nil {
 		if s.stopped(ctx) {
