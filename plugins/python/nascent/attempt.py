@@ -15,7 +15,8 @@ from typing import Any, Dict
 
 from .declare import Evaluator, Refused, Setup
 from .job import Job
-from .worker import Worker, execute, pick, settle
+from .load import execute, pick, settle
+from .worker import Worker
 
 
 def attempt() -> int:

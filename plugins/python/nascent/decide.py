@@ -10,9 +10,11 @@ import collections
 import sys
 
 from .history import History
+from .load import settle
+from .pipe import Pipe, encode
 from .space import Space
+from .trouble import explain, leave, report, say
 from .turn import Decision, Proposal, Strategy, StrategySetup, Turn, _id
-from .worker import Pipe, encode, explain, leave, report, say, settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,10 @@ import signal
 import socket
 import sys
 
-from .worker import explain, private, remedy, report, say, work
+from .load import remedy
+from .pipe import private
+from .trouble import explain, report, say
+from .worker import work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +91,7 @@ def _be_born(path: str, temporary: str, descriptors: List[int]) -> NoReturn:
         if temporary:
             os.environ["TMPDIR"] = temporary
             if "tempfile" in sys.modules:
-                sys.modules["tempfile"].tempdir = None  # it is looked for again
+                setattr(sys.modules["tempfile"], "tempdir", None)  # it is looked for again
         for place, descriptor in enumerate(descriptors):
             os.dup2(descriptor, place)
             os.close(descriptor)

@@ -12,9 +12,9 @@ from typing import Any, Deque, Dict, List
 
 from .decide import Decider
 from .declare import Refused
+from .pipe import Pipe
 from .rng import Rand, derive
 from .turn import Strategy
-from .worker import Pipe
 
 _WINDOW = 8  # of undecided candidates, as in a search
 

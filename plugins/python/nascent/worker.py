@@ -11,19 +11,18 @@ import binascii
 import collections
 import faulthandler
 import functools
-import importlib
-import importlib.util
-import json
 import math
 import os
-import select
 import signal
 import sys
 import threading
 import time
 
-from .declare import Evaluator, Refused, Setup, declared
+from .declare import Evaluator, Refused, Setup
 from .job import Cancelled, Invalid, Job, Returned, Stopped, ending, numbers
+from .load import load, settle, sources
+from .pipe import Pipe, private
+from .trouble import explain, lasting, leave, report, say
 from .version import PROTOCOL, __version__
 
 TYPE_CHECKING = False
@@ -32,73 +31,8 @@ if TYPE_CHECKING:  # to import typing takes half as long as to start an interpre
 
     from .job import Message
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
-_FOREIGN = (_HERE, "<frozen", os.path.abspath(importlib.__file__))  # of no use in a reason
-_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _GATHER = 0.02  # seconds without a new job after which a batch is not waited for
 _PATIENCE = 2.0  # seconds that a job which reports is given to hear of its cancellation
-
-
-def encode(message: Message) -> str:
-    """A message as a line."""
-    return _ENCODE(message) + "\n"
-
-
-class Pipe:
-    """Lines of JSON in both directions."""
-
-    def __init__(self, reading: int, writing: int) -> None:
-        self._reading, self._writing = reading, writing
-        self._rest = b""
-        self._closed = False
-        self._lock = threading.Lock()
-
-    def read(self, timeout: Optional[float] = None) -> Optional[List[Message]]:
-        """What has come: at least one message, unless the timeout passes first.
-        None at the end."""
-        while True:
-            if timeout is not None and not select.select([self._reading], [], [], timeout)[0]:
-                return []
-            chunk = os.read(self._reading, 1 << 16)  # no more fits into a pipe
-            if not chunk:
-                return None
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            if lines:
-                messages: List[Message] = json.loads("[" + b",".join(filter(None, lines)).decode() + "]")
-                return messages
-
-    def write(self, messages: Iterable[Message]) -> None:
-        """Send messages whole, whichever thread calls."""
-        self.send("".join(map(encode, messages)))
-
-    def send(self, lines: str) -> None:
-        """Send what encode has made of messages."""
-        text = lines.encode()
-        with self._lock:
-            while text:
-                text = text[os.write(self._writing, text):]
-
-    def close(self) -> None:
-        """Close both ends, once."""
-        if not self._closed:
-            self._closed = True
-            os.close(self._reading)
-            os.close(self._writing)
-
-
-def private() -> Pipe:
-    """Take standard input and output for the protocol. Prints, those of C code and
-    of children too, then go where standard error goes."""
-    pipe = Pipe(os.dup(0), os.dup(1))
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    sys.stdout.flush()
-    os.dup2(2, 1)
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)
-    os.register_at_fork(after_in_child=pipe.close)
-    return pipe
 
 
 def work(path: str) -> None:
@@ -133,94 +67,6 @@ def work(path: str) -> None:
         pipe.write([{"refuse": {"key": "", "text": explain(error, os.path.dirname(file))}}])
         return
     lasting(serve)
-
-
-def load(path: str, kind: str = "evaluator") -> Any:
-    """Run the user's file and find the evaluator, or the strategy, that it
-    declares."""
-    return pick(path, kind, execute(path))
-
-
-def pick(path: str, kind: str, own: List[Any]) -> Any:
-    """The one of a kind that a file declares."""
-    own = [d for d in own if d.kind == kind]
-    if len(own) != 1:
-        some = "no function" if not own else f"{len(own)} functions"
-        raise Refused(f"{os.path.basename(path)} marks {some} with @nascent.{kind}: mark one")
-    own[0].folder = os.path.dirname(os.path.abspath(path))
-    return own[0]
-
-
-def execute(path: str) -> List[Any]:
-    """Run the user's file. What it declares is returned."""
-    path = os.path.abspath(path)
-    folder, file = os.path.split(path)
-    name = os.path.splitext(file)[0]
-    if name in sys.modules:
-        name = f"own_{name}"
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise Refused(f"{file} is no Python file: give one that ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # for pickle and multiprocessing
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        say(f"{file} cannot be loaded:\n{report(error)}")
-        text = f"{file} cannot be loaded: {explain(error, folder)}"
-        if isinstance(error, ModuleNotFoundError):
-            text += f"; {remedy(path) or f'install it for {sys.executable}, or name another interpreter with python:'}"
-        raise Refused(text) from None
-    return [d for d in declared if d.function.__module__ == name]
-
-
-def remedy(path: str) -> str:
-    """What to do about a module that is missing, for a file that says what it needs;
-    empty for others."""
-    with open(path, encoding="utf-8", errors="replace") as source:
-        if "# /// script" in source.read().splitlines():
-            return f"add its package to the dependencies that {os.path.basename(path)} lists, and without uv install it for {sys.executable}"
-    return ""
-
-
-def settle(what: Any, given: Dict[str, Any]) -> Dict[str, Any]:
-    """The options of an evaluator or strategy, defaults filled in."""
-    known = dict(what.options or {})
-    for key in sorted(given):
-        if key not in known:
-            use = f"use one of {', '.join(sorted(known))}" if known else f"declare it with @nascent.{what.kind}(options={{...}})"
-            raise Refused(f"there is no such option: {use}", key)
-    return {**known, **given}
-
-
-def sources(path: str) -> Dict[str, str]:
-    """Hashes of the user's own files: the evaluator's, and the modules beside it
-    that it has imported."""
-    folder = os.path.dirname(os.path.abspath(path))
-    found = {os.path.abspath(path)}
-    for module in list(sys.modules.values()):
-        file = os.path.abspath(getattr(module, "__file__", None) or "/")
-        hidden = os.path.relpath(file, folder).split(os.sep)
-        if file.startswith(folder + os.sep) and not any(part[0] == "." or part == "site-packages" for part in hidden):
-            found.add(file)
-    out = {}
-    for file in found - {f for f in found if f.startswith(_HERE + os.sep)}:
-        with open(file, "rb") as source:
-            out[os.path.relpath(file, folder)] = sha256(source.read())
-    return out
-
-
-def sha256(data: bytes) -> str:
-    """As hashlib has it, which loads OpenSSL and takes milliseconds for that."""
-    for name in ("_sha2", "_sha256"):  # Python 3.12 and newer; older ones
-        try:
-            return str(importlib.import_module(name).sha256(data).hexdigest())
-        except ImportError:
-            pass
-    import hashlib
-    return hashlib.sha256(data).hexdigest()
 
 
 class Worker:
@@ -418,55 +264,3 @@ class Worker:
             say(f"candidate {job.id} ({job.text}) failed:\n{report(error)}")
             answer["failed"] = explain(error, self.folder)
         return answer
-
-
-def lasting(loop: Callable[[], None]) -> None:
-    """Run what must not end. Without it the process would only seem to be alive, as
-    long as a job has left threads behind, so it ends at once."""
-    try:
-        loop()
-    except BaseException as error:
-        say(report(error))
-        os._exit(1)
-
-
-def leave() -> NoReturn:
-    """End this process and its children."""
-    if os.getpgrp() == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
-    os._exit(0)
-
-
-def say(text: str) -> None:
-    """Tell the log. Who has closed standard error, or put something else in its
-    place, is not told."""
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except Exception:
-        pass
-
-
-def report(error: BaseException) -> str:
-    """The traceback without the SDK's own lines."""
-    import traceback
-    shown = traceback.TracebackException.from_exception(error)
-    while shown.stack and shown.stack[0].filename.startswith((_HERE, "<frozen")):
-        del shown.stack[0]
-    return "".join(shown.format()).rstrip()
-
-
-def explain(error: BaseException, folder: str) -> str:
-    """An exception in one line: what, and which of the user's lines it came from."""
-    import traceback
-    what = traceback.format_exception_only(type(error), error)[-1].strip()
-    if isinstance(error, SyntaxError):
-        return f"{what} ({os.path.basename(error.filename or '')}:{error.lineno})"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(_FOREIGN)]
-    own = [f for f in frames if f.filename.startswith(folder + os.sep)] or frames
-    if not own:
-        return what
-    last = own[-1]
-    where = f"{os.path.relpath(last.filename, folder)}:{last.lineno}"
-    if last.line:
-        where += f": {last.line}"
-    return f"{what} ({where})"

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 import nascent  # noqa: E402
 from nascent.job import Job, number, numbers  # noqa: E402
-from nascent.worker import explain, report  # noqa: E402
+from nascent.trouble import explain, report  # noqa: E402
 
 
 class Scalar:
