@@ -37,11 +37,7 @@ other languages get it. Nothing is evaluated and nothing is kept.`,
   nascent sample mnist1d --count 3 --seed 7 | jq .text`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			doc, _, err := load(args[0], false)
-			if err != nil {
-				return err
-			}
-			s, err := doc.Read()
+			s, err := readSearch(args[0])
 			if err != nil {
 				return err
 			}

@@ -28,11 +28,7 @@ strategy is told of the search. Nothing is evaluated and nothing is kept.`,
 		Example: `  echo '{"space": "sample", "seed": 7}' | nascent space mine`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			doc, _, err := load(args[0], false)
-			if err != nil {
-				return err
-			}
-			s, err := doc.Read()
+			s, err := readSearch(args[0])
 			if err != nil {
 				return err
 			}

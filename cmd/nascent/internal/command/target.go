@@ -145,6 +145,16 @@ func strategyText(e engine.StrategyEvent) string {
 	return string(text)
 }
 
+// readSearch reads the search that a path means: a search.yaml, a search
+// directory or an example.
+func readSearch(path string) (*config.Search, error) {
+	doc, _, err := load(path, false)
+	if err != nil {
+		return nil, err
+	}
+	return doc.Read()
+}
+
 // load reads the document that PATH names: a search directory, a search.yaml or
 // an example. home is the directory that the search already lives in, or "".
 // With a directory of its own a search may be called like an example although
