@@ -205,21 +205,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if err != nil {
 		return t.locate(err)
 	}
-	view := &show.View{Reader: search, Dir: t.dir, Space: cfg.Space, Ledger: led, Live: true}
-	var whole sync.Once
-	live := func() (*show.View, error) {
-		search.Status() // waits until it runs
-		whole.Do(func() {
-			if search.Archive != nil {
-				*view = *show.Of(search.Archive, search, led, t.dir)
-				view.Live = true
-			}
-		})
-		if view.Plan.Objectives == nil {
-			return nil, errors.New("the search is just beginning; ask again")
-		}
-		return view, nil
-	}
+	live := running(search, led, t.dir)
 	server, err := a.serve(t.dir, live, search.Stop)
 	if err != nil {
 		return err
@@ -237,6 +223,25 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 		return nil // another strategy takes over
 	}
 	return a.report(show.Of(archive, archive, led, t.dir), m)
+}
+
+// running is how others look at a search that this process runs: as soon as it
+// does, whoever asked before.
+func running(search *engine.Search, led engine.Ledger, dir string) func() (*show.View, error) {
+	var mu sync.Mutex
+	var view *show.View // once it runs
+	return func() (*show.View, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if view == nil {
+			if search.Status().State == engine.StateNew {
+				return nil, errors.New("the search is just beginning; ask again")
+			}
+			view = show.Of(search.Archive, search, led, dir)
+			view.Live = true
+		}
+		return view, nil
+	}
 }
 
 // watch runs the search under the eyes of a person, or of a log.

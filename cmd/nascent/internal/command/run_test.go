@@ -1,0 +1,52 @@
+package command
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// Who asks a search before it runs is told to ask again, and then has an answer.
+func TestAskedTooEarly(t *testing.T) {
+	t.Parallel()
+	strategy, err := evolve.New("random")
+	if err != nil {
+		t.Fatal(err)
+	}
+	led, e := enginetest.Memory(t), &enginetest.Scripted{}
+	search, err := engine.New(engine.Config{
+		Space: genome.MustParseSpace(enginetest.Numbers), Strategy: strategy, StrategyName: "random", Ledger: led,
+		Evaluators: map[string]engine.EvaluatorRef{"e": {Evaluator: e}},
+		Limits:     engine.Limits{Evaluations: 1}, Final: engine.Final{Skip: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := running(search, led, t.TempDir())
+	if v, err := live(); err == nil {
+		t.Fatalf("a search that does not run yet is %+v", v.Status())
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := search.Run(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	a, err := e.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := live()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := v.Status(); st.State != engine.StateRunning {
+		t.Errorf("the search is %s while it runs", st.State)
+	}
+	e.Score(a.Job.ID, 0.5)
+	wg.Wait()
+}
