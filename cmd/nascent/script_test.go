@@ -19,37 +19,46 @@ import (
 
 // TestMain lets the scripts call this test binary as nascent.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"nascent": func() { os.Exit(command.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }
 
-// plugins builds the evaluators that the scripts use, once.
-var plugins = sync.OnceValues(func() (string, error) {
+// tests are the tests of this package, and the folder of the plugins that they
+// build.
+type tests struct{ *testing.M }
+
+// Run runs them, as often as -count says, and removes the folder.
+func (t tests) Run() int {
 	dir, err := os.MkdirTemp("", "nascent-script-")
 	if err != nil {
-		return "", err
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
+	defer os.RemoveAll(dir)
+	pluginDir = dir
+	return t.M.Run()
+}
+
+var pluginDir string
+
+// buildPlugins builds the evaluators that the scripts use, once.
+var buildPlugins = sync.OnceValue(func() error {
 	for _, name := range []string{"onemax", "table", "exec", "gorgonia"} {
-		out := filepath.Join(dir, "nascent-evaluator-"+name)
+		out := filepath.Join(pluginDir, "nascent-evaluator-"+name)
 		b, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "../../plugins/evaluators/"+name).CombinedOutput()
 		if err != nil {
-			return "", fmt.Errorf("building the plugin %s: %w\n%s", name, err, b)
+			return fmt.Errorf("building the plugin %s: %w\n%s", name, err, b)
 		}
 	}
-	if err := os.Symlink("nascent-evaluator-exec", filepath.Join(dir, "nascent-strategy-exec")); err != nil {
-		return "", err
-	}
-	return dir, nil
+	return os.Symlink("nascent-evaluator-exec", filepath.Join(pluginDir, "nascent-strategy-exec"))
 })
 
 func TestScript(t *testing.T) {
 	t.Parallel()
-	dir, err := plugins()
-	if err != nil {
+	if err := buildPlugins(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +71,7 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("NASCENT_PLUGINS", dir)
+			e.Setenv("NASCENT_PLUGINS", pluginDir)
 			e.Setenv("NASCENT_SOURCE", root)
 			e.Setenv("NASCENT_CACHE", filepath.Join(e.WorkDir, ".cache"))
 			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
