@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +103,64 @@ func BenchmarkPython(b *testing.B) {
 	defer e.close()
 	b.ResetTimer()
 	b.ReportMetric(e.evaluate(b.N), "evaluations/s")
+}
+
+// What an evaluation of next to nothing in batches costs: processor time of the
+// host, the plugin and Python. Unlike evaluations/s it hardly depends on what else the
+// machine does.
+func BenchmarkPythonCost(b *testing.B) {
+	e := openBench(b, "wide.py", 128)
+	defer e.close()
+	e.evaluate(2000)
+	plugin := childOf(b, os.Getpid(), "nascent-evaluat")
+	worker := childOf(b, plugin, "python")
+	before := []time.Duration{spent(b, os.Getpid()), spent(b, plugin), spent(b, worker)}
+	b.ResetTimer()
+	const evaluations = 20000
+	for range b.N {
+		e.evaluate(evaluations)
+	}
+	for i, pid := range []int{os.Getpid(), plugin, worker} {
+		cost := float64((spent(b, pid) - before[i]).Microseconds()) / float64(b.N*evaluations)
+		b.ReportMetric(cost, []string{"host-µs/evaluation", "plugin-µs/evaluation", "python-µs/evaluation"}[i])
+	}
+}
+
+// childOf finds a process by its parent and the beginning of its name.
+func childOf(b *testing.B, parent int, name string) int {
+	b.Helper()
+	all, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range all {
+		if f := stat(path); len(f) > 1 && strings.HasPrefix(f[0], name) && f[2] == strconv.Itoa(parent) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			return pid
+		}
+	}
+	b.Fatalf("there is no process %s below %d", name, parent)
+	return 0
+}
+
+// spent is how much processor time a process has used, by Linux' clock of 100 Hz.
+func spent(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	f := stat(fmt.Sprintf("/proc/%d/stat", pid))
+	if len(f) < 14 {
+		b.Fatalf("process %d is gone", pid)
+	}
+	user, _ := strconv.Atoi(f[12])
+	system, _ := strconv.Atoi(f[13])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// stat is a process's name and what follows it in a file /proc/PID/stat.
+func stat(path string) []string {
+	text, _ := os.ReadFile(path)
+	_, rest, _ := strings.Cut(string(text), "(")
+	i := strings.LastIndex(rest, ")")
+	if i < 0 {
+		return nil
+	}
+	return append([]string{rest[:i]}, strings.Fields(rest[i+1:])...)
 }
 
 // Evaluations of next to nothing in batches, against a unary echo by gRPC for
