@@ -93,35 +93,24 @@ class Job:
     _told = False  # it knows that it should end
     _made = False  # its scratch directory is there
     _last: Mapping[str, float] = {}
+    _kept: Mapping[str, str] = {}
     _batch: Sequence[Job] = ()  # those that it is carried out with, itself too
 
     def __init__(self, order: Mapping[str, Any], options: Optional[Dict[str, Any]] = None,
                  send: Callable[[Message], None] = lambda message: None) -> None:
-        self.id = order.get("candidate", "")
+        self._order = order
         self._id = order.get("id", 0)
-        self.attempt = order.get("attempt", 1)
         self.genes = order.get("genes", {})
-        self.text = order.get("text", "")
-        self.network = order.get("network")
-        self.budget = order.get("budget", 1)
-        self.seed = order.get("seed", 0)
         self.options = options or {}
-        self.fidelity = order.get("fidelity", 0)
-        self.repeat = order.get("repeat", 0)
-        self.phase = order.get("phase", "search")
-        self.task = order.get("task", "train")
-        self.tag = order.get("tag", "")
-        self.input = binascii.a2b_base64(order["input"]) if "input" in order else b""
-        self.paths = order.get("paths", [])
-        self.files = _paths(order["resume"]) if "resume" in order else {}
-        self.inherited = _paths(order["inherit"]) if "inherit" in order else {}
-        self.resume = _checkpoint(self.files)
-        self.resumed_own = order.get("own", False)
-        self._stop = order.get("stop")
-        self._scratch = order.get("scratch")
         self._send = send
         self._process = os.getpid()
-        self._kept: Dict[str, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        # What most jobs never look at is read when they first do.
+        if name not in _READ:
+            raise AttributeError(f"a job has no {name}")
+        value = self.__dict__[name] = _READ[name](self)
+        return value
 
     def report(self, step: Optional[float] = None, *, epoch: Optional[float] = None, **metrics: Any) -> None:
         """Tell how far the job is: ``job.report(epoch=3, accuracy=0.7)``.
@@ -144,7 +133,7 @@ class Job:
         self._looked = True
         self._tell({"id": self._id, "step": step, "report": finite})
         self._last = finite
-        rule = self._stop
+        rule = self._order.get("stop")
         if rule and step >= rule["step"] and rule["metric"] in metrics:
             value = number(rule["metric"], metrics[rule["metric"]])
             good = value <= rule["threshold"] if rule["goal"] == "minimize" else value >= rule["threshold"]
@@ -178,9 +167,9 @@ class Job:
     @property
     def scratch(self) -> Path:
         """A directory of the job's own, removed after it."""
-        if self._scratch is None:
+        if "scratch" not in self._order:
             raise RuntimeError("this job has no scratch directory")
-        path = _path(self._scratch)
+        path = _path(self._order["scratch"])
         path.mkdir(parents=True, exist_ok=True)
         self._made = True
         return path
@@ -194,7 +183,7 @@ class Job:
     def keep(self, file: Union[str, Path], name: str = "checkpoint") -> None:
         """Keep a file with the job's result: a promoted job finds it in resume.
         The file is taken and gone from its path."""
-        self._kept[name] = self._take(file)
+        self._kept = {**self._kept, name: self._take(file)}
 
     def _take(self, file: Union[str, Path]) -> str:
         import shutil
@@ -207,6 +196,27 @@ class Job:
         if os.getpid() != self._process:
             raise RuntimeError("report and save belong to the process that was given the job, not to its children")
         self._send(message)
+
+
+_READ: Dict[str, Callable[[Job], Any]] = {
+    "id": lambda job: job._order.get("candidate", ""),
+    "attempt": lambda job: job._order.get("attempt", 1),
+    "text": lambda job: job._order.get("text", ""),
+    "network": lambda job: job._order.get("network"),
+    "budget": lambda job: job._order.get("budget", 1),
+    "seed": lambda job: job._order.get("seed", 0),
+    "fidelity": lambda job: job._order.get("fidelity", 0),
+    "repeat": lambda job: job._order.get("repeat", 0),
+    "phase": lambda job: job._order.get("phase", "search"),
+    "task": lambda job: job._order.get("task", "train"),
+    "tag": lambda job: job._order.get("tag", ""),
+    "input": lambda job: binascii.a2b_base64(job._order.get("input", "")),
+    "paths": lambda job: job._order.get("paths", []),
+    "files": lambda job: _paths(job._order.get("resume", {})),
+    "inherited": lambda job: _paths(job._order.get("inherit", {})),
+    "resume": lambda job: _checkpoint(job.files),
+    "resumed_own": lambda job: job._order.get("own", False),
+}
 
 
 def ending(jobs: Iterable[Job]) -> bool:

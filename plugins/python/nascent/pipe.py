@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import select
@@ -17,9 +18,21 @@ if TYPE_CHECKING:  # to import typing takes half as long as to start an interpre
 _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
+_quoted = functools.lru_cache(_ENCODE)  # names of metrics
+
+
 def encode(message: Message) -> str:
     """A message as a line."""
+    if len(message) == 3 and "scratch" in message and "metrics" in message:
+        return _plain(message) + "\n"
     return _ENCODE(message) + "\n"
+
+
+def _plain(answer: Message) -> str:
+    """The answer of a job that has only metrics, as nearly all are. The encoder takes
+    three times as long."""
+    metrics = ",".join([f"{_quoted(name)}:{value!r}" for name, value in answer["metrics"].items()])
+    return f'{{"id":{answer["id"]},"scratch":false,"metrics":{{{metrics}}}}}'
 
 
 class Pipe:

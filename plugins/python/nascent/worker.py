@@ -208,6 +208,8 @@ class Worker:
         if os.getpid() != self.process:
             self._end_child(jobs[0], results[0])
         answers = [self._answer(j, r) for j, r in zip(jobs, results)]
+        for job in jobs:
+            job._batch = ()  # it leads back to the job
         for result in results:
             if isinstance(result, BaseException):
                 result.__traceback__ = None  # it leads to all that the job had, and back to here

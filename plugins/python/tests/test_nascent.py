@@ -1,4 +1,5 @@
 """Tests of the SDK. Run them with python -m unittest, or pytest."""
+import gc
 import json
 import math
 import os
@@ -7,14 +8,18 @@ import sys
 import tempfile
 import textwrap
 import unittest
+import weakref
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import nascent  # noqa: E402
+from nascent.declare import Evaluator  # noqa: E402
 from nascent.job import Job, number, numbers  # noqa: E402
+from nascent.pipe import encode  # noqa: E402
 from nascent.trouble import explain, report  # noqa: E402
+from nascent.worker import Worker  # noqa: E402
 
 
 class Scalar:
@@ -59,6 +64,20 @@ class TestJob(unittest.TestCase):
         self.assertEqual((job.resume, job.inherited["b"]), (Path("/w"), Path("/b")))
         self.assertIsNone(self.job().resume)
         self.assertEqual(self.job(resume={"a": "/a", "checkpoint": "/c"}).resume, Path("/c"))
+
+        self.assertEqual((job.attempt, job.phase, job.task, job.seed, job.network, job.resumed_own), (1, "search", "train", 0, None, False))
+        with self.assertRaisesRegex(AttributeError, "^a job has no epochs$"):
+            job.epochs
+
+    def test_nobody_keeps_a_job_that_is_done(self):
+        job = self.job()
+        gone = weakref.ref(job)
+        worker = Worker(Evaluator(lambda jobs: [{"a": 1}], 1, None, {}), {})
+        self.assertEqual(worker.carry_out((job,)), [{"id": 7, "scratch": False, "metrics": {"a": 1.0}}])
+        gc.disable()
+        self.addCleanup(gc.enable)
+        del job
+        self.assertIsNone(gone())
 
     def test_report(self):
         job = self.job()
@@ -146,6 +165,14 @@ class Program:
 
 def orders(*ids, **more):
     return [{"job": {"id": n, "candidate": str(n), "genes": {"x": n}, "budget": 1, **more}} for n in ids]
+
+
+class TestPipe(unittest.TestCase):
+    def test_lines_are_what_json_makes_of_messages(self):
+        metrics = {"accuracy": 1 / 3, "a \"quoted\" näme": -1e-300, "large": 1e22, "whole": 5.0}
+        for message in ({"id": 7, "scratch": False, "metrics": metrics}, {"id": 7, "scratch": False, "metrics": {}},
+                        {"id": 7, "metrics": metrics, "stopped": True}, {"id": 7, "scratch": False, "failed": "\n"}):
+            self.assertEqual(encode(message), json.dumps(message, separators=(",", ":")) + "\n")
 
 
 class TestWorker(unittest.TestCase):
