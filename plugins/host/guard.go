@@ -16,7 +16,8 @@ import (
 // beside them: a shell in a session of its own, which is told the process
 // groups over a pipe. When the pipe ends without a farewell the host is gone,
 // and the guard ends the groups, then whatever else carries the host's mark,
-// and removes the directory of the sockets. Without a shell there is no guard;
+// and removes the directory of the sockets, and the shared memory that PyTorch
+// names after its processes. Without a shell there is no guard;
 // then Reap does it when the search is opened again.
 const guardScript = `
 trap '' HUP INT TERM
@@ -28,13 +29,16 @@ while read -r what id; do
 	.) exit 0 ;;
 	esac
 done
+marked() {
+	for f in $(grep -lzxF "$1" /proc/[0-9]*/environ 2>/dev/null); do f=${f#/proc/}; echo "${f%/environ}"; done
+}
+all=$(marked "$1")
 for g in $groups; do kill -9 "-$g" 2>/dev/null; done
 for round in 1 2; do
-	for f in $(grep -lzxF "$1" /proc/[0-9]*/environ 2>/dev/null); do
-		p=${f#/proc/}; kill -9 "${p%/environ}" 2>/dev/null
-	done
+	for p in $(marked "$1"); do kill -9 "$p" 2>/dev/null; all="$all $p"; done
 done
 rm -rf "$2"
+for p in $all; do rm -f "/dev/shm/torch_${p}_"*; done
 `
 
 // guard counts the plugin processes of this host.

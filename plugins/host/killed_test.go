@@ -116,8 +116,19 @@ func TestReap(t *testing.T) {
 	if Reap("another") != 0 || Reap("") != 0 || ReapProcess(cmd.Process.Pid, began+1) {
 		t.Error("reaped what is another's")
 	}
+	segment := fmt.Sprintf("/dev/shm/torch_%d_test", cmd.Process.Pid) // as PyTorch names shared memory
+	if info, err := os.Stat("/dev/shm"); err != nil || !info.IsDir() {
+		t.Skip("there is no /dev/shm here")
+	}
+	if err := os.WriteFile(segment, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if n := Reap("reaped"); n != 1 {
 		t.Errorf("reaped %d", n)
+	}
+	if _, err := os.Stat(segment); err == nil {
+		t.Error("its shared memory stays")
+		os.Remove(segment)
 	}
 	cmd.Wait()
 

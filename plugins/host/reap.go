@@ -58,13 +58,22 @@ func killMarked(entry string) (killed int) {
 	processes(func(pid int, env [][]byte) {
 		for _, e := range env {
 			if string(e) == entry {
-				syscall.Kill(pid, syscall.SIGKILL)
+				end(pid)
 				killed++
 				return
 			}
 		}
 	})
 	return killed
+}
+
+// end kills a process and removes the shared memory that PyTorch names after it.
+func end(pid int) {
+	syscall.Kill(pid, syscall.SIGKILL)
+	left, _ := filepath.Glob(fmt.Sprintf("/dev/shm/torch_%d_*", pid))
+	for _, path := range left {
+		os.Remove(path) // fails, as it should, where it is another user's
+	}
 }
 
 // hostAlive tells whether the host with this mark still runs.
@@ -107,7 +116,7 @@ func Reap(searchID string) (killed int) {
 			}
 		}
 		if ours && orphan {
-			syscall.Kill(pid, syscall.SIGKILL)
+			end(pid)
 			killed++
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/nascent-nas/nascent/plugins/internal/cache"
 )
@@ -33,9 +34,14 @@ func Env() ([]string, error) {
 	return append(os.Environ(), "PYTHONPATH="+path), nil
 }
 
+// unused is how long files are kept that nothing was started with: those of other
+// versions of nascent. A process that runs may still import some of them.
+const unused = 90 * 24 * time.Hour
+
 // UnpackFiles writes embedded files into the cache ($NASCENT_CACHE, default the
 // user's cache directory), in a directory named by their hash below name, and
-// returns it. What is there already is left alone.
+// returns it. What is there already is left alone; of other versions what was not
+// used for 90 days is removed.
 func UnpackFiles(name string, files fs.FS) (string, error) {
 	h := sha256.New()
 	err := each(files, func(name string, text []byte) error {
@@ -50,9 +56,14 @@ func UnpackFiles(name string, files fs.FS) (string, error) {
 		return "", err
 	}
 	dir := filepath.Join(parent, hex.EncodeToString(h.Sum(nil))[:32])
-	if _, err := os.Stat(dir); err == nil {
+	now := time.Now()
+	if os.Chtimes(dir, now, now) == nil {
 		return dir, nil
 	}
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil // in a cache that cannot be written
+	}
+	tidy(parent, now.Add(-unused))
 	half, err := os.MkdirTemp(parent, "half-")
 	if err != nil {
 		return "", err
@@ -75,6 +86,20 @@ func UnpackFiles(name string, files fs.FS) (string, error) {
 		return "", err
 	}
 	return dir, nil
+}
+
+// tidy removes what lies in a directory of the cache and was last used before. What
+// cannot be removed stays.
+func tidy(parent string, before time.Time) {
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.ModTime().Before(before) {
+			os.RemoveAll(filepath.Join(parent, e.Name()))
+		}
+	}
 }
 
 // each calls f for every file, in order.

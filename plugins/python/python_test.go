@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
+	"time"
 )
 
 // The SDK's own tests pass on every Python from 3.9 on that is here: by pytest where
@@ -87,6 +89,34 @@ func interpreters(t *testing.T) map[string]*interpreter {
 	return found
 }
 
+// One that is too old says so at once, in one line.
+func TestTooOld(t *testing.T) {
+	t.Parallel()
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var old []string
+	for _, pattern := range []string{"2.7*", "3.[0-8].*"} {
+		more, err := filepath.Glob(filepath.Join(home, ".pyenv", "versions", pattern, "bin", "python"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		old = append(old, more...)
+	}
+	if len(old) == 0 {
+		t.Skip("there is no Python older than 3.9 here: let pyenv install one")
+	}
+	for _, path := range old {
+		cmd := exec.Command(path, "-m", "nascent", "try", "evaluate.py")
+		cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.HasPrefix(string(out), "nascent needs Python 3.9 or newer, and "+path+" is Python ") || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%s: %v\n%s", path, err, out)
+		}
+	}
+}
+
 func TestUnpack(t *testing.T) {
 	t.Setenv("NASCENT_CACHE", t.TempDir())
 	first, err := Unpack()
@@ -105,6 +135,35 @@ func TestUnpack(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Dir(first))
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v %v", entries, err)
+	}
+	// Of other versions those go that were not used for long; what is used counts as
+	// new.
+	long := time.Now().Add(-2 * unused)
+	for name, when := range map[string]time.Time{"old": long, "young": time.Now(), filepath.Base(first): long} {
+		path := filepath.Join(filepath.Dir(first), name)
+		if err := os.MkdirAll(filepath.Join(path, "nascent"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, when, when); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Unpack(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := UnpackFiles("python", fstest.MapFS{"other.py": {Data: []byte("x = 1\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	if entries, err = os.ReadDir(filepath.Dir(first)); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if want := []string{filepath.Base(first), filepath.Base(other), "young"}; !slices.Equal(slices.Sorted(slices.Values(want)), left) {
+		t.Errorf("there are %q, want %q", left, want)
 	}
 	nowhere := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(nowhere, nil, 0o600); err != nil {

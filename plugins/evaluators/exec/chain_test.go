@@ -112,9 +112,22 @@ func TestKilledHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	chain := pids(t, line)
+	segment := fmt.Sprintf("/dev/shm/torch_%d_test", chain[2]) // as PyTorch names shared memory
+	if os.WriteFile(segment, nil, 0o600) != nil {
+		segment = "" // there is no /dev/shm here
+	}
 	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
-	for _, pid := range pids(t, line) {
+	for _, pid := range chain {
 		ended(t, pid)
+	}
+	for deadline := time.Now().Add(time.Minute); ; {
+		if _, err := os.Stat(segment); err != nil {
+			break
+		} else if time.Now().After(deadline) {
+			os.Remove(segment)
+			t.Fatalf("%s is left over", segment)
+		}
 	}
 }
 

@@ -47,9 +47,10 @@ type process struct {
 	status        string        // how it ended; valid once gone
 	ok            bool          // with exit status 0; likewise
 
-	mu    sync.Mutex
-	dead  bool   // waited for: its id may be another's
-	words []byte // the end of its standard error
+	mu     sync.Mutex
+	dead   bool         // waited for: its id may be another's
+	family map[int]bool // who was in its group when that was killed; nil: is not remembered
+	words  []byte       // the end of its standard error
 }
 
 // A spawner starts a process that leads a group of its own and has its temporary
@@ -121,7 +122,7 @@ func launch(name string, spawn spawner) (*process, error) {
 		p.dead = true
 		// The group may outlive its leader, and its id stays taken until it is
 		// empty.
-		syscall.Kill(-pid, syscall.SIGKILL)
+		p.killGroup()
 		p.mu.Unlock()
 		close(p.exited)
 		if temp != "" {
@@ -135,17 +136,25 @@ func launch(name string, spawn spawner) (*process, error) {
 		<-read
 		stderr.Close()
 		stdin.Close()
+		removeShared(p.family)
 		p.status, p.ok = status, ok
 		close(p.gone)
 	}()
 	return p, nil
 }
 
+// exitStatus tells how a process ended. What starts another one (uv, a shell, ssh)
+// tells of the signal that ended that by an exit status of 128 and more.
 func exitStatus(ws syscall.WaitStatus) (string, bool) {
 	if ws.Signaled() {
 		return fmt.Sprintf("ended by signal %d (%s)", ws.Signal(), ws.Signal()), false
 	}
-	return fmt.Sprintf("ended with exit status %d", ws.ExitStatus()), ws.ExitStatus() == 0
+	status := fmt.Sprintf("ended with exit status %d", ws.ExitStatus())
+	switch signal := syscall.Signal(ws.ExitStatus() - 128); signal {
+	case syscall.SIGILL, syscall.SIGABRT, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGKILL, syscall.SIGSEGV, syscall.SIGTERM:
+		status += fmt.Sprintf(" (signal %d, %s)", signal, signal)
+	}
+	return status, ws.ExitStatus() == 0
 }
 
 // keep is how much of the end of standard error is remembered.
@@ -212,9 +221,28 @@ func (p *process) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.dead {
-		syscall.Kill(-p.pid, syscall.SIGKILL)
+		p.killGroup()
 		syscall.Kill(p.pid, syscall.SIGKILL)
 	}
+}
+
+// remember has shared memory removed that the group leaves. That takes a look at all
+// processes when it ends, too long for one that has a single small job.
+func (p *process) remember() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.family = map[int]bool{}
+}
+
+// killGroup ends the group and remembers who was in it. With the lock held.
+func (p *process) killGroup() {
+	if p.family != nil {
+		p.family[p.pid] = true
+		for _, pid := range members(p.pid) {
+			p.family[pid] = true
+		}
+	}
+	syscall.Kill(-p.pid, syscall.SIGKILL)
 }
 
 // tidying is how long a process that was dismissed may take to end.

@@ -108,7 +108,7 @@ func TestPythonConforms(t *testing.T) {
 
 // troubles is a space whose genomes say what becomes of them.
 var troubles = genome.MustParseSpace(`{"do": {"choice": ["good", "scalars", "error", "nan", "text", "nothing", "leave", "crash", "segfault",
-	"sleep", "gil", "stubborn", "reports", "saves", "keeps", "stops", "long", "endless", "daemon", "deaf", "hidden", "returns", "descendants", "orphans", "children", "loads", "keeps_loading", "litters", "heavily"]}}`)
+	"sleep", "gil", "stubborn", "reports", "saves", "keeps", "stops", "long", "endless", "daemon", "deaf", "hidden", "returns", "descendants", "orphans", "shares", "children", "loads", "keeps_loading", "litters", "heavily"]}}`)
 
 // rig is an open session of trouble.py.
 type rig struct {
@@ -422,6 +422,43 @@ func TestPythonOrphans(t *testing.T) {
 	r.answer(id)
 	for _, pid := range pids(t, string(b))[1:] {
 		ended(t, pid)
+	}
+}
+
+// Shared memory of PyTorch's goes with those that it is named after.
+func TestSharedMemory(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	if info, err := os.Stat("/dev/shm"); err != nil || !info.IsDir() {
+		t.Skip("there is no /dev/shm here")
+	}
+	foreign := filepath.Join("/dev/shm", fmt.Sprintf("torch_%d_test", os.Getpid()))
+	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(foreign)
+	for _, options := range []string{`{}`, `{"preload": ["heavy"]}`} {
+		r := openRig(t, ofFile(t, "testdata/trouble.py"), options)
+		id := r.submit("shares")
+		path, err := r.files.Path(r.until(id, engine.Saved).Files[0].Hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.session.Cancel(id, 1, false)
+		r.answer(id)
+		for _, file := range strings.Fields(string(made)) {
+			if _, err := os.Stat(file); err == nil {
+				t.Errorf("%s: %s is left over", options, file)
+				os.Remove(file)
+			}
+		}
+	}
+	if _, err := os.Stat(foreign); err != nil {
+		t.Errorf("%v: it was another process's", err)
 	}
 }
 

@@ -45,6 +45,7 @@ func startWorker(name string, spawn spawner, open *opening, limit time.Duration)
 	}
 	w := &worker{process: p, wake: make(chan struct{}, 1), board: map[int]*ticket{},
 		said: make(chan struct{}), ended: make(chan struct{})}
+	w.remember()
 	go w.write()
 	go w.read()
 	w.send(order{Open: open})

@@ -12,6 +12,11 @@ failed attempt, Invalid the genome's fault. A strategy is a function, too, of a
 state and a turn: see nascent.strategy.
 """
 
+import sys
+
+if sys.version_info < (3, 9):  # this file is read by every Python, and says so first
+    sys.exit("nascent needs Python 3.9 or newer, and %s is Python %d.%d: use another" % ((sys.executable,) + sys.version_info[:2]))
+
 from .declare import Refused, Setup, evaluator
 from .job import Cancelled, Invalid, Job, Returned, Stopped
 from .version import __version__
@@ -29,10 +34,10 @@ __all__ = ["Cancelled", "Candidate", "Decision", "History", "Invalid", "Job", "P
 _LATER = {"Candidate": "history", "History": "history", "Rand": "rng", "Space": "space"}
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name):  # type: (str) -> object
     """What strategies use is imported when they do: evaluators start sooner."""
     if name not in __all__:
-        raise AttributeError(f"module nascent has no attribute {name}")
+        raise AttributeError("module nascent has no attribute %s" % name)
     from importlib import import_module
     value = getattr(import_module("." + _LATER.get(name, "turn"), __name__), name)
     globals()[name] = value

@@ -176,6 +176,22 @@ def orphans(job):
     os._exit(3)
 
 
+def shares(job):
+    """Makes shared memory as PyTorch does, with a child, and names both."""
+    child = os.fork()
+    file = f"/dev/shm/torch_{os.getpid()}_test"
+    with open(file, "w"):
+        if child == 0:
+            time.sleep(3600)
+    made = f"/dev/shm/torch_{child}_test"
+    while not os.path.exists(made):
+        time.sleep(0.001)
+    (job.scratch / "made").write_text(f"{file} {made}")
+    job.save(job.scratch / "made")
+    while True:
+        ctypes.PyDLL(None).sleep(3600)
+
+
 def work(pool):
     return pool * pool
 
