@@ -5,8 +5,7 @@ import "strconv"
 // Text returns the canonical text: one line, one per genome. docs/space.md has
 // its grammar. Space.Parse reads it.
 func (g Genome) Text() string {
-	var buf [1024]byte
-	return string(g.appendText(buf[:0]))
+	return string(g.appendText(make([]byte, 0, 256)))
 }
 
 func (g Genome) appendText(b []byte) []byte {

@@ -120,14 +120,38 @@ func appendFloat(b []byte, v float64) []byte {
 		return append(b, '0')
 	}
 	var buf [32]byte
-	e := strconv.AppendFloat(buf[:0], v, 'e', -1, 64)
+	e := strconv.AppendFloat(buf[:0], v, 'e', -1, 64) // -d.ddde-05
 	cut := bytes.IndexByte(e, 'e')
-	exp, _ := strconv.Atoi(string(e[cut+1:]))
-	if exp >= -4 && exp < 7 {
-		return strconv.AppendFloat(b, v, 'f', -1, 64)
+	if cut < 0 {
+		return append(b, e...) // NaN and infinities
 	}
-	b = append(b, e[:cut+1]...)
-	return strconv.AppendInt(b, int64(exp), 10)
+	exp, _ := strconv.Atoi(string(e[cut+1:]))
+	if exp < -4 || exp >= 7 {
+		b = append(b, e[:cut+1]...)
+		return strconv.AppendInt(b, int64(exp), 10)
+	}
+	digits := e[:cut]
+	if v < 0 {
+		b, digits = append(b, '-'), digits[1:]
+	}
+	if len(digits) > 1 {
+		digits[1] = digits[0] // over the point
+		digits = digits[1:]
+	}
+	const zeros = "000000"
+	switch whole := exp + 1; {
+	case whole <= 0:
+		b = append(b, "0."...)
+		b = append(b, zeros[:-whole]...)
+		return append(b, digits...)
+	case whole >= len(digits):
+		b = append(b, digits...)
+		return append(b, zeros[:whole-len(digits)]...)
+	default:
+		b = append(b, digits[:whole]...)
+		b = append(b, '.')
+		return append(b, digits[whole:]...)
+	}
 }
 
 // What a decoded tree may hold at most; a document that needs more is a mistake
