@@ -3,7 +3,7 @@ package proto
 import (
 	"fmt"
 	"math"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -32,11 +32,13 @@ func NewChecker(declared []engine.Metric, required []string) *Checker {
 // why. It sorts metrics by name, and fills in the metric seconds where it is
 // declared and missing.
 func (c *Checker) Check(task engine.Task, r *engine.Result) {
+	byName := func(a, b engine.Value) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortStableFunc(r.Metrics, byName)
 	if problem := c.problem(task, r); problem != "" {
 		r.Status, r.Reason = engine.Failed, problem
 		r.Metrics, r.Output = nil, nil
 	}
-	sort.SliceStable(r.Metrics, func(i, k int) bool { return r.Metrics[i].Name < r.Metrics[k].Name })
+	slices.SortStableFunc(r.Metrics, byName) // seconds may have come
 	r.Reason = OneLine(r.Reason)
 }
 
@@ -59,22 +61,20 @@ func (c *Checker) problem(task engine.Task, r *engine.Result) string {
 	if math.IsNaN(r.Seconds) || math.IsInf(r.Seconds, 0) || r.Seconds < 0 {
 		return fmt.Sprintf("the evaluator says it spent %v seconds", r.Seconds)
 	}
-	seen := map[string]bool{}
-	for _, v := range r.Metrics {
+	for i, v := range r.Metrics {
 		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
 			return fmt.Sprintf("metric %s is %v", v.Name, v.Value)
 		}
 		if _, ok := c.declared[v.Name]; !ok {
 			return fmt.Sprintf("metric %s is not declared: add it to the evaluator's metrics, next to %s", v.Name, c.names())
 		}
-		if seen[v.Name] {
+		if i > 0 && r.Metrics[i-1].Name == v.Name {
 			return fmt.Sprintf("metric %s comes twice", v.Name)
 		}
-		seen[v.Name] = true
 	}
 	if task == engine.Train || task == "" {
 		for _, name := range c.required {
-			if !seen[name] {
+			if _, has := r.Metrics.Get(name); !has {
 				return fmt.Sprintf("metric %s is missing from the result", name)
 			}
 		}
@@ -90,8 +90,10 @@ func (c *Checker) problem(task engine.Task, r *engine.Result) string {
 			return fmt.Sprintf("entry %d of the learning curve is not finite", i)
 		}
 	}
-	if m, ok := c.declared["seconds"]; ok && m.Measured && !seen["seconds"] {
-		r.Metrics = append(r.Metrics, engine.Value{Name: "seconds", Value: r.Seconds})
+	if m, ok := c.declared["seconds"]; ok && m.Measured {
+		if _, has := r.Metrics.Get("seconds"); !has {
+			r.Metrics = append(r.Metrics, engine.Value{Name: "seconds", Value: r.Seconds})
+		}
 	}
 	return ""
 }
@@ -107,7 +109,7 @@ func (c *Checker) names() string {
 	for name := range c.declared {
 		names = append(names, name)
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return strings.Join(names, ", ")
 }
 
@@ -123,6 +125,9 @@ func finite(vs engine.Values) engine.Values {
 
 // OneLine makes one line of at most 500 bytes from any text.
 func OneLine(text string) string {
+	if text == "" {
+		return ""
+	}
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
 	if len(text) > 500 {
 		text = strings.ToValidUTF8(text[:497], "") + "..."

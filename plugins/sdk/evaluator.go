@@ -11,7 +11,7 @@ import (
 // be one that the plugin declares.
 type Metrics map[string]float64
 
-// EvaluatorPlugin describes an evaluator. Only Evaluate is required.
+// EvaluatorPlugin describes an evaluator. Only Evaluate, or Start, is required.
 type EvaluatorPlugin struct {
 	Name    string // default: the executable's name without nascent-evaluator-
 	Version string // default "0"; for people
@@ -61,6 +61,12 @@ type EvaluatorPlugin struct {
 	// ended because of a cancellation, whatever Evaluate answers is discarded
 	// and the job handed back.
 	Evaluate func(job *Job) (Result, error)
+
+	// Start stands in place of Evaluate where jobs run elsewhere and Evaluate would
+	// only wait: it begins with a job and returns, and Job.Finish ends the job. What
+	// it waits for, all jobs and cancellations behind it wait for, too. Job.Heed
+	// tells when a job should end.
+	Start func(job *Job)
 }
 
 // Result is what Evaluate answers.

@@ -41,7 +41,6 @@ func (e *inProcess) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		slots: make(chan struct{}, r.hello.Slots),
 		out:   queue.New[engine.Event](), events: make(chan engine.Event, 16),
 	}
-	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	go s.pump()
 	return s, r.hello, nil
 }
@@ -55,12 +54,10 @@ type key struct {
 type localSession struct {
 	runner *runner
 	files  engine.Files
-	slots  chan struct{} // one token per running Evaluate
+	slots  chan struct{} // one token per job that runs
 	out    *queue.Queue[engine.Event]
 	events chan engine.Event
-	ctx    context.Context
-	stop   context.CancelCauseFunc
-	wg     sync.WaitGroup
+	wg     sync.WaitGroup // of jobs that have not ended
 
 	mu     sync.Mutex
 	closed bool
@@ -108,8 +105,9 @@ func (s *localSession) Submit(a engine.Assignment) error {
 	}
 	job := &localJob{Job: j}
 	s.jobs[k] = job
-	s.runner.prepare(s.ctx, j, s)
-	s.wg.Go(func() { s.run(k, job) })
+	s.runner.prepare(j, s)
+	s.wg.Add(1)
+	go s.run(k, j)
 	return nil
 }
 
@@ -150,22 +148,31 @@ func paths(refs []engine.FileRef, files engine.Files) (map[string]string, error)
 	return out, nil
 }
 
-func (s *localSession) run(k key, job *localJob) {
+func (s *localSession) run(k key, j *Job) {
 	select {
 	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	case <-job.ctx.Done():
+	case <-j.Context().Done():
 		s.answer(k, engine.Event{Kind: engine.Returned, Reason: "cancelled"})
+		s.wg.Done()
 		return
 	}
 	s.report(k, engine.Event{Kind: engine.Begun})
-	o := s.runner.run(job.Job)
+	s.runner.run(j)
+}
+
+// finish implements sink.
+func (s *localSession) finish(j *Job, o outcome) {
+	defer s.wg.Done()
+	<-s.slots
+	k := key{j.ID, j.Attempt}
 	if o.result == nil {
 		s.answer(k, engine.Event{Kind: engine.Returned, Reason: o.returned})
 		return
 	}
 	s.mu.Lock()
-	o.result.Curve = job.curve
+	if job := s.jobs[k]; job != nil {
+		o.result.Curve = job.curve
+	}
 	s.mu.Unlock()
 	for _, name := range sortedKeys(o.files) {
 		ref, err := s.put(o.files[name], name)
@@ -271,8 +278,14 @@ func (s *localSession) Close(ctx context.Context) error {
 		return nil
 	}
 	s.closed = true
+	var running []*localJob
+	for _, job := range s.jobs {
+		running = append(running, job)
+	}
 	s.mu.Unlock()
-	s.stop(ErrCancelled)
+	for _, job := range running {
+		job.abort(false)
+	}
 	done := make(chan struct{})
 	go func() {
 		s.wg.Wait()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
@@ -39,12 +40,15 @@ type Job struct {
 	resume, inherit map[string]string // name to path
 	own             bool              // resume is from an earlier attempt of this job
 	scratch         string            // made when first asked for
+	runner          *runner
 	sink            sink
-
-	ctx    context.Context
-	cancel context.CancelCauseFunc
+	began           time.Time
 
 	mu       sync.Mutex
+	ctx      context.Context // nil until it is asked for
+	cancel   context.CancelCauseFunc
+	cause    error  // why it should end; nil: it should not
+	heed     func() // is told so
 	saving   bool
 	made     bool // scratch exists, or may
 	finished bool
@@ -56,14 +60,60 @@ type Job struct {
 type sink interface {
 	progress(j *Job, p engine.Point)
 	save(j *Job, name, path string) error
+	finish(j *Job, o outcome)
 }
 
 // Context ends when the job should: its cause is ErrStopped when the StopRule
 // was met, else ErrCancelled.
-func (j *Job) Context() context.Context { return j.ctx }
+func (j *Job) Context() context.Context {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.ctx == nil {
+		j.ctx, j.cancel = context.WithCancelCause(context.Background())
+		if j.cause != nil || j.finished {
+			j.cancel(j.cause)
+		}
+	}
+	return j.ctx
+}
 
 // Cancelled tells whether the Context has ended.
-func (j *Job) Cancelled() bool { return j.ctx.Err() != nil }
+func (j *Job) Cancelled() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.cause != nil || j.finished
+}
+
+// Heed has f called in a goroutine of its own when the Context ends, unless the job
+// has finished by then: for what was begun by Start. It is set once.
+func (j *Job) Heed(f func()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.heed = f
+	if j.cause != nil && !j.finished {
+		go f()
+	}
+}
+
+// Finish ends a job that was begun by Start, as what Evaluate returns ends one. It
+// may be called from any goroutine. Only the first call counts.
+func (j *Job) Finish(answer Result, err error) { j.runner.finish(j, answer, err) }
+
+// end tells a job that it should end.
+func (j *Job) end(cause error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.cause != nil || j.finished {
+		return
+	}
+	j.cause = cause
+	if j.cancel != nil {
+		j.cancel(cause)
+	}
+	if j.heed != nil {
+		go j.heed()
+	}
+}
 
 // Saving tells whether the job was cancelled and asked to Save its progress
 // first.
@@ -102,7 +152,7 @@ func (j *Job) Report(step float64, m Metrics) {
 	j.sink.progress(j, p)
 	j.mu.Unlock()
 	if stop {
-		j.cancel(ErrStopped)
+		j.end(ErrStopped)
 	}
 }
 

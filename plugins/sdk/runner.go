@@ -35,7 +35,7 @@ type runner struct {
 
 // open readies a plugin. name is what it is called if it says nothing.
 func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, error) {
-	if p.Evaluate == nil {
+	if p.Evaluate == nil && p.Start == nil {
 		return nil, errors.New("sdk: the plugin has no Evaluate function")
 	}
 	own := *p
@@ -110,9 +110,8 @@ func openGuarded(p *EvaluatorPlugin, setup *Setup) (err error) {
 }
 
 // prepare completes a job that is about to run.
-func (r *runner) prepare(ctx context.Context, j *Job, s sink) {
-	j.ctx, j.cancel = context.WithCancelCause(ctx)
-	j.sink = s
+func (r *runner) prepare(j *Job, s sink) {
+	j.runner, j.sink = r, s
 	j.scratch = r.scratch + "/job-" + strconv.FormatUint(uint64(j.ID), 10) + "-" + strconv.Itoa(j.Attempt)
 	if j.Task == "" {
 		j.Task = engine.Train
@@ -130,42 +129,63 @@ type outcome struct {
 	returned string
 }
 
-// run carries out a prepared job and waits for its end.
-func (r *runner) run(j *Job) outcome {
-	start := time.Now()
-	answer, err := r.evaluate(j)
-	seconds := time.Since(start).Seconds()
+// run carries out a prepared job, or begins with it: the sink hears of its end.
+func (r *runner) run(j *Job) {
+	j.began = time.Now()
+	if r.plugin.Start == nil {
+		j.Finish(r.evaluate(j))
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			j.Finish(Result{}, panicError(v))
+		}
+	}()
+	r.plugin.Start(j)
+}
 
+// finish tells the sink what a job came to, once.
+func (r *runner) finish(j *Job, answer Result, err error) {
 	j.mu.Lock()
-	j.finished = true
-	stopped, last := j.stopped, j.last
+	if j.finished {
+		j.mu.Unlock()
+		return
+	}
+	j.finished = true // from here on what the lock guards stays as it is
+	if j.cancel != nil {
+		j.cancel(nil)
+	}
 	j.mu.Unlock()
-	cancelled := j.ctx.Err() != nil && !stopped
-	j.cancel(nil)
+	j.sink.finish(j, r.sumUp(j, answer, err))
+}
 
-	result := &engine.Result{Status: engine.OK, Stopped: answer.Stopped || stopped, Seconds: answer.Seconds}
+// sumUp is what a job came to by its answer.
+func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
+	seconds := time.Since(j.began).Seconds()
+	result := &engine.Result{Status: engine.OK, Stopped: answer.Stopped || j.stopped, Seconds: answer.Seconds}
 	var invalid *invalidError
 	var returned *returnedError
 	switch {
 	case errors.As(err, &invalid):
 		result.Status, result.Reason = engine.Invalid, err.Error()
-	case cancelled:
+	case j.cause != nil && !j.stopped:
 		r.clean(j, answer.Files)
 		return outcome{returned: "cancelled"}
 	case errors.As(err, &returned):
 		r.clean(j, answer.Files)
 		return outcome{returned: proto.OneLine(err.Error())}
-	case err != nil && stopped && (errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled)):
-		answer.Metrics = last
+	case err != nil && j.stopped && (errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled)):
+		answer.Metrics = j.last
 	case err != nil:
 		result.Status, result.Reason = engine.Failed, err.Error()
 	}
 	if result.Status == engine.OK {
 		result.Reason = answer.Remark
 		result.Output = answer.Output
-		for _, name := range sortedKeys(answer.Metrics) {
-			result.Metrics = append(result.Metrics, engine.Value{Name: name, Value: answer.Metrics[name]})
-		}
+		result.Metrics = make(engine.Values, 0, len(answer.Metrics)+2)
+		for name, value := range answer.Metrics {
+			result.Metrics = append(result.Metrics, engine.Value{Name: name, Value: value})
+		} // Check sorts them
 		r.describeNetwork(j, result)
 	}
 	if result.Seconds == 0 && !r.check.Exact("seconds") {
@@ -292,5 +312,5 @@ func (j *Job) abort(save bool) {
 	j.mu.Lock()
 	j.saving = j.saving || save
 	j.mu.Unlock()
-	j.cancel(ErrCancelled)
+	j.end(ErrCancelled)
 }

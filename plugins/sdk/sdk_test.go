@@ -253,6 +253,57 @@ func TestStopAndCancel(t *testing.T) {
 	}
 }
 
+func TestStart(t *testing.T) {
+	t.Parallel()
+	l := openLocal(t, small, 8, EvaluatorPlugin{Slots: 8, Start: func(job *Job) {
+		switch job.Int("x") {
+		case 1: // goes on elsewhere
+			go func() {
+				job.Finish(Result{Metrics: Metrics{"accuracy": 0.5}}, nil)
+				job.Finish(Result{}, errors.New("a second answer"))
+			}()
+		case 2: // until it is cancelled
+			job.Heed(func() { job.Finish(Result{}, context.Cause(job.Context())) })
+			job.Report(1, Metrics{"accuracy": 0.1})
+		case 3: // hears of its stopping rule
+			job.Report(1, Metrics{"accuracy": 0.1})
+			job.Heed(func() { job.Finish(Result{Metrics: Metrics{"accuracy": 0.2}}, nil) })
+		case 4:
+			job.Float("nothing")
+		case 5:
+			job.Finish(Result{}, Invalid("no"))
+		}
+	}})
+	if e := l.answer(l.submit(small, "x=1")); e.Result == nil || e.Result.Metrics[0].Value != 0.5 {
+		t.Errorf("%+v", e)
+	}
+	id := l.submit(small, "x=2")
+	for (<-l.Events()).Kind != engine.Progress {
+	}
+	l.Cancel(id, 1, false)
+	if e := l.answer(id); e.Kind != engine.Returned || e.Reason != "cancelled" {
+		t.Errorf("%+v", e)
+	}
+	g, err := small.Parse("x=3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := &engine.StopRule{Metric: "accuracy", Goal: engine.Maximize, Step: 1, Threshold: 0.5}
+	if err := l.Submit(engine.Assignment{Job: &engine.Job{ID: 100, Genome: g, Stop: stop}, Attempt: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if e := l.answer(100); e.Result == nil || !e.Result.Stopped || e.Result.Metrics[0].Value != 0.2 {
+		t.Errorf("%+v", e)
+	}
+	if e := l.answer(l.submit(small, "x=4")); e.Result == nil || !strings.Contains(e.Result.Reason, `no gene "nothing"`) {
+		t.Errorf("%+v", e)
+	}
+	if e := l.answer(l.submit(small, "x=5")); e.Result == nil || e.Result.Status != engine.Invalid {
+		t.Errorf("%+v", e)
+	}
+	l.submit(small, "x=2") // ends with the session
+}
+
 func TestEvaluatorOf(t *testing.T) {
 	t.Parallel()
 	for _, e := range []any{

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -62,10 +64,9 @@ func (s *evaluatorServer) Open(_ context.Context, req *proto.OpenEvaluator) (*pr
 // run is one stream and the jobs that came by it.
 type run struct {
 	runner *runner
-	ctx    context.Context
 	out    *queue.Queue[*proto.Report]
-	todo   chan *Job // to whoever waits for one; see start
-	wg     sync.WaitGroup
+	todo   chan *Job      // to whoever waits for one; see start
+	wg     sync.WaitGroup // of the jobs on board
 
 	mu   sync.Mutex
 	jobs map[key]*Job
@@ -78,9 +79,7 @@ func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator,
 	if r == nil {
 		return status.Error(codes.FailedPrecondition, "Open comes before Run")
 	}
-	ctx, end := context.WithCancelCause(stream.Context())
-	defer end(ErrCancelled)
-	st := &run{runner: r, ctx: ctx, out: queue.New[*proto.Report](), todo: make(chan *Job), jobs: map[key]*Job{}}
+	st := &run{runner: r, out: queue.New[*proto.Report](), todo: make(chan *Job), jobs: map[key]*Job{}}
 
 	sent := make(chan error, 1)
 	go func() {
@@ -99,7 +98,7 @@ func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator,
 	for {
 		m, err := stream.Recv()
 		if err != nil {
-			end(ErrCancelled)
+			st.abort()
 			close(st.todo)
 			if err != io.EOF {
 				return err // the host is gone
@@ -139,25 +138,30 @@ func (st *run) start(w *proto.Job) {
 		st.report(k, &proto.Report{What: &proto.Report_Returned{Returned: "no room: all slots are taken"}})
 		return
 	}
-	st.runner.prepare(st.ctx, j, st)
+	st.runner.prepare(j, st)
+	st.wg.Add(1)
 	st.report(k, &proto.Report{What: begun})
+	if st.runner.plugin.Start != nil {
+		st.runner.run(j)
+		return
+	}
 	select {
 	case st.todo <- j:
 	default: // nobody waits: one more does from now on
-		st.wg.Go(func() {
+		go func() {
 			for ok := true; ok; j, ok = <-st.todo {
-				st.carryOut(j)
+				st.runner.run(j)
 			}
-		})
+		}()
 	}
 }
 
 var begun = &proto.Report_Begun{Begun: &proto.Begun{}}
 
-// carryOut has a job evaluated and reports what it came to.
-func (st *run) carryOut(j *Job) {
+// finish implements sink.
+func (st *run) finish(j *Job, o outcome) {
+	defer st.wg.Done()
 	k := key{j.ID, j.Attempt}
-	o := st.runner.run(j)
 	st.mu.Lock()
 	delete(st.jobs, k) // before the answer: it is an invitation for the next job
 	st.mu.Unlock()
@@ -214,6 +218,16 @@ func (st *run) cancel(k key, save bool) {
 	st.mu.Unlock()
 	if j != nil {
 		j.abort(save)
+	}
+}
+
+// abort tells all jobs on board to end.
+func (st *run) abort() {
+	st.mu.Lock()
+	jobs := slices.Collect(maps.Values(st.jobs))
+	st.mu.Unlock()
+	for _, j := range jobs {
+		j.abort(false)
 	}
 }
 

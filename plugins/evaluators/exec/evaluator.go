@@ -32,7 +32,7 @@ type evaluator struct {
 
 // plugin is the evaluator as the SDK serves it.
 func (e *evaluator) plugin() *sdk.EvaluatorPlugin {
-	return &sdk.EvaluatorPlugin{Operational: e.operational(), Open: e.start, Evaluate: e.evaluate, Undecoded: true}
+	return &sdk.EvaluatorPlugin{Operational: e.operational(), Open: e.start, Start: e.begin, Undecoded: true}
 }
 
 // start reads the options and starts the first worker.
@@ -42,6 +42,7 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 	}
 	setup.Plugin.Name = e.name
 	if e.once {
+		setup.Plugin.Start, setup.Plugin.Evaluate = nil, e.alone
 		warnOfIdle(e.devices, setup.Workers, 1)
 		return nil
 	}
@@ -81,8 +82,22 @@ func (e *evaluator) ready() (*worker, error) {
 		spawn = e.nursery.spawn
 	}
 	w, err := startWorker(e.name, spawn, e.open, e.startTimeout)
-	e.worker = w
+	if e.worker = w; err == nil {
+		go e.attend(w)
+	}
 	return w, err
+}
+
+// running is the worker if there is one, and nobody is about to start one.
+func (e *evaluator) running() *worker {
+	if !e.mu.TryLock() {
+		return nil
+	}
+	defer e.mu.Unlock()
+	if e.worker == nil || e.worker.over() || e.closed {
+		return nil
+	}
+	return e.worker
 }
 
 // close ends the worker.
@@ -99,78 +114,87 @@ func (e *evaluator) close() {
 	}
 }
 
-// evaluate carries out one job.
-func (e *evaluator) evaluate(j *sdk.Job) (sdk.Result, error) {
-	if e.once {
-		return e.alone(j)
-	}
+// begin hands a job to the worker.
+func (e *evaluator) begin(j *sdk.Job) {
 	paths, err := e.sharing.paths(j)
 	if err != nil {
-		return sdk.Result{}, err
+		j.Finish(sdk.Result{}, err)
+		return
 	}
-	w, err := e.ready()
-	if err != nil {
-		return sdk.Result{}, err
+	if w := e.running(); w == nil || !e.pass(w, j, paths) {
+		go e.beginAnew(j, paths)
 	}
+}
+
+// beginAnew waits until a worker runs.
+func (e *evaluator) beginAnew(j *sdk.Job, paths [][][]int) {
+	var w *worker
+	for range tries {
+		var err error
+		if w, err = e.ready(); err != nil {
+			j.Finish(sdk.Result{}, err)
+			return
+		}
+		if e.pass(w, j, paths) {
+			return
+		}
+	}
+	j.Finish(sdk.Result{}, errors.New(w.cause()))
+}
+
+// pass sends a job to a worker, unless that has ended.
+func (e *evaluator) pass(w *worker, j *sdk.Job, paths [][][]int) bool {
 	t, err := w.begin(j, paths)
 	if err != nil {
-		return sdk.Result{}, err
+		j.Finish(sdk.Result{}, err)
+	} else if t != nil {
+		j.Heed(func() { e.cancel(w, t) })
 	}
-	select {
-	case m := <-t.answer:
-		return m.result()
-	case <-w.ended:
-		return e.died(w, t)
-	case <-j.Context().Done():
-	}
-	cause := context.Cause(j.Context())
+	return err != nil || t != nil
+}
+
+// cancel ends a job that should end.
+func (e *evaluator) cancel(w *worker, t *ticket) {
+	cause := context.Cause(t.job.Context())
 	stopped := errors.Is(cause, sdk.ErrStopped)
-	w.send(order{Cancel: t.id, Save: j.Saving(), Stopped: stopped})
+	w.send(order{Cancel: t.id, Save: t.job.Saving(), Stopped: stopped})
+	late := time.NewTimer(e.grace)
+	defer late.Stop()
 	if w.hello.Batch && !stopped && w.crowd() > 1 {
 		// It ends with the batch, which gets some time if progress is to be
 		// saved. Whatever it answers then is dropped.
-		if j.Saving() {
+		if t.job.Saving() {
 			select {
-			case <-t.answer:
-			case <-w.ended:
-			case <-time.After(e.grace):
+			case <-w.leaving(t):
+			case <-late.C:
 			}
 		}
-		w.forget(t)
-		return sdk.Result{}, cause
+		if w.forget(t) {
+			t.job.Finish(sdk.Result{}, cause)
+		}
+		return
 	}
-	late := time.NewTimer(e.grace)
-	defer late.Stop()
 	select {
-	case m := <-t.answer:
-		return m.result()
-	case <-w.ended:
+	case <-w.leaving(t):
 	case <-late.C:
 		w.strike()
-		<-w.ended
 	}
-	w.forget(t)
-	return sdk.Result{}, cause
 }
 
-// died is what a job comes to whose worker is gone.
-func (e *evaluator) died(w *worker, t *ticket) (sdk.Result, error) {
-	select {
-	case m := <-t.answer: // its last words
-		return m.result()
-	default:
-	}
+// attend waits for a worker's end and answers the jobs that it had on board.
+func (e *evaluator) attend(w *worker) {
 	reason, killed, board := w.fate()
-	switch {
-	case t.job.Cancelled():
-		w.forget(t)
-		return sdk.Result{}, context.Cause(t.job.Context())
-	case killed:
-		w.forget(t)
-		return sdk.Result{}, sdk.Returned("its process was killed because of another job")
-	case board > 1:
-		e.abandon(reason)
+	for _, t := range board {
+		switch {
+		case t.job.Cancelled():
+			t.job.Finish(sdk.Result{}, context.Cause(t.job.Context()))
+		case killed:
+			t.job.Finish(sdk.Result{}, sdk.Returned("its process was killed because of another job"))
+		default:
+			if len(board) > 1 {
+				e.abandon(reason)
+			}
+			t.job.Finish(sdk.Result{}, errors.New(reason))
+		}
 	}
-	w.forget(t)
-	return sdk.Result{}, errors.New(reason)
 }

@@ -93,7 +93,6 @@ func (o *object) number(name string, v float64) {
 }
 
 func (o *object) text(name, v string) {
-	special := func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
 	if strings.IndexFunc(v, special) >= 0 {
 		o.any(name, v)
 		return

@@ -24,17 +24,17 @@ type worker struct {
 	mu      sync.Mutex
 	lines   []byte // to be written
 	number  int
-	board   map[int]*ticket
+	board   map[int]*ticket // nil once it has ended
 	refused error
 	broken  string // how it broke the protocol; it was killed for that
 	killed  bool   // because a job did not end when it was cancelled
 }
 
-// ticket is a job on board.
+// ticket is a job on board. Who takes it off board finishes the job.
 type ticket struct {
-	id     int // on the wire: a job may come back while its last attempt still runs
-	job    *sdk.Job
-	answer chan *message // one message that ends it
+	id   int // on the wire: a job may come back while its last attempt still runs
+	job  *sdk.Job
+	left chan struct{} // closed when it is off board; made for who waits for that
 }
 
 // startWorker starts a program and waits for its hello.
@@ -127,7 +127,13 @@ func (w *worker) write() {
 // read takes messages until the process closes its side, which ends it.
 func (w *worker) read() {
 	defer close(w.ended)
-	if broken := w.hear(func(line []byte) error { return decode(line, w.take) }); broken != "" {
+	var m message
+	if broken := w.hear(func(line []byte) error {
+		if m.plain(line) {
+			return w.take(&m)
+		}
+		return decode(line, w.take)
+	}); broken != "" {
 		w.mu.Lock()
 		w.broken = broken
 		w.mu.Unlock()
@@ -138,40 +144,55 @@ func (w *worker) read() {
 
 // take handles a message.
 func (w *worker) take(m *message) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if m.Hello != nil || m.Refuse != nil {
-		if w.hello != nil || w.refused != nil {
-			return errors.New("it says hello twice")
-		}
-		if w.hello = m.Hello; m.Refuse != nil {
-			w.refused = m.Refuse.err()
-		}
-		close(w.said)
-		return nil
+		return w.greet(m)
 	}
+	w.mu.Lock()
 	t := w.board[m.ID]
 	if t == nil {
+		w.mu.Unlock()
 		sdk.Log().Debug("dropped a line about a job that is not on board", "id", m.ID)
 		return nil
 	}
+	last := m.last()
+	if last {
+		w.remove(t)
+	}
+	w.mu.Unlock()
 	m.progress(t.job)
-	if m.last() {
-		delete(w.board, m.ID)
-		t.answer <- m
+	if last {
+		t.job.Finish(m.result())
 	}
 	return nil
 }
 
-// begin sends a job, and the paths that it is about.
+// greet takes the first message.
+func (w *worker) greet(m *message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hello != nil || w.refused != nil {
+		return errors.New("it says hello twice")
+	}
+	if w.hello = m.Hello; m.Refuse != nil {
+		w.refused = m.Refuse.err()
+	}
+	close(w.said)
+	return nil
+}
+
+// begin sends a job, and the paths that it is about. It returns no ticket where the
+// process has ended.
 func (w *worker) begin(j *sdk.Job, paths [][][]int) (*ticket, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.board == nil {
+		return nil, nil
+	}
 	w.number++
 	if len(w.board) == 0 {
 		w.unsaid()
 	}
-	t := &ticket{w.number, j, make(chan *message, 1)}
+	t := &ticket{id: w.number, job: j}
 	lines, err := appendJob(append(w.lines, `{"job":`...), j, t.id, paths, nil)
 	if err == nil {
 		err = w.queue(len(w.lines), append(lines, '}'))
@@ -182,11 +203,34 @@ func (w *worker) begin(j *sdk.Job, paths [][][]int) (*ticket, error) {
 	return t, err
 }
 
-// forget takes a job off board.
-func (w *worker) forget(t *ticket) {
+// remove takes a job off board. With the lock held.
+func (w *worker) remove(t *ticket) {
+	delete(w.board, t.id)
+	if t.left != nil {
+		close(t.left)
+	}
+}
+
+// forget takes a job off board, unless it is by now.
+func (w *worker) forget(t *ticket) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.board, t.id)
+	if w.board[t.id] != t {
+		return false
+	}
+	w.remove(t)
+	return true
+}
+
+// leaving is closed when a job is off board.
+func (w *worker) leaving(t *ticket) <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t.left = make(chan struct{})
+	if w.board[t.id] != t {
+		close(t.left)
+	}
+	return t.left
 }
 
 // crowd is how many jobs are on board.
@@ -204,14 +248,19 @@ func (w *worker) strike() {
 	w.kill()
 }
 
-// fate is what became of a process that is gone: why, whether it was killed
-// because of a job, and how many jobs were on board.
-func (w *worker) fate() (reason string, killed bool, board int) {
+// fate is what became of a process that has ended: why, whether it was killed because
+// of a job, and the jobs on board, which are taken off.
+func (w *worker) fate() (reason string, killed bool, board []*ticket) {
 	<-w.ended
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.broken != "" {
-		return w.broken, w.killed, len(w.board)
+	if reason = w.broken; reason == "" {
+		reason = w.cause()
 	}
-	return w.cause(), w.killed, len(w.board)
+	for _, t := range w.board {
+		board = append(board, t)
+		w.remove(t)
+	}
+	w.board = nil
+	return reason, w.killed, board
 }
