@@ -264,59 +264,77 @@ func (w *worker) settle(l *link, cause error) {
 	}
 }
 
-// receive takes reports until the stream ends.
+// receive takes reports until the stream ends. The events of one message go on
+// together.
 func (w *worker) receive(l *link) error {
+	var events []engine.Event
 	for {
 		m, err := l.stream.Recv()
 		if err != nil {
 			return err
 		}
 		for _, r := range m.Reports {
-			w.report(l, r)
+			if files(r) {
+				w.s.out.Put(events...) // storing takes time
+				events = events[:0]
+			}
+			events = w.report(l, r, events)
 		}
+		w.s.out.Put(events...)
+		clear(events)
+		events = events[:0]
 	}
 }
 
-// report handles one report. What is about an attempt that is not on board, is
-// dropped: a late answer, a second one, a wrong id.
-func (w *worker) report(l *link, r *proto.Report) {
+// files tells whether a report brings files.
+func files(r *proto.Report) bool {
+	return r.GetSaved() != nil || len(r.GetFinished().GetFiles()) > 0
+}
+
+// report handles one report and adds what it means to events. What is about an attempt
+// that is not on board, is dropped: a late answer, a second one, a wrong id.
+func (w *worker) report(l *link, r *proto.Report, events []engine.Event) []engine.Event {
 	s := w.s
 	k := key{engine.ID(r.Id), int(r.Attempt)}
+	add := func(e engine.Event) {
+		e.ID, e.Attempt = k.id, k.attempt
+		events = append(events, e)
+	}
 	s.mu.Lock()
 	j := w.jobs[k]
 	if j == nil || !j.sent {
 		s.mu.Unlock()
 		l.process.log.to.Warn("dropped a report about a job that is not on board", "job", k.id.String(), "attempt", k.attempt)
-		return
+		return events
 	}
 	_, returned := r.What.(*proto.Report_Returned)
 	if j.begun.IsZero() && !returned {
 		j.begun, l.began = time.Now(), true
-		s.emit(k, engine.Event{Kind: engine.Begun})
+		add(engine.Event{Kind: engine.Begun})
 	}
 	switch what := r.What.(type) {
 	case *proto.Report_Progress:
 		p := proto.PointFrom(what.Progress)
 		j.curve = append(j.curve, p)
-		s.emit(k, engine.Event{Kind: engine.Progress, Point: p})
 		s.mu.Unlock()
+		add(engine.Event{Kind: engine.Progress, Point: p})
 	case *proto.Report_Returned:
 		reason := proto.OneLine(what.Returned)
 		if reason == "" {
 			reason = "handed back"
 		}
 		w.drop(k)
-		s.emit(k, engine.Event{Kind: engine.Returned, Reason: reason})
 		s.mu.Unlock()
+		add(engine.Event{Kind: engine.Returned, Reason: reason})
 	case *proto.Report_Saved:
-		s.mu.Unlock() // storing takes time
+		s.mu.Unlock()
 		ref, err := put(w.s.setup.Files, l.scratch, what.Saved)
 		s.mu.Lock()
 		if err != nil {
 			l.process.log.to.Error("cannot keep saved progress", "job", k.id.String(), "error", err)
 		} else if w.jobs[k] == j {
 			j.saved = withFile(j.saved, ref)
-			s.emit(k, engine.Event{Kind: engine.Saved, Files: j.saved})
+			add(engine.Event{Kind: engine.Saved, Files: j.saved})
 		}
 		s.mu.Unlock()
 	case *proto.Report_Finished:
@@ -324,10 +342,11 @@ func (w *worker) report(l *link, r *proto.Report) {
 		s.acks[k] = l
 		w.drop(k) // from here on it is ours alone
 		s.mu.Unlock()
-		s.emit(k, engine.Event{Kind: engine.Finished, Result: w.result(l, j, what.Finished)})
+		add(engine.Event{Kind: engine.Finished, Result: w.result(l, j, what.Finished)})
 	default:
 		s.mu.Unlock()
 	}
+	return events
 }
 
 // result makes the engine's result of an answer: judged, timed, its files in

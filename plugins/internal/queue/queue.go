@@ -9,10 +9,11 @@ import (
 )
 
 // Queue is ready to use after New. Its methods may be called from any
-// goroutine.
+// goroutine, Take from one.
 type Queue[T any] struct {
 	mu     sync.Mutex
 	items  []T
+	taken  []T           // by the last Take; takes the next items
 	wake   chan struct{} // has room for one: "look again"
 	closed bool
 }
@@ -20,14 +21,14 @@ type Queue[T any] struct {
 // New makes an empty queue.
 func New[T any]() *Queue[T] { return &Queue[T]{wake: make(chan struct{}, 1)} }
 
-// Put appends an item. After Close it does nothing and returns false.
-func (q *Queue[T]) Put(item T) bool {
+// Put appends items. After Close it does nothing and returns false.
+func (q *Queue[T]) Put(items ...T) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return false
 	}
-	q.items = append(q.items, item)
+	q.items = append(q.items, items...)
 	q.signal()
 	return true
 }
@@ -47,15 +48,22 @@ func (q *Queue[T]) signal() {
 	}
 }
 
-// Take waits for items and takes up to limit of them (0: all). It returns
-// false when the queue is closed and empty, or when stop is closed first.
+// maxKept is how many items an array may have room for that is used again.
+const maxKept = 4096
+
+// Take waits for items and takes up to limit of them (0: all). They are the
+// caller's until the next Take. It returns false when the queue is closed and
+// empty, or when stop is closed first.
 func (q *Queue[T]) Take(limit int, stop <-chan struct{}) ([]T, bool) {
 	for {
 		q.mu.Lock()
 		if n := len(q.items); n > 0 {
 			if limit <= 0 || n <= limit {
 				items := q.items
-				q.items = nil
+				clear(q.taken) // of what it keeps alive
+				if q.items, q.taken = q.taken[:0], items; cap(items) > maxKept {
+					q.taken = nil
+				}
 				q.mu.Unlock()
 				return items, true
 			}
@@ -66,9 +74,6 @@ func (q *Queue[T]) Take(limit int, stop <-chan struct{}) ([]T, bool) {
 			return items, true
 		}
 		closed := q.closed
-		if closed {
-			q.signal() // other readers end too
-		}
 		q.mu.Unlock()
 		if closed {
 			return nil, false
