@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -123,12 +124,19 @@ func finite(vs engine.Values) engine.Values {
 	return out
 }
 
-// OneLine makes one line of at most 500 bytes from any text.
+// OneLine makes one line of at most 500 bytes from any text. Control characters are
+// nothing for a terminal or a report.
 func OneLine(text string) string {
 	if text == "" {
 		return ""
 	}
-	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > 500 {
 		text = strings.ToValidUTF8(text[:497], "") + "..."
 	}

@@ -100,6 +100,9 @@ func TestOnceTrouble(t *testing.T) {
 		`echo hello`:                                                            {engine.Failed, `answered nothing: print one line such as {"metrics": {"accuracy": 0.9}}`},
 		`echo '{"metrics": {"accuracy": }}'`:                                    {engine.Failed, "breaks the protocol of docs/exec.md: "},
 		`echo '{"metrics": {"size": 1}}'`:                                       {engine.Failed, "metric size is not declared"},
+		`echo '{"metrics": {"accuracy": "high"}}'`:                              {engine.Failed, "docs/exec.md: metrics has a string where a number should be, in the line"},
+		`echo '{"metrics": {"accuracy": 1}, "stopped": 1}'`:                     {engine.Failed, "stopped has a number where true or false should be, in the line"},
+		`echo '{"failed": "a\u001b[31mb"}'`:                                     {engine.Failed, "a [31mb"},
 		`kill -9 $$`:                                                            {engine.Failed, "ended by signal 9"},
 		`sleep 3600 & echo '{"returned": "no room"}'`:                           {"", "no room"},
 	} {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 )
 
 // maxLine is the longest line in either direction.
@@ -48,8 +50,40 @@ func lines(from io.Reader, take func(line []byte) error) error {
 // decode reads a line.
 func decode[M any](line []byte, take func(*M) error) error {
 	m := new(M)
-	if err := json.Unmarshal(line, m); err != nil {
-		return fmt.Errorf("%v in the line %.100q", err, line)
+	err := json.Unmarshal(line, m)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		err = fmt.Errorf("%s has %s where %s should be", wrong.Field, article(wrong.Value), kind(wrong.Type))
+	}
+	if err != nil {
+		return fmt.Errorf("%v, in the line %.100q", err, bytes.TrimSpace(line))
 	}
 	return take(m)
+}
+
+// article puts one before the name of a kind of value.
+func article(name string) string {
+	if name == "object" || name == "array" {
+		return "an " + name
+	}
+	return "a " + name
+}
+
+// kind is what a value of JSON must be that becomes one of Go's.
+func kind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return kind(t.Elem())
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "an array"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		return "a whole number"
+	}
+	return "a number"
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # to import typing takes half as long as to start an interpreter
-    from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar, Union, overload
+    from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar, Union, overload
 
     Function = TypeVar("Function", bound=Callable[..., Any])
     Opening = Callable[["Setup"], Optional[Mapping[str, Any]]]
@@ -56,10 +56,7 @@ class Evaluator:
 
     def open(self, setup: Setup) -> None:
         """Call what was given as open, and take over what it says."""
-        said = dict(self.opening(setup) or {}) if self.opening else {}
-        for name in said:
-            if name not in self.hello:
-                raise TypeError(f"open answered {name}: it may answer {', '.join(self.hello)}")
+        said = answered(self.opening, setup, self.hello)
         if "metrics" in said:
             said["metrics"] = _metrics(said["metrics"])
         self.batch = said.get("batch", self.batch)
@@ -106,9 +103,11 @@ def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: 
         data. What it answers, a dict of any of batch to operational, counts instead of
         what was declared. It may raise Refused.
     """
-    hello = {"slots": slots, "batch": batch > 0, "tasks": list(tasks), "deterministic": deterministic, "seeded": seeded,
-             "tests": tests, "budget": budget, "unit": unit, "data": data, "splits": splits, "metrics": _metrics(metrics),
-             "operational": list(operational)}
+    said: Dict[str, Any] = {"slots": slots, "batch": batch, "tasks": names("tasks", tasks), "deterministic": deterministic, "seeded": seeded,
+                            "tests": tests, "budget": budget, "unit": unit, "data": data, "splits": splits,
+                            "operational": names("operational", operational)}
+    check({**said, "options": options, "open": open})
+    hello = {**said, "batch": batch > 0, "metrics": _metrics(metrics)}
 
     def declare(function: Function) -> Function:
         declared.append(Evaluator(function, batch, options, hello, open))
@@ -117,16 +116,75 @@ def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: 
     return declare if function is None else declare(function)
 
 
+def answered(opening: Optional[Callable[[Any], Optional[Mapping[str, Any]]]], setup: Any, hello: Mapping[str, Any]) -> Dict[str, Any]:
+    """What was given as open says."""
+    said = opening(setup) if opening else None
+    if said is None:
+        return {}
+    if not isinstance(said, Mapping):
+        raise TypeError(f"open answered {said!r}: let it answer a dict, or nothing")
+    for name in said:
+        if name not in hello:
+            raise TypeError(f"open answered {name}: it may answer {', '.join(hello)}")
+    out = {name: names(name, value) if name in ("tasks", "operational") else value for name, value in said.items()}
+    check(out)
+    return out
+
+
+def names(what: str, value: Any) -> List[Any]:
+    """A list of whatever can be gone through; a text is none."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"{what} is {value!r}: give a list")
+    return list(value)
+
+
+_TASKS = ("train", "supernet", "score")
+
+_WANTED: Dict[str, Tuple[Callable[[Any], bool], str]] = {
+    "slots": (lambda v: type(v) is int and v >= 1, "a whole number, at least 1"),
+    "batch": (lambda v: type(v) is int and v >= 0, "a whole number, 0 for none"),
+    "tasks": (lambda v: all(t in _TASKS for t in v), "a list of " + ", ".join(_TASKS)),
+    "deterministic": (lambda v: isinstance(v, bool), "True or False"),
+    "seeded": (lambda v: isinstance(v, bool), "True or False"),
+    "tests": (lambda v: isinstance(v, bool), "True or False"),
+    "budget": (lambda v: type(v) in (int, float) and 0 < v < float("inf"), "a number above 0"),
+    "unit": (lambda v: isinstance(v, str), "a text"),
+    "data": (lambda v: isinstance(v, str), "a text"),
+    "splits": (lambda v: isinstance(v, str), "a text"),
+    "operational": (lambda v: all(isinstance(name, str) for name in v), "a list of names of options"),
+    "history": (lambda v: v in ("none", "metrics", "all"), "none, metrics or all"),
+    "options": (lambda v: v is None or isinstance(v, Mapping), "a dict of names and defaults"),
+    "open": (lambda v: v is None or callable(v), "a function"),
+}
+
+
+def check(said: Mapping[str, Any]) -> None:
+    """Refuse what is not of the kind that it should be."""
+    for name, value in said.items():
+        if name in _WANTED and not _WANTED[name][0](value):
+            raise TypeError(f"{name} is {value!r}: give {_WANTED[name][1]}")
+
+
 def _metrics(metrics: Optional[Metrics]) -> Optional[List[Dict[str, Any]]]:
     if metrics is None:
         return None
     if not isinstance(metrics, Mapping):
-        metrics = {name: {} for name in metrics}
+        metrics = {name: {} for name in names("metrics", metrics)}
     out = []
     for name, what in metrics.items():
         if isinstance(what, str):
             what = {"goal": what}
         if not isinstance(name, str) or not isinstance(what, Mapping):
             raise TypeError(f"metric {name!r} is declared as {what!r}: give names, or names with maximize or minimize")
+        for key, value in what.items():
+            if key not in _OF_METRIC or not _OF_METRIC[key](value):
+                raise TypeError(f"metric {name} is declared with {key} {value!r}: "
+                                "give goal (maximize or minimize), unit (a text), measured and optional (True or False)")
         out.append({"name": name, **what})
     return out
+
+
+_OF_METRIC: Dict[str, Callable[[Any], bool]] = {
+    "goal": lambda v: v in ("maximize", "minimize"), "unit": lambda v: isinstance(v, str),
+    "measured": lambda v: isinstance(v, bool), "optional": lambda v: isinstance(v, bool),
+}

@@ -240,15 +240,20 @@ def _checkpoint(files: Dict[str, Path]) -> Optional[Path]:
 
 
 def number(name: str, value: Any) -> float:
-    """The value as a float: of an int, a float, or anything with item(), as the
-    scalars of NumPy and PyTorch have."""
+    """The value as a float: of whatever Python takes for a real number, or anything
+    with item(), as the scalars of NumPy and PyTorch have."""
     if hasattr(value, "item"):
         try:
             value = value.item()
         except (ValueError, RuntimeError):
             raise TypeError(f"{name} is a {type(value).__name__} of several values, not a number") from None
-    if isinstance(value, (int, float)):
-        return float(value)
+    if hasattr(type(value), "__float__"):
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{name} is too large a number") from None
+        except TypeError:  # a complex number, in Python 3.9
+            pass
     raise TypeError(f"{name} is a {type(value).__name__}, not a number")
 
 

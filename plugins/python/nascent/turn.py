@@ -7,7 +7,7 @@ import operator
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union, overload
 
-from .declare import Setup, declared
+from .declare import Setup, answered, check, declared, names
 from .history import Candidate, History
 from .rng import Rand
 from .space import Space
@@ -239,11 +239,7 @@ class Strategy:
 
     def open(self, setup: StrategySetup) -> None:
         """Call what was given as open, and take over what it says."""
-        said = dict(self.opening(setup) or {}) if self.opening else {}
-        for name in said:
-            if name not in self.hello:
-                raise TypeError(f"open answered {name}: it may answer {', '.join(self.hello)}")
-        self.hello.update(said)
+        self.hello.update(answered(self.opening, setup, self.hello))
 
 
 @overload
@@ -271,7 +267,8 @@ def strategy(function: Any = None, *, state: Any = None, options: Optional[Mappi
         What it answers, a dict of any of state, history, batch and tasks, counts
         instead of what was declared. It may raise Refused.
     """
-    hello = {"state": state, "history": history, "batch": batch, "tasks": list(tasks)}
+    hello = {"state": state, "history": history, "batch": batch, "tasks": names("tasks", tasks)}
+    check({**hello, "options": options, "open": open})
 
     def declare(function: Step) -> Step:
         declared.append(Strategy(function, options, hello, open))

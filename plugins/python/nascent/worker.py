@@ -244,7 +244,7 @@ class Worker:
             metrics = numbers(result)
             for name, value in metrics.items():
                 if not math.isfinite(value):
-                    raise ValueError(f"metric {name} is {value}")
+                    raise ValueError(f"metric {name} is {value}: answer finite numbers, or raise nascent.Invalid where the genome is at fault")
             answer["metrics"] = metrics
             if job._stopped:
                 answer["stopped"] = True

@@ -9,13 +9,15 @@ import tempfile
 import textwrap
 import unittest
 import weakref
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import nascent  # noqa: E402
-from nascent.declare import Evaluator  # noqa: E402
+from nascent.declare import Evaluator, declared  # noqa: E402
 from nascent.job import Job, number, numbers  # noqa: E402
 from nascent.pipe import encode  # noqa: E402
 from nascent.trouble import explain, report  # noqa: E402
@@ -39,9 +41,14 @@ class TestMetrics(unittest.TestCase):
         self.assertTrue(math.isnan(number("x", float("nan"))))
 
     def test_others_are_refused(self):
-        for wrong in ({"a": "1"}, {"a": None}, {"a": [1]}, 0.9, None, [("a", 1)]):
+        for wrong in ({"a": "1"}, {"a": None}, {"a": [1]}, {"a": 1j}, 0.9, None, [("a", 1)]):
             with self.assertRaises(TypeError):
                 numbers(wrong)
+        with self.assertRaisesRegex(ValueError, "^metric a is too large a number$"):
+            numbers({"a": 10**400})
+
+    def test_all_real_numbers_count(self):
+        self.assertEqual(numbers({"a": Fraction(1, 4), "b": Decimal("0.5")}), {"a": 0.25, "b": 0.5})
 
     def test_arrays_are_refused_by_name(self):
         class Several:
@@ -49,6 +56,35 @@ class TestMetrics(unittest.TestCase):
                 raise ValueError("can only convert an array of size 1")
         with self.assertRaisesRegex(TypeError, "^metric a is a Several of several values, not a number$"):
             numbers({"a": Several()})
+
+
+class TestDeclaration(unittest.TestCase):
+    def test_mistakes(self):
+        for said, want in (
+            ({"slots": 0}, "slots is 0: give a whole number, at least 1"), ({"slots": "two"}, "slots is 'two': give a whole number"),
+            ({"batch": -1}, "batch is -1: give a whole number, 0 for none"), ({"tasks": ["trian"]}, "give a list of train, supernet, score"),
+            ({"tasks": "train"}, "tasks is 'train': give a list"), ({"deterministic": "no"}, "deterministic is 'no': give True or False"),
+            ({"budget": 0}, "budget is 0: give a number above 0"), ({"data": [1]}, "data is .1.: give a text"),
+            ({"options": ["width"]}, "give a dict of names and defaults"), ({"open": 3}, "open is 3: give a function"),
+            ({"metrics": "f1"}, "metrics is 'f1': give a list"), ({"metrics": {"f1": "max"}}, "metric f1 is declared with goal 'max': give goal .maximize"),
+            ({"metrics": {"f1": {"gaol": "maximize"}}}, "metric f1 is declared with gaol"), ({"operational": "width"}, "operational is 'width': give a list"),
+        ):
+            with self.assertRaisesRegex(TypeError, want):
+                nascent.evaluator(**said)
+        for said, want in (({"history": "some"}, "history is 'some': give none, metrics or all"), ({"batch": 1.5}, "batch is 1.5"), ({"tasks": 3}, "tasks is 3")):
+            with self.assertRaisesRegex(TypeError, want):
+                nascent.strategy(**said)
+
+    def test_what_open_answers(self):
+        for said, want in (({"slots": "two"}, "slots is 'two'"), ({"slot": 2}, "open answered slot: it may answer slots"),
+                           ([1], "open answered .1.: let it answer a dict, or nothing")):
+            nascent.evaluator(open=lambda setup: said)(print)
+            with self.assertRaisesRegex(TypeError, want):
+                declared.pop().open(nascent.Setup({}))
+        nascent.evaluator(open=lambda setup: {"batch": 4, "tasks": ("train", "score")})(print)
+        evaluator = declared.pop()
+        evaluator.open(nascent.Setup({}))
+        self.assertEqual((evaluator.batch, evaluator.hello["slots"], evaluator.hello["batch"], evaluator.hello["tasks"]), (4, 4, True, ["train", "score"]))
 
 
 class TestJob(unittest.TestCase):
