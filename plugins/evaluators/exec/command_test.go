@@ -103,6 +103,7 @@ func TestOnceTrouble(t *testing.T) {
 		`echo '{"metrics": {"accuracy": "high"}}'`:                              {engine.Failed, "docs/exec.md: metrics has a string where a number should be, in the line"},
 		`echo '{"metrics": {"accuracy": 1}, "stopped": 1}'`:                     {engine.Failed, "stopped has a number where true or false should be, in the line"},
 		`echo '{"failed": "a\u001b[31mb"}'`:                                     {engine.Failed, "a [31mb"},
+		`echo '{"metrics": {"accuracy": null}}'`:                                {engine.Failed, "metric accuracy is NaN"},
 		`kill -9 $$`:                                                            {engine.Failed, "ended by signal 9"},
 		`sleep 3600 & echo '{"returned": "no room"}'`:                           {"", "no room"},
 	} {
@@ -115,6 +116,16 @@ func TestOnceTrouble(t *testing.T) {
 		if status != want.status || !strings.Contains(reason, want.reason) {
 			t.Errorf("%s: %s %s", text, status, reason)
 		}
+	}
+}
+
+// An answer without an id is nobody's, and would be waited for for ever.
+func TestNoID(t *testing.T) {
+	t.Parallel()
+	program := `while read -r line; do case $line in '{"open"'*) echo '{"hello": {}}' ;; '{"job"'*) echo '{"epoch": 1}'; echo '{"metrics": {"accuracy": 1}}' ;; esac; done`
+	r := openRig(t, served(t, &evaluator{}), command(t, map[string]any{"command": []string{script(t, program)}}))
+	if e := r.answer(r.submit("good")); e.Kind != engine.Finished || !strings.Contains(e.Result.Reason, "breaks the protocol of docs/exec.md: it answers without the id of a job") {
+		t.Errorf("%+v %+v", e, e.Result)
 	}
 }
 

@@ -58,6 +58,9 @@ func decode[M any](line []byte, take func(*M) error) error {
 	if err != nil {
 		return fmt.Errorf("%v, in the line %.100q", err, bytes.TrimSpace(line))
 	}
+	if m, ok := any(m).(*message); ok && bytes.Contains(line, []byte("null")) {
+		m.mind(line)
+	}
 	return take(m)
 }
 

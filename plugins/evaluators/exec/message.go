@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -144,6 +145,25 @@ func (r *refusal) err() error {
 // last tells whether a message ends its job.
 func (m *message) last() bool {
 	return m.Metrics != nil || m.Invalid != nil || m.Failed != nil || m.Returned != nil
+}
+
+// mind puts NaN where the line that a message was read from has a null among its
+// numbers: that is how some languages write NaN, and encoding/json reads 0.
+func (m *message) mind(line []byte) {
+	var given struct{ Metrics, Report map[string]*float64 }
+	if json.Unmarshal(line, &given) != nil {
+		return
+	}
+	for name, v := range given.Metrics {
+		if v == nil {
+			m.Metrics[name] = math.NaN()
+		}
+	}
+	for name, v := range given.Report {
+		if v == nil {
+			m.Report[name] = math.NaN()
+		}
+	}
 }
 
 // result is what a job came to.

@@ -147,6 +147,10 @@ func (w *worker) take(m *message) error {
 	if m.Hello != nil || m.Refuse != nil {
 		return w.greet(m)
 	}
+	last := m.last()
+	if last && m.ID == 0 {
+		return errors.New("it answers without the id of a job")
+	}
 	w.mu.Lock()
 	t := w.board[m.ID]
 	if t == nil {
@@ -154,7 +158,6 @@ func (w *worker) take(m *message) error {
 		sdk.Log().Debug("dropped a line about a job that is not on board", "id", m.ID)
 		return nil
 	}
-	last := m.last()
 	if last {
 		w.remove(t)
 	}
