@@ -295,7 +295,7 @@ func TestStrategyMistakes(t *testing.T) {
 	needPython(t)
 	space := genome.MustParseSpace(enginetest.Numbers)
 	for options, want := range map[string]string{
-		`{"do": "refuse"}`: "option do: is not done", `{"history": "some", "do": "history"}`: `asks for the history "some": use none, metrics or all`,
+		`{"do": "refuse"}`: "option do: is not done", `{"history": "some", "do": "history"}`: `history is 'some': give none, metrics or all`,
 	} {
 		s := &strategy{program: program{script: "testdata/decides.py"}}
 		defer s.end()

@@ -26,11 +26,13 @@ def attempt() -> int:
     once = commands.add_parser("try", help="call an evaluator once on a random genome, or a strategy for a few turns, without an engine")
     once.add_argument("file")
     once.add_argument("--search", help="the search.yaml whose space it is tried on; default: the one beside the file")
-    once.add_argument("--seed", type=int, default=0, help="of all that is random; default 0")
+    once.add_argument("--seed", type=seed, default=0, help="of all that is random; default 0")
     once.add_argument("--job", help="of an evaluator: a job as JSON in place of a random one, a file, or - for standard input")
     once.add_argument("--turns", type=int, default=3, help="of a strategy; default 3")
     args = parser.parse_args()
     try:
+        if not os.path.isfile(args.file):
+            raise Refused(f"there is no file {args.file}: name that of an evaluator or a strategy")
         declared = execute(args.file)
         if any(d.kind == "strategy" for d in declared) and not any(d.kind == "evaluator" for d in declared):
             from .rehearsal import rehearse
@@ -67,14 +69,36 @@ def show(message: Dict[str, Any]) -> None:
 def read(args: argparse.Namespace) -> Dict[str, Any]:
     """The job to try."""
     if args.job:
-        with (sys.stdin if args.job == "-" else open(args.job)) as source:
-            order = json.load(source)
-        return dict(order.get("job", order))
+        return handed(args.job)
     where = search(args)
     drawn = subprocess.run([binary(), "sample", where, "--seed", str(args.seed)], stdout=subprocess.PIPE, check=False)
     if drawn.returncode != 0:
         raise Refused("no genome could be drawn")
     return dict(json.loads(drawn.stdout))
+
+
+def handed(name: str) -> Dict[str, Any]:
+    """The job in a file, or on standard input."""
+    what = "standard input" if name == "-" else name
+    try:
+        with (sys.stdin if name == "-" else open(name, encoding="utf-8")) as source:
+            order = json.load(source)
+    except OSError as error:
+        raise Refused(f"{what} cannot be read ({error.strerror}): give a file with a job") from None
+    except ValueError as error:
+        raise Refused(f"{what} is no JSON ({error}): give one job, as nascent sample prints it") from None
+    job = order.get("job", order) if isinstance(order, dict) else None
+    if not isinstance(job, dict) or not isinstance(job.get("genes", {}), dict):
+        raise Refused(f'{what} is no job: give an object such as {{"genes": {{"x": 1}}}}')
+    return dict(job)
+
+
+def seed(text: str) -> int:
+    """The number of a seed."""
+    value = int(text)
+    if not 0 <= value < 1 << 53:
+        raise argparse.ArgumentTypeError(f"{text} is no seed: give a number from 0 to 2**53-1")
+    return value
 
 
 def search(args: argparse.Namespace) -> str:

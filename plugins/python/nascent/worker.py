@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterable, Mapping
 
 from .declare import Evaluator, Refused, Setup
 from .job import Cancelled, Invalid, Job, Returned, Stopped, ending, numbers
@@ -27,7 +28,7 @@ from .version import PROTOCOL, __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # to import typing takes half as long as to start an interpreter
-    from typing import Any, Callable, Deque, Dict, Iterable, List, NoReturn, Optional, Set, Tuple
+    from typing import Any, Callable, Deque, Dict, List, NoReturn, Optional, Set, Tuple
 
     from .job import Message
 
@@ -196,7 +197,10 @@ class Worker:
                 if ending(jobs):
                     raise Cancelled("cancelled")
                 if self.evaluator.batch:
-                    results = list(self.evaluator.function(list(jobs)))
+                    answer = self.evaluator.function(list(jobs))
+                    if isinstance(answer, (str, Mapping)) or not isinstance(answer, Iterable):
+                        raise TypeError(f"the evaluator answered a batch with a {type(answer).__name__}: return a list of as many dicts as there are jobs")
+                    results = list(answer)
                     if len(results) != len(jobs):
                         raise ValueError(f"the evaluator answered {len(results)} of {len(jobs)} jobs: answer each, in order")
                 else:

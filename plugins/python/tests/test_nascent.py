@@ -87,6 +87,19 @@ class TestDeclaration(unittest.TestCase):
         self.assertEqual((evaluator.batch, evaluator.hello["slots"], evaluator.hello["batch"], evaluator.hello["tasks"]), (4, 4, True, ["train", "score"]))
 
 
+class TestBatch(unittest.TestCase):
+    def test_answers(self):
+        for answer, want in (
+            (None, "answered a batch with a NoneType: return a list of as many dicts"), ({"a": 1}, "answered a batch with a dict: return a list"),
+            ([{"a": 1}], "answered 1 of 2 jobs"), ([{"a": 1}, ValueError("mine")], "ValueError: mine"),
+        ):
+            worker = Worker(Evaluator(lambda jobs: answer, 2, None, {}), {})
+            last = worker.carry_out((Job({"id": 1}), Job({"id": 2})))[1]
+            self.assertIn(want, last["failed"])
+        worker = Worker(Evaluator(lambda jobs: ({"a": j.attempt} for j in jobs), 2, None, {}), {})
+        self.assertEqual([a["metrics"] for a in worker.carry_out((Job({"id": 1}), Job({"id": 2, "attempt": 3})))], [{"a": 1.0}, {"a": 3.0}])
+
+
 class TestJob(unittest.TestCase):
     def setUp(self):
         self.sent = []
@@ -439,6 +452,16 @@ class TestTry(unittest.TestCase):
             done = attempt()
             self.assertEqual(done.returncode, 1)
             self.assertIn("name one with --search", done.stderr)
+            for args, wrong, want in (
+                (("--job", "-"), '{"genes": ', "standard input is no JSON ("), (("--job", "-"), "[1]", "standard input is no job: give an object"),
+                (("--job", "no-such-file"), "", "no-such-file cannot be read (No such file or directory): give a file with a job"),
+            ):
+                done = attempt(*args, given=wrong)
+                self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1))
+                self.assertTrue(done.stderr.startswith(want), done.stderr)
+            self.assertIn("-1 is no seed: give a number from 0 to 2**53-1", attempt("--seed", "-1").stderr)
+            os.remove(file)
+            self.assertEqual(attempt().stderr, f"there is no file {file}: name that of an evaluator or a strategy\n")
 
 
 if __name__ == "__main__":
