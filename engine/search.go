@@ -44,7 +44,6 @@ type Search struct {
 	stepped    chan stepResult
 
 	mode     mode
-	cause    string // of a stop by trouble
 	trouble  error
 	since    time.Time // of the last account of time
 	finalRun bool      // the final strategy is or was at work in this run

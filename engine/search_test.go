@@ -22,10 +22,7 @@ import (
 
 // climber is a small strategy for these tests: random first, then mutants of
 // the best of a few; in state only how many it proposed.
-type climber struct {
-	batch   int
-	promote bool
-}
+type climber struct{ batch int }
 
 func (c climber) Open(context.Context, engine.Setup) ([]byte, engine.Needs, error) {
 	return []byte(`0`), engine.Needs{History: engine.NeedMetrics, Batch: c.batch}, nil

@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// Reserved keys at the top of a declaration.
-var reserved = []string{"network", "limits", "define", "variation"}
-
 // Keywords that say what kind of gene a map declares.
 var keywords = []string{"int", "float", "bool", "choice", "list", "cell", "use", "from"}
 

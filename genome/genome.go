@@ -151,16 +151,3 @@ func (t *treeBuilder) copyOf(g *gene) any {
 	t.copies[g.origin] = v
 	return v
 }
-
-// scalar returns a scalar gene's value, or an option's.
-func (g *gene) scalar(code uint64) any {
-	switch g.kind {
-	case kindInt:
-		return g.lo + int64(code)*g.step
-	case kindFloat:
-		return g.number(code)
-	case kindBool:
-		return code == 1
-	}
-	return g.options[code].value
-}

@@ -26,14 +26,6 @@ func group(kv ...any) genome.Map {
 
 func list(v ...any) []any { return v }
 
-func anys[T any](v []T) []any {
-	out := make([]any, len(v))
-	for i, x := range v {
-		out[i] = x
-	}
-	return out
-}
-
 func must(t testing.TB, tree genome.Map, input []int, classes int) *Network {
 	t.Helper()
 	n, err := Build(tree, input, classes)

@@ -343,9 +343,8 @@ func TestAlone(t *testing.T) {
 func TestProcessesForWorkers(t *testing.T) {
 	t.Parallel()
 	r := open(t, testPlugin, options(t), 5, `{"slots": 2}`)
-	var ids []engine.ID
 	for range 5 {
-		ids = append(ids, r.submit("wait"))
+		r.submit("wait")
 	}
 	for begun := 0; begun < 5; {
 		if r.event().Kind == engine.Begun {

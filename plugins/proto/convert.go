@@ -42,11 +42,11 @@ func AssignmentTo(a engine.Assignment, files engine.Files) (*Job, error) {
 			return nil, err
 		}
 	}
-	resume, err := filesWithPaths(a.Resume, files)
+	resume, err := FilesTo(a.Resume, files)
 	if err != nil {
 		return nil, err
 	}
-	inherit, err := filesWithPaths(a.Inherit, files)
+	inherit, err := FilesTo(a.Inherit, files)
 	if err != nil {
 		return nil, err
 	}
@@ -60,10 +60,6 @@ func AssignmentTo(a engine.Assignment, files engine.Files) (*Job, error) {
 
 // FilesTo converts references, with the paths at which the files can be read.
 func FilesTo(refs []engine.FileRef, files engine.Files) ([]*File, error) {
-	return filesWithPaths(refs, files)
-}
-
-func filesWithPaths(refs []engine.FileRef, files engine.Files) ([]*File, error) {
 	var out []*File
 	for _, r := range refs {
 		path, err := files.Path(r.Hash)

@@ -296,9 +296,6 @@ func (s *Supernet) Weights() []float32 { return s.model.parameters.data }
 // are left over from earlier batches.
 func (s *Supernet) WeightGradients() []float32 { return s.model.parameters.grad }
 
-// Parameters returns the number of trainable parameters, all operations counted.
-func (s *Supernet) Parameters() int { return s.model.Parameters() }
-
 // State is Model.State, and under "optimizer.steps" how many steps each
 // parameter has taken.
 func (s *Supernet) State() []Tensor {
