@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -130,11 +131,14 @@ func nothingElse(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// patience is how long the slowest machine may take to print something.
+const patience = 5 * time.Minute
+
 // waitFor asks until the output matches: until REGEXP COMMAND ARGS.
 func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := regexp.Compile(args[0])
 	ts.Check(err)
-	for range 2000 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if err := ts.Exec(args[1], args[2:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) {
 			return
 		}
