@@ -45,6 +45,7 @@ var rooms = []room{
 	{folder: "engine", may: genomes, never: impure},
 	{folder: "plugins/proto", may: append([]string{"engine"}, genomes...), libs: wires},
 	{folder: "plugins/internal/testplugin", may: append([]string{"engine", "engine/evolve", "plugins/proto", "plugins/sdk"}, genomes...), libs: wires}, // speaks the wire badly, for tests
+	{folder: "plugins/internal/plugintest", may: []string{"engine", "engine/enginetest/...", "plugins/host", "plugins/proto"}},
 	{folder: "plugins/internal", may: append([]string{"engine"}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/host", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/sdk", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},

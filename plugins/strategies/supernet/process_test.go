@@ -2,16 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
-	"github.com/nascent-nas/nascent/plugins/host"
-	"github.com/nascent-nas/nascent/plugins/proto"
+	"github.com/nascent-nas/nascent/plugins/internal/plugintest"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
 )
 
@@ -20,32 +17,7 @@ const exampleSpace = `{"network": {"input": [1, 40], "classes": 10}, "stack": {"
 	"edges": ["none", "skip_connect", "nor_conv_1", "nor_conv_3", "dil_conv_3", "avg_pool_3", "max_pool_3"], "nodes": 4}},
 	"channels": 5, "cells": 3, "reductions": 1}}`
 
-// Started by a host, the test's executable is the plugin.
-func TestMain(m *testing.M) {
-	if os.Getenv(proto.Handshake.MagicCookieKey) == proto.Handshake.MagicCookieValue {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// plugin is this program under the name of a strategy.
-func plugin(t *testing.T, name string) host.Plugin {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := os.Symlink(self, filepath.Join(dir, "nascent-strategy-"+name)); err != nil {
-		t.Fatal(err)
-	}
-	p, err := host.Find(host.KindStrategy, name, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
+func TestMain(m *testing.M) { plugintest.Main(m, main) }
 
 // answer is what comes of a job for shared weights: alphas as they are given,
 // and a score that is a function of the genome.
@@ -79,10 +51,7 @@ func TestConformanceInAProcess(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p := plugin(t, c.name)
-			enginetest.Strategy(t, func() engine.Strategy {
-				return host.Strategy(p, host.Options{Dir: t.TempDir(), SearchID: "test " + t.Name()})
-			}, enginetest.StrategyOptions{
+			enginetest.Strategy(t, plugintest.Process(t, plugintest.Strategy(t, c.name)), enginetest.StrategyOptions{
 				Remote: true, Turns: 6, Options: json.RawMessage(c.options), Answer: answer,
 				Setup: func(s *engine.Setup) {
 					space, err := genome.ParseSpaceJSON([]byte(exampleSpace))

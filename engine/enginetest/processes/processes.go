@@ -1,0 +1,75 @@
+// Package processes looks at the processes of this machine, for tests that kill
+// some of them. It reads /proc, so these tests are for Linux.
+package processes
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long the slowest machine may take to end a process.
+const patience = 2 * time.Minute
+
+// Children lists the processes whose parent is pid.
+func Children(pid int) (children []int) {
+	entries, _ := filepath.Glob("/proc/[0-9]*")
+	for _, path := range entries {
+		child, err := strconv.Atoi(filepath.Base(path))
+		if _, parent, ok := stat(child); err == nil && ok && parent == pid {
+			children = append(children, child)
+		}
+	}
+	return children
+}
+
+// Kill kills the children of this process that were started as path, and tells
+// how many there were.
+func Kill(path string) (killed int) {
+	for _, pid := range Children(os.Getpid()) {
+		command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if bytes.HasPrefix(command, []byte(path+"\x00")) && syscall.Kill(pid, syscall.SIGKILL) == nil {
+			killed++
+		}
+	}
+	return killed
+}
+
+// Gone waits until processes have ended; whether somebody has asked how, does not
+// matter. One that does not end fails the test, and is killed.
+func Gone(t testing.TB, pids ...int) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for _, pid := range pids {
+		for range time.Tick(time.Millisecond) {
+			if state, _, ok := stat(pid); !ok || state == "Z" {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("process %d is left over", pid)
+				syscall.Kill(pid, syscall.SIGKILL)
+				break
+			}
+		}
+	}
+}
+
+// stat is a process's state, as one letter, and its parent. It is not ok if the
+// process is gone.
+func stat(pid int) (state string, parent int, ok bool) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0, false
+	}
+	fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if len(fields) < 2 {
+		return "", 0, false
+	}
+	parent, err = strconv.Atoi(string(fields[1]))
+	return string(fields[0]), parent, err == nil
+}
