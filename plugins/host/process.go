@@ -18,6 +18,7 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/nascent-nas/nascent/plugins/internal/identity"
@@ -201,15 +202,29 @@ func patient(f func() error) error {
 	return err
 }
 
-// explain makes one line of a failed call: what the process died of, if it did.
-func (p *process) explain(err error) error {
+// dies tells whether the process ends, of which a failed call is often the first
+// sign. Where the connection broke, it takes as long as a busy machine needs to see
+// the end.
+func (p *process) dies(failed error) bool {
+	patience := 100 * time.Millisecond
+	if status.Code(failed) == codes.Unavailable {
+		patience = 10 * time.Second
+	}
 	select {
 	case <-p.child.gone:
+		return true
+	case <-time.After(patience):
+		return false
+	}
+}
+
+// explain makes one line of a failed call: what the process died of, if it did.
+func (p *process) explain(err error) error {
+	if p.dies(err) {
 		if p.child.killed && !p.child.ended.Load() {
 			return &signalled{errors.New(p.cause())}
 		}
 		return errors.New(p.cause())
-	case <-time.After(100 * time.Millisecond): // a broken connection is often the first sign
 	}
 	if s, ok := status.FromError(err); ok {
 		return fmt.Errorf("%s: %s%s", p.plugin.Name, proto.OneLine(s.Message()), p.quote())

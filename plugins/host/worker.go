@@ -137,11 +137,7 @@ func (w *worker) live(ctx context.Context, l *link) {
 		s.mu.Unlock()
 		broke := false
 		if !orderly {
-			select {
-			case <-l.process.gone():
-			case <-time.After(100 * time.Millisecond):
-				broke = !struck // it lives, and only its stream has ended
-			}
+			broke = !l.process.dies(failed) && !struck // it lives, and only its stream has ended
 			l.process.kill()
 		}
 		ending, stop := context.WithCancel(context.Background())
