@@ -13,6 +13,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
@@ -257,7 +258,7 @@ func TestKillTakesTheWholeTree(t *testing.T) {
 	r.session.Kill(id, 1)
 	wantLost(t, r.answersTo(id)[id], true, "killed")
 	for _, v := range e.Point.Metrics {
-		gone(t, int(v.Value))
+		proctest.Gone(t, int(v.Value))
 	}
 }
 
@@ -282,7 +283,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		t.Errorf("jobs %s and %s: %v", wait, hang, rest)
 	}
 	for _, pid := range pids {
-		gone(t, pid)
+		proctest.Gone(t, pid)
 	}
 	if err := r.session.Submit(engine.Assignment{Job: r.job("ok"), Attempt: 1}); err == nil {
 		t.Error("a closed session takes jobs")
@@ -305,7 +306,7 @@ func TestIdleExit(t *testing.T) {
 	r := open(t, testPlugin, options(t), 1, `{}`)
 	pid := pidOf(t, r.run("ok"))
 	syscall.Kill(pid, syscall.SIGTERM)
-	gone(t, pid)
+	proctest.Gone(t, pid)
 	for {
 		e := r.run("ok")
 		if e.Kind == engine.Returned {
@@ -329,7 +330,7 @@ func TestAlone(t *testing.T) {
 	if pid := pidOf(t, r.answersTo(alone.ID)[alone.ID]); pid == neighbour {
 		t.Error("a job that must be alone shared its process")
 	} else {
-		gone(t, pid)
+		proctest.Gone(t, pid)
 	}
 	crash := r.job("crash")
 	r.assign(engine.Assignment{Job: crash, Attempt: 1, Alone: true})
@@ -494,7 +495,7 @@ func TestStoppedProcess(t *testing.T) {
 	ctx, cancel := context.WithCancel(within(t))
 	cancel()
 	r.close(ctx)
-	gone(t, pid)
+	proctest.Gone(t, pid)
 }
 
 // Not in parallel: it counts what the whole process has open.

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
@@ -263,28 +262,4 @@ func pidOf(t testing.TB, e engine.Event) int {
 		t.Fatal("no pid")
 	}
 	return int(pid)
-}
-
-// gone waits for the end of a process that is not our child.
-func gone(t testing.TB, pid int) {
-	t.Helper()
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err == unix.ESRCH {
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	deadline := time.Now().Add(patience)
-	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(time.Until(deadline).Milliseconds()))
-		if err == unix.EINTR {
-			continue
-		}
-		if n == 1 {
-			return
-		}
-		t.Fatalf("process %d is still there (%v)", pid, err)
-	}
 }

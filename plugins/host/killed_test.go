@@ -11,9 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 )
 
 // hostToBeKilled is a host in a process of its own: it runs a job whose
@@ -88,16 +88,8 @@ func TestHostKilled(t *testing.T) {
 		t.Errorf("reaped %d processes of a living host", n)
 	}
 	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
-	for _, pid := range pids {
-		gone(t, pid)
-	}
-	for deadline := time.Now().Add(time.Minute); ; {
-		if _, err := os.Stat(dir); err != nil {
-			break
-		} else if time.Now().After(deadline) {
-			t.Fatalf("%s is left over", dir)
-		}
-	}
+	proctest.Gone(t, pids...)
+	proctest.Removed(t, dir)
 }
 
 func TestReap(t *testing.T) {
@@ -165,7 +157,7 @@ func TestGuardIsReplaced(t *testing.T) {
 	}
 	first := pid()
 	syscall.Kill(first, syscall.SIGKILL)
-	gone(t, first)
+	proctest.Gone(t, first)
 	r.run("crash") // the next process finds the guard dead
 	wantOK(t, r.run("ok"))
 	if second := pid(); second == first {

@@ -2,19 +2,18 @@ package killtest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -106,31 +105,13 @@ func (s *search) ask(args ...string) string {
 
 func (s *search) digest() string { return s.ask("digest", s.dir) }
 
-// children lists the processes whose parent is pid.
-func children(pid int) []int {
-	var out []int
-	entries, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, path := range entries {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-		if parent, _ := strconv.Atoi(fields[1]); parent == pid {
-			child, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			out = append(out, child)
-		}
-	}
-	return out
-}
-
 // descendants lists the children of some processes, theirs, and so on, by
 // generations.
 func descendants(pids ...int) (out [][]int) {
 	for {
 		var next []int
 		for _, pid := range pids {
-			next = append(next, children(pid)...)
+			next = append(next, proctest.Children(pid)...)
 		}
 		if len(next) == 0 {
 			return out
@@ -144,9 +125,9 @@ func descendants(pids ...int) (out [][]int) {
 var depths = map[string]int{"plugin": 0, "both": 0, "worker": 1, "child": 2, "grandchild": 3}
 
 // killed starts the search and after a while kills the engine, its plugins, both,
-// or a later generation of its processes. It tells whether the search ended before
-// that. Who is killed with the engine leaves nobody behind.
-func (s *search) killed(what string, after time.Duration) bool {
+// or a later generation of its processes. It tells whether it met any, and whether
+// the search ended. Who is killed with the engine leaves nobody behind.
+func (s *search) killed(what string, after time.Duration) (met, ended bool) {
 	s.t.Helper()
 	cmd := s.command()
 	var out bytes.Buffer
@@ -154,53 +135,57 @@ func (s *search) killed(what string, after time.Duration) bool {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	ctx, cancel := context.WithTimeout(context.Background(), after)
-	defer cancel()
-	select {
-	case err := <-ended:
-		if err != nil {
-			s.t.Fatalf("run: %v\n%s", err, out.Bytes())
+	end := make(chan error, 1)
+	go func() { end <- cmd.Wait() }()
+	within := func() bool {
+		select {
+		case err := <-end:
+			if err != nil {
+				s.t.Fatalf("run, disturbed (%v): %v\n%s", met, err, out.Bytes())
+			}
+			return true
+		case <-time.After(after):
+			return false
 		}
-		return true
-	case <-ctx.Done():
+	}
+	if within() {
+		return false, true
 	}
 	family := descendants(cmd.Process.Pid)
 	if depth := depths[what]; what != "engine" && depth < len(family) {
 		for _, pid := range family[depth] {
-			syscall.Kill(pid, syscall.SIGKILL)
+			met = syscall.Kill(pid, syscall.SIGKILL) == nil || met
 		}
 	}
 	if what != "engine" && what != "both" { // the engine goes on by itself; end it later, at once
-		select {
-		case err := <-ended:
-			if err != nil {
-				s.t.Fatalf("after its plugin was killed: %v\n%s", err, out.Bytes())
-			}
-			return true
-		case <-time.After(after):
+		if within() {
+			return met, true
 		}
 		family = descendants(cmd.Process.Pid)
 	}
+	met = met || what == "engine" || what == "both"
 	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
-	<-ended
+	<-end
 	for _, pids := range family {
-		s.gone(pids)
+		proctest.Gone(s.t, pids...)
 	}
-	return false
+	return met, false
 }
 
-// gone waits until processes are gone.
-func (s *search) gone(pids []int) {
+// disturbed runs the search to its end and kills any of what as often as it is met
+// running, after pauses from least to most. They grow, so that a search gets on
+// however slow the machine is. It tells how many kills there were.
+func (s *search) disturbed(r *rng.Rand, least, most time.Duration, what ...string) (kills int) {
 	s.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for _, pid := range pids {
-		for syscall.Kill(pid, 0) == nil && !zombie(pid) {
-			if time.Now().After(deadline) {
-				s.t.Fatalf("process %d outlives its engine", pid)
-			}
+	for {
+		met, ended := s.killed(what[r.Intn(len(what))], least+time.Duration(r.Float64()*float64(most-least)))
+		if met {
+			kills++
 		}
+		if ended {
+			return kills
+		}
+		least, most = least+least/10, most+most/10
 	}
 }
 
@@ -220,14 +205,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 			t.Fatalf("200 searches, and only %d kills met one that was running", kills)
 		}
 		s := newSearch(t, args...)
-		for {
-			what := []string{"engine", "plugin", "both"}[r.Intn(3)]
-			after := time.Duration(20+r.Intn(400)) * time.Millisecond
-			if s.killed(what, after) {
-				break
-			}
-			kills++
-		}
+		kills += s.disturbed(r, 20*time.Millisecond, 420*time.Millisecond, "engine", "plugin", "both")
 		if got := s.digest(); got != want {
 			t.Fatalf("search %d, killed and resumed: the digest is %s, undisturbed %s", round, got, want)
 		}
@@ -242,13 +220,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 func TestArrivalOrderIsProvedByReplay(t *testing.T) {
 	t.Parallel()
 	s := newSearch(t, "--seed", "6", "--evaluations", "300", "--workers", "2", "--set", "evaluator.delay=2ms", "--set", "order=arrival")
-	r := rng.New(21)
-	for range 6 {
-		if s.killed("both", time.Duration(50+r.Intn(300))*time.Millisecond) {
-			break
-		}
-	}
-	s.finish()
+	s.disturbed(rng.New(21), 50*time.Millisecond, 350*time.Millisecond, "both")
 	s.ask("replay", s.dir)
 	s.ask("check", s.dir)
 }
@@ -280,11 +252,11 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 	var plugins []int
 	for len(plugins) == 0 || !strings.Contains(s.status(), `"running"`) {
-		plugins = children(cmd.Process.Pid)
+		plugins = proctest.Children(cmd.Process.Pid)
 	}
 	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
 	cmd.Wait()
-	s.gone(plugins)
+	proctest.Gone(t, plugins...)
 }
 
 // status is what `status --json` prints, or "" while there is nothing to ask.
@@ -294,9 +266,4 @@ func (s *search) status() string {
 		return ""
 	}
 	return string(out)
-}
-
-func zombie(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && bytes.Contains(b, []byte(") Z "))
 }

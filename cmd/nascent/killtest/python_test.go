@@ -79,15 +79,15 @@ final: {skip: true}
 			want := whole.digest()
 
 			r := rng.New(rng.Derive(31, name))
-			for kills := 0; kills < len(c.victims); {
-				s := begin(t, c.args...)
-				for !s.killed(c.victims[kills%len(c.victims)], time.Duration((0.3+0.6*r.Float64())*float64(took))) {
-					kills++
+			for _, victim := range c.victims {
+				for kills := 0; kills == 0; {
+					s := begin(t, c.args...)
+					kills = s.disturbed(r, took*3/10, took*9/10, victim)
+					if got := s.digest(); got != want {
+						t.Fatalf("killed and resumed, its digest is %s, undisturbed %s", got, want)
+					}
+					s.ask("check", s.dir)
 				}
-				if got := s.digest(); got != want {
-					t.Fatalf("killed and resumed, its digest is %s, undisturbed %s", got, want)
-				}
-				s.ask("check", s.dir)
 			}
 		})
 	}

@@ -114,9 +114,7 @@ func kill(t *testing.T, name, strategy, evaluations string, what ...string) stri
 	r := rng.New(rng.Derive(30, name))
 	for kills := 0; kills < 4; {
 		s := cells(t, strategy, evaluations)
-		for !s.killed(what[r.Intn(len(what))], time.Duration(100+r.Intn(1200))*time.Millisecond) {
-			kills++
-		}
+		kills += s.disturbed(r, 100*time.Millisecond, 1300*time.Millisecond, what...)
 		if got := s.digest(); got != want {
 			t.Fatalf("killed and resumed, its digest is %s, undisturbed %s", got, want)
 		}

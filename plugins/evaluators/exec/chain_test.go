@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/plugins/host"
 )
 
@@ -37,9 +38,7 @@ func TestKilledInTheChain(t *testing.T) {
 		if err := syscall.Kill(chain[victim], syscall.SIGKILL); err != nil {
 			t.Fatalf("the %s: %v", name, err)
 		}
-		for _, pid := range chain[victim:] {
-			ended(t, pid)
-		}
+		proctest.Gone(t, chain[victim:]...)
 		// A job that meets the death on its way is lost, and tried again.
 		for tries := 0; ; tries++ {
 			if e := r.answer(r.submit("good")); e.Kind == engine.Finished && e.Result.Status == engine.OK {
@@ -118,17 +117,8 @@ func TestKilledHost(t *testing.T) {
 		segment = "" // there is no /dev/shm here
 	}
 	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
-	for _, pid := range chain {
-		ended(t, pid)
-	}
-	for deadline := time.Now().Add(time.Minute); ; {
-		if _, err := os.Stat(segment); err != nil {
-			break
-		} else if time.Now().After(deadline) {
-			os.Remove(segment)
-			t.Fatalf("%s is left over", segment)
-		}
-	}
+	proctest.Gone(t, chain...)
+	proctest.Removed(t, segment)
 }
 
 // hostToBeKilled runs a job that forks, says who is there, and begins one that

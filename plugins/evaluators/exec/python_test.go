@@ -16,6 +16,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/host"
 	"github.com/nascent-nas/nascent/plugins/sdk"
@@ -261,9 +262,7 @@ func TestPreload(t *testing.T) {
 	if err := syscall.Kill(chain[0], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for _, pid := range chain {
-		ended(t, pid)
-	}
+	proctest.Gone(t, chain...)
 	r.answer(r.submit("good"))
 	if now := imported(); now == first {
 		t.Error("the dead nursery still imports")
@@ -393,14 +392,10 @@ func TestDataLoader(t *testing.T) {
 		if e := r.answer(id); e.Kind != engine.Returned || e.Reason != "cancelled" {
 			t.Errorf("%+v", e)
 		}
-		for _, pid := range more[1:] {
-			ended(t, pid)
-		}
+		proctest.Gone(t, more[1:]...)
 		good()
 		r.session.Close(t.Context())
-		for _, pid := range family {
-			ended(t, pid)
-		}
+		proctest.Gone(t, family...)
 	}
 }
 
@@ -420,9 +415,7 @@ func TestPythonOrphans(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.answer(id)
-	for _, pid := range pids(t, string(b))[1:] {
-		ended(t, pid)
-	}
+	proctest.Gone(t, pids(t, string(b))[1:]...)
 }
 
 // Shared memory of PyTorch's goes with those that it is named after.
@@ -475,19 +468,6 @@ func pids(t *testing.T, text string) (out []int) {
 		t.Fatalf("%q names no three processes", text)
 	}
 	return out
-}
-
-// ended waits until a process is gone or a zombie.
-func ended(t *testing.T, pid int) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-	}
-	t.Errorf("process %d is left over", pid)
-	syscall.Kill(pid, syscall.SIGKILL)
 }
 
 // The identity follows the content of the files, not their place.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/host"
 )
@@ -156,12 +157,11 @@ func TestUVTrouble(t *testing.T) {
 		}
 		good(do)
 	}
-	for _, pid := range pids(t, string(r.answer(r.submit("descendants")).Result.Output))[1:] {
-		defer ended(t, pid)
-	}
+	chain := pids(t, string(r.answer(r.submit("descendants")).Result.Output))
 	if err := r.session.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
+	proctest.Gone(t, chain[1:]...)
 }
 
 // Without uv, what is missing is said before anything starts.

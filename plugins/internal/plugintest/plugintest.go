@@ -11,7 +11,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
-	"github.com/nascent-nas/nascent/engine/enginetest/processes"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/plugins/host"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
@@ -63,7 +63,7 @@ func SameWhenKilled(t *testing.T, p host.Plugin, search engine.Config, measure f
 		c.Strategy, c.Ledger = s, ledger
 		c.Evaluator = engine.Func(func(_ context.Context, j *engine.Job) (map[string]float64, error) {
 			if disturb && j.ID%7 == 3 {
-				killed.Add(int64(processes.Kill(p.Path)))
+				killed.Add(int64(proctest.Kill(p.Path)))
 			}
 			return map[string]float64{"accuracy": measure(j)}, nil
 		})

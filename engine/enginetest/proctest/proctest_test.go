@@ -1,8 +1,9 @@
-package processes
+package proctest
 
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -33,4 +34,10 @@ func TestProcesses(t *testing.T) {
 	if slices.Contains(Children(os.Getpid()), pid) {
 		t.Error("it is listed still")
 	}
+	file := filepath.Join(t.TempDir(), "left")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go os.Remove(file)
+	Removed(t, file)
 }

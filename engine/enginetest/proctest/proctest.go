@@ -1,6 +1,6 @@
-// Package processes looks at the processes of this machine, for tests that kill
+// Package proctest looks at the processes of this machine, for tests that kill
 // some of them. It reads /proc, so these tests are for Linux.
-package processes
+package proctest
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// patience is how long the slowest machine may take to end a process.
+// patience is how long the slowest machine may take.
 const patience = 2 * time.Minute
 
 // Children lists the processes whose parent is pid.
@@ -21,7 +21,7 @@ func Children(pid int) (children []int) {
 	entries, _ := filepath.Glob("/proc/[0-9]*")
 	for _, path := range entries {
 		child, err := strconv.Atoi(filepath.Base(path))
-		if _, parent, ok := stat(child); err == nil && ok && parent == pid {
+		if _, parent, there := stat(child); err == nil && there && parent == pid {
 			children = append(children, child)
 		}
 	}
@@ -44,24 +44,38 @@ func Kill(path string) (killed int) {
 // matter. One that does not end fails the test, and is killed.
 func Gone(t testing.TB, pids ...int) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
 	for _, pid := range pids {
-		for range time.Tick(time.Millisecond) {
-			if state, _, ok := stat(pid); !ok || state == "Z" {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Errorf("process %d is left over", pid)
-				syscall.Kill(pid, syscall.SIGKILL)
-				break
-			}
+		if !becomes(func() bool { state, _, there := stat(pid); return !there || state == "Z" }) {
+			t.Errorf("process %d is left over", pid)
+			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
 }
 
-// stat is a process's state, as one letter, and its parent. It is not ok if the
-// process is gone.
-func stat(pid int) (state string, parent int, ok bool) {
+// Removed waits until somebody has removed what processes left at a path. What
+// stays fails the test, and is removed.
+func Removed(t testing.TB, path string) {
+	t.Helper()
+	if !becomes(func() bool { _, err := os.Stat(path); return err != nil }) {
+		t.Errorf("%s is left over", path)
+		os.RemoveAll(path)
+	}
+}
+
+// becomes waits until something is so.
+func becomes(so func() bool) bool {
+	deadline := time.Now().Add(patience)
+	for !so() {
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return true
+}
+
+// stat is a process's state, as one letter, and its parent, while it is there.
+func stat(pid int) (state string, parent int, there bool) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return "", 0, false
