@@ -16,11 +16,7 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/export"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
-	"github.com/nascent-nas/nascent/engine"
 )
-
-// best is how the command line names the best candidate.
-const best = "best"
 
 // endings are those of files that are not called as their format.
 var endings = map[string]string{"jsonl": "json", "gv": "dot", "mmd": "mermaid", "py": "pytorch"}
@@ -99,15 +95,12 @@ one candidate write the best.`,
 // exportCandidate writes one candidate. Whatever the format, the search is
 // asked for its description.
 func (a *app) exportCandidate(ctx context.Context, dir, name, format, output string) error {
-	var id engine.ID
-	if name != best {
-		var err error
-		if id, err = engine.ParseID(name); err != nil {
-			return wrongInput("%v, or %s", err, best)
-		}
+	id, err := readID(name)
+	if err != nil {
+		return err
 	}
 	var text bytes.Buffer
-	err := a.look(ctx, dir, []string{"export", dir, name, "--format", "json"}, &text, func(v *show.View) error {
+	err = a.look(ctx, dir, []string{"export", dir, name, "--format", "json"}, &text, func(v *show.View) error {
 		c, err := pick(v, id)
 		if err != nil {
 			return err

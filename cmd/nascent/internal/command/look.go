@@ -185,7 +185,7 @@ func (a *app) showCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show DIR [ID]",
 		Short: "Show one candidate: its network, figures, curve and family",
-		Long:  "Shows candidate ID of the search in DIR, by default the best: its network drawn as text,\nits metrics and learning curve, its parents and what was changed in it.",
+		Long:  "Shows candidate ID of the search in DIR, by default \"best\", the best: its network drawn as text,\nits metrics and learning curve, its parents and what was changed in it.",
 		Example: `  nascent show mnist1d         the best
   nascent show mnist1d 42
   nascent show mnist1d f3      the third of the re-measured and tested ones
@@ -195,8 +195,8 @@ func (a *app) showCommand() *cobra.Command {
 			var id engine.ID
 			if len(args) == 2 {
 				var err error
-				if id, err = engine.ParseID(args[1]); err != nil {
-					return wrongInput("%v", err)
+				if id, err = readID(args[1]); err != nil {
+					return err
 				}
 			}
 			return a.look(cmd.Context(), args[0], nil, a.out, func(v *show.View) error {
@@ -213,6 +213,21 @@ func (a *app) showCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
+}
+
+// best is how the command line names the best candidate.
+const best = "best"
+
+// readID reads the name of a candidate; that of the best is 0.
+func readID(name string) (engine.ID, error) {
+	if name == best {
+		return 0, nil
+	}
+	id, err := engine.ParseID(name)
+	if err != nil {
+		return 0, wrongInput("%v, or %s", err, best)
+	}
+	return id, nil
 }
 
 // pick finds a candidate, the best for 0: the winner, once there is one, for the
