@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,14 +15,16 @@ import (
 )
 
 // beside is the command line, in a directory with the strategies that share
-// weights and with this evaluator.
+// weights, with this evaluator and Gorgonia's.
 var beside = sync.OnceValues(func() (string, error) {
 	folder, err := built()
 	if err != nil {
 		return "", err
 	}
 	dir := filepath.Join(folder, "beside")
-	for name, source := range map[string]string{"nascent": "../../../cmd/nascent", "nascent-strategy-supernet": "../../strategies/supernet"} {
+	for name, source := range map[string]string{
+		"nascent": "../../../cmd/nascent", "nascent-strategy-supernet": "../../strategies/supernet", "nascent-evaluator-gorgonia": "../gorgonia",
+	} {
 		if out, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, name), source).CombinedOutput(); err != nil {
 			return "", fmt.Errorf("%w: %s", err, out)
 		}
@@ -96,6 +100,56 @@ func TestSearchesWithSharedWeights(t *testing.T) {
 			run(search(parts)...)
 			if got, want := run("digest", parts), run("digest", whole); got != want {
 				t.Errorf("interrupted and resumed, its digest is %s, undisturbed %s", got, want)
+			}
+		})
+	}
+}
+
+// TestExportedAccuracy: a candidate that is exported for PyTorch has, as a program of
+// its own, the accuracy and the loss that it was measured with, on validation data and
+// on test data, whoever has trained it.
+func TestExportedAccuracy(t *testing.T) {
+	t.Parallel()
+	python, _ := interpreter()
+	const data = `{"source": "mnist1d", "samples": 500, "validation": 100, "test": 200}`
+	for _, use := range []string{"torch", "gorgonia"} {
+		t.Run(use, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			evaluator := "{use: " + use + ", data: " + data + "}"
+			if use == "torch" {
+				evaluator = "{use: torch, python: " + python + ", data: " + data + "}"
+			}
+			out, err := command(t, "run", "mnist1d", "--dir", filepath.Join(dir, "out"), "--set", "evaluator="+evaluator, "--set", "fidelities=[{budget: 3}]",
+				"--set", "strategy=random", "--set", "limits={evaluations: 2}", "--set", "final={top: 1, repeats: 1, tests: 1, budget: 3}",
+				"--set", "baselines=[]").CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			for id, part := range map[string]string{"best": "search", "f2": "final"} {
+				program := filepath.Join(dir, id+".py")
+				if out, err := command(t, "export", filepath.Join(dir, "out"), id, "-o", program).CombinedOutput(); err != nil || len(out) > 0 {
+					t.Fatalf("%s: %v\n%s", id, err, out)
+				}
+				shown, err := command(t, "show", filepath.Join(dir, "out"), id, "--json").Output()
+				if err != nil {
+					t.Fatal(err)
+				}
+				cmd := exec.Command(python, "testdata/exported.py", program, data, part)
+				cmd.Env = append(os.Environ(), "PYTHONPATH=.:../../python", "PYTHONDONTWRITEBYTECODE=1")
+				said, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("%v\n%s", err, said)
+				}
+				var got, want struct{ Metrics map[string]float64 }
+				if err := errors.Join(json.Unmarshal(said, &got), json.Unmarshal(shown, &want)); err != nil {
+					t.Fatalf("%v\n%s\n%s", err, said, shown)
+				}
+				for name, v := range got.Metrics {
+					if w, ok := want.Metrics[name]; !ok || math.Abs(v-w) > 1e-5*max(1, math.Abs(w)) {
+						t.Errorf("%s: exported it has the %s %v, it was measured with %v", id, name, v, want.Metrics)
+					}
+				}
 			}
 		})
 	}
