@@ -6,17 +6,21 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
 // appendJob writes a job as a program reads it, an object of JSON. id is the name
-// for answers, paths are those through the supernet, options the program's own. It
-// is done by hand because encoding/json would take half of what a small job costs.
-func appendJob(b []byte, j *sdk.Job, id int, paths [][][]int, options json.RawMessage) ([]byte, error) {
+// for answers, paths are those through the supernet, options the program's own; brief
+// leaves out what most jobs have in common. It is done by hand because encoding/json
+// would take half of what a small job costs.
+func appendJob(b []byte, j *sdk.Job, id int, paths [][][]int, options json.RawMessage, brief bool) ([]byte, error) {
 	o := object{b: append(b, '{')}
 	o.whole("id", int64(id))
 	o.text("candidate", j.ID.String())
-	o.whole("attempt", int64(j.Attempt))
+	if !brief || j.Attempt != 1 {
+		o.whole("attempt", int64(j.Attempt))
+	}
 	o.raw("genes", j.GenesJSON())
 	o.text("text", j.Text)
 	if j.Network != nil {
@@ -24,12 +28,18 @@ func appendJob(b []byte, j *sdk.Job, id int, paths [][][]int, options json.RawMe
 	}
 	o.number("budget", j.Budget)
 	o.whole("seed", int64(j.Seed))
-	o.whole("fidelity", int64(j.Fidelity))
+	if !brief || j.Fidelity != 0 {
+		o.whole("fidelity", int64(j.Fidelity))
+	}
 	if j.Repeat != 0 {
 		o.whole("repeat", int64(j.Repeat)) // how many earlier jobs measured the same thing
 	}
-	o.text("phase", string(j.Phase))
-	o.text("task", string(j.Task))
+	if !brief || j.Phase != "" && j.Phase != engine.PhaseSearch {
+		o.text("phase", string(j.Phase))
+	}
+	if !brief || j.Task != engine.Train {
+		o.text("task", string(j.Task))
+	}
 	if j.Tag != "" {
 		o.text("tag", j.Tag)
 	}

@@ -43,6 +43,7 @@ type hello struct {
 	Version       string            `json:"version"`
 	Slots         int               `json:"slots"`
 	Batch         bool              `json:"batch"` // jobs are carried out together
+	Brief         bool              `json:"brief"` // jobs leave out what most have in common
 	Tasks         []engine.Task     `json:"tasks"`
 	Metrics       []metric          `json:"metrics"`
 	Deterministic *bool             `json:"deterministic"`

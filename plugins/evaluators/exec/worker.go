@@ -196,7 +196,7 @@ func (w *worker) begin(j *sdk.Job, paths [][][]int) (*ticket, error) {
 		w.unsaid()
 	}
 	t := &ticket{id: w.number, job: j}
-	lines, err := appendJob(append(w.lines, `{"job":`...), j, t.id, paths, nil)
+	lines, err := appendJob(append(w.lines, `{"job":`...), j, t.id, paths, nil, w.hello.Brief)
 	if err == nil {
 		err = w.queue(len(w.lines), append(lines, '}'))
 	}

@@ -57,7 +57,7 @@ def work(path: str) -> None:
             options = settle(evaluator, order.get("options") or {})
             evaluator.open(Setup(options, order.get("space"), order.get("workers", 1), order.get("supernet")))
             serve = functools.partial(Worker(evaluator, options).serve, pipe)
-            hello = dict(evaluator.hello, sources=sources(path))
+            hello = dict(evaluator.hello, brief=True, sources=sources(path))
         pipe.write([{"hello": dict(hello, protocol=PROTOCOL, sdk=f"python {__version__}", version=f"Python {sys.version.split()[0]}")}])
     except Refused as refusal:
         pipe.write([{"refuse": {"key": refusal.option, "text": str(refusal)}}])
