@@ -33,7 +33,7 @@ func (m Map) Get(key string) (any, bool) {
 
 // MarshalJSON writes an object with the keys in order. Floats keep a point or
 // an exponent (3.0), so that readers can tell them from integers.
-func (m Map) MarshalJSON() ([]byte, error) { return appendJSON(nil, m) }
+func (m Map) MarshalJSON() ([]byte, error) { return appendJSON(make([]byte, 0, 32*len(m)), m) }
 
 // UnmarshalJSON reads an object and keeps the order of its keys.
 func (m *Map) UnmarshalJSON(b []byte) error {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 )
 
 func main() {
+	runtime.GOMAXPROCS(1)   // what passes messages on spends more on waking other threads than they do for it
 	debug.SetGCPercent(400) // what lives is small: otherwise the collector would run all the time
 	p := program{script: os.Getenv("NASCENT_SCRIPT")}
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "nascent-strategy-") {
