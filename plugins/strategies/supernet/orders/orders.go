@@ -2,6 +2,8 @@
 // other: the strategies in a job's Input, the evaluator in its Output. Both are
 // JSON, at most 64 KiB.
 //
+// Softmax and Largest say what alphas mean, to both.
+//
 // The evaluator holds the shared weights, in a file that one job leaves and the
 // next resumes. What decides about architectures, the alphas or a controller, is
 // the strategy's.

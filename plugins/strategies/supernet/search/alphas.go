@@ -28,38 +28,14 @@ func fresh(n *network.Supernet, seed uint64) orders.Alphas {
 	return a
 }
 
-// softmax of logits, without the option at index except (-1: none), which gets
-// 0.
-func softmax(logits []float64, except int) []float64 {
-	top := math.Inf(-1)
-	for k, x := range logits {
-		if k != except {
-			top = max(top, x)
-		}
+// weigh is the softmax of logits without the option none (-1: with all), which
+// gets 0.
+func weigh(logits []float64, none int) []float64 {
+	if none >= 0 {
+		logits = slices.Clone(logits)
+		logits[none] = math.Inf(-1)
 	}
-	out := make([]float64, len(logits))
-	sum := 0.0
-	for k, x := range logits {
-		if k != except {
-			out[k] = rng.Exp(x - top)
-			sum += out[k]
-		}
-	}
-	for k := range out {
-		out[k] /= sum
-	}
-	return out
-}
-
-// strongest is the option with the largest weight.
-func strongest(weights []float64) int {
-	best := 0
-	for k, w := range weights {
-		if w > weights[best] {
-			best = k
-		}
-	}
-	return best
+	return orders.Softmax(logits, 1)
 }
 
 // skips is how much of a cell hands its input on: the share of the operations of
@@ -74,7 +50,7 @@ func skips(n *network.Supernet, logits [][]float64) (share, mass float64) {
 			}
 		}
 		if s := n.Choices[i].Skip; s >= 0 {
-			mass += softmax(logits[i], -1)[s]
+			mass += weigh(logits[i], -1)[s]
 		}
 	}
 	return float64(of) / float64(max(count, 1)), mass / float64(len(logits))
@@ -84,7 +60,7 @@ func skips(n *network.Supernet, logits [][]float64) (share, mass float64) {
 // 2018, section 2.4): none does not take part; in a cell of pairs each node keeps
 // the two sources whose strongest operations are strongest.
 func arg(n *network.Supernet, logits [][]float64) [][]int {
-	return derive(n, logits, strongest)
+	return derive(n, logits, orders.Largest)
 }
 
 // derive makes a path. pick chooses one of several by weights.
@@ -98,7 +74,7 @@ func derive(n *network.Supernet, logits [][]float64, pick func(weights []float64
 	sources := map[node][]int{} // choices
 	for i, c := range n.Choices {
 		if !c.Pairs {
-			path[i] = []int{pick(softmax(logits[i], c.None))}
+			path[i] = []int{pick(weigh(logits[i], c.None))}
 			continue
 		}
 		at := node{c.Cell, c.Node}
@@ -112,16 +88,16 @@ func derive(n *network.Supernet, logits [][]float64, pick func(weights []float64
 		for range min(2, len(left)) {
 			weights := make([]float64, len(left))
 			for j, i := range left {
-				weights[j] = slices.Max(softmax(logits[i], n.Choices[i].None))
+				weights[j] = slices.Max(weigh(logits[i], n.Choices[i].None))
 			}
 			j := pick(weights)
 			i := left[j]
-			path[i] = append(path[i], pick(softmax(logits[i], n.Choices[i].None)))
+			path[i] = append(path[i], pick(weigh(logits[i], n.Choices[i].None)))
 			left = slices.Delete(left, j, j+1)
 		}
 		if len(sources[at]) == 1 { // one source for both inputs
 			i := sources[at][0]
-			path[i] = append(path[i], pick(softmax(logits[i], n.Choices[i].None)))
+			path[i] = append(path[i], pick(weigh(logits[i], n.Choices[i].None)))
 		}
 	}
 	return path

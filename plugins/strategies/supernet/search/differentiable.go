@@ -198,7 +198,7 @@ func (s *differentiable) draw(st *alphaState) func(r *rng.Rand) (genome.Genome, 
 	return func(r *rng.Rand) (genome.Genome, bool) {
 		pick := func(weights []float64) int { return r.Weighted(weights) }
 		if best {
-			pick, best = strongest, false
+			pick, best = orders.Largest, false
 		}
 		g, err := s.net.Genome(derive(s.net, st.Alphas.Logits, pick))
 		return g, err == nil

@@ -1,7 +1,7 @@
 // Package search is the strategy half of the supernet plugin: DARTS, GDAS, ENAS
-// and, in package oneshot, single-path one-shot. Each trains shared weights by jobs of the task
-// supernet, one after the other, and then proposes candidates, which the
-// ordinary evaluator trains for themselves. What a supernet says of itself is
+// and, in package oneshot, single-path one-shot. Each trains shared weights by jobs
+// of the task supernet, one after the other, and then proposes candidates, which
+// the ordinary evaluator trains for themselves. What a supernet says of itself is
 // never a result.
 //
 //   - darts.go, gdas.go: alphas, trained along with the weights

@@ -35,7 +35,7 @@ func (a *alphas) open(t *trainer, r *rng.Rand, part float64) {
 	beta := t.order.Auxiliary * (1 - part)
 	weights := make([][]float64, len(a.Logits))
 	for i, row := range a.Logits {
-		weights[i] = softmax(row, 1)
+		weights[i] = orders.Softmax(row, 1)
 		if skip := t.net.Choices[i].Skip; skip >= 0 {
 			weights[i][skip] += beta
 		}
@@ -55,8 +55,8 @@ func (a *alphas) draw(t *trainer, r *rng.Rand, part float64) {
 			u := max(r.Float64(), 1e-300)
 			noisy[k] = x - rng.Log(max(-rng.Log(u), 1e-300))
 		}
-		path[i] = []int{largest(noisy)}
-		a.soft[i] = softmax(noisy, temperature)
+		path[i] = []int{orders.Largest(noisy)}
+		a.soft[i] = orders.Softmax(noisy, temperature)
 	}
 	t.model.Use(path)
 }
@@ -89,7 +89,7 @@ func (t *trainer) alphaGradient(samples []int, label string, step int, part floa
 	by := t.model.MixGradients()
 	temperature := 1.0
 	for i, row := range t.alphas.Logits {
-		soft := softmax(row, 1)
+		soft := orders.Softmax(row, 1)
 		if t.order.Method == orders.Gumbel { // straight through the one-hot of the path
 			soft = t.alphas.soft[i]
 			temperature = t.order.Hot + (t.order.Cold-t.order.Hot)*part
@@ -167,30 +167,4 @@ func (a *alphas) adam(gradient [][]float64, rate, decay float64) {
 			row[k] -= rate * first / (math.Sqrt(second) + epsilon)
 		}
 	}
-}
-
-// softmax of logits over a temperature.
-func softmax(logits []float64, temperature float64) []float64 {
-	top := slices.Max(logits)
-	out := make([]float64, len(logits))
-	sum := 0.0
-	for k, x := range logits {
-		out[k] = rng.Exp((x - top) / temperature)
-		sum += out[k]
-	}
-	for k := range out {
-		out[k] /= sum
-	}
-	return out
-}
-
-// largest is the index of the largest number, the first of equals.
-func largest(x []float64) int {
-	best := 0
-	for k, v := range x {
-		if v > x[best] {
-			best = k
-		}
-	}
-	return best
 }
