@@ -6,9 +6,9 @@ import (
 )
 
 // keep lists the hashes of all files that must stay: of the best few at each
-// fidelity, of what waits for its turn, of what unfinished jobs go on from, and
-// of what the newest decisions name, and what tests reported. Promotion only gets faster by a kept
-// checkpoint: without one a job trains from the beginning.
+// fidelity, of what waits for its turn, of what unfinished jobs go on from, of
+// what the newest decisions name, and what tests reported. Promotion only gets
+// faster by a kept checkpoint: without one a job trains from the beginning.
 func (s *Search) keep() map[string]bool {
 	keep := map[string]bool{}
 	hold := func(files []FileRef) {

@@ -211,14 +211,3 @@ func (s *session) unsendable(l *link, k key, cause error) {
 			Status: engine.Failed, Reason: proto.OneLine(cause.Error())}})
 	}
 }
-
-// withFile returns files with ref in place of one of the same name.
-func withFile(files []engine.FileRef, ref engine.FileRef) []engine.FileRef {
-	var out []engine.FileRef
-	for _, f := range files {
-		if f.Name != ref.Name {
-			out = append(out, f)
-		}
-	}
-	return append(out, ref)
-}

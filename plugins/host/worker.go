@@ -329,7 +329,7 @@ func (w *worker) report(l *link, r *proto.Report, events []engine.Event) []engin
 		if err != nil {
 			l.process.log.to.Error("cannot keep saved progress", "job", k.id.String(), "error", err)
 		} else if w.jobs[k] == j {
-			j.saved = withFile(j.saved, ref)
+			j.saved = engine.WithFile(j.saved, ref)
 			add(engine.Event{Kind: engine.Saved, Files: j.saved})
 		}
 		s.mu.Unlock()

@@ -123,29 +123,11 @@ func jobFor(a engine.Assignment, files engine.Files) (*Job, error) {
 		Fidelity: a.Job.Fidelity, Budget: a.Job.Budget, Seed: a.Job.Seed, Repeat: a.Repeat, Input: a.Job.Input, Stop: a.Job.Stop,
 		own: a.Saved,
 	}
-	if j.resume, err = paths(a.Resume, files); err != nil {
+	if j.resume, err = engine.Paths(files, a.Resume); err != nil {
 		return nil, err
 	}
-	j.inherit, err = paths(a.Inherit, files)
+	j.inherit, err = engine.Paths(files, a.Inherit)
 	return j, err
-}
-
-func paths(refs []engine.FileRef, files engine.Files) (map[string]string, error) {
-	if len(refs) == 0 {
-		return nil, nil
-	}
-	if files == nil {
-		return nil, errors.New("the search has no store of files")
-	}
-	out := map[string]string{}
-	for _, ref := range refs {
-		path, err := files.Path(ref.Hash)
-		if err != nil {
-			return nil, err
-		}
-		out[ref.Name] = path
-	}
-	return out, nil
 }
 
 func (s *localSession) run(k key, j *Job) {
@@ -234,21 +216,10 @@ func (s *localSession) save(j *Job, name, path string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if job := s.jobs[k]; job != nil {
-		job.files = withFile(job.files, ref)
+		job.files = engine.WithFile(job.files, ref)
 		s.out.Put(engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Saved, Files: job.files})
 	}
 	return nil
-}
-
-// withFile returns files with ref in place of one of the same name.
-func withFile(files []engine.FileRef, ref engine.FileRef) []engine.FileRef {
-	var out []engine.FileRef
-	for _, f := range files {
-		if f.Name != ref.Name {
-			out = append(out, f)
-		}
-	}
-	return append(out, ref)
 }
 
 func (s *localSession) Cancel(id engine.ID, attempt int, save bool) {

@@ -89,7 +89,7 @@ func stepOf(state []byte, t engine.Turn, files engine.Files) (*step, error) {
 	if files != nil {
 		s.Scratch = files.Temp()
 		var err error
-		if s.Files, err = paths(t.Files, files); err != nil {
+		if s.Files, err = engine.Paths(files, t.Files); err != nil {
 			return nil, err
 		}
 	}
@@ -100,19 +100,6 @@ func stepOf(state []byte, t engine.Turn, files engine.Files) (*step, error) {
 		s.Results = append(s.Results, r)
 	}
 	return s, nil
-}
-
-// paths is where files can be read, by name.
-func paths(refs []engine.FileRef, files engine.Files) (map[string]string, error) {
-	out := map[string]string{}
-	for _, ref := range refs {
-		path, err := files.Path(ref.Hash)
-		if err != nil {
-			return nil, err
-		}
-		out[ref.Name] = path
-	}
-	return out, nil
 }
 
 // words is a line from a strategy: its hello, a refusal, a question about the
