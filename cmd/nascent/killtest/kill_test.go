@@ -172,13 +172,18 @@ func (s *search) killed(what string, after time.Duration) (met, ended bool) {
 	return met, false
 }
 
-// disturbed runs the search to its end and kills any of what as often as it is met
-// running, after pauses from least to most. They grow, so that a search gets on
+// anyOf draws from a list.
+func anyOf(r *rng.Rand, list ...string) func() string {
+	return func() string { return list[r.Intn(len(list))] }
+}
+
+// disturbed runs the search to its end and kills what is named as often as it is
+// met running, after pauses from least to most. They grow, so that a search gets on
 // however slow the machine is. It tells how many kills there were.
-func (s *search) disturbed(r *rng.Rand, least, most time.Duration, what ...string) (kills int) {
+func (s *search) disturbed(r *rng.Rand, least, most time.Duration, what func() string) (kills int) {
 	s.t.Helper()
 	for {
-		met, ended := s.killed(what[r.Intn(len(what))], least+time.Duration(r.Float64()*float64(most-least)))
+		met, ended := s.killed(what(), least+time.Duration(r.Float64()*float64(most-least)))
 		if met {
 			kills++
 		}
@@ -205,7 +210,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 			t.Fatalf("200 searches, and only %d kills met one that was running", kills)
 		}
 		s := newSearch(t, args...)
-		kills += s.disturbed(r, 20*time.Millisecond, 420*time.Millisecond, "engine", "plugin", "both")
+		kills += s.disturbed(r, 20*time.Millisecond, 420*time.Millisecond, anyOf(r, "engine", "plugin", "both"))
 		if got := s.digest(); got != want {
 			t.Fatalf("search %d, killed and resumed: the digest is %s, undisturbed %s", round, got, want)
 		}
@@ -220,7 +225,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 func TestArrivalOrderIsProvedByReplay(t *testing.T) {
 	t.Parallel()
 	s := newSearch(t, "--seed", "6", "--evaluations", "300", "--workers", "2", "--set", "evaluator.delay=2ms", "--set", "order=arrival")
-	s.disturbed(rng.New(21), 50*time.Millisecond, 350*time.Millisecond, "both")
+	s.disturbed(rng.New(21), 50*time.Millisecond, 350*time.Millisecond, func() string { return "both" })
 	s.ask("replay", s.dir)
 	s.ask("check", s.dir)
 }

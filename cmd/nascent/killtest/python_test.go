@@ -79,15 +79,15 @@ final: {skip: true}
 			want := whole.digest()
 
 			r := rng.New(rng.Derive(31, name))
-			for _, victim := range c.victims {
-				for kills := 0; kills == 0; {
-					s := begin(t, c.args...)
-					kills = s.disturbed(r, took*3/10, took*9/10, victim)
-					if got := s.digest(); got != want {
-						t.Fatalf("killed and resumed, its digest is %s, undisturbed %s", got, want)
-					}
-					s.ask("check", s.dir)
+			n := -1
+			next := func() string { n++; return c.victims[n%len(c.victims)] }
+			for kills := 0; kills < len(c.victims); {
+				s := begin(t, c.args...)
+				kills += s.disturbed(r, took*3/10, took*9/10, next)
+				if got := s.digest(); got != want {
+					t.Fatalf("killed and resumed, its digest is %s, undisturbed %s", got, want)
 				}
+				s.ask("check", s.dir)
 			}
 		})
 	}

@@ -114,7 +114,7 @@ func kill(t *testing.T, name, strategy, evaluations string, what ...string) stri
 	r := rng.New(rng.Derive(30, name))
 	for kills := 0; kills < 4; {
 		s := cells(t, strategy, evaluations)
-		kills += s.disturbed(r, 100*time.Millisecond, 1300*time.Millisecond, what...)
+		kills += s.disturbed(r, 100*time.Millisecond, 1300*time.Millisecond, anyOf(r, what...))
 		if got := s.digest(); got != want {
 			t.Fatalf("killed and resumed, its digest is %s, undisturbed %s", got, want)
 		}
