@@ -51,9 +51,8 @@ class Program(unittest.TestCase):
         # would keep the pipe open.
         script = "import json, subprocess, time; subprocess.Popen(['sleep', '1000']); print(json.dumps({'what': 'a', 'found': 'b'}), flush=True); time.sleep(1000)"
         with mock.patch.object(program.subprocess, "Popen", lambda _, **how: popen([program.sys.executable, "-c", script], **how)):
-            rows = list(program.ask(program.read([]), "memory", 5))
-        self.assertEqual([r.verdict for r in rows], ["", "FAIL"])
-        self.assertIn("did not end within 5 s", rows[1].found)
+            *_, last = program.ask(program.read([]), "memory", 2)  # a slow machine may come to no row before
+        self.assertEqual((last.verdict, last.found), ("FAIL", "did not end within 2 s"))
         with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()) as said:
             program.read(["--parts", "mood"])
         self.assertIn("choose from correct", said.getvalue())
