@@ -1,18 +1,15 @@
 package network
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/benchdata"
 )
 
 // group makes a genome.Map of alternating keys and values.
@@ -45,30 +42,14 @@ func cost(t *testing.T, b *builder, tree genome.Map, input []int, classes int) *
 	return &Network{Nodes: b.nodes}
 }
 
-// table reads a benchmark table, or skips the test.
+// table reads a published table, row by row by its columns.
 func table(t *testing.T, name string) []map[string]string {
 	t.Helper()
-	dir := os.Getenv("NASCENT_BENCH_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "bench")
-	}
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("the benchmark table %s is not here; set NASCENT_BENCH_DATA to its folder", name)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	columns, rows := benchdata.Table(t, name)
 	out := make([]map[string]string, 0, len(rows))
-	for _, r := range rows[1:] {
+	for _, r := range rows {
 		m := make(map[string]string, len(r))
-		for i, k := range rows[0] {
+		for i, k := range columns {
 			m[k] = r[i]
 		}
 		out = append(out, m)

@@ -1,14 +1,12 @@
 package data
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
+
+	"github.com/nascent-nas/nascent/genome/benchdata"
 )
 
 func TestMNIST1D(t *testing.T) {
@@ -70,26 +68,10 @@ func distance(a, b []float32) float64 {
 // canonical reads the published sample.
 func canonical(t *testing.T) (train, test *Set) {
 	t.Helper()
-	folder := os.Getenv("NASCENT_BENCH_DATA")
-	if folder == "" {
-		folder = filepath.Join("..", "..", "..", "..", "..", "shared", "bench")
-	}
-	f, err := os.Open(filepath.Join(folder, "mnist1d.csv.gz"))
-	if err != nil {
-		t.Skipf("the published sample is absent (%v); set NASCENT_BENCH_DATA to its folder", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, rows := benchdata.Table(t, "mnist1d.csv.gz")
 	train = &Set{Shape: []int{1, 40}, Classes: 10}
 	test = &Set{Shape: []int{1, 40}, Classes: 10}
-	for _, row := range rows[1:] {
+	for _, row := range rows {
 		s := train
 		if row[0] == "test" {
 			s = test

@@ -1,38 +1,19 @@
 package nn
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 
+	"github.com/nascent-nas/nascent/genome/benchdata"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 // mnist1d reads the canonical MNIST-1D.
 func mnist1d(t *testing.T) (x, testX []float32, y, testY []int32) {
 	t.Helper()
-	dir := os.Getenv("NASCENT_BENCH_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "..", "shared", "bench")
-	}
-	f, err := os.Open(filepath.Join(dir, "mnist1d.csv.gz"))
-	if err != nil {
-		t.Skipf("the benchmark tables are not here: %v", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range rows[1:] {
+	_, rows := benchdata.Table(t, "mnist1d.csv.gz")
+	for _, row := range rows {
 		label, err := strconv.Atoi(row[1])
 		if err != nil {
 			t.Fatal(err)

@@ -1,22 +1,15 @@
 package main
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"encoding/json"
 	"flag"
 	"math"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
-	benchmark "github.com/nascent-nas/nascent/plugins/evaluators/table/table"
-	"github.com/nascent-nas/nascent/plugins/sdk"
+	"github.com/nascent-nas/nascent/plugins/evaluators/table/tabletest"
 )
 
 var (
@@ -24,62 +17,11 @@ var (
 	figure = flag.String("figure", "", "file that TestAccuracyRisesAsEpsilonFalls draws its figure into, an SVG")
 )
 
-// cells is NAS-Bench-201's space without its skeleton, which a table needs not.
-const cells = `{"arch": {"cell": {"edges": ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"], "nodes": 4}}}`
-
-// bench201 is NAS-Bench-201's table, or skips the test: an evaluator of
-// accuracy after 12 epochs, and test accuracies by cell.
-func bench201(t testing.TB) (engine.EvaluatorRef, map[string]float64) {
-	t.Helper()
-	dir := os.Getenv("NASCENT_BENCH_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "bench")
-	}
-	f, err := os.Open(filepath.Join(dir, "nasbench201.csv.gz"))
-	if err != nil {
-		t.Skip("the benchmark table nasbench201.csv.gz is not here; set NASCENT_BENCH_DATA to its folder")
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A hundred searches open the table: these columns are read faster.
-	columns := []string{"arch", "c10_val12", "c10_train_s12", "c10_test200"}
-	lines, test := []string{strings.Join(columns, ",")}, map[string]float64{}
-	for _, row := range rows[1:] {
-		var some []string
-		for _, c := range columns {
-			some = append(some, row[slices.Index(rows[0], c)])
-		}
-		lines = append(lines, strings.Join(some, ","))
-		if test[some[0]], err = strconv.ParseFloat(some[3], 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	path := filepath.Join(t.TempDir(), "table.csv")
-	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	options, err := json.Marshal(map[string]any{
-		"file": path, "key": "arch", "metrics": map[string]any{"accuracy": map[string]any{"12": "c10_val12"}},
-		"cost": map[string]any{"12": "c10_train_s12"}, "scale": map[string]any{"accuracy": 0.01},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return engine.EvaluatorRef{Evaluator: sdk.InProcess(*benchmark.Plugin()), Options: options}, test
-}
-
 // run searches the cells of NAS-Bench-201 as published: one candidate at a time.
 func run201(t *testing.T, ref engine.EvaluatorRef, options string, limits engine.Limits, seed int) *engine.Search {
 	t.Helper()
 	s, err := engine.Run(t.Context(), engine.Config{
-		Space: genome.MustParseSpace(cells), Strategy: &strategy{}, StrategyName: "qlearning", StrategyOptions: json.RawMessage(options),
+		Space: genome.MustParseSpace(tabletest.Cells), Strategy: &strategy{}, StrategyName: "qlearning", StrategyOptions: json.RawMessage(options),
 		Evaluators: map[string]engine.EvaluatorRef{"table": ref}, Limits: limits, Window: 1, Seed: uint64(seed), Final: engine.Final{Skip: true},
 	})
 	if err != nil {
@@ -92,7 +34,7 @@ func run201(t *testing.T, ref engine.EvaluatorRef, options string, limits engine
 // With the paper's constants and its whole schedule of 2,700 networks.
 func TestAccuracyRisesAsEpsilonFalls(t *testing.T) {
 	t.Parallel()
-	ref, _ := bench201(t)
+	ref, _ := tabletest.Bench201(t)
 	var accuracies []float64
 	for c := range run201(t, ref, `{}`, engine.Limits{Evaluations: 2700}, 1).Candidates() {
 		x, ok := c.Metrics.Get("accuracy")
@@ -125,7 +67,7 @@ func TestAccuracyRisesAsEpsilonFalls(t *testing.T) {
 // larger one they are not.
 func TestPublishedProtocol(t *testing.T) {
 	t.Parallel()
-	ref, test := bench201(t)
+	ref, test := tabletest.Bench201(t)
 	means := map[string]float64{}
 	paper, faster := `{"budget": 100}`, `{"budget": 100, "learning_rate": 0.1}`
 	for _, options := range []string{paper, faster} {

@@ -14,6 +14,7 @@ import (
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/evaluators/table/tabletest"
 )
 
 // measured is an evaluator of a function of the genome's text.
@@ -141,7 +142,7 @@ func TestDefaultTrace(t *testing.T) {
 		want           float64
 	}{
 		{words, `{}`, 0}, {words, `{"state": "element"}`, 0}, {paper, `{}`, 0}, {paper, `{"state": "element"}`, 0.9}, {wide, `{}`, 0.9}, {wide, `{"trace": 0}`, 0},
-		{`{"bits": {"list": "bool", "length": 12}}`, `{}`, 0.9}, {cells, `{"trace": 0.5}`, 0.5},
+		{`{"bits": {"list": "bool", "length": 12}}`, `{}`, 0.9}, {tabletest.Cells, `{"trace": 0.5}`, 0.5},
 	} {
 		s := &strategy{}
 		_, _, err := s.Open(t.Context(), engine.Setup{Space: genome.MustParseSpace(c.space), Options: json.RawMessage(c.options)})

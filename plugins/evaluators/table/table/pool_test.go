@@ -9,8 +9,10 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/benchdata"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/evaluators/table/table"
+	"github.com/nascent-nas/nascent/plugins/evaluators/table/tabletest"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
@@ -50,7 +52,7 @@ func TestCanonicalKey(t *testing.T) {
 func TestCanonicalEdges(t *testing.T) {
 	t.Parallel()
 	const archs = "arch,val\n|nor_conv_3x3~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|,0.5\n|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|,0.6\n"
-	d := open(t, cells, with(t, archs, map[string]any{"key": map[string]any{"canonical": "arch"}, "metrics": map[string]any{"accuracy": "val"}}))
+	d := open(t, tabletest.Cells, with(t, archs, map[string]any{"key": map[string]any{"canonical": "arch"}, "metrics": map[string]any{"accuracy": "val"}}))
 	for _, cell := range []string{
 		"|nor_conv_3x3~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|",
 		"|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|",
@@ -102,7 +104,7 @@ func TestPoolOfNothing(t *testing.T) {
 	t.Parallel()
 	raw := with(t, "arch,val\n|nonsense~0|,3\n", map[string]any{"key": "arch", "metrics": map[string]any{"accuracy": "val"}, "pool": true})
 	_, _, err := sdk.InProcess(*table.Plugin()).Open(context.Background(), engine.EvaluatorSetup{
-		Space: genome.MustParseSpace(cells), Workers: 1, Options: raw, Files: enginetest.Memory(t),
+		Space: genome.MustParseSpace(tabletest.Cells), Workers: 1, Options: raw, Files: enginetest.Memory(t),
 	})
 	if err == nil || !strings.Contains(err.Error(), "csv:2") || strings.Contains(err.Error(), "\n") {
 		t.Error(err)
@@ -116,7 +118,7 @@ func TestBench101(t *testing.T) {
 	if testing.Short() {
 		t.Skip("30,001 graphs are hashed; not in short mode")
 	}
-	path := benchTable(t, "nasbench101_subset.csv.gz")
+	path := benchdata.Path(t, "nasbench101_subset.csv.gz")
 	raw, err := json.Marshal(map[string]any{
 		"file": path, "pool": true, "key": map[string]any{"canonical": map[string]any{"adjacency": "adj_upper_bits", "operations": "ops"}},
 		"metrics": map[string]any{"accuracy": map[string]any{"108": "val108"}}, "cost": map[string]any{"108": "train_s108"},
