@@ -151,8 +151,10 @@ def _npz(o, files) -> Samples:
         raise ValueError(f"{files[0]}: {what}; save it with numpy.savez(path, x=samples, y=labels)") from e
     if x.ndim < 2 or y.ndim != 1:
         raise ValueError(f"{files[0]}: x has {x.ndim} dimensions and y {y.ndim}; x needs at least two (samples first, then channels), y one")
+    if y.dtype.kind not in "biuf":
+        raise ValueError(f"{files[0]}: y holds no numbers; number the classes from 0")
     x = torch.from_numpy(x) if x.dtype == numpy.uint8 else _finite(files[0], torch.from_numpy(x.astype(numpy.float32)))
-    return _labelled(files[0], x, torch.from_numpy(y.astype(numpy.int64)))
+    return _labelled(files[0], x, torch.from_numpy(y.astype(numpy.float64)))
 
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".webp", ".tif", ".tiff")
@@ -259,6 +261,8 @@ def _own(source: str) -> tuple:
     answer = _asked(path, getattr(module, function))
     two = isinstance(answer, (tuple, list)) and len(answer) == 2 and not isinstance(answer[0], torch.Tensor)
     parts = list(answer) if two else [answer, None]
+    if parts[0] is None:
+        raise ValueError(f"{path}: {function} answers nothing to search with; return a Dataset, or a pair of tensors")
     return tuple(part if part is None else _collected(path, part) for part in parts)
 
 
@@ -277,7 +281,7 @@ def _collected(path: str, part) -> Samples:
     elif not hasattr(part, "__len__") or not hasattr(part, "__getitem__"):
         raise ValueError(f"{path}: answers a {type(part).__name__}; return a torch.utils.data.Dataset of (tensor, label), or a pair of tensors")
     else:
-        pairs = _asked(path, lambda: [(torch.as_tensor(sample), int(label)) for sample, label in (part[i] for i in range(len(part)))])
+        pairs = _asked(path, lambda: [(torch.as_tensor(sample), torch.as_tensor(label).item()) for sample, label in (part[i] for i in range(len(part)))])
         x = _asked(path, lambda: torch.stack([sample for sample, _ in pairs]))
         y = torch.tensor([label for _, label in pairs])
     if x.dim() < 2:

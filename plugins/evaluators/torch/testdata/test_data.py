@@ -79,6 +79,10 @@ class Files(unittest.TestCase):
         d, x, y = self.taken("npz", [path])
         self.assertEqual((d.shape, d.classes), ([3, 4], 2))
         self.assertEqual(y.tolist(), [int(v) // 12 % 2 for v in x[:, 0, 0]])
+        numpy.savez(path, x=numpy.zeros((8, 3)), y=numpy.arange(8) + 0.5)
+        self.refused("labels that are no whole numbers", "npz", [path])
+        numpy.savez(path, x=numpy.zeros((8, 3)), y=numpy.array(["cat", "dog"] * 4))
+        self.refused("y holds no numbers; number the classes from 0", "npz", [path])
         numpy.savez(path, z=numpy.arange(3))
         self.refused("arrays x and y", "npz", [path])
         again = r"; save it with numpy\.savez\(path, x=samples, y=labels\)$"
@@ -135,6 +139,8 @@ class Bad(Numbers):
     def __getitem__(self, i):
         return self.nothing
 def inside(): return Bad(8)
+def nothing(): pass
+def shares(): return [(torch.zeros(2), 0.5)] * 8
 """)
         d = data.load(data.Options(source=path))
         self.assertEqual((d.shape, d.classes, len(d.final()[1])), ([2, 3], 2, 4))
@@ -143,6 +149,8 @@ def inside(): return Bad(8)
         self.refused("own.py: answers a int; return a torch.utils.data.Dataset", path + ":wrong", [])
         self.refused("own.py:12: IndexError: list index out of range$", path + ":fails", [])
         self.refused("own.py:15: AttributeError: 'Bad' object has no attribute 'nothing'$", path + ":inside", [])
+        self.refused("own.py: nothing answers nothing to search with; return a Dataset", path + ":nothing", [])
+        self.refused("own.py: holds labels that are no whole numbers", path + ":shares", [])
         self.refused("own.py:1: ModuleNotFoundError: No module named 'no_such_module'", self.write("own.py", b"import no_such_module"), [])
         self.write("own.py", b"number = 3")
         self.refused("no function number", path + ":number", [])
