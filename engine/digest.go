@@ -11,7 +11,8 @@ import (
 
 // Digest is one hex line over configuration, seed, evaluators, jobs, decisions
 // and exact results: equal for equal trajectories, however often they were
-// interrupted. With turns >= 0 it covers only that many turns of the search;
+// interrupted. What the strategy is called, and its options, are left out: the same
+// decisions are the same, in whatever language they were made. With turns >= 0 it covers only that many turns of the search;
 // with turns < 0 all of them, and the newest pass of the final strategy.
 // Limits are left out: two searches that differ only in when they end have the
 // same digest up to the earlier end.
@@ -21,7 +22,9 @@ func Digest(led Ledger, turns int) (string, error) {
 		return "", err
 	}
 	h := hasher{sha256.New()}
-	plan, err := json.Marshal(a.Plan)
+	did := a.Plan
+	did.Strategy, did.Options = "", nil
+	plan, err := json.Marshal(did)
 	if err != nil {
 		return "", err
 	}
@@ -54,8 +57,7 @@ func Digest(led Ledger, turns int) (string, error) {
 		}
 		for _, e := range a.Strategies[1:] {
 			if e.Turn == t.N {
-				h.text("strategy", e.Name)
-				h.bytes(compactJSON(e.Options))
+				h.text("strategy")
 				h.number(uint64(e.Window))
 			}
 		}
