@@ -149,11 +149,11 @@ func (r Recipe) Check() error {
 	case r.Schedule != "cosine" && r.Schedule != "constant" && r.Schedule != "step":
 		return bad("schedule", fmt.Sprintf("%q", r.Schedule), "use cosine, constant or step")
 	case !within(r.LearningRate, 0, 1000):
-		return bad("learning_rate", r.LearningRate, "give a number above 0, such as 0.003")
+		return bad("learning_rate", r.LearningRate, "give a number above 0 and below 1000, such as 0.003")
 	case !within(r.Warmup, 0, 1e6):
 		return bad("warmup", r.Warmup, "give a number of epochs, such as 1")
 	case !within(r.WeightDecay, 0, 1000):
-		return bad("weight_decay", r.WeightDecay, "give a number from 0, such as 0.01")
+		return bad("weight_decay", r.WeightDecay, "give a number from 0 to below 1000, such as 0.01")
 	case !within(r.Momentum, 0, 1):
 		return bad("momentum", r.Momentum, "give a number from 0 to below 1")
 	case !within(r.LabelSmoothing, 0, 1):

@@ -36,7 +36,8 @@ func TestGenesComeBeforeOptions(t *testing.T) {
 func TestRecipeErrors(t *testing.T) {
 	t.Parallel()
 	for word, genes := range map[string]genome.Map{
-		"learning_rate is -1":    {{Key: "learning_rate", Value: -1.0}},
+		"learning_rate is -1": {{Key: "learning_rate", Value: -1.0}},
+		"learning_rate is 2000; give a number above 0 and below 1000": {{Key: "lr", Value: 2000.0}},
 		"learning_rate is NaN":   {{Key: "lr", Value: math.NaN()}},
 		"gene lr is fast":        {{Key: "lr", Value: "fast"}},
 		"gene batch is 1.5":      {{Key: "batch", Value: 1.5}},

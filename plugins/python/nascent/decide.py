@@ -97,7 +97,7 @@ def _steady(seed: int) -> None:
 def _decision(said: Any, state: Any) -> Message:
     """A decision as it is sent."""
     if not isinstance(said, Decision):
-        if said is None or isinstance(said, (str, bytes, dict)):
+        if isinstance(said, (str, bytes, dict)) or not hasattr(said, "__iter__"):
             raise TypeError(f"the step answered with a {type(said).__name__}: return nascent.Decision(state, proposals), or a list of proposals")
         said = Decision(state, said)
     out: Message = {"state": said.state, "proposals": [_proposal(p) for p in said.proposals]}

@@ -116,6 +116,9 @@ class TestDecision(unittest.TestCase):
         for wrong in (None, "x=1", {}, [1], [None], 5):
             with self.assertRaises(TypeError):
                 _decision(wrong, None)
+        for wrong in (5, nascent.Proposal.random()):
+            with self.assertRaisesRegex(TypeError, f"the step answered with a {type(wrong).__name__}: return nascent.Decision"):
+                _decision(wrong, None)
         with self.assertRaises(TypeError):
             nascent.Proposal.mutate("3")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 # Genes and options that are plain numbers: where they go, and their bounds.
 _NUMBERS = {
-    "learning_rate": (0, 1000, "give a number above 0, such as 0.003"),
+    "learning_rate": (0, 1000, "give a number above 0 and below 1000, such as 0.003"),
     "warmup": (0, 1e6, "give a number of epochs, such as 1"),
-    "weight_decay": (0, 1000, "give a number from 0, such as 0.01"),
+    "weight_decay": (0, 1000, "give a number from 0 to below 1000, such as 0.01"),
     "momentum": (0, 1, "give a number from 0 to below 1"),
     "label_smoothing": (0, 1, "give a number from 0 to below 1"),
     "beta1": (0, 1, "give a number between 0 and 1"),
