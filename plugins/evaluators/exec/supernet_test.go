@@ -6,25 +6,14 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/genome"
-	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
 // A job for shared weights has its genome, or those of its input, as paths.
 func TestPaths(t *testing.T) {
 	t.Parallel()
-	read := func(declaration string) *genome.Space {
-		s, err := genome.ParseSpaceJSON([]byte(declaration))
-		if err == nil {
-			err = network.Bind(s)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	s := share(read(`{"network": {"input": [1, 16], "classes": 2}, "stack": {"cell": {"cell": {"pairs": ["skip", "conv3", "none"], "nodes": 2, "inputs": 1}},
+	s := share(networktest.Space(t, `{"network": {"input": [1, 16], "classes": 2}, "stack": {"cell": {"cell": {"pairs": ["skip", "conv3", "none"], "nodes": 2, "inputs": 1}},
 		"channels": 4, "cells": 2, "reductions": 0}}`))
 	a, b := "stack=(cell=|conv3~0|none~0|+|conv3~1|skip~0|)", "stack=(cell=|skip~0|skip~0|+|skip~0|none~0|)"
 	ways := map[string][][]int{a: {{1, 2}, {0}, {1}}, b: {{0, 0}, {0, 2}, {}}}
@@ -47,7 +36,7 @@ func TestPaths(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	for _, other := range []string{`{"x": {"float": [0, 1]}}`, `{"network": {"input": [1, 16], "classes": 2}, "lr": {"float": [0, 1]}, "head": {}}`} {
-		if s := share(read(other)); s != nil || s.supernet() != nil {
+		if s := share(networktest.Space(t, other)); s != nil || s.supernet() != nil {
 			t.Errorf("the space %s is said to share weights", other)
 		}
 	}

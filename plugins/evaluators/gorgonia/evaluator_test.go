@@ -11,7 +11,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
-	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
@@ -21,20 +21,8 @@ const (
 	fixed = `{"data": {"samples": 200, "test": 50}, "batch": 40, "horizon": 6}`
 )
 
-func space(t *testing.T, declaration string) *genome.Space {
-	t.Helper()
-	s, err := genome.ParseSpaceJSON([]byte(declaration))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := network.Bind(s); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func tinySpace(t *testing.T) *genome.Space {
-	return space(t, `{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [1e-3, 1e-2], "log": true},
+	return networktest.Space(t, `{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [1e-3, 1e-2], "log": true},
 		"blocks": {"length": 2, "list": {"choice": [{"block": {"channels": {"int": [2, 4]}, "stride": 2, "norm": "bool", "dropout": 0.1}}]}},
 		"head": {"pool": "average"}}`)
 }
@@ -120,7 +108,7 @@ func exact(r *engine.Result) (values engine.Values) {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	wild := space(t, `{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [1, 1000]}, "optimizer": "sgd",
+	wild := networktest.Space(t, `{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [1, 1000]}, "optimizer": "sgd",
 		"dense": {"units": 4}}`)
 	diverging, err := wild.Parse("lr=999")
 	if err != nil {
@@ -166,7 +154,7 @@ func TestSpaceMustSuitTheData(t *testing.T) {
 		`{"network": {"input": [1, 28, 28], "classes": 10}, "dense": {"units": {"int": [1, 2]}}}`: "[1 40]",
 		`{"network": {"input": [1, 40], "classes": 7}, "dense": {"units": {"int": [1, 2]}}}`:      "10 classes",
 	} {
-		_, _, err := sdk.InProcess(*plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: space(t, declaration), Options: json.RawMessage(tiny)})
+		_, _, err := sdk.InProcess(*plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: networktest.Space(t, declaration), Options: json.RawMessage(tiny)})
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: error %v does not say %q", declaration, err, word)
 		}
@@ -307,7 +295,7 @@ func TestStopRule(t *testing.T) {
 
 func TestDivergenceIsInvalid(t *testing.T) {
 	t.Parallel()
-	s := start(t, space(t, `{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [998, 999]}, "optimizer": "sgd", "dense": {"units": 8}}`), tiny)
+	s := start(t, networktest.Space(t, `{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [998, 999]}, "optimizer": "sgd", "dense": {"units": 8}}`), tiny)
 	r := s.run(engine.Assignment{Job: s.job(20)})
 	if r.Status != engine.Invalid || !strings.HasPrefix(r.Reason, "loss") || !strings.Contains(r.Reason, " in epoch ") {
 		t.Errorf("%v: %s", r.Status, r.Reason)

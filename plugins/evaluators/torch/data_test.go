@@ -17,9 +17,7 @@ import (
 // standardised by the same numbers, in Go and in Python.
 func TestDataLikeGo(t *testing.T) {
 	t.Parallel()
-	if path, reason := interpreter(); path == "" {
-		t.Skip(reason)
-	}
+	needTorch(t)
 	folder := t.TempDir()
 	write := func(name string, content []byte) string {
 		path := filepath.Join(folder, name)

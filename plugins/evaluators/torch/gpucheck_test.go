@@ -41,10 +41,7 @@ func TestNoGPU(t *testing.T) {
 // TestRehearsal takes a processor for a GPU and runs every check, small.
 func TestRehearsal(t *testing.T) {
 	t.Parallel()
-	python, reason := interpreter()
-	if python == "" {
-		t.Skip(reason)
-	}
+	python := needTorch(t)
 	nascent, err := beside()
 	if err != nil {
 		t.Fatal(err)

@@ -25,9 +25,7 @@ import (
 // Some gradients are 0 but for rounding.
 func TestLikeGorgonia(t *testing.T) {
 	t.Parallel()
-	if path, reason := interpreter(); path == "" {
-		t.Skip(reason)
-	}
+	needTorch(t)
 	t.Run("float32", func(t *testing.T) {
 		t.Parallel()
 		likeGorgonia(t, 20, nn.Build, func(off, size float64) bool { return off <= 1e-4*size+5e-6 })
@@ -169,9 +167,7 @@ func gorgonia[E kernel.Float](t *testing.T, b build[E], net *network.Network, se
 // beside it, without the package that it was made of.
 func TestStandalone(t *testing.T) {
 	t.Parallel()
-	if path, reason := interpreter(); path == "" {
-		t.Skip(reason)
-	}
+	needTorch(t)
 	folder := t.TempDir()
 	names, nets := networktest.Random(t, 10)
 	expected := make([][]float32, len(nets))

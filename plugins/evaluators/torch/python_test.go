@@ -27,14 +27,21 @@ var interpreter = sync.OnceValues(func() (python, reason string) {
 	return "", "no Python here can import torch; install one (Debian: python3-torch) or name it in $NASCENT_PYTHON"
 })
 
+// needTorch is a Python that has PyTorch; where there is none the test is skipped.
+func needTorch(t *testing.T) string {
+	t.Helper()
+	python, reason := interpreter()
+	if python == "" {
+		t.Skip(reason)
+	}
+	return python
+}
+
 // runPython runs a program on the shipped package, or skips the test where there
 // is no PyTorch.
 func runPython(t *testing.T, args ...string) string {
 	t.Helper()
-	path, reason := interpreter()
-	if path == "" {
-		t.Skip(reason)
-	}
+	python := needTorch(t)
 	here, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +56,7 @@ func runPython(t *testing.T, args ...string) string {
 			}
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd := exec.CommandContext(t.Context(), python, args...)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+here+string(os.PathListSeparator)+sdk, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -46,9 +46,7 @@ var beside = sync.OnceValues(func() (string, error) {
 // there is none the test is skipped.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	if python, reason := interpreter(); python == "" {
-		t.Skip(reason)
-	}
+	needTorch(t)
 	nascent, err := beside()
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +61,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 // interrupted and resumed, to the same digest.
 func TestSearchesWithSharedWeights(t *testing.T) {
 	t.Parallel()
-	python, _ := interpreter()
+	python := needTorch(t)
 	for _, c := range []struct{ name, strategy, evaluations string }{
 		{"darts", `{use: darts, epochs: 4}`, "8"},
 		{"gdas", `{use: gdas, epochs: 4, epochs_a_job: 2}`, "6"},
@@ -110,7 +108,7 @@ func TestSearchesWithSharedWeights(t *testing.T) {
 // on test data, whoever has trained it.
 func TestExportedAccuracy(t *testing.T) {
 	t.Parallel()
-	python, _ := interpreter()
+	python := needTorch(t)
 	const data = `{"source": "mnist1d", "samples": 500, "validation": 100, "test": 200}`
 	for _, use := range []string{"torch", "gorgonia"} {
 		t.Run(use, func(t *testing.T) {
@@ -162,7 +160,7 @@ func TestFashion(t *testing.T) {
 	if _, err := os.Stat("/usr/share/datasets/fashion-mnist"); err != nil {
 		t.Skip("there is no Fashion-MNIST here; install Debian's dataset-fashion-mnist")
 	}
-	python, _ := interpreter()
+	python := needTorch(t)
 	cmd := command(t, "run", "fashion-mnist", "--dir", filepath.Join(t.TempDir(), "out"), "--set", "evaluator.python="+python,
 		"--set", "evaluator.data.samples=400", "--set", "evaluator.data.validation=100", "--set", "evaluator.data.test=100",
 		"--set", "fidelities=[{budget: 1}, {budget: 2}]", "--set", "strategy={use: aging, population: 3, sample: 2, promote: {eta: 3, after: 3}}",
@@ -182,7 +180,7 @@ func TestFashion(t *testing.T) {
 // refused in one line that names the package.
 func TestMissingDataset(t *testing.T) {
 	t.Parallel()
-	python, _ := interpreter()
+	python := needTorch(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "clothes.yaml")
 	text := `space:

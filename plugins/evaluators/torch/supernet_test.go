@@ -9,8 +9,8 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
-	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/nn"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
@@ -25,18 +25,6 @@ var shared = map[string]string{
 		"channels": 3, "cells": 3, "reductions": 2}}`,
 	"pairs": `{"network": {"input": [2, 8, 8], "classes": 4}, "define": {"cell": {"cell": {"pairs": ["skip_connect", "sep_conv_3x3", "max_pool_3x3"], "nodes": 3, "distinct": true}}},
 		"stack": {"normal": {"use": "cell"}, "reduction": {"use": "cell"}, "channels": 4, "cells": 3, "reductions": 1}}`,
-}
-
-func spaceOf(t *testing.T, declaration string) *genome.Space {
-	t.Helper()
-	s, err := genome.ParseSpaceJSON([]byte(declaration))
-	if err == nil {
-		err = network.Bind(s)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // Shared weights are trained by the same options here and in the evaluator
@@ -58,14 +46,12 @@ func TestSupernetDefaults(t *testing.T) {
 // in torch (float64) and in Gorgonia (float32).
 func TestSupernetLikeGorgonia(t *testing.T) {
 	t.Parallel()
-	if path, reason := interpreter(); path == "" {
-		t.Skip(reason)
-	}
+	needTorch(t)
 	const count, trials = 12, 4
 	folder := t.TempDir()
 	expected := map[string]map[string][]float32{}
 	for name, declaration := range shared {
-		s := spaceOf(t, declaration)
+		s := networktest.Space(t, declaration)
 		net, err := network.ReadSupernet(s)
 		if err != nil {
 			t.Fatal(err)
@@ -191,19 +177,8 @@ func TestSupernetLikeGorgonia(t *testing.T) {
 // every method, found by the evaluator's name and driven over pipes.
 func TestSupernetConformance(t *testing.T) {
 	t.Parallel()
-	python, reason := interpreter()
-	if python == "" {
-		t.Skip(reason)
-	}
-	folder, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := host.Find(host.KindEvaluator, "torch", folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := spaceOf(t, `{"network": {"input": [1, 40], "classes": 10}, "stack": {"cell": {"cell": {"edges": ["none", "skip_connect", "nor_conv_3"], "nodes": 3}},
+	python, p := needTorch(t), plugin(t)
+	s := networktest.Space(t, `{"network": {"input": [1, 40], "classes": 10}, "stack": {"cell": {"cell": {"edges": ["none", "skip_connect", "nor_conv_3"], "nodes": 3}},
 		"channels": 2, "cells": 3, "reductions": 2}}`)
 	net, err := network.ReadSupernet(s)
 	if err != nil {

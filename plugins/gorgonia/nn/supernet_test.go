@@ -8,6 +8,7 @@ import (
 
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -20,13 +21,7 @@ var superSpaces = map[string]string{
 
 func superSpace(t testing.TB, name string) (*genome.Space, *network.Supernet) {
 	t.Helper()
-	s, err := genome.ParseSpaceJSON([]byte(superSpaces[name]))
-	if err == nil {
-		err = network.Bind(s)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := networktest.Space(t, superSpaces[name])
 	n, err := network.ReadSupernet(s)
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
-	"github.com/nascent-nas/nascent/genome"
-	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/plugins/internal/plugintest"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
 )
@@ -54,14 +53,7 @@ func TestConformanceInAProcess(t *testing.T) {
 			enginetest.Strategy(t, plugintest.Process(t, plugintest.Strategy(t, c.name)), enginetest.StrategyOptions{
 				Remote: true, Turns: 6, Options: json.RawMessage(c.options), Answer: answer,
 				Setup: func(s *engine.Setup) {
-					space, err := genome.ParseSpaceJSON([]byte(exampleSpace))
-					if err == nil {
-						err = network.Bind(space)
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					s.Space, s.Start = space, nil
+					s.Space, s.Start = networktest.Space(t, exampleSpace), nil
 				},
 				Refused: []json.RawMessage{json.RawMessage(`{"epochs": 0}`), json.RawMessage(`{"method": "magic"}`), json.RawMessage(`{"epoch": 3}`)},
 			})

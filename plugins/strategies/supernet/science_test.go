@@ -15,7 +15,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
-	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/data"
 	"github.com/nascent-nas/nascent/plugins/gorgonia/train"
 	"github.com/nascent-nas/nascent/plugins/sdk"
@@ -46,15 +46,10 @@ func newLaboratory(t testing.TB) *laboratory {
 	if err == nil {
 		l.data, err = data.Load(o)
 	}
-	if err == nil {
-		l.space, err = genome.ParseSpaceJSON([]byte(exampleSpace))
-	}
-	if err == nil {
-		err = network.Bind(l.space)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.space = networktest.Space(t, exampleSpace)
 	return l
 }
 

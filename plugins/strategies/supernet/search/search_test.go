@@ -10,8 +10,8 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/engine/evolve"
-	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/oneshot"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
@@ -22,18 +22,6 @@ const edgeCells = `{"network": {"input": [1, 40], "classes": 10}, "stack": {"cel
 
 const pairCells = `{"network": {"input": [1, 40], "classes": 10}, "define": {"cell": {"cell": {"pairs": ["skip_connect", "nor_conv_3", "max_pool_3"], "nodes": 2, "distinct": true}}},
 	"stack": {"normal": {"use": "cell"}, "reduction": {"use": "cell"}, "channels": 4, "cells": 3, "reductions": 1}}`
-
-func space(t testing.TB, declaration string) *genome.Space {
-	t.Helper()
-	s, err := genome.ParseSpaceJSON([]byte(declaration))
-	if err == nil {
-		err = network.Bind(s)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // pretend is what comes of a job for shared weights: alphas move towards the last
 // option of each choice, and scores are a function of the genome.
@@ -92,7 +80,7 @@ func TestConformance(t *testing.T) {
 				t.Parallel()
 				enginetest.Strategy(t, func() engine.Strategy { return strategy(t, method) }, enginetest.StrategyOptions{
 					Options: json.RawMessage(short[method]), Answer: pretend,
-					Setup: func(s *engine.Setup) { s.Space, s.Start = space(t, declaration), nil },
+					Setup: func(s *engine.Setup) { s.Space, s.Start = networktest.Space(t, declaration), nil },
 					Refused: []json.RawMessage{
 						json.RawMessage(`{"epoch": 3}`), json.RawMessage(`{"epochs": 0}`), json.RawMessage(`{"epochs": "many"}`), json.RawMessage(`{"method": "magic"}`),
 					},
@@ -107,7 +95,7 @@ func run(t *testing.T, method, options string, evaluations int, change func(*eng
 	t.Helper()
 	land := enginetest.Landscape{Seed: 4, Noise: 0.01}
 	cfg := engine.Config{
-		Space: space(t, edgeCells), Strategy: strategy(t, method), StrategyName: method, StrategyOptions: json.RawMessage(options),
+		Space: networktest.Space(t, edgeCells), Strategy: strategy(t, method), StrategyName: method, StrategyOptions: json.RawMessage(options),
 		Evaluators: map[string]engine.EvaluatorRef{"land": {Evaluator: land.Instant()}, "weights": {Evaluator: pretender{}}},
 		Fidelities: []engine.Fidelity{{Evaluator: "land"}}, Limits: engine.Limits{Evaluations: evaluations}, Seed: 3,
 		Final: engine.Final{Skip: true}, Failures: engine.FailurePolicy{Attempts: 1}, Ledger: enginetest.Memory(t),
@@ -186,7 +174,7 @@ func TestNothingLeft(t *testing.T) {
 		if method == "enas" {
 			options = `{"epochs": 1, "epochs_a_job": 1, "updates": 1, "batch": 2, "finalists": 2, "hidden": 4}`
 		}
-		cs := run(t, method, options, 500, func(c *engine.Config) { c.Space = space(t, few) })
+		cs := run(t, method, options, 500, func(c *engine.Config) { c.Space = networktest.Space(t, few) })
 		trained := 0
 		for _, c := range cs {
 			if c.Task == engine.Train {
@@ -262,7 +250,7 @@ func TestSinglePathRefuses(t *testing.T) {
 			}
 			return evolve.New(use)
 		}
-		setup := engine.Setup{Space: space(t, edgeCells), Options: json.RawMessage(`{"search": ` + search + `}`), Fidelities: []engine.Fidelity{{Evaluator: "land"}}}
+		setup := engine.Setup{Space: networktest.Space(t, edgeCells), Options: json.RawMessage(`{"search": ` + search + `}`), Fidelities: []engine.Fidelity{{Evaluator: "land"}}}
 		if _, _, err := oneshot.New(find).Open(t.Context(), setup); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("search %s: %v", search, err)
 		}
@@ -298,7 +286,7 @@ func TestEarlyStop(t *testing.T) {
 	if got := tasks(cs); got != strings.Repeat("n", 11)+"t" { // the ranking is the pretender's from the first job on
 		t.Errorf("tasks %s", got)
 	}
-	n, err := network.ReadSupernet(space(t, edgeCells))
+	n, err := network.ReadSupernet(networktest.Space(t, edgeCells))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +312,7 @@ func TestEarlyStop(t *testing.T) {
 // Derivation by worked examples.
 func TestDerive(t *testing.T) {
 	t.Parallel()
-	edges, err := network.ReadSupernet(space(t, edgeCells))
+	edges, err := network.ReadSupernet(networktest.Space(t, edgeCells))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +324,7 @@ func TestDerive(t *testing.T) {
 	if want := "stack=(cell=|max_pool_3~0|+|max_pool_3~0|max_pool_3~1|+|nor_conv_3~0|nor_conv_3~1|nor_conv_3~2|)"; err != nil || g.Text() != want {
 		t.Errorf("derived %s, want %s: %v", g.Text(), want, err)
 	}
-	pairs, err := network.ReadSupernet(space(t, pairCells))
+	pairs, err := network.ReadSupernet(networktest.Space(t, pairCells))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,24 +12,13 @@ import (
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
 )
 
 const tiny = `{"data": {"samples": 250, "test": 50}, "batch": 20}`
-
-func space(t *testing.T, declaration string) *genome.Space {
-	t.Helper()
-	s, err := genome.ParseSpaceJSON([]byte(declaration))
-	if err == nil {
-		err = network.Bind(s)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 const cells = `{"network": {"input": [1, 40], "classes": 10}, "stack": {"cell": {"cell": {"edges": ["none", "skip_connect", "nor_conv_3", "max_pool_3"], "nodes": 3}},
 	"channels": 3, "cells": 3, "reductions": 2}}`
@@ -70,7 +59,7 @@ type session struct {
 
 func start(t *testing.T) *session {
 	t.Helper()
-	s := &session{t: t, space: space(t, cells), files: enginetest.Memory(t)}
+	s := &session{t: t, space: networktest.Space(t, cells), files: enginetest.Memory(t)}
 	opened, hello, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: s.space, Workers: 2, Options: json.RawMessage(tiny), Files: s.files})
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +127,7 @@ func exact(r *engine.Result) (values engine.Values) {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	s := space(t, cells)
+	s := networktest.Space(t, cells)
 	for name, o := range map[string]orders.Order{
 		"uniform": {Method: orders.Uniform, Epochs: 3},
 		"darts":   {Method: orders.Mixed, Epochs: 3, Order: 1, Auxiliary: 1, Alphas: alphasFor(t, s)},
@@ -148,7 +137,7 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			enginetest.Evaluator(t, func() engine.Evaluator { return sdk.InProcess(*Plugin()) }, enginetest.EvaluatorOptions{
-				Space: space(t, cells), Options: json.RawMessage(tiny), Task: engine.Supernet, Input: input(t, o), Jobs: 4,
+				Space: networktest.Space(t, cells), Options: json.RawMessage(tiny), Task: engine.Supernet, Input: input(t, o), Jobs: 4,
 				SlowOptions: json.RawMessage(`{"data": {"samples": 100000, "test": 50}, "batch": 1}`),
 				Refused: []json.RawMessage{
 					json.RawMessage(`{"bach": 1}`), json.RawMessage(`{"batch": 0}`), json.RawMessage(`{"learning_rate": 0}`), json.RawMessage(`{"weight_decay": -1}`),
@@ -308,7 +297,7 @@ func TestSpaceMustSuit(t *testing.T) {
 		`{"network": {"input": [1, 80], "classes": 10}, "stack": {"cell": {"cell": {"edges": ["skip", "conv3"], "nodes": 3}}, "channels": 3, "cells": 3}}`:                            "40 numbers",
 		`{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [0.1, 1]}, "stack": {"cell": {"cell": {"edges": ["skip", "conv3"], "nodes": 3}}, "channels": 3, "cells": 3}}`: "also searches lr",
 	} {
-		_, _, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: space(t, declaration), Options: json.RawMessage(tiny)})
+		_, _, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: networktest.Space(t, declaration), Options: json.RawMessage(tiny)})
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: error %v does not say %q", declaration, err, word)
 		}
