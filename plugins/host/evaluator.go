@@ -136,7 +136,7 @@ func (s *session) connect(ctx context.Context, place int) (*link, error) {
 	if l.scratch, err = os.MkdirTemp(parent, "plugin-"); err != nil {
 		return fail(fmt.Errorf("cannot make a directory for %s: %w", s.plugin.Name, err))
 	}
-	request := &proto.OpenEvaluator{Space: s.request.Space, Workers: s.request.Workers, Options: s.request.Options, Scratch: l.scratch}
+	request := &proto.OpenEvaluator{Space: s.request.Space, Workers: s.request.Workers, Options: s.request.Options, Scratch: l.scratch, Begun: true}
 	client := proto.NewEvaluatorClient(p.conn)
 	if l.hello, err = client.Open(ctx, request); err != nil {
 		if ctx.Err() != nil {

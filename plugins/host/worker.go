@@ -269,12 +269,16 @@ func (w *worker) receive(l *link) error {
 		if err != nil {
 			return err
 		}
+		now := time.Now()
+		for _, id := range m.Begun {
+			events = w.begun(l, key{engine.ID(id), 1}, now, events)
+		}
 		for _, r := range m.Reports {
 			if files(r) {
 				w.s.out.Put(events...) // storing takes time
 				events = events[:0]
 			}
-			events = w.report(l, r, events)
+			events = w.report(l, r, now, events)
 		}
 		w.s.out.Put(events...)
 		clear(events)
@@ -287,9 +291,37 @@ func files(r *proto.Report) bool {
 	return r.GetSaved() != nil || len(r.GetFinished().GetFiles()) > 0
 }
 
-// report handles one report and adds what it means to events. What is about an attempt
-// that is not on board, is dropped: a late answer, a second one, a wrong id.
-func (w *worker) report(l *link, r *proto.Report, events []engine.Event) []engine.Event {
+// begun handles the news that an attempt has begun and adds it to events.
+func (w *worker) begun(l *link, k key, now time.Time, events []engine.Event) []engine.Event {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if j := w.aboard(l, k); j != nil {
+		events = j.begin(l, k, now, events)
+	}
+	return events
+}
+
+// begin notes that a job has begun, once. With the lock held.
+func (j *job) begin(l *link, k key, now time.Time, events []engine.Event) []engine.Event {
+	if j.begun.IsZero() {
+		j.begun, l.began = now, true
+		events = append(events, engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Begun})
+	}
+	return events
+}
+
+// aboard is the job of an attempt, nil if that is not on board: what came was a late
+// answer, a second one, or has a wrong id. With the lock held.
+func (w *worker) aboard(l *link, k key) *job {
+	if j := w.jobs[k]; j != nil && j.sent {
+		return j
+	}
+	l.process.log.to.Warn("dropped a report about a job that is not on board", "job", k.id.String(), "attempt", k.attempt)
+	return nil
+}
+
+// report handles one report and adds what it means to events.
+func (w *worker) report(l *link, r *proto.Report, now time.Time, events []engine.Event) []engine.Event {
 	s := w.s
 	k := key{engine.ID(r.Id), int(r.Attempt)}
 	add := func(e engine.Event) {
@@ -297,16 +329,13 @@ func (w *worker) report(l *link, r *proto.Report, events []engine.Event) []engin
 		events = append(events, e)
 	}
 	s.mu.Lock()
-	j := w.jobs[k]
-	if j == nil || !j.sent {
+	j := w.aboard(l, k)
+	if j == nil {
 		s.mu.Unlock()
-		l.process.log.to.Warn("dropped a report about a job that is not on board", "job", k.id.String(), "attempt", k.attempt)
 		return events
 	}
-	_, returned := r.What.(*proto.Report_Returned)
-	if j.begun.IsZero() && !returned {
-		j.begun, l.began = time.Now(), true
-		add(engine.Event{Kind: engine.Begun})
+	if _, returned := r.What.(*proto.Report_Returned); !returned {
+		events = j.begin(l, k, now, events)
 	}
 	switch what := r.What.(type) {
 	case *proto.Report_Progress:

@@ -797,6 +797,7 @@ type OpenEvaluator struct {
 	Workers       int64                  `protobuf:"varint,2,opt,name=workers,proto3" json:"workers,omitempty"` // jobs at once, over all processes
 	Options       []byte                 `protobuf:"bytes,3,opt,name=options,proto3" json:"options,omitempty"`  // a JSON object
 	Scratch       string                 `protobuf:"bytes,4,opt,name=scratch,proto3" json:"scratch,omitempty"`  // a directory of this process; the host removes it afterwards
+	Begun         bool                   `protobuf:"varint,5,opt,name=begun,proto3" json:"begun,omitempty"`     // the host reads FromEvaluator.begun
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -857,6 +858,13 @@ func (x *OpenEvaluator) GetScratch() string {
 		return x.Scratch
 	}
 	return ""
+}
+
+func (x *OpenEvaluator) GetBegun() bool {
+	if x != nil {
+		return x.Begun
+	}
+	return false
 }
 
 type EvaluatorHello struct {
@@ -1353,8 +1361,11 @@ func (x *Job) GetRepeat() int64 {
 }
 
 type FromEvaluator struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reports       []*Report              `protobuf:"bytes,1,rep,name=reports,proto3" json:"reports,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Reports []*Report              `protobuf:"bytes,1,rep,name=reports,proto3" json:"reports,omitempty"`
+	// In place of reports that say no more: jobs whose first attempt has begun, in
+	// time before all reports of this message. Only if OpenEvaluator.begun.
+	Begun         []uint64 `protobuf:"varint,2,rep,packed,name=begun,proto3" json:"begun,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1392,6 +1403,13 @@ func (*FromEvaluator) Descriptor() ([]byte, []int) {
 func (x *FromEvaluator) GetReports() []*Report {
 	if x != nil {
 		return x.Reports
+	}
+	return nil
+}
+
+func (x *FromEvaluator) GetBegun() []uint64 {
+	if x != nil {
+		return x.Begun
 	}
 	return nil
 }
@@ -2557,12 +2575,13 @@ const file_nascent_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\tR\x04hash\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x03R\x04size\x12\x12\n" +
-	"\x04path\x18\x04 \x01(\tR\x04path\"s\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\"\x89\x01\n" +
 	"\rOpenEvaluator\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\fR\x05space\x12\x18\n" +
 	"\aworkers\x18\x02 \x01(\x03R\aworkers\x12\x18\n" +
 	"\aoptions\x18\x03 \x01(\fR\aoptions\x12\x18\n" +
-	"\ascratch\x18\x04 \x01(\tR\ascratch\"\x9c\x03\n" +
+	"\ascratch\x18\x04 \x01(\tR\ascratch\x12\x14\n" +
+	"\x05begun\x18\x05 \x01(\bR\x05begun\"\x9c\x03\n" +
 	"\x0eEvaluatorHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2609,9 +2628,10 @@ const file_nascent_proto_rawDesc = "" +
 	"\x06resume\x18\x0e \x03(\v2\x10.nascent.v1.FileR\x06resume\x12\x14\n" +
 	"\x05saved\x18\x0f \x01(\bR\x05saved\x12*\n" +
 	"\ainherit\x18\x10 \x03(\v2\x10.nascent.v1.FileR\ainherit\x12\x16\n" +
-	"\x06repeat\x18\x11 \x01(\x03R\x06repeat\"=\n" +
+	"\x06repeat\x18\x11 \x01(\x03R\x06repeat\"S\n" +
 	"\rFromEvaluator\x12,\n" +
-	"\areports\x18\x01 \x03(\v2\x12.nascent.v1.ReportR\areports\"\x92\x02\n" +
+	"\areports\x18\x01 \x03(\v2\x12.nascent.v1.ReportR\areports\x12\x14\n" +
+	"\x05begun\x18\x02 \x03(\x04R\x05begun\"\x92\x02\n" +
 	"\x06Report\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x03R\aattempt\x12)\n" +

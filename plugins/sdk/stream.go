@@ -31,6 +31,7 @@ type evaluatorServer struct {
 
 	mu     sync.Mutex
 	runner *runner
+	brief  bool // see run
 }
 
 // refusalOf makes a Refusal of an error.
@@ -57,14 +58,34 @@ func (s *evaluatorServer) Open(_ context.Context, req *proto.OpenEvaluator) (*pr
 	if err != nil {
 		return &proto.EvaluatorHello{Refusal: refusalOf(err)}, nil
 	}
-	s.runner = r
+	s.runner, s.brief = r, req.Begun
 	return proto.HelloTo(r.hello, r.optional), nil
+}
+
+// said is something about a job on its way to the host.
+type said struct {
+	report *proto.Report
+	begun  engine.ID // in place of a report: its first attempt has begun
+}
+
+// gather makes one message of what is to be said.
+func gather(all []said) *proto.FromEvaluator {
+	m := new(proto.FromEvaluator)
+	for _, s := range all {
+		if s.report == nil {
+			m.Begun = append(m.Begun, uint64(s.begun))
+		} else {
+			m.Reports = append(m.Reports, s.report)
+		}
+	}
+	return m
 }
 
 // run is one stream and the jobs that came by it.
 type run struct {
 	runner *runner
-	out    *queue.Queue[*proto.Report]
+	out    *queue.Queue[said]
+	brief  bool           // the host reads FromEvaluator.begun
 	todo   chan *Job      // to whoever waits for one; see start
 	wg     sync.WaitGroup // of the jobs on board
 
@@ -74,22 +95,22 @@ type run struct {
 
 func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator, proto.FromEvaluator]) error {
 	s.mu.Lock()
-	r := s.runner
+	r, brief := s.runner, s.brief
 	s.mu.Unlock()
 	if r == nil {
 		return status.Error(codes.FailedPrecondition, "Open comes before Run")
 	}
-	st := &run{runner: r, out: queue.New[*proto.Report](), todo: make(chan *Job), jobs: map[key]*Job{}}
+	st := &run{runner: r, out: queue.New[said](), brief: brief, todo: make(chan *Job), jobs: map[key]*Job{}}
 
 	sent := make(chan error, 1)
 	go func() {
 		for {
-			reports, ok := st.out.Take(maxBatch, nil)
+			all, ok := st.out.Take(maxBatch, nil)
 			if !ok {
 				sent <- nil
 				return
 			}
-			if err := stream.Send(&proto.FromEvaluator{Reports: reports}); err != nil {
+			if err := stream.Send(gather(all)); err != nil {
 				sent <- err
 				return
 			}
@@ -140,7 +161,11 @@ func (st *run) start(w *proto.Job) {
 	}
 	st.runner.prepare(j, st)
 	st.wg.Add(1)
-	st.report(k, &proto.Report{What: begun})
+	if st.brief && j.Attempt == 1 {
+		st.out.Put(said{begun: j.ID})
+	} else {
+		st.report(k, &proto.Report{What: begun})
+	}
 	if st.runner.plugin.Start != nil {
 		st.runner.run(j)
 		return
@@ -209,7 +234,7 @@ func pathsOf(files []*proto.File) map[string]string {
 
 func (st *run) report(k key, r *proto.Report) {
 	r.Id, r.Attempt = uint64(k.id), int64(k.attempt)
-	st.out.Put(r)
+	st.out.Put(said{report: r})
 }
 
 func (st *run) cancel(k key, save bool) {
