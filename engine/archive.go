@@ -76,6 +76,7 @@ type Archive struct {
 	turns    [2]uint64
 	taken    [2]int // results consumed by turns
 	done     [2]bool
+	limited  uint64     // the turn from which Limits hold
 	pass     FinalEvent // the newest, if there are passes
 	passes   int
 	kept     [2]TurnRecord // the newest of each part, for what it keeps
@@ -180,7 +181,7 @@ func (a *Archive) readEvents() error {
 		var target any
 		switch e.Kind {
 		case EventLimits:
-			a.Limits = Limits{}
+			a.Limits, a.limited = Limits{}, e.Turn
 			target = &a.Limits
 		case EventEvaluator:
 			a.Evaluators = append(a.Evaluators, EvaluatorEvent{})

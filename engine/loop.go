@@ -145,8 +145,33 @@ func (s *Search) over() string {
 		return fmt.Sprintf("%g seconds of running", l.Wall)
 	case l.Target != nil && s.reached(*l.Target):
 		return fmt.Sprintf("target %g", *l.Target)
+	case (l.Seconds > 0 || l.Target != nil) && l.Evaluations == 0 && l.Wall == 0 && s.fruitless():
+		return fmt.Sprintf("the last %d found nothing that was not known", s.patience())
 	}
 	return ""
+}
+
+// patience is after how many evaluations in a row that cost nothing a search is
+// over that only costs or a target could end: it would never end. A window may
+// be a whole round of a strategy's, after which it looks elsewhere.
+func (s *Search) patience() int { return max(1000, 10*s.now().Window) }
+
+// fruitless tells whether patience is at its end: the latest evaluations all
+// shared earlier results, or found no row in a table. Those that were proposed
+// before the newest limits, or by an earlier strategy, do not count.
+func (s *Search) fruitless() bool {
+	h, n := s.book.history[0], s.patience()
+	if len(h) < n {
+		return false
+	}
+	from := max(s.limited, s.lines[0].since)
+	for i := range n {
+		e := s.book.get(h[len(h)-1-i])
+		if e.turn < from || e.seconds > 0 || e.Reuse == 0 && e.Status != Invalid {
+			return false
+		}
+	}
+	return true
 }
 
 // reached tells whether the best candidate at the highest fidelity of all has

@@ -425,7 +425,7 @@ func (s *Search) load(main *line) error {
 	}
 	if s.seq == 0 || s.Limits != s.cfg.Limits && !sameLimits(s.Limits, s.cfg.Limits) {
 		s.journal(EventLimits, s.cfg.Limits)
-		s.Limits = s.cfg.Limits
+		s.Limits, s.limited = s.cfg.Limits, main.turns
 	}
 	s.journal(EventStarted, StartedEvent{PID: os.Getpid(), Workers: s.cfg.Workers})
 	s.counters.State, s.counters.Cause = StateRunning, ""

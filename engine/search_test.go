@@ -433,6 +433,48 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// A small space holds less than the limit: such a search ends, at the same place
+// if it was stopped on its way. Higher limits and other strategies get another try.
+func TestLimitsOfASmallSpace(t *testing.T) {
+	t.Parallel()
+	small := genome.MustParseSpace(`{"a": {"choice": ["p", "q", "r"]}, "b": {"bool": true}}`)
+	target := 2.0
+	begin := func(led engine.Ledger, l engine.Limits) engine.Config {
+		cfg := config(led)
+		cfg.Space, cfg.Limits, cfg.Final.Skip = small, l, true
+		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: priced{engine.Func(func(context.Context, *engine.Job) (map[string]float64, error) {
+			return map[string]float64{"accuracy": 1}, nil
+		}, engine.Metric{Name: "accuracy"}, engine.Metric{Name: "seconds"})}}}
+		return cfg
+	}
+	whole := enginetest.Memory(t)
+	st := run(t, begin(whole, engine.Limits{Seconds: 1e6})).Status()
+	if st.State != engine.StateFinished || st.Spent.Seconds != 12 || st.Evaluations < 1006 || st.Reused != st.Evaluations-6 {
+		t.Errorf("ended with %+v", st)
+	}
+	if st := run(t, begin(enginetest.Memory(t), engine.Limits{Target: &target})).Status(); st.State != engine.StateFinished || st.Reused < 1000 {
+		t.Errorf("a target out of reach ends with %+v", st)
+	}
+
+	led := enginetest.Memory(t)
+	cfg := begin(led, engine.Limits{Seconds: 1e6})
+	cfg.Turns = 700
+	if st := run(t, cfg).Status(); st.State != engine.StateStopped {
+		t.Errorf("after 700 turns it is %+v", st)
+	}
+	again := run(t, begin(led, engine.Limits{Seconds: 1e6})).Status()
+	if again.Evaluations != st.Evaluations || digest(t, led, -1) != digest(t, whole, -1) {
+		t.Errorf("a search that was stopped ends after %d evaluations, a whole one after %d", again.Evaluations, st.Evaluations)
+	}
+	more := run(t, begin(led, engine.Limits{Seconds: 2e6})).Status()
+	if n := more.Evaluations - again.Evaluations; n < 1000 {
+		t.Errorf("with a higher limit it tried %d times more", n)
+	}
+	if other := run(t, with(begin(led, engine.Limits{Seconds: 2e6}), "heir")).Status(); other.Evaluations < more.Evaluations+1000 {
+		t.Errorf("another strategy tried %d times", other.Evaluations-more.Evaluations)
+	}
+}
+
 // priced makes every evaluation cost two seconds.
 type priced struct{ engine.Evaluator }
 

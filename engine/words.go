@@ -113,6 +113,9 @@ type Fidelity struct {
 }
 
 // Limits end phase search. Zero means no limit. They count across restarts.
+// With Seconds or Target alone a search also ends when a thousand evaluations
+// in a row, or ten windows if they are more, shared earlier results or were
+// invalid at no cost: the space holds nothing more that costs.
 type Limits struct {
 	Evaluations int      `json:"evaluations,omitempty"` // consumed jobs of phase search
 	Wall        float64  `json:"wall,omitempty"`        // seconds of running in phase search

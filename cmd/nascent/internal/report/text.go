@@ -203,7 +203,11 @@ func (r *Report) honesty() []string {
 		}
 	}
 	if failed > 0 {
-		out = append(out, show.Plural(failed, "of these measurements")+" failed and is left out.")
+		verb := "failed and are"
+		if failed == 1 {
+			verb = "failed and is"
+		}
+		out = append(out, fmt.Sprintf("%s of these measurements %s left out.", show.Thousands(int64(failed)), verb))
 	}
 	if r.judged && !r.outcome.Complete {
 		out = append(out, "Re-measuring and testing did not come to its end; run the search again to go on.")
