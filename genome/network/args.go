@@ -80,7 +80,7 @@ next:
 				continue next
 			}
 		}
-		a.b.fail("has no parameter %q; it has %s", a.m[i].Key, strings.Join(a.known[:a.n], ", "))
+		a.b.slip("has no parameter %q; it has %s", a.m[i].Key, strings.Join(a.known[:a.n], ", "))
 	}
 }
 
@@ -186,7 +186,7 @@ func (a *args) word(name string, words ...string) string {
 			return w
 		}
 	}
-	a.b.fail("%s is %v; it is one of %s", name, v, strings.Join(words, ", "))
+	a.b.slip("%s is %v; it is one of %s", name, v, strings.Join(words, ", "))
 	return words[0]
 }
 
@@ -205,7 +205,7 @@ func (a *args) function(name, standard string) string {
 	case "relu", "leaky_relu", "mish", "tanh", "sigmoid", "gelu", "swish", "elu":
 		return v.(string)
 	}
-	a.b.fail("%s is %v; it is one of relu, leaky_relu, mish, tanh, sigmoid, gelu, swish, elu, none", name, v)
+	a.b.slip("%s is %v; it is one of relu, leaky_relu, mish, tanh, sigmoid, gelu, swish, elu, none", name, v)
 	return standard
 }
 
@@ -219,7 +219,7 @@ func (a *args) norm(name string, standard bool) bool {
 	case false, "none":
 		return false
 	default:
-		a.b.fail("%s is %v; it is true, batch or false", name, v)
+		a.b.slip("%s is %v; it is true, batch or false", name, v)
 		return standard
 	}
 }

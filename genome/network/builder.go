@@ -19,6 +19,7 @@ const (
 type LayerError struct {
 	Layer   string // where it stands in the genome: "blocks[3].conv"
 	Problem string // "kernel 7 does not fit in length 3"
+	slip    bool   // of whoever declared the space: a name that is right in no genome
 }
 
 // Error returns "layer: problem".
@@ -55,6 +56,14 @@ func (b *builder) reset() {
 func (b *builder) fail(format string, args ...any) {
 	if b.err == nil {
 		b.err = &LayerError{Layer: string(b.path), Problem: fmt.Sprintf(format, args...)}
+	}
+}
+
+// slip records a name or word that no layer has, if it is the first error.
+func (b *builder) slip(format string, args ...any) {
+	if b.err == nil {
+		b.fail(format, args...)
+		b.err.slip = true
 	}
 }
 

@@ -81,11 +81,11 @@ func (b *builder) operate(name string, in, channels, stride int) int {
 	}
 	what, k := operation(name)
 	if what == noMotif {
-		b.fail("%q is no operation of a cell; write none, skip_connect, or conv, nor_conv, sep_conv, dil_conv, avg_pool, max_pool with a kernel, as in sep_conv_3x3", name)
+		b.slip("%q is no operation of a cell; write none, skip_connect, or conv, nor_conv, sep_conv, dil_conv, avg_pool, max_pool with a kernel, as in sep_conv_3x3", name)
 		return 0
 	}
 	if k%2 == 0 && what > skip {
-		b.fail("%q has an even kernel; cells need odd ones, which keep the extent", name)
+		b.slip("%q has an even kernel; cells need odd ones, which keep the extent", name)
 		return 0
 	}
 	switch what {
@@ -252,7 +252,7 @@ func (b *builder) readCell(v genome.Map) (c cell, ok bool) {
 				return c, false
 			}
 		default:
-			b.fail("has no parameter %q; a cell has channels, inputs, output, isomorphism", e.Key)
+			b.slip("has no parameter %q; a cell has channels, inputs, output, isomorphism", e.Key)
 			return c, false
 		}
 	}

@@ -1,8 +1,10 @@
 package network
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,24 +58,31 @@ func Bind(s *genome.Space) error {
 	if _, _, err := data(s); err != nil {
 		return err
 	}
-	// A space of which nothing can be read is a mistake in its declaration. The
-	// first sample's complaint is as good as any.
+	// A space of which nothing can be read is a mistake in its declaration, and so
+	// is a name that no layer has: what has it would never be drawn, and nobody
+	// told. The first sample's complaint is as good as any.
 	var first error
+	readable := false
 	r := rng.New(1)
-	for i := 0; i < 1000; i++ {
+	for i := 0; i < 1000 && (i < 100 || !readable); i++ {
 		g, err := s.Random(r)
 		if err != nil {
 			return err
 		}
-		if _, err = measure(g); err == nil {
-			s.Bind(measure)
-			return nil
+		_, err = measure(g)
+		if l := (*LayerError)(nil); errors.As(err, &l) && l.slip {
+			problem, remedy, _ := strings.Cut(l.Error(), "; ")
+			return &genome.Error{Problem: problem, Remedy: cmp.Or(remedy, "correct that layer")}
 		}
-		if first == nil {
+		if readable = readable || err == nil; first == nil {
 			first = err
 		}
 	}
-	return &genome.Error{Problem: "no network can be made of this space: " + first.Error(), Remedy: "correct that layer"}
+	if !readable {
+		return &genome.Error{Problem: "no network can be made of this space: " + first.Error(), Remedy: "correct that layer"}
+	}
+	s.Bind(measure)
+	return nil
 }
 
 // builders are those that measure uses again and again: it is called for every

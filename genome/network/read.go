@@ -233,7 +233,7 @@ func (b *builder) word(name string, in int) int {
 		if vocabulary(name) != notLayer {
 			b.fail("%s needs parameters", name)
 		} else {
-			b.fail("%q is no layer", name)
+			b.slip("%q is no layer", name)
 		}
 		return 0
 	}
