@@ -85,6 +85,20 @@ type Archive struct {
 	led      Ledger
 }
 
+// outstanding lists the tasks besides train of jobs that have no result yet. The
+// strategy that proposed them may be another than the one that opens next.
+func (a *Archive) outstanding() (tasks []Task) {
+	if a == nil {
+		return nil
+	}
+	for _, e := range a.book.search {
+		if e.stage.is(waiting) && e.Task != Train && !slices.Contains(tasks, e.Task) {
+			tasks = append(tasks, e.Task)
+		}
+	}
+	return tasks
+}
+
 // Read loads what a ledger holds. ErrEmpty means that no search has begun.
 func Read(led Ledger) (*Archive, error) { return read(led, nil) }
 

@@ -209,11 +209,15 @@ func (s *Search) open(ctx context.Context) error {
 	if err != nil {
 		return wrong("strategy %s refuses: %v", s.cfg.StrategyName, err)
 	}
-	if err := s.equip(ctx, needs.Tasks); err != nil {
+	before, err := read(s.cfg.Ledger, s.cfg.Space)
+	if err != nil && !errors.Is(err, ErrEmpty) {
+		return err
+	}
+	if err := s.equip(ctx, append(before.outstanding(), needs.Tasks...)); err != nil {
 		return err
 	}
 	main := &line{part: PartSearch, name: s.cfg.StrategyName, strategy: s.cfg.Strategy, state: state, batch: max(1, needs.Batch)}
-	if err := s.load(main); err != nil {
+	if err := s.load(main, before); err != nil {
 		return err
 	}
 	if w := s.now().Window; main.batch > w {
@@ -262,7 +266,7 @@ func (s *Search) seat(ctx context.Context, key string) error {
 	return nil
 }
 
-// equip opens the evaluators that no fidelity names, if the strategy's tasks
+// equip opens the evaluators that no fidelity names, if there are tasks that
 // need them.
 func (s *Search) equip(ctx context.Context, tasks []Task) error {
 	lacking := func() (Task, bool) {
@@ -376,12 +380,9 @@ func (s *Search) plan(batch int, begun *Archive) Plan {
 	return p
 }
 
-// load reads the ledger, or begins it.
-func (s *Search) load(main *line) error {
-	led := s.cfg.Ledger
-	a, err := read(led, s.cfg.Space)
-	switch {
-	case errors.Is(err, ErrEmpty):
+// load goes on with what the ledger holds, or begins it if that is nil.
+func (s *Search) load(main *line, a *Archive) error {
+	if a == nil {
 		plan := s.plan(main.batch, nil)
 		raw, err := json.Marshal(plan)
 		if err != nil {
@@ -391,16 +392,14 @@ func (s *Search) load(main *line) error {
 		s.pending.State = map[Part][]byte{PartSearch: main.state}
 		s.Archive = &Archive{
 			Name: s.cfg.Name, Plan: plan, Space: s.cfg.Space, Baselines: s.cfg.Final.Baselines,
-			Strategies: []StrategyEvent{plan.strategy()}, led: led,
+			Strategies: []StrategyEvent{plan.strategy()}, led: s.cfg.Ledger,
 		}
 		s.spaces = map[string]*genome.Space{"": s.cfg.Space}
 		for _, b := range s.cfg.Final.Baselines {
 			s.spaces[b.Name] = b.Genome.Space()
 		}
 		s.counters.State = StateNew
-	case err != nil:
-		return err
-	default:
+	} else {
 		s.Archive = a
 		if err := samePlan(a.Plan, s.plan(main.batch, a)); err != nil {
 			return err

@@ -145,6 +145,26 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+// A strategy that shares no weights takes over while jobs on them are under way.
+func TestTasksOfAnEarlierStrategy(t *testing.T) {
+	t.Parallel()
+	for n := 10; n < 14; n++ { // one job is under way then, of either task
+		led := enginetest.Memory(t)
+		c := config(led)
+		tasks := []engine.Task{engine.Supernet, engine.Score}
+		c.Strategy, c.StrategyName = &sharer{tasks: tasks}, "sharer"
+		c.Evaluators["weights"] = engine.EvaluatorRef{Evaluator: shared{Evaluator: engine.Func(evaluate), tasks: tasks, name: "weights"}}
+		c.Fidelities = []engine.Fidelity{{Evaluator: "f", Budget: 10}}
+		c.Limits.Evaluations = n
+		run(t, c)
+		c = with(c, "heir")
+		c.Limits.Evaluations = 30
+		if st := run(t, c).Status(); st.Evaluations != 30 {
+			t.Errorf("taken over after %d, it ended with %+v", n, st)
+		}
+	}
+}
+
 func TestTasksThatNobodyDoes(t *testing.T) {
 	t.Parallel()
 	c := config(enginetest.Memory(t))
