@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/bench"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/report"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
@@ -126,13 +127,7 @@ func contenders(list string) ([]*contender, error) {
 		if use == nil || use.Kind != yaml.ScalarNode || use.Value == "" {
 			return nil, bad("one of them has no name")
 		}
-		if strings.ContainsRune(use.Value, filepath.Separator) || strings.HasSuffix(use.Value, ".go") {
-			path, err := filepath.Abs(use.Value)
-			if err != nil {
-				return nil, bad(err.Error())
-			}
-			use.Value = path
-		}
+		fromHere(n)
 		c := &contender{text: use.Value}
 		if n.Kind == yaml.MappingNode {
 			b, err := yaml.Marshal(n)
@@ -141,7 +136,7 @@ func contenders(list string) ([]*contender, error) {
 			}
 			c.text = strings.TrimSpace(string(b))
 		}
-		c.name = strings.TrimPrefix(strings.TrimSuffix(filepath.Base(use.Value), ".go"), "nascent-strategy-")
+		c.name = strategyName(config.Plugin{Use: use.Value})
 		times[c.name]++
 		all, options = append(all, c), append(options, rest)
 	}

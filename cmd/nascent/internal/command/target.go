@@ -54,6 +54,7 @@ func resolve(path string, c choices) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.strategy = strategyFromHere(c.strategy)
 	t := &target{doc: doc, dir: c.dir}
 	if t.dir == "" {
 		if t.dir = home; home == "" {
