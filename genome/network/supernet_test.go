@@ -145,6 +145,7 @@ func TestSupernetRefusals(t *testing.T) {
 	cell := `{"cell": {"edges": ["skip", "conv3"], "nodes": 3}}`
 	for declaration, want := range map[string]string{
 		`{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [0.1, 1]}, "stack": {"cell": ` + cell + `, "channels": 4, "cells": 3}}`:                                         "also searches lr",
+		`{"network": {"input": [1, 40], "classes": 10}, "l": {"list": {"block": {"channels": 4}}, "length": [1, 3]}}`:                                                                   "also searches the length of l:",
 		`{"network": {"input": [1, 40], "classes": 10}, "stack": {"cell": {"cell": {"vertices": ["conv3x3"], "nodes": [3, 5]}}, "channels": 4, "cells": 3}}`:                            "stack.cell.nodes",
 		`{"network": {"input": [4, 40], "classes": 10}, "net": [` + cell + `]}`:                                                                                                         "put it into a stack",
 		`{"network": {"input": [1, 40], "classes": 10}, "dense": {"units": 4}}`:                                                                                                         "nothing to choose",
