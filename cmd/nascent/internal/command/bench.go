@@ -303,8 +303,9 @@ func (a *app) compete(ctx context.Context, heats []*heat, f benchFlags) (whole b
 			before++
 		}
 	}
-	var mu sync.Mutex // guards stopped, and done, err and search of all heats
+	var mu sync.Mutex // guards stopped and nonsense, and done, err and search of all heats
 	stopped := false
+	var nonsense error // what the searches cannot be compared by
 	stop := func() {
 		mu.Lock()
 		defer mu.Unlock()
@@ -363,9 +364,17 @@ func (a *app) compete(ctx context.Context, heats []*heat, f benchFlags) (whole b
 		quiet.out, quiet.err = discard{}, discard{}
 		err := quiet.run(ctx, h.target, m)
 		done := err == nil && h.finished()
+		var wrong error
+		if done {
+			wrong = h.measures(f.metric)
+		}
 		mu.Lock()
-		defer mu.Unlock()
 		h.search, h.err, h.done = nil, err, done
+		nonsense = cmp.Or(nonsense, wrong)
+		mu.Unlock()
+		if wrong != nil {
+			stop()
+		}
 	}
 	var lanes sync.WaitGroup
 	queue := make(chan *heat)
@@ -383,12 +392,30 @@ func (a *app) compete(ctx context.Context, heats []*heat, f benchFlags) (whole b
 	lanes.Wait()
 	mu.Lock()
 	defer mu.Unlock()
+	if nonsense != nil {
+		return false, nonsense
+	}
 	for _, h := range heats {
 		if !h.done && h.err == nil && !refused(h) {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// measures refuses a metric that a search has not: the first one to end tells,
+// before all the others have run in vain.
+func (h *heat) measures(metric string) error {
+	if metric == "" {
+		return nil
+	}
+	v, done, err := inspect(h.target.dir)
+	if err != nil {
+		return nil // whoever reads it next says why
+	}
+	defer done()
+	_, _, err = measure(v, metric)
+	return err
 }
 
 // finished tells whether a search has nothing left to do.
