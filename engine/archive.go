@@ -26,8 +26,9 @@ const (
 
 // StartedEvent is the data of EventStarted.
 type StartedEvent struct {
-	PID     int `json:"pid"`
-	Workers int `json:"workers"`
+	PID     int    `json:"pid"`
+	Workers int    `json:"workers"`
+	Source  string `json:"source,omitempty"` // where the strategy that decides was found this time
 }
 
 // EndedEvent is the data of EventEnded.
@@ -204,6 +205,12 @@ func (a *Archive) readEvents() error {
 		case EventStrategy:
 			a.Strategies = append(a.Strategies, StrategyEvent{})
 			target = &a.Strategies[len(a.Strategies)-1]
+		case EventStarted:
+			var began StartedEvent
+			if err := json.Unmarshal(e.Data, &began); err == nil && began.Source != "" {
+				a.now().Source = began.Source
+			}
+			continue
 		case EventFinal:
 			a.passes++
 			target = &a.pass

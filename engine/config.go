@@ -16,7 +16,7 @@ type Config struct {
 	Strategy        Strategy
 	StrategyName    string          // recorded; default "strategy"
 	StrategyOptions json.RawMessage // recorded and handed to Open
-	StrategySource  string          // recorded when the strategy changes: where it is found again, for a replay; default StrategyName
+	StrategySource  string          // recorded with every start: where it is found again, for a replay; default StrategyName
 	ChangeStrategy  bool            // a search that is under way goes on with this strategy, if it is another
 	Turns           uint64          // not 0: stop cleanly once the search has taken so many turns
 

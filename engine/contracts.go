@@ -69,7 +69,7 @@ const (
 
 // Turn is the argument of one Step.
 type Turn struct {
-	N       uint64      // 0 for the first
+	N       uint64      // 0 for the search's first; a strategy that takes over begins later
 	Seed    uint64      // this turn's own, below 2^53
 	FirstID ID          // the id that the first proposal will get; the others follow
 	Want    int         // how many proposals there is room for, >= 0; more are refused

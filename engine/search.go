@@ -426,7 +426,7 @@ func (s *Search) load(main *line, a *Archive) error {
 		s.journal(EventLimits, s.cfg.Limits)
 		s.Limits, s.limited = s.cfg.Limits, main.turns
 	}
-	s.journal(EventStarted, StartedEvent{PID: os.Getpid(), Workers: s.cfg.Workers})
+	s.journal(EventStarted, StartedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource})
 	s.counters.State, s.counters.Cause = StateRunning, ""
 	s.touch()
 	for _, list := range [][]*entry{s.book.search, s.book.final} {

@@ -68,12 +68,16 @@ func agingInPython(t *testing.T) string {
 func TestPluginSearchesWithScores(t *testing.T) {
 	t.Parallel()
 	file := agingInPython(t)
-	var made []string
+	var made, digests []string
 	for _, use := range []string{"aging", file} {
 		s := cells(t, "{use: spos, epochs: 4, epochs_a_job: 2, promote: {eta: 5, after: 10}, search: {use: "+use+", population: 6, sample: 2}}", "60")
 		s.finish()
 		s.ask("replay", s.dir)
 		made = append(made, s.ask("list", s.dir, "--sort", "id", "--limit", "0", "--columns", "id,task,operator,parents,fidelity,shared_accuracy,accuracy,genome"))
+		digests = append(digests, s.digest())
+	}
+	if digests[0] != digests[1] {
+		t.Errorf("the digest is %s with aging in Go and %s in Python: the path of a program counts", digests[0], digests[1])
 	}
 	if strings.Count(made[0], "score") < 40 || strings.Count(made[0], "train") < 5 || made[0] != made[1] {
 		t.Errorf("with aging in Go there are the candidates\n%s\nin Python\n%s", made[0], made[1])

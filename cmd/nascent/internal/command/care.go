@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
@@ -113,10 +112,12 @@ func strategiesOf(dir string) (find func(engine.StrategyEvent) (engine.Strategy,
 	}
 	find = func(e engine.StrategyEvent) (engine.Strategy, error) {
 		end()
-		p := config.Plugin{Key: "strategy", Use: e.Source, Options: e.Options}
+		p := sourced(e)
 		if doc, err := readConfig(filepath.Join(dir, configName)); err == nil { // its path may have changed
 			if s, err := doc.Read(); err == nil && strategyName(s.Strategy) == e.Name {
-				p.Use = s.Strategy.Use
+				if p.Use = s.Strategy.Use; string(recordedOptions(s.Strategy)) == string(recordedOptions(p)) {
+					p.Options = s.Strategy.Options
+				}
 			}
 		}
 		strategy, err := findStrategy(p, o, dirs)

@@ -17,6 +17,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/host"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/oneshot"
 )
@@ -42,8 +43,8 @@ func (a *app) connect(t *target, s *config.Search) error {
 	if err != nil {
 		return t.missing(s.Strategy, err)
 	}
-	s.Engine.Strategy, s.Engine.StrategyName, s.Engine.StrategyOptions = strategy, strategyName(s.Strategy), s.Strategy.Options
-	s.Engine.StrategySource = s.Strategy.Use
+	s.Engine.Strategy, s.Engine.StrategyName, s.Engine.StrategyOptions = strategy, strategyName(s.Strategy), recordedOptions(s.Strategy)
+	s.Engine.StrategySource = sourceOf(s.Strategy)
 	return nil
 }
 
@@ -54,8 +55,8 @@ func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strate
 			return strategy, nil
 		}
 	}
-	if p.Use == oneshot.Name && searchesWithPlugin(p.Options) {
-		return oneshot.New(func(use string) (engine.Strategy, error) {
+	if use := searchesWith(p); use != "" {
+		return oneshot.New(func(string) (engine.Strategy, error) { // by its recorded name
 			return findStrategy(config.Plugin{Use: use}, o, dirs)
 		}), nil
 	}
@@ -66,17 +67,77 @@ func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strate
 	return host.Strategy(found, o), nil
 }
 
-// searchesWithPlugin tells whether the options of single-path one-shot name a
-// plugin to search with. It then runs in this process: a plugin starts no other.
-func searchesWithPlugin(options json.RawMessage) bool {
+// searchesWith is the plugin with which single-path one-shot is to search, as it
+// was named; "" where there is none. The strategy then runs in this process: a
+// plugin starts no other.
+func searchesWith(p config.Plugin) string {
 	var o struct {
 		Search json.RawMessage `json:"search"`
 	}
-	if json.Unmarshal(options, &o) != nil || o.Search == nil {
-		return false
+	if p.Use != oneshot.Name || json.Unmarshal(p.Options, &o) != nil || o.Search == nil {
+		return ""
 	}
 	use, _, err := oneshot.Inner(o.Search)
-	return err == nil && !slices.Contains(evolve.Names(), use)
+	if err != nil || slices.Contains(evolve.Names(), use) {
+		return ""
+	}
+	return use
+}
+
+// recordedOptions are a strategy's options as the ledger records them: without
+// the path of a plugin to search with, which may change.
+func recordedOptions(p config.Plugin) json.RawMessage {
+	use := searchesWith(p)
+	if !filepath.IsAbs(use) {
+		return p.Options
+	}
+	var all map[string]json.RawMessage
+	if json.Unmarshal(p.Options, &all) != nil {
+		return p.Options
+	}
+	var search any = strategyName(config.Plugin{Use: use})
+	var inner genome.Map // in the order of search.yaml
+	if json.Unmarshal(all["search"], &inner) == nil {
+		for i := range inner {
+			if inner[i].Key == "use" {
+				inner[i].Value = search
+			}
+		}
+		search = inner
+	}
+	text, err := json.Marshal(search)
+	if err != nil {
+		return p.Options
+	}
+	all["search"] = text
+	out, err := json.Marshal(all)
+	if err != nil {
+		return p.Options
+	}
+	return out
+}
+
+// sourceOf is where a strategy is found again: its name or path or, where its
+// options have a path that is not recorded, all of it as search.yaml has it.
+func sourceOf(p config.Plugin) string {
+	if string(recordedOptions(p)) == string(p.Options) {
+		return p.Use
+	}
+	return strategyText(engine.StrategyEvent{Source: p.Use, Options: p.Options})
+}
+
+// sourced is the strategy that an event tells of.
+func sourced(e engine.StrategyEvent) config.Plugin {
+	p := config.Plugin{Key: "strategy", Use: e.Source, Options: e.Options}
+	var all map[string]json.RawMessage
+	if json.Unmarshal([]byte(e.Source), &all) != nil || json.Unmarshal(all["use"], &p.Use) != nil {
+		return p
+	}
+	delete(all, "use")
+	if options, err := json.Marshal(all); err == nil {
+		p.Options = options
+	}
+	return p
 }
 
 // closeStrategy ends the process of a strategy that has one: by force, when it

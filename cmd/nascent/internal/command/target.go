@@ -113,7 +113,8 @@ func (t *target) succession(c choices) error {
 	if err != nil {
 		return err
 	}
-	same := strategyName(s.Strategy) == now.Name && (len(s.Strategy.Options) == 0 && string(now.Options) == "{}" || string(s.Strategy.Options) == string(now.Options))
+	options := recordedOptions(s.Strategy)
+	same := strategyName(s.Strategy) == now.Name && (len(options) == 0 && string(now.Options) == "{}" || string(options) == string(now.Options))
 	switch turns := v.Status().Turns; {
 	case !c.changed("strategy"):
 		// A change that was interrupted may stand in one of the two only.
@@ -134,6 +135,9 @@ func (t *target) succession(c choices) error {
 
 // strategyText writes a strategy as the value of a key of search.yaml.
 func strategyText(e engine.StrategyEvent) string {
+	if strings.HasPrefix(e.Source, "{") {
+		return e.Source
+	}
 	options := map[string]json.RawMessage{}
 	if json.Unmarshal(e.Options, &options) != nil || len(options) == 0 {
 		return strconv.Quote(e.Source)
