@@ -109,20 +109,36 @@ func BenchmarkPython(b *testing.B) {
 // host, the plugin and Python. Unlike evaluations/s it hardly depends on what else the
 // machine does.
 func BenchmarkPythonCost(b *testing.B) {
-	e := openBench(b, "wide.py", 128)
+	e := openBench(b, "wide.py", 512)
 	defer e.close()
-	e.evaluate(2000)
+	e.evaluate(2048)
 	plugin := childOf(b, os.Getpid(), "nascent-evaluat")
 	worker := childOf(b, plugin, "python")
 	before := []time.Duration{spent(b, os.Getpid()), spent(b, plugin), spent(b, worker)}
 	b.ResetTimer()
-	const evaluations = 20000
+	const evaluations = 20480
 	for range b.N {
 		e.evaluate(evaluations)
 	}
 	for i, pid := range []int{os.Getpid(), plugin, worker} {
 		cost := float64((spent(b, pid) - before[i]).Microseconds()) / float64(b.N*evaluations)
 		b.ReportMetric(cost, []string{"host-µs/evaluation", "plugin-µs/evaluation", "python-µs/evaluation"}[i])
+	}
+}
+
+// What a unary echo by gRPC for Python costs, likewise.
+func BenchmarkEchoCost(b *testing.B) {
+	call := openEcho(b)
+	call()
+	pids := []int{os.Getpid(), childOf(b, os.Getpid(), "python")}
+	before := []time.Duration{spent(b, pids[0]), spent(b, pids[1])}
+	b.ResetTimer()
+	const calls = 1000
+	for range b.N * calls {
+		call()
+	}
+	for i, name := range []string{"client-µs/echo", "server-µs/echo"} {
+		b.ReportMetric(float64((spent(b, pids[i])-before[i]).Microseconds())/float64(b.N*calls), name)
 	}
 }
 
@@ -167,13 +183,13 @@ func stat(path string) []string {
 // Python, in turns.
 func BenchmarkPythonAgainstEcho(b *testing.B) {
 	call := openEcho(b)
-	e := openBench(b, "wide.py", 128)
+	e := openBench(b, "wide.py", 512)
 	defer e.close()
-	e.evaluate(1000)
+	e.evaluate(1024)
 	b.ResetTimer()
 	var evaluations, echoes float64
 	for range b.N {
-		evaluations += e.evaluate(4000)
+		evaluations += e.evaluate(12800) // whole batches: the last one waits for nobody
 		const calls = 400
 		begin := time.Now()
 		for range calls {
