@@ -19,6 +19,13 @@ type Start struct {
 	UV    bool // uv brings the interpreter, and the packages that the file needs
 }
 
+// Run are the words that have an interpreter run the SDK, before the SDK's own
+// arguments: what python -m nascent does, but that whatever lies in the working
+// directory, be it called nascent.py or random.py, is looked for last.
+func Run() []string {
+	return []string{"-c", "import sys; sys.path.sort(key=lambda p: not p); from nascent.__main__ import main; sys.exit(main())"}
+}
+
 // StartFor finds the Python that runs the program at file. If the file has a block
 // that says what it needs, uv brings that, unless an interpreter was named (given,
 // or $NASCENT_PYTHON) or there is no uv in $PATH: then the Interpreter must have it,
@@ -53,7 +60,7 @@ func lacks(path string, needs Needs, file string, uv bool) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(path, "-m", "nascent", "needs", string(asked))
+	cmd := exec.Command(path, append(Run(), "needs", string(asked))...)
 	if cmd.Env, err = Env(); err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ const downloads = 10 * time.Minute
 
 // words are the command that has the script's Python run the SDK.
 func (p *program) words(args ...string) []string {
-	return slices.Concat(p.python.Words, []string{"-m", "nascent"}, args)
+	return slices.Concat(p.python.Words, python.Run(), args)
 }
 
 // end ends a process that listens to a file of ours, and waits for that. uv gets time

@@ -14,6 +14,7 @@ import (
 	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/host"
+	"github.com/nascent-nas/nascent/plugins/python"
 )
 
 // fakeUV is a PATH with a uv that writes down what it was asked for and runs a
@@ -61,7 +62,7 @@ func under(t *testing.T, path string) host.Options {
 	return host.Options{LogDir: t.TempDir(), SearchID: t.Name(), Env: []string{"PATH=" + path, "NASCENT_PYTHON="}}
 }
 
-const withUV = "run --no-project --with brought>=1 --python >=3.9 python -m nascent "
+var withUV = "run --no-project --with brought>=1 --python >=3.9 python " + strings.Join(python.Run(), " ") + " "
 
 // uv starts an evaluator whose file says what it needs, and its nursery. What it
 // is does not depend on that.
