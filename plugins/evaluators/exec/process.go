@@ -198,6 +198,10 @@ func patient(start func() error) error {
 	return err
 }
 
+// ending is how long a process that has closed its standard output may take until its
+// end is seen: on a busy machine that is long.
+const ending = 5 * time.Second
+
 // hear passes the lines of standard output that begin with a brace on until the
 // process closes its side, and waits for its end. What it returns is how the
 // process broke the protocol, or nothing: then it is gone.
@@ -209,7 +213,7 @@ func (p *process) hear(take func(line []byte) error) (broken string) {
 		case <-p.exited:
 			<-p.gone
 			return ""
-		case <-time.After(time.Second):
+		case <-time.After(ending):
 		}
 		err = errors.New("it closed its standard output")
 	}
