@@ -35,7 +35,8 @@ type EvaluatorOptions struct {
 	// Slow is how long a slow job would take at least if nobody stopped it:
 	// a cancelled one must be back well before; default a minute.
 	Slow time.Duration
-	// Patience is how long the suite waits for any answer; default a minute.
+	// Patience is how long the suite waits for any answer; default five minutes,
+	// so that no busy machine fails it.
 	Patience time.Duration
 }
 
@@ -70,7 +71,7 @@ func Evaluator(t T, make func() engine.Evaluator, o EvaluatorOptions) {
 		o.Slow = time.Minute
 	}
 	if o.Patience == 0 {
-		o.Patience = time.Minute
+		o.Patience = 5 * time.Minute
 	}
 	if err := network.Bind(o.Space); err != nil {
 		t.Fatalf("EvaluatorOptions.Space: %v", err)

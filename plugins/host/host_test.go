@@ -72,7 +72,7 @@ func withPlugins(m *testing.M) int {
 }
 
 // patience bounds every wait for something that will come.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

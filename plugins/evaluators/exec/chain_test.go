@@ -170,7 +170,7 @@ func TestCrashOfSeveral(t *testing.T) {
 	r := openRig(t, host.Evaluator(p, host.Options{LogDir: t.TempDir(), SearchID: t.Name()}), `{}`)
 	a, b := r.submit("sleep"), r.submit("crash")
 	lost := map[engine.ID]engine.Event{}
-	for timeout := time.After(time.Minute); len(lost) < 2; {
+	for timeout := time.After(unheard); len(lost) < 2; {
 		select {
 		case e := <-r.session.Events():
 			if e.Kind == engine.Lost {

@@ -111,6 +111,9 @@ func TestPythonConforms(t *testing.T) {
 var troubles = genome.MustParseSpace(`{"do": {"choice": ["good", "scalars", "error", "nan", "text", "nothing", "leave", "crash", "segfault",
 	"sleep", "gil", "stubborn", "reports", "saves", "keeps", "stops", "long", "endless", "daemon", "deaf", "hidden", "returns", "descendants", "orphans", "shares", "children", "loads", "keeps_loading", "litters", "heavily"]}}`)
 
+// unheard is how long nothing may be heard of a job on the slowest machine.
+const unheard = 5 * time.Minute
+
 // rig is an open session of trouble.py.
 type rig struct {
 	t       *testing.T
@@ -123,14 +126,14 @@ type rig struct {
 func openRig(t *testing.T, e engine.Evaluator, options string) *rig {
 	t.Helper()
 	files := enginetest.Memory(t)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), unheard)
 	defer cancel()
 	s, hello, err := e.Open(ctx, engine.EvaluatorSetup{Space: troubles, Workers: 1, Options: json.RawMessage(options), Files: files})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), unheard)
 		defer cancel()
 		s.Close(ctx)
 		for range s.Events() {
@@ -159,7 +162,7 @@ func (r *rig) submit(do string, change ...func(*engine.Assignment)) engine.ID {
 // until waits for an event of a job, of one of some kinds.
 func (r *rig) until(id engine.ID, kinds ...engine.EventKind) engine.Event {
 	r.t.Helper()
-	timeout := time.After(time.Minute)
+	timeout := time.After(unheard)
 	for {
 		select {
 		case e, ok := <-r.session.Events():

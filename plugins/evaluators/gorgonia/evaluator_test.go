@@ -72,8 +72,8 @@ func (s *session) until(kind engine.EventKind) engine.Event {
 			case e.Kind == engine.Finished:
 				s.t.Fatalf("finished early: %+v", e.Result)
 			}
-		case <-time.After(time.Minute):
-			s.t.Fatal("no answer for a minute")
+		case <-time.After(5 * time.Minute):
+			s.t.Fatal("no answer for five minutes")
 		}
 	}
 }
