@@ -36,9 +36,10 @@ $(BIN)/nascent-strategy-%: $(SOURCE)
 run: all
 	$(BIN)/nascent run mnist1d
 
-# Everything that is tested, the slowest tests at the end.
+# Everything that is tested, the slowest tests at the end. What the tests build with
+# -trimpath is then compiled once.
 test:
-	$(GO) test -json -timeout 20m ./... | $(GO) run ./cmd/nascent/internal/slowest
+	$(GO) test -trimpath -json -timeout 20m ./... | $(GO) run ./cmd/nascent/internal/slowest
 
 # What shared weights are good for, measured in full: minutes.
 science:

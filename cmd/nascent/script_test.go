@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/command"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 )
 
 // TestMain lets the scripts call this test binary as nascent.
@@ -45,14 +46,14 @@ var pluginDir string
 
 // buildPlugins builds the evaluators that the scripts use, once.
 var buildPlugins = sync.OnceValue(func() error {
+	programs := map[string]string{}
 	for _, name := range []string{"onemax", "table", "exec", "gorgonia"} {
-		out := filepath.Join(pluginDir, "nascent-evaluator-"+name)
-		b, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "../../plugins/evaluators/"+name).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("building the plugin %s: %w\n%s", name, err, b)
-		}
+		programs["nascent-evaluator-"+name] = "../../plugins/evaluators/" + name
 	}
-	return os.Symlink("nascent-evaluator-exec", filepath.Join(pluginDir, "nascent-strategy-exec"))
+	if err := proctest.Build(pluginDir, programs); err != nil {
+		return err
+	}
+	return proctest.Link(pluginDir, map[string]string{"nascent-strategy-exec": "nascent-evaluator-exec"})
 })
 
 func TestScript(t *testing.T) {

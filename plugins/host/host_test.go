@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/genome"
 )
 
@@ -40,15 +39,11 @@ func withPlugins(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	built = dir
-	for name, pkg := range map[string]string{
-		"nascent-evaluator-testplugin": "../internal/testplugin",
-		"nascent-evaluator-onemax":     "../evaluators/onemax",
-	} {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, name), pkg)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n%s", pkg, err, out)
-			return 1
-		}
+	if err := proctest.Build(dir, map[string]string{
+		"nascent-evaluator-testplugin": "../internal/testplugin", "nascent-evaluator-onemax": "../evaluators/onemax",
+	}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	if testPlugin, err = Find(KindEvaluator, "testplugin", dir); err == nil {
 		onemax, err = Find(KindEvaluator, "onemax", dir)

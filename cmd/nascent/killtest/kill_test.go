@@ -3,7 +3,6 @@ package killtest
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,17 +16,27 @@ import (
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
-// programs are what the tests run, by their folders.
-var programs = map[string][]string{
-	"./cmd/nascent":                  {"nascent"},
-	"./plugins/evaluators/onemax":    {"nascent-evaluator-onemax"},
-	"./plugins/evaluators/gorgonia":  {"nascent-evaluator-gorgonia"},
-	"./plugins/evaluators/exec":      {"nascent-evaluator-exec", "nascent-strategy-exec"},
-	"./plugins/strategies/qlearning": {"nascent-strategy-qlearning"},
-	"./plugins/strategies/reinforce": {"nascent-strategy-reinforce"},
-	"./plugins/strategies/supernet": {"nascent-strategy-supernet", "nascent-evaluator-supernet", "nascent-strategy-darts",
-		"nascent-strategy-gdas", "nascent-strategy-enas", "nascent-strategy-spos"},
-}
+// programs are what the tests run, with their folders, and links are other names
+// of them.
+var (
+	programs = map[string]string{
+		"nascent":                    "../../../cmd/nascent",
+		"nascent-evaluator-onemax":   "../../../plugins/evaluators/onemax",
+		"nascent-evaluator-gorgonia": "../../../plugins/evaluators/gorgonia",
+		"nascent-evaluator-exec":     "../../../plugins/evaluators/exec",
+		"nascent-strategy-qlearning": "../../../plugins/strategies/qlearning",
+		"nascent-strategy-reinforce": "../../../plugins/strategies/reinforce",
+		"nascent-strategy-supernet":  "../../../plugins/strategies/supernet",
+	}
+	links = map[string]string{
+		"nascent-strategy-exec":      "nascent-evaluator-exec",
+		"nascent-evaluator-supernet": "nascent-strategy-supernet",
+		"nascent-strategy-darts":     "nascent-strategy-supernet",
+		"nascent-strategy-gdas":      "nascent-strategy-supernet",
+		"nascent-strategy-enas":      "nascent-strategy-supernet",
+		"nascent-strategy-spos":      "nascent-strategy-supernet",
+	}
+)
 
 // binaries builds nascent and the plugins once.
 var binaries = sync.OnceValues(func() (string, error) {
@@ -35,19 +44,10 @@ var binaries = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for target, names := range programs {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, names[0]), target)
-		cmd.Dir = filepath.Join("..", "..", "..")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("building %s: %w\n%s", names[0], err, out)
-		}
-		for _, name := range names[1:] { // the same under other names
-			if err := os.Symlink(names[0], filepath.Join(dir, name)); err != nil {
-				return "", err
-			}
-		}
+	if err := proctest.Build(dir, programs); err != nil {
+		return "", err
 	}
-	return dir, nil
+	return dir, proctest.Link(dir, links)
 })
 
 func TestMain(m *testing.M) {

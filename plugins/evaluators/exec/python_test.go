@@ -46,11 +46,10 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, "nascent-evaluator-exec"), ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
+	if err := proctest.Build(dir, map[string]string{"nascent-evaluator-exec": "."}); err != nil {
+		return "", err
 	}
-	return dir, os.Symlink("nascent-evaluator-exec", filepath.Join(dir, "nascent-strategy-exec"))
+	return dir, proctest.Link(dir, map[string]string{"nascent-strategy-exec": "nascent-evaluator-exec"})
 })
 
 func TestMain(m *testing.M) {

@@ -4,31 +4,36 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/plugins/host"
 )
 
-// built is a directory with this plugin and the one that drives it.
+// built is a directory with the command line, the strategies that share weights,
+// this plugin, the one that drives it, and Gorgonia's.
 var built = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "torch-test-")
 	if err != nil {
 		return "", err
 	}
-	for name, source := range map[string]string{"nascent-evaluator-torch": ".", driver: "../exec"} {
-		out, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(folder, name), source).CombinedOutput()
-		if err != nil {
-			return folder, fmt.Errorf("%w: %s", err, out)
-		}
+	err = proctest.Build(folder, map[string]string{
+		"nascent": "../../../cmd/nascent", "nascent-strategy-supernet": "../../strategies/supernet",
+		"nascent-evaluator-torch": ".", driver: "../exec", "nascent-evaluator-gorgonia": "../gorgonia",
+	})
+	if err != nil {
+		return folder, err
 	}
-	return folder, nil
+	return folder, proctest.Link(folder, map[string]string{
+		"nascent-strategy-darts": "nascent-strategy-supernet", "nascent-strategy-gdas": "nascent-strategy-supernet",
+		"nascent-strategy-enas": "nascent-strategy-supernet", "nascent-strategy-spos": "nascent-strategy-supernet",
+	})
 })
 
 func TestMain(m *testing.M) {

@@ -42,12 +42,12 @@ func TestNoGPU(t *testing.T) {
 func TestRehearsal(t *testing.T) {
 	t.Parallel()
 	python := needTorch(t)
-	nascent, err := beside()
+	folder, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "gpu.md")
-	out, err := gpucheck(t, python, "--device", "cpu", "--quick", "--no-build", "--bin", filepath.Dir(nascent), "--out", file)
+	out, err := gpucheck(t, python, "--device", "cpu", "--quick", "--no-build", "--bin", folder, "--out", file)
 	if err != nil || !strings.Contains(out, "nothing is wrong") {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -9,50 +9,21 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
-
-// beside is the command line, in a directory with the strategies that share
-// weights, with this evaluator and Gorgonia's.
-var beside = sync.OnceValues(func() (string, error) {
-	folder, err := built()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(folder, "beside")
-	for name, source := range map[string]string{
-		"nascent": "../../../cmd/nascent", "nascent-strategy-supernet": "../../strategies/supernet", "nascent-evaluator-gorgonia": "../gorgonia",
-	} {
-		if out, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, name), source).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%w: %s", err, out)
-		}
-	}
-	for _, name := range []string{"nascent-evaluator-torch", driver} {
-		if err := os.Symlink(filepath.Join(folder, name), filepath.Join(dir, name)); err != nil {
-			return "", err
-		}
-	}
-	for _, name := range []string{"darts", "gdas", "enas", "spos"} {
-		if err := os.Symlink("nascent-strategy-supernet", filepath.Join(dir, "nascent-strategy-"+name)); err != nil {
-			return "", err
-		}
-	}
-	return filepath.Join(dir, "nascent"), nil
-})
 
 // command is a call of the command line, with a Python that has PyTorch; where
 // there is none the test is skipped.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	needTorch(t)
-	nascent, err := beside()
+	folder, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(nascent, args...)
-	cmd.Env = append(os.Environ(), "NASCENT_CACHE="+filepath.Join(filepath.Dir(nascent), "cache"))
+	cmd := exec.Command(filepath.Join(folder, "nascent"), args...)
+	cmd.Env = append(os.Environ(), "NASCENT_CACHE="+filepath.Join(folder, "cache"))
 	return cmd
 }
 
