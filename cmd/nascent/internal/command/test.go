@@ -38,9 +38,6 @@ searching afterwards.`,
 				return notRunning(err, dir)
 			}
 			if found == nil {
-				if evaluations == 0 {
-					return errors.New("nothing has been measured yet, so there is nothing to test; go on with: nascent run " + quote(dir))
-				}
 				// The search ends here for now: that is what lets its final part begin.
 				c.changed = cmd.Flags().Changed
 				t, err := resolve(dir, c)
@@ -78,7 +75,8 @@ type discard struct{}
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
 // tested is the report of a search whose newest results were re-measured and
-// tested; nil, and how many evaluations there are, if they were not.
+// tested; nil, and how many evaluations there are, if they were not; an error, if
+// they cannot be.
 func (a *app) tested(dir string) (*report.Report, int, error) {
 	v, done, err := inspect(dir)
 	if err != nil {
@@ -87,7 +85,13 @@ func (a *app) tested(dir string) (*report.Report, int, error) {
 	defer done()
 	outcome, ok := v.Outcome()
 	s := v.Status()
-	if !ok || !outcome.Complete || s.State != engine.StateFinished {
+	switch {
+	case ok && outcome.Complete && s.State == engine.StateFinished:
+	case v.Plan.Final.Skip:
+		return nil, 0, errors.New("this search was begun with final.skip: true, so nothing of it is tested; begin one without it in another directory")
+	case len(s.Best) == 0:
+		return nil, 0, errors.New("no candidate has been trained and measured yet, so there is nothing to test; go on with: nascent run " + quote(dir))
+	default:
 		return nil, s.Evaluations, nil
 	}
 	return report.Of(v), s.Evaluations, nil
@@ -103,7 +107,10 @@ func (a *app) printTest(t *report.Test) error {
 		table.Head = append(table.Head, v.Name)
 	}
 	add := func(name string, x *report.Tested) {
-		row := []string{name, show.Thousands(x.Parameters)}
+		row := []string{name, "-"}
+		if x.Parameters > 0 {
+			row[1] = show.Thousands(x.Parameters)
+		}
 		switch {
 		case x.Accuracy != nil:
 			row = append(row, fmt.Sprintf("%.4f ± %.4f (%d)", x.Accuracy.Mean, x.Accuracy.SD, x.Accuracy.N))

@@ -46,6 +46,9 @@ func (r *Report) verdict() []string {
 		if r.status.Evaluations == 0 {
 			return []string{"Nothing was measured yet."}
 		}
+		if s := r.status; s.OK > 0 && s.Supernet+s.Score == s.Evaluations {
+			return []string{"No candidate was trained for itself: all that the search did was to train shared weights and to score with them. With higher limits it goes on."}
+		}
 		return []string{"Nothing could be measured: every evaluation was invalid or failed. See: nascent list --columns id,status,reason"}
 	}
 	size := func(x *row) string {
