@@ -16,6 +16,7 @@ from typing import Any, Dict
 from .declare import Evaluator, Refused, Setup
 from .job import Job
 from .load import execute, pick, settle
+from .trouble import explain, report
 from .worker import Worker
 
 
@@ -48,8 +49,14 @@ def call(evaluator: Evaluator, args: argparse.Namespace) -> int:
     """Call the evaluator once and print what it says."""
     order = read(args)
     given = order.get("options") or {}
-    options = settle(evaluator, {k: v for k, v in given.items() if k not in ("preload", "python", "start_timeout")})
-    evaluator.open(Setup(options))
+    options = settle(evaluator, {k: v for k, v in given.items() if k not in ("devices", "preload", "python", "start_timeout")})
+    try:
+        evaluator.open(Setup(options))
+    except Refused:
+        raise
+    except Exception as error:
+        print(report(error), file=sys.stderr)
+        raise Refused(f"{os.path.basename(args.file)} cannot be opened: {explain(error, evaluator.folder)}") from None
     print(order.get("text") or json.dumps(order.get("genes", {})))
     with tempfile.TemporaryDirectory() as scratch:
         order = {"id": 1, "budget": evaluator.hello["budget"], **order, "scratch": os.path.join(scratch, "job")}

@@ -442,7 +442,7 @@ class TestTry(unittest.TestCase):
                 return subprocess.run([sys.executable, "-m", "nascent", "try", file, *args], env={**os.environ, "PYTHONPATH": str(ROOT)},
                                       input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
 
-            done = attempt("--job", "-", given='{"genes": {"x": 4}, "options": {"python": "python3"}}')
+            done = attempt("--job", "-", given='{"genes": {"x": 4}, "options": {"python": "python3", "devices": [0]}}')
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn('{"step": 1.0, "report": {"accuracy": 0.5}}\n{"metrics": {"accuracy": 0.25}}\n', done.stdout)
             done = attempt("--job", "-", given='{"genes": {"x": 0}}')
@@ -459,6 +459,12 @@ class TestTry(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1))
                 self.assertTrue(done.stderr.startswith(want), done.stderr)
             self.assertIn("-1 is no seed: give a number from 0 to 2**53-1", attempt("--seed", "-1").stderr)
+            with open(file, "a") as out:
+                out.write("nascent.declare.declared[0].opening = lambda setup: {}['none']\n")
+            done = attempt("--job", "-", given='{"genes": {"x": 4}}')
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("evaluate.py cannot be opened: KeyError: 'none' (evaluate.py:6: nascent.declare", done.stderr)
+            self.assertNotIn("attempt.py", done.stderr)
             os.remove(file)
             self.assertEqual(attempt().stderr, f"there is no file {file}: name that of an evaluator or a strategy\n")
 
