@@ -17,7 +17,8 @@
 //
 // The stand-ins: [Landscape] measures any genome in no time, [Instant] is an
 // Evaluator made of such a function, [Scripted] one that answers what and when
-// the test says, [Clock] a time that the test moves by hand.
+// the test says, [Clock] a time that the test moves by hand, [Memory] a ledger whose
+// files go with the test. Package proctest builds programs and looks at processes.
 //
 // The suites report through [T], which *testing.T implements; [Record] catches
 // their reports, to test the suites themselves.

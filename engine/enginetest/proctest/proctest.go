@@ -1,5 +1,5 @@
-// Package proctest looks at the processes of this machine, for tests that kill
-// some of them. It reads /proc, so these tests are for Linux.
+// Package proctest builds programs, and looks at the processes of this machine, for
+// tests that run and kill some. It reads /proc, so these tests are for Linux.
 package proctest
 
 import (
