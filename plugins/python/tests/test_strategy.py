@@ -142,7 +142,7 @@ class Program:
 
     def end(self):
         """What it printed; its standard input ends."""
-        _, words = self.process.communicate(timeout=60)
+        _, words = self.process.communicate(timeout=300)
         self.folder.cleanup()
         return words.decode()
 
