@@ -221,7 +221,7 @@ func (s *Search) open(ctx context.Context) error {
 		return err
 	}
 	if w := s.now().Window; main.batch > w {
-		return wrong("window: %d is smaller than the %d results that strategy %s wants at once", w, main.batch, main.name)
+		return wrong("window: %d is smaller than the %d results that strategy %s wants at once; widen it (--set window=%d), or give the strategy a smaller round", w, main.batch, main.name, main.batch)
 	}
 	s.lines[1] = &line{
 		part: PartFinal, name: "final", strategy: &final{plan: &s.Plan, baselines: s.Baselines}, batch: 1 << 30,

@@ -525,6 +525,9 @@ func TestWrongConfigurations(t *testing.T) {
 		if !errors.Is(err, engine.ErrConfig) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		}
+		if name == "window" && err != nil && !strings.Contains(err.Error(), "--set window=5") {
+			t.Errorf("no remedy: %v", err)
+		}
 		if _, begun, _ := led.Header(); begun {
 			t.Errorf("%s: left something behind", name)
 		}
