@@ -73,7 +73,7 @@ type EvaluatorPlugin struct {
 type Result struct {
 	Metrics Metrics
 	Output  []byte            // for the strategy, up to 64 KiB
-	Files   map[string]string // name to path: taken into the search's store, gone from path afterwards
+	Files   map[string]string // name to path: kept in the search's store; those of Scratch are moved, others copied
 	Seconds float64           // what the job cost, where that is known exactly; 0: measured
 	Stopped bool              // ended early by its StopRule
 	Remark  string            // one line for people

@@ -39,6 +39,9 @@ func (f *files) handOver(named []*proto.File) {
 
 // Put implements engine.Files.
 func (f *files) Put(path, name string) (engine.FileRef, error) {
+	if rel, err := filepath.Rel(f.scratch, path); err != nil || !filepath.IsLocal(rel) {
+		return engine.FileRef{}, fmt.Errorf("%s is kept elsewhere; files to be kept are written in the directory that Temp names", path)
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return engine.FileRef{}, err
@@ -55,7 +58,7 @@ func (f *files) Put(path, name string) (engine.FileRef, error) {
 	}
 	target := filepath.Join(f.scratch, ref.Hash)
 	if err := os.Rename(path, target); err != nil {
-		return engine.FileRef{}, fmt.Errorf("%w; files to be kept are written in the directory that Temp names", err)
+		return engine.FileRef{}, err
 	}
 	if f.paths == nil {
 		f.paths = map[string]string{}

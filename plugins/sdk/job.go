@@ -208,8 +208,8 @@ func checkpointOf(files map[string]string) (string, bool) {
 }
 
 // Save keeps progress: should this attempt not come to its end, the next one
-// finds the file under the same name. The file is taken and gone from path;
-// files saved earlier under other names stay.
+// finds the file under the same name. A file of Scratch is moved, another one is
+// copied; files saved earlier under other names stay.
 func (j *Job) Save(name, path string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

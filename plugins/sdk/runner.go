@@ -169,10 +169,10 @@ func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
 	case errors.As(err, &invalid):
 		result.Status, result.Reason = engine.Invalid, err.Error()
 	case j.cause != nil && !j.stopped:
-		r.clean(j, answer.Files)
+		r.clean(j)
 		return outcome{returned: "cancelled"}
 	case errors.As(err, &returned):
-		r.clean(j, answer.Files)
+		r.clean(j)
 		return outcome{returned: proto.OneLine(err.Error())}
 	case err != nil && j.stopped && (errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled)):
 		answer.Metrics = j.last
@@ -206,7 +206,7 @@ func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
 			out.files[name] = path
 		}
 	}
-	r.clean(j, nil)
+	r.clean(j)
 	return out
 }
 
@@ -260,17 +260,13 @@ func (r *runner) describeNetwork(j *Job, result *engine.Result) {
 	fill("macs", j.Network.Macs())
 }
 
-// take moves a file to where it stays until the host fetches it.
+// take puts a file where it stays until the host fetches it: one of a job's
+// scratch directory is moved there. Any other is its owner's, and is copied.
 func (r *runner) take(path string) (string, error) {
 	to := filepath.Join(r.scratch, fmt.Sprintf("out-%d", r.number.Add(1)))
-	if err := os.Rename(path, to); err == nil {
-		return to, nil
-	} else if errors.Is(err, os.ErrNotExist) {
-		if _, statErr := os.Stat(path); statErr != nil {
-			return "", statErr
-		}
+	if rel, err := filepath.Rel(r.scratch, path); err == nil && filepath.IsLocal(rel) {
+		return to, os.Rename(path, to)
 	}
-	// Another file system, or r.scratch is yet to be made.
 	if err := os.MkdirAll(r.scratch, 0o700); err != nil {
 		return "", err
 	}
@@ -288,17 +284,11 @@ func (r *runner) take(path string) (string, error) {
 		os.Remove(to)
 		return "", err
 	}
-	if err := f.Close(); err != nil {
-		return "", err
-	}
-	return to, os.Remove(path)
+	return to, f.Close()
 }
 
 // clean removes what a job leaves behind.
-func (r *runner) clean(j *Job, files map[string]string) {
-	for _, path := range files {
-		os.Remove(path)
-	}
+func (r *runner) clean(j *Job) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	// Most often it was not made after all, which one call finds out.

@@ -119,6 +119,31 @@ func TestOnceTrouble(t *testing.T) {
 	}
 }
 
+// A file that does not lie in the job's directory is its owner's, and stays.
+func TestOwnFileStays(t *testing.T) {
+	t.Parallel()
+	own := filepath.Join(t.TempDir(), "own")
+	if err := os.WriteFile(own, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for answer, kept := range map[string]int{`"metrics": {"accuracy": 1}`: 2, `"returned": "no room"`: 0} {
+		text := `read -r line; scratch=${line#*\"scratch\":\"}; scratch=${scratch%%\"*}; mkdir "$scratch"; echo made >"$scratch/made"
+echo '{"files": {"own": "` + own + `", "made": "'"$scratch/made"'"}, ` + answer + `}'`
+		r := openRig(t, served(t, &evaluator{grace: time.Minute}), command(t, map[string]any{"mode": "once", "command": []string{script(t, text)}}))
+		e := r.answer(r.submit("good"))
+		n := 0
+		if e.Result != nil {
+			n = len(e.Result.Files)
+		}
+		if n != kept {
+			t.Errorf("%s: %+v %+v", answer, e, e.Result)
+		}
+		if b, err := os.ReadFile(own); err != nil || string(b) != "mine" {
+			t.Errorf("%s: %q %v", answer, b, err)
+		}
+	}
+}
+
 // An answer without an id is nobody's, and would be waited for for ever.
 func TestNoID(t *testing.T) {
 	t.Parallel()

@@ -176,20 +176,24 @@ class Job:
 
     def save(self, file: Union[str, Path], name: str = "checkpoint") -> None:
         """Keep progress: should this attempt not come to its end, the next one
-        finds the file in resume. The file is taken and gone from its path."""
+        finds the file in resume. A file of scratch is moved, another one is
+        copied."""
         self._looked = True
         self._tell({"id": self._id, "save": {name: self._take(file)}})
 
     def keep(self, file: Union[str, Path], name: str = "checkpoint") -> None:
         """Keep a file with the job's result: a promoted job finds it in resume.
-        The file is taken and gone from its path."""
+        A file of scratch is moved, another one is copied."""
         self._kept = {**self._kept, name: self._take(file)}
 
     def _take(self, file: Union[str, Path]) -> str:
         import shutil
         self._taken += 1
         taken = self.scratch / f"taken-{self._taken}"
-        shutil.move(str(file), str(taken))
+        if self.scratch.resolve() in _path(str(file)).resolve().parents:
+            os.replace(file, taken)
+        else:  # somebody else's
+            shutil.copyfile(file, taken)
         return str(taken)
 
     def _tell(self, message: Message) -> None:

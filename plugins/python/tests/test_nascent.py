@@ -156,12 +156,14 @@ class TestJob(unittest.TestCase):
     def test_files(self):
         with tempfile.TemporaryDirectory() as folder:
             job = self.job(scratch=os.path.join(folder, "job"))
-            file = Path(folder) / "weights"
+            file = job.scratch / "weights"
             file.write_text("one")
             job.save(file)
             self.assertFalse(file.exists())
+            file = Path(folder) / "weights"
             file.write_text("two")
             job.save(str(file))
+            self.assertTrue(file.exists(), "a file of its owner's is moved away")
             taken = [Path(m["save"]["checkpoint"]) for m in self.sent]
             self.assertEqual([t.read_text() for t in taken], ["one", "two"])
         with self.assertRaises(RuntimeError):
