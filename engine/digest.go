@@ -11,9 +11,10 @@ import (
 
 // Digest is one hex line over configuration, seed, evaluators, jobs, decisions
 // and exact results: equal for equal trajectories, however often they were
-// interrupted. What the strategy is called, and its options, are left out: the same
-// decisions are the same, in whatever language they were made. With turns >= 0 it covers only that many turns of the search;
-// with turns < 0 all of them, and the newest pass of the final strategy.
+// interrupted. What the strategy is called, and its options, are left out: the
+// same decisions are the same, in whatever language they were made. With turns >= 0
+// it covers only that many turns of the search; with turns < 0 all of them, and the
+// newest pass of the final strategy.
 // Limits are left out: two searches that differ only in when they end have the
 // same digest up to the earlier end.
 func Digest(led Ledger, turns int) (string, error) {

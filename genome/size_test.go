@@ -134,14 +134,14 @@ func onPaths(before []uint64) bool {
 	n := len(before) + 1
 	reach := func(from int, next func(v, w int) bool) int {
 		seen := map[int]bool{from: true}
-		todo := []int{from}
-		for len(todo) > 0 {
-			v := todo[0]
-			todo = todo[1:]
+		ahead := []int{from}
+		for len(ahead) > 0 {
+			v := ahead[0]
+			ahead = ahead[1:]
 			for w := range n {
 				if next(v, w) && !seen[w] {
 					seen[w] = true
-					todo = append(todo, w)
+					ahead = append(ahead, w)
 				}
 			}
 		}

@@ -219,13 +219,13 @@ func bruteForce(edges []string) string {
 		slices.Sort(values[to])
 	}
 	live := make([]bool, len(layers))
-	todo := slices.Clone(values[3])
-	for len(todo) > 0 {
-		k := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	ahead := slices.Clone(values[3])
+	for len(ahead) > 0 {
+		k := ahead[len(ahead)-1]
+		ahead = ahead[:len(ahead)-1]
 		if k >= 0 && !live[k] {
 			live[k] = true
-			todo = append(todo, layers[k].in...)
+			ahead = append(ahead, layers[k].in...)
 		}
 	}
 	var kept []int

@@ -283,11 +283,11 @@ class Evaluator:
     def _carry_out(self, pack: _Pack, answers: list[Any], beside: int) -> None:
         """Trains a pack, in parts where it does not fit into memory, and puts
         its answers where they belong. beside is how many packs there are."""
-        todo = [pack]
-        while todo:
-            pack = todo.pop(0)
+        packs = [pack]
+        while packs:
+            pack = packs.pop(0)
             try:
-                todo = self._try(pack, answers, beside) + todo
+                packs = self._try(pack, answers, beside) + packs
             except Exception as e:
                 traceback.clear_frames(e.__traceback__)  # they hold tensors
                 for i, _, _ in pack.members:
