@@ -1,28 +1,17 @@
 package command
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/bench"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
-	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
-	"github.com/nascent-nas/nascent/cmd/nascent/internal/report"
-	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 )
 
@@ -146,7 +135,7 @@ func contenders(list string) ([]*contender, error) {
 	seen := map[string]bool{}
 	for i, c := range all {
 		if times[c.name] > 1 {
-			c.name += tame(options[i])
+			c.name += slug(options[i])
 		}
 		if seen[c.name] {
 			return nil, bad(c.name + " stands twice")
@@ -157,8 +146,8 @@ func contenders(list string) ([]*contender, error) {
 	return all, nil
 }
 
-// tame makes options part of a directory's name.
-func tame(options string) string {
+// slug makes options part of a directory's name.
+func slug(options string) string {
 	s := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' {
 			return r
@@ -168,8 +157,8 @@ func tame(options string) string {
 	return s[:min(len(s), 60)]
 }
 
-// heat is one search of a bench.
-type heat struct {
+// benchRun is one search of a bench.
+type benchRun struct {
 	by     *contender
 	seed   int64
 	target *target
@@ -197,30 +186,30 @@ func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 	if f.dir, err = filepath.Abs(f.dir); err != nil {
 		return err
 	}
-	var heats []*heat
+	var runs []*benchRun
 	for i := range f.seeds { // seed by seed: what is there after an interruption can be compared
 		for _, c := range all {
-			h := &heat{by: c, seed: f.first + int64(i)}
-			if h.target, err = f.search(path, c, h.seed); err != nil {
+			r := &benchRun{by: c, seed: f.first + int64(i)}
+			if r.target, err = f.search(path, c, r.seed); err != nil {
 				return err
 			}
 			if i == 0 {
-				if err := a.there(h.target); err != nil {
+				if err := a.canStart(r.target); err != nil {
 					return err
 				}
 			}
-			heats = append(heats, h)
+			runs = append(runs, r)
 		}
 	}
-	whole, err := a.compete(ctx, heats, f)
+	whole, err := a.runAll(ctx, runs, f)
 	if err != nil {
 		return err
 	}
 	if !whole {
 		if !f.quiet {
 			done := 0
-			for _, h := range heats {
-				if h.done {
+			for _, r := range runs {
+				if r.done {
 					done++
 				}
 			}
@@ -228,11 +217,11 @@ func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 			for _, w := range a.args {
 				words = append(words, quote(w))
 			}
-			fmt.Fprintf(a.err, "stopped with %d of %s finished; nothing is lost; go on with: nascent %s\n", done, searches(len(heats)), strings.Join(words, " "))
+			fmt.Fprintf(a.err, "stopped with %d of %s finished; nothing is lost; go on with: nascent %s\n", done, searches(len(runs)), strings.Join(words, " "))
 		}
 		return nil
 	}
-	return a.compare(all, heats, f)
+	return a.compare(all, runs, f)
 }
 
 func searches(n int) string {
@@ -280,8 +269,8 @@ func (f *benchFlags) search(path string, by *contender, seed int64) (*target, er
 	return t, nil
 }
 
-// there refuses a search whose programs cannot be found. It starts none.
-func (a *app) there(t *target) error {
+// canStart refuses a search whose programs cannot be found. It starts none.
+func (a *app) canStart(t *target) error {
 	s, err := t.doc.Read()
 	if err != nil {
 		return err
@@ -290,315 +279,5 @@ func (a *app) there(t *target) error {
 	if s.Engine.Strategy != nil {
 		closeStrategy(s.Engine.Strategy)
 	}
-	return err
-}
-
-// compete runs all searches, some at once, until they are finished or somebody
-// interrupts. It tells whether all are finished; a search that was refused, or
-// fell into trouble, says so in its err.
-func (a *app) compete(ctx context.Context, heats []*heat, f benchFlags) (whole bool, err error) {
-	before := 0
-	for _, h := range heats {
-		if h.done = h.finished(); h.done {
-			before++
-		}
-	}
-	var mu sync.Mutex // guards stopped and nonsense, and done, err and search of all heats
-	stopped := false
-	var nonsense error // what the searches cannot be compared by
-	stop := func() {
-		mu.Lock()
-		defer mu.Unlock()
-		stopped = true
-		for _, h := range heats {
-			if h.search != nil {
-				h.search.Stop()
-			}
-		}
-	}
-	ended := make(chan struct{})
-	var others sync.WaitGroup
-	defer others.Wait()
-	defer close(ended)
-	interrupts := make(chan os.Signal, 4)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(interrupts)
-	others.Go(func() {
-		for asked := false; ; asked = true {
-			select {
-			case <-interrupts:
-			case <-ended:
-				return
-			}
-			if asked {
-				fmt.Fprintln(a.err, "ended at once; nothing that was committed is lost; the same command goes on")
-				os.Exit(exitTrouble)
-			}
-			if !f.quiet {
-				fmt.Fprintln(a.err, "finishing: running jobs keep their progress (once more: end at once)")
-			}
-			stop()
-		}
-	})
-	if !f.quiet {
-		others.Go(func() { a.follow(heats, before, &mu, ended) })
-	}
-	refused := func(h *heat) bool {
-		return slices.ContainsFunc(heats, func(x *heat) bool { return x.by == h.by && x.err != nil && exitStatus(x.err) == exitInput })
-	}
-	run := func(h *heat) {
-		m := manner{quiet: true, accept: f.accept, among: func(s *engine.Search) {
-			mu.Lock()
-			defer mu.Unlock()
-			if h.search = s; stopped {
-				s.Stop()
-			}
-		}}
-		mu.Lock()
-		skip := stopped || h.done || refused(h)
-		mu.Unlock()
-		if skip {
-			return
-		}
-		quiet := *a
-		quiet.out, quiet.err = discard{}, discard{}
-		err := quiet.run(ctx, h.target, m)
-		done := err == nil && h.finished()
-		var wrong error
-		if done {
-			wrong = h.measures(f.metric)
-		}
-		mu.Lock()
-		h.search, h.err, h.done = nil, err, done
-		nonsense = cmp.Or(nonsense, wrong)
-		mu.Unlock()
-		if wrong != nil {
-			stop()
-		}
-	}
-	var lanes sync.WaitGroup
-	queue := make(chan *heat)
-	for range f.parallel {
-		lanes.Go(func() {
-			for h := range queue {
-				run(h)
-			}
-		})
-	}
-	for _, h := range heats {
-		queue <- h
-	}
-	close(queue)
-	lanes.Wait()
-	mu.Lock()
-	defer mu.Unlock()
-	if nonsense != nil {
-		return false, nonsense
-	}
-	for _, h := range heats {
-		if !h.done && h.err == nil && !refused(h) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// measures refuses a metric that a search has not: the first one to end tells,
-// before all the others have run in vain.
-func (h *heat) measures(metric string) error {
-	if metric == "" {
-		return nil
-	}
-	v, done, err := inspect(h.target.dir)
-	if err != nil {
-		return nil // whoever reads it next says why
-	}
-	defer done()
-	_, _, err = measure(v, metric)
-	return err
-}
-
-// finished tells whether a search has nothing left to do.
-func (h *heat) finished() bool {
-	if !begun(h.target.dir) {
-		return false
-	}
-	s, err := h.target.doc.Read()
-	if err != nil {
-		return false
-	}
-	v, done, err := inspect(h.target.dir)
-	if err != nil {
-		return false // whoever runs it says why
-	}
-	defer done()
-	status := v.Status()
-	return status.State == engine.StateFinished && !further(status, s.Engine.Limits)
-}
-
-// follow prints where the bench stands, at growing intervals up to a minute.
-// before is how many searches earlier runs had finished.
-func (a *app) follow(heats []*heat, before int, mu *sync.Mutex, ended <-chan struct{}) {
-	begun, pause := time.Now(), time.Second
-	for {
-		select {
-		case <-ended:
-			return
-		case <-time.After(pause):
-		}
-		pause = min(time.Minute, pause*3/2)
-		mu.Lock()
-		done := 0
-		var names []string
-		var running []*engine.Search
-		for _, h := range heats {
-			if h.done || h.err != nil {
-				done++
-			} else if h.search != nil {
-				running, names = append(running, h.search), append(names, fmt.Sprintf("%s seed %d", h.by.name, h.seed))
-			}
-		}
-		mu.Unlock()
-		part := float64(done)
-		for i, s := range running {
-			st := s.Status()
-			share, _ := show.Progress(st, 0)
-			if st.Phase != engine.PhaseSearch {
-				share = 1
-			}
-			if share > 0 {
-				part += min(share, 1)
-				names[i] += fmt.Sprintf(" at %.0f %%", 100*min(share, 1))
-			}
-			if len(st.Best) > 0 {
-				names[i] += fmt.Sprintf(" after %s", show.Plural(st.Evaluations, "evaluation"))
-			}
-		}
-		spent := time.Since(begun).Seconds()
-		line := fmt.Sprintf("%s  %d of %s finished", show.Seconds(spent), done, searches(len(heats)))
-		if len(names) > 0 {
-			line += ", running " + strings.Join(names, ", ")
-		}
-		if now := part - float64(before); now > 0 {
-			line += fmt.Sprintf("  %s  about %s left", show.Rate(now/spent), show.Seconds(spent/now*(float64(len(heats))-part)))
-		}
-		fmt.Fprintln(a.err, line)
-	}
-}
-
-// compare reads the finished searches and tells what they came to.
-func (a *app) compare(all []*contender, heats []*heat, f benchFlags) error {
-	b := &bench.Bench{}
-	if f.changed("target") {
-		b.Target = &f.target
-	}
-	for _, c := range all {
-		b.Strategies = append(b.Strategies, c.row)
-	}
-	var trouble []error
-	for _, h := range heats {
-		switch {
-		case h.err != nil && exitStatus(h.err) == exitInput:
-			h.by.row.Refused = oneLine(h.err)
-			trouble = append(trouble, wrongInput("%s cannot search this: %s", h.by.name, oneLine(h.err)))
-		case h.err != nil:
-			trouble = append(trouble, fmt.Errorf("%s seed %d: %w", h.by.name, h.seed, h.err))
-		case h.done:
-			if err := h.read(b, f); err != nil {
-				return err
-			}
-		}
-	}
-	b.Sum()
-	if err := a.tell(b, f); err != nil {
-		return err
-	}
-	if len(trouble) > 0 {
-		return trouble[0]
-	}
-	return nil
-}
-
-// read adds a finished search to what is compared.
-func (h *heat) read(b *bench.Bench, f benchFlags) error {
-	v, done, err := inspect(h.target.dir)
-	if err != nil {
-		return err
-	}
-	defer done()
-	if b.Metric == "" {
-		o := v.Objective()
-		b.Search, b.Metric, b.Goal = v.Status().Name, o.Metric, o.Goal
-		if f.metric != "" && f.metric != o.Metric {
-			if b.Metric, b.Goal, err = measure(v, f.metric); err != nil {
-				return err
-			}
-		}
-	}
-	run := bench.Run{Seed: h.seed, Dir: filepath.Base(h.target.dir), Trace: bench.Follow(v.Candidates(), &v.Plan, bench.Measure{Metric: b.Metric, Goal: b.Goal})}
-	if t, err := report.Of(v).Test(); err == nil {
-		run.Report = t.Winner.Report
-		if x := t.Winner.Accuracy; x != nil {
-			run.Test, b.TestMetric = &x.Mean, t.Metric
-		}
-	}
-	h.by.row.Runs = append(h.by.row.Runs, run)
-	return nil
-}
-
-// measure finds the direction of a metric.
-func measure(v *show.View, metric string) (string, engine.Goal, error) {
-	for _, o := range v.Plan.Objectives {
-		if o.Metric == metric {
-			return metric, o.Goal, nil
-		}
-	}
-	var names []string
-	for _, m := range v.Metrics {
-		if m.Name == metric {
-			return metric, cmp.Or(m.Goal, engine.Maximize), nil
-		}
-		names = append(names, m.Name)
-	}
-	return "", "", wrongInput("--metric %s: the evaluators measure no such thing; they measure %s", metric, strings.Join(names, ", "))
-}
-
-// tell prints the comparison and writes bench.html and bench.json.
-func (a *app) tell(b *bench.Bench, f benchFlags) error {
-	some := slices.ContainsFunc(b.Strategies, func(r *bench.Row) bool { return len(r.Runs) > 0 })
-	head, rows := b.Table()
-	if some {
-		text, err := json.MarshalIndent(b, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := page.Write(filepath.Join(f.dir, "bench.json"), append(text, '\n')); err != nil {
-			return err
-		}
-		if err := b.Page(filepath.Join(f.dir, "bench.html"), head, rows); err != nil {
-			return err
-		}
-	}
-	if f.json {
-		return a.writeJSON(b)
-	}
-	t := show.Table{Head: head, Rows: rows, Right: make([]bool, len(head))}
-	for i := range head {
-		t.Right[i] = i > 0
-	}
-	if err := t.Write(a.out); err != nil {
-		return err
-	}
-	for _, r := range b.Strategies {
-		if r.Refused != "" {
-			fmt.Fprintf(a.out, "%s cannot search this: %s\n", r.Name, r.Refused)
-		}
-	}
-	if !some {
-		return nil
-	}
-	dir := shortest(f.dir)
-	_, err := fmt.Fprintf(a.out, "Median and quartiles over the seeds. With plots: %s\nEach search: nascent status %s\n",
-		filepath.Join(dir, "bench.html"), quote(filepath.Join(dir, "STRATEGY-SEED")))
 	return err
 }

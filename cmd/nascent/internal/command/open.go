@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -136,19 +137,6 @@ func (a *app) lines() int {
 	return a.width
 }
 
-// digestOf retries: beside a running search a reading may fall between two
-// commits, and then misses what belongs together.
-func digestOf(v *show.View, turns int) (line string, err error) {
-	for try := range 10 {
-		line, err = engine.Digest(v.Ledger, turns)
-		if !v.Live || !errors.Is(err, engine.ErrDamaged) {
-			break
-		}
-		time.Sleep(time.Duration(try) * 20 * time.Millisecond)
-	}
-	return line, err
-}
-
 // quote makes a path safe to paste into a shell.
 func quote(s string) string {
 	plain := func(r rune) bool {
@@ -171,4 +159,13 @@ func quote(s string) string {
 		return "''"
 	}
 	return s
+}
+
+// notRunning refuses what needs a search to itself.
+func notRunning(err error, dir string) error {
+	var locked *ledger.LockedError
+	if errors.As(err, &locked) && locked.PID != 0 {
+		return fmt.Errorf("%w; this needs it stopped: nascent stop %s", err, quote(dir))
+	}
+	return err
 }

@@ -2,8 +2,6 @@ package command
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -12,39 +10,6 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 )
-
-func (a *app) statusCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "status [DIR]",
-		Short: "Say where a search stands",
-		Long:  "Says where the search in DIR (default: the current directory) stands: running or not,\nwhat came of its evaluations, the best so far, what is running.",
-		Example: `  nascent status mnist1d
-  nascent status mnist1d --json | jq .best[0]`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := directory(args)
-			err := a.look(cmd.Context(), dir, nil, a.out, func(v *show.View) error {
-				if asJSON {
-					return a.writeJSON(v.Status())
-				}
-				return show.WriteStatus(a.out, v, a.lines())
-			})
-			var fresh *newError
-			if errors.As(err, &fresh) && fresh.described {
-				s := engine.Snapshot{State: engine.StateNew, Phase: engine.PhaseSearch, Best: []engine.Best{}}
-				if asJSON {
-					return a.writeJSON(s)
-				}
-				fmt.Fprintln(a.out, "state        new; begin it with: nascent run "+quote(dir))
-				return nil
-			}
-			return err
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	return cmd
-}
 
 var phases = []engine.Phase{engine.PhaseSearch, engine.PhaseRemeasure, engine.PhaseTest}
 
@@ -178,104 +143,4 @@ func (a *app) list(v *show.View, sel show.Selection, columns []string, asJSON bo
 		t.Rows = append(t.Rows, row)
 	}
 	return t.Write(a.out)
-}
-
-func (a *app) showCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "show DIR [ID]",
-		Short: "Show one candidate: its network, figures, curve and family",
-		Long:  "Shows candidate ID of the search in DIR, by default \"best\", the best: its network drawn as text,\nits metrics and learning curve, its parents and what was changed in it.",
-		Example: `  nascent show mnist1d         the best
-  nascent show mnist1d 42
-  nascent show mnist1d f3      the third of the re-measured and tested ones
-  nascent show mnist1d 42 --json`,
-		Args: cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var id engine.ID
-			if len(args) == 2 {
-				var err error
-				if id, err = readID(args[1]); err != nil {
-					return err
-				}
-			}
-			return a.look(cmd.Context(), args[0], nil, a.out, func(v *show.View) error {
-				c, err := pick(v, id)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return a.writeJSON(v.CandidateOf(&c))
-				}
-				return show.WriteCandidate(a.out, v, &c, a.lines())
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	return cmd
-}
-
-// best is how the command line names the best candidate.
-const best = "best"
-
-// readID reads the name of a candidate; that of the best is 0.
-func readID(name string) (engine.ID, error) {
-	if name == best {
-		return 0, nil
-	}
-	id, err := engine.ParseID(name)
-	if err != nil {
-		return 0, wrongInput("%v, or %s", err, best)
-	}
-	return id, nil
-}
-
-// pick finds a candidate, the best for 0: the winner, once there is one, for the
-// best figure of a search is partly luck.
-func pick(v *show.View, id engine.ID) (engine.Candidate, error) {
-	if o, ok := v.Outcome(); ok && id == 0 {
-		id = o.Winner
-	}
-	if id == 0 {
-		best := v.Best(1)
-		if len(best) == 0 {
-			return engine.Candidate{}, errors.New("nothing has been measured yet, so there is no best; name a candidate")
-		}
-		id = best[0].ID
-	}
-	return v.Candidate(id)
-}
-
-func (a *app) digestCommand() *cobra.Command {
-	var asJSON bool
-	var turns int
-	cmd := &cobra.Command{
-		Use:   "digest [DIR]",
-		Short: "Print one line that is equal for equal trajectories",
-		Long: `Prints one hex line over configuration, seed, events, jobs, decisions and exact
-results of the search in DIR. Two searches have the same line if and only if
-they did the same. With --turns it covers only the first N turns.`,
-		Example: `  nascent digest onemax
-  nascent digest onemax --turns 100`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("turns") && turns < 0 {
-				return wrongInput("--turns: %d is negative; leave it out to cover all", turns)
-			}
-			return a.look(cmd.Context(), directory(args), nil, a.out, func(v *show.View) error {
-				line, err := digestOf(v, turns)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return a.writeJSON(map[string]any{"digest": line, "turns": turns})
-				}
-				_, err = fmt.Fprintln(a.out, line)
-				return err
-			})
-		},
-	}
-	cmd.Flags().IntVar(&turns, "turns", -1, "cover only the first N turns (default: all)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	return cmd
 }

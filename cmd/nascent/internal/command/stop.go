@@ -1,0 +1,76 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
+	"github.com/nascent-nas/nascent/engine/ledger"
+)
+
+func (a *app) stopCommand() *cobra.Command {
+	var asJSON bool
+	var patience time.Duration
+	cmd := &cobra.Command{
+		Use:   "stop [DIR]",
+		Short: "Let a running search finish cleanly",
+		Long: `Asks the process that runs the search in DIR to finish cleanly, as Ctrl-C there
+would, and waits until it has. Running jobs keep their progress.`,
+		Example: `  nascent stop mnist1d`,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.stop != nil {
+				a.stop()
+				return nil
+			}
+			dir := directory(args)
+			if err := isDir(dir); err != nil {
+				return err
+			}
+			if !begun(dir) {
+				return nothingHere(dir)
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), patience)
+			defer cancel()
+			asked := false
+			for {
+				switch err := socket.Ask(ctx, dir, socket.Request{Args: []string{"stop"}}, a.out); {
+				case err == nil:
+					asked = true
+				case ctx.Err() != nil:
+					return fmt.Errorf("the search still finishes after %s; ask again, or kill it: nothing is lost", patience)
+				case !errors.Is(err, socket.ErrNobody):
+					return err
+				}
+				v, done, err := inspect(dir)
+				var locked *ledger.LockedError
+				if errors.As(err, &locked) {
+					time.Sleep(20 * time.Millisecond)
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				defer done()
+				s := v.Status()
+				if asJSON {
+					return a.writeJSON(map[string]any{"stopped": asked, "state": s.State})
+				}
+				text := "it was not running"
+				if asked {
+					text = "stopped"
+				}
+				_, err = fmt.Fprintf(a.out, "%s after %s; go on with: nascent run %s\n", text, show.Plural(s.Evaluations, "evaluation"), quote(dir))
+				return err
+			}
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().DurationVar(&patience, "wait", 5*time.Minute, "how long to wait for it")
+	return cmd
+}
