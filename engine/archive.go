@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/nascent-nas/nascent/genome"
-	"github.com/nascent-nas/nascent/genome/network"
 )
 
 // ErrEmpty marks a ledger in which no search has begun.
@@ -380,7 +379,7 @@ func (a *Archive) forgetOne(e *entry) {
 // where the search was ended before. Tests are told apart, for they measure on
 // other data.
 func (a *Archive) repeatKey(e *entry) repeatKey {
-	k := repeatKey{duplicateKey: duplicateKey{network.Key(e.Genome), e.Fidelity, e.Inherit}}
+	k := repeatKey{duplicateKey: e.duplicateKey()}
 	if e.Phase == PhaseTest {
 		k.fidelity = ^k.fidelity
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
 )
 
 // stage is where a job stands. It is read beside the loop, by Histories.
@@ -32,6 +33,7 @@ type entry struct {
 	turn      uint64
 	repeat    int // see Archive.repeats
 	stage     stage
+	key       genome.Hash // see duplicateKey; zero until it is asked for
 
 	try *try // while it has no result
 }
@@ -73,6 +75,15 @@ type duplicateKey struct {
 	network  genome.Hash
 	fidelity int
 	inherit  ID
+}
+
+// duplicateKey is the entry's. Reading its network takes longer than all else that
+// a turn does for a job, so it is done once.
+func (e *entry) duplicateKey() duplicateKey {
+	if e.key.IsZero() {
+		e.key = network.Key(e.Genome)
+	}
+	return duplicateKey{e.key, e.Fidelity, e.Inherit}
 }
 
 // repeatKey is under which repeated measurements are counted.

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/nascent-nas/nascent/genome"
-	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -343,7 +342,7 @@ func (a *Archive) duplicate(e *entry) ID {
 	if a.Plan.Duplicates == Replicate || e.Task != Train || e.Replicate || e.Stop != nil || e.Phase != PhaseSearch {
 		return 0
 	}
-	return a.book.keys[duplicateKey{network.Key(e.Genome), e.Fidelity, e.Inherit}]
+	return a.book.keys[e.duplicateKey()]
 }
 
 // share is the result of a job that reuses another's.
