@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -30,6 +31,11 @@ type Options struct {
 	// start time that tells it from a later process with the same id. See
 	// ReapProcess.
 	Journal func(pid int, start uint64)
+	// TurnTimeout is how long a strategy may think about one turn. Then its
+	// process counts as hung: it is ended, and another one asked the same, with
+	// twice the time. 0 means 20 times the longest turn of this run, at least a
+	// minute; before ten turns were taken, ten minutes.
+	TurnTimeout time.Duration
 }
 
 func (o Options) logDir() string {

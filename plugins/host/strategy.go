@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -32,6 +33,9 @@ type StrategyPlugin struct {
 	hello   *proto.StrategyHello
 	scratch string              // where the process leaves files
 	sent    []*engine.Candidate // rows of History that the process has
+
+	turns   int           // taken since the start of the host
+	longest time.Duration // of them
 }
 
 // Strategy makes a strategy of a plugin. Nothing is started before Open.
@@ -144,7 +148,7 @@ func (s *StrategyPlugin) Step(ctx context.Context, state []byte, turn engine.Tur
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var died error
-	for range tries {
+	for try := range tries {
 		if err := s.ready(ctx); err != nil {
 			var refused *Refusal
 			if ctx.Err() != nil || errors.As(err, &refused) {
@@ -153,19 +157,28 @@ func (s *StrategyPlugin) Step(ctx context.Context, state []byte, turn engine.Tur
 			died = err
 			continue
 		}
-		answer, err := s.ask(ctx, state, turn)
+		began, limit := time.Now(), s.patience(try)
+		limited, cancel := context.WithTimeout(ctx, limit)
+		answer, err := s.ask(limited, state, turn)
+		late := limited.Err() != nil
+		cancel()
 		if err != nil {
 			if ctx.Err() != nil {
 				s.proc.kill() // it may be at it still
 				s.end(ctx)
 				return engine.Decision{}, ctx.Err()
 			}
-			died = s.proc.explain(err)
+			if late {
+				died = fmt.Errorf("%s did not decide within %s; if it needs longer, raise plugins.turn_timeout", s.plugin.Name, limit)
+			} else {
+				died = s.proc.explain(err)
+			}
 			s.proc.kill()
 			s.end(ctx)
 			s.options.note(s.plugin, died)
 			continue
 		}
+		s.turns, s.longest = s.turns+1, max(s.longest, time.Since(began))
 		if answer.Error != "" {
 			return engine.Decision{}, fmt.Errorf("%s: %s", s.plugin.Name, proto.OneLine(answer.Error))
 		}
@@ -179,6 +192,20 @@ func (s *StrategyPlugin) Step(ctx context.Context, state []byte, turn engine.Tur
 		return d, nil
 	}
 	return engine.Decision{}, fmt.Errorf("turn %d, tried %d times: %w", turn.N, tries, died)
+}
+
+// patience is how long a turn may take at the n-th try, counted from 0: twice as
+// long each time, since a busy machine is no fault of the strategy.
+func (s *StrategyPlugin) patience(try int) time.Duration {
+	limit := s.options.TurnTimeout
+	switch {
+	case limit > 0:
+	case s.turns < 10:
+		limit = 10 * time.Minute
+	default:
+		limit = max(time.Minute, 20*s.longest)
+	}
+	return limit << try
 }
 
 // take moves the new files of a decision into the store.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -59,7 +60,12 @@ func someHistory(t *testing.T, n, salt int) past {
 
 func openStrategy(t *testing.T, settings string) (*StrategyPlugin, []byte, engine.Needs) {
 	t.Helper()
-	s := Strategy(testPlugin, options(t))
+	return openStrategyWith(t, options(t), settings)
+}
+
+func openStrategyWith(t *testing.T, o Options, settings string) (*StrategyPlugin, []byte, engine.Needs) {
+	t.Helper()
+	s := Strategy(testPlugin, o)
 	t.Cleanup(func() { s.Close(within(t)) })
 	low := 1.5
 	state, needs, err := s.Open(within(t), engine.Setup{
@@ -160,6 +166,54 @@ func TestStrategyDies(t *testing.T) {
 	_, err := hopeless.Step(within(t), state, turn(1, h[:1]))
 	if err == nil || !strings.Contains(err.Error(), "tried 3 times") || !strings.Contains(err.Error(), "the strategy trips") || strings.Contains(err.Error(), "\n") {
 		t.Error(err)
+	}
+}
+
+func TestStrategyHangs(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	o.TurnTimeout = time.Second
+	s, state, _ := openStrategyWith(t, o, fmt.Sprintf(`{"stop_at": 1, "mark": %q}`, filepath.Join(t.TempDir(), "mark")))
+	whole, _, _ := openStrategy(t, `{}`)
+	want, err := whole.Step(within(t), state, turn(1, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Step(within(t), state, turn(1, nil))
+	if err != nil {
+		t.Fatalf("a stopped process was not replaced: %v", err)
+	}
+	if diff := cmp.Diff(decision(want), decision(got)); diff != "" {
+		t.Errorf("the decision differs after a hang:\n%s", diff)
+	}
+	o.TurnTimeout = 10 * time.Millisecond
+	hopeless, _, _ := openStrategyWith(t, o, `{"stop_at": 1}`)
+	_, err = hopeless.Step(within(t), state, turn(1, nil))
+	if err == nil || !strings.Contains(err.Error(), "did not decide within 40ms; if it needs longer, raise plugins.turn_timeout") {
+		t.Error(err)
+	}
+}
+
+// TestPatience: a deadline that nobody chose follows what turns have taken.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		turns   int
+		longest time.Duration
+		chosen  time.Duration
+		try     int
+		want    time.Duration
+	}{
+		{9, time.Minute, 0, 0, 10 * time.Minute},
+		{10, time.Millisecond, 0, 0, time.Minute},
+		{10, time.Minute, 0, 0, 20 * time.Minute},
+		{10, time.Minute, 0, 2, 80 * time.Minute},
+		{0, 0, time.Second, 1, 2 * time.Second},
+	} {
+		s := &StrategyPlugin{options: Options{TurnTimeout: c.chosen}, turns: c.turns, longest: c.longest}
+		if got := s.patience(c.try); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
 	}
 }
 

@@ -231,7 +231,8 @@ type strategy struct {
 		FailAt  uint64 `json:"fail_at"`
 		PanicAt uint64 `json:"panic_at"`
 		HangAt  uint64 `json:"hang_at"`
-		Diary   bool   `json:"diary"` // a file holds the turns that were taken
+		StopAt  uint64 `json:"stop_at"` // the process stops itself, as Ctrl-Z does; with Mark, once
+		Diary   bool   `json:"diary"`   // a file holds the turns that were taken
 	}
 }
 
@@ -245,10 +246,14 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 
 func (s *strategy) Step(ctx context.Context, state []byte, turn engine.Turn) (engine.Decision, error) {
 	o := s.option
-	if turn.N == o.DieAt && o.DieAt != 0 {
+	if turn.N != 0 && (turn.N == o.DieAt || turn.N == o.StopAt) {
 		if _, err := os.Stat(o.Mark); o.Mark == "" || err != nil {
 			if o.Mark != "" {
 				os.WriteFile(o.Mark, nil, 0o600)
+			}
+			if turn.N == o.StopAt {
+				syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+				select {}
 			}
 			fmt.Fprintln(os.Stderr, "the strategy trips")
 			os.Exit(5)

@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 const plain = `name: plain
@@ -110,7 +111,7 @@ func TestOptions(t *testing.T) {
 	d, err := Parse("search.yaml", "/there", []byte(`space: {norm: {choice: [batch, no]}}
 evaluator: {use: e, flip: yes, deep: {list: [no, "no", 'yes', true], no: maybe}}
 strategy: {use: spos, search: {use: ./mine.py, check: yes}}
-plugins: {tls: no}
+plugins: {tls: no, turn_timeout: 90s}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -125,8 +126,8 @@ plugins: {tls: no}
 	if got, want := string(s.Strategy.Options), `{"search":{"use":"/there/mine.py","check":true}}`; got != want {
 		t.Errorf("options %s, want %s", got, want)
 	}
-	if g, err := s.Engine.Space.Parse("norm=no"); err != nil || s.TLS {
-		t.Errorf("norm is %s (%v), tls %v", g.Text(), err, s.TLS)
+	if g, err := s.Engine.Space.Parse("norm=no"); err != nil || s.TLS || s.TurnTimeout != 90*time.Second {
+		t.Errorf("norm is %s (%v), tls %v, turn_timeout %s", g.Text(), err, s.TLS, s.TurnTimeout)
 	}
 }
 

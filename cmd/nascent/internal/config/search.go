@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -36,6 +37,8 @@ type Search struct {
 	PluginDirs []string          // where to look for plugins, absolute
 	PluginEnv  []string          // what plugins get of the environment besides the usual: NAME or NAME=VALUE
 	TLS        bool              // between the engine and its plugins
+
+	TurnTimeout time.Duration // of a strategy's one turn; 0: as host.Options has it
 }
 
 // only is the name of the evaluator of a search that has one.
@@ -139,7 +142,8 @@ func (d *Document) Read() (*Search, error) {
 		},
 		"plugins": func(n *yaml.Node, key string) error {
 			return d.fields(n, key, readers{
-				"tls": func(n *yaml.Node, key string) (err error) { s.TLS, err = d.boolean(n, key); return err },
+				"turn_timeout": func(n *yaml.Node, key string) (err error) { s.TurnTimeout, err = d.duration(n, key); return err },
+				"tls":          func(n *yaml.Node, key string) (err error) { s.TLS, err = d.boolean(n, key); return err },
 				"dirs": func(n *yaml.Node, key string) error {
 					return d.list(n, key, func(n *yaml.Node, key string) error {
 						dir, err := d.word(n, key)
