@@ -287,7 +287,7 @@ func (a *Archive) breed(e *entry, p *Proposal, parents []*entry) error {
 		if err != nil {
 			return err
 		}
-		e.Genome = g
+		e.Genome, e.key = g, genome.Hash{}
 		e.Baseline = ""
 		if p.Operator == OpSame {
 			e.Baseline = parents[0].Baseline
