@@ -56,7 +56,7 @@ def call(evaluator: Evaluator, args: argparse.Namespace) -> int:
         raise
     except Exception as error:
         print(report(error), file=sys.stderr)
-        raise Refused(f"{os.path.basename(args.file)} cannot be opened: {explain(error, evaluator.folder)}") from None
+        raise Refused(f"{os.path.basename(args.file)} cannot be opened: {explain(error, evaluator.folders)}") from None
     print(order.get("text") or json.dumps(order.get("genes", {})))
     with tempfile.TemporaryDirectory() as scratch:
         order = {"id": 1, "budget": evaluator.hello["budget"], **order, "scratch": os.path.join(scratch, "job")}

@@ -82,7 +82,7 @@ class Decider:
                 raise TypeError(f"the decision cannot be sent: {error}") from None
         except (Exception, SystemExit) as error:
             say(f"turn {turn.n} failed:\n{report(error)}")
-            return encode({"failed": explain(error, self.strategy.folder)})
+            return encode({"failed": explain(error, self.strategy.folders)})
 
 
 def _steady(seed: int) -> None:

@@ -44,7 +44,7 @@ class Evaluator:
     """A function and what was said of it."""
 
     kind = "evaluator"
-    folder = ""  # of the user's file
+    folders: Tuple[str, ...] = ()  # that the user's file imports from
 
     def __init__(self, function: Callable[..., Any], batch: int, options: Optional[Mapping[str, Any]], hello: Dict[str, Any],
                  opening: Optional[Opening] = None) -> None:

@@ -8,11 +8,11 @@ import os
 import sys
 
 from .declare import Refused, declared
-from .trouble import HERE, explain, report, say
+from .trouble import HERE, explain, report, say, within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Dict, List, Tuple
 
 
 def load(path: str, kind: str = "evaluator") -> Any:
@@ -27,19 +27,24 @@ def pick(path: str, kind: str, own: List[Any]) -> Any:
     if len(own) != 1:
         some = "no function" if not own else f"{len(own)} functions"
         raise Refused(f"{os.path.basename(path)} marks {some} with @nascent.{kind}: mark one")
-    own[0].folder = os.path.dirname(os.path.abspath(path))
+    own[0].folders = homes(path)
     return own[0]
+
+
+def homes(path: str) -> Tuple[str, ...]:
+    """The folders that a file imports from. As for a script of Python's that is the
+    one it really lies in, behind symbolic links; and the one it is named in."""
+    return tuple(dict.fromkeys(os.path.dirname(file) for file in (os.path.realpath(path), os.path.abspath(path))))
 
 
 def execute(path: str) -> List[Any]:
     """Run the user's file. What it declares is returned."""
     path = os.path.abspath(path)
-    folder, file = os.path.split(path)
+    file = os.path.basename(path)
     name = os.path.splitext(file)[0]
     if name in sys.modules:
         name = f"own_{name}"
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    sys.path[:0] = [home for home in homes(path) if home not in sys.path]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise Refused(f"{file} is no Python file: give one that ends in .py")
@@ -49,7 +54,7 @@ def execute(path: str) -> List[Any]:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         say(f"{file} cannot be loaded:\n{report(error)}")
-        text = f"{file} cannot be loaded: {explain(error, folder)}"
+        text = f"{file} cannot be loaded: {explain(error, homes(path))}"
         if isinstance(error, ModuleNotFoundError):
             text += f"; {remedy(path) or f'install it for {sys.executable}, or name another interpreter with python:'}"
         raise Refused(text) from None
@@ -78,17 +83,17 @@ def settle(what: Any, given: Dict[str, Any]) -> Dict[str, Any]:
 def sources(path: str) -> Dict[str, str]:
     """Hashes of the user's own files: the evaluator's, and the modules beside it
     that it has imported."""
-    folder = os.path.dirname(os.path.abspath(path))
-    found = {os.path.abspath(path)}
+    folders = homes(path)
+    found = {os.path.basename(path): os.path.abspath(path)}
     for module in list(sys.modules.values()):
         file = os.path.abspath(getattr(module, "__file__", None) or "/")
-        hidden = os.path.relpath(file, folder).split(os.sep)
-        if file.startswith(folder + os.sep) and not any(part[0] == "." or part == "site-packages" for part in hidden):
-            found.add(file)
+        name = within(file, folders)
+        if name and not file.startswith(HERE + os.sep) and not any(part[0] == "." or part == "site-packages" for part in name.split(os.sep)):
+            found[name] = file
     out = {}
-    for file in found - {f for f in found if f.startswith(HERE + os.sep)}:
+    for name, file in found.items():
         with open(file, "rb") as source:
-            out[os.path.relpath(file, folder)] = sha256(source.read())
+            out[name] = sha256(source.read())
     return out
 
 

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 
-from .load import remedy
+from .load import homes, remedy
 from .pipe import private
 from .trouble import explain, report, say
 from .worker import work
@@ -32,8 +32,8 @@ def nurse(path: str, modules: List[str]) -> None:
     socket ends."""
     pipe = private()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    folder = os.path.dirname(os.path.abspath(path))
-    sys.path.insert(0, folder)
+    folders = homes(path)
+    sys.path[:0] = folders
     # Who asks torch whether there is a GPU shall not open it: what is forked then
     # could not.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
@@ -42,7 +42,7 @@ def nurse(path: str, modules: List[str]) -> None:
             importlib.import_module(name)
         except Exception as error:
             say(f"{name} cannot be imported:\n{report(error)}")
-            pipe.write([{"problem": f"{name} cannot be imported: {explain(error, folder)}; "
+            pipe.write([{"problem": f"{name} cannot be imported: {explain(error, folders)}; "
                                     f"{remedy(path) or f'install it for {sys.executable}'}, or leave it out"}])
             return
     orders = socket.socket(fileno=3)

@@ -9,7 +9,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, NoReturn
+    from typing import Callable, NoReturn, Optional, Sequence
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 _FOREIGN = (HERE, "<frozen", os.path.abspath(importlib.__file__))  # of no use in a reason
@@ -33,18 +33,26 @@ def report(error: BaseException) -> str:
     return "".join(shown.format()).rstrip()
 
 
-def explain(error: BaseException, folder: str) -> str:
+def within(file: str, folders: Sequence[str]) -> Optional[str]:
+    """A file's path from the first of the folders that it lies in; None outside them."""
+    for folder in folders:
+        if file.startswith(folder + os.sep):
+            return os.path.relpath(file, folder)
+    return None
+
+
+def explain(error: BaseException, folders: Sequence[str]) -> str:
     """An exception in one line: what, and which of the user's lines it came from."""
     import traceback
     what = traceback.format_exception_only(type(error), error)[-1].strip()
     if isinstance(error, SyntaxError):
         return f"{what} ({os.path.basename(error.filename or '')}:{error.lineno})"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(_FOREIGN)]
-    own = [f for f in frames if f.filename.startswith(folder + os.sep)] or frames
+    own = [f for f in frames if within(f.filename, folders)] or frames
     if not own:
         return what
     last = own[-1]
-    where = f"{os.path.relpath(last.filename, folder)}:{last.lineno}"
+    where = f"{within(last.filename, folders) or os.path.relpath(last.filename, *folders[:1])}:{last.lineno}"
     if last.line:
         where += f": {last.line}"
     return f"{what} ({where})"

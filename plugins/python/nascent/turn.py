@@ -228,7 +228,7 @@ class Strategy:
     """A function and what was said of it."""
 
     kind = "strategy"
-    folder = ""  # of the user's file
+    folders: Tuple[str, ...] = ()  # that the user's file imports from
 
     def __init__(self, function: Callable[..., Any], options: Optional[Mapping[str, Any]], hello: Dict[str, Any],
                  opening: Optional[Opening]) -> None:

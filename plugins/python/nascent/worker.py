@@ -77,7 +77,7 @@ class Worker:
 
     def __init__(self, evaluator: Evaluator, options: Dict[str, Any]) -> None:
         self.evaluator, self.options = evaluator, options
-        self.folder = evaluator.folder
+        self.folders = evaluator.folders
         self.process = os.getpid()
         self.waiting: Deque[Job] = collections.deque()
         self.board: Dict[int, Job] = {}  # not answered yet
@@ -268,5 +268,5 @@ class Worker:
             answer["returned"] = "cancelled"
         except BaseException as error:
             say(f"candidate {job.id} ({job.text}) failed:\n{report(error)}")
-            answer["failed"] = explain(error, self.folder)
+            answer["failed"] = explain(error, self.folders)
         return answer

@@ -175,7 +175,7 @@ class TestExplain(unittest.TestCase):
         try:
             self.fails()
         except ZeroDivisionError as error:
-            line = explain(error, os.path.dirname(os.path.abspath(__file__)))
+            line = explain(error, [os.path.dirname(os.path.abspath(__file__))])
             self.assertRegex(line, r"^ZeroDivisionError: .* \(test_nascent\.py:\d+: return 1 / 0\)$")
             self.assertIn("return 1 / 0", report(error))
 
@@ -186,9 +186,17 @@ class TestExplain(unittest.TestCase):
 class Program:
     """A worker process."""
 
-    def __init__(self, source, **options):
+    def __init__(self, source, files=None, link=None, **options):
+        """Files lie beside the evaluator; one behind a link has another name."""
         self.folder = tempfile.TemporaryDirectory()
+        for name, text in (files or {}).items():
+            path = os.path.join(self.folder.name, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as out:
+                out.write(textwrap.dedent(text))
         file = os.path.join(self.folder.name, "evaluate.py")
+        if link:
+            os.symlink(link, file)
         with open(file, "w") as out:
             out.write("import nascent\n" + textwrap.dedent(source))
         self.process = subprocess.Popen([sys.executable, "-m", "nascent", "work", file], env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -299,6 +307,20 @@ class TestWorker(unittest.TestCase):
         self.assertIn("working on 5", words)
         self.assertIn("candidate 4 () failed:\nTraceback", words)
         self.assertNotIn("worker.py", words)
+
+    def test_an_evaluator_behind_a_link_imports_beside_its_target(self):
+        program = Program("""
+            import beside, here
+
+            @nascent.evaluator
+            def evaluate(job):
+                return {"accuracy": beside.answer(job.genes["x"])}
+        """, files={"lib/beside.py": "def answer(x):\n    return 1 / x\n", "lib/here.py": "", "here.py": ""}, link="lib/real.py")
+        self.assertEqual(sorted(program.first["hello"]["sources"]), ["beside.py", "evaluate.py", "here.py"])
+        program.send(*orders(2, 0))
+        self.assertEqual(program.receive(), {"id": 2, "metrics": {"accuracy": 0.5}})
+        self.assertIn("(beside.py:2: return 1 / x)", program.receive()["failed"])
+        program.end()
 
     def test_batch(self):
         program = Program("""
