@@ -221,17 +221,19 @@ func (a *Archive) readEvents() error {
 		}
 	}
 	for i := range a.Evaluators {
-		if err := restrict(a.Space, &a.Evaluators[i].Hello); err != nil {
+		s, err := restrict(a.Space, &a.Evaluators[i].Hello)
+		if err != nil {
 			return fmt.Errorf("%w: evaluator %s: %v", ErrDamaged, a.Evaluators[i].Key, err)
 		}
+		a.Space, a.spaces[""] = s, s
 	}
 	return nil
 }
 
-// restrict makes a space hold only what an evaluator can measure, if it says.
-func restrict(space *genome.Space, hello *Hello) error {
+// restrict returns the space of what an evaluator can measure, if it says.
+func restrict(space *genome.Space, hello *Hello) (*genome.Space, error) {
 	if len(hello.Pool) == 0 {
-		return nil
+		return space, nil
 	}
 	return space.Pool(hello.Pool)
 }

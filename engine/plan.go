@@ -151,9 +151,11 @@ func (c *Config) complete() error {
 			return wrong("baselines[%d]: needs a name and a network", i)
 		}
 	}
-	if err := network.Bind(c.Space); err != nil {
+	space, err := network.Bind(c.Space)
+	if err != nil {
 		return wrong("%v", err)
 	}
+	c.Space = space
 	if _, err := c.Space.Random(rng.New(c.Seed)); err != nil {
 		return wrong("%v", err)
 	}
@@ -250,7 +252,7 @@ func (p *Plan) spaces() (map[string]*genome.Space, error) {
 	read := func(name string, raw json.RawMessage) error {
 		s, err := genome.ParseSpaceJSON(raw)
 		if err == nil {
-			err = network.Bind(s)
+			s, err = network.Bind(s)
 		}
 		if err != nil {
 			return fmt.Errorf("%w: the recorded space %q: %v", ErrDamaged, name, err)

@@ -193,9 +193,11 @@ func (s *Search) open(ctx context.Context) error {
 	var metrics []Metric
 	for _, seat := range s.seats {
 		metrics = append(metrics, seat.hello.Metrics...)
-		if err := restrict(s.cfg.Space, &seat.hello); err != nil {
+		space, err := restrict(s.cfg.Space, &seat.hello)
+		if err != nil {
 			return wrong("evaluator %s: %v", seat.key, err)
 		}
+		s.cfg.Space = space
 	}
 	if err := s.declared(metrics); err != nil {
 		return err

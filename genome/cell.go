@@ -37,10 +37,10 @@ func orderPair(p []uint64) {
 	}
 }
 
-func (g *gene) checkCell(t []uint64, i int) (int, *Error) {
+func (g *gene) checkCell(t []uint64, i int) (int, *Mistake) {
 	c := g.cell
 	ops := uint64(len(c.ops))
-	bad := func(what string) *Error {
+	bad := func(what string) *Mistake {
 		return fault(nil, "take it from a genome of this space", "the packed cell has %s", what)
 	}
 	if g.kind == kindVertices {
@@ -226,7 +226,7 @@ func (g *gene) cellTree(t []uint64, i int) Map {
 }
 
 // readCell reads the form of cellTree.
-func (g *gene) readCell(v any, codes []uint64) ([]uint64, *Error) {
+func (g *gene) readCell(v any, codes []uint64) ([]uint64, *Mistake) {
 	c := g.cell
 	m, ok := v.(Map)
 	if !ok {
@@ -243,7 +243,7 @@ func (g *gene) readCell(v any, codes []uint64) ([]uint64, *Error) {
 			return nil, fault([]string{"inputs"}, fmt.Sprintf("write %d or leave it out", c.inputs), "is %s, the cell has %d", describe(x), c.inputs)
 		}
 	}
-	list := func(key string) ([]any, *Error) {
+	list := func(key string) ([]any, *Mistake) {
 		x, _ := m.Get(key)
 		l, ok := x.([]any)
 		if !ok {
@@ -369,7 +369,7 @@ func (g *gene) cellForm() string {
 	}[g.kind]
 }
 
-func named(names []string, v any) (uint64, *Error) {
+func named(names []string, v any) (uint64, *Mistake) {
 	if s, ok := v.(string); ok {
 		if i := slices.Index(names, s); i >= 0 {
 			return uint64(i), nil
@@ -379,13 +379,13 @@ func named(names []string, v any) (uint64, *Error) {
 }
 
 // cell reads a cell's text.
-func (p *parser) cell(g *gene, codes []uint64) ([]uint64, *Error) {
+func (p *parser) cell(g *gene, codes []uint64) ([]uint64, *Mistake) {
 	c := g.cell
 	nodes, err := p.cellNodes()
 	if err != nil {
 		return nil, err
 	}
-	problem := func(node int, remedy, text string, args ...any) *Error {
+	problem := func(node int, remedy, text string, args ...any) *Mistake {
 		return fault([]string{strconv.Itoa(node)}, remedy, text, args...)
 	}
 	if g.kind == kindVertices {
@@ -487,7 +487,7 @@ type cellInput struct {
 }
 
 // cellNodes reads combine:|op~source|...|+|...| without regard to what it means.
-func (p *parser) cellNodes() ([]cellNode, *Error) {
+func (p *parser) cellNodes() ([]cellNode, *Mistake) {
 	var nodes []cellNode
 	for len(nodes) < 100 {
 		var node cellNode

@@ -94,20 +94,20 @@ func (g *gene) length(t []uint64, i int) (n, at int) {
 }
 
 // check verifies one value and returns where it ends. It is safe for any codes.
-func (g *gene) check(t []uint64, i int) (int, *Error) {
+func (g *gene) check(t []uint64, i int) (int, *Mistake) {
 	if g.static {
 		return i, nil
 	}
 	if i >= len(t) && g.kind != kindGroup && !(g.kind == kindList && g.minLen == g.maxLen) {
 		return i, fault(nil, "take it from a genome of this space", "the packed genome ends too early")
 	}
-	bad := func(what string, most uint64) *Error {
+	bad := func(what string, most uint64) *Mistake {
 		return fault(nil, "take it from a genome of this space", "the packed %s is %d, at most %d", what, t[i], most)
 	}
 	switch g.kind {
 	case kindGroup:
 		for _, f := range g.fields {
-			var err *Error
+			var err *Mistake
 			if i, err = f.gene.check(t, i); err != nil {
 				return i, err.within(f.name)
 			}
@@ -123,7 +123,7 @@ func (g *gene) check(t []uint64, i int) (int, *Error) {
 			i++
 		}
 		for k := range n {
-			var err *Error
+			var err *Mistake
 			if i, err = g.elem.check(t, i); err != nil {
 				return i, err.within(strconv.Itoa(k))
 			}

@@ -20,7 +20,7 @@ type declaration struct {
 	limit           Limits
 }
 
-func declare(tree any) (*declaration, *Error) {
+func declare(tree any) (*declaration, *Mistake) {
 	v, err := normalise(tree)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func declare(tree any) (*declaration, *Error) {
 }
 
 // constant checks that a value is plain data without nulls.
-func constant(v any, path []string) *Error {
+func constant(v any, path []string) *Mistake {
 	switch v := v.(type) {
 	case nil:
 		return fault(path, "give it a value or remove it", "is empty")
@@ -99,7 +99,7 @@ func constant(v any, path []string) *Error {
 	return nil
 }
 
-func checkName(name string, path []string) *Error {
+func checkName(name string, path []string) *Mistake {
 	if len(name) > maxName {
 		return fault(path, fmt.Sprintf("use at most %d bytes", maxName), "is a name of %d bytes", len(name))
 	}
@@ -125,7 +125,7 @@ func child(path []string, keys ...string) []string {
 	return append(slices.Clone(path), keys...)
 }
 
-func declareGroup(m Map, path []string, depth int) (*gene, *Error) {
+func declareGroup(m Map, path []string, depth int) (*gene, *Mistake) {
 	g := &gene{kind: kindGroup, path: path}
 	for _, e := range m {
 		p := child(path, e.Key)
@@ -164,7 +164,7 @@ func isCell(m Map) bool {
 	return false
 }
 
-func declareGene(v any, path []string, depth int) (*gene, *Error) {
+func declareGene(v any, path []string, depth int) (*gene, *Mistake) {
 	if depth > maxNesting {
 		return nil, tooDeep()
 	}
@@ -199,7 +199,7 @@ func declareGene(v any, path []string, depth int) (*gene, *Error) {
 
 // declareTuple reads a list in a declaration: constants like kernel: [3, 3], or
 // several genes in order like branches: [{conv: ...}, {pool: ...}].
-func declareTuple(v []any, path []string, depth int) (*gene, *Error) {
+func declareTuple(v []any, path []string, depth int) (*gene, *Mistake) {
 	g := &gene{kind: kindGroup, tuple: true, path: path}
 	plain := true
 	for i, e := range v {
@@ -216,7 +216,7 @@ func declareTuple(v []any, path []string, depth int) (*gene, *Error) {
 	return g, nil
 }
 
-func declareKind(kind string, m Map, path []string, depth int) (*gene, *Error) {
+func declareKind(kind string, m Map, path []string, depth int) (*gene, *Mistake) {
 	v, _ := m.Get(kind)
 	allowed := map[string][]string{
 		"int": {"step", "log"}, "float": {"step", "log"}, "bool": nil,
@@ -297,7 +297,7 @@ func real(v any) (float64, bool) {
 }
 
 // boolean reads a boolean key of a gene, false if absent.
-func boolean(m Map, key string, path []string) (bool, *Error) {
+func boolean(m Map, key string, path []string) (bool, *Mistake) {
 	v, ok := m.Get(key)
 	if !ok {
 		return false, nil
@@ -320,7 +320,7 @@ func pair[T any](v any, read func(any) (T, bool)) (lo, hi T, ok bool) {
 	return lo, hi, ok1 && ok2
 }
 
-func declareInt(v any, m Map, path []string) (*gene, *Error) {
+func declareInt(v any, m Map, path []string) (*gene, *Mistake) {
 	at := child(path, "int")
 	lo, hi, ok := pair(v, whole)
 	if !ok {
@@ -335,7 +335,7 @@ func declareInt(v any, m Map, path []string) (*gene, *Error) {
 			return nil, fault(child(path, "step"), "write for example step: 2", "needs a whole number of at least 1, got %s", describe(s))
 		}
 	}
-	var err *Error
+	var err *Mistake
 	if g.log, err = boolean(m, "log", path); err != nil {
 		return nil, err
 	}
@@ -349,7 +349,7 @@ func declareInt(v any, m Map, path []string) (*gene, *Error) {
 	return g, nil
 }
 
-func declareFloat(v any, m Map, path []string) (*gene, *Error) {
+func declareFloat(v any, m Map, path []string) (*gene, *Mistake) {
 	at := child(path, "float")
 	lo, hi, ok := pair(v, real)
 	if !ok {
@@ -367,7 +367,7 @@ func declareFloat(v any, m Map, path []string) (*gene, *Error) {
 		}
 	}
 	g := &gene{kind: kindFloat, path: path, flo: lo + 0, fhi: hi + 0}
-	var err *Error
+	var err *Mistake
 	if g.log, err = boolean(m, "log", path); err != nil {
 		return nil, err
 	}
@@ -393,7 +393,7 @@ func declareFloat(v any, m Map, path []string) (*gene, *Error) {
 	return g, nil
 }
 
-func declareList(v any, m Map, path []string, depth int) (*gene, *Error) {
+func declareList(v any, m Map, path []string, depth int) (*gene, *Mistake) {
 	g := &gene{kind: kindList, path: path}
 	at := child(path, "length")
 	n, ok := m.Get("length")
@@ -413,12 +413,12 @@ func declareList(v any, m Map, path []string, depth int) (*gene, *Error) {
 		return nil, fault(at, "write for example length: [1, 8]", "needs lengths from 0 (at the high end 1) to %d, got %s", maxValues, describe(n))
 	}
 	g.minLen, g.maxLen = int(lo), int(hi)
-	var err *Error
+	var err *Mistake
 	g.elem, err = declareGene(v, child(path, "list"), depth+1)
 	return g, err
 }
 
-func declareChoice(v any, m Map, path []string, depth int) (*gene, *Error) {
+func declareChoice(v any, m Map, path []string, depth int) (*gene, *Mistake) {
 	at := child(path, "choice")
 	list, ok := v.([]any)
 	if !ok || len(list) == 0 {
@@ -428,7 +428,7 @@ func declareChoice(v any, m Map, path []string, depth int) (*gene, *Error) {
 		return nil, fault(at, "use an int or a float for a range", "has %d options", len(list))
 	}
 	g := &gene{kind: kindChoice, path: path}
-	var err *Error
+	var err *Mistake
 	if g.ordered, err = boolean(m, "ordered", path); err != nil {
 		return nil, err
 	}
@@ -504,7 +504,7 @@ func declareChoice(v any, m Map, path []string, depth int) (*gene, *Error) {
 	return g, nil
 }
 
-func declareCell(v any, path []string) (*gene, *Error) {
+func declareCell(v any, path []string) (*gene, *Mistake) {
 	m, ok := v.(Map)
 	if !ok || !isCell(m) {
 		return nil, fault(path, "write {edges: [OPERATIONS], nodes: 4}, or vertices or pairs for edges",
@@ -568,12 +568,12 @@ func declareCell(v any, path []string) (*gene, *Error) {
 			}
 			c.inputs = int(n)
 		case e.Key == "distinct" && isPairs:
-			var err *Error
+			var err *Mistake
 			if c.distinct, err = boolean(m, "distinct", path); err != nil {
 				return nil, err
 			}
 		case e.Key == "combine" && isPairs:
-			var err *Error
+			var err *Mistake
 			if c.combine, err = operations(e.Value, p); err != nil {
 				return nil, err
 			}
@@ -615,7 +615,7 @@ func declareCell(v any, path []string) (*gene, *Error) {
 	return g, nil
 }
 
-func operations(v any, path []string) ([]string, *Error) {
+func operations(v any, path []string) ([]string, *Mistake) {
 	list, ok := v.([]any)
 	if !ok || len(list) == 0 || len(list) > 1000 {
 		return nil, fault(path, "write for example [conv3x3, skip]", "needs a list of names, got %s", describe(v))

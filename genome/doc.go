@@ -10,7 +10,7 @@
 //     evaluators read a genome ([Genome.Tree]).
 //   - [Measure], [Cost] and [Limits]: what a network may cost. Package
 //     genome/network measures; this package only compares.
-//   - [Error]: a user's mistake, with the path of keys that leads to it.
+//   - [Mistake]: a user's mistake, with the path of keys that leads to it.
 //
 // A Genome is stored as a flat sequence of whole numbers, one for each gene
 // that is present, depth first in the order of declaration; a choice or a list
@@ -20,5 +20,5 @@
 //
 // Variation knows nothing of fitness. Random numbers come only from a stream
 // that the caller gives; equal streams give equal genomes on every machine. A
-// Space may be used by several goroutines at once after [Space.Bind].
+// Space is immutable and may be used by several goroutines at once.
 package genome

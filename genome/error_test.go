@@ -49,7 +49,7 @@ func TestDeclarationErrorsSayWhereWhatAndHow(t *testing.T) {
 		if err == nil || err.Error() != c.want {
 			t.Errorf("%s:\n  %v, want\n  %s", c.space, err, c.want)
 		}
-		var e *Error
+		var e *Mistake
 		if !errors.As(err, &e) {
 			t.Errorf("%s: the error is a %T", c.space, err)
 		}
@@ -134,14 +134,14 @@ func TestHostileDeclarations(t *testing.T) {
 		"nil":            nil,
 	} {
 		_, err := ParseSpace(tree)
-		var e *Error
+		var e *Mistake
 		if !errors.As(err, &e) {
 			t.Errorf("%s: %v", name, err)
 		} else if len(e.Error()) > 2000 || strings.Contains(e.Error(), "\n") {
 			t.Errorf("%s: an error of %d bytes: %.200q", name, len(e.Error()), e.Error())
 		}
 	}
-	var e *Error
+	var e *Mistake
 	if _, err := ParseSpaceJSON([]byte(nested)); !errors.As(err, &e) {
 		t.Errorf("nested: %v", err)
 	}
@@ -154,7 +154,7 @@ func TestHostileGenomes(t *testing.T) {
 	t.Parallel()
 	s := MustParseSpace(everything)
 	r := rng.New(3)
-	var e *Error
+	var e *Mistake
 	for _, text := range []string{"", "=", "lr", "lr=", strings.Repeat("(", 1e5), "blocks=" + strings.Repeat("[", 1e5), `act="`, "bits=b2", "bits=b" + strings.Repeat("0", 1e6), "nodes=|", "nodes=||", "edges=:", "\x00\xff"} {
 		if _, err := s.Parse(text); !errors.As(err, &e) {
 			t.Errorf("%.20q: %v", text, err)
@@ -208,7 +208,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		g, err := s.Parse(text)
 		if err != nil {
-			var e *Error
+			var e *Mistake
 			if !errors.As(err, &e) || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("%T: %v", err, err)
 			}
@@ -229,7 +229,7 @@ func FuzzParseSpaceJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := ParseSpaceJSON(b)
 		if err != nil {
-			var e *Error
+			var e *Mistake
 			if !errors.As(err, &e) || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("%T: %q", err, err)
 			}

@@ -5,57 +5,73 @@ import (
 	"strings"
 )
 
-// Error is a mistake in a declaration or in a genome: where it is, what is
-// wrong and what to do about it.
-type Error struct {
-	// Path leads to the mistake: the keys of a declaration relative to the
-	// space ({"lr", "float"}), or the genes of a genome. Places in lists are
-	// decimal numbers from 0.
-	Path    []string
-	Problem string
-	Remedy  string
+// Mistake is a user's mistake, wherever in the program it is found: what it is
+// about, what is wrong, and what to do about it.
+type Mistake struct {
+	// Key leads to the mistake: the keys of a declaration relative to the space
+	// ("lr.float", "variation.kinds"), the genes of a genome ("blocks[2].channels"),
+	// or a key of whatever else the user wrote. It may be empty.
+	Key     string
+	Problem string // "needs [low, high] with low < high, got [0.1, 0.01]"
+	Remedy  string // "swap them"; may be empty
 }
 
 // Error returns one line: "lr.float: problem; remedy".
-func (e *Error) Error() string {
+func (m *Mistake) Error() string {
 	var b strings.Builder
-	if len(e.Path) > 0 {
-		b.WriteString(joinPath(e.Path))
+	if m.Key != "" {
+		b.WriteString(m.Key)
 		b.WriteString(": ")
 	}
-	b.WriteString(e.Problem)
-	if e.Remedy != "" {
+	b.WriteString(m.Problem)
+	if m.Remedy != "" {
 		b.WriteString("; ")
-		b.WriteString(e.Remedy)
+		b.WriteString(m.Remedy)
 	}
 	return b.String()
 }
 
-// within puts a key before the path of an error that came from below it.
-func (e *Error) within(key string) *Error {
-	e.Path = append([]string{key}, e.Path...)
-	return e
+// Within puts a key before the mistake's own, for a part that lies below it,
+// and returns the mistake itself.
+func (m *Mistake) Within(key string) *Mistake {
+	m.Key = joinKey(key, m.Key)
+	return m
+}
+
+// Steps takes the key apart: "blocks[2].channels" is blocks, 2, channels.
+func (m *Mistake) Steps() []string {
+	return strings.FieldsFunc(m.Key, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
+}
+
+// within puts one step, a name or a place in a list, before the key of an error
+// that came from below it.
+func (m *Mistake) within(step string) *Mistake {
+	if isIndex(step) {
+		return m.Within("[" + step + "]")
+	}
+	return m.Within(shorten(step))
 }
 
 // fault returns an error at a path. The remedy may be empty.
-func fault(path []string, remedy, problem string, args ...any) *Error {
-	return &Error{Path: append([]string(nil), path...), Problem: fmt.Sprintf(problem, args...), Remedy: remedy}
+func fault(path []string, remedy, problem string, args ...any) *Mistake {
+	return &Mistake{Key: joinPath(path), Problem: fmt.Sprintf(problem, args...), Remedy: remedy}
 }
 
 // joinPath writes {"blocks", "2", "channels"} as blocks[2].channels.
 func joinPath(path []string) string {
-	var b strings.Builder
-	for i, key := range path {
-		switch {
-		case isIndex(key):
-			b.WriteString("[" + key + "]")
-		case i > 0:
-			b.WriteString("." + shorten(key))
-		default:
-			b.WriteString(shorten(key))
-		}
+	m := Mistake{}
+	for i := len(path) - 1; i >= 0; i-- {
+		m.within(path[i])
 	}
-	return b.String()
+	return m.Key
+}
+
+// joinKey puts a key before another.
+func joinKey(key, below string) string {
+	if key == "" || below == "" || below[0] == '[' {
+		return key + below
+	}
+	return key + "." + below
 }
 
 func isIndex(key string) bool {

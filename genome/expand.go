@@ -26,7 +26,7 @@ type expander struct {
 
 // expand returns the grammar without uses. Nothing is left of an alternative
 // that would recurse further than its depth.
-func (d *declaration) expand() (*gene, *Error) {
+func (d *declaration) expand() (*gene, *Mistake) {
 	x := &expander{defs: map[string]*gene{}, used: map[string]bool{}, made: map[string]*gene{}}
 	for _, def := range d.defs {
 		x.defs[def.name] = def.gene
@@ -51,7 +51,7 @@ func (d *declaration) expand() (*gene, *Error) {
 
 // gene expands one gene where left says how often each active definition may
 // recurse. It returns nil if that is not possible within the depths.
-func (x *expander) gene(g *gene, left map[string]int) (*gene, *Error) {
+func (x *expander) gene(g *gene, left map[string]int) (*gene, *Mistake) {
 	if x.count++; x.count > maxExpanded {
 		return nil, fault(g.path, "lower the depth of recursion", "the space expands to more than %d genes", maxExpanded)
 	}
@@ -162,7 +162,7 @@ func share(g, out *gene, same bool) *gene {
 	return out
 }
 
-func (x *expander) use(g *gene, left map[string]int) (*gene, *Error) {
+func (x *expander) use(g *gene, left map[string]int) (*gene, *Mistake) {
 	def, ok := x.defs[g.name]
 	if !ok {
 		return nil, fault(child(g.path, "use"), "define it under define:", "no definition is named %q", shorten(g.name))
@@ -211,8 +211,8 @@ func contextKey(name string, left map[string]int) string {
 
 // resolve finds the genes that from copies, by their places among the fields of
 // groups from the top.
-func resolve(root *gene) *Error {
-	var err *Error
+func resolve(root *gene) *Mistake {
+	var err *Mistake
 	walkGrammar(root, map[*gene]bool{}, func(g *gene) {
 		if g.kind != kindFrom || err != nil {
 			return

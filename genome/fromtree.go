@@ -6,7 +6,7 @@ import (
 )
 
 // FromTree returns the genome that a tree describes. It is strict: a gene that
-// is unknown, missing or out of range is an *Error with its path. Constants and
+// is unknown, missing or out of range is an *Mistake with its path. Constants and
 // copies may be missing; where they are present they must agree.
 func (s *Space) FromTree(tree any) (Genome, error) {
 	v, err := normalise(tree)
@@ -25,11 +25,11 @@ func (s *Space) FromTree(tree any) (Genome, error) {
 }
 
 // read appends the codes of a normalised tree. What is static is not looked at.
-func (g *gene) read(v any, codes []uint64) ([]uint64, *Error) {
+func (g *gene) read(v any, codes []uint64) ([]uint64, *Mistake) {
 	if g.static {
 		return codes, nil
 	}
-	var err *Error
+	var err *Mistake
 	switch g.kind {
 	case kindGroup:
 		if g.tuple {
@@ -154,7 +154,7 @@ func sameScalar(a, b any) bool {
 
 // agree verifies that a tree contradicts no constant and no copy of the genome
 // that was read from it, given as its full tree.
-func (g *gene) agree(given, full any) *Error {
+func (g *gene) agree(given, full any) *Mistake {
 	switch g.kind {
 	case kindGroup:
 		if g.tuple {
@@ -205,7 +205,7 @@ func (g *gene) agree(given, full any) *Error {
 	return fault(nil, "write that or leave it out", "is fixed to %s, got %s", describe(full), describe(given))
 }
 
-func agreeEach(given, full any, at func(int) *gene) *Error {
+func agreeEach(given, full any, at func(int) *gene) *Mistake {
 	list, ok := given.([]any)
 	whole := full.([]any)
 	if !ok || len(list) != len(whole) {

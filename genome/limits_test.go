@@ -35,8 +35,7 @@ func chainSpace(t *testing.T, limits string) *Space {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Bind(chain)
-	return s
+	return s.Bind(chain)
 }
 
 func TestOperatorsKeepLimits(t *testing.T) {
@@ -92,8 +91,7 @@ func TestImpossibleLimitsAreNamed(t *testing.T) {
 	if want := "limits.parameters: no genome within it was found; the network has 3, the limit is 2; raise the limit or let the space hold smaller networks"; err == nil || err.Error() != want {
 		t.Errorf("%v, want\n%s", err, want)
 	}
-	s = MustParseSpace(`{"layers": {"list": {"int": [2, 4], "step": 2}, "length": 1}}`)
-	s.Bind(chain)
+	s = MustParseSpace(`{"layers": {"list": {"int": [2, 4], "step": 2}, "length": 1}}`).Bind(chain)
 	if _, err := s.Random(rng.New(1)); err == nil || !strings.Contains(err.Error(), "layers[0]: an even number of channels") {
 		t.Error(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 // Parse reads a genome's text. It takes more than the canonical form: any white
 // space between words, and the genes of a group in any order. The error is an
-// *Error with the path of the gene.
+// *Mistake with the path of the gene.
 func (s *Space) Parse(text string) (Genome, error) {
 	if len(text) > 64<<20 {
 		return Genome{}, fault(nil, "shorten it", "the text has %d bytes", len(text))
@@ -58,7 +58,7 @@ func (p *parser) take(c byte) bool {
 }
 
 // word reads a bare or quoted word. It may be empty.
-func (p *parser) word() (string, *Error) {
+func (p *parser) word() (string, *Mistake) {
 	if p.peek() == '"' {
 		quoted, err := strconv.QuotedPrefix(p.text[p.at:])
 		if err == nil {
@@ -89,7 +89,7 @@ func (p *parser) show() string {
 	return strconv.Quote(strings.ToValidUTF8(rest, "?"))
 }
 
-func (p *parser) expect(c byte) *Error {
+func (p *parser) expect(c byte) *Mistake {
 	if p.take(c) {
 		return nil
 	}
@@ -97,9 +97,9 @@ func (p *parser) expect(c byte) *Error {
 }
 
 // fields reads the genes of a group up to shut (0: the end of the text).
-func (p *parser) fields(g *gene, codes []uint64, shut byte) ([]uint64, *Error) {
+func (p *parser) fields(g *gene, codes []uint64, shut byte) ([]uint64, *Mistake) {
 	if g.tuple {
-		var err *Error
+		var err *Mistake
 		for _, f := range g.fields {
 			if f.gene.static {
 				continue
@@ -199,7 +199,7 @@ func listing(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-func (p *parser) value(g *gene, codes []uint64) ([]uint64, *Error) {
+func (p *parser) value(g *gene, codes []uint64) ([]uint64, *Mistake) {
 	if g.static {
 		if err := p.expect('('); err != nil {
 			return nil, err
@@ -276,7 +276,7 @@ func (p *parser) value(g *gene, codes []uint64) ([]uint64, *Error) {
 	return append(codes, code), err
 }
 
-func (p *parser) list(g *gene, codes []uint64) ([]uint64, *Error) {
+func (p *parser) list(g *gene, codes []uint64) ([]uint64, *Mistake) {
 	lengthAt := len(codes)
 	if g.minLen != g.maxLen {
 		codes = append(codes, 0)
@@ -296,7 +296,7 @@ func (p *parser) list(g *gene, codes []uint64) ([]uint64, *Error) {
 			return nil, err
 		}
 		for c := p.peek(); c != ']' && c != 0 && n <= g.maxLen; c = p.peek() {
-			var err *Error
+			var err *Mistake
 			if codes, err = p.value(g.elem, codes); err != nil {
 				return nil, err.within(strconv.Itoa(n))
 			}
@@ -317,7 +317,7 @@ func (p *parser) list(g *gene, codes []uint64) ([]uint64, *Error) {
 	return codes, nil
 }
 
-func (g *gene) wrongLength(n int) *Error {
+func (g *gene) wrongLength(n int) *Mistake {
 	needs := fmt.Sprintf("needs %d to %d", g.minLen, g.maxLen)
 	remedy := "add elements"
 	if g.minLen == g.maxLen {
@@ -360,7 +360,7 @@ func (g *gene) optionNamed(word string) int {
 	return -1
 }
 
-func (g *gene) unknownOption(shown string) *Error {
+func (g *gene) unknownOption(shown string) *Mistake {
 	var names []string
 	for _, o := range g.options {
 		names = append(names, o.text)
@@ -385,7 +385,7 @@ func (g *gene) rangeRemedy() string {
 }
 
 // codeOf returns the code of a number in an int or a float.
-func (g *gene) codeOf(v any) (uint64, *Error) {
+func (g *gene) codeOf(v any) (uint64, *Mistake) {
 	x, ok := real(v)
 	if !ok {
 		return 0, fault(nil, g.rangeRemedy(), "%s is no number", describe(v))

@@ -14,17 +14,18 @@ type pool struct {
 	forms   map[string]bool
 }
 
-// Pool restricts the space to the genomes with these packed forms, for searches
-// over what was measured before. Random draws among them alone, uniformly, and
-// all else counts as invalid, as if Measure had refused it. A cell of vertices
-// is the same however its vertices are numbered. Pool is called before any
-// other use, after Bind; called again, what both hold remains.
-func (s *Space) Pool(packed [][]byte) error {
+// Pool returns the space restricted to the genomes with these packed forms, for
+// searches over what was measured before. Random draws among them alone,
+// uniformly, and all else counts as invalid, as if Measure had refused it. A
+// cell of vertices is the same however its vertices are numbered. Of a space
+// that is restricted already, what both hold remains. Bind comes before it: the
+// limits hold for members too.
+func (s *Space) Pool(packed [][]byte) (*Space, error) {
 	p := &pool{forms: make(map[string]bool, len(packed))}
 	for _, b := range packed {
 		g, err := s.Unpack(string(b))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if s.valid(g) { // the limits, and an earlier pool
 			p.members = append(p.members, g)
@@ -32,10 +33,18 @@ func (s *Space) Pool(packed [][]byte) error {
 		}
 	}
 	if len(p.members) == 0 {
-		return fault(nil, "widen the space or its limits", "none of the %d genomes that can be measured belongs to the space", len(packed))
+		return nil, fault(nil, "widen the space or its limits", "none of the %d genomes that can be measured belongs to the space", len(packed))
 	}
-	s.pool = p
-	return nil
+	same := func(a, b Genome) bool { return a.packed == b.packed }
+	if s.pool != nil && slices.EqualFunc(p.members, s.pool.members, same) {
+		return s, nil // restricted so already
+	}
+	c := *s
+	c.pool = p
+	for i := range p.members {
+		p.members[i].space = &c
+	}
+	return &c, nil
 }
 
 // Members are the packed forms of the genomes that Pool restricted the space

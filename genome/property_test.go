@@ -216,7 +216,7 @@ func TestRepairMakesAnythingWhole(t *testing.T) {
 		}
 		sound(t, s, h, "repair")
 		strict, err := s.FromTree(tree)
-		var e *Error
+		var e *Mistake
 		if err != nil && !errors.As(err, &e) {
 			t.Fatalf("%T: %v", err, err)
 		}

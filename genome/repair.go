@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Repair returns the genome nearest to what a tree describes, and a line for
@@ -82,9 +83,9 @@ func (s *Space) approach(g Genome) (Genome, error) {
 		}
 		g, far = next, least
 	}
-	var e *Error
-	if errors.As(why, &e) && len(e.Path) == 2 && e.Path[0] == "limits" {
-		return Genome{}, fault(e.Path, "raise the limit or let the space hold smaller networks", "no genome within it was found; %s", e.Problem)
+	var e *Mistake
+	if errors.As(why, &e) && strings.HasPrefix(e.Key, "limits.") {
+		return Genome{}, &Mistake{e.Key, "no genome within it was found; " + e.Problem, "raise the limit or let the space hold smaller networks"}
 	}
 	return Genome{}, fmt.Errorf("no genome with a valid network was found; the last one fails: %w", why)
 }
@@ -383,9 +384,7 @@ func (m *mender) mendGraph(g *gene, names, edges []any, codes []uint64) []uint64
 func (m *mender) constants(g *gene, given, full any) {
 	if g.static {
 		if err := g.agree(given, full); err != nil {
-			m.path = append(m.path, err.Path...)
-			m.note("%s; dropped that", err.Problem)
-			m.path = m.path[:len(m.path)-len(err.Path)]
+			m.in(err.Key, func() { m.note("%s; dropped that", err.Problem) })
 		}
 		return
 	}

@@ -8,15 +8,31 @@ import (
 	"sync"
 )
 
-// Space is what may be searched: a typed grammar of genes. It does not change
-// after Bind and may then be used by several goroutines.
+// Rules is the revision of the rules by which genomes are drawn, varied and
+// compared. It is raised where that changes; what was recorded by an earlier
+// revision goes on by that one ([Space.ByRules]).
+//
+//	1  of a cell with operations on nodes, edges may trade places; genes of
+//	   weight 0 never mutate
+const Rules = 1
+
+// Space is what may be searched: a typed grammar of genes, the measure that its
+// limits are checked by, and the genomes that it is restricted to. It is
+// immutable and may be used by several goroutines.
 type Space struct {
-	decl    *declaration
-	root    *gene
-	json    []byte
-	hash    Hash
+	*grammar
+	rules   int
 	measure Measure
 	pool    *pool // nil: all genomes
+}
+
+// grammar is the declaration of a space, and what is derived from it when it
+// is first asked for.
+type grammar struct {
+	decl *declaration
+	root *gene
+	json []byte
+	hash Hash
 
 	sizeOnce  sync.Once
 	size      Size
@@ -25,6 +41,18 @@ type Space struct {
 	askOnce   sync.Once
 	ask       *question
 	sites     []Site
+}
+
+// Rules returns the revision of the rules that the space goes by: that of the
+// constant, unless ByRules says otherwise.
+func (s *Space) Rules() int { return s.rules }
+
+// ByRules returns the space with another revision of the rules, from 0 (what
+// was recorded before there were revisions) to Rules.
+func (s *Space) ByRules(n int) *Space {
+	c := *s
+	c.rules = n
+	return &c
 }
 
 // Hash is the first 16 bytes of a SHA-256.
@@ -93,7 +121,7 @@ func (s Size) String() string {
 
 // ParseSpace reads a declaration from a decoded tree: Map, or map[string]any
 // with its keys sorted; []any; numbers of any Go kind; booleans and strings.
-// The error is an *Error.
+// The error is an *Mistake.
 func ParseSpace(tree any) (*Space, error) {
 	d, err := declare(tree)
 	if err != nil {
@@ -106,14 +134,12 @@ func ParseSpace(tree any) (*Space, error) {
 	if err := d.checkWeights(root); err != nil {
 		return nil, err
 	}
-	s := &Space{decl: d, root: root}
-	s.json = d.appendJSON(nil)
-	s.hash = hashOf(s.json)
-	return s, nil
+	json := d.appendJSON(nil)
+	return &Space{grammar: &grammar{decl: d, root: root, json: json, hash: hashOf(json)}, rules: Rules}, nil
 }
 
 // ParseSpaceJSON reads a declaration from JSON and keeps the order of genes.
-// The error is an *Error.
+// The error is an *Mistake.
 func ParseSpaceJSON(b []byte) (*Space, error) {
 	v, err := decodeJSON(b)
 	if err != nil {
@@ -154,9 +180,13 @@ func (s *Space) Meta(key string) (any, bool) {
 // is bound.
 func (s *Space) Limits() Limits { return s.decl.limit }
 
-// Bind sets how networks are measured. It is called once, right after parsing
-// and before any other use; without it every genome counts as valid.
-func (s *Space) Bind(m Measure) { s.measure = m }
+// Bind returns the space with a way to measure networks, by which its limits
+// hold. Without one every genome counts as valid.
+func (s *Space) Bind(m Measure) *Space {
+	c := *s
+	c.measure = m
+	return &c
+}
 
 // finish makes a genome of checked codes.
 func (s *Space) finish(codes []uint64) Genome { return Genome{s, pack(codes)} }
@@ -174,7 +204,7 @@ func (s *Space) violation(g Genome) (float64, error) {
 	if err != nil {
 		return invalidNetwork, err
 	}
-	var worst *Error
+	var worst *Mistake
 	far := 0.0
 	for _, l := range []struct {
 		name      string
@@ -224,7 +254,7 @@ func (s *Space) codes(buf []uint64, g Genome) ([]uint64, error) {
 		return nil, fault(nil, "make one with Random or Parse", "is no genome")
 	}
 	t := unpack(buf, g.packed)
-	if g.space != s {
+	if g.space.grammar != s.grammar {
 		if g.space.hash != s.hash {
 			return nil, fault(nil, "carry it over with Carry", "the genome belongs to another space")
 		}

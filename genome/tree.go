@@ -168,7 +168,7 @@ func decodeJSON(b []byte) (any, error) {
 	d.UseNumber()
 	v, err := decodeValue(d, 0)
 	if err != nil {
-		if e, ok := err.(*Error); ok {
+		if e, ok := err.(*Mistake); ok {
 			return nil, e
 		}
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -231,13 +231,13 @@ func decodeValue(d *json.Decoder, depth int) (any, error) {
 }
 
 func nest(err error, key string) error {
-	if e, ok := err.(*Error); ok && len(e.Path) < 20 {
-		return e.within(key)
+	if e, ok := err.(*Mistake); ok {
+		return bounded(e, key)
 	}
 	return err
 }
 
-func tooDeep() *Error {
+func tooDeep() *Mistake {
 	return fault(nil, "flatten it, or use define", "is nested more than %d levels deep", maxNesting)
 }
 
@@ -256,12 +256,12 @@ func number(s string) (any, error) {
 
 // normalise copies a decoded tree into the kinds that Map holds: maps with
 // their keys sorted, numbers as int64 or float64. nil stays nil.
-func normalise(v any) (any, *Error) {
+func normalise(v any) (any, *Mistake) {
 	budget := maxValues
 	return normaliseValue(v, 0, &budget)
 }
 
-func normaliseValue(v any, depth int, budget *int) (any, *Error) {
+func normaliseValue(v any, depth int, budget *int) (any, *Mistake) {
 	if depth > maxNesting {
 		return nil, tooDeep()
 	}
@@ -355,23 +355,23 @@ func normaliseValue(v any, depth int, budget *int) (any, *Error) {
 	case json.Number:
 		x, err := number(string(v))
 		if err != nil {
-			return nil, err.(*Error)
+			return nil, err.(*Mistake)
 		}
 		return x, nil
 	}
 	return nil, fault(nil, "use maps, lists, numbers, booleans and strings", "holds a %s", shorten(fmt.Sprintf("%T", v)))
 }
 
-func unsigned(v uint64) (any, *Error) {
+func unsigned(v uint64) (any, *Mistake) {
 	if v > math.MaxInt64 {
 		return nil, fault(nil, "write a smaller number", "%d is out of range", v)
 	}
 	return int64(v), nil
 }
 
-// bounded adds a key to an error's path, up to a length that a person reads.
-func bounded(err *Error, key string) *Error {
-	if len(err.Path) < 20 {
+// bounded adds a step to an error's key, up to a length that a person reads.
+func bounded(err *Mistake, key string) *Mistake {
+	if len(err.Key) < 200 {
 		return err.within(key)
 	}
 	return err

@@ -72,7 +72,7 @@ func (p place) step(name string) place {
 	return p
 }
 
-func (d *declaration) declareVariation(v any, path []string) *Error {
+func (d *declaration) declareVariation(v any, path []string) *Mistake {
 	m, ok := v.(Map)
 	if !ok {
 		return fault(path, "write variation: {changes: [1, 2], kinds: {...}}", "needs a map, got %s", describe(v))
@@ -81,7 +81,7 @@ func (d *declaration) declareVariation(v any, path []string) *Error {
 	out := d.variation
 	for _, e := range m {
 		p := child(path, e.Key)
-		var err *Error
+		var err *Mistake
 		switch e.Key {
 		case "changes":
 			list, ok := e.Value.([]any)
@@ -136,7 +136,7 @@ func (d *declaration) declareVariation(v any, path []string) *Error {
 }
 
 // weightsOf reads {NAME: WEIGHT}; names left out weigh nothing.
-func weightsOf(v any, path []string, names []string) ([]float64, *Error) {
+func weightsOf(v any, path []string, names []string) ([]float64, *Mistake) {
 	m, ok := v.(Map)
 	if !ok {
 		return nil, fault(path, "write {"+names[0]+": 1}", "needs a map of weights, got %s", describe(v))
@@ -162,7 +162,7 @@ func weightsOf(v any, path []string, names []string) ([]float64, *Error) {
 }
 
 // checkWeights verifies that every path in variation.weights leads somewhere.
-func (d *declaration) checkWeights(root *gene) *Error {
+func (d *declaration) checkWeights(root *gene) *Mistake {
 	v, _ := d.variationTree.Get("weights")
 	m, _ := v.(Map)
 	for _, e := range m {
@@ -203,7 +203,7 @@ func (g *gene) leads(names []string, depth int) bool {
 	return false
 }
 
-func (d *declaration) declareLimits(v any, path []string) *Error {
+func (d *declaration) declareLimits(v any, path []string) *Mistake {
 	m, ok := v.(Map)
 	if !ok {
 		return fault(path, "write limits: {parameters: 5210}", "needs a map, got %s", describe(v))

@@ -73,9 +73,11 @@ func Evaluator(t T, make func() engine.Evaluator, o EvaluatorOptions) {
 	if o.Patience == 0 {
 		o.Patience = 5 * time.Minute
 	}
-	if err := network.Bind(o.Space); err != nil {
+	space, err := network.Bind(o.Space)
+	if err != nil {
 		t.Fatalf("EvaluatorOptions.Space: %v", err)
 	}
+	o.Space = space
 	sub(t, "jobs", func(t T) { checkJobs(t, make, o) })
 	sub(t, "invalid genomes", func(t T) { checkInvalid(t, make, o) })
 	sub(t, "cancel and kill", func(t T) { checkEnding(t, make, o) })

@@ -48,15 +48,14 @@ func declares(v any) bool {
 	return false
 }
 
-// Bind checks that a space with layers can be read, and makes its limits hold
-// for the networks. It does nothing for a space without layers. Call it once,
-// right after parsing.
-func Bind(s *genome.Space) error {
+// Bind checks that a space with layers can be read, and returns it with its
+// limits holding for the networks. A space without layers is returned as it is.
+func Bind(s *genome.Space) (*genome.Space, error) {
 	if !Has(s) {
-		return nil
+		return s, nil
 	}
 	if _, _, err := data(s); err != nil {
-		return err
+		return nil, err
 	}
 	// A space of which nothing can be read is a mistake in its declaration, and so
 	// is a name that no layer has: what has it would never be drawn, and nobody
@@ -67,22 +66,21 @@ func Bind(s *genome.Space) error {
 	for i := 0; i < 1000 && (i < 100 || !readable); i++ {
 		g, err := s.Random(r)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		_, err = measure(g)
 		if l := (*LayerError)(nil); errors.As(err, &l) && l.slip {
 			problem, remedy, _ := strings.Cut(l.Error(), "; ")
-			return &genome.Error{Problem: problem, Remedy: cmp.Or(remedy, "correct that layer")}
+			return nil, &genome.Mistake{Problem: problem, Remedy: cmp.Or(remedy, "correct that layer")}
 		}
 		if readable = readable || err == nil; first == nil {
 			first = err
 		}
 	}
 	if !readable {
-		return &genome.Error{Problem: "no network can be made of this space: " + first.Error(), Remedy: "correct that layer"}
+		return nil, &genome.Mistake{Problem: "no network can be made of this space: " + first.Error(), Remedy: "correct that layer"}
 	}
-	s.Bind(measure)
-	return nil
+	return s.Bind(measure), nil
 }
 
 // builders are those that measure uses again and again: it is called for every
@@ -109,8 +107,8 @@ func measure(g genome.Genome) (genome.Cost, error) {
 // there are.
 func data(s *genome.Space) (input []int, classes int, err error) {
 	fault := func(problem string, path ...string) error {
-		return &genome.Error{Path: append([]string{"network"}, path...), Problem: problem,
-			Remedy: "write network: {input: [1, 40], classes: 10}"}
+		m := &genome.Mistake{Key: strings.Join(path, "."), Problem: problem, Remedy: "write network: {input: [1, 40], classes: 10}"}
+		return m.Within("network")
 	}
 	meta, ok := s.Meta("network")
 	if !ok {
@@ -155,7 +153,7 @@ func data(s *genome.Space) (input []int, classes int, err error) {
 }
 
 // Read builds the network of a genome. It fails with a *LayerError that names
-// the layer, or with a *genome.Error when the space is not one of networks.
+// the layer, or with a *genome.Mistake when the space is not one of networks.
 func Read(g genome.Genome) (*Network, error) {
 	input, classes, err := data(g.Space())
 	if err != nil {

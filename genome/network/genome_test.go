@@ -48,8 +48,8 @@ var spaces = map[string]string{
 
 func bound(t testing.TB, json string) *genome.Space {
 	t.Helper()
-	s := genome.MustParseSpace(json)
-	if err := Bind(s); err != nil {
+	s, err := Bind(genome.MustParseSpace(json))
+	if err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -125,13 +125,13 @@ func TestBindRefuses(t *testing.T) {
 		`{"network": {"input": [1, 40], "classes": 3}, "stack": {"cell": {"cell": {"edges": ["none", "skip", "c3"], "nodes": 3}}, "channels": 4, "reductions": 0, "cells": 2}}`: `"c3" is no operation of a cell`,
 		`{"network": {"input": [1, 40], "classes": 3}, "l": {"list": {"conv": {"channels": 4, "act": {"choice": ["relu", "mihs"]}}}, "length": 2}}`:                             "act is mihs; it is one of",
 	} {
-		err := Bind(genome.MustParseSpace(json))
-		var e *genome.Error
+		_, err := Bind(genome.MustParseSpace(json))
+		var e *genome.Mistake
 		if err == nil || !errors.As(err, &e) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s\n got %v\nwant %s", json, err, want)
 		}
 	}
-	if err := Bind(genome.MustParseSpace(`{"act": {"choice": ["relu", "mish"]}}`)); err != nil {
+	if _, err := Bind(genome.MustParseSpace(`{"act": {"choice": ["relu", "mish"]}}`)); err != nil {
 		t.Error(err)
 	}
 }

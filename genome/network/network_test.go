@@ -652,7 +652,7 @@ func TestYesAndNo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Bind(space); err != nil {
+		if space, err = Bind(space); err != nil {
 			t.Fatal(err)
 		}
 		g, err := space.Random(rng.New(1))

@@ -25,7 +25,7 @@ func superSpace(t *testing.T, declaration string) *genome.Space {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Bind(s); err != nil {
+	if s, err = Bind(s); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -266,7 +266,7 @@ func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
 		return engine.Setup{}, err
 	}
 	if len(s.Pool) > 0 {
-		if err := space.Pool(s.Pool); err != nil {
+		if space, err = space.Pool(s.Pool); err != nil {
 			return engine.Setup{}, err
 		}
 	}
@@ -299,7 +299,7 @@ func SpaceFrom(declaration []byte) (*genome.Space, error) {
 	if err != nil {
 		return nil, err
 	}
-	return space, network.Bind(space)
+	return network.Bind(space)
 }
 
 // LimitsTo and LimitsFrom convert limits.

@@ -179,8 +179,8 @@ func TestSlotsHold(t *testing.T) {
 
 func TestNetworkIsDescribed(t *testing.T) {
 	t.Parallel()
-	space := genome.MustParseSpace(`{"network": {"input": [1, 40], "classes": 10}, "dense": {"units": {"int": [1, 64]}}}`)
-	if err := network.Bind(space); err != nil {
+	space, err := network.Bind(genome.MustParseSpace(`{"network": {"input": [1, 40], "classes": 10}, "dense": {"units": {"int": [1, 64]}}}`))
+	if err != nil {
 		t.Fatal(err)
 	}
 	var own int64

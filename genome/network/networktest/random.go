@@ -49,7 +49,7 @@ func Random(t testing.TB, n int) (names []string, nets []*network.Network) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if err := network.Bind(s); err != nil {
+		if s, err = network.Bind(s); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		for i := range n {

@@ -12,7 +12,7 @@ func Space(t testing.TB, declaration string) *genome.Space {
 	t.Helper()
 	s, err := genome.ParseSpaceJSON([]byte(declaration))
 	if err == nil {
-		err = network.Bind(s)
+		s, err = network.Bind(s)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -349,8 +349,8 @@ func TestLimits(t *testing.T) {
 	for name, n := range map[string]int{"many": 300, "few": 2} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			space := genome.MustParseSpace(words)
-			if err := space.Pool(members[:n]); err != nil {
+			space, err := genome.MustParseSpace(words).Pool(members[:n])
+			if err != nil {
 				t.Fatal(err)
 			}
 			drawn := 0

@@ -225,9 +225,11 @@ func TestPool(t *testing.T) {
 				pool = append(pool, packed)
 			}
 		}
-		if err := d.setup.Space.Pool(pool); err != nil {
+		space, err := d.setup.Space.Pool(pool)
+		if err != nil {
 			t.Fatal(err)
 		}
+		d.setup.Space = space
 		for _, p := range d.turn(nil).Proposals {
 			if p.Operator != c.want {
 				t.Errorf("of a pool of %d: %s, want %s", c.members, p.Operator, c.want)

@@ -35,7 +35,7 @@ func (d *Document) space(n *yaml.Node, key string, meta *genome.Space) (*genome.
 	if err != nil {
 		return nil, d.gene(n, key, err)
 	}
-	if err := network.Bind(s); err != nil {
+	if s, err = network.Bind(s); err != nil {
 		return nil, d.gene(n, key, err)
 	}
 	if _, err := s.Random(rng.New(0)); err != nil {
@@ -46,12 +46,12 @@ func (d *Document) space(n *yaml.Node, key string, meta *genome.Space) (*genome.
 
 // gene says where in the document an error of genome/ lies.
 func (d *Document) gene(n *yaml.Node, key string, err error) error {
-	var e *genome.Error
+	var e *genome.Mistake
 	if !errors.As(err, &e) {
 		return d.fault(n, key, "", "%v", err)
 	}
 	at, where := n, n
-	for _, step := range e.Path {
+	for _, step := range e.Steps() {
 		if at != nil {
 			var k *yaml.Node
 			if k, at = child(at, step); at != nil {

@@ -130,7 +130,7 @@ func TestBench101(t *testing.T) {
 	if n := len(d.hello.Pool); n != 30001 {
 		t.Fatalf("%d members, want 30001", n)
 	}
-	if err := d.space.Pool(d.hello.Pool); err != nil {
+	if d.space, err = d.space.Pool(d.hello.Pool); err != nil {
 		t.Fatal(err)
 	}
 	r := rng.New(3)
