@@ -58,6 +58,17 @@ var buildPlugins = sync.OnceValue(func() error {
 
 func TestScript(t *testing.T) {
 	t.Parallel()
+	runScripts(t, "testdata/script")
+}
+
+// TestCases runs what once went wrong: testdata/cases says more.
+func TestCases(t *testing.T) {
+	t.Parallel()
+	runScripts(t, "../../testdata/cases")
+}
+
+// runScripts runs the scripts of a directory.
+func runScripts(t *testing.T, dir string) {
 	if err := buildPlugins(); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +81,7 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NASCENT_PLUGINS", pluginDir)

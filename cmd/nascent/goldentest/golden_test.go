@@ -50,21 +50,7 @@ var programs = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sources := map[string]string{"nascent": "../../../cmd/nascent"}
-	for _, name := range []string{"evaluator-exec", "evaluator-gorgonia", "evaluator-onemax", "evaluator-table",
-		"strategy-qlearning", "strategy-reinforce", "strategy-supernet"} {
-		kind, short, _ := strings.Cut(name, "-")
-		plural := map[string]string{"evaluator": "evaluators", "strategy": "strategies"}[kind]
-		sources["nascent-"+name] = "../../../plugins/" + plural + "/" + short
-	}
-	if err := proctest.Build(dir, sources); err != nil {
-		return dir, err
-	}
-	links := map[string]string{"nascent-strategy-exec": "nascent-evaluator-exec", "nascent-evaluator-supernet": "nascent-strategy-supernet"}
-	for _, name := range []string{"darts", "gdas", "enas", "spos"} {
-		links["nascent-strategy-"+name] = "nascent-strategy-supernet"
-	}
-	return dir, proctest.Link(dir, links)
+	return dir, proctest.Shipped(dir)
 })
 
 func TestMain(m *testing.M) {

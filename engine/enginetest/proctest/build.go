@@ -11,8 +11,11 @@ import (
 // Build builds programs into a directory: by their names, the folders of their
 // sources, no two of which are called alike. It does so at once, and as make does,
 // so that what they share is compiled once for all of them; debugging data, which
-// takes long to link, is left out.
+// takes long to link, is left out. Results of tests that call it are never cached.
 func Build(dir string, programs map[string]string) error {
+	if err := NeverCached(); err != nil {
+		return err
+	}
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o", dir + string(filepath.Separator)}
 	made := map[string]string{} // as go build calls it: by its new name
 	for name, folder := range programs {
@@ -33,6 +36,30 @@ func Build(dir string, programs map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// Shipped builds all programs that ship into a directory: nascent and the plugins.
+// Results of tests that call it are never cached.
+func Shipped(dir string) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	programs := map[string]string{"nascent": filepath.Join(root, "cmd", "nascent")}
+	for _, name := range []string{"exec", "gorgonia", "onemax", "table", "torch"} {
+		programs["nascent-evaluator-"+name] = filepath.Join(root, "plugins", "evaluators", name)
+	}
+	for _, name := range []string{"qlearning", "reinforce", "supernet"} {
+		programs["nascent-strategy-"+name] = filepath.Join(root, "plugins", "strategies", name)
+	}
+	if err := Build(dir, programs); err != nil {
+		return err
+	}
+	links := map[string]string{"nascent-strategy-exec": "nascent-evaluator-exec", "nascent-evaluator-supernet": "nascent-strategy-supernet"}
+	for _, name := range []string{"darts", "enas", "gdas", "spos"} {
+		links["nascent-strategy-"+name] = "nascent-strategy-supernet"
+	}
+	return Link(dir, links)
 }
 
 // Link gives programs in a directory other names: by these, what they are called.
