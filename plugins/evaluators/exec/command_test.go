@@ -104,8 +104,10 @@ func TestOnceTrouble(t *testing.T) {
 		`echo '{"metrics": {"accuracy": 1}, "stopped": 1}'`:                     {engine.Failed, "stopped has a number where true or false should be, in the line"},
 		`echo '{"failed": "a\u001b[31mb"}'`:                                     {engine.Failed, "a [31mb"},
 		`echo '{"metrics": {"accuracy": null}}'`:                                {engine.Failed, "metric accuracy is NaN"},
-		`kill -9 $$`:                                                            {engine.Failed, "ended by signal 9"},
-		`sleep 3600 & echo '{"returned": "no room"}'`:                           {"", "no room"},
+		`printf 'read {"id": 1}  100%%'; echo '{"metrics": {"accuracy": 1}}'`:   {engine.Failed, "answered behind something else that it printed in one line: end the print with a new line"},
+		`echo 'I will say {"metrics": {"accuracy": 1}}'; echo '{"metrics": {"accuracy": 0.5}, "remark": "said"}'`: {engine.OK, "said"},
+		`kill -9 $$`: {engine.Failed, "ended by signal 9"},
+		`sleep 3600 & echo '{"returned": "no room"}'`: {"", "no room"},
 	} {
 		r := openRig(t, served(t, &evaluator{grace: time.Minute}), command(t, map[string]any{"mode": "once", "command": []string{script(t, text)}}))
 		e := r.answer(r.submit("good"))
@@ -151,6 +153,35 @@ func TestNoID(t *testing.T) {
 	r := openRig(t, served(t, &evaluator{}), command(t, map[string]any{"command": []string{script(t, program)}}))
 	if e := r.answer(r.submit("good")); e.Kind != engine.Finished || !strings.Contains(e.Result.Reason, "breaks the protocol of docs/exec.md: it answers without the id of a job") {
 		t.Errorf("%+v %+v", e, e.Result)
+	}
+}
+
+// A print without an end of line would swallow the answer, and that be waited for for
+// ever. Other prints are none of our business, whatever they look like.
+func TestPrintBeforeAnswer(t *testing.T) {
+	t.Parallel()
+	const swallowed = "breaks the protocol of docs/exec.md: it prints something before a message in one line"
+	for print, want := range map[string]string{
+		`printf 'progress 100%%'`:                             swallowed,
+		`printf '\r 50%% {"step": 1} \r100%% '`:               swallowed,
+		`printf '\033[0m'`:                                    swallowed,
+		`printf '\357\273\277'`:                               swallowed,
+		`echo 'best so far {"metrics": {"accuracy": 1}}'`:     "",
+		`echo 'job {"id": 1, "genes": {"x": 1}}'`:             "",
+		`printf '{"id": 1, "report": {"a": 1}, "step": 1}\n'`: "",
+	} {
+		program := `while read -r line; do case $line in '{"open"'*) echo '{"hello": {}}' ;; '{"job"'*) ` + print + `; echo '{"id": 1, "metrics": {"accuracy": 1}}' ;; esac; done`
+		r := openRig(t, served(t, &evaluator{}), command(t, map[string]any{"command": []string{script(t, program)}}))
+		e := r.answer(r.submit("good"))
+		if e.Kind != engine.Finished || (want == "") != (e.Result.Status == engine.OK) || !strings.Contains(e.Result.Reason, want) {
+			t.Errorf("%s: %+v %+v", print, e, e.Result)
+		}
+	}
+	program := `read -r line; printf 'loading... '; echo '{"hello": {}}'; read -r line`
+	_, _, err := served(t, &evaluator{}).Open(t.Context(), engine.EvaluatorSetup{Space: troubles, Workers: 1,
+		Options: json.RawMessage(command(t, map[string]any{"command": []string{script(t, program)}}))})
+	if err == nil || !strings.Contains(err.Error(), swallowed) {
+		t.Error(err)
 	}
 }
 

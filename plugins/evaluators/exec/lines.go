@@ -15,8 +15,9 @@ import (
 const maxLine = 16 << 20
 
 // lines calls take for every line that begins with a brace. Other lines are prints
-// and go to the log.
-func lines(from io.Reader, take func(line []byte) error) error {
+// and go to the log; but one that ends with what take waits for, as hides tells, is
+// an error: a print without an end of line swallowed it.
+func lines(from io.Reader, take func(line []byte) error, hides func(end []byte) bool) error {
 	in := bufio.NewReaderSize(from, 64<<10)
 	var long []byte
 	for {
@@ -39,12 +40,38 @@ func lines(from io.Reader, take func(line []byte) error) error {
 			} // else it ended while it wrote
 		case len(line) > 0:
 			os.Stderr.Write(line)
+			if end := messageWithin(line, hides); end != nil {
+				return fmt.Errorf("it prints something before a message in one line, %.100q: end the print with a new line", bytes.TrimSpace(line))
+			}
 		}
 		long = long[:0]
 		if err != nil {
 			return nil
 		}
 	}
+}
+
+// maxPrint is how much print is looked through before a message in one line.
+const maxPrint = 4 << 10
+
+// messageWithin is the end of a line from a brace on that hides accepts, nil if
+// there is none.
+func messageWithin(line []byte, hides func(end []byte) bool) []byte {
+	line = bytes.TrimSpace(line)
+	if !bytes.HasSuffix(line, []byte("}")) {
+		return nil
+	}
+	for at := 0; at < min(len(line), maxPrint); at++ {
+		next := bytes.IndexByte(line[at:], '{')
+		if next < 0 {
+			return nil
+		}
+		at += next
+		if end := line[at:]; json.Valid(end) && hides(end) {
+			return end
+		}
+	}
+	return nil
 }
 
 // decode reads a line.

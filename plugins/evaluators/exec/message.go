@@ -148,6 +148,15 @@ func (m *message) last() bool {
 	return m.Metrics != nil || m.Invalid != nil || m.Failed != nil || m.Returned != nil
 }
 
+// answers tells whether JSON is a line from a worker that something waits for.
+func answers(line []byte) bool {
+	var m message
+	return json.Unmarshal(line, &m) == nil && (m.Hello != nil || m.Refuse != nil || m.ID != 0 && (m.last() || m.Report != nil || m.Save != nil))
+}
+
+// nothing tells of every line that nothing waits for it.
+func nothing([]byte) bool { return false }
+
 // mind puts NaN where the line that a message was read from has a null among its
 // numbers: that is how some languages write NaN, and encoding/json reads 0.
 func (m *message) mind(line []byte) {

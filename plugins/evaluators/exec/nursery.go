@@ -59,7 +59,7 @@ func startNursery(name string, command, env []string, limit time.Duration) (*nur
 		return nil, err
 	}
 	go func() {
-		lines(n.stdout, n.take)
+		lines(n.stdout, n.take, nothing)
 		n.stdout.Close()
 		n.kill()
 		<-n.gone

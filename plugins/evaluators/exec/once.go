@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"syscall"
 	"time"
@@ -29,6 +30,7 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 		p.stdin.Close()
 	}()
 	var answer *message
+	hidden := false // by a print before it
 	read := make(chan error, 1)
 	go func() {
 		defer p.stdout.Close()
@@ -40,6 +42,10 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 				}
 				return nil
 			})
+		}, func(end []byte) bool {
+			var m message
+			hidden = hidden || json.Unmarshal(end, &m) == nil && m.last()
+			return false // some print what they will answer
 		})
 	}()
 	select {
@@ -73,6 +79,8 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 		return sdk.Result{}, errors.New(e.name + " breaks the protocol of docs/exec.md: " + err.Error())
 	case answer != nil && (p.ok || answer.Metrics == nil || j.Cancelled()):
 		return answer.result()
+	case p.ok && hidden:
+		return sdk.Result{}, errors.New(e.name + " answered behind something else that it printed in one line: end the print with a new line")
 	case p.ok:
 		return sdk.Result{}, errors.New(e.name + ` answered nothing: print one line such as {"metrics": {"accuracy": 0.9}}`)
 	}

@@ -205,8 +205,8 @@ const ending = 5 * time.Second
 // hear passes the lines of standard output that begin with a brace on until the
 // process closes its side, and waits for its end. What it returns is how the
 // process broke the protocol, or nothing: then it is gone.
-func (p *process) hear(take func(line []byte) error) (broken string) {
-	err := lines(p.stdout, take)
+func (p *process) hear(take func(line []byte) error, hides func(end []byte) bool) (broken string) {
+	err := lines(p.stdout, take, hides)
 	p.stdout.Close()
 	if err == nil {
 		select {

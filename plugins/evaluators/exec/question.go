@@ -113,6 +113,12 @@ type words struct {
 	python.Question
 }
 
+// conclusive tells whether JSON is a line from a strategy that something waits for.
+func conclusive(line []byte) bool {
+	var m words
+	return json.Unmarshal(line, &m) == nil && (m.Hello != nil || m.Refuse != nil || m.Decision != nil || m.Failed != nil || m.Space != "")
+}
+
 // intent is what a strategy says of itself. Everything may be left out.
 type intent struct {
 	Protocol int                `json:"protocol"`

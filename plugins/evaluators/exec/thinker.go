@@ -11,7 +11,7 @@ import (
 	"github.com/nascent-nas/nascent/genome"
 )
 
-// thinker is a process that decides. It speaks when it is spoken to: every line
+// thinker is a process that conclusive. It speaks when it is spoken to: every line
 // of it is a question about the space, or ends the talk.
 type thinker struct {
 	*process
@@ -32,7 +32,7 @@ func think(name string, spawn spawner) (*thinker, error) {
 	w := &thinker{process: p, heard: make(chan *words, 1)}
 	go func() {
 		defer close(w.heard)
-		if w.broken = w.hear(func(line []byte) error { return decode(line, w.take) }); w.broken != "" {
+		if w.broken = w.hear(func(line []byte) error { return decode(line, w.take) }, conclusive); w.broken != "" {
 			w.kill()
 			<-w.gone
 		}

@@ -133,7 +133,7 @@ func (w *worker) read() {
 			return w.take(&m)
 		}
 		return decode(line, w.take)
-	}); broken != "" {
+	}, answers); broken != "" {
 		w.mu.Lock()
 		w.broken = broken
 		w.mu.Unlock()
