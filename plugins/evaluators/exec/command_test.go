@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +118,33 @@ func TestOnceTrouble(t *testing.T) {
 		}
 		if status != want.status || !strings.Contains(reason, want.reason) {
 			t.Errorf("%s: %s %s", text, status, reason)
+		}
+	}
+}
+
+// What a job of mode once has started ends with it, wherever it has fled to.
+func TestOnceLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("there is no setsid here")
+	}
+	p, err := host.Find(host.KindEvaluator, "exec", plugins(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := `read -r line; scratch=${line#*\"scratch\":\"}; scratch=${scratch%%\"*}; mkdir "$scratch"
+setsid sh -c 'sleep 3600 & echo $! >"'"$scratch"'/child"; echo $$ >"'"$scratch"'/leader"; wait' </dev/null >/dev/null 2>&1 &
+while [ ! -s "$scratch/leader" ]; do sleep 0.01; done
+echo '{"metrics": {"accuracy": '"$(cat "$scratch/child")"', "leader": '"$(cat "$scratch/leader")"'}}'`
+	r := openRig(t, host.Evaluator(p, host.Options{LogDir: t.TempDir(), SearchID: t.Name()}), command(t, map[string]any{
+		"mode": "once", "command": []string{script(t, text)}, "metrics": map[string]string{"accuracy": "maximize", "leader": "minimize"}}))
+	e := r.answer(r.submit("good"))
+	if e.Result == nil || e.Result.Status != engine.OK {
+		t.Fatalf("%+v %+v", e, e.Result)
+	}
+	for _, m := range e.Result.Metrics {
+		if syscall.Kill(int(m.Value), 0) == nil {
+			t.Errorf("process %v outlives its job", m.Value)
 		}
 	}
 }

@@ -16,6 +16,7 @@ const patience = 5 * time.Second
 type evaluator struct {
 	program
 	abandon func(string) // ends this process because its worker died with several jobs on board
+	sweep   func()       // mode once: ends what a job has left behind; nil: nothing does
 	grace   time.Duration
 
 	nurse   []string // the nursery's command; nil without one
@@ -42,6 +43,9 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 	}
 	setup.Plugin.Name = e.name
 	if e.once {
+		if e.sweep != nil {
+			adopt()
+		}
 		setup.Plugin.Start, setup.Plugin.Evaluate = nil, e.alone
 		warnOfIdle(e.devices, setup.Workers, 1)
 		return nil

@@ -28,7 +28,7 @@ func main() {
 		s.end()
 		return
 	}
-	e := &evaluator{program: p, grace: patience, abandon: func(reason string) {
+	e := &evaluator{program: p, grace: patience, sweep: sweep, abandon: func(reason string) {
 		// Several jobs were on board. The host knows what to do when a plugin
 		// dies: it has each tried again alone.
 		fmt.Fprintln(os.Stderr, reason)

@@ -17,7 +17,11 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	p, err := launch(e.name, run(e.command, e.env))
+	spawn := run(e.command, e.env)
+	if e.sweep != nil {
+		spawn = sweeping(spawn, e.sweep)
+	}
+	p, err := launch(e.name, spawn)
 	if err != nil {
 		return sdk.Result{}, err
 	}
