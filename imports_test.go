@@ -37,24 +37,25 @@ var (
 // Imports run one way: genome <- engine <- {evolve, ledger, enginetest,
 // plugins} <- cmd.
 var rooms = []room{
+	{folder: "internal/safe", never: impure}, // files that others may have a hand in
 	{folder: "genome", never: append([]string{"time"}, impure...)},
 	{folder: "engine/evolve", may: append([]string{"engine"}, genomes...), never: append([]string{"time"}, impure...)},
-	{folder: "engine/ledger", may: append([]string{"engine"}, genomes...), libs: []string{"go.etcd.io/bbolt", "golang.org/x/sys"}, never: impure},
+	{folder: "engine/ledger", may: append([]string{"engine", "internal/safe"}, genomes...), libs: []string{"go.etcd.io/bbolt", "golang.org/x/sys"}, never: impure},
 	{folder: "engine/enginetest/planted", may: append([]string{"engine", "engine/evolve", "engine/enginetest/...", "plugins/sdk"}, genomes...)},
 	{folder: "engine/enginetest", may: append([]string{"engine"}, genomes...), libs: []string{"github.com/google/go-cmp"}},
 	{folder: "engine", may: genomes, never: impure},
 	{folder: "plugins/proto", may: append([]string{"engine"}, genomes...), libs: wires},
 	{folder: "plugins/internal/testplugin", may: append([]string{"engine", "engine/evolve", "plugins/proto", "plugins/sdk"}, genomes...), libs: wires}, // speaks the wire badly, for tests
 	{folder: "plugins/internal/plugintest", may: []string{"engine", "engine/enginetest/...", "plugins/host", "plugins/proto"}},
-	{folder: "plugins/internal", may: append([]string{"engine"}, genomes...), libs: []string{"*"}, never: wires},
-	{folder: "plugins/host", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
+	{folder: "plugins/internal", may: append([]string{"engine", "internal/safe"}, genomes...), libs: []string{"*"}, never: wires},
+	{folder: "plugins/host", may: append([]string{"engine", "internal/safe", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/sdk", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/gorgonia", may: genomes, libs: []string{"*"}, never: wires},                           // training with Gorgonia: a library for plugins
 	{folder: "plugins/onnx", may: genomes, libs: []string{"google.golang.org/protobuf/encoding/protowire"}}, // protobuf as a file format, not a wire
-	{folder: "plugins/python", may: append([]string{"engine", "plugins/sdk", "plugins/internal/..."}, genomes...), libs: []string{"*"}, never: wires},
+	{folder: "plugins/python", may: append([]string{"engine", "internal/safe", "plugins/sdk", "plugins/internal/..."}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/evaluators", may: public, libs: []string{"*"}, never: wires},
 	{folder: "plugins/strategies", may: public, libs: []string{"*"}, never: wires},
-	{folder: "cmd", may: []string{"genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/..."}, libs: []string{"*"}, never: append([]string{module + "/plugins/proto"}, wires...)},
+	{folder: "cmd", may: []string{"internal/safe", "genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/..."}, libs: []string{"*"}, never: append([]string{module + "/plugins/proto"}, wires...)},
 }
 
 // under tells whether name is the folder or lies below it.

@@ -245,7 +245,8 @@ type Files interface {
 	// Put takes the file at path into the store: hashed, renamed to its
 	// sha256, fsynced. The path is gone afterwards.
 	Put(path, name string) (FileRef, error)
-	// Path is where the file with this hash can be read.
+	// Path is where the file with this hash can be read. One whose content is not
+	// what was Put wraps ErrDamaged, one that is not kept fs.ErrNotExist.
 	Path(hash string) (string, error)
 	// Temp is a directory on the same file system for files to be Put.
 	Temp() string

@@ -20,7 +20,7 @@ import (
 func Memory() Ledger {
 	return &memory{
 		jobs: map[ID]JobRecord{}, results: map[ID]ResultRecord{}, inbox: map[ID]ResultRecord{},
-		attempts: map[ID]AttemptRecord{}, states: map[Part][]byte{},
+		attempts: map[ID]AttemptRecord{}, states: map[Part][]byte{}, claims: map[string]int{},
 	}
 }
 
@@ -37,6 +37,7 @@ type memory struct {
 	states   map[Part][]byte
 	counters Counters
 	dir      string
+	claims   map[string]int // by hash: how many Puts no commit has named yet
 }
 
 func partIndex(p Part) int {
@@ -57,17 +58,25 @@ func (m *memory) Commit(c *Change) error {
 	for _, t := range c.Turns {
 		i := partIndex(t.Part)
 		m.turns[i] = append(m.turns[i], t)
+		m.named(t.Files)
 	}
 	for _, j := range c.Jobs {
 		m.jobs[j.ID] = j
 	}
 	for _, r := range c.Inbox {
 		m.inbox[r.ID] = r
+		m.bring(r)
 	}
 	for _, a := range c.Attempts {
+		if !slices.Equal(a.Saved, m.attempts[a.ID].Saved) {
+			m.named(a.Saved)
+		}
 		m.attempts[a.ID] = a
 	}
 	for _, r := range c.Consumed {
+		if _, waited := m.inbox[r.ID]; !waited {
+			m.bring(r)
+		}
 		m.results[r.ID] = r
 		m.history = append(m.history, r.ID)
 		delete(m.inbox, r.ID)
@@ -78,6 +87,22 @@ func (m *memory) Commit(c *Change) error {
 		m.counters = *c.Counters
 	}
 	return nil
+}
+
+// bring ends the claims of a result's files. One that shares another job's result
+// has Put none.
+func (m *memory) bring(r ResultRecord) {
+	if r.Attempt > 0 {
+		m.named(r.Files)
+	}
+}
+
+func (m *memory) named(files []FileRef) {
+	for _, f := range files {
+		if m.claims[f.Hash]--; m.claims[f.Hash] <= 0 {
+			delete(m.claims, f.Hash)
+		}
+	}
 }
 
 func (m *memory) Header() (Header, bool, error) {
@@ -198,7 +223,13 @@ func (m *memory) Put(path, name string) (FileRef, error) {
 		return FileRef{}, err
 	}
 	ref := FileRef{Name: name, Hash: hex.EncodeToString(h.Sum(nil)), Size: n}
-	return ref, os.Rename(path, filepath.Join(dir, ref.Hash))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := os.Rename(path, filepath.Join(dir, ref.Hash)); err != nil {
+		return FileRef{}, err
+	}
+	m.claims[ref.Hash]++
+	return ref, nil
 }
 
 func (m *memory) Path(hash string) (string, error) {
@@ -221,8 +252,8 @@ func (m *memory) Temp() string {
 
 func (m *memory) Collect(keep map[string]bool) error {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	dir := m.dir
-	m.mu.Unlock()
 	if dir == "" {
 		return nil
 	}
@@ -231,7 +262,7 @@ func (m *memory) Collect(keep map[string]bool) error {
 		return err
 	}
 	for _, e := range entries {
-		if !keep[e.Name()] && !e.IsDir() { // a directory is somebody's scratch, in Temp
+		if !keep[e.Name()] && m.claims[e.Name()] == 0 && !e.IsDir() { // a directory is somebody's scratch, in Temp
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
@@ -244,7 +275,7 @@ func (m *memory) Remove(hashes []string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, h := range hashes {
-		if m.dir != "" {
+		if m.dir != "" && m.claims[h] == 0 {
 			if err := os.RemoveAll(filepath.Join(m.dir, filepath.Base(h))); err != nil {
 				return err
 			}

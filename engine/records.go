@@ -31,10 +31,11 @@ type Ledger interface {
 	State(Part) ([]byte, error)            // of the newest turn
 	Counters() (Counters, error)
 
-	// Collect removes every stored file whose hash is not in keep. Only while
-	// no evaluator is open: one may just have Put a file.
+	// Collect removes every stored file whose hash is not in keep.
 	Collect(keep map[string]bool) error
-	// Remove removes these files; one that is not there is no error.
+	// Remove removes these files; one that is not there is no error. Both leave
+	// what was Put and is not yet named by a commit: nobody but who Put it knows
+	// that it is needed.
 	Remove(hashes []string) error
 	Close() error
 }

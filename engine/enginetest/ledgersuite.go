@@ -470,7 +470,8 @@ func (s *ledgerSuite) readers() {
 	}
 }
 
-// files are found by their content's hash until they are collected.
+// files are found by their content's hash until they are removed, and not removed
+// before a commit names them.
 func (s *ledgerSuite) files() {
 	put := func(content string) engine.FileRef {
 		s.Helper()
@@ -521,12 +522,49 @@ func (s *ledgerSuite) files() {
 			s.Errorf("file %s holds %q, want %q", ref.Hash, got, want)
 		}
 	}
-	if err := s.l.Remove([]string{two.Hash, two.Hash}); err != nil {
-		s.Errorf("remove: %v", err)
+	remove := func(refs ...engine.FileRef) {
+		s.Helper()
+		var hashes []string
+		for _, ref := range refs {
+			hashes = append(hashes, ref.Hash)
+		}
+		if err := s.l.Remove(hashes); err != nil {
+			s.Errorf("remove: %v", err)
+		}
 	}
+	remove(two) // by somebody who needs equal content no more
+	if err := s.l.Collect(nil); err != nil {
+		s.Errorf("collect: %v", err)
+	}
+	for want, ref := range map[string]engine.FileRef{"one": one, "two": two, "three": three} {
+		if got := read(ref); got != want {
+			s.Errorf("file %s, which no commit names yet, holds %q after removing", ref.Hash, got)
+		}
+	}
+	put("two") // again: once for each job that brings it
+	job := engine.JobRecord{Job: engine.Job{ID: 1, Phase: engine.PhaseSearch, Task: engine.Train, Operator: engine.OpRandom, Budget: 1}, Packed: "genome"}
+	other, third := job, job
+	other.ID, third.ID = 2, 3
+	header := engine.Header{Name: "files", Engine: "0", Config: []byte("{}")}
+	s.commit(engine.Change{Header: &header, Jobs: []engine.JobRecord{job, other, third}})
+	attempt := engine.AttemptRecord{ID: 2, Started: 1, Saved: []engine.FileRef{two}}
+	s.commit(engine.Change{Attempts: []engine.AttemptRecord{attempt}})
+	attempt.Started = 2 // names the same saved file again
+	s.commit(engine.Change{Attempts: []engine.AttemptRecord{attempt}})
+	shared := engine.ResultRecord{ID: 3, Result: engine.Result{Status: engine.OK, Files: []engine.FileRef{two}}} // another's
+	s.commit(engine.Change{Inbox: []engine.ResultRecord{shared}})
+	remove(two, two)
+	if got := read(two); got != "two" {
+		s.Errorf("file %s, which one of two commits names, holds %q after removing", two.Hash, got)
+	}
+	s.commit(engine.Change{Inbox: []engine.ResultRecord{{ID: 1, Attempt: 1, Attempts: 1, Result: engine.Result{Status: engine.OK, Files: []engine.FileRef{two}}}}})
+	remove(two, two)
 	gone(two)
 	s.again()
-	if err := s.l.Collect(map[string]bool{three.Hash: true}); err != nil {
+	if s.forgets {
+		return
+	}
+	if err := s.l.Collect(map[string]bool{three.Hash: true}); err != nil { // what no commit named before the end
 		s.Errorf("collect: %v", err)
 	}
 	gone(one)

@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
 	"go.etcd.io/bbolt"
@@ -24,6 +25,12 @@ func (l *Ledger) Commit(c *engine.Change) error {
 	if c.Empty() {
 		return nil
 	}
+	if err := l.present(); err != nil {
+		l.mu.Lock()
+		l.unfit = err
+		l.mu.Unlock()
+		return err
+	}
 	t := transaction{totals: l.totals}
 	t.e.b = l.arena[:0]
 	ended := false // bbolt came back, with or without an error
@@ -40,6 +47,7 @@ func (l *Ledger) Commit(c *engine.Change) error {
 		return err
 	}
 	l.totals = t.totals
+	l.store.named(t.named)
 	if cap(t.e.b) <= maxArena {
 		l.arena = t.e.b
 	}
@@ -55,6 +63,13 @@ type transaction struct {
 	e      encoder
 	totals totals
 	key    [8]byte
+	named  []string // hashes of the files that were Put and are named from now on
+}
+
+func (t *transaction) name(files []engine.FileRef) {
+	for _, f := range files {
+		t.named = append(t.named, f.Hash)
+	}
 }
 
 // bucket opens a bucket for writing.
@@ -148,6 +163,7 @@ func (t *transaction) turns(tx *bbolt.Tx, c *engine.Change) error {
 		if err := put(t, bucket(tx, name), t.at(r.N), writeTurn, r); err != nil {
 			return err
 		}
+		t.name(r.Files)
 	}
 	return nil
 }
@@ -179,8 +195,15 @@ func (t *transaction) attempts(tx *bbolt.Tx, c *engine.Change) error {
 		if consumed.has(key) {
 			return fmt.Errorf("an attempt at job %v, whose result was consumed", r.ID)
 		}
-		if !b.has(key) {
+		before, err := get(tx, bucketTries, key, numbered(uint64(r.ID), readAttempt))
+		if err != nil {
+			return err
+		}
+		if before == nil {
 			t.totals.attempts++
+			t.name(r.Saved)
+		} else if !slices.Equal(before.Saved, r.Saved) {
+			t.name(r.Saved)
 		}
 		if err := put(t, b, key, writeAttempt, r); err != nil {
 			return err
@@ -201,11 +224,20 @@ func (t *transaction) inbox(tx *bbolt.Tx, c *engine.Change) error {
 			return fmt.Errorf("a second result of job %v", r.ID)
 		}
 		t.totals.inbox++
+		t.bring(r)
 		if err := put(t, b, key, writeInbox, r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// bring names the files of a new result. One that shares another job's result
+// shares its files too, and has Put none.
+func (t *transaction) bring(r *engine.ResultRecord) {
+	if r.Attempt > 0 {
+		t.name(r.Files)
+	}
 }
 
 func (t *transaction) consumed(tx *bbolt.Tx, c *engine.Change) error {
@@ -222,6 +254,9 @@ func (t *transaction) consumed(tx *bbolt.Tx, c *engine.Change) error {
 		}
 		if more.has(key) {
 			return fmt.Errorf("the result of job %v consumed twice", r.ID)
+		}
+		if !inbox.has(key) {
+			t.bring(r)
 		}
 		for _, gone := range []struct {
 			table *table

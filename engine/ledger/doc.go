@@ -8,7 +8,8 @@
 //
 // One file, one reason: codec.go has the alphabet of the records, records.go
 // their sentences, format.go the version and its migrations, pages.go an
-// independent reading of bbolt's pages, lock.go who may enter, files.go the
-// content-addressed store, commit.go and read.go the two directions, check.go
-// the questions that a whole ledger answers.
+// independent reading of bbolt's pages, dir.go what may lie in a search
+// directory, lock.go who may enter, files.go the content-addressed store,
+// commit.go and read.go the two directions, check.go the questions that a whole
+// ledger answers.
 package ledger

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/internal/safe"
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 )
@@ -36,12 +37,15 @@ type Options struct {
 
 // Ledger is an engine.Ledger in a search directory.
 type Ledger struct {
-	store
-	path     string // of the bbolt file, for messages
+	*store
+	root     *os.Root // the directory
+	path     string   // of the bbolt file, for messages
 	readOnly bool
 	lock     *os.File
 	db       *bbolt.DB
 	file     *os.File // that db reads and writes
+
+	opened, locked fs.FileInfo // of file and lock, as they were found
 
 	totals totals // only Commit changes them
 	arena  []byte // of the records of one commit
@@ -58,53 +62,66 @@ var _ engine.Ledger = (*Ledger)(nil)
 //
 // The error is a *LockedError where another process has it, wraps
 // engine.ErrDamaged where the ledger is not what was written, and
-// engine.ErrConfig where the directory is unfit: not writable, not holding a
-// ledger but something else, or written by a newer version.
+// engine.ErrConfig where the directory is unfit: not writable, another user's,
+// with links or somebody's own files where a search has its own (see Trust), not
+// holding a ledger but something else, or written by a newer version.
 func Open(dir string, o Options) (_ *Ledger, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return nil, refused(err, "cannot find %s: %v", dir, err)
 	}
-	l := &Ledger{path: filepath.Join(dir, FileName), store: store{dir: filepath.Join(dir, filesName)}}
-	var undo []string // what was made, in order
+	var parents, undo []string // what was made, in order: outside the directory and in it
+	l := &Ledger{path: filepath.Join(dir, FileName), store: newStore(dir, false)}
 	defer func() {
 		if err != nil {
-			for _, path := range slices.Backward(undo) {
-				os.Remove(path) // while the lock still keeps others out
+			for _, name := range slices.Backward(undo) {
+				l.root.Remove(name) // while the lock still keeps others out
+			}
+			for _, path := range slices.Backward(parents) {
+				os.Remove(path)
 			}
 			l.Close()
 		}
 	}()
-	if undo, err = makeDirs(dir); err != nil {
+	if parents, err = makeDirs(dir); err != nil {
+		return nil, err
+	}
+	if l.root, err = os.OpenRoot(dir); err != nil {
+		return nil, refused(err, "cannot open %s: %v; choose a directory that you may write", dir, cause(err))
+	}
+	if err = vetRoot(l.root, true); err != nil {
 		return nil, err
 	}
 	var created bool
-	l.lock, created, err = lock(dir, true, lockPatience)
+	l.lock, created, err = lock(l.root, true, lockPatience)
 	if created {
-		undo = append(undo, filepath.Join(dir, lockName))
+		undo = append(undo, lockName)
 	}
 	if err != nil {
 		return nil, err
 	}
-	_, statErr := os.Lstat(l.path)
-	if errors.Is(statErr, fs.ErrNotExist) {
-		undo = append(undo, l.path)
-		if err = create(dir, o); err != nil {
+	if _, err := l.root.Lstat(FileName); errors.Is(err, fs.ErrNotExist) {
+		undo = append(undo, FileName)
+		if err := create(l.root, o); err != nil {
 			return nil, err
 		}
 	}
 	if err = l.openFile(o); err != nil {
 		return nil, err
 	}
-	for _, path := range []string{l.store.dir, l.Temp()} {
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			undo = append(undo, path)
+	for _, name := range []string{filesName, filesName + "/" + tempName} {
+		if _, err := l.root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			undo = append(undo, name)
 		}
 	}
-	if err = l.store.open(); err != nil {
+	if err = l.store.open(l.root); err != nil {
 		return nil, err
 	}
-	return l, nil
+	tidy(l.root)
+	if l.opened, err = l.file.Stat(); err == nil {
+		l.locked, err = l.lock.Stat()
+	}
+	return l, err
 }
 
 // Inspect opens a stopped search for reading. Several processes can, at the
@@ -115,24 +132,32 @@ func Inspect(dir string) (_ *Ledger, err error) {
 	if err != nil {
 		return nil, refused(err, "cannot find %s: %v", dir, err)
 	}
-	path := filepath.Join(dir, FileName)
-	if _, err := os.Stat(path); err != nil {
-		return nil, refused(err, "%s holds no search: %s: %v; begin one with `nascent run`", dir, FileName, cause(err))
-	}
-	l := &Ledger{path: path, readOnly: true, store: store{dir: filepath.Join(dir, filesName), readOnly: true}}
+	l := &Ledger{path: filepath.Join(dir, FileName), readOnly: true, store: newStore(dir, true)}
 	var created bool
 	defer func() {
 		if err != nil {
 			if created {
-				os.Remove(filepath.Join(dir, lockName))
+				l.root.Remove(lockName)
 			}
 			l.Close()
 		}
 	}()
-	if l.lock, created, err = lock(dir, false, lockPatience); err != nil {
+	if l.root, err = os.OpenRoot(dir); err == nil {
+		_, err = l.root.Lstat(FileName)
+	}
+	if err != nil {
+		return nil, refused(err, "%s holds no search: %s: %v; begin one with `nascent run`", dir, FileName, cause(err))
+	}
+	if err = vetRoot(l.root, false); err != nil {
+		return nil, err
+	}
+	if l.lock, created, err = lock(l.root, false, lockPatience); err != nil {
 		return nil, err
 	}
 	if err = l.openFile(Options{}); err != nil {
+		return nil, err
+	}
+	if err = l.store.open(l.root); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -167,7 +192,7 @@ func makeDirs(dir string) (made []string, err error) {
 			return nil, refused(err, "cannot make %s: %v; choose a directory that you may write", dir, cause(err))
 		}
 		made = append(made, path)
-		if err := syncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		if err := syncPath(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return made, fmt.Errorf("cannot make %s durable: %w", path, cause(err))
 		}
 	}
@@ -177,27 +202,33 @@ func makeDirs(dir string) (made []string, err error) {
 // create makes an empty ledger under another name and renames it when it is
 // whole, so that no crash leaves half of one. Nobody can have it open yet: the
 // lock file is ours.
-func create(dir string, o Options) error {
-	path := filepath.Join(dir, newName)
-	err := os.Remove(path)
+func create(root *os.Root, o Options) error {
+	err := root.Remove(newName)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = fill(path, o)
+		err = fill(root, o)
 	}
 	if err == nil {
-		err = os.Rename(path, filepath.Join(dir, FileName))
+		err = root.Rename(newName, FileName)
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = syncDir(root)
 	}
 	if err != nil {
-		os.Remove(path)
-		return refused(err, "cannot make %s: %v; choose a directory that you may write, with room in it", filepath.Join(dir, FileName), cause(err))
+		root.Remove(newName)
+		return refused(err, "cannot make %s: %v; choose a directory that you may write, with room in it", filepath.Join(root.Name(), FileName), cause(err))
 	}
 	return nil
 }
 
-func fill(path string, o Options) (err error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{PageSize: pageSize, NoSync: o.NoSync, Timeout: lockPatience})
+func fill(root *os.Root, o Options) (err error) {
+	db, err := bbolt.Open(newName, 0o600, &bbolt.Options{
+		PageSize: pageSize,
+		NoSync:   o.NoSync,
+		Timeout:  lockPatience,
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			return safe.OpenFile(root, name, flag|os.O_EXCL, mode)
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -209,7 +240,7 @@ func fill(path string, o Options) (err error) {
 // that brings it into memory at the disk's speed and not page by page, and
 // whatever bbolt would stumble over is found before bbolt sees it.
 func (l *Ledger) openFile(o Options) error {
-	if err := readThrough(l.path); err != nil {
+	if err := l.readThrough(); err != nil {
 		return err
 	}
 	return guard(func() (err error) {
@@ -217,14 +248,18 @@ func (l *Ledger) openFile(o Options) error {
 			ReadOnly: l.readOnly,
 			NoSync:   o.NoSync,
 			Timeout:  lockPatience,
-			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-				f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
+			OpenFile: func(_ string, flag int, mode os.FileMode) (*os.File, error) {
+				f, err := safe.OpenFile(l.root, FileName, flag&^os.O_CREATE, mode)
 				l.file = f
 				return f, err
 			},
 		})
-		if errors.Is(err, berrors.ErrTimeout) {
-			return refused(err, "%s is locked by a program that is not nascent; end it and try again", l.path)
+		if errors.Is(err, berrors.ErrTimeout) { // the lock file that kept us out is gone, or it is no nascent
+			locked := &LockedError{Dir: l.root.Name()}
+			if info, err := l.root.Lstat(FileName); err == nil {
+				locked.PID = flockHolder(info)
+			}
+			return locked
 		}
 		if err != nil {
 			return refused(err, "cannot open %s: %v", l.path, cause(err))
@@ -249,9 +284,10 @@ func (l *Ledger) openFile(o Options) error {
 	})
 }
 
-// readThrough reads a file once, in order, and then its pages as bbolt will.
-func readThrough(path string) error {
-	f, err := os.Open(path)
+// readThrough reads the file once, in order, and then its pages as bbolt will.
+func (l *Ledger) readThrough() error {
+	path := l.path
+	f, err := safe.OpenFile(l.root, FileName, os.O_RDONLY, 0)
 	if err != nil {
 		return refused(err, "cannot open %s: %v", path, cause(err))
 	}
@@ -259,9 +295,6 @@ func readThrough(path string) error {
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("cannot read %s: %w", path, cause(err))
-	}
-	if !info.Mode().IsRegular() {
-		return refused(nil, "%s is no ledger: it is no regular file; name a search directory", path)
 	}
 	if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}, make([]byte, min(info.Size()+1, 1<<20))); err != nil {
 		return fmt.Errorf("cannot read %s: %w", path, cause(err))
@@ -335,7 +368,10 @@ func (l *Ledger) Close() error {
 	if again {
 		return nil
 	}
-	var err error
+	var err, gone error
+	if l.locked != nil && !faulted {
+		gone = l.present()
+	}
 	switch {
 	case faulted:
 		// bbolt may still hold its own locks and would wait for itself.
@@ -347,8 +383,12 @@ func (l *Ledger) Close() error {
 		l.file.Close() // bbolt could not open it, and may have forgotten it
 	}
 	unlock(l.lock, !l.readOnly)
+	l.store.close()
+	if l.root != nil {
+		l.root.Close()
+	}
 	if err != nil {
 		return fmt.Errorf("cannot close %s: %w", l.path, cause(err))
 	}
-	return nil
+	return gone
 }

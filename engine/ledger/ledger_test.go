@@ -403,10 +403,10 @@ func TestNoLedger(t *testing.T) {
 		})
 		db.Close()
 	})
-	for _, dir := range []string{text, long, folder, bolt} {
+	for dir, says := range map[string]string{text: "no ledger", long: "no ledger", folder: "is a directory", bolt: "no ledger"} {
 		for name, err := range opening(dir) {
 			oneLine(t, err)
-			if !errors.Is(err, engine.ErrConfig) || errors.Is(err, engine.ErrDamaged) || !strings.Contains(err.Error(), "no ledger") {
+			if !errors.Is(err, engine.ErrConfig) || errors.Is(err, engine.ErrDamaged) || !strings.Contains(err.Error(), says) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -854,7 +854,7 @@ func TestInspect(t *testing.T) {
 	if err := one.Collect(nil); !errors.Is(err, errReadOnly) {
 		t.Errorf("a reader's Collect: %v", err)
 	}
-	if _, _, err := lock(dir, true, 0); !isLocked(err, 0) {
+	if _, _, err := lock(one.root, true, 0); !isLocked(err, 0) {
 		t.Errorf("a writer beside readers: %v", err)
 	}
 	closed(t, one)

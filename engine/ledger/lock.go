@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/nascent-nas/nascent/internal/safe"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,14 +32,14 @@ const (
 // waits for readers, who never stay long, but not for a living writer.
 // Without the right to make the file a reader gets nil: such a directory has
 // no writer either.
-func lock(dir string, exclusive bool, patience time.Duration) (f *os.File, created bool, err error) {
-	path := filepath.Join(dir, lockName)
+func lock(root *os.Root, exclusive bool, patience time.Duration) (f *os.File, created bool, err error) {
+	path := filepath.Join(root.Name(), lockName)
 	how := unix.LOCK_SH
 	if exclusive {
 		how = unix.LOCK_EX
 	}
 	for deadline := time.Now().Add(patience); ; {
-		f, created, err = openLock(path, exclusive)
+		f, created, err = openLock(root, exclusive)
 		if err != nil {
 			if !exclusive && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrNotExist)) {
 				return nil, false, nil
@@ -45,7 +47,7 @@ func lock(dir string, exclusive bool, patience time.Duration) (f *os.File, creat
 			return nil, false, refused(err, "cannot make %s: %v; choose a directory that you may write", path, cause(err))
 		}
 		err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if err == nil && same(f, path) {
+		if err == nil && same(f, root) {
 			break
 		}
 		pid := holder(f)
@@ -54,7 +56,7 @@ func lock(dir string, exclusive bool, patience time.Duration) (f *os.File, creat
 			return nil, false, refused(err, "cannot lock %s: %v; keep searches on a file system that knows locks", path, err)
 		}
 		if err != nil && pid != 0 || time.Now().After(deadline) {
-			return nil, false, &LockedError{Dir: dir, PID: pid}
+			return nil, false, &LockedError{Dir: root.Name(), PID: pid}
 		}
 		time.Sleep(lockPause)
 	}
@@ -72,9 +74,16 @@ func lock(dir string, exclusive bool, patience time.Duration) (f *os.File, creat
 	return f, created, nil
 }
 
-// openLock opens the lock file, making it if it is missing.
-func openLock(path string, write bool) (*os.File, bool, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+// openLock opens the lock file, making it if it is missing. A reader makes none in
+// another user's directory.
+func openLock(root *os.Root, write bool) (*os.File, bool, error) {
+	if !write {
+		if info, err := root.Stat("."); err == nil && safe.Owned(root.Name(), info) != nil {
+			f, err := safe.OpenFile(root, lockName, os.O_RDONLY, 0)
+			return f, false, err
+		}
+	}
+	f, err := safe.OpenFile(root, lockName, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		return f, true, nil
 	}
@@ -83,15 +92,15 @@ func openLock(path string, write bool) (*os.File, bool, error) {
 		if write {
 			how = os.O_RDWR
 		}
-		f, err = os.OpenFile(path, how, 0)
+		f, err = safe.OpenFile(root, lockName, how, 0)
 	}
 	return f, false, err
 }
 
-// same tells whether path still leads to the open file.
-func same(f *os.File, path string) bool {
+// same tells whether the lock's name still leads to the open file.
+func same(f *os.File, root *os.Root) bool {
 	a, errA := f.Stat()
-	b, errB := os.Lstat(path)
+	b, errB := root.Lstat(lockName)
 	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
@@ -119,6 +128,26 @@ func holder(f *os.File) int {
 		return 0
 	}
 	return pid
+}
+
+// flockHolder is the process that has flock(2) on a file, as Linux tells; 0 if it
+// does not.
+func flockHolder(info fs.FileInfo) int {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	locks, err := os.ReadFile("/proc/locks")
+	if !ok || err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(locks)) {
+		fields := strings.Fields(line) // 1: FLOCK ADVISORY WRITE pid major:minor:inode 0 EOF
+		if len(fields) < 6 || fields[1] != "FLOCK" || !strings.HasSuffix(fields[5], ":"+strconv.FormatUint(stat.Ino, 10)) {
+			continue
+		}
+		if pid, err := strconv.Atoi(fields[4]); err == nil && pid > 0 && pid != os.Getpid() {
+			return pid
+		}
+	}
+	return 0
 }
 
 // startTime is when a process began, in the kernel's ticks since boot: together
