@@ -190,40 +190,6 @@ func (a *args) word(name string, words ...string) string {
 	return words[0]
 }
 
-// function reads an activation; "" is none.
-func (a *args) function(name, standard string) string {
-	v := a.get(name)
-	switch v {
-	case nil:
-		return standard
-	case false, "none", "identity", "linear":
-		return ""
-	case "leaky":
-		return "leaky_relu"
-	case "silu":
-		return "swish"
-	case "relu", "leaky_relu", "mish", "tanh", "sigmoid", "gelu", "swish", "elu":
-		return v.(string)
-	}
-	a.b.slip("%s is %v; it is one of relu, leaky_relu, mish, tanh, sigmoid, gelu, swish, elu, none", name, v)
-	return standard
-}
-
-// norm reads true, "batch", false or "none".
-func (a *args) norm(name string, standard bool) bool {
-	switch v := a.get(name); v {
-	case nil:
-		return standard
-	case true, "batch":
-		return true
-	case false, "none":
-		return false
-	default:
-		a.b.slip("%s is %v; it is true, batch or false", name, v)
-		return standard
-	}
-}
-
 // rate reads a share of at least 0 and below 1.
 func (a *args) rate(name string) float64 {
 	var r float64

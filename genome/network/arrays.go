@@ -63,27 +63,11 @@ func (n *Network) Arrays() []Arrays {
 	used := map[string]bool{}
 	for i := range n.Nodes {
 		node, a := &n.Nodes[i], &all[i]
-		switch node.Op {
-		case Conv:
-			shape := append([]int{node.Channels, n.Nodes[node.Inputs[0]].Shape[0] / max(node.Groups, 1)}, node.Kernel...)
-			a.Weight = &Array{Shape: shape}
-		case Dense:
-			a.Weight = &Array{Shape: []int{node.Channels, int(size(n.Nodes[node.Inputs[0]].Shape))}}
-		case Norm:
-			channels := node.Shape[:1:1]
-			a.Mean, a.Variance = &Array{Shape: channels}, &Array{Shape: channels, Start: 1}
-			if node.Affine {
-				a.Weight, a.Bias = &Array{Shape: channels, Start: 1}, &Array{Shape: channels}
-			}
-		default:
+		o := node.Op.meaning()
+		if o.arrays == nil {
 			continue
 		}
-		if node.Op != Norm {
-			a.Weight.FanIn = a.Weight.Size() / node.Channels
-			if node.Bias {
-				a.Bias = &Array{Shape: []int{node.Channels}, FanIn: a.Weight.FanIn}
-			}
-		}
+		*a = o.arrays(node, n.in(node))
 		base := node.Name
 		if base == "" {
 			base = string(node.Op)
@@ -103,4 +87,15 @@ func (n *Network) Arrays() []Arrays {
 		}
 	}
 	return all
+}
+
+// weighted is a weight of the shape, [n.Channels, ...], and a bias if the node
+// has one.
+func weighted(n *Node, shape []int) Arrays {
+	a := Arrays{Weight: &Array{Shape: shape}}
+	a.Weight.FanIn = a.Weight.Size() / n.Channels
+	if n.Bias {
+		a.Bias = &Array{Shape: []int{n.Channels}, FanIn: a.Weight.FanIn}
+	}
+	return a
 }

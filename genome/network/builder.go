@@ -44,12 +44,13 @@ type builder struct {
 	err      *LayerError
 	ordinary func(path []byte, value any) // is told every gene that is no layer; may be nil
 	super    *superReading                // makes a Supernet; nil: a network
+	spare    []*args                      // for the layers to come
 }
 
 // reset empties the builder for another network, which takes the memory of the
 // last one.
 func (b *builder) reset() {
-	*b = builder{nodes: b.nodes[:0], path: b.path[:0], names: b.names[:0], slab: b.whole, whole: b.whole}
+	*b = builder{nodes: b.nodes[:0], path: b.path[:0], names: b.names[:0], slab: b.whole, whole: b.whole, spare: b.spare}
 }
 
 // fail records the first error, at the current path.
@@ -65,6 +66,32 @@ func (b *builder) slip(format string, args ...any) {
 		b.fail(format, args...)
 		b.err.slip = true
 	}
+}
+
+// layer reads a layer whose parameters are v, over node in. The path already ends
+// in the layer's name.
+func (b *builder) layer(l *layer, v any, in int) int {
+	if b.err != nil {
+		return 0
+	}
+	b.open = false
+	a := b.lend()
+	a.take(b, v, l.main)
+	id := l.read(b, a, in)
+	b.spare = append(b.spare, a)
+	return id
+}
+
+// lend returns parameters that nobody uses.
+func (b *builder) lend() *args {
+	last := len(b.spare) - 1
+	if last < 0 {
+		return new(args)
+	}
+	a := b.spare[last]
+	b.spare = b.spare[:last]
+	a.m, a.n = nil, 0
+	return a
 }
 
 // enter extends the path by a name and returns what leave needs.
@@ -176,24 +203,6 @@ type pair [2]int
 
 func both(v int) pair { return pair{v, v} }
 
-// filter is what a convolution needs to know.
-type filter struct {
-	channels int
-	kernel   pair
-	stride   pair
-	dilation pair
-	pad      pair
-	groups   int
-	circular bool
-	bias     bool
-}
-
-// filterOf is the common case: stride, padding that keeps the extent of odd
-// kernels, nothing else.
-func filterOf(channels, kernel, stride int) filter {
-	return filter{channels: channels, kernel: both(kernel), stride: both(stride), dilation: both(1), pad: both((kernel - 1) / 2), groups: 1}
-}
-
 // extents names the spatial dimension d of an input for error messages.
 func extentName(rank, d int) string {
 	if rank == 1 {
@@ -236,134 +245,12 @@ func (b *builder) spatial(in int) bool {
 	return true
 }
 
-func (b *builder) conv(in int, f filter) int {
-	if !b.spatial(in) {
-		return 0
-	}
-	from, rank := b.channels(in), b.rank(in)
-	if from%f.groups != 0 || f.channels%f.groups != 0 {
-		b.fail("%d channels in and %d out do not divide into %d groups", from, f.channels, f.groups)
-		return 0
-	}
-	shape := b.slide(in, f.channels, f.kernel, f.stride, f.dilation, f.pad)
-	return b.append(Node{Op: Conv, Inputs: b.one(in), Shape: shape, Channels: f.channels,
-		Kernel: b.spread(f.kernel, rank), Stride: b.spread(f.stride, rank), Dilation: b.spread(f.dilation, rank),
-		Pad: b.spread(f.pad, rank), Circular: f.circular, Groups: f.groups, Bias: f.bias})
-}
-
-func (b *builder) dense(in, units int, bias bool) int {
-	if b.err != nil {
-		return 0
-	}
-	return b.append(Node{Op: Dense, Inputs: b.one(in), Shape: b.flat(units), Channels: units, Bias: bias})
-}
-
-func (b *builder) pool(in int, op Op, kernel, stride, pad pair) int {
-	if !b.spatial(in) {
-		return 0
-	}
-	rank := b.rank(in)
-	for d := 0; d < rank; d++ {
-		if 2*pad[d] > kernel[d] {
-			b.fail("padding %d is more than half of kernel %d", pad[d], kernel[d])
-			return 0
-		}
-	}
-	shape := b.slide(in, b.channels(in), kernel, stride, both(1), pad)
-	return b.append(Node{Op: op, Inputs: b.one(in), Shape: shape,
-		Kernel: b.spread(kernel, rank), Stride: b.spread(stride, rank), Pad: b.spread(pad, rank)})
-}
-
-// global pools over all positions: op for each, joined when there are several.
-// A flat input is its own pool.
-func (b *builder) global(in int, kind string) int {
-	if b.err != nil || b.rank(in) == 0 {
-		return in
-	}
-	one := func(op Op) int { return b.append(Node{Op: op, Inputs: b.one(in), Shape: b.flat(b.channels(in))}) }
-	switch kind {
-	case "average":
-		return one(GlobalAvg)
-	case "max":
-		return one(GlobalMax)
-	}
-	avg := b.under("average", func() int { return one(GlobalAvg) })
-	top := b.under("max", func() int { return one(GlobalMax) })
-	return b.under("concat", func() int { return b.join([]int{avg, top}) })
-}
-
 // same appends an operation that keeps the shape.
 func (b *builder) same(in int, n Node) int {
 	if b.err != nil {
 		return 0
 	}
 	n.Inputs, n.Shape = b.one(in), b.shape(in)
-	return b.append(n)
-}
-
-func (b *builder) norm(in int) int { return b.same(in, Node{Op: Norm, Affine: true}) }
-
-// act applies an activation function; "" is none.
-func (b *builder) act(in int, function string) int {
-	if function == "" {
-		return in
-	}
-	return b.same(in, Node{Op: Activation, Function: function})
-}
-
-func (b *builder) dropout(in int, rate float64) int {
-	if rate == 0 {
-		return in
-	}
-	return b.same(in, Node{Op: Dropout, Rate: rate})
-}
-
-func (b *builder) flatten(in int) int {
-	if b.err != nil || b.rank(in) == 0 {
-		return in
-	}
-	size := 1
-	for _, v := range b.shape(in) {
-		size *= v
-	}
-	return b.append(Node{Op: Flatten, Inputs: b.one(in), Shape: b.flat(size)})
-}
-
-// zero answers zeros, strided.
-func (b *builder) zero(in int, stride pair) int {
-	if b.err != nil {
-		return 0
-	}
-	if b.rank(in) == 0 {
-		return b.same(in, Node{Op: Zero})
-	}
-	rank := b.rank(in)
-	shape := b.ints(rank + 1)
-	shape[0] = b.channels(in)
-	for d := 0; d < rank; d++ {
-		shape[d+1] = (b.shape(in)[d+1]-1)/stride[d] + 1
-	}
-	return b.append(Node{Op: Zero, Inputs: b.one(in), Shape: shape, Stride: b.spread(stride, rank)})
-}
-
-// crop keeps the first channels and drops the first positions.
-func (b *builder) crop(in, channels, offset int) int {
-	if b.err != nil || (channels == b.channels(in) && offset == 0) {
-		return in
-	}
-	rank := b.rank(in)
-	shape := b.ints(rank + 1)
-	shape[0] = channels
-	for d := 1; d <= rank; d++ {
-		if shape[d] = b.shape(in)[d] - offset; shape[d] < 1 {
-			b.fail("nothing is left of %v without its first %d positions", b.shape(in), offset)
-			return 0
-		}
-	}
-	n := Node{Op: Crop, Inputs: b.one(in), Shape: shape, Channels: channels}
-	if offset > 0 {
-		n.Offset = b.spread(both(offset), rank)
-	}
 	return b.append(n)
 }
 
@@ -383,42 +270,4 @@ func (b *builder) inputs(ids []int) []int {
 	s := b.ints(len(ids))
 	copy(s, ids)
 	return s
-}
-
-// sum adds equal shapes; of one it is that one.
-func (b *builder) sum(ids []int) int {
-	if b.err != nil {
-		return 0
-	}
-	for _, id := range ids[1:] {
-		if !equal(b.shape(id), b.shape(ids[0])) {
-			b.fail("cannot add shapes %v and %v; give the branches equal channels and strides", b.shape(ids[0]), b.shape(id))
-			return 0
-		}
-	}
-	if len(ids) == 1 {
-		return ids[0]
-	}
-	return b.append(Node{Op: Add, Inputs: b.inputs(ids), Shape: b.shape(ids[0])})
-}
-
-// join concatenates along channels; of one it is that one.
-func (b *builder) join(ids []int) int {
-	if b.err != nil {
-		return 0
-	}
-	channels := 0
-	for _, id := range ids {
-		if !equal(b.shape(id)[1:], b.shape(ids[0])[1:]) {
-			b.fail("cannot join shapes %v and %v; give the branches equal strides", b.shape(ids[0]), b.shape(id))
-			return 0
-		}
-		channels += b.channels(id)
-	}
-	if len(ids) == 1 {
-		return ids[0]
-	}
-	shape := b.inputs(b.shape(ids[0]))
-	shape[0] = channels
-	return b.append(Node{Op: Concat, Inputs: b.inputs(ids), Shape: shape})
 }

@@ -9,30 +9,6 @@
 // data, [channels, height, width] for 2-D data, [features] for flat data.
 package network
 
-// Op names what a Node computes.
-type Op string
-
-// The operations. Everything that a space can say is expanded to these.
-const (
-	Input      Op = "input"      // the sample; always node 0
-	Conv       Op = "conv"       // convolution (cross-correlation), 1-D or 2-D by the rank of its input
-	Dense      Op = "dense"      // fully connected over the flattened input
-	MaxPool    Op = "max_pool"   // window maximum; padding is never chosen
-	AvgPool    Op = "avg_pool"   // window mean; padding is not counted
-	GlobalAvg  Op = "global_avg" // mean over all positions: [c, ...] -> [c]
-	GlobalMax  Op = "global_max" // maximum over all positions: [c, ...] -> [c]
-	Norm       Op = "norm"       // batch normalisation with scale and shift, per channel
-	Activation Op = "activation" // elementwise Function
-	Add        Op = "add"        // elementwise sum of two or more equal shapes
-	Concat     Op = "concat"     // along channels (features if flat)
-	Identity   Op = "identity"   // its input
-	Zero       Op = "zero"       // zeros in the shape of its input, strided by Stride
-	Dropout    Op = "dropout"    // inverted dropout with Rate while training
-	Flatten    Op = "flatten"    // [c, ...] -> [product], channel-major
-	Crop       Op = "crop"       // the first Channels channels, without the first Offset positions
-	Mix        Op = "mix"        // weighted sum of equal shapes; only in a Supernet
-)
-
 // Node is one layer. Fields that its Op does not use are zero.
 type Node struct {
 	Name     string  `json:"name"`               // where it stands in the genome: "blocks[2].conv"

@@ -28,7 +28,7 @@ func (n *Network) rows() []row {
 	heavy := false                  // the current row has its layer
 	for i := range n.Nodes {
 		node := &n.Nodes[i]
-		slight := node.Op == Norm || node.Op == Activation || node.Op == Dropout || node.Op == Identity
+		slight := node.Op.meaning().slight
 		joins := i > 1 && len(node.Inputs) == 1 && node.Inputs[0] == i-1 && readers[i-1] == 1 && (slight || !heavy)
 		if joins {
 			rows[len(rows)-1].last = i
@@ -61,32 +61,23 @@ func (n *Network) describe(r row) string {
 }
 
 func (node *Node) describe(s *strings.Builder) {
-	switch node.Op {
-	case Activation:
-		s.WriteString(node.Function)
+	o := node.Op.meaning()
+	switch {
+	case o.text != nil:
+		s.WriteString(o.text(node))
 		return
-	case GlobalAvg:
-		s.WriteString("global average")
-		return
-	case GlobalMax:
-		s.WriteString("global max")
-		return
-	case MaxPool:
-		s.WriteString("max pool")
-	case AvgPool:
-		s.WriteString("average pool")
+	case o.title != "":
+		s.WriteString(o.title)
 	default:
 		s.WriteString(string(node.Op))
 	}
 	if node.Channels > 0 {
 		s.WriteString(" " + strconv.Itoa(node.Channels))
 	}
-	window := node.Op == MaxPool || node.Op == AvgPool
 	if len(node.Kernel) > 0 {
 		s.WriteString(" k" + extent(node.Kernel))
 	}
-	// A pool strides by its kernel unless said otherwise.
-	if len(node.Stride) > 0 && (window && !equal(node.Stride, node.Kernel) || !window && slices.Max(node.Stride) > 1) {
+	if len(node.Stride) > 0 && slices.Max(node.Stride) > 1 {
 		s.WriteString(" s" + extent(node.Stride))
 	}
 	if len(node.Dilation) > 0 && slices.Max(node.Dilation) > 1 {
@@ -97,9 +88,6 @@ func (node *Node) describe(s *strings.Builder) {
 	}
 	if node.Circular {
 		s.WriteString(" circular")
-	}
-	if node.Op == Dropout {
-		s.WriteString(" " + strconv.FormatFloat(node.Rate, 'g', -1, 64))
 	}
 }
 
@@ -179,9 +167,7 @@ func (n *Network) String() string {
 // main is the node that names a row: its first that is no norm or activation.
 func (r row) main(n *Network) int {
 	for i := r.first; i <= r.last; i++ {
-		switch n.Nodes[i].Op {
-		case Norm, Activation, Dropout, Identity:
-		default:
+		if !n.Nodes[i].Op.meaning().slight {
 			return i
 		}
 	}

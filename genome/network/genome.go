@@ -24,17 +24,15 @@ func Has(s *genome.Space) bool {
 	return json.Unmarshal(s.JSON(), &tree) == nil && declares(tree)
 }
 
-// marks are the parameters by which a declared layer is known for one. A gene
-// that is merely called "conv" has none of them.
-var marks = map[string]string{"conv": "channels", "block": "channels", "dense": "units", "residual": "body", "repeat": "body"}
-
-// declares says whether a declaration holds a layer with its parameters.
+// declares says whether a declaration holds a layer with the parameter that marks
+// it. A gene that is merely called "conv" has none.
 func declares(v any) bool {
 	switch v := v.(type) {
 	case genome.Map:
 		for _, e := range v {
-			if m, ok := e.Value.(genome.Map); ok && marks[e.Key] != "" {
-				if _, ok := m.Get(marks[e.Key]); ok {
+			if l := vocabulary[e.Key]; l != nil && l.mark != "" {
+				m, _ := e.Value.(genome.Map)
+				if _, ok := m.Get(l.mark); ok {
 					return true
 				}
 			}
@@ -259,10 +257,10 @@ func CellClass(edges []string) string {
 		}
 		terms := make([]string, len(nodes))
 		for from, source := range nodes {
-			switch what, _ := operation(edges[from]); {
-			case what == nothing || source == "#":
+			switch {
+			case answersZeros(edges[from]) || source == "#":
 				terms[from] = "#"
-			case what == skip:
+			case answersInput(edges[from]):
 				terms[from] = source
 			default:
 				terms[from] = "(" + source + ")@" + edges[from]

@@ -93,6 +93,8 @@ type atom struct {
 type reduced struct {
 	atoms  []atom
 	answer sum
+	values []sum            // of the nodes that are read already
+	parts  []sum            // backs the parts of most atoms
 	seen   map[colour]int32 // atoms without weights by label and parts
 }
 
@@ -133,113 +135,32 @@ func (g *reduced) only(v sum, op Op) (*atom, bool) {
 // reduce makes the canonical graph of n.
 func (g *reduced) reduce(n *Network) {
 	g.atoms = make([]atom, 0, len(n.Nodes))
-	values := make([]sum, len(n.Nodes))
-	single := make([]sum, len(n.Nodes)) // backs the parts of most atoms
+	g.values = make([]sum, len(n.Nodes))
+	g.parts = make([]sum, 0, len(n.Nodes))
 	for i := range n.Nodes {
 		node := &n.Nodes[i]
-		var first sum
-		if len(node.Inputs) > 0 {
-			first = values[node.Inputs[0]]
+		switch o := node.Op.meaning(); {
+		case o.value != nil:
+			g.values[i] = o.value(g, n, node)
+		case o.neutral != nil && o.neutral(node, n.in(node)):
+			g.values[i] = g.values[node.Inputs[0]]
+		default:
+			g.values[i] = g.over(node, g.values[node.Inputs[0]])
 		}
-		switch node.Op {
-		case Input:
-			values[i] = g.atom(Input, colour{}.text(string(Input)).numbers(node.Shape), nil)
-			continue
-		case Identity:
-			values[i] = first
-			continue
-		case Zero:
-			continue
-		case Add:
-			values[i] = g.add(node, values)
-			continue
-		case Concat:
-			values[i] = g.concat(n, node, values)
-			continue
-		}
-		if len(first) == 0 || neutral(n, node) {
-			values[i] = first
-			continue
-		}
-		if node.Op == Dense {
-			if flat, ok := g.only(first, Flatten); ok {
-				first = flat.parts[0] // dense flattens by itself
-			}
-		}
-		single[i] = first
-		values[i] = g.atom(node.Op, label(node), single[i:i+1:i+1])
 	}
-	if len(values) > 0 {
-		g.answer = values[len(values)-1]
+	if len(g.values) > 0 {
+		g.answer = g.values[len(g.values)-1]
 	}
 }
 
-// neutral layers answer their input.
-func neutral(n *Network, node *Node) bool {
-	in := n.Nodes[node.Inputs[0]].Shape
-	switch node.Op {
-	case Dropout:
-		return node.Rate == 0
-	case Flatten:
-		return len(in) == 1
-	case Crop:
-		return equal(in, node.Shape)
-	case MaxPool, AvgPool:
-		for d, k := range node.Kernel {
-			if k != 1 || node.Stride[d] != 1 || node.Pad[d] != 0 {
-				return false
-			}
-		}
-		return true
-	}
-	return false
-}
-
-// widest is how many terms a sum may have before the sums it adds are left as
-// they are: very long chains of residual layers would need memory by the square
-// of their length.
-const widest = 256
-
-// add makes one sum of all inputs.
-func (g *reduced) add(node *Node, values []sum) sum {
-	terms := 0
-	for _, in := range node.Inputs {
-		terms += len(values[in])
-	}
-	var total sum
-	for _, in := range node.Inputs {
-		v := values[in]
-		if terms > widest && len(v) > 1 {
-			v = g.atom(Add, colour{}.text(string(Add)), []sum{v})
-		}
-		total = addSums(total, v)
-	}
-	return total
-}
-
-func (g *reduced) concat(n *Network, node *Node, values []sum) sum {
-	if len(node.Inputs) == 1 {
-		return values[node.Inputs[0]]
-	}
-	c := colour{}.text(string(Concat))
-	var parts []sum
-	dead := true
-	for _, in := range node.Inputs {
-		v := values[in]
-		dead = dead && len(v) == 0
-		if inner, ok := g.only(v, Concat); ok {
-			parts = append(parts, inner.parts...)
-			continue
-		}
-		if len(v) == 0 { // zeros have a width here
-			c = c.mix(uint64(len(parts))).mix(uint64(n.Nodes[in].Shape[0]))
-		}
-		parts = append(parts, v)
-	}
-	if dead {
+// over is the value of a layer over its input: zero over zero.
+func (g *reduced) over(node *Node, in sum) sum {
+	if len(in) == 0 {
 		return nil
 	}
-	return g.atom(Concat, c, parts)
+	g.parts = append(g.parts, in)
+	last := len(g.parts)
+	return g.atom(node.Op, label(node), g.parts[last-1:last:last])
 }
 
 // label is a colour of everything about a layer but its inputs.
@@ -258,7 +179,7 @@ func label(node *Node) colour {
 // atom adds a layer, or finds the one without weights that does the same.
 func (g *reduced) atom(op Op, label colour, parts []sum) sum {
 	id := int32(len(g.atoms))
-	if op != Conv && op != Dense && op != Norm && op != Dropout {
+	if !op.meaning().own {
 		key := label
 		for _, p := range parts {
 			key = key.mix(uint64(len(p)))

@@ -20,33 +20,26 @@ func (n *Network) Parameters() int64 {
 // parameters of node i.
 func (n *Network) parameters(i int) int64 {
 	node := &n.Nodes[i]
-	switch node.Op {
-	case Conv, Dense:
-		p := n.weights(i)
-		if node.Bias {
-			p = plus(p, int64(node.Channels))
-		}
-		return p
-	case Norm:
-		if node.Affine {
-			return 2 * int64(node.Shape[0])
-		}
+	if o := node.Op.meaning(); o.parameters != nil {
+		return o.parameters(node, n.in(node))
 	}
 	return 0
 }
 
-// weights of node i without biases: what one position of its answer multiplies.
-func (n *Network) weights(i int) int64 {
-	node := &n.Nodes[i]
-	in := n.Nodes[node.Inputs[0]].Shape
-	if node.Op == Dense {
-		return times(size(in), int64(node.Channels))
+// in is the shape of a node's first input.
+func (n *Network) in(node *Node) []int {
+	if len(node.Inputs) == 0 {
+		return nil
 	}
-	w := times(int64(in[0]/node.Groups), int64(node.Channels))
-	for _, k := range node.Kernel {
-		w = times(w, int64(k))
+	return n.Nodes[node.Inputs[0]].Shape
+}
+
+// biased adds a node's biases to its weights.
+func biased(n *Node, weights int64) int64 {
+	if n.Bias {
+		return plus(weights, int64(n.Channels))
 	}
-	return w
+	return weights
 }
 
 // Macs counts the multiply-adds of one sample through the network as written:
@@ -55,19 +48,12 @@ func (n *Network) weights(i int) int64 {
 func (n *Network) Macs() int64 {
 	var total int64
 	for i := range n.Nodes {
-		total = plus(total, n.macs(i))
+		node := &n.Nodes[i]
+		if o := node.Op.meaning(); o.macs != nil {
+			total = plus(total, o.macs(node, n.in(node)))
+		}
 	}
 	return total
-}
-
-func (n *Network) macs(i int) int64 {
-	switch node := &n.Nodes[i]; node.Op {
-	case Conv:
-		return times(n.weights(i), size(node.Shape[1:]))
-	case Dense:
-		return n.weights(i)
-	}
-	return 0
 }
 
 // Depth is the largest number of convolutions and dense layers on one path to
@@ -82,7 +68,7 @@ func (n *Network) Depth() int64 {
 		for _, in := range node.Inputs {
 			depth[i] = max(depth[i], depth[in])
 		}
-		if node.Op == Conv || node.Op == Dense {
+		if node.Op.meaning().deep {
 			depth[i]++
 		}
 	}

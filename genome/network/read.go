@@ -4,64 +4,24 @@ import (
 	"github.com/nascent-nas/nascent/genome"
 )
 
-// kind says how a name of the vocabulary is told from an ordinary gene.
-type kind uint8
-
-const (
-	notLayer kind = iota
-	// plain: with a scalar value it is a layer only among other layers, because
-	// hyper-parameters are called like this too ("dropout: 0.1").
-	plain
-	// firm: a layer whatever its value.
-	firm
-)
-
-// vocabulary classifies a name.
-func vocabulary(name string) kind {
-	switch name {
-	case "conv", "block", "dense", "flatten", "global_pool", "head":
-		return firm
-	case "pool", "norm", "act", "dropout", "identity", "zero", "residual", "concat", "add", "repeat", "stack":
-		return plain
+// layerOf is the layer that an entry of a group is for certain, or nil.
+func layerOf(key string, v any) *layer {
+	l := vocabulary[key]
+	if l == nil || l.firm {
+		return l
 	}
-	return notLayer
+	if _, group := v.(genome.Map); group {
+		return l
+	}
+	return nil
 }
 
-// bare says whether a name is a layer without parameters, as an option or
-// element may be.
-func bare(name string) bool {
-	switch name {
-	case "flatten", "identity", "zero", "norm", "pool", "global_pool", "head", "act":
-		return true
+// bare is the layer that a name is without parameters, or nil.
+func bare(name string) *layer {
+	if l := vocabulary[name]; l != nil && l.bare {
+		return l
 	}
-	return false
-}
-
-// isCell says whether a value is a cell: a group with edges, vertices or pairs.
-func isCell(v any) bool {
-	m, ok := v.(genome.Map)
-	if !ok {
-		return false
-	}
-	for _, e := range m {
-		if e.Key == "edges" || e.Key == "vertices" || e.Key == "pairs" {
-			_, ok := e.Value.([]any)
-			return ok
-		}
-	}
-	return false
-}
-
-// isLayer says whether an entry of a group is a layer for certain.
-func isLayer(key string, v any) bool {
-	switch vocabulary(key) {
-	case firm:
-		return true
-	case plain:
-		_, group := v.(genome.Map)
-		return group
-	}
-	return false
+	return nil
 }
 
 // holds says whether layers stand anywhere in a value: it is then a sequence.
@@ -72,7 +32,7 @@ func holds(v any) bool {
 			return true
 		}
 		for i := range v {
-			if isLayer(v[i].Key, v[i].Value) || holds(v[i].Value) {
+			if layerOf(v[i].Key, v[i].Value) != nil || holds(v[i].Value) {
 				return true
 			}
 		}
@@ -80,7 +40,7 @@ func holds(v any) bool {
 		for _, x := range v {
 			switch x := x.(type) {
 			case string:
-				if bare(x) {
+				if bare(x) != nil {
 					return true
 				}
 			case genome.Map, []any:
@@ -147,9 +107,9 @@ func (b *builder) read(tree genome.Map, input []int, classes int) error {
 func (b *builder) top(tree genome.Map, in int) int {
 	for _, e := range tree {
 		n := b.enter(e.Key)
-		switch {
-		case isLayer(e.Key, e.Value):
-			in = b.layer(e.Key, e.Value, in)
+		switch l := layerOf(e.Key, e.Value); {
+		case l != nil:
+			in = b.layer(l, e.Value, in)
 		case holds(e.Value):
 			in = b.sequence(e.Value, in)
 		default:
@@ -202,14 +162,14 @@ func (b *builder) sequence(v any, in int) int {
 func (b *builder) entry(key string, v any, in int) int {
 	n := b.enter(key)
 	defer b.leave(n)
-	switch {
-	case vocabulary(key) != notLayer:
-		return b.layer(key, v, in)
+	switch l := vocabulary[key]; {
+	case l != nil:
+		return b.layer(l, v, in)
 	case holds(v):
 		return b.sequence(v, in)
 	}
-	if s, ok := v.(string); ok && bare(s) {
-		return b.layer(s, nil, in)
+	if s, ok := v.(string); ok && bare(s) != nil {
+		return b.layer(bare(s), nil, in)
 	}
 	b.gene(v)
 	return in
@@ -219,7 +179,7 @@ func (b *builder) entry(key string, v any, in int) int {
 func (b *builder) element(v any, in int) int {
 	// A single block needs no name of its own in the path: blocks[2].conv.
 	if m, ok := v.(genome.Map); ok && len(m) == 1 && m[0].Key == "block" {
-		return b.layer("block", m[0].Value, in)
+		return b.layer(vocabulary["block"], m[0].Value, in)
 	}
 	return b.sequence(v, in)
 }
@@ -229,8 +189,9 @@ func (b *builder) word(name string, in int) int {
 	if name == "none" {
 		return in
 	}
-	if !bare(name) {
-		if vocabulary(name) != notLayer {
+	l := bare(name)
+	if l == nil {
+		if vocabulary[name] != nil {
 			b.fail("%s needs parameters", name)
 		} else {
 			b.slip("%q is no layer", name)
@@ -238,7 +199,7 @@ func (b *builder) word(name string, in int) int {
 		return 0
 	}
 	n := b.enter(name)
-	in = b.layer(name, nil, in)
+	in = b.layer(l, nil, in)
 	b.leave(n)
 	return in
 }

@@ -187,10 +187,10 @@ func (n *Supernet) cell(path string, pairs bool) *superCell {
 func (n *Supernet) add(c *superCell, choice Choice) {
 	choice.Skip, choice.None = -1, -1
 	for i, name := range choice.Options {
-		switch what, _ := operation(name); what {
-		case skip:
+		switch {
+		case answersInput(name):
 			choice.Skip = i
-		case nothing:
+		case answersZeros(name):
 			choice.None = i
 		}
 	}
@@ -244,15 +244,15 @@ func (n *Supernet) Path(g genome.Genome) ([][]int, error) {
 }
 
 // edges builds a cell of edges with a mixture on every edge.
-func (r *superReading) edges(b *builder, c *cell, in int) int {
+func (r *superReading) edges(b *builder, c *superCell, in int) int {
 	channels := b.channels(in)
 	value := []int{in}
-	for to := 1; to < c.super.nodes; to++ {
+	for to := 1; to < c.nodes; to++ {
 		var terms []int
 		for from := range to {
 			n := b.index(from)
 			m := b.index(to)
-			terms = append(terms, r.mix(b, c.super, to, from, value[from], channels, 1))
+			terms = append(terms, r.mix(b, c, to, from, value[from], channels, 1))
 			b.leave(m)
 			b.leave(n)
 		}
@@ -268,21 +268,21 @@ func (r *superReading) edges(b *builder, c *cell, in int) int {
 
 // pairs builds a cell of pairs whose nodes add mixtures of all their sources.
 // value holds the cell's inputs.
-func (r *superReading) pairs(b *builder, c *cell, value []int, channels int, reduces bool) int {
+func (r *superReading) pairs(b *builder, c *pairsCell, at place, value []int) int {
 	if c.loose || slices.ContainsFunc(c.pairs, func(p combination) bool { return p.join }) {
 		b.fail("weights cannot be shared in a cell that joins loose nodes or combines by concat: write output: all and combine: [add]")
 		return 0
 	}
-	for node := range c.super.nodes {
+	for node := range at.super.nodes {
 		n := b.index(node)
 		var terms []int
 		for source := range value {
 			m := b.index(source)
 			stride := 1
-			if reduces && source < c.super.inputs {
+			if at.reduces && source < at.super.inputs {
 				stride = 2
 			}
-			terms = append(terms, r.mix(b, c.super, node, source, value[source], channels, stride))
+			terms = append(terms, r.mix(b, at.super, node, source, value[source], at.channels, stride))
 			b.leave(m)
 		}
 		value = append(value, b.under("add", func() int { return b.sum(terms) }))
@@ -291,7 +291,7 @@ func (r *superReading) pairs(b *builder, c *cell, value []int, channels int, red
 			return 0
 		}
 	}
-	return b.under("concat", func() int { return b.join(value[c.super.inputs:]) })
+	return b.under("concat", func() int { return b.join(value[at.super.inputs:]) })
 }
 
 // mix builds all operations over in, and their mixture.
