@@ -96,21 +96,18 @@ func suits(space *genome.Space, d *data.Data) error {
 	}
 	declared, _ := space.Meta("network")
 	m, _ := declared.(genome.Map)
-	if v, ok := m.Get("classes"); ok && fmt.Sprint(v) != fmt.Sprint(d.Classes) {
-		return fmt.Errorf("space.network.classes is %v, but the data has %d classes: set it to %d", v, d.Classes, d.Classes)
+	if v, ok := m.Get("classes"); ok && fmt.Sprint(v) != fmt.Sprint(len(d.Classes)) {
+		return fmt.Errorf("space.network.classes is %v, but the data has %d classes: set it to %d", v, len(d.Classes), len(d.Classes))
 	}
 	v, ok := m.Get("input")
 	if list, isList := v.([]any); ok && isList {
-		n, want := 1, 1
+		var input []int
 		for _, x := range list {
 			if i, whole := x.(int64); whole {
-				n *= int(i)
+				input = append(input, int(i))
 			}
 		}
-		for _, x := range d.Shape {
-			want *= x
-		}
-		if n != want {
+		if !data.Reads(input, d.Shape) {
 			return fmt.Errorf("space.network.input is %v, but a sample of the data has shape %v: set it so", v, d.Shape)
 		}
 	}

@@ -58,6 +58,7 @@ func TestDataLikeGo(t *testing.T) {
 		`{"source": "csv", "files": ` + csv + `}`,
 		`{"source": "csv", "files": ` + csv + `, "drop": ["b"], "test_files": ` + csv + `}`,
 	}
+	cases = append(cases, readByBoth(t)...)
 	// The first samples of every part, as they are trained on.
 	type answer struct {
 		Fingerprint, Splits string
@@ -91,11 +92,53 @@ func TestDataLikeGo(t *testing.T) {
 		train, validation := d.Search()
 		whole, test := d.Final()
 		for j, p := range []*data.Part{train, validation, whole, test} {
-			x, y := make([]float32, 5*p.Features()), make([]int32, 5)
-			p.Gather(x, y, []int{0, 1, 2, 3, 4})
+			n := min(5, p.Len())
+			x, y := make([]float32, n*p.Features()), make([]int32, n)
+			p.Gather(x, y, []int{0, 1, 2, 3, 4}[:n])
 			if fmt.Sprint(got[i].Samples[j]) != fmt.Sprint(x) || fmt.Sprint(got[i].Labels[j]) != fmt.Sprint(y) {
 				t.Errorf("%s: part %d begins with %v %v, want %v %v", c, j, got[i].Samples[j], got[i].Labels[j], x, y)
 			}
 		}
 	}
+}
+
+// readByBoth are data options of the files in testdata/data that both evaluators read.
+func readByBoth(t *testing.T) (options []string) {
+	t.Helper()
+	folder, err := filepath.Abs("../../../testdata/data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(folder, "readings.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var readings []struct {
+		Data    map[string]any
+		Torch   bool
+		Refused []string
+	}
+	if err := json.Unmarshal(text, &readings); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range readings {
+		if r.Torch || r.Refused != nil {
+			continue
+		}
+		for _, key := range []string{"files", "test_files"} {
+			files, _ := r.Data[key].([]any)
+			for i := range files {
+				files[i] = filepath.Join(folder, files[i].(string))
+			}
+		}
+		text, err := json.Marshal(r.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		options = append(options, string(text))
+	}
+	if len(options) < 15 {
+		t.Fatalf("only %d", len(options))
+	}
+	return options
 }

@@ -55,21 +55,29 @@ func wantError(t *testing.T, err error, words ...string) {
 	}
 }
 
+func loadIDX(samples, labels string) (*Set, error) {
+	return readSet(Options{Source: "idx"}, []string{samples, labels}, nil)
+}
+
+func loadCSV(path string, c Columns) (*Set, error) {
+	return readSet(Options{Source: "csv", Label: c.Label, Drop: c.Drop}, []string{path}, nil)
+}
+
 func TestIDX(t *testing.T) {
 	t.Parallel()
 	images := idx(8, []uint32{3, 2, 2}, []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255})
 	labels := idx(8, []uint32{3}, []byte{2, 0, 1})
 	for name, pack := range map[string]func([]byte) []byte{"plain": slices.Clone[[]byte], "gzip": zipped} {
-		s, err := ReadIDX(write(t, "images", pack(images)), write(t, "labels", pack(labels)))
+		s, err := loadIDX(write(t, "images", pack(images)), write(t, "labels", pack(labels)))
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if !slices.Equal(s.Shape, []int{1, 2, 2}) || s.Classes != 3 || !slices.Equal(s.Y, []int32{2, 0, 1}) || s.X[11] != 255 || s.X[4] != 4 {
+		if !slices.Equal(s.Shape, []int{1, 2, 2}) || len(s.Classes) != 3 || !slices.Equal(s.Y, []int32{2, 0, 1}) || s.X[11] != 255 || s.X[4] != 4 {
 			t.Errorf("%s: read %+v", name, s)
 		}
 	}
-	floats := idx(0x0d, []uint32{1, 2}, []byte{0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0})
-	s, err := ReadIDX(write(t, "floats", floats), write(t, "label", idx(8, []uint32{1}, []byte{0})))
+	floats := idx(0x0d, []uint32{2, 2}, []byte{0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	s, err := loadIDX(write(t, "floats", floats), write(t, "label", idx(8, []uint32{2}, []byte{0, 1})))
 	if err != nil || s.X[0] != 1 || s.X[1] != -2 || !slices.Equal(s.Shape, []int{1, 2}) {
 		t.Errorf("floats: %+v, %v", s, err)
 	}
@@ -94,21 +102,22 @@ func TestIDXErrors(t *testing.T) {
 		{"swapped", labels, images, []string{"images", "samples first"}},
 		{"labels of two dimensions", images, images, []string{"labels", "labels have one"}},
 		{"other number", images, idx(8, []uint32{1}, []byte{1}), []string{"labels", "1 labels for the 2 samples"}},
-		{"negative label", images, idx(9, []uint32{2}, []byte{1, 255}), []string{"labels", "label 1 is -1"}},
+		{"label between classes", images, idx(0x0d, []uint32{2}, []byte{0, 0, 0, 0, 0x3f, 0, 0, 0}), []string{"labels", "label 1 is 0.5"}},
+		{"one class", images, idx(8, []uint32{2}, []byte{7, 7}), []string{"labels", `all samples are of class "7"`}},
 		{"broken gzip", zipped(images)[:20], labels, []string{"images", "again"}},
 		{"nan", idx(0x0d, []uint32{2, 1}, []byte{0x7f, 0xc0, 0, 0, 0, 0, 0, 0}), labels, []string{"images", "value 0 is NaN"}},
 	} {
-		_, err := ReadIDX(write(t, "images", c.images), write(t, "labels", c.labels))
+		_, err := loadIDX(write(t, "images", c.images), write(t, "labels", c.labels))
 		t.Log(c.name, err)
 		wantError(t, err, c.words...)
 	}
-	_, err := ReadIDX("/nowhere/images", "/nowhere/labels")
+	_, err := loadIDX("/nowhere/images", "/nowhere/labels")
 	wantError(t, err, "/nowhere/images", "check the path")
-	_, err = ReadIDX("/usr/share/datasets/no-such-clothes/images.gz", "labels")
+	_, err = loadIDX("/usr/share/datasets/no-such-clothes/images.gz", "labels")
 	wantError(t, err, "no-such-clothes/images.gz", "apt-get install dataset-no-such-clothes")
-	_, err = ReadIDX("/usr/share/datasets/images.gz", "labels")
+	_, err = loadIDX("/usr/share/datasets/images.gz", "labels")
 	wantError(t, err, "check the path")
-	_, err = ReadIDX(t.TempDir(), "")
+	_, err = loadIDX(t.TempDir(), "")
 	wantError(t, err, "name a file")
 }
 
@@ -116,18 +125,14 @@ func TestCSV(t *testing.T) {
 	t.Parallel()
 	text := "id,a,species,b\n1,0.5,cat,-1\n2,1e2,dog,2\n3,0,cat,3\n"
 	for name, pack := range map[string]func([]byte) []byte{"plain": slices.Clone[[]byte], "gzip": zipped} {
-		s, classes, err := ReadCSV(write(t, "x.csv", pack([]byte(text))), Columns{"species", []string{"id"}})
+		s, err := loadCSV(write(t, "x.csv", pack([]byte(text))), Columns{"species", []string{"id"}})
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if !slices.Equal(classes, []string{"cat", "dog"}) || !slices.Equal(s.Y, []int32{0, 1, 0}) ||
-			!slices.Equal(s.X, []float32{.5, -1, 100, 2, 0, 3}) || !slices.Equal(s.Shape, []int{2}) || !s.PerColumn {
-			t.Errorf("%s: %v %+v", name, classes, s)
+		if !slices.Equal(s.Classes, []string{"cat", "dog"}) || !slices.Equal(s.Y, []int32{0, 1, 0}) ||
+			!slices.Equal(s.X, []float32{.5, -1, 100, 2, 0, 3}) || !slices.Equal(s.Shape, []int{2}) || !slices.Equal(s.Columns, []string{"a", "b"}) {
+			t.Errorf("%s: %+v", name, s)
 		}
-	}
-	_, classes, err := ReadCSV(write(t, "n.csv", []byte("x,y\n1,10\n2,9\n3,-1\n")), Columns{Label: "y"})
-	if err != nil || !slices.Equal(classes, []string{"-1", "9", "10"}) {
-		t.Errorf("whole numbers are ordered as numbers: got %v, %v", classes, err)
 	}
 }
 
@@ -145,12 +150,12 @@ func TestCSVErrors(t *testing.T) {
 		{"too few fields", "a,y\n1\n", Columns{Label: "y"}, []string{"x.csv:2", "wrong number of fields"}},
 		{"quote", "a,y\n1,\"2\n", Columns{Label: "y"}, []string{"x.csv:", "quote"}},
 		{"empty label", "a,y\n1,\n", Columns{Label: "y"}, []string{"x.csv:2", "empty"}},
-		{"one class", "a,y\n1,2\n", Columns{Label: "y"}, []string{"same value"}},
+		{"one class", "a,y\n1,2\n", Columns{Label: "y"}, []string{"all samples are of class"}},
 		{"no features", "y\n1\n2\n", Columns{Label: "y"}, []string{"no column besides"}},
 		{"no samples", "a,y\n", Columns{Label: "y"}, []string{"no samples"}},
 		{"empty", "", Columns{Label: "y"}, []string{"is empty"}},
 	} {
-		_, _, err := ReadCSV(write(t, "x.csv", []byte(c.text)), c.columns)
+		_, err := loadCSV(write(t, "x.csv", []byte(c.text)), c.columns)
 		t.Log(c.name, err)
 		wantError(t, err, append(c.words, "x.csv")...)
 	}
@@ -262,7 +267,7 @@ func TestTestFiles(t *testing.T) {
 	wantError(t, err, "bad.csv", `class "c"`)
 	wide := write(t, "wide.csv", []byte("x,z,label\n1,1,a\n"))
 	_, err = Load(options(t, `{"source":"csv","files":["`+train+`"],"test_files":["`+wide+`"]}`))
-	wantError(t, err, "wide.csv", "2 feature columns")
+	wantError(t, err, "wide.csv", "feature columns x, z")
 }
 
 func TestOptionErrors(t *testing.T) {

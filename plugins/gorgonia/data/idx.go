@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -18,57 +19,76 @@ import (
 // absurd memory.
 const most = 1 << 31
 
-// ReadIDX reads samples and labels from a pair of IDX files, the format of
+// readIDX reads samples and labels from a pair of IDX files, the format of
 // MNIST (LeCun): big-endian, a magic number naming the type and the number of
 // dimensions, the dimensions, the values. Either file may be compressed with
-// gzip. Samples of two dimensions get one channel.
-func ReadIDX(samples, labels string) (*Set, error) {
-	dims, x, err := readIDX(samples)
+// gzip. Samples of one or two dimensions get one channel; layout says where that
+// of three is.
+func readIDX(samples, labels, layout string) (*raw, error) {
+	x, err := readArray(samples)
 	if err != nil {
 		return nil, err
 	}
-	if len(dims) < 2 {
-		return nil, fmt.Errorf("%s: holds %d dimension, but samples need at least two; name the file of samples first, then that of labels", samples, len(dims))
+	if len(x.dims) < 2 {
+		return nil, fmt.Errorf("%s: holds %d dimension, but samples need at least two; name the file of samples first, then that of labels", samples, len(x.dims))
 	}
-	of, labelled, err := readIDX(labels)
+	y, err := readArray(labels)
 	if err != nil {
 		return nil, err
 	}
-	if len(of) != 1 {
-		return nil, fmt.Errorf("%s: holds %d dimensions, but labels have one; name the file of samples first, then that of labels", labels, len(of))
+	if len(y.dims) != 1 {
+		return nil, fmt.Errorf("%s: holds %d dimensions, but labels have one; name the file of samples first, then that of labels", labels, len(y.dims))
 	}
-	if of[0] != dims[0] {
-		return nil, fmt.Errorf("%s: holds %d labels for the %d samples of %s; take two files that belong together", labels, of[0], dims[0], samples)
+	if y.dims[0] != x.dims[0] {
+		return nil, fmt.Errorf("%s: holds %d labels for the %d samples of %s; take two files that belong together", labels, y.dims[0], x.dims[0], samples)
 	}
-	if dims[0] == 0 {
+	if x.dims[0] == 0 {
 		return nil, fmt.Errorf("%s: holds no samples; give a file that has some", samples)
 	}
-	s := &Set{Shape: dims[1:], X: x, Y: make([]int32, len(labelled))}
-	if len(s.Shape) < 3 {
-		s.Shape = append([]int{1}, s.Shape...)
-	}
-	for i, v := range labelled {
-		if v < 0 || v != float32(int32(v)) || v >= 1<<16 {
-			return nil, fmt.Errorf("%s: label %d is %v, but labels are whole numbers from 0; give a file of labels", labels, i, v)
+	names := make([]string, y.len())
+	for i := range names {
+		v := y.at(i)
+		if v != math.Trunc(v) || math.Abs(v) >= 1<<53 {
+			return nil, fmt.Errorf("%s: label %d is %v, but classes are whole numbers; give a file of labels", labels, i, v)
 		}
-		s.Y[i] = int32(v)
-		s.Classes = max(s.Classes, int(v)+1)
+		names[i] = strconv.FormatFloat(v+0, 'f', -1, 64) // -0 is 0
 	}
-	return s, nil
+	r := &raw{path: samples, labelled: labels, labels: names, shape: x.dims[1:], narrow: x.narrow, wide: x.wide}
+	if len(r.shape) < 3 {
+		r.shape = append([]int{1}, r.shape...)
+	}
+	return r, r.arrange(layout, len(x.dims) == 4)
 }
 
-// readIDX returns the dimensions and the values of one file.
-func readIDX(path string) (dims []int, values []float32, err error) {
+// array is the content of an IDX file: its values as float32 where that can be
+// exact, else as float64.
+type array struct {
+	dims   []int
+	narrow []float32
+	wide   []float64
+}
+
+func (a *array) len() int { return len(a.narrow) + len(a.wide) }
+
+func (a *array) at(i int) float64 {
+	if a.wide != nil {
+		return a.wide[i]
+	}
+	return float64(a.narrow[i])
+}
+
+// readArray reads one file.
+func readArray(path string) (*array, error) {
 	f, err := open(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer f.Close()
-	fail := func(err error) ([]int, []float32, error) {
+	fail := func(err error) (*array, error) {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, nil, fmt.Errorf("%s: ends too early; copy or download it again", path)
+			return nil, fmt.Errorf("%s: ends too early; copy or download it again", path)
 		}
-		return nil, nil, fmt.Errorf("%s: %w; copy or download it again", path, err)
+		return nil, fmt.Errorf("%s: %w; copy or download it again", path, err)
 	}
 	var magic [4]byte
 	if _, err := io.ReadFull(f, magic[:]); err != nil {
@@ -76,8 +96,9 @@ func readIDX(path string) (dims []int, values []float32, err error) {
 	}
 	kind := idxTypes[magic[2]]
 	if magic[0] != 0 || magic[1] != 0 || kind.size == 0 || magic[3] == 0 || magic[3] > 4 {
-		return nil, nil, fmt.Errorf("%s: begins with %x, which is no IDX file of up to 4 dimensions; give a file such as train-images-idx3-ubyte", path, magic)
+		return nil, fmt.Errorf("%s: begins with %x, which is no IDX file of up to 4 dimensions; give a file such as train-images-idx3-ubyte", path, magic)
 	}
+	a := &array{}
 	total := 1
 	for range magic[3] {
 		var d uint32
@@ -85,47 +106,52 @@ func readIDX(path string) (dims []int, values []float32, err error) {
 			return fail(err)
 		}
 		if d > most || total*int(d) > most {
-			return nil, nil, fmt.Errorf("%s: its header announces more than %d values; give a smaller file", path, most)
+			return nil, fmt.Errorf("%s: its header announces more than %d values; give a smaller file", path, most)
 		}
-		dims = append(dims, int(d))
+		a.dims = append(a.dims, int(d))
 		total *= int(d)
 	}
 	buf := make([]byte, 4096*kind.size)
-	for len(values) < total {
-		chunk := buf[:min(4096, total-len(values))*kind.size]
+	for a.len() < total {
+		chunk := buf[:min(4096, total-a.len())*kind.size]
 		if _, err := io.ReadFull(f, chunk); err != nil {
 			return fail(err)
 		}
 		for i := 0; i < len(chunk); i += kind.size {
 			v := kind.read(chunk[i:])
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return nil, nil, fmt.Errorf("%s: value %d is %v; replace it by a finite number", path, len(values), v)
+			switch {
+			case math.IsNaN(v) || math.IsInf(v, 0):
+				return nil, fmt.Errorf("%s: value %d is %v; replace it by a finite number", path, a.len(), v)
+			case kind.wide:
+				a.wide = append(a.wide, v)
+			default:
+				a.narrow = append(a.narrow, float32(v))
 			}
-			values = append(values, v)
 		}
 	}
 	if _, err := f.Read(buf[:1]); err != io.EOF {
 		if err != nil {
 			return fail(err)
 		}
-		return nil, nil, fmt.Errorf("%s: is longer than its header says; copy or download it again", path)
+		return nil, fmt.Errorf("%s: is longer than its header says; copy or download it again", path)
 	}
-	return dims, values, nil
+	return a, nil
 }
 
 // idxType is how one value is stored.
 type idxType struct {
 	size int
-	read func([]byte) float32
+	wide bool // more than float32 has place for
+	read func([]byte) float64
 }
 
 var idxTypes = map[byte]idxType{
-	0x08: {1, func(b []byte) float32 { return float32(b[0]) }},
-	0x09: {1, func(b []byte) float32 { return float32(int8(b[0])) }},
-	0x0b: {2, func(b []byte) float32 { return float32(int16(binary.BigEndian.Uint16(b))) }},
-	0x0c: {4, func(b []byte) float32 { return float32(int32(binary.BigEndian.Uint32(b))) }},
-	0x0d: {4, func(b []byte) float32 { return math.Float32frombits(binary.BigEndian.Uint32(b)) }},
-	0x0e: {8, func(b []byte) float32 { return float32(math.Float64frombits(binary.BigEndian.Uint64(b))) }},
+	0x08: {1, false, func(b []byte) float64 { return float64(b[0]) }},
+	0x09: {1, false, func(b []byte) float64 { return float64(int8(b[0])) }},
+	0x0b: {2, false, func(b []byte) float64 { return float64(int16(binary.BigEndian.Uint16(b))) }},
+	0x0c: {4, true, func(b []byte) float64 { return float64(int32(binary.BigEndian.Uint32(b))) }},
+	0x0d: {4, false, func(b []byte) float64 { return float64(math.Float32frombits(binary.BigEndian.Uint32(b))) }},
+	0x0e: {8, true, func(b []byte) float64 { return math.Float64frombits(binary.BigEndian.Uint64(b)) }},
 }
 
 // file is an open file, unpacked while it is read if it is a gzip file.

@@ -24,6 +24,8 @@ const (
 	digits         = 10
 )
 
+var digitNames = []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}
+
 var templates = [digits][templateLength]float64{
 	{5, 6, 6.5, 6.75, 7, 7, 7, 7, 6.75, 6.5, 6, 5},
 	{5, 3, 3, 3.4, 3.8, 4.2, 4.6, 5, 5.4, 5.8, 5, 5},
@@ -43,7 +45,7 @@ var templates = [digits][templateLength]float64{
 // numbers are as the recipe makes them, before it standardises the whole set.
 func MNIST1D(n int, seed uint64, stream string) *Set {
 	r := rng.New(rng.Derive(seed, "mnist1d "+stream))
-	s := &Set{Shape: []int{1, sampleLength}, Classes: digits, X: make([]float32, n*sampleLength), Y: make([]int32, n)}
+	s := &Set{Shape: []int{1, sampleLength}, Classes: digitNames, X: make([]float32, n*sampleLength), Y: make([]int32, n)}
 	base := normalisedTemplates()
 	for i, at := range r.Perm(n) {
 		class := i % digits

@@ -69,8 +69,8 @@ func distance(a, b []float32) float64 {
 func canonical(t *testing.T) (train, test *Set) {
 	t.Helper()
 	_, rows := benchdata.Table(t, "mnist1d.csv.gz")
-	train = &Set{Shape: []int{1, 40}, Classes: 10}
-	test = &Set{Shape: []int{1, 40}, Classes: 10}
+	train = &Set{Shape: []int{1, 40}, Classes: digitNames}
+	test = &Set{Shape: []int{1, 40}, Classes: digitNames}
 	for _, row := range rows {
 		s := train
 		if row[0] == "test" {

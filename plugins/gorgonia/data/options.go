@@ -19,6 +19,7 @@ type Options struct {
 	TestFiles  []string `json:"test_files"` // likewise; without them part of Files is kept for testing
 	Label      string   `json:"label"`      // csv: the column with the class, default "label"
 	Drop       []string `json:"drop"`       // csv: columns to leave out
+	Layout     string   `json:"layout"`     // idx of four dimensions: channels_first or channels_last
 	Samples    int      `json:"samples"`    // for training and validation together; mnist1d: default 4000, files: default all
 	Validation *float64 `json:"validation"` // samples (1 or more) or share (below 1) of them, default 0.2
 	Test       *float64 `json:"test"`       // samples or share for testing; mnist1d: default 10000, files: default all test files, or 0.2 of Files
@@ -34,7 +35,7 @@ func (o *Options) UnmarshalJSON(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode((*plain)(o)); err != nil {
-		return fmt.Errorf("data: %s; it takes source, files, test_files, label, drop, samples, validation, test and seed", strings.TrimPrefix(err.Error(), "json: "))
+		return fmt.Errorf("data: %s; it takes source, files, test_files, label, drop, layout, samples, validation, test and seed", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil
 }
@@ -44,10 +45,10 @@ func (o *Options) UnmarshalJSON(b []byte) error {
 type Data struct {
 	train, validation, whole, test *Part
 
-	Shape       []int  // of one sample
-	Classes     int    //
-	Fingerprint string // equal for equal data and splits
-	Splits      string // in words
+	Shape       []int    // of one sample
+	Classes     []string // by name
+	Fingerprint string   // equal for equal data and splits
+	Splits      string   // in words
 }
 
 // Search returns what candidates are trained and validated on.
@@ -64,6 +65,9 @@ func Load(o Options) (*Data, error) {
 	}
 	if o.Label == "" {
 		o.Label = "label"
+	}
+	if o.Layout != "" && (o.Source != "idx" || o.Layout != channelsFirst && o.Layout != channelsLast) {
+		return nil, fmt.Errorf("data.layout is %q of source %q; it is channels_first or channels_last, and for idx", o.Layout, o.Source)
 	}
 	if o.Samples < 0 {
 		return nil, fmt.Errorf("data.samples is %d; give a number of samples, or leave it out", o.Samples)
@@ -120,25 +124,24 @@ func read(o Options) (pool, test *Set, from string, err error) {
 		return nil, nil, "", fmt.Errorf("data.test_files names %d files; source %s needs %s, or none", len(o.TestFiles), o.Source, what)
 	}
 	from = strings.Join(o.Files, " and ")
-	if o.Source == "idx" {
-		if pool, err = ReadIDX(o.Files[0], o.Files[1]); err != nil || o.TestFiles == nil {
-			return pool, nil, from, err
-		}
-		if test, err = ReadIDX(o.TestFiles[0], o.TestFiles[1]); err != nil {
-			return nil, nil, "", err
-		}
-		if test.Features() != pool.Features() || test.Classes > pool.Classes {
-			return nil, nil, "", fmt.Errorf("%s: holds samples of shape %v in %d classes, but %s of shape %v in %d; take files that belong together",
-				o.TestFiles[0], test.Shape, test.Classes, o.Files[0], pool.Shape, pool.Classes)
-		}
-		return pool, test, from, nil
-	}
-	columns := Columns{Label: o.Label, Drop: o.Drop}
-	pool, classes, err := ReadCSV(o.Files[0], columns)
-	if err == nil && o.TestFiles != nil {
-		test, err = ReadCSVLike(o.TestFiles[0], columns, pool.Features(), classes)
+	if pool, err = readSet(o, o.Files, nil); err == nil && o.TestFiles != nil {
+		test, err = readSet(o, o.TestFiles, pool)
 	}
 	return pool, test, from, err
+}
+
+func readSet(o Options, files []string, like *Set) (*Set, error) {
+	var r *raw
+	var err error
+	if o.Source == "idx" {
+		r, err = readIDX(files[0], files[1], o.Layout)
+	} else {
+		r, err = readCSV(files[0], Columns{Label: o.Label, Drop: o.Drop})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.set(like)
 }
 
 // split divides the pool. Without a test set, part of the pool becomes one,
@@ -154,6 +157,9 @@ func split(o Options, pool, test *Set, from string) (*Data, error) {
 		}
 		test, source = pool, "held out"
 		tested, index = divide(pool, index, n, rng.Derive(o.Seed, "test"))
+		if err := complete(pool, index, tested); err != nil {
+			return nil, fmt.Errorf("data.test: %w", err)
+		}
 	case o.TestFiles != nil:
 		n, err := amount("test", o.Test, float64(test.Len()), test.Len()+1)
 		if err != nil {
@@ -168,13 +174,20 @@ func split(o Options, pool, test *Set, from string) (*Data, error) {
 		return nil, fmt.Errorf("data.samples is %d, but there are only %d; ask for fewer, or leave it out", o.Samples, len(index))
 	}
 	if o.Samples > 0 {
-		index, _ = divide(pool, index, o.Samples, rng.Derive(o.Seed, "samples"))
+		var rest []int
+		index, rest = divide(pool, index, o.Samples, rng.Derive(o.Seed, "samples"))
+		if err := complete(pool, index, rest); err != nil {
+			return nil, fmt.Errorf("data.samples: %w", err)
+		}
 	}
 	n, err := amount("validation", o.Validation, 0.2, len(index))
 	if err != nil {
 		return nil, err
 	}
 	validated, trained := divide(pool, index, n, rng.Derive(o.Seed, "validation"))
+	if err := complete(pool, trained, validated); err != nil {
+		return nil, fmt.Errorf("data.validation: %w", err)
+	}
 	h := sha256.New()
 	fmt.Fprintln(h, pool.hash(), test.hash(), trained, validated, tested)
 	return &Data{
@@ -186,8 +199,18 @@ func split(o Options, pool, test *Set, from string) (*Data, error) {
 		Classes:     pool.Classes,
 		Fingerprint: fmt.Sprintf("%x", h.Sum(nil)[:16]),
 		Splits: fmt.Sprintf("%s: search trains on %d samples and validates on %d; test trains on those %d and tests on %d %s",
-			from, len(trained), len(validated), len(index), len(tested), source),
+			from, len(trained), len(validated), len(index), len(tested), source) +
+			missing(pool, validated, "validation") + missing(test, tested, "test"),
 	}, nil
+}
+
+// missing says which classes a part has no sample of.
+func missing(s *Set, index []int, what string) string {
+	names := without(s, index)
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s has no sample of class %s", what, listed(names))
 }
 
 // amount reads a number of samples, or a share of all there are; it is at

@@ -12,11 +12,12 @@ import (
 
 // Set is labelled samples as they were read or made.
 type Set struct {
-	Shape     []int     // of one sample, channels first: [1, 40], [1, 28, 28], [features]
-	Classes   int       // labels are 0 <= y < Classes
-	X         []float32 // sample after sample
-	Y         []int32
-	PerColumn bool // features are different quantities, each to be standardised by itself
+	Shape   []int     // of one sample, channels first: [1, 40], [1, 28, 28], [features]
+	Classes []string  // by name; labels are 0 <= y < len(Classes)
+	Columns []string  // of a table: its features by name, each to be standardised by itself
+	X       []float32 // sample after sample, each value less its offset
+	Y       []int32
+	Offset  []float64 // of all values, or one for each column; nil: none
 }
 
 // Len returns the number of samples.
@@ -31,7 +32,7 @@ func (s *Set) Features() int {
 	return n
 }
 
-// hash is the SHA-256 over shape, samples and labels.
+// hash is the SHA-256 over shape, number of classes, samples, labels and offsets.
 func (s *Set) hash() string {
 	h := sha256.New()
 	buf := make([]byte, 0, 1<<16)
@@ -44,12 +45,17 @@ func (s *Set) hash() string {
 	for _, d := range s.Shape {
 		put(uint32(d))
 	}
-	put(uint32(s.Classes))
+	put(uint32(len(s.Classes)))
 	for _, v := range s.X {
 		put(math.Float32bits(v))
 	}
 	for _, v := range s.Y {
 		put(uint32(v))
+	}
+	for _, v := range s.Offset {
+		bits := math.Float64bits(v)
+		put(uint32(bits))
+		put(uint32(bits >> 32))
 	}
 	h.Write(buf)
 	return hex.EncodeToString(h.Sum(nil))
@@ -70,8 +76,11 @@ func (p *Part) Len() int { return len(p.index) }
 // Features returns how many numbers one sample has.
 func (p *Part) Features() int { return p.set.Features() }
 
+// Shape returns the shape of one sample.
+func (p *Part) Shape() []int { return p.set.Shape }
+
 // Classes returns the number of classes.
-func (p *Part) Classes() int { return p.set.Classes }
+func (p *Part) Classes() int { return len(p.set.Classes) }
 
 // Gather copies the samples at the positions which (0 <= each < Len) to the
 // front of x and their labels to the front of y.
@@ -94,6 +103,25 @@ func (p *Part) Gather(x []float32, y []int32, which []int) {
 	}
 }
 
+// Input says what raw samples are made of, what happens to them before a network
+// reads them, and which classes its answers stand for. A network reads
+// (float32(v - Offset) - Shift) * Scale, where the lists have one number for all
+// values v of a sample, or one for each.
+type Input struct {
+	Shape   []int     `json:"shape"`             // of one sample
+	Columns []string  `json:"columns,omitempty"` // of a table
+	Classes []string  `json:"classes"`
+	Offset  []float64 `json:"offset,omitempty"` // none: 0
+	Shift   []float32 `json:"shift"`
+	Scale   []float32 `json:"scale"`
+}
+
+// Input says how the samples of the part come to be what Gather answers.
+func (p *Part) Input() Input {
+	s := p.set
+	return Input{Shape: s.Shape, Columns: s.Columns, Classes: s.Classes, Offset: s.Offset, Shift: p.shift, Scale: p.scale}
+}
+
 // part is the samples of s at index, standardised by the statistics of the
 // samples of by at byIndex.
 func part(s *Set, index []int, by *Set, byIndex []int) *Part {
@@ -105,33 +133,58 @@ func part(s *Set, index []int, by *Set, byIndex []int) *Part {
 // samples at index have mean 0 and standard deviation 1. What does not vary
 // becomes 0.
 func statistics(s *Set, index []int) (shift, scale []float32) {
-	f, groups := s.Features(), 1
-	if s.PerColumn {
-		groups = f
-	}
+	f, groups := s.Features(), s.groups()
 	mean, sum := make([]float64, groups), make([]float64, groups)
+	low, high := slices.Repeat([]float32{math.MaxFloat32}, groups), slices.Repeat([]float32{-math.MaxFloat32}, groups)
 	n := float64(len(index) * (f / groups))
-	each := func(visit func(group int, v float64)) {
+	each := func(visit func(group int, v float32)) {
 		for _, at := range index {
 			for j, v := range s.X[at*f:][:f] {
-				visit(j%groups, float64(v))
+				visit(j%groups, v)
 			}
 		}
 	}
-	each(func(g int, v float64) { mean[g] += v })
+	each(func(g int, v float32) {
+		mean[g] += float64(v)
+		low[g], high[g] = min(low[g], v), max(high[g], v)
+	})
 	for g := range mean {
 		mean[g] /= n
 	}
-	each(func(g int, v float64) { sum[g] += float64((v - mean[g]) * (v - mean[g])) })
+	each(func(g int, v float32) { sum[g] += float64((float64(v) - mean[g]) * (float64(v) - mean[g])) })
 	for g := range mean {
 		sd := math.Sqrt(sum[g] / n)
-		if !(sd > 1e-12*math.Max(1, math.Abs(mean[g]))) {
-			sd = 1
+		if low[g] == high[g] {
+			mean[g], sd = float64(low[g]), 1
 		}
 		shift = append(shift, float32(mean[g]))
 		scale = append(scale, float32(1/sd))
 	}
 	return shift, scale
+}
+
+// groups is how many statistics there are: one for each column of a table, else
+// one for all values.
+func (s *Set) groups() int { return max(1, len(s.Columns)) }
+
+// Reads tells whether a network with this input can read samples of a shape:
+// equal shapes, but for extents of 1, or either of them a plain list of numbers.
+func Reads(input, shape []int) bool {
+	size, tight := 1, []int{}
+	for _, d := range input {
+		size *= d
+		if d != 1 {
+			tight = append(tight, d)
+		}
+	}
+	wants, needs := 1, []int{}
+	for _, d := range shape {
+		wants *= d
+		if d != 1 {
+			needs = append(needs, d)
+		}
+	}
+	return size == wants && (len(tight) < 2 || len(needs) < 2 || slices.Equal(tight, needs))
 }
 
 // divide splits the samples of s in two: take of them, each class in

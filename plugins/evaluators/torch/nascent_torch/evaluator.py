@@ -451,14 +451,10 @@ def _suits(space: Any, d: data.Data) -> None:
     declared = space.get("network")
     if not isinstance(declared, dict):
         raise nascent.Refused("the torch evaluator trains networks, but the space has no layers: give it some, such as block and head")
-    if declared.get("classes", d.classes) != d.classes:
-        raise nascent.Refused(f"space.network.classes is {declared['classes']}, but the data has {d.classes} classes: set it to {d.classes}")
-    reads, has = 1, 1
-    for n in declared.get("input") or d.shape:
-        reads *= n
-    for n in d.shape:
-        has *= n
-    if reads != has:
+    count = len(d.classes)
+    if declared.get("classes", count) != count:
+        raise nascent.Refused(f"space.network.classes is {declared['classes']}, but the data has {count} classes: set it to {count}")
+    if not data.reads(declared.get("input") or d.shape, d.shape):
         raise nascent.Refused(f"space.network.input is {declared['input']}, but a sample of the data has shape {d.shape}: set it so")
 
 

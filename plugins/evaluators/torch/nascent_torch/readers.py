@@ -1,41 +1,56 @@
-"""Readers of files of labelled samples. Each answers samples [n, channels,
-...] in uint8 or float32, their classes as int64, and the number of classes;
-each raises ValueError with the file, the cause and the remedy."""
+"""Readers of files of labelled samples. Each answers what it read as Raw, and
+raises ValueError with the file, the cause and the remedy. Files of CSV and IDX
+are read as the Gorgonia evaluator reads them (plugins/gorgonia/data), to the last
+bit; testdata/data holds both to it."""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import importlib.util
+import io
+import math
 import os
+import re
 import struct
 import traceback
 import zipfile
-from typing import Any, Callable, Tuple
+from typing import Any, Callable
 
 import torch
 
-Samples = Tuple[torch.Tensor, torch.Tensor, int]
+LAYOUTS = ("channels_first", "channels_last")
 
 
-def read(o) -> tuple:
+@dataclasses.dataclass
+class Raw:
+    """What a file holds."""
+
+    path: str
+    x: torch.Tensor  # [samples, channels, ...]; uint8, float32, or float64 where float32 is not exact
+    labels: Any  # a tensor of whole numbers, or a list of names
+    columns: list[str] | None = None  # of a table: its features by name, each standardised by itself
+    labelled: str = ""  # the file of labels, if it is another one
+    names: list[str] | None = None  # the classes, if the format says so
+
+
+def read(o) -> tuple[Raw, Raw | None, str]:
     """Reads what data Options name: training samples, test samples or None,
     and words for where they come from."""
     if o.source.partition(":")[0].endswith(".py"):
-        return *_own(o.source), o.source
+        return *_own(o), o.source
     if o.source not in _SOURCES:
         raise ValueError(f"data.source {o.source!r} is unknown; use mnist1d, {', '.join(_SOURCES)}, or a Python file of your own")
     reader, want, what = _SOURCES[o.source]
     for name, files in (("files", o.files), ("test_files", o.test_files)):
         if (files or name == "files") and not (len(files) == want or want == 0 and files):
             raise ValueError(f"data.{name} names {len(files)} files; source {o.source} needs {what}")
-    x, y, classes = reader(o, o.files)
-    test = None
-    if o.test_files:
-        # The classes of a CSV file have names, which number those of the other.
-        test = reader(o, o.test_files, classes) if o.source == "csv" else reader(o, o.test_files)
-        test = *test[:2], test[2] if isinstance(test[2], int) else len(test[2])
-    return (x, y, classes if isinstance(classes, int) else len(classes)), test, " and ".join(o.files)
+    pool = reader(o, o.files)
+    test = reader(o, o.test_files) if o.test_files else None
+    if test and o.source == "images" and len(test.x[0]) < len(pool.x[0]):
+        test.x = test.x.expand(-1, len(pool.x[0]), -1, -1)  # grey, where others are in colour
+    return pool, test, " and ".join(o.files)
 
 
 def _open(path: str):
@@ -91,36 +106,66 @@ def _idx_file(path: str) -> torch.Tensor:
         raise ValueError(f"{path}: {what}; copy or download it again")
     raw = torch.frombuffer(bytearray(data[start:]), dtype=torch.uint8) if total else torch.empty(0, dtype=torch.uint8)
     values = raw.view(-1, size).flip(1).contiguous().view(dtype).reshape(dims)  # big-endian
-    return values if dtype is torch.uint8 else _finite(path, values.to(torch.float32))
+    return _numbers(path, values)
 
 
-def _finite(path: str, x: torch.Tensor) -> torch.Tensor:
-    if not torch.isfinite(x).all():
-        raise ValueError(f"{path}: holds a value that is no finite number; replace it by one that is")
+_EXACT = (torch.bool, torch.int8, torch.int16, torch.float16, torch.bfloat16, torch.float32)  # in float32
+
+
+def _numbers(path: str, x: torch.Tensor) -> torch.Tensor:
+    """Values as Raw holds them, all of them finite."""
+    if x.dtype is torch.uint8:
+        return x
+    if x.is_complex():
+        raise ValueError(f"{path}: holds complex numbers; save their parts as channels of their own")
+    x = x.to(torch.float32 if x.dtype in _EXACT else torch.float64)
+    finite = torch.isfinite(x).flatten()
+    if not finite.all():
+        at = int((~finite).nonzero()[0])
+        raise ValueError(f"{path}: value {at} is {x.flatten()[at].item()}; replace it by a finite number")
     return x
 
 
-def _idx(o, files) -> Samples:
+def _idx(o, files) -> Raw:
     x, labels = _idx_file(files[0]), _idx_file(files[1])
     if x.dim() < 2 or labels.dim() != 1:
         raise ValueError(f"{files[0]} and {files[1]}: have {x.dim()} and {labels.dim()} dimensions; name the file of samples first, then that of labels")
-    if x.dim() < 4:
-        x = x.unsqueeze(1)
-    return _labelled(files[1], x, labels)
+    channels = x.dim() == 4
+    x = _arranged(files[0], o.layout, x if channels else x.unsqueeze(1), channels)
+    return Raw(files[0], x, _labels(files[1], labels, len(x)), labelled=files[1])
 
 
-def _labelled(path: str, x: torch.Tensor, labels: torch.Tensor) -> Samples:
-    if len(labels) != len(x):
-        raise ValueError(f"{path}: holds {len(labels)} labels for {len(x)} samples; take what belongs together")
-    if len(x) == 0:
+def _labels(path: str, labels: torch.Tensor, samples: int) -> torch.Tensor:
+    """Labels as whole numbers, one for each sample."""
+    if len(labels) != samples:
+        raise ValueError(f"{path}: holds {len(labels)} labels for {samples} samples; take what belongs together")
+    if samples == 0:
         raise ValueError(f"{path}: holds no samples; give a file that has some")
     y = labels.to(torch.int64)
-    if bool((y != labels).any()) or int(y.min()) < 0 or int(y.max()) >= 1 << 16:
-        raise ValueError(f"{path}: holds labels that are no whole numbers from 0; give a file of labels")
-    return x, y, int(y.max()) + 1
+    if bool((y != labels).any()) or int(y.abs().max()) >= 1 << 53:
+        at = int((y != labels).nonzero()[0]) if bool((y != labels).any()) else int(y.abs().argmax())
+        raise ValueError(f"{path}: label {at} is {labels[at].item()}, but classes are whole numbers; give a file of labels")
+    return y
 
 
-def _cifar10(o, files) -> Samples:
+def _arranged(path: str, layout: str, x: torch.Tensor, channels: bool) -> torch.Tensor:
+    """Samples with their channels first. Those that look as if they had them
+    last, and nothing is said of that, are refused."""
+    shape = list(x.shape[1:])
+    if layout and not channels:
+        raise ValueError(f"{path}: data.layout says where channels are, but these samples of shape {shape} have none; leave it out")
+    if not layout and channels and shape[-1] <= 4 < shape[0]:
+        raise ValueError(
+            f"{path}: holds samples of shape {shape}, which seem to have {shape[-1]} channels last; "
+            f"set data.layout to channels_last, or to channels_first if they have {shape[0]}"
+        )
+    return x.movedim(-1, 1).contiguous() if layout == "channels_last" else x
+
+
+_CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+
+
+def _cifar10(o, files) -> Raw:
     """The binary files of CIFAR-10: a label and 3 x 32 x 32 bytes each."""
     parts = []
     for path in files:
@@ -129,127 +174,240 @@ def _cifar10(o, files) -> Samples:
             raise ValueError(f"{path}: has {len(data)} bytes, which are no whole records of 3073; give a file such as data_batch_1.bin")
         parts.append(torch.frombuffer(bytearray(data), dtype=torch.uint8).view(-1, 3073))
     records = torch.cat(parts)
-    x, y, _ = _labelled(files[0], records[:, 1:].reshape(-1, 3, 32, 32).clone(), records[:, 0])
-    if int(y.max()) > 9:
-        raise ValueError(f"{files[0]}: holds the label {int(y.max())}, but CIFAR-10 has 0 to 9; give its binary version")
-    return x, y, 10
+    labels = records[:, 0].to(torch.int64)
+    if int(labels.max()) > 9:
+        raise ValueError(f"{files[0]}: holds the label {int(labels.max())}, but CIFAR-10 has 0 to 9; give its binary version")
+    return Raw(files[0], records[:, 1:].reshape(-1, 3, 32, 32).clone(), labels, names=_CIFAR10)
 
 
-def _npz(o, files) -> Samples:
-    """A file of numpy.savez: x [n, channels, ...] (or [n, features]) and y [n]."""
+def _npz(o, files) -> Raw:
+    """A file of numpy.savez: x [n, channels, ...] (or [n, features], a table
+    unless it is of bytes) and y [n], whole numbers or names."""
     try:
         import numpy
     except ImportError as e:
         raise ValueError("data.source npz needs numpy; install it, or give another source") from e
+    path = files[0]
     try:
-        with numpy.load(files[0], allow_pickle=False) as archive:
+        with numpy.load(path, allow_pickle=False) as archive:
             if "x" not in archive or "y" not in archive:
                 raise ValueError(f"holds {', '.join(archive)}, but needs the arrays x and y")
             x, y = archive["x"], archive["y"]
     except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as e:
         what = e if isinstance(e, (OSError, ValueError)) and "pickle" not in str(e) else "is no archive of numeric arrays"
-        raise ValueError(f"{files[0]}: {what}; save it with numpy.savez(path, x=samples, y=labels)") from e
+        raise ValueError(f"{path}: {what}; save it with numpy.savez(path, x=samples, y=labels)") from e
     if x.ndim < 2 or y.ndim != 1:
-        raise ValueError(f"{files[0]}: x has {x.ndim} dimensions and y {y.ndim}; x needs at least two (samples first, then channels), y one")
-    if y.dtype.kind not in "biuf":
-        raise ValueError(f"{files[0]}: y holds no numbers; number the classes from 0")
-    x = torch.from_numpy(x) if x.dtype == numpy.uint8 else _finite(files[0], torch.from_numpy(x.astype(numpy.float32)))
-    return _labelled(files[0], x, torch.from_numpy(y.astype(numpy.float64)))
+        raise ValueError(f"{path}: x has {x.ndim} dimensions and y {y.ndim}; x needs at least two (samples first, then channels), y one")
+    if x.dtype.kind not in "biufc" or y.dtype.kind not in "biufUS":
+        raise ValueError(f"{path}: x holds {x.dtype} and y {y.dtype}; x needs numbers, y whole numbers or names")
+    if x.dtype.kind in "uf" and x.dtype.itemsize > 1 or not x.dtype.isnative:  # types that torch has not
+        exact = x.dtype.kind == "u" and x.dtype.itemsize == 2 or x.dtype.kind == "f" and x.dtype.itemsize <= 4
+        x = x.astype(numpy.float32 if exact else numpy.float64)
+    x = _numbers(path, torch.from_numpy(numpy.ascontiguousarray(x)))
+    columns = [str(i) for i in range(x.shape[1])] if x.dim() == 2 and x.dtype is not torch.uint8 else None
+    if y.dtype.kind in "US":
+        labels: Any = [(v.decode("utf-8", "replace") if isinstance(v, bytes) else v).strip() for v in y.tolist()]
+        if len(labels) != len(x):
+            raise ValueError(f"{path}: holds {len(labels)} labels for {len(x)} samples; take what belongs together")
+    else:
+        labels = _labels(path, torch.from_numpy(y.astype(numpy.int64 if y.dtype.kind in "bi" else numpy.float64)), len(x))
+    return Raw(path, _arranged(path, o.layout, x, x.dim() > 2), labels, columns)
 
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".webp", ".tif", ".tiff")
 
 
-def _images(o, files) -> Samples:
-    """A folder with a folder of pictures for each class, in the order of their
-    names. Grey if the first picture is, else in three colours."""
+def _images(o, files) -> Raw:
+    """A folder with a folder of pictures for each class. What is hidden or empty
+    is no class. In three colours if one of the pictures is, else grey; grey ones
+    may have more than 8 bits."""
     try:
         from PIL import Image
     except ImportError as e:
         raise ValueError("data.source images needs Pillow; install it (pip install pillow), or give another source") from e
     root = files[0]
-    try:
-        names = sorted(e.name for e in os.scandir(root) if e.is_dir())
-    except OSError as e:
-        raise ValueError(f"{root}: cannot be read ({e.strerror}); name a folder with a folder for each class") from e
     if o.size is not None and not (isinstance(o.size, list) and len(o.size) == 2 and all(isinstance(v, int) and v > 0 for v in o.size)):
         raise ValueError(f"data.size is {o.size}; give [height, width] in pixels")
-    pixels, labels, mode, size = [], [], None, o.size and (o.size[1], o.size[0])
-    for label, name in enumerate(names):
-        for file in sorted(os.listdir(os.path.join(root, name))):
-            path = os.path.join(root, name, file)
-            if not file.lower().endswith(_PICTURES):
-                continue
-            try:
-                with Image.open(path) as picture:
-                    mode = mode or ("L" if picture.mode in ("L", "1", "I;16") else "RGB")
-                    picture = picture.convert(mode)
-                    if o.size:
-                        picture = picture.resize(size, Image.BILINEAR)
-            except OSError as e:
-                raise ValueError(f"{path}: is no picture that can be read ({e}); remove or replace it") from e
-            size = size or picture.size
-            if picture.size != size:
-                raise ValueError(f"{path}: is {picture.size[1]} x {picture.size[0]}, others are {size[1]} x {size[0]}; set data.size to [height, width]")
-            flat = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-            pixels.append(flat.view(size[1], size[0], len(picture.getbands())).permute(2, 0, 1))
-            labels.append(label)
-    if len(set(labels)) < 2:
-        raise ValueError(f"{root}: holds pictures of {len(set(labels))} classes; name a folder with a folder of pictures for each class")
-    return torch.stack(pixels), torch.tensor(labels), len(names)
-
-
-def _csv(o, files, known=None):
-    """A header line, a column of classes, columns of numbers. Classes are
-    numbered in the order of their names, as numbers if all are whole, and
-    answered by name; known are those of the training file."""
-    path = files[0]
-    with _open(path) as f:
+    pixels: list[torch.Tensor] = []  # [channels, height, width]
+    labels, deep, size = [], "", o.size and (o.size[1], o.size[0])
+    for name, path in _pictures(root):
         try:
-            rows = list(csv.reader(f.read().decode("utf-8-sig").splitlines(), skipinitialspace=True))
-        except (OSError, EOFError, UnicodeDecodeError, csv.Error) as e:
-            raise ValueError(f"{path}: {e}; copy or download it again") from e
-    rows = [row for row in rows if row]
-    if len(rows) < 2:
-        raise ValueError(f"{path}: has no samples; give a CSV file with a header line and some")
-    header = rows[0]
-    for name in [o.label, *o.drop]:
+            with Image.open(path) as picture:
+                bits = "8"
+                if picture.mode.startswith("I") or picture.mode == "F":
+                    bits = "more than 8"
+                    picture = picture.convert("F" if picture.mode == "F" else "I")
+                elif picture.mode in ("1", "L"):
+                    picture = picture.convert("L")
+                else:
+                    clear = picture.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in picture.info
+                    if clear and picture.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+                        raise ValueError("shows what is behind it in places; lay it on a background first, for example with convert -flatten")
+                    picture = picture.convert("L" if picture.mode in ("LA", "La") else "RGB")
+                if o.size:
+                    picture = picture.resize(size, Image.BILINEAR)
+                wide, high = picture.size
+                kind = {"F": torch.float32, "I": torch.int32}.get(picture.mode, torch.uint8)
+                flat = torch.frombuffer(bytearray(picture.tobytes()), dtype=kind)
+        except (OSError, SyntaxError) as e:
+            raise ValueError(f"{path}: is no picture that can be read ({e}); remove or replace it") from e
+        except ValueError as e:
+            raise ValueError(f"{path}: {e}") from e
+        size = size or (wide, high)
+        if (wide, high) != size:
+            raise ValueError(f"{path}: is {high} x {wide}, others are {size[1]} x {size[0]}; set data.size to [height, width]")
+        deep = deep or bits
+        if bits != deep:
+            raise ValueError(f"{path}: has {bits} bits a pixel, others have {deep}; save all in the same way")
+        pixels.append(flat.view(high, wide, -1).permute(2, 0, 1))
+        labels.append(name)
+    if not pixels:
+        raise ValueError(f"{root}: holds no folder with pictures; name a folder with a folder of pictures for each class")
+    channels = max(len(p) for p in pixels)
+    return Raw(root, _numbers(root, torch.stack([p.expand(channels, -1, -1) for p in pixels])), labels)
+
+
+def _pictures(root: str) -> list[tuple[str, str]]:
+    """The pictures in the folders of root: the folder's name, and the path."""
+    found = []
+    try:
+        folders = sorted(e.name for e in os.scandir(root) if e.is_dir() and not _hidden(e.name))
+        for name in folders:
+            folder = os.path.join(root, name)
+            here = sorted(f for f in os.listdir(folder) if not _hidden(f))
+            for file in here:
+                path = os.path.join(folder, file)
+                if os.path.isdir(path):
+                    if any(f.lower().endswith(_PICTURES) for _, _, files in os.walk(path) for f in files):
+                        raise ValueError(f"{path}: holds pictures, but the classes are the folders of {root}; move them up, or name {folder} if its folders are the classes")
+                elif file.lower().endswith(_PICTURES):
+                    found.append((name, path))
+            if here and not any(at == name for at, _ in found[-1:]):
+                raise ValueError(f"{folder}: holds no picture that could be read ({here[0]}), but a class has some; remove it, or convert to one of {' '.join(_PICTURES)}")
+    except OSError as e:
+        raise ValueError(f"{root}: cannot be read ({e.strerror}); name a folder with a folder for each class") from e
+    return found
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX", "@eaDir"))
+
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def _csv(o, files) -> Raw:
+    """A header line, a column of classes, columns of numbers; separated by commas,
+    semicolons or tabs, whichever the header has most of."""
+    path = files[0]
+    data = _bytes(path)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise ValueError(f"{path}: is UTF-16; save it as UTF-8")
+    text = data.decode("utf-8-sig", "surrogateescape")
+    separator = _separator(text)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t", strict=True)
+    header, label, features, values, names = None, 0, [], [], []
+    line = 1
+    try:
+        for row in rows:
+            at, line = line, rows.line_num + 1
+            if not row:
+                continue
+            if header is None:
+                header = [name.strip() for name in row]
+                label, features = _columns(o, path, header)
+                continue
+            if len(row) != len(header):
+                raise ValueError(f"{path}:{at}: has {len(row)} fields; every line needs as many fields as the header, {len(header)}, quoted as in RFC 4180")
+            for i in features:
+                values.append(_cell(path, at, header[i], row[i].strip()))
+            name = row[label].strip()
+            if not name:
+                raise ValueError(f"{path}:{at}: column {_quoted(o.label)} is empty; give every line a class")
+            _is_text(path, at, name)
+            names.append(name)
+    except csv.Error as e:
+        raise ValueError(f"{path}:{line}: {e}; every line needs as many fields as the header, quoted as in RFC 4180") from e
+    if header is None:
+        raise ValueError(f"{path}: is empty; give a CSV file with a header line")
+    if not names:
+        raise ValueError(f"{path}: has a header and no samples; give a file with some")
+    x = torch.tensor(values, dtype=torch.float64).view(len(names), len(features))
+    return Raw(path, x, names, [header[i] for i in features])
+
+
+def _separator(text: str) -> str:
+    counts, quoted = {",": 0, ";": 0, "\t": 0}, False
+    for c in text[: 1 << 16]:
+        if c == '"':
+            quoted = not quoted
+        elif not quoted and c in counts:
+            counts[c] += 1
+        elif not quoted and c == "\n":
+            break
+    if counts[";"] > counts[","] and counts[";"] >= counts["\t"]:
+        return ";"
+    return "\t" if counts["\t"] > counts[","] else ","
+
+
+def _columns(o, path: str, header: list[str]) -> tuple[int, list[int]]:
+    """The column of the class, and those of features."""
+    for name in header:
+        _is_text(path, 1, name)
+    if o.label not in header and all(map(_NUMBER.fullmatch, header)):
+        raise ValueError(f"{path}: has numbers in its first line; begin it with a line of names, one for each column")
+    if o.label not in header:
+        raise ValueError(f"{path}: has no column {_quoted(o.label)} to take the class from; set data.label to one of {listed(header)}")
+    if header.count(o.label) > 1:
+        raise ValueError(f"{path}: has two columns {_quoted(o.label)}; rename one of them")
+    for name in o.drop:
         if name not in header:
-            raise ValueError(f"{path}: has no column {name!r}; its columns are {', '.join(header[:10])}")
-    label = header.index(o.label)
-    features = [i for i, name in enumerate(header) if i != label and name not in o.drop]
+            raise ValueError(f"{path}: has no column {_quoted(name)} to drop; its columns are {listed(header)}")
+    features = [i for i, name in enumerate(header) if name != o.label and name not in o.drop]
+    for i in features:
+        if not header[i] or header[i].startswith("Unnamed: "):
+            raise ValueError(
+                f"{path}: column {i + 1} is called {_quoted(header[i])}, as pandas calls its row numbers; "
+                f"list {_quoted(header[i])} under data.drop, or save with index=False"
+            )
     if not features:
         raise ValueError(f"{path}: has no column besides the class; give a file with features")
-    values, names = [], []
-    for line, row in enumerate(rows[1:], start=2):
-        if len(row) != len(header):
-            raise ValueError(f"{path}:{line}: has {len(row)} fields; every line needs as many as the header, {len(header)}")
-        try:
-            values.append([float(row[i]) for i in features])
-        except ValueError as e:
-            raise ValueError(f"{path}:{line}: {e}; correct it, or list the column under data.drop") from e
-        names.append(row[label].strip())
-    classes = sorted(set(names))
-    try:
-        classes.sort(key=int)
-    except ValueError:
-        pass
-    known = known or classes
-    if len(known) < 2:
-        raise ValueError(f"{path}: column {o.label!r} has the same value everywhere; name the column that holds the class")
-    for name in classes:
-        if name not in known:
-            raise ValueError(f"{path}: has class {name!r}, which the training file has not; give files with the same classes")
-    number = {name: i for i, name in enumerate(known)}
-    x = _finite(path, torch.tensor(values, dtype=torch.float64).to(torch.float32))
-    return x, torch.tensor([number[name] for name in names]), known
+    return header.index(o.label), features
 
 
-def _own(source: str) -> tuple:
+def _cell(path: str, line: int, column: str, cell: str) -> float:
+    if not cell:
+        raise ValueError(f"{path}:{line}: column {_quoted(column)} is empty; fill it, remove the line, or list the column under data.drop")
+    value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
+    if not math.isfinite(value):
+        raise ValueError(
+            f"{path}:{line}: column {_quoted(column)} holds {_quoted(cell)}, which is no finite number; correct it, or list the column under data.drop"
+        )
+    return value
+
+
+def _is_text(path: str, line: int, text: str) -> None:
+    if any("\udc80" <= c <= "\udcff" for c in text):
+        raise ValueError(f"{path}:{line}: is no UTF-8 text; convert the file, for example with iconv -f latin1 -t utf-8")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '\\"') + '"'
+
+
+def listed(names: list[str]) -> str:
+    """The names of columns or classes, of many the first and the last."""
+    named = [name for name in names if name]
+    if len(named) > 12:
+        return f"{', '.join(named[:9])}, {len(named) - 11} more, {', '.join(named[-2:])}"
+    return ", ".join(named)
+
+
+def _own(o) -> tuple:
     """FILE.py[:FUNCTION]: the function (load, if unsaid) answers the samples, or
     those to search with and those to test on. Samples are a Dataset of
     (tensor, label), or a pair of tensors."""
-    path, _, function = source.partition(":")
+    path, _, function = o.source.partition(":")
     function = function or "load"
     if not os.path.isfile(path):
         raise ValueError(f"data.source {path}: there is no such file; give the path of a Python file")
@@ -263,7 +421,7 @@ def _own(source: str) -> tuple:
     parts = list(answer) if two else [answer, None]
     if parts[0] is None:
         raise ValueError(f"{path}: {function} answers nothing to search with; return a Dataset, or a pair of tensors")
-    return tuple(part if part is None else _collected(path, part) for part in parts)
+    return tuple(part if part is None else _collected(o, path, part) for part in parts)
 
 
 def _asked(path: str, call: Callable[[], Any]) -> Any:
@@ -275,7 +433,7 @@ def _asked(path: str, call: Callable[[], Any]) -> Any:
         raise ValueError(f"{path}{f':{lines[-1]}' if lines else ''}: {type(e).__name__}: {e}") from e
 
 
-def _collected(path: str, part) -> Samples:
+def _collected(o, path: str, part) -> Raw:
     if isinstance(part, (tuple, list)) and len(part) == 2 and isinstance(part[0], torch.Tensor):
         x, y = part[0], torch.as_tensor(part[1])
     elif not hasattr(part, "__len__") or not hasattr(part, "__getitem__"):
@@ -286,7 +444,9 @@ def _collected(path: str, part) -> Samples:
         y = torch.tensor([label for _, label in pairs])
     if x.dim() < 2:
         raise ValueError(f"{path}: answers samples of shape {list(x.shape[1:])}; they need at least one dimension, channels first")
-    return _labelled(path, x if x.dtype is torch.uint8 else _finite(path, x.to(torch.float32)), y)
+    if y.dim() != 1:
+        raise ValueError(f"{path}: answers labels of shape {list(y.shape)}; give one number for each sample")
+    return Raw(path, _arranged(path, o.layout, _numbers(path, x), x.dim() > 2), _labels(path, y, len(x)))
 
 
 _SOURCES = {

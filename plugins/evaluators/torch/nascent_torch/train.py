@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from . import graph, grouped, rng, safetensors
 from .augment import Augment
-from .data import Part
+from .data import Part, reads
 from .network import Network, macs
 from .optimizer import Optimizer
 from .recipe import Recipe
@@ -496,9 +496,8 @@ def _fits(network: Any, part: Part) -> None:
     nodes = _nodes(network) if network else []
     if not nodes:
         raise ValueError("the space describes no network; give it layers, such as conv, dense or head, or use another evaluator")
-    reads, has = nodes[0]["shape"], part.shape
-    if math.prod(reads) != math.prod(has):
-        raise ValueError(f"the network reads {reads}, which is {math.prod(reads)} numbers, but a sample of the data has {math.prod(has)}; set space.network.input")
+    if not reads(nodes[0]["shape"], part.shape):
+        raise ValueError(f"the network reads {nodes[0]['shape']}, but a sample of the data has shape {part.shape}; set space.network.input")
     answers = nodes[-1]["shape"]
     if answers != [part.classes]:
         raise ValueError(f"the network answers {answers}, but the data has {part.classes} classes; set space.network.classes")

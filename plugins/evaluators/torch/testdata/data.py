@@ -11,7 +11,7 @@ from nascent_torch import data
 answers = []
 for options in json.loads(sys.argv[1]):
     d = data.load(data.Options.read(options))
-    first = [part.take(torch.arange(5)) for part in (*d.search(), *d.final())]
+    first = [part.take(torch.arange(min(5, len(part)))) for part in (*d.search(), *d.final())]
     answers.append({
         "Fingerprint": d.fingerprint,
         "Splits": d.splits,

@@ -85,14 +85,10 @@ func (e *evaluator) open(setup *sdk.Setup) error {
 		return sdk.BadOption("data", "%v", err)
 	}
 	nodes := e.net.Network.Nodes
-	features := 1
-	for _, d := range nodes[0].Shape {
-		features *= d
-	}
 	part, _ := e.data.Search()
 	switch classes := nodes[len(nodes)-1].Shape[0]; {
-	case features != part.Features():
-		return fmt.Errorf("space.network.input is %v, but a sample of the data has %d numbers: set it so", nodes[0].Shape, part.Features())
+	case !data.Reads(nodes[0].Shape, part.Shape()):
+		return fmt.Errorf("space.network.input is %v, but a sample of the data has shape %v: set it so", nodes[0].Shape, part.Shape())
 	case classes != part.Classes():
 		return fmt.Errorf("space.network.classes is %d, but the data has %d classes: set it to %d", classes, part.Classes(), part.Classes())
 	}

@@ -294,7 +294,7 @@ func TestSpaceMustSuit(t *testing.T) {
 	t.Parallel()
 	for declaration, word := range map[string]string{
 		`{"network": {"input": [1, 40], "classes": 7}, "stack": {"cell": {"cell": {"edges": ["skip", "conv3"], "nodes": 3}}, "channels": 3, "cells": 3}}`:                             "10 classes",
-		`{"network": {"input": [1, 80], "classes": 10}, "stack": {"cell": {"cell": {"edges": ["skip", "conv3"], "nodes": 3}}, "channels": 3, "cells": 3}}`:                            "40 numbers",
+		`{"network": {"input": [1, 80], "classes": 10}, "stack": {"cell": {"cell": {"edges": ["skip", "conv3"], "nodes": 3}}, "channels": 3, "cells": 3}}`:                            "shape [1 40]",
 		`{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [0.1, 1]}, "stack": {"cell": {"cell": {"edges": ["skip", "conv3"], "nodes": 3}}, "channels": 3, "cells": 3}}`: "also searches lr",
 	} {
 		_, _, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: networktest.Space(t, declaration), Options: json.RawMessage(tiny)})
