@@ -63,14 +63,14 @@ func (f *final) decide(s finalState, d Decision) (Decision, error) {
 // top lists the n best candidates of the search at the highest fidelity that
 // it reached, of different genomes.
 func (f *final) top(h History, n int) []ID {
-	b := newBook(f.plan.Objectives, f.plan.Constraints)
+	var best []*entry
 	for c := range All(h) {
 		if c.Phase == PhaseSearch && c.Status == OK && c.Task == Train {
-			b.rank(&entry{Candidate: *c})
+			best = f.plan.rank(best, &entry{Candidate: *c})
 		}
 	}
 	var ids []ID
-	for _, e := range b.best[:min(n, len(b.best))] {
+	for _, e := range best[:min(n, len(best))] {
 		ids = append(ids, e.ID)
 	}
 	return ids
@@ -188,14 +188,13 @@ func (a *Archive) Outcome() (Outcome, bool) {
 		return Outcome{}, false
 	}
 	highest := len(a.Plan.Fidelities) - 1
-	begun := a.turns[1] > a.pass.FirstTurn // what the ledger knows of the turns is this pass's
-	o := Outcome{Complete: begun && a.done[1], Seeds: a.Plan.Final.Tests, Budget: cmp.Or(a.Plan.Final.Budget, a.budget(highest))}
+	o := Outcome{Complete: a.final.done(), Seeds: a.Plan.Final.Tests, Budget: cmp.Or(a.Plan.Final.Budget, a.budget(highest))}
 	for _, e := range a.Evaluators {
 		if e.Key == a.Plan.Fidelities[highest].Evaluator {
 			o.Splits = e.Hello.Splits // of the newest
 		}
 	}
-	if raw, err := a.led.State(PartFinal); begun && err == nil && len(raw) > 0 {
+	if raw, err := a.led.State(PartFinal); a.final.begun() && err == nil && len(raw) > 0 {
 		var s finalState
 		if json.Unmarshal(raw, &s) == nil {
 			o.Winner = s.Winner
@@ -209,7 +208,7 @@ func (a *Archive) Outcome() (Outcome, bool) {
 		i := slices.IndexFunc(list, func(m Measured) bool { return m.ID == id && m.Name == e.Baseline })
 		if i < 0 {
 			m := Measured{ID: id, Name: e.Baseline}
-			if first := a.book.get(id); id != 0 && first != nil {
+			if first := a.get(id); id != 0 && first != nil {
 				m.First = first.full().Metrics
 			}
 			i, list = len(list), append(list, m)
@@ -221,8 +220,8 @@ func (a *Archive) Outcome() (Outcome, bool) {
 		}
 		return list
 	}
-	for _, id := range a.book.history[1] {
-		e := a.book.get(id)
+	for _, id := range a.final.history {
+		e := a.get(id)
 		switch {
 		case id < a.pass.FirstID:
 		case e.Phase == PhaseRemeasure:

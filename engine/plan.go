@@ -162,6 +162,46 @@ func (c *Config) complete() error {
 	return nil
 }
 
+// evaluatorKeys lists the evaluators that fidelities name.
+func (c *Config) evaluatorKeys() (keys []string) {
+	for _, f := range c.Fidelities {
+		if !slices.Contains(keys, f.Evaluator) {
+			keys = append(keys, f.Evaluator)
+		}
+	}
+	return keys
+}
+
+// measuredBy checks that what the search asks for is measured by somebody.
+func (c *Config) measuredBy(metrics []Metric) error {
+	check := func(where, name string) error {
+		var names []string
+		for _, m := range metrics {
+			if m.Name == name {
+				return nil
+			}
+			names = append(names, m.Name)
+		}
+		return wrong("%s: no evaluator measures %q; there are %s", where, name, fmt.Sprint(names))
+	}
+	for i, o := range c.Objectives {
+		if err := check(fmt.Sprintf("objectives[%d].metric", i), o.Metric); err != nil {
+			return err
+		}
+	}
+	for i, k := range c.Constraints {
+		if err := check(fmt.Sprintf("constraints[%d].metric", i), k.Metric); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// strategy is the one that the search begins with.
+func (p *Plan) strategy() StrategyEvent {
+	return StrategyEvent{Name: p.Strategy, Options: p.Options, Source: p.Strategy, Window: p.Window}
+}
+
 // plan is the recorded form of the configuration. hellos are what the
 // evaluators said, batch what the strategy needs.
 func (c *Config) plan(batch int, seeded, tests bool) Plan {

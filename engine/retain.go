@@ -1,15 +1,30 @@
 package engine
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
+
+// retention decides which files of jobs stay.
+type retention struct {
+	*trajectory
+	writer  *writer
+	most    int           // checkpoints of the best that stay, for each fidelity
+	holders map[ID]*entry // jobs whose files are stored
+	unused  []string      // hashes of files that attempts left behind without use
+	results int           // consumed since files were last looked through
+	failed  func(error)   // files could not be removed
+}
+
+// hold notes that a job has files.
+func (r *retention) hold(e *entry) {
+	if len(e.Files) > 0 {
+		r.holders[e.ID] = e
+	}
+}
 
 // keep lists the hashes of all files that must stay: of the best few at each
 // fidelity, of what waits for its turn, of what unfinished jobs go on from, of
 // what the newest decisions name, and what tests reported. Promotion only gets
 // faster by a kept checkpoint: without one a job trains from the beginning.
-func (s *Search) keep() map[string]bool {
+func (r *retention) keep() map[string]bool {
 	keep := map[string]bool{}
 	hold := func(files []FileRef) {
 		for _, f := range files {
@@ -17,7 +32,7 @@ func (s *Search) keep() map[string]bool {
 		}
 	}
 	byFidelity := map[int][]*entry{}
-	for _, e := range s.holders {
+	for _, e := range r.holders {
 		switch {
 		case !e.stage.is(consumed):
 			hold(e.Files)
@@ -30,34 +45,29 @@ func (s *Search) keep() map[string]bool {
 		}
 	}
 	for _, list := range byFidelity {
-		slices.SortFunc(list, func(a, b *entry) int {
-			if c := s.book.better(&a.Candidate, &b.Candidate); c != 0 {
-				return c
-			}
-			return cmp.Compare(a.ID, b.ID)
-		})
-		for _, e := range list[:min(s.cfg.Keep, len(list))] {
+		slices.SortFunc(list, r.Plan.order)
+		for _, e := range list[:min(r.most, len(list))] {
 			hold(e.Files)
 		}
 	}
-	for _, t := range s.kept {
-		hold(t.Files)
-		for _, id := range t.Keep {
-			hold(s.book.files(id))
+	for _, q := range []*sequence{&r.search, &r.final} {
+		hold(q.newest.Files)
+		for _, id := range q.newest.Keep {
+			hold(r.filesOf(id))
 		}
 	}
-	from := s.lines[0].taken
-	if s.Plan.Order == Arrival {
+	from := r.search.taken
+	if r.Plan.Order == Arrival {
 		from = 0
 	}
-	for _, list := range [][]*entry{s.book.search[min(from, len(s.book.search)):], s.book.final} {
+	for _, list := range [][]*entry{r.search.jobs[min(from, len(r.search.jobs)):], r.final.jobs} {
 		for _, e := range list {
-			if e.stage.is(consumed) || e.try == nil {
+			if e.stage.is(consumed) || e.attempts == nil {
 				continue
 			}
-			hold(e.try.saved)
+			hold(e.attempts.saved)
 			for _, id := range []ID{e.Resume, e.Inherit} {
-				hold(s.book.files(id))
+				hold(r.filesOf(id))
 			}
 		}
 	}
@@ -65,19 +75,27 @@ func (s *Search) keep() map[string]bool {
 }
 
 // drop marks files that nothing refers to any more.
-func (s *Search) drop(files []FileRef) {
+func (r *retention) drop(files []FileRef) {
 	for _, f := range files {
-		s.litter = append(s.litter, f.Hash)
+		r.unused = append(r.unused, f.Hash)
+	}
+}
+
+// took follows a turn.
+func (r *retention) took(results int) {
+	if r.results += results; r.results >= 64 {
+		r.results = 0
+		r.collect()
 	}
 }
 
 // collect finds the files that nothing needs any more, and removes them once
 // the state that does without them is durable: after a crash an older one would
 // still name them.
-func (s *Search) collect() {
-	keep := s.keep()
+func (r *retention) collect() {
+	keep := r.keep()
 	var gone []string
-	for id, e := range s.holders {
+	for id, e := range r.holders {
 		left := 0
 		for _, f := range e.Files {
 			if keep[f.Hash] {
@@ -87,21 +105,21 @@ func (s *Search) collect() {
 			}
 		}
 		if left == 0 {
-			delete(s.holders, id)
+			delete(r.holders, id)
 		}
 	}
-	gone = append(gone, s.litter...)
-	s.litter = nil
+	gone = append(gone, r.unused...)
+	r.unused = nil
 	slices.Sort(gone)
 	gone = slices.Compact(gone)
-	s.then = append(s.then, func() {
-		keep := s.keep() // equal content may have come again
+	r.writer.after(func() {
+		keep := r.keep() // equal content may have come again
 		gone = slices.DeleteFunc(gone, func(hash string) bool { return keep[hash] })
 		if len(gone) == 0 {
 			return
 		}
-		if err := s.led.Remove(gone); err != nil {
-			s.say("old checkpoints could not be removed: %v", err)
+		if err := r.writer.ledger.Remove(gone); err != nil {
+			r.failed(err)
 		}
 	})
 }

@@ -234,10 +234,11 @@ func running(search *engine.Search, led engine.Ledger, dir string) func() (*show
 		mu.Lock()
 		defer mu.Unlock()
 		if view == nil {
-			if search.Status().State == engine.StateNew {
+			archive := search.Archive()
+			if archive == nil {
 				return nil, errors.New("the search is just beginning; ask again")
 			}
-			view = show.Of(search.Archive, search, led, dir)
+			view = show.Of(archive, search, led, dir)
 			view.Live = true
 		}
 		return view, nil

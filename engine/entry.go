@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// stage is where a job stands. It is read beside the loop, by Histories.
+type stage struct{ v atomic.Uint32 }
+
+const (
+	waiting  uint32 = iota // committed or about to be; no evaluator has it
+	running                // an evaluator has it
+	decided                // has a result that was not consumed
+	consumed               // part of History
+)
+
+func (s *stage) is(v uint32) bool { return s.v.Load() == v }
+func (s *stage) set(v uint32)     { s.v.Store(v) }
+
+// entry is what the search knows of one job. Once it is consumed it never
+// changes again, so that a History may be read beside the loop.
+type entry struct {
+	Candidate        // Metrics and Seconds without measured ones; Curve and Output only until committed
+	measured  Values // what was left out of Metrics
+	seconds   float64
+	turn      uint64
+	repeat    int // see trajectory.repeats
+	stage     stage
+	key       genome.Hash // see measurement; zero until it is asked for
+
+	attempts *attempts // while it has no result
+}
+
+// attempts is what is known of the attempts at a job that has no result yet.
+type attempts struct {
+	newest   int // number of the newest
+	counted  int // how many count
+	reason   string
+	saved    []FileRef // progress kept for the next
+	alone    bool      // the next must be alone in its process
+	returned int       // times in a row that it came back uncounted
+
+	// Of the newest, while an evaluator has it:
+	on     *openEvaluator
+	ending bool      // it was asked to end
+	late   bool      // its deadline has passed
+	begun  time.Time // zero until the evaluator said so
+	point  Point     // last progress
+	cancel func()    // of the timer of its deadline
+}
+
+// record is the entry's result as it is stored.
+func (e *entry) record() ResultRecord {
+	c := e.full()
+	return ResultRecord{ID: e.ID, Attempts: c.Attempts, Fingerprint: c.Fingerprint, Result: c.Result}
+}
+
+// full is the entry's candidate with all metrics, for people.
+func (e *entry) full() Candidate {
+	c := e.Candidate
+	c.Seconds = e.seconds
+	if len(e.measured) > 0 {
+		c.Metrics = slices.Concat(c.Metrics, e.measured)
+		SortValues(c.Metrics)
+	}
+	return c
+}
+
+// cost is what consuming the result adds to the counters. They change with the
+// commit that holds the result and not before: a turn that is never committed
+// must not be counted twice.
+func (e *entry) cost() (seconds float64, looks int) {
+	switch e.Phase {
+	case PhaseSearch:
+		seconds = e.seconds
+	case PhaseTest:
+		looks = 1
+	}
+	return seconds, looks
+}
+
+// share is the result of a job that reuses this one's.
+func (e *entry) share() Result {
+	r := e.full().Result
+	r.Seconds = 0
+	r.Files = nil
+	if r.Status == OK {
+		r.Reason = ""
+	}
+	return r
+}
+
+// SortValues puts values in the order of their names.
+func SortValues(vs Values) {
+	slices.SortFunc(vs, func(a, b Value) int { return cmp.Compare(a.Name, b.Name) })
+}

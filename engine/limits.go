@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// over says which limit phase search has reached, or "".
+func (s *Search) over() string {
+	a := s.at
+	l, n := a.Limits, len(a.search.history)
+	switch {
+	case a.search.done():
+		return "the strategy is done"
+	case l.Evaluations > 0 && n >= l.Evaluations:
+		return fmt.Sprintf("%d evaluations", l.Evaluations)
+	case l.Seconds > 0 && a.counters.Seconds >= l.Seconds:
+		return fmt.Sprintf("%g evaluator seconds", l.Seconds)
+	case l.Wall > 0 && a.counters.Wall >= l.Wall:
+		return fmt.Sprintf("%g seconds of running", l.Wall)
+	case l.Target != nil && a.reached(*l.Target):
+		return fmt.Sprintf("target %g", *l.Target)
+	case (l.Seconds > 0 || l.Target != nil) && l.Evaluations == 0 && l.Wall == 0 && a.fruitless():
+		return fmt.Sprintf("the last %d found nothing that was not known", a.patience())
+	}
+	return ""
+}
+
+// patience is after how many evaluations in a row that cost nothing a search is
+// over that only costs or a target could end: it would never end. A window may
+// be a whole round of a strategy's, after which it looks elsewhere.
+func (a *Archive) patience() int { return max(1000, 10*a.now().Window) }
+
+// fruitless tells whether patience is at its end: the latest evaluations all
+// shared earlier results, or found no row in a table. Those that were proposed
+// before the newest limits, or by an earlier strategy, do not count.
+func (a *Archive) fruitless() bool {
+	h, n := a.search.history, a.patience()
+	if len(h) < n {
+		return false
+	}
+	from := max(a.limited, a.search.since)
+	for i := range n {
+		e := a.get(h[len(h)-1-i])
+		if e.turn < from || e.seconds > 0 || e.Reuse == 0 && e.Status != Invalid {
+			return false
+		}
+	}
+	return true
+}
+
+// reached tells whether the best candidate at the highest fidelity of all has
+// the target.
+func (a *Archive) reached(target float64) bool {
+	if len(a.best) == 0 {
+		return false
+	}
+	e := a.best[0]
+	if e.Fidelity != len(a.Plan.Fidelities)-1 || Violation(a.Plan.Constraints, e.Metrics) > 0 {
+		return false
+	}
+	o := a.Plan.Objectives[0]
+	x, ok := e.Metrics.Get(o.Metric)
+	return ok && (o.Goal == Minimize && x <= target || o.Goal != Minimize && x >= target)
+}
+
+func sameLimits(a, b Limits) bool {
+	if (a.Target == nil) != (b.Target == nil) || a.Target != nil && *a.Target != *b.Target {
+		return false
+	}
+	a.Target, b.Target = nil, nil
+	return a == b
+}
+
+// watchWall wakes the loop when the wall limit is reached.
+func (s *Search) watchWall() {
+	left := s.at.Limits.Wall - s.at.counters.Wall
+	if s.at.Limits.Wall <= 0 || left <= 0 || s.mode != searching {
+		return
+	}
+	d := time.Hour // longer ones in steps: a limit may be more than a Duration can hold
+	if left < d.Seconds() {
+		d = time.Duration(left*float64(time.Second)) + time.Millisecond // sums of floats may lack a little
+	}
+	s.timers.after(d, s.watchWall)
+}
+
+// account brings wall time and idle worker time up to now.
+func (s *Search) account() {
+	now := s.cfg.Clock.Now()
+	d := now.Sub(s.since).Seconds()
+	s.since = now
+	if d <= 0 {
+		return
+	}
+	if !s.finalRun { // limits are for phase search
+		s.at.counters.Wall += d
+	}
+	if s.mode == searching {
+		s.at.counters.Idle += d * float64(max(0, s.cfg.Workers-s.jobs.running))
+	}
+}

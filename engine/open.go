@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// openUnlessStopped is open, ended early by Stop.
+func (s *Search) openUnlessStopped(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return s.open(ctx)
+}
+
+// open brings evaluators, strategy and ledger together.
+func (s *Search) open(ctx context.Context) error {
+	for _, key := range s.cfg.evaluatorKeys() {
+		if err := s.pool.start(ctx, key); err != nil {
+			return err
+		}
+	}
+	for _, x := range s.pool.open {
+		space, err := restrict(s.cfg.Space, &x.hello)
+		if err != nil {
+			return wrong("evaluator %s: %v", x.key, err)
+		}
+		s.cfg.Space = space
+	}
+	metrics := s.pool.metrics()
+	if err := s.cfg.measuredBy(metrics); err != nil {
+		return err
+	}
+	state, needs, err := s.cfg.Strategy.Open(ctx, Setup{
+		Space: s.cfg.Space, Objectives: s.cfg.Objectives, Constraints: s.cfg.Constraints, Metrics: metrics,
+		Fidelities: s.cfg.Fidelities, Limits: s.cfg.Limits, Order: s.cfg.Order, Start: s.cfg.Start, Options: s.cfg.StrategyOptions,
+		Files: s.cfg.Ledger,
+	})
+	if err != nil {
+		return wrong("strategy %s refuses: %v", s.cfg.StrategyName, err)
+	}
+	by := decider{name: s.cfg.StrategyName, strategy: s.cfg.Strategy, state: state, batch: max(1, needs.Batch)}
+	at, err := readTrajectory(s.cfg.Ledger, s.cfg.Space)
+	tasks := needs.Tasks
+	switch {
+	case err == nil:
+		tasks = append(at.unfinishedTasks(), tasks...)
+	case !errors.Is(err, ErrEmpty):
+		return err
+	}
+	if err := s.pool.startFor(ctx, tasks); err != nil {
+		return err
+	}
+	if at == nil {
+		at, err = s.beginAnew(by)
+	} else {
+		err = s.goOn(at, by)
+	}
+	if err != nil {
+		return err
+	}
+	if w := at.now().Window; by.batch > w {
+		return wrong("window: %d is smaller than the %d results that strategy %s wants at once; widen it (--set window=%d), or give the strategy a smaller round",
+			w, by.batch, by.name, by.batch)
+	}
+	return s.load(at)
+}
+
+// beginAnew writes down what the search is.
+func (s *Search) beginAnew(by decider) (*trajectory, error) {
+	plan := s.plan(by.batch, nil)
+	raw, err := json.Marshal(plan)
+	if err != nil {
+		return nil, err
+	}
+	s.writer.next.Header = &Header{Name: s.cfg.Name, Engine: Version, Created: s.cfg.Clock.Now().UTC(), Config: raw}
+	s.writer.state(PartSearch, by.state)
+	t := newTrajectory(s.cfg.Name, plan, s.cfg.Ledger)
+	t.Space, t.Baselines = s.cfg.Space, s.cfg.Final.Baselines
+	t.spaces = map[string]*genome.Space{"": s.cfg.Space}
+	for _, b := range t.Baselines {
+		t.spaces[b.Name] = b.Genome.Space()
+	}
+	t.search.decider = by
+	return t, nil
+}
+
+// goOn gives the search the state that its strategy left, or lets another
+// strategy take over.
+func (s *Search) goOn(t *trajectory, by decider) (err error) {
+	if err := samePlan(t.Plan, s.plan(by.batch, &t.Archive)); err != nil {
+		return err
+	}
+	now, options, turn := t.now(), compactJSON(s.cfg.StrategyOptions), t.search.turns
+	if now.Name != by.name || !sameJSON(now.Options, options) {
+		if !s.cfg.ChangeStrategy {
+			return wrong("strategy: the search is with %s %s and this asks for %s %s; to go on with another strategy say so: nascent run DIR --strategy %s",
+				now.Name, clip(string(now.Options)), by.name, clip(string(options)), by.name)
+		}
+		e := StrategyEvent{Turn: turn, Name: by.name, Options: options, Source: cmp.Or(s.cfg.StrategySource, by.name), Window: max(now.Window, by.batch)}
+		s.journal(t, EventStrategy, e)
+		t.Strategies = append(t.Strategies, e)
+		s.writer.state(PartSearch, by.state)
+		s.say("from turn %d on strategy %s decides", e.Turn, e.Name)
+	} else if by.state, err = t.led.State(PartSearch); err != nil {
+		return err
+	}
+	by.since = t.now().Turn
+	t.search.decider = by
+	return nil
+}
+
+// load makes everything ready to go on from there.
+func (s *Search) load(t *trajectory) error {
+	if err := s.admit(t); err != nil {
+		return err
+	}
+	if !sameLimits(t.Limits, s.cfg.Limits) {
+		s.journal(t, EventLimits, s.cfg.Limits)
+		t.Limits, t.limited = s.cfg.Limits, t.search.turns
+	}
+	s.journal(t, EventStarted, StartedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource})
+	t.counters.State, t.counters.Cause = StateRunning, ""
+	s.writer.counters(t.counters)
+
+	t.final.decider = decider{name: "final", strategy: &final{plan: &t.Plan, baselines: t.Baselines}, batch: 1 << 30, since: t.pass.FirstTurn}
+	if t.final.begun() {
+		var err error
+		if t.final.state, err = t.led.State(PartFinal); err != nil {
+			return err
+		}
+	}
+	s.at = t
+	s.jobs = &dispatcher{cfg: &s.cfg, trajectory: t, pool: s.pool, writer: s.writer, timers: s.timers, owner: s}
+	s.files = &retention{trajectory: t, writer: s.writer, most: s.cfg.Keep, holders: map[ID]*entry{}, failed: func(err error) {
+		s.say("old checkpoints could not be removed: %v", err)
+	}}
+	for e := range t.jobs() {
+		s.files.hold(e)
+		switch {
+		case e.stage.is(waiting) && (e.ID <= FinalBase || e.ID >= t.pass.FirstID):
+			s.enqueue(e)
+		case e.stage.is(decided) && e.ID <= FinalBase:
+			s.inbox = append(s.inbox, e.ID)
+		}
+	}
+	return t.led.Collect(s.files.keep())
+}
+
+// admit journals each evaluator that is new to the ledger, and refuses
+// one that has taken another's place, if there is anything of the other's that
+// its results would be compared with.
+func (s *Search) admit(t *trajectory) error {
+	known := len(t.Evaluators)
+	for _, x := range s.pool.open {
+		x.fingerprint = -1
+		var last *EvaluatorEvent
+		for i := range t.Evaluators {
+			if e := &t.Evaluators[i]; e.Key == x.key {
+				last = e
+				if e.Hello.Fingerprint == x.hello.Fingerprint {
+					x.fingerprint = i
+				}
+			}
+		}
+		if x.fingerprint >= 0 && last.Hello.Fingerprint == x.hello.Fingerprint {
+			continue
+		}
+		if last != nil && !s.cfg.AcceptFingerprint && t.leftBy(x.key) {
+			return wrong("evaluator %s is not the one that this search began with (fingerprint %s then, %s now): its program, options or data changed, and old results may not compare with new ones; run with --accept-evaluator to go on all the same",
+				x.key, clip(last.Hello.Fingerprint), clip(x.hello.Fingerprint))
+		}
+		e := EvaluatorEvent{Key: x.key, Hello: x.hello}
+		s.journal(t, EventEvaluator, e)
+		x.fingerprint = len(t.Evaluators)
+		t.Evaluators = append(t.Evaluators, e)
+		t.joined = append(t.joined, t.search.turns)
+	}
+	if len(t.Evaluators) > known { // the newcomer may declare other metrics
+		t.hideMeasured()
+	}
+	return nil
+}
+
+// leftBy tells whether an evaluator has left anything: a result that is no
+// failure, or saved progress, which may be anybody's.
+func (a *Archive) leftBy(key string) bool {
+	for e := range a.jobs() {
+		switch {
+		case e.attempts != nil && len(e.attempts.saved) > 0:
+			return true
+		case e.attempts != nil || e.Result.Status == Failed:
+		case a.Evaluators[e.Fingerprint].Key == key:
+			return true
+		}
+	}
+	return false
+}
+
+// plan is the recorded form of the configuration. What it leaves to the
+// evaluators is decided by what they could do when the search began.
+func (s *Search) plan(batch int, begun *Archive) Plan {
+	seeded, tests := false, false
+	for _, f := range s.cfg.Fidelities {
+		hello := s.pool.get(f.Evaluator).hello
+		if begun != nil {
+			if first, ok := begun.hello(f.Evaluator); ok {
+				hello = first
+			}
+		}
+		seeded = seeded || hello.Seeded
+		tests = hello.Tests // the highest fidelity tests
+	}
+	p := s.cfg.plan(batch, seeded, tests)
+	if begun != nil { // the strategy may have changed, and may do so now
+		p.Strategy, p.Options = begun.Plan.Strategy, begun.Plan.Options
+		if s.cfg.Window == 0 {
+			p.Window = begun.Plan.Window
+		}
+	}
+	return p
+}
+
+// journal adds an event that holds from the next turn on.
+func (s *Search) journal(t *trajectory, kind string, data any) {
+	t.seq++
+	s.writer.event(t.seq, t.search.turns, kind, data, s.cfg.Clock.Now())
+}

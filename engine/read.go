@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// readTrajectory loads what a ledger holds. It makes genomes of own where that is
+// the recorded space, so that a resumed search shows its strategy genomes of the
+// very space that Open was given.
+func readTrajectory(led Ledger, own *genome.Space) (*trajectory, error) {
+	h, ok, err := led.Header()
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, ErrEmpty
+	}
+	var plan Plan
+	if err := json.Unmarshal(h.Config, &plan); err != nil {
+		return nil, fmt.Errorf("%w: the recorded configuration: %v", ErrDamaged, err)
+	}
+	t := newTrajectory(h.Name, plan, led)
+	if t.spaces, err = plan.spaces(); err != nil {
+		return nil, err
+	}
+	if own != nil && sameJSON(own.JSON(), plan.Space) {
+		t.spaces[""] = own
+	}
+	t.Space = t.spaces[""]
+	for _, b := range plan.Final.Baselines {
+		g, err := t.spaces[b.Name].Parse(b.Text)
+		if err != nil {
+			return nil, fmt.Errorf("%w: baseline %s: %v", ErrDamaged, b.Name, err)
+		}
+		t.Baselines = append(t.Baselines, Baseline{Name: b.Name, Genome: g})
+	}
+	for _, read := range []func() error{t.readEvents, t.readJobs, t.readResults, t.readAttempts, t.readTurns} {
+		if err := read(); err != nil {
+			return nil, err
+		}
+	}
+	if t.counters, err = led.Counters(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *trajectory) readEvents() error {
+	for e, err := range t.led.Events() {
+		if err != nil {
+			return err
+		}
+		t.seq = e.Seq
+		var target any
+		switch e.Kind {
+		case EventLimits:
+			t.Limits, t.limited = Limits{}, e.Turn
+			target = &t.Limits
+		case EventEvaluator:
+			t.Evaluators = append(t.Evaluators, EvaluatorEvent{})
+			t.joined = append(t.joined, e.Turn)
+			target = &t.Evaluators[len(t.Evaluators)-1]
+		case EventStrategy:
+			t.Strategies = append(t.Strategies, StrategyEvent{})
+			target = &t.Strategies[len(t.Strategies)-1]
+		case EventStarted:
+			var began StartedEvent
+			if err := json.Unmarshal(e.Data, &began); err == nil && began.Source != "" {
+				t.now().Source = began.Source
+			}
+			continue
+		case EventFinal:
+			t.passes++
+			target = &t.pass
+		default:
+			continue
+		}
+		if err := json.Unmarshal(e.Data, target); err != nil {
+			return fmt.Errorf("%w: event %d (%s): %v", ErrDamaged, e.Seq, e.Kind, err)
+		}
+	}
+	for i := range t.Evaluators {
+		s, err := restrict(t.Space, &t.Evaluators[i].Hello)
+		if err != nil {
+			return fmt.Errorf("%w: evaluator %s: %v", ErrDamaged, t.Evaluators[i].Key, err)
+		}
+		t.Space, t.spaces[""] = s, s
+	}
+	t.hideMeasured()
+	return nil
+}
+
+// restrict returns the space of what an evaluator can measure, if it says.
+func restrict(space *genome.Space, hello *Hello) (*genome.Space, error) {
+	if len(hello.Pool) == 0 {
+		return space, nil
+	}
+	return space.Pool(hello.Pool)
+}
+
+func (t *trajectory) readJobs() error {
+	for j, err := range t.led.Jobs() {
+		if err != nil {
+			return err
+		}
+		e, err := t.entry(j)
+		if err != nil {
+			return err
+		}
+		if err := t.add(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry makes the in-memory form of a job.
+func (t *trajectory) entry(j JobRecord) (*entry, error) {
+	space, ok := t.spaces[j.Baseline]
+	if !ok {
+		return nil, fmt.Errorf("%w: job %s belongs to the unknown baseline %q", ErrDamaged, j.ID, j.Baseline)
+	}
+	g, err := space.Unpack(j.Packed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the genome of job %s: %v", ErrDamaged, j.ID, err)
+	}
+	j.Job.Genome = g
+	return &entry{Candidate: Candidate{Job: j.Job}, turn: j.Turn, attempts: &attempts{}}, nil
+}
+
+func (t *trajectory) readResults() error {
+	settle := func(r ResultRecord) (*entry, error) {
+		e := t.get(r.ID)
+		if e == nil || e.stage.is(consumed) {
+			return nil, fmt.Errorf("%w: a result of job %s, which has none to come", ErrDamaged, r.ID)
+		}
+		t.settle(e, r)
+		return e, nil
+	}
+	for r, err := range t.led.History() {
+		if err != nil {
+			return err
+		}
+		e, err := settle(r)
+		if err != nil {
+			return err
+		}
+		t.enter(e)
+	}
+	for r, err := range t.led.Inbox() {
+		if err != nil {
+			return err
+		}
+		if _, err := settle(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *trajectory) readAttempts() error {
+	for r, err := range t.led.Attempts() {
+		if err != nil {
+			return err
+		}
+		if e := t.get(r.ID); e != nil && e.attempts != nil {
+			*e.attempts = attempts{newest: r.Started, counted: r.Counted, reason: r.Reason, saved: r.Saved}
+		}
+	}
+	return nil
+}
+
+func (t *trajectory) readTurns() error {
+	for _, q := range []*sequence{&t.search, &t.final} {
+		for r, err := range t.led.Turns(q.part) {
+			if err != nil {
+				return err
+			}
+			if r.N != q.turns {
+				return fmt.Errorf("%w: %s turn %d stands where turn %d should", ErrDamaged, q.part, r.N, q.turns)
+			}
+			q.took(r)
+		}
+	}
+	t.search.since, t.final.since = t.now().Turn, t.pass.FirstTurn
+	return nil
+}

@@ -1,0 +1,259 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Replay asks the strategy for every decision of the search again, with the
+// arguments that the journal gives, and compares: the first difference is an
+// error that wraps ErrDamaged. Of the final strategy the newest pass is
+// replayed. progress, if not nil, is called after every turn.
+//
+// find makes the strategy that an event describes, ready for Open: the one that
+// the search began with, and those that took over.
+func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led Ledger, progress func(turn uint64)) error {
+	a, err := readTrajectory(led, nil)
+	if err != nil {
+		return err
+	}
+	scratch := Memory() // files of earlier turns are long gone, and are made again
+	defer scratch.Close()
+	r := &replay{source: a, again: a.restart(), files: scratch, ctx: ctx, progress: progress}
+	if r.limits, err = limitsByTurn(led); err != nil {
+		return err
+	}
+	r.setup = Setup{
+		Space: a.Space, Objectives: a.Plan.Objectives, Constraints: a.Plan.Constraints, Metrics: a.setupMetrics(),
+		Fidelities: a.Plan.Fidelities, Order: a.Plan.Order, Files: scratch,
+	}
+	for _, text := range a.Plan.Start {
+		g, err := a.Space.Parse(text)
+		if err != nil {
+			return fmt.Errorf("%w: start genome %s: %v", ErrDamaged, text, err)
+		}
+		r.setup.Start = append(r.setup.Start, g)
+	}
+	r.find, r.next = find, a.Strategies
+	if err := r.run(&r.again.search, 0); err != nil {
+		return err
+	}
+	if err := r.enter(len(a.search.history)); err != nil {
+		return err
+	}
+	if a.passes == 0 || a.pass.Evaluations != len(a.search.history) {
+		return nil
+	}
+	end := &r.again.final
+	r.again.pass = a.pass
+	end.jobs = slices.Clone(a.final.jobs[:min(int(a.pass.FirstID-FinalBase-1), len(a.final.jobs))])
+	end.turns = a.pass.FirstTurn
+	end.decider = decider{name: "final", strategy: &final{plan: &a.Plan, baselines: a.Baselines}, since: a.pass.FirstTurn}
+	return r.run(end, a.pass.FirstTurn)
+}
+
+// setupMetrics is what the strategy was told of metrics when it was opened.
+func (a *Archive) setupMetrics() []Metric {
+	var out []Metric
+	seen := map[string]bool{}
+	for _, e := range a.Evaluators {
+		named := slices.ContainsFunc(a.Plan.Fidelities, func(f Fidelity) bool { return f.Evaluator == e.Key })
+		if named && !seen[e.Key] {
+			seen[e.Key] = true
+			out = append(out, e.Hello.Metrics...)
+		}
+	}
+	return out
+}
+
+type replay struct {
+	ctx           context.Context
+	source, again *trajectory // as recorded, and as it is made anew
+	files         Ledger      // only as a store
+	limits        []turnLimits
+	setup         Setup // but for limits and options
+	find          func(StrategyEvent) (Strategy, error)
+	next          []StrategyEvent // strategies that are still to come
+	progress      func(uint64)
+}
+
+type turnLimits struct {
+	from   uint64
+	limits Limits
+}
+
+func limitsByTurn(led Ledger) ([]turnLimits, error) {
+	var out []turnLimits
+	for e, err := range led.Events() {
+		if err != nil {
+			return nil, err
+		}
+		if e.Kind == EventLimits {
+			l := turnLimits{from: e.Turn}
+			if err := json.Unmarshal(e.Data, &l.limits); err != nil {
+				return nil, fmt.Errorf("%w: event %d: %v", ErrDamaged, e.Seq, err)
+			}
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+func (r *replay) limitsAt(turn uint64) (l Limits) {
+	for _, x := range r.limits {
+		if x.from <= turn {
+			l = x.limits
+		}
+	}
+	return l
+}
+
+// run replays the turns of a sequence from its first on.
+func (r *replay) run(q *sequence, first uint64) error {
+	for t, err := range r.source.led.Turns(q.part) {
+		if err != nil {
+			return err
+		}
+		if t.N < first {
+			continue
+		}
+		if err := r.turn(q, t); err != nil {
+			return err
+		}
+		if r.progress != nil {
+			r.progress(t.N)
+		}
+	}
+	return nil
+}
+
+// enter lets results enter History without a turn until it has n:
+// those of a batch that a limit cut short.
+func (r *replay) enter(n int) error {
+	history := r.source.search.history
+	for len(r.again.search.history) < min(n, len(history)) {
+		id := history[len(r.again.search.history)]
+		if err := r.give(id); err != nil {
+			return err
+		}
+		r.again.consumeEarly(r.again.get(id))
+	}
+	return nil
+}
+
+// give lets the job have the recorded result.
+func (r *replay) give(id ID) error {
+	e := r.again.get(id)
+	if e == nil {
+		return fmt.Errorf("%w: a result of job %s, which no turn before had made", ErrDamaged, id)
+	}
+	if !e.stage.is(waiting) {
+		return nil
+	}
+	rec, ok, err := r.source.led.Result(id)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%w: the result of job %s is missing", ErrDamaged, id)
+	}
+	r.again.settle(e, rec)
+	return nil
+}
+
+// change lets the strategies take over whose first turn this is.
+func (r *replay) change(q *sequence, turn uint64) error {
+	for len(r.next) > 0 && r.next[0].Turn <= turn {
+		e := r.next[0]
+		r.next = r.next[1:]
+		strategy, err := r.find(e)
+		if err != nil {
+			return err
+		}
+		setup := r.setup
+		setup.Options, setup.Limits = e.Options, r.limitsAt(e.Turn)
+		state, _, err := strategy.Open(r.ctx, setup)
+		if err != nil {
+			return wrong("strategy %s refuses: %v", e.Name, err)
+		}
+		q.decider = decider{name: e.Name, strategy: strategy, since: turn, state: state}
+	}
+	return nil
+}
+
+func (r *replay) turn(q *sequence, t TurnRecord) error {
+	if q.part == PartSearch {
+		if err := r.change(q, t.N); err != nil {
+			return err
+		}
+	}
+	differs := func(what string, journal, replayed any) error {
+		return fmt.Errorf("%w: %s turn %d: the journal says %s %v, replaying it gives %v", ErrDamaged, q.part, t.N, what, journal, replayed)
+	}
+	fresh := 0
+	for _, id := range t.Consumed {
+		if err := r.give(id); err != nil {
+			return err
+		}
+		if !r.again.get(id).stage.is(consumed) {
+			fresh++
+		}
+	}
+	if q.part == PartSearch { // a strategy that takes over may find a batch that was cut short
+		if err := r.enter(t.Spent.Evaluations - fresh); err != nil {
+			return err
+		}
+	}
+	limits := r.limitsAt(t.N)
+	if q.part == PartFinal {
+		limits = r.limitsAt(1 << 62)
+	}
+	again := r.again.begin(q, t.Consumed, t.Want, limits, func(id ID) (ResultRecord, bool) {
+		rec, ok, err := r.source.led.Result(id)
+		return rec, ok && err == nil
+	})
+	if again.FirstID != t.FirstID {
+		return differs("its first job is", t.FirstID, again.FirstID)
+	}
+	if again.Spent != t.Spent {
+		return differs("spent", t.Spent, again.Spent)
+	}
+	d, err := again.step(r.ctx)
+	if err != nil {
+		return err
+	}
+	jobs, err := r.again.finish(again, d)
+	if err != nil {
+		return fmt.Errorf("%w: %v", ErrDamaged, err)
+	}
+	keep := map[string]bool{}
+	for _, f := range d.Files {
+		keep[f.Hash] = true
+	}
+	if err := r.files.Collect(keep); err != nil {
+		return err
+	}
+	for _, e := range jobs {
+		recorded := r.source.get(e.ID)
+		if recorded == nil {
+			return differs("there is no job", e.ID, e.Genome.Text())
+		}
+		x, y := hasher{sha256.New()}, hasher{sha256.New()}
+		x.job(&recorded.Job)
+		y.job(&e.Job)
+		if string(x.Sum(nil)) != string(y.Sum(nil)) {
+			return differs(fmt.Sprintf("job %s is", e.ID), recorded.Genome.Text(), e.Genome.Text())
+		}
+	}
+	if again.Jobs != t.Jobs {
+		return differs("the number of jobs is", t.Jobs, again.Jobs)
+	}
+	if again.Decision != t.Decision {
+		return differs("the decision's hash is", hex.EncodeToString(t.Decision[:8]), hex.EncodeToString(again.Decision[:8]))
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// trajectory is an Archive that turns move on. What a turn is, from the results
+// that it consumes to the jobs that it makes, is said here once: the loop takes
+// new turns by begin and finish, and Replay takes recorded ones again by the same.
+type trajectory struct {
+	Archive
+
+	spaces   map[string]*genome.Space // by the names of baselines; "" is the search's own
+	known    measurements
+	measured func(metric string) bool // hidden from strategies
+	exact    bool                     // seconds are exact
+	seq      uint64                   // of the newest event
+	joined   []uint64                 // the turn before which each of Evaluators was journaled
+}
+
+// newTrajectory has taken no turn and knows no evaluator.
+func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
+	t := &trajectory{known: newMeasurements()}
+	t.Name, t.Plan, t.led = name, plan, led
+	t.Strategies = []StrategyEvent{plan.strategy()}
+	t.search.part, t.final.part, t.final.base = PartSearch, PartFinal, FinalBase
+	t.hideMeasured()
+	return t
+}
+
+// restart is a trajectory of the same search that has taken no turn.
+func (t *trajectory) restart() *trajectory {
+	again := newTrajectory(t.Name, t.Plan, t.led)
+	again.Space, again.Baselines, again.Evaluators, again.spaces = t.Space, t.Baselines, t.Evaluators, t.spaces
+	again.hideMeasured()
+	return again
+}
+
+// hideMeasured finds out which metrics are measured, and parts them from the
+// exact ones of all results.
+func (t *trajectory) hideMeasured() {
+	declared := map[string]bool{}
+	for _, e := range t.Evaluators {
+		for _, m := range e.Hello.Metrics {
+			declared[m.Name] = declared[m.Name] || m.Measured
+		}
+	}
+	asked := map[string]bool{}
+	for _, o := range t.Plan.Objectives {
+		asked[o.Metric] = true
+	}
+	for _, c := range t.Plan.Constraints {
+		asked[c.Metric] = true
+	}
+	t.measured = func(name string) bool {
+		m, known := declared[name]
+		return (m || !known && name == "seconds") && !asked[name]
+	}
+	t.exact = !t.measured("seconds")
+	for e := range t.jobs() {
+		if e.stage.is(decided) || e.stage.is(consumed) {
+			t.part(e, e.full())
+		}
+	}
+}
+
+// part gives the entry a result's numbers, with measured ones set apart.
+func (t *trajectory) part(e *entry, whole Candidate) {
+	e.Metrics, e.measured = t.split(whole.Metrics)
+	e.seconds, e.Seconds = whole.Seconds, whole.Seconds
+	if !t.exact {
+		e.Seconds = 0
+	}
+}
+
+// split parts exact metrics from measured ones.
+func (t *trajectory) split(all Values) (exact, measured Values) {
+	if !slices.ContainsFunc(all, func(v Value) bool { return t.measured(v.Name) }) {
+		return all, nil
+	}
+	for _, v := range all {
+		if t.measured(v.Name) {
+			measured = append(measured, v)
+		} else {
+			exact = append(exact, v)
+		}
+	}
+	return exact, measured
+}
+
+// exactCurve is a curve without measured numbers.
+func (t *trajectory) exactCurve(points []Point) []Point {
+	out := make([]Point, len(points))
+	for i, p := range points {
+		exact, _ := t.split(p.Metrics)
+		out[i] = Point{Step: p.Step, Metrics: exact}
+	}
+	return out
+}
+
+// add takes a new job in.
+func (t *trajectory) add(e *entry) error {
+	if err := t.sequence(partOf(e.ID)).add(e); err != nil {
+		return err
+	}
+	t.known.add(e, t.pass)
+	return nil
+}
+
+// remove drops the jobs of a sequence from id on.
+func (t *trajectory) remove(q *sequence, from ID) {
+	for _, e := range q.jobs[from-q.base-1:] {
+		t.known.remove(e, t.pass)
+	}
+	q.jobs = q.jobs[:from-q.base-1]
+}
+
+// settle gives the entry its result.
+func (t *trajectory) settle(e *entry, r ResultRecord) {
+	e.Result, e.Attempts, e.Fingerprint = r.Result, r.Attempts, r.Fingerprint
+	t.part(e, e.Candidate)
+	e.stage.set(decided)
+	e.attempts = nil
+}
+
+// consume moves a decided entry into History and returns its record.
+func (t *trajectory) consume(e *entry) ResultRecord {
+	r := e.record()
+	t.enter(e)
+	return r
+}
+
+// consumeEarly lets a result enter History before the turn that names it: a limit
+// cuts the batch short that it belongs to.
+func (t *trajectory) consumeEarly(e *entry) ResultRecord {
+	seconds, looks := e.cost()
+	t.counters.Seconds += seconds
+	t.counters.TestLooks += looks
+	return t.consume(e)
+}
+
+// enter makes a decided entry part of History.
+func (t *trajectory) enter(e *entry) {
+	q := t.sequence(partOf(e.ID))
+	e.Curve, e.Output = nil, nil // the ledger has them
+	q.history = append(q.history, e.ID)
+	e.stage.set(consumed)
+	if q.part == PartFinal {
+		return
+	}
+	switch e.Status {
+	case OK:
+		t.tally.ok++
+		t.best = t.Plan.rank(t.best, e)
+	case Invalid:
+		t.tally.invalid++
+	case Failed:
+		t.tally.failed++
+	}
+	if e.Reuse != 0 {
+		t.tally.reused++
+	}
+	switch e.Task {
+	case Supernet:
+		t.tally.supernet++
+	case Score:
+		t.tally.score++
+	}
+}
+
+// shown is how many of the best are kept at hand.
+const shown = 10
+
+// rank puts a consumed candidate among the best if it belongs there. Stopped
+// ones are not compared with full ones, shared weights not with trained ones,
+// and only the highest fidelity reached counts.
+func (p *Plan) rank(best []*entry, e *entry) []*entry {
+	if e.Stopped || e.Task != Train {
+		return best
+	}
+	if len(best) > 0 {
+		if top := best[0].Fidelity; e.Fidelity < top {
+			return best
+		} else if e.Fidelity > top {
+			best = nil
+		}
+	}
+	best = slices.Clone(best) // a reader may hold the old one
+	if i := slices.IndexFunc(best, func(x *entry) bool { return x.Genome == e.Genome }); i >= 0 {
+		if p.order(best[i], e) <= 0 {
+			return best
+		}
+		best = slices.Delete(best, i, i+1)
+	}
+	i, _ := slices.BinarySearchFunc(best, e, p.order)
+	if i == shown {
+		return best
+	}
+	best = slices.Insert(best, i, e)
+	return best[:min(shown, len(best))]
+}
+
+// order is total: what nothing else tells apart goes by age.
+func (p *Plan) order(a, b *entry) int {
+	return cmp.Or(Compare(p.Objectives, p.Constraints, &a.Candidate, &b.Candidate), cmp.Compare(a.ID, b.ID))
+}
+
+// view is a History over what was consumed when it was made.
+type view struct {
+	search, final sequence
+	details       func(ID) (ResultRecord, error)
+	exact         func([]Point) []Point
+}
+
+// view freezes the History: of the search alone, or with the final's jobs
+// behind it.
+func (t *trajectory) view(withFinal bool, details func(ID) (ResultRecord, error)) *view {
+	v := &view{search: t.search, final: sequence{base: FinalBase}, details: details, exact: t.exactCurve}
+	if withFinal {
+		v.final = t.final
+	}
+	return v
+}
+
+func (v *view) Len() int { return len(v.search.history) + len(v.final.history) }
+
+func (v *view) At(i int) *Candidate {
+	if n := len(v.search.history); i >= n {
+		return &v.final.get(v.final.history[i-n]).Candidate
+	}
+	return &v.search.get(v.search.history[i]).Candidate
+}
+
+func (v *view) Get(id ID) (*Candidate, bool) {
+	q := &v.search
+	if partOf(id) == PartFinal {
+		q = &v.final
+	}
+	e := q.get(id)
+	if e == nil || !e.stage.is(consumed) {
+		return nil, false
+	}
+	return &e.Candidate, true
+}
+
+func (v *view) Curve(id ID) ([]Point, error) {
+	r, err := v.details(id)
+	return v.exact(r.Curve), err
+}
+
+func (v *view) Output(id ID) ([]byte, error) {
+	r, err := v.details(id)
+	return r.Output, err
+}
