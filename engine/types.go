@@ -215,6 +215,12 @@ type Result struct {
 	Output  []byte // up to 64 KiB, for the strategy
 	Files   []FileRef
 	Seconds float64 // what it spent: as the evaluator says, else as the host measured
+
+	// Of a failed attempt, and not kept: Fault is equal for failures of one cause,
+	// such as an exception's type and line ("" means Reason), and Crashed says that
+	// the process which carried out the job died.
+	Fault   string
+	Crashed bool
 }
 
 // Candidate is a job together with its result.

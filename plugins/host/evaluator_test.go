@@ -68,7 +68,11 @@ func TestAnswers(t *testing.T) {
 		}
 		wantFailed(t, r.run("fail"), engine.Failed, "no luck today")
 		wantFailed(t, r.run("invalid"), engine.Invalid, "channels are 0")
-		wantFailed(t, r.run("panic"), engine.Failed, "panic: assignment to entry in nil map (main.go:")
+		panicked := r.run("panic")
+		wantFailed(t, panicked, engine.Failed, "panic: assignment to entry in nil map (main.go:")
+		if !strings.HasPrefix(panicked.Result.Fault, "panic (main.go:") || panicked.Result.Crashed {
+			t.Errorf("%+v", panicked.Result)
+		}
 		wantFailed(t, r.run("gene"), engine.Failed, `no gene "nothing.here"`)
 		wantFailed(t, r.run("nan"), engine.Failed, "metric accuracy is NaN")
 		wantFailed(t, r.run("unknown"), engine.Failed, "metric surprise is not declared")

@@ -1608,6 +1608,8 @@ type Finished struct {
 	Output        []byte                 `protobuf:"bytes,6,opt,name=output,proto3" json:"output,omitempty"`
 	Files         []*File                `protobuf:"bytes,7,rep,name=files,proto3" json:"files,omitempty"`       // name and path
 	Seconds       float64                `protobuf:"fixed64,8,opt,name=seconds,proto3" json:"seconds,omitempty"` // 0: the host measures
+	Fault         string                 `protobuf:"bytes,9,opt,name=fault,proto3" json:"fault,omitempty"`       // failed: equal for failures of one cause, such as an exception's type and line; "" means reason
+	Crashed       bool                   `protobuf:"varint,10,opt,name=crashed,proto3" json:"crashed,omitempty"` // failed: what carried out the job died of it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1696,6 +1698,20 @@ func (x *Finished) GetSeconds() float64 {
 		return x.Seconds
 	}
 	return 0
+}
+
+func (x *Finished) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *Finished) GetCrashed() bool {
+	if x != nil {
+		return x.Crashed
+	}
+	return false
 }
 
 type OpenStrategy struct {
@@ -2641,7 +2657,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\bfinished\x18\x06 \x01(\v2\x14.nascent.v1.FinishedH\x00R\bfinished\x12\x1c\n" +
 	"\breturned\x18\a \x01(\tH\x00R\breturnedB\x06\n" +
 	"\x04what\"\a\n" +
-	"\x05Begun\"\x85\x02\n" +
+	"\x05Begun\"\xb5\x02\n" +
 	"\bFinished\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
@@ -2650,7 +2666,10 @@ const file_nascent_proto_rawDesc = "" +
 	"\x05curve\x18\x05 \x03(\v2\x11.nascent.v1.PointR\x05curve\x12\x16\n" +
 	"\x06output\x18\x06 \x01(\fR\x06output\x12&\n" +
 	"\x05files\x18\a \x03(\v2\x10.nascent.v1.FileR\x05files\x12\x18\n" +
-	"\aseconds\x18\b \x01(\x01R\aseconds\"\x99\x03\n" +
+	"\aseconds\x18\b \x01(\x01R\aseconds\x12\x14\n" +
+	"\x05fault\x18\t \x01(\tR\x05fault\x12\x18\n" +
+	"\acrashed\x18\n" +
+	" \x01(\bR\acrashed\"\x99\x03\n" +
 	"\fOpenStrategy\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\fR\x05space\x125\n" +
 	"\n" +

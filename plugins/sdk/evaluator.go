@@ -91,6 +91,21 @@ func Invalid(format string, args ...any) error {
 	return &invalidError{fmt.Sprintf(format, args...)}
 }
 
+// Failure is an error of Evaluate with more to say than its text.
+type Failure struct {
+	Text string // one line
+
+	// Fault is equal for failures of one cause, such as a kind of error and a line;
+	// default Text. A job that fails twice by the same fault is not tried again.
+	Fault string
+
+	// Crashed says that a process which carried out the job died. Such a job is
+	// tried again after a pause.
+	Crashed bool
+}
+
+func (f *Failure) Error() string { return f.Text }
+
 // Returned makes an error that hands the job back, through no fault of its
 // own: no room now, shutting down. Such an attempt does not count.
 func Returned(reason string) error { return &returnedError{reason} }

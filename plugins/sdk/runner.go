@@ -178,6 +178,10 @@ func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
 		answer.Metrics = j.last
 	case err != nil:
 		result.Status, result.Reason = engine.Failed, err.Error()
+		var failure *Failure
+		if errors.As(err, &failure) {
+			result.Fault, result.Crashed = failure.Fault, failure.Crashed
+		}
 	}
 	if result.Status == engine.OK {
 		result.Reason = answer.Remark
@@ -242,7 +246,7 @@ func panicError(v any) error {
 			break
 		}
 	}
-	return fmt.Errorf("panic: %v%s", v, where)
+	return &Failure{Text: fmt.Sprintf("panic: %v%s", v, where), Fault: "panic" + where}
 }
 
 // describeNetwork fills in what is known without the evaluator.

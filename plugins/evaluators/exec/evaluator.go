@@ -118,6 +118,9 @@ func (e *evaluator) close() {
 	}
 }
 
+// crash is the failure of a job whose process ended.
+func crash(reason string) error { return &sdk.Failure{Text: reason, Crashed: true} }
+
 // begin hands a job to the worker.
 func (e *evaluator) begin(j *sdk.Job) {
 	paths, err := e.sharing.paths(j)
@@ -143,7 +146,7 @@ func (e *evaluator) beginAnew(j *sdk.Job, paths [][][]int) {
 			return
 		}
 	}
-	j.Finish(sdk.Result{}, errors.New(w.cause()))
+	j.Finish(sdk.Result{}, crash(w.cause()))
 }
 
 // pass sends a job to a worker, unless that has ended.
@@ -198,7 +201,7 @@ func (e *evaluator) attend(w *worker) {
 			if len(board) > 1 {
 				e.abandon(reason)
 			}
-			t.job.Finish(sdk.Result{}, errors.New(reason))
+			t.job.Finish(sdk.Result{}, crash(reason))
 		}
 	}
 }

@@ -127,6 +127,7 @@ type message struct {
 	Scratch  *bool             `json:"scratch"` // whether the directory was made; nil: unknown
 	Invalid  *string           `json:"invalid"`
 	Failed   *string           `json:"failed"`
+	Fault    string            `json:"fault"` // with failed: equal for failures of one cause
 	Returned *string           `json:"returned"`
 }
 
@@ -182,7 +183,7 @@ func (m *message) result() (sdk.Result, error) {
 	case m.Invalid != nil:
 		return sdk.Result{}, sdk.Invalid("%s", *m.Invalid)
 	case m.Failed != nil:
-		return sdk.Result{}, fmt.Errorf("%s", *m.Failed)
+		return sdk.Result{}, &sdk.Failure{Text: *m.Failed, Fault: m.Fault}
 	case m.Returned != nil:
 		return sdk.Result{}, sdk.Returned(*m.Returned)
 	}

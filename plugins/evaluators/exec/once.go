@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"syscall"
 	"time"
 
@@ -88,5 +89,6 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 	case p.ok:
 		return sdk.Result{}, errors.New(e.name + ` answered nothing: print one line such as {"metrics": {"accuracy": 0.9}}`)
 	}
-	return sdk.Result{}, errors.New(p.cause())
+	// Scripts end with an exit status where others throw an exception.
+	return sdk.Result{}, &sdk.Failure{Text: p.cause(), Crashed: strings.Contains(p.status, "signal")}
 }

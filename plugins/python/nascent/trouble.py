@@ -9,7 +9,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, NoReturn, Optional, Sequence
+    from typing import Callable, NoReturn, Optional, Sequence, Tuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 _FOREIGN = (HERE, "<frozen", os.path.abspath(importlib.__file__))  # of no use in a reason
@@ -45,17 +45,29 @@ def explain(error: BaseException, folders: Sequence[str]) -> str:
     """An exception in one line: what, and which of the user's lines it came from."""
     import traceback
     what = traceback.format_exception_only(type(error), error)[-1].strip()
+    place, line = origin(error, folders)
+    if place and line:
+        place += f": {line}"
+    return f"{what} ({place})" if place else what
+
+
+def fault(error: BaseException, folders: Sequence[str]) -> str:
+    """What is equal for exceptions of one cause, whatever their texts: type and line."""
+    return f"{type(error).__module__}.{type(error).__qualname__} {origin(error, folders)[0]}".rstrip()
+
+
+def origin(error: BaseException, folders: Sequence[str]) -> Tuple[str, str]:
+    """Which of the user's lines an exception came from: file:number, and its text. Empty
+    where it came from none."""
     if isinstance(error, SyntaxError):
-        return f"{what} ({os.path.basename(error.filename or '')}:{error.lineno})"
+        return f"{os.path.basename(error.filename or '')}:{error.lineno}", ""
+    import traceback
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(_FOREIGN)]
     own = [f for f in frames if within(f.filename, folders)] or frames
     if not own:
-        return what
+        return "", ""
     last = own[-1]
-    where = f"{within(last.filename, folders) or os.path.relpath(last.filename, *folders[:1])}:{last.lineno}"
-    if last.line:
-        where += f": {last.line}"
-    return f"{what} ({where})"
+    return f"{within(last.filename, folders) or os.path.relpath(last.filename, *folders[:1])}:{last.lineno}", last.line or ""
 
 
 def lasting(loop: Callable[[], None]) -> None:

@@ -23,7 +23,7 @@ from .declare import Evaluator, Refused, Setup
 from .job import Cancelled, Invalid, Job, Returned, Stopped, ending, numbers
 from .load import load, settle, sources
 from .pipe import Pipe, private
-from .trouble import explain, lasting, leave, report, say
+from .trouble import explain, fault, lasting, leave, report, say
 from .version import PROTOCOL, __version__
 
 TYPE_CHECKING = False
@@ -268,5 +268,5 @@ class Worker:
             answer["returned"] = "cancelled"
         except BaseException as error:
             say(f"candidate {job.id} ({job.text}) failed:\n{report(error)}")
-            answer["failed"] = explain(error, self.folders)
+            answer["failed"], answer["fault"] = explain(error, self.folders), fault(error, self.folders)
         return answer

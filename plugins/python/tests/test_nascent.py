@@ -319,7 +319,9 @@ class TestWorker(unittest.TestCase):
         self.assertEqual(sorted(program.first["hello"]["sources"]), ["beside.py", "evaluate.py", "here.py"])
         program.send(*orders(2, 0))
         self.assertEqual(program.receive(), {"id": 2, "metrics": {"accuracy": 0.5}})
-        self.assertIn("(beside.py:2: return 1 / x)", program.receive()["failed"])
+        answer = program.receive()
+        self.assertIn("(beside.py:2: return 1 / x)", answer["failed"])
+        self.assertEqual(answer["fault"], "builtins.ZeroDivisionError beside.py:2")
         program.end()
 
     def test_batch(self):
@@ -331,7 +333,7 @@ class TestWorker(unittest.TestCase):
         self.assertEqual((program.first["hello"]["slots"], program.first["hello"]["batch"]), (3, True))
         program.send(*orders(1, 2, 3, 4))
         answers = {a["id"]: a for a in (program.receive() for _ in range(4))}
-        self.assertEqual(answers[1], {"id": 1, "failed": "ValueError: odd"})
+        self.assertEqual(answers[1], {"id": 1, "failed": "ValueError: odd", "fault": "builtins.ValueError"})
         self.assertEqual([answers[n]["metrics"]["accuracy"] for n in (2, 3, 4)], [2, 3, 4])
         program.end()
 
