@@ -8,29 +8,18 @@ PYTHON ?= python3
 BUILD  := $(GO) build -trimpath -buildvcs=false
 BIN    := bin
 GPU    := $(BIN)/gpu
-SHARING := darts gdas enas spos
 SOURCE := $(shell find cmd engine genome plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' -o -name '*.py' 2>/dev/null) go.mod go.sum
 
-all: $(BIN)/nascent $(BIN)/nascent-evaluator-exec $(BIN)/nascent-strategy-exec $(BIN)/nascent-evaluator-gorgonia $(BIN)/nascent-evaluator-onemax $(BIN)/nascent-evaluator-table $(BIN)/nascent-evaluator-torch \
-	$(BIN)/nascent-strategy-qlearning $(BIN)/nascent-strategy-reinforce $(BIN)/nascent-strategy-supernet $(BIN)/nascent-evaluator-supernet \
-	$(addprefix $(BIN)/nascent-strategy-,$(SHARING))
+NAMES := $(addprefix nascent-evaluator-,exec gorgonia onemax supernet table torch) \
+	$(addprefix nascent-strategy-,darts enas exec gdas qlearning reinforce spos supernet)
 
-# One program under several names: what drives other programs serves both kinds,
-# and so do the strategies that share weights and the evaluator that holds them.
-$(BIN)/nascent-strategy-exec: $(BIN)/nascent-evaluator-exec
+all: $(BIN)/nascent $(BIN)/nascent-plugins $(addprefix $(BIN)/,$(NAMES))
+
+$(addprefix $(BIN)/,$(NAMES)): $(BIN)/nascent-plugins
 	ln -sf $(<F) $@
 
-$(BIN)/nascent-evaluator-supernet $(addprefix $(BIN)/nascent-strategy-,$(SHARING)): $(BIN)/nascent-strategy-supernet
-	ln -sf $(<F) $@
-
-$(BIN)/nascent: $(SOURCE)
-	$(BUILD) -o $@ ./cmd/nascent
-
-$(BIN)/nascent-evaluator-%: $(SOURCE)
-	$(BUILD) -o $@ ./plugins/evaluators/$*
-
-$(BIN)/nascent-strategy-%: $(SOURCE)
-	$(BUILD) -o $@ ./plugins/strategies/$*
+$(BIN)/%: $(SOURCE)
+	$(BUILD) -o $@ ./cmd/$*
 
 # Evolves a network on MNIST-1D; once more: goes on, or shows its report.
 run: all
@@ -48,14 +37,13 @@ science:
 # Everything that takes a GPU; docs/gpu.md. ARGS="--device cpu --quick" rehearses it
 # on a processor.
 gpu-check:
-	@PYTHONPATH=plugins/evaluators/torch:plugins/python PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -W ignore -m gpucheck $(ARGS)
+	@PYTHONPATH=plugins/evaluators/torch:plugins/torch:plugins/python PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -W ignore -m gpucheck $(ARGS)
 
 # What gpu-check needs on a machine without Go, small enough to be carried: 65 MB.
 gpu-programs:
 	$(BUILD) -ldflags '-s -w' -o $(GPU)/nascent ./cmd/nascent
-	$(BUILD) -ldflags '-s -w' -o $(GPU)/nascent-evaluator-exec ./plugins/evaluators/exec
-	$(BUILD) -ldflags '-s -w' -o $(GPU)/nascent-evaluator-torch ./plugins/evaluators/torch
-	$(BUILD) -ldflags '-s -w' -o $(GPU)/nascent-strategy-supernet ./plugins/strategies/supernet
+	$(BUILD) -ldflags '-s -w' -o $(GPU)/nascent-plugins ./cmd/nascent-plugins
+	for name in $(NAMES); do ln -sf nascent-plugins $(GPU)/$$name; done
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...

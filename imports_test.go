@@ -31,7 +31,7 @@ var impure = []string{"math/rand", "math/rand/v2", "crypto/rand", "C"}
 var (
 	genomes = []string{"genome", "genome/network", "genome/rng"}
 	wires   = []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin"}
-	public  = []string{"genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/sdk", "plugins/gorgonia/...", "plugins/python"} // what shipped plugins see, as any outsider
+	public  = []string{"genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/sdk", "plugins/trainer/...", "plugins/supernet/...", "plugins/jsonl", "plugins/python", "plugins/torch"} // what shipped plugins see, as any outsider
 )
 
 // Imports run one way: genome <- engine <- {evolve, ledger, enginetest,
@@ -41,18 +41,21 @@ var rooms = []room{
 	{folder: "genome", never: append([]string{"time"}, impure...)},
 	{folder: "engine/evolve", may: append([]string{"engine"}, genomes...), never: append([]string{"time"}, impure...)},
 	{folder: "engine/ledger", may: append([]string{"engine", "internal/safe"}, genomes...), libs: []string{"go.etcd.io/bbolt", "golang.org/x/sys"}, never: impure},
-	{folder: "engine/enginetest/planted", may: append([]string{"engine", "engine/evolve", "engine/enginetest/...", "plugins/sdk"}, genomes...)},
 	{folder: "engine/enginetest", may: append([]string{"engine"}, genomes...), libs: []string{"github.com/google/go-cmp"}},
 	{folder: "engine", may: genomes, never: impure},
 	{folder: "plugins/proto", may: append([]string{"engine"}, genomes...), libs: wires},
+	{folder: "plugins/internal/planted", may: append([]string{"engine", "engine/evolve", "engine/enginetest/...", "plugins/sdk"}, genomes...)},
 	{folder: "plugins/internal/testplugin", may: append([]string{"engine", "engine/evolve", "plugins/proto", "plugins/sdk"}, genomes...), libs: wires}, // speaks the wire badly, for tests
 	{folder: "plugins/internal/plugintest", may: []string{"engine", "engine/enginetest/...", "plugins/host", "plugins/proto"}},
 	{folder: "plugins/internal", may: append([]string{"engine", "internal/safe"}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/host", may: append([]string{"engine", "internal/safe", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/sdk", may: append([]string{"engine", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
-	{folder: "plugins/gorgonia", may: genomes, libs: []string{"*"}, never: wires},                           // training with Gorgonia: a library for plugins
+	{folder: "plugins/trainer", may: genomes, libs: []string{"*"}, never: wires},                            // training with Gorgonia: a library for plugins
 	{folder: "plugins/onnx", may: genomes, libs: []string{"google.golang.org/protobuf/encoding/protowire"}}, // protobuf as a file format, not a wire
 	{folder: "plugins/python", may: append([]string{"engine", "internal/safe", "plugins/sdk", "plugins/internal/..."}, genomes...), libs: []string{"*"}, never: wires},
+	{folder: "plugins/jsonl", may: append([]string{"engine", "plugins/sdk", "plugins/python"}, genomes...), libs: []string{"*"}, never: wires},
+	{folder: "plugins/supernet", may: append([]string{"engine"}, genomes...)},
+	{folder: "plugins/torch", may: genomes},
 	{folder: "plugins/evaluators", may: public, libs: []string{"*"}, never: wires},
 	{folder: "plugins/strategies", may: public, libs: []string{"*"}, never: wires},
 	{folder: "cmd", may: []string{"internal/safe", "genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/..."}, libs: []string{"*"}, never: append([]string{module + "/plugins/proto"}, wires...)},
@@ -179,14 +182,14 @@ func TestImportRules(t *testing.T) {
 		{"engine/ledger", "go.etcd.io/bbolt", true},
 		{"engine/ledger", "google.golang.org/grpc", false},
 		{"engine/enginetest", "plugins/sdk", false},
-		{"engine/enginetest/planted", "plugins/sdk", true},
+		{"plugins/internal/planted", "plugins/sdk", true},
 		{"plugins/evaluators/onemax", "plugins/sdk", true},
 		{"plugins/evaluators/onemax", "plugins/proto", false},
 		{"plugins/evaluators/onemax", "plugins/internal/queue", false},
 		{"plugins/evaluators/onemax", "plugins/evaluators/table", false},
-		{"plugins/strategies/supernet", "plugins/gorgonia/nn", true},
-		{"plugins/gorgonia/nn", "plugins/sdk", false},
-		{"plugins/evaluators/gorgonia", "plugins/gorgonia/nn", true},
+		{"plugins/strategies/supernet", "plugins/trainer/nn", true},
+		{"plugins/trainer/nn", "plugins/sdk", false},
+		{"plugins/evaluators/gorgonia", "plugins/trainer/nn", true},
 		{"plugins/evaluators/gorgonia", "gorgonia.org/gorgonia", true},
 		{"plugins/strategies/reinforce", "google.golang.org/grpc", false},
 		{"plugins/onnx", "google.golang.org/protobuf/encoding/protowire", true},

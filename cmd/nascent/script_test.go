@@ -44,17 +44,8 @@ func (t tests) Run() int {
 
 var pluginDir string
 
-// buildPlugins builds the evaluators that the scripts use, once.
-var buildPlugins = sync.OnceValue(func() error {
-	programs := map[string]string{}
-	for _, name := range []string{"onemax", "table", "exec", "gorgonia"} {
-		programs["nascent-evaluator-"+name] = "../../plugins/evaluators/" + name
-	}
-	if err := proctest.Build(pluginDir, programs); err != nil {
-		return err
-	}
-	return proctest.Link(pluginDir, map[string]string{"nascent-strategy-exec": "nascent-evaluator-exec"})
-})
+// buildPlugins builds the plugins that the scripts use, once.
+var buildPlugins = sync.OnceValue(func() error { return proctest.Shipped(pluginDir) })
 
 func TestScript(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
-	"github.com/nascent-nas/nascent/engine/enginetest/internal/bugs"
+	"github.com/nascent-nas/nascent/engine/enginetest/bugs"
 )
 
 // faulty makes strategies with a fault.

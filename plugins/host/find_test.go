@@ -26,7 +26,7 @@ func TestFind(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"onemin":   "there are onemax, testplugin",
+		"onemin":   "there are exec, gorgonia, onemax, supernet, table, testplugin, torch",
 		"./nobody": "there is no evaluator at ./nobody",
 		plain:      "chmod +x",
 		"":         "use: NAME",

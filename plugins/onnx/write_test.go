@@ -13,8 +13,8 @@ import (
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/nn"
 	"github.com/nascent-nas/nascent/plugins/onnx"
+	"github.com/nascent-nas/nascent/plugins/trainer/nn"
 )
 
 // interpreter finds a Python that has onnx and onnxruntime, or says that there

@@ -16,38 +16,13 @@ import (
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
-// programs are what the tests run, with their folders, and links are other names
-// of them.
-var (
-	programs = map[string]string{
-		"nascent":                    "../../../cmd/nascent",
-		"nascent-evaluator-onemax":   "../../../plugins/evaluators/onemax",
-		"nascent-evaluator-gorgonia": "../../../plugins/evaluators/gorgonia",
-		"nascent-evaluator-exec":     "../../../plugins/evaluators/exec",
-		"nascent-strategy-qlearning": "../../../plugins/strategies/qlearning",
-		"nascent-strategy-reinforce": "../../../plugins/strategies/reinforce",
-		"nascent-strategy-supernet":  "../../../plugins/strategies/supernet",
-	}
-	links = map[string]string{
-		"nascent-strategy-exec":      "nascent-evaluator-exec",
-		"nascent-evaluator-supernet": "nascent-strategy-supernet",
-		"nascent-strategy-darts":     "nascent-strategy-supernet",
-		"nascent-strategy-gdas":      "nascent-strategy-supernet",
-		"nascent-strategy-enas":      "nascent-strategy-supernet",
-		"nascent-strategy-spos":      "nascent-strategy-supernet",
-	}
-)
-
 // binaries builds nascent and the plugins once.
 var binaries = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "nascent-kill-")
 	if err != nil {
 		return "", err
 	}
-	if err := proctest.Build(dir, programs); err != nil {
-		return "", err
-	}
-	return dir, proctest.Link(dir, links)
+	return dir, proctest.Shipped(dir)
 })
 
 func TestMain(m *testing.M) {

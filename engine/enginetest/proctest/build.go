@@ -38,28 +38,28 @@ func Build(dir string, programs map[string]string) error {
 	return nil
 }
 
-// Shipped builds all programs that ship into a directory: nascent and the plugins.
+// Shipped builds the programs that ship into a directory: nascent, and the plugins.
 // Results of tests that call it are never cached.
 func Shipped(dir string) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
 	}
-	programs := map[string]string{"nascent": filepath.Join(root, "cmd", "nascent")}
-	for _, name := range []string{"exec", "gorgonia", "onemax", "table", "torch"} {
-		programs["nascent-evaluator-"+name] = filepath.Join(root, "plugins", "evaluators", name)
-	}
-	for _, name := range []string{"qlearning", "reinforce", "supernet"} {
-		programs["nascent-strategy-"+name] = filepath.Join(root, "plugins", "strategies", name)
-	}
-	if err := Build(dir, programs); err != nil {
+	err = Build(dir, map[string]string{
+		"nascent":         filepath.Join(root, "cmd", "nascent"),
+		"nascent-plugins": filepath.Join(root, "cmd", "nascent-plugins"),
+	})
+	if err != nil {
 		return err
 	}
-	links := map[string]string{"nascent-strategy-exec": "nascent-evaluator-exec", "nascent-evaluator-supernet": "nascent-strategy-supernet"}
-	for _, name := range []string{"darts", "enas", "gdas", "spos"} {
-		links["nascent-strategy-"+name] = "nascent-strategy-supernet"
+	names := map[string]string{}
+	for _, name := range []string{"exec", "gorgonia", "onemax", "supernet", "table", "torch"} {
+		names["nascent-evaluator-"+name] = "nascent-plugins"
 	}
-	return Link(dir, links)
+	for _, name := range []string{"darts", "enas", "exec", "gdas", "qlearning", "reinforce", "spos", "supernet"} {
+		names["nascent-strategy-"+name] = "nascent-plugins"
+	}
+	return Link(dir, names)
 }
 
 // Link gives programs in a directory other names: by these, what they are called.

@@ -1,4 +1,6 @@
-package main
+// Package gorgonia is the evaluator that trains classifiers on a CPU: networks of
+// the space's layers, on MNIST-1D, IDX files or CSV files.
+package gorgonia
 
 import (
 	"errors"
@@ -11,16 +13,16 @@ import (
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/data"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/nn"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/train"
 	"github.com/nascent-nas/nascent/plugins/sdk"
+	"github.com/nascent-nas/nascent/plugins/trainer/data"
+	"github.com/nascent-nas/nascent/plugins/trainer/fit"
+	"github.com/nascent-nas/nascent/plugins/trainer/nn"
 )
 
 // options are what search.yaml may say of this evaluator.
 type options struct {
 	Data data.Options `json:"data"`
-	train.Recipe
+	fit.Recipe
 	Checkpoints bool    `json:"checkpoints"` // results carry a checkpoint; default true
 	SaveEvery   float64 `json:"save_every"`  // epochs between keeping progress; default 0: only when asked to
 }
@@ -34,7 +36,8 @@ type evaluator struct {
 	data    *data.Data
 }
 
-func plugin() *sdk.EvaluatorPlugin {
+// Plugin is the evaluator as it is served.
+func Plugin() *sdk.EvaluatorPlugin {
 	e := &evaluator{}
 	return &sdk.EvaluatorPlugin{
 		Name:               "gorgonia",
@@ -63,7 +66,7 @@ func plugin() *sdk.EvaluatorPlugin {
 
 // open reads the options and loads the data.
 func (e *evaluator) open(setup *sdk.Setup) error {
-	e.options = options{Recipe: train.Default(), Checkpoints: true}
+	e.options = options{Recipe: fit.Default(), Checkpoints: true}
 	if err := setup.Decode(&e.options); err != nil {
 		return err
 	}
@@ -120,7 +123,7 @@ func (e *evaluator) evaluate(job *sdk.Job) (sdk.Result, error) {
 	if err != nil {
 		return sdk.Result{}, sdk.Invalid("%v", err)
 	}
-	setup := train.Setup{Network: job.Network, Recipe: recipe, Budget: job.Budget, Seed: job.Seed}
+	setup := fit.Setup{Network: job.Network, Recipe: recipe, Budget: job.Budget, Seed: job.Seed}
 	setup.Train, setup.Check = e.data.Search()
 	if job.Phase == engine.PhaseTest {
 		setup.Train, setup.Check = e.data.Final()
@@ -132,15 +135,15 @@ func (e *evaluator) evaluate(job *sdk.Job) (sdk.Result, error) {
 		// luck with one shall not be luck with the other.
 		setup.Seed = rng.Derive(job.Seed, "budget", math.Float64bits(job.Budget))
 	}
-	var t *train.Trainer
-	setup.Report = func(p train.Point) {
+	var t *fit.Trainer
+	setup.Report = func(p fit.Point) {
 		job.Report(p.Epoch, metrics(job, p))
 		if every := e.options.SaveEvery; every > 0 && p.Epoch < job.Budget && math.Mod(p.Epoch, every) == 0 {
 			// Progress that cannot be kept is not worth losing the job for.
 			_ = keep(job, t)
 		}
 	}
-	if t, err = train.New(setup); err != nil {
+	if t, err = fit.New(setup); err != nil {
 		return sdk.Result{}, blame(err)
 	}
 	var result sdk.Result
@@ -176,7 +179,7 @@ func (e *evaluator) evaluate(job *sdk.Job) (sdk.Result, error) {
 }
 
 // metrics names what was measured by the phase that it was measured in.
-func metrics(job *sdk.Job, p train.Point) sdk.Metrics {
+func metrics(job *sdk.Job, p fit.Point) sdk.Metrics {
 	m := sdk.Metrics{"train_accuracy": p.TrainAccuracy, "train_loss": p.TrainLoss}
 	switch {
 	case !p.Checked:
@@ -190,7 +193,7 @@ func metrics(job *sdk.Job, p train.Point) sdk.Metrics {
 
 // resume lets a training go on where an earlier attempt, or with a fixed
 // horizon an earlier job, stopped. The remark says where it does not.
-func resume(job *sdk.Job, t *train.Trainer, setup train.Setup) (remark string, err error) {
+func resume(job *sdk.Job, t *fit.Trainer, setup fit.Setup) (remark string, err error) {
 	path, ok := job.Resume()
 	switch {
 	case !ok:
@@ -210,7 +213,7 @@ func resume(job *sdk.Job, t *train.Trainer, setup train.Setup) (remark string, e
 }
 
 // keep saves progress for the next attempt.
-func keep(job *sdk.Job, t *train.Trainer) error {
+func keep(job *sdk.Job, t *fit.Trainer) error {
 	path := filepath.Join(job.Scratch(), "progress")
 	if err := t.Save(path); err != nil {
 		return err
@@ -220,7 +223,7 @@ func keep(job *sdk.Job, t *train.Trainer) error {
 
 // blame tells the genome's faults from others.
 func blame(err error) error {
-	var invalid *train.Invalid
+	var invalid *fit.Invalid
 	if errors.As(err, &invalid) {
 		return sdk.Invalid("%s", invalid.Reason)
 	}

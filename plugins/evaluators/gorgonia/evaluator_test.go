@@ -1,4 +1,4 @@
-package main
+package gorgonia
 
 import (
 	"context"
@@ -40,7 +40,7 @@ type session struct {
 func start(t *testing.T, s *genome.Space, options string) *session {
 	t.Helper()
 	files := enginetest.Memory(t)
-	opened, hello, err := sdk.InProcess(*plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: s, Workers: 2, Options: json.RawMessage(options), Files: files})
+	opened, hello, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: s, Workers: 2, Options: json.RawMessage(options), Files: files})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestConformance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	enginetest.Evaluator(t, func() engine.Evaluator { return sdk.InProcess(*plugin()) }, enginetest.EvaluatorOptions{
+	enginetest.Evaluator(t, func() engine.Evaluator { return sdk.InProcess(*Plugin()) }, enginetest.EvaluatorOptions{
 		Space: tinySpace(t), Options: json.RawMessage(tiny), Budget: 3,
 		SlowOptions: json.RawMessage(`{"data": {"samples": 20000, "test": 50}, "batch": 1}`),
 		Invalid:     []genome.Genome{diverging},
@@ -138,7 +138,7 @@ func TestOptionErrorsNameTheirKey(t *testing.T) {
 		`{"horizon": "sometime"}`:   {"option horizon", "budget"},
 		`{"learning_rate": "fast"}`: {"option learning_rate", "a number"},
 	} {
-		_, _, err := sdk.InProcess(*plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: tinySpace(t), Options: json.RawMessage(options)})
+		_, _, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: tinySpace(t), Options: json.RawMessage(options)})
 		for _, w := range words {
 			if err == nil || !strings.Contains(err.Error(), w) {
 				t.Errorf("%s: error %v does not say %q", options, err, w)
@@ -154,7 +154,7 @@ func TestSpaceMustSuitTheData(t *testing.T) {
 		`{"network": {"input": [1, 28, 28], "classes": 10}, "dense": {"units": {"int": [1, 2]}}}`: "[1 40]",
 		`{"network": {"input": [1, 40], "classes": 7}, "dense": {"units": {"int": [1, 2]}}}`:      "10 classes",
 	} {
-		_, _, err := sdk.InProcess(*plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: networktest.Space(t, declaration), Options: json.RawMessage(tiny)})
+		_, _, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: networktest.Space(t, declaration), Options: json.RawMessage(tiny)})
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: error %v does not say %q", declaration, err, word)
 		}

@@ -1,4 +1,4 @@
-package main
+package torch
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/data"
+	"github.com/nascent-nas/nascent/plugins/trainer/data"
 )
 
 // TestDataLikeGo: the same options give the same samples in the same parts,

@@ -1,4 +1,4 @@
-package main
+package torch
 
 import (
 	"encoding/json"
@@ -16,24 +16,13 @@ import (
 	"github.com/nascent-nas/nascent/plugins/host"
 )
 
-// built is a directory with the command line, the strategies that share weights,
-// this plugin, the one that drives it, and Gorgonia's.
+// built is a directory with the programs that ship.
 var built = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "torch-test-")
 	if err != nil {
 		return "", err
 	}
-	err = proctest.Build(folder, map[string]string{
-		"nascent": "../../../cmd/nascent", "nascent-strategy-supernet": "../../strategies/supernet",
-		"nascent-evaluator-torch": ".", driver: "../exec", "nascent-evaluator-gorgonia": "../gorgonia",
-	})
-	if err != nil {
-		return folder, err
-	}
-	return folder, proctest.Link(folder, map[string]string{
-		"nascent-strategy-darts": "nascent-strategy-supernet", "nascent-strategy-gdas": "nascent-strategy-supernet",
-		"nascent-strategy-enas": "nascent-strategy-supernet", "nascent-strategy-spos": "nascent-strategy-supernet",
-	})
+	return folder, proctest.Shipped(folder)
 })
 
 func TestMain(m *testing.M) {

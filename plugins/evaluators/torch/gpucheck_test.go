@@ -1,4 +1,4 @@
-package main
+package torch
 
 import (
 	"os"
@@ -12,7 +12,7 @@ import (
 func gpucheck(t *testing.T, python string, args ...string) (output string, err error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), python, append([]string{"-W", "ignore", "-m", "gpucheck"}, args...)...)
-	cmd.Env = append(os.Environ(), "PYTHONPATH=.:../../python", "PYTHONDONTWRITEBYTECODE=1", "CUDA_VISIBLE_DEVICES=")
+	cmd.Env = append(os.Environ(), "PYTHONPATH=.:../../torch:../../python", "PYTHONDONTWRITEBYTECODE=1", "CUDA_VISIBLE_DEVICES=")
 	sources, _ := filepath.Glob("gpucheck/*.py")
 	for _, source := range sources { // Go keeps results until a file changes that was opened
 		if _, err := os.ReadFile(source); err != nil {

@@ -1,4 +1,4 @@
-package main
+package torch
 
 import (
 	"bytes"
@@ -13,10 +13,10 @@ import (
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
-	nascenttorch "github.com/nascent-nas/nascent/plugins/evaluators/torch/nascent_torch"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/kernel"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/nn"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
+	"github.com/nascent-nas/nascent/plugins/torch"
+	"github.com/nascent-nas/nascent/plugins/trainer/kernel"
+	"github.com/nascent-nas/nascent/plugins/trainer/nn"
+	"github.com/nascent-nas/nascent/plugins/trainer/safetensors"
 )
 
 // TestLikeGorgonia: the same network with the same weights answers the same
@@ -188,8 +188,8 @@ func TestStandalone(t *testing.T) {
 			t.Fatal(err)
 		}
 		var text bytes.Buffer
-		about := nascenttorch.About{Title: `A "title" with \ in it`, Genome: "x=1", Weights: "Any.", Beside: names[i] + ".safetensors"}
-		if err := nascenttorch.Write(&text, net, about); err != nil {
+		about := torch.About{Title: `A "title" with \ in it`, Genome: "x=1", Weights: "Any.", Beside: names[i] + ".safetensors"}
+		if err := torch.Write(&text, net, about); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(path+".py", text.Bytes(), 0o600); err != nil {

@@ -1,4 +1,4 @@
-package main
+package torch
 
 import (
 	"os"
@@ -42,13 +42,13 @@ func needTorch(t *testing.T) string {
 func runPython(t *testing.T, args ...string) string {
 	t.Helper()
 	python := needTorch(t)
-	here, err := filepath.Abs(".")
+	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	sdk := filepath.Join(here, "..", "..", "python")
+	program, sdk := filepath.Join(root, "torch"), filepath.Join(root, "python")
 	// Go keeps the results of tests until a file changes that they opened.
-	for _, pattern := range []string{"nascent_torch/*.py", "testdata/*.py", filepath.Join(sdk, "nascent", "*.py")} {
+	for _, pattern := range []string{filepath.Join(program, "nascent_torch", "*.py"), "testdata/*.py", filepath.Join(sdk, "nascent", "*.py")} {
 		sources, _ := filepath.Glob(pattern)
 		for _, source := range sources {
 			if _, err := os.ReadFile(source); err != nil {
@@ -57,7 +57,7 @@ func runPython(t *testing.T, args ...string) string {
 		}
 	}
 	cmd := exec.CommandContext(t.Context(), python, args...)
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+here+string(os.PathListSeparator)+sdk, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=1")
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+program+string(os.PathListSeparator)+sdk, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)

@@ -1,4 +1,4 @@
-package main
+package torch
 
 import (
 	"encoding/json"
@@ -105,7 +105,7 @@ func TestExportedAccuracy(t *testing.T) {
 					t.Fatal(err)
 				}
 				cmd := exec.Command(python, "testdata/exported.py", program, data, part)
-				cmd.Env = append(os.Environ(), "PYTHONPATH=.:../../python", "PYTHONDONTWRITEBYTECODE=1")
+				cmd.Env = append(os.Environ(), "PYTHONPATH=../../torch:../../python", "PYTHONDONTWRITEBYTECODE=1")
 				said, err := cmd.CombinedOutput()
 				if err != nil {
 					t.Fatalf("%v\n%s", err, said)

@@ -1,4 +1,4 @@
-package main
+package torch
 
 import (
 	"encoding/json"
@@ -12,11 +12,11 @@ import (
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/nn"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
+	weights "github.com/nascent-nas/nascent/plugins/evaluators/supernet"
 	"github.com/nascent-nas/nascent/plugins/host"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/weights"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/trainer/nn"
+	"github.com/nascent-nas/nascent/plugins/trainer/safetensors"
 )
 
 // spaces whose genomes can share weights.

@@ -1,4 +1,4 @@
-package main
+package reinforce
 
 import (
 	"encoding/json"
@@ -8,9 +8,10 @@ import (
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/internal/plugintest"
+	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
-func TestMain(m *testing.M) { plugintest.Main(m, main) }
+func TestMain(m *testing.M) { plugintest.Main(m, func() { sdk.Serve(Plugin()) }) }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()

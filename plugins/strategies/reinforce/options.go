@@ -1,11 +1,11 @@
-package main
+package reinforce
 
 import (
 	"encoding/json"
 	"math"
 
-	"github.com/nascent-nas/nascent/plugins/gorgonia/controller"
 	"github.com/nascent-nas/nascent/plugins/sdk"
+	"github.com/nascent-nas/nascent/plugins/trainer/controller"
 )
 
 // options are those of the strategy; docs/reinforce.md describes them.

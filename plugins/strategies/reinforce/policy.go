@@ -1,11 +1,11 @@
-package main
+package reinforce
 
 import (
 	"fmt"
 	"os"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/controller"
+	"github.com/nascent-nas/nascent/plugins/trainer/controller"
 )
 
 // keeper holds the controller of the present turn. It is a cache: what a turn

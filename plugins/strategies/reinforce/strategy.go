@@ -1,4 +1,4 @@
-package main
+package reinforce
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/controller"
+	"github.com/nascent-nas/nascent/plugins/trainer/controller"
 )
 
 // redraws bounds how often a genome that lies outside the limits or the pool is

@@ -1,14 +1,18 @@
-package main
+package supernet
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/plugins/internal/plugintest"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/sdk"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 )
 
 // The space of the example mnist1d-cells.
@@ -16,7 +20,15 @@ const exampleSpace = `{"network": {"input": [1, 40], "classes": 10}, "stack": {"
 	"edges": ["none", "skip_connect", "nor_conv_1", "nor_conv_3", "dil_conv_3", "avg_pool_3", "max_pool_3"], "nodes": 4}},
 	"channels": 5, "cells": 3, "reductions": 1}}`
 
-func TestMain(m *testing.M) { plugintest.Main(m, main) }
+func TestMain(m *testing.M) {
+	plugintest.Main(m, func() {
+		p, err := Plugin(strings.TrimPrefix(filepath.Base(os.Args[0]), "nascent-strategy-"))
+		if err != nil {
+			panic(err)
+		}
+		sdk.Serve(p)
+	})
+}
 
 // answer is what comes of a job for shared weights: alphas as they are given,
 // and a score that is a function of the genome.

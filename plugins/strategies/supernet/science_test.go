@@ -1,4 +1,4 @@
-package main
+package supernet
 
 import (
 	"cmp"
@@ -16,12 +16,12 @@ import (
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/data"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/train"
+	weights "github.com/nascent-nas/nascent/plugins/evaluators/supernet"
 	"github.com/nascent-nas/nascent/plugins/sdk"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/search"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/weights"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/trainer/data"
+	"github.com/nascent-nas/nascent/plugins/trainer/fit"
 )
 
 var whole = flag.Bool("whole", false, "derive cells with gdas, too")
@@ -55,15 +55,15 @@ func newLaboratory(t testing.TB) *laboratory {
 
 // train trains a candidate as the example's evaluator does.
 func (l *laboratory) train(ctx context.Context, job *engine.Job) (map[string]float64, error) {
-	recipe := train.Default()
+	recipe := fit.Default()
 	recipe.LearningRate = 0.01
 	net, err := job.Network()
 	if err != nil {
 		return nil, err
 	}
-	setup := train.Setup{Network: net, Recipe: recipe, AtEnd: true, Budget: job.Budget, Seed: job.Seed}
+	setup := fit.Setup{Network: net, Recipe: recipe, AtEnd: true, Budget: job.Budget, Seed: job.Seed}
 	setup.Train, setup.Check = l.data.Search()
-	trainer, err := train.New(setup)
+	trainer, err := fit.New(setup)
 	if err != nil {
 		return nil, err
 	}

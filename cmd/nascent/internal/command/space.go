@@ -8,13 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/plugins/python"
+	"github.com/nascent-nas/nascent/plugins/jsonl"
 )
 
 // told is the first line of spaceCommand.
 type told struct {
-	Open *python.Opening `json:"open"`
-	Use  string          `json:"use"` // the strategy that the options belong to
+	Open *jsonl.Opening `json:"open"`
+	Use  string         `json:"use"` // the strategy that the options belong to
 }
 
 func (a *app) spaceCommand() *cobra.Command {
@@ -38,17 +38,17 @@ strategy is told of the search. Nothing is evaluated and nothing is kept.`,
 				Start: c.Start,
 			}
 			out := json.NewEncoder(a.out)
-			if err := out.Encode(told{python.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use}); err != nil {
+			if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use}); err != nil {
 				return err
 			}
 			in := bufio.NewScanner(cmd.InOrStdin())
 			for in.Buffer(nil, 16<<20); in.Scan(); {
-				var q python.Question
+				var q jsonl.Question
 				if err := json.Unmarshal(in.Bytes(), &q); err != nil {
 					return &usageError{fmt.Errorf("%.100q is no question: %w", in.Bytes(), err)}
 				}
 				if err := out.Encode(struct {
-					Answer *python.Answer `json:"answer"`
+					Answer *jsonl.Answer `json:"answer"`
 				}{q.Ask(c.Space)}); err != nil {
 					return err
 				}

@@ -11,9 +11,9 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome/network"
-	nascenttorch "github.com/nascent-nas/nascent/plugins/evaluators/torch/nascent_torch"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
 	"github.com/nascent-nas/nascent/plugins/onnx"
+	"github.com/nascent-nas/nascent/plugins/torch"
+	"github.com/nascent-nas/nascent/plugins/trainer/safetensors"
 )
 
 // NetworkFormats are the names of what one candidate is written as.
@@ -106,7 +106,7 @@ func (m *Model) WriteONNX(out io.Writer, w *Weights) error {
 // WritePyTorch writes the network as a Python module that reads its weights from
 // a file beside it.
 func (m *Model) WritePyTorch(out io.Writer, w *Weights, beside string) error {
-	return nascenttorch.Write(out, m.Network, nascenttorch.About{Title: m.Title(), Genome: m.Genome, Weights: w.Origin, Beside: beside})
+	return torch.Write(out, m.Network, torch.About{Title: m.Title(), Genome: m.Genome, Weights: w.Origin, Beside: beside})
 }
 
 // WriteSafetensors writes the weights.

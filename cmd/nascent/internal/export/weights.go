@@ -8,7 +8,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome/network"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/safetensors"
+	"github.com/nascent-nas/nascent/plugins/trainer/safetensors"
 )
 
 // checkpointName is what evaluators call the file with a candidate's weights.

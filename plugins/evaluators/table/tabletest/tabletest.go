@@ -12,7 +12,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome/benchdata"
-	"github.com/nascent-nas/nascent/plugins/evaluators/table/table"
+	"github.com/nascent-nas/nascent/plugins/evaluators/table"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 

@@ -1,4 +1,4 @@
-"""Answers what data_test.go compares with plugins/gorgonia/data, for a list of
+"""Answers what data_test.go compares with plugins/trainer/data, for a list of
 data options."""
 
 import json

@@ -1,5 +1,5 @@
 """Computes, for every case of a folder, what network_test.go compares with
-plugins/gorgonia/nn: in float64, from the same weights and samples; alone, and
+plugins/trainer/nn: in float64, from the same weights and samples; alone, and
 as one of three copies side by side."""
 
 import glob

@@ -1,5 +1,5 @@
 """Computes, for every case of a folder, what supernet_test.go compares with
-plugins/gorgonia/nn: in float64, from the same weights and samples."""
+plugins/trainer/nn: in float64, from the same weights and samples."""
 
 import glob
 import json

@@ -12,7 +12,7 @@ from nascent_torch.mnist1d import mnist1d
 
 class MNIST1D(unittest.TestCase):
     def test_vector(self):
-        """The hash that plugins/gorgonia/data fixes."""
+        """The hash that plugins/trainer/data fixes."""
         made = data.Set(*mnist1d(100, 1, "train"), [str(i) for i in range(10)])
         self.assertEqual(made.hash(), "9d61bf1c6f47aa5e1aae289955f298a53ec071edb2cd9338d34e46bee1e4b9ec")
 

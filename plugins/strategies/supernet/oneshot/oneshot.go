@@ -18,8 +18,8 @@ import (
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/sdk"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/schedule"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 )
 
 // Name is what the strategy is called.

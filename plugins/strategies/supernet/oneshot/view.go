@@ -2,7 +2,7 @@ package oneshot
 
 import (
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 )
 
 // view is the History as the inner strategy sees it: what was scored with the

@@ -8,7 +8,7 @@ import (
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 )
 
 // fresh are the alphas of the beginning: nearly equal, with a little noise (Liu

@@ -3,7 +3,7 @@ package search
 import (
 	"fmt"
 
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 )
 
 // darts is differentiable architecture search (Liu, Simonyan & Yang: DARTS, 2018,

@@ -13,8 +13,8 @@ import (
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/sdk"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/schedule"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 )
 
 // differentiable is a search by gradient descent on alphas: logits of the

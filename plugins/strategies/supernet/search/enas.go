@@ -14,10 +14,10 @@ import (
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/gorgonia/controller"
 	"github.com/nascent-nas/nascent/plugins/sdk"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/schedule"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
+	"github.com/nascent-nas/nascent/plugins/trainer/controller"
 )
 
 // enas is efficient neural architecture search (Pham, Guan, Zoph, Le & Dean: ENAS,

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/schedule"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 )
 
 // gdas searches with one sampled path a step (Dong & Yang: GDAS, 2019, arXiv

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 )
 
 // pretender is an evaluator of shared weights that answers at once, see pretend.

@@ -1,0 +1,124 @@
+package jsonl
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nascent-nas/nascent/plugins/sdk"
+)
+
+// nursery is a Python process that has imported what workers need, which may take
+// seconds, and forks them. It gets a worker's pipes over a socket, with the
+// directory for its temporary files, and tells of births and deaths on its
+// standard output.
+type nursery struct {
+	*process
+	socket *os.File
+	ready  chan string // once: a problem, or ""
+	births chan birth
+	deaths map[int]chan syscall.WaitStatus // of those who live; the reader's own
+
+	mu sync.Mutex // one birth at a time
+}
+
+// birth is a new worker, and where to hear of its end.
+type birth struct {
+	pid   int
+	death chan syscall.WaitStatus
+}
+
+// report is a line from a nursery; one field is set, and with Ended Status.
+type report struct {
+	Ready   bool   `json:"ready"`
+	Problem string `json:"problem"`
+	Forked  int    `json:"forked"`
+	Ended   int    `json:"ended"`
+	Status  uint32 `json:"status"` // as wait gives it
+}
+
+// startNursery starts one and waits until it has imported everything.
+func startNursery(name string, command, env []string, limit time.Duration) (*nursery, error) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a socket: %w; raise the limit of open files (ulimit -n)", err)
+	}
+	n := &nursery{
+		socket: os.NewFile(uintptr(pair[0]), "nursery"), ready: make(chan string, 1), births: make(chan birth, 1),
+		deaths: map[int]chan syscall.WaitStatus{},
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "nursery")
+	n.process, err = launch(name, run(command, env, theirs))
+	theirs.Close()
+	if err != nil {
+		n.socket.Close()
+		return nil, err
+	}
+	go func() {
+		lines(n.stdout, n.take, nothing)
+		n.stdout.Close()
+		n.kill()
+		<-n.gone
+		n.socket.Close()
+	}()
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	select {
+	case problem := <-n.ready:
+		if problem != "" {
+			n.kill()
+			return nil, sdk.BadOption("preload", "%s", problem)
+		}
+		return n, nil
+	case <-n.gone:
+		return nil, &dead{errors.New(n.cause())}
+	case <-timeout.C:
+		n.kill()
+		return nil, fmt.Errorf("%s has not imported the modules of preload within %v: raise start_timeout", name, limit)
+	}
+}
+
+func (n *nursery) take(line []byte) error {
+	var r report
+	if err := json.Unmarshal(line, &r); err != nil {
+		return err
+	}
+	switch {
+	case r.Ready || r.Problem != "":
+		n.ready <- r.Problem
+	case r.Forked != 0:
+		n.deaths[r.Forked] = make(chan syscall.WaitStatus, 1)
+		n.births <- birth{r.Forked, n.deaths[r.Forked]}
+	case r.Ended != 0 && n.deaths[r.Ended] != nil:
+		n.deaths[r.Ended] <- syscall.WaitStatus(r.Status)
+		delete(n.deaths, r.Ended)
+	}
+	return nil
+}
+
+// spawn is the nursery's spawner.
+func (n *nursery) spawn(stdin, stdout, stderr *os.File, temp string) (int, func() (string, bool), error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	rights := syscall.UnixRights(int(stdin.Fd()), int(stdout.Fd()), int(stderr.Fd()))
+	if err := syscall.Sendmsg(int(n.socket.Fd()), []byte(temp+"\n"), rights, nil, 0); err != nil {
+		return 0, nil, err
+	}
+	select {
+	case b := <-n.births:
+		return b.pid, func() (string, bool) {
+			select {
+			case ws := <-b.death:
+				return exitStatus(ws)
+			case <-n.gone:
+				return "ended with the process that imported the modules of preload", false
+			}
+		}, nil
+	case <-n.gone:
+		return 0, nil, &dead{errors.New(n.cause())}
+	}
+}

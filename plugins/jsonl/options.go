@@ -1,0 +1,133 @@
+package jsonl
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/plugins/sdk"
+)
+
+// options are those of this evaluator.
+type options struct {
+	Command []string        `json:"command"` // the program and its arguments; not for Python files
+	Mode    string          `json:"mode"`    // stream (default) or once
+	Options json.RawMessage `json:"options"` // the program's own
+
+	// What a program of mode once cannot say itself.
+	Metrics       map[string]engine.Goal `json:"metrics"` // default: accuracy, loss, seconds
+	Deterministic *bool                  `json:"deterministic"`
+	Tests         bool                   `json:"tests"`
+
+	Devices      []device     `json:"devices"`       // GPUs: each process sees one
+	StartTimeout sdk.Duration `json:"start_timeout"` // until the hello; default 1m
+}
+
+// scriptOptions are those of a Python file's evaluator that are not its own.
+type scriptOptions struct {
+	Python       string       `json:"python"`        // the interpreter
+	Preload      []string     `json:"preload"`       // modules that are imported once, before workers are forked
+	Devices      []device     `json:"devices"`       // GPUs: each process sees one
+	StartTimeout sdk.Duration `json:"start_timeout"` // until the hello; default 1m
+}
+
+// operational are the options that cannot change a result. What a command is, is
+// told by its files, wherever they lie.
+func (e *evaluator) operational() []string {
+	if e.script != "" {
+		return []string{"devices", "preload", "python", "start_timeout"}
+	}
+	return []string{"command", "devices", "start_timeout"}
+}
+
+// read fills in the settings from the options.
+func (e *evaluator) read(setup *sdk.Setup) error {
+	if e.script == "" {
+		return e.readCommand(setup)
+	}
+	var o scriptOptions
+	if err := e.readScript(setup.Options, e.operational(), &o); err != nil {
+		return err
+	}
+	if err := e.usePython(o.Python, o.StartTimeout); err != nil {
+		return err
+	}
+	if err := e.look(o.Devices, setup.Place); err != nil {
+		return err
+	}
+	if len(o.Preload) > 0 {
+		e.nurse = e.words(append([]string{"nurse", e.script}, o.Preload...)...)
+	}
+	return nil
+}
+
+// look sees to it that the worker sees one of the devices.
+func (e *evaluator) look(devices []device, place int) (err error) {
+	e.devices = len(devices)
+	e.env, err = see(e.env, devices, place)
+	return err
+}
+
+func (e *evaluator) readCommand(setup *sdk.Setup) error {
+	var o options
+	if err := setup.Decode(&o); err != nil {
+		return err
+	}
+	switch o.Mode {
+	case "", "stream":
+		if o.Metrics != nil || o.Deterministic != nil || o.Tests {
+			return sdk.BadOption("mode", "metrics, deterministic and tests are for mode: once; a program of mode stream says them in its hello")
+		}
+	case "once":
+		e.once = true
+	default:
+		return sdk.BadOption("mode", "there is no mode %s: use stream or once", o.Mode)
+	}
+	if err := e.useCommand(o.Command, o.Options, o.StartTimeout); err != nil {
+		return err
+	}
+	if err := e.look(o.Devices, setup.Place); err != nil {
+		return err
+	}
+	p := setup.Plugin
+	for name, goal := range o.Metrics {
+		p.Metrics = append(p.Metrics, engine.Metric{Name: name, Goal: goal})
+	}
+	sort.Slice(p.Metrics, func(i, k int) bool { return p.Metrics[i].Name < p.Metrics[k].Name })
+	p.Nondeterministic = o.Deterministic != nil && !*o.Deterministic
+	p.Tests = o.Tests
+	var err error
+	setup.Data, err = contents(o.Command)
+	return err
+}
+
+// contents is a command without where its files lie: their hashes in place of
+// their paths.
+func contents(command []string) (string, error) {
+	out := slices.Clone(command)
+	for i, word := range command {
+		info, err := os.Stat(word)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		f, err := os.Open(word)
+		if err != nil {
+			return "", sdk.BadOption("command", "%v: make it readable", err)
+		}
+		h := sha256.New()
+		_, err = io.Copy(h, f)
+		f.Close()
+		if err != nil {
+			return "", err
+		}
+		out[i] = filepath.Base(word) + " " + hex.EncodeToString(h.Sum(nil))
+	}
+	text, err := json.Marshal(out)
+	return string(text), err
+}
