@@ -166,20 +166,10 @@ func (m *Measured) Mean(metric string) (mean, sd float64, n int) {
 	for _, r := range m.Results {
 		if x, ok := r.Metrics.Get(metric); ok {
 			xs = append(xs, x)
-			mean += x
 		}
 	}
-	if n = len(xs); n == 0 {
-		return 0, 0, 0
-	}
-	mean /= float64(n)
-	for _, x := range xs {
-		sd += (x - mean) * (x - mean)
-	}
-	if n > 1 {
-		sd = math.Sqrt(sd / float64(n-1))
-	}
-	return mean, sd, n
+	mean, sd = Mean(xs)
+	return mean, sd, len(xs)
 }
 
 // Outcome tells what the final strategy found, or false if it never began.

@@ -82,7 +82,8 @@ func (b *Bench) About() []string {
 
 // plot draws the strategies' curves against one cost.
 func (b *Bench) plot(axis Axis) page.Plot {
-	p := page.Plot{X: axis.String(), Y: b.Metric, Floor: math.NaN()}
+	p := page.Plot{X: axis.String(), Y: b.Metric}
+	floor := math.Inf(1)
 	var bands, lines []page.Series
 	for i, r := range b.Strategies {
 		c := r.Against[axis.String()]
@@ -97,9 +98,7 @@ func (b *Bench) plot(axis Axis) page.Plot {
 				band.Low = append(band.Low, *c.Lower[k])
 				// What the first few evaluations brought would flatten all that follows.
 				if b.Goal == engine.Maximize && at >= c.At[len(c.At)-1]/20 {
-					if y := *c.Lower[k]; math.IsNaN(p.Floor) || y < p.Floor {
-						p.Floor = y
-					}
+					floor = math.Min(floor, *c.Lower[k])
 				}
 			}
 		}
@@ -109,6 +108,9 @@ func (b *Bench) plot(axis Axis) page.Plot {
 		if len(line.Points) > 0 {
 			lines = append(lines, line)
 		}
+	}
+	if !math.IsInf(floor, 1) {
+		p.Height = &page.Range{Lo: floor, Hi: math.Inf(1)}
 	}
 	p.Series = append(bands, lines...)
 	return p

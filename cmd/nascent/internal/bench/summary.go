@@ -96,7 +96,11 @@ func quantile(xs []float64, q float64) *float64 {
 	i := int(h)
 	x := s[i]
 	if part := h - float64(i); part > 0 {
-		x += part * (s[i+1] - x)
+		if step := s[i+1] - x; !math.IsInf(step, 0) || math.IsInf(s[i+1], 0) || math.IsInf(x, 0) {
+			x += part * step
+		} else { // between the ends of all numbers
+			x = (1-part)*x + part*s[i+1]
+		}
 	}
 	if math.IsInf(x, 0) || math.IsNaN(x) {
 		return nil
@@ -112,17 +116,8 @@ func mean(xs []float64) *Mean {
 	if len(xs) == 0 {
 		return nil
 	}
-	m := &Mean{N: len(xs)}
-	for _, x := range xs {
-		m.Mean += x / float64(len(xs))
-	}
-	for _, x := range xs {
-		m.SD += (x - m.Mean) * (x - m.Mean)
-	}
-	if m.N > 1 {
-		m.SD = math.Sqrt(m.SD / float64(m.N-1))
-	}
-	return m
+	m, sd := engine.Mean(xs)
+	return &Mean{m, sd, len(xs)}
 }
 
 // worst stands for a search that has no value yet.

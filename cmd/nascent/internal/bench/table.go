@@ -52,7 +52,7 @@ func (b *Bench) Table() (head []string, rows [][]string) {
 			fmt.Sprintf("%s [%s, %s]", number(r.Best.Median), number(r.Best.Lower), number(r.Best.Upper)))
 		switch {
 		case tests && r.Test != nil:
-			row = append(row, fmt.Sprintf("%.4f ± %.4f", r.Test.Mean, r.Test.SD))
+			row = append(row, fmt.Sprintf("%s ± %s", show.Decimal(r.Test.Mean), show.Decimal(r.Test.SD)))
 		case tests:
 			row = append(row, "-")
 		}
@@ -79,7 +79,7 @@ func (b *Bench) Table() (head []string, rows [][]string) {
 
 // half writes a median of whole numbers: 120, 7.5.
 func half(x float64) string {
-	if x == math.Trunc(x) {
+	if x == math.Trunc(x) && x < 1e15 {
 		return show.Thousands(int64(x))
 	}
 	return strconv.FormatFloat(x, 'f', 1, 64)

@@ -155,7 +155,7 @@ func (a *app) exportCandidate(ctx context.Context, dir, name, format, output str
 // or standard output ("-").
 func (a *app) toFile(path string, write func(io.Writer) error) error {
 	if path == "-" || a.live != nil {
-		return write(a.out)
+		return write(a.data)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".nascent-export-*")
 	if err != nil {

@@ -27,7 +27,8 @@ were consumed, or sorted.
 
 Columns are id, phase, status, genome, hash, parents, operator, seed, fidelity,
 budget, attempts, reason, seconds, stopped, task, tag, resume, inherit, reuse,
-baseline, every metric by its name, and single genes as gene:PATH.`,
+baseline, every metric by its name (metric:NAME where a column above is called so),
+and single genes as gene:PATH.`,
 		Example: `  nascent list mnist1d --sort -accuracy --limit 10
   nascent list mnist1d --filter 'accuracy>0.95' --filter 'parameters<2000'
   nascent list mnist1d --filter status=failed --columns id,attempts,reason
@@ -113,12 +114,10 @@ func (a *app) list(v *show.View, sel show.Selection, columns []string, asJSON bo
 		}
 		columns = append(columns, "status")
 		for _, o := range v.Plan.Objectives {
-			columns = append(columns, o.Metric)
+			columns = append(columns, show.MetricColumn(o.Metric))
 		}
-		for _, m := range []string{"parameters"} {
-			if show.Known(v, m) == nil && !slices.Contains(columns, m) {
-				columns = append(columns, m)
-			}
+		if size := "parameters"; show.Known(v, size) == nil && !slices.Contains(columns, size) {
+			columns = append(columns, size)
 		}
 		columns = append(columns, "budget", "seconds", "operator", "parents")
 		if slices.ContainsFunc(found, func(c engine.Candidate) bool { return c.Reason != "" }) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
@@ -33,10 +34,12 @@ const (
 type app struct {
 	args   []string // as given
 	in     io.Reader
-	out    io.Writer
+	out    io.Writer // what people read, and JSON
 	err    io.Writer
-	width  int  // of the terminal, 0 if there is none
-	colour bool // it can show colours
+	data   io.Writer // where out leads, for files of other programs
+	screen *os.File  // where err leads, if that is a terminal
+	width  int       // of the terminal that out leads to, 0 if there is none
+	colour bool      // it can show colours
 
 	live func() (*show.View, error) // set where the invocation comes from another process: the running search
 	stop func()                     // likewise: end it
@@ -46,11 +49,16 @@ type app struct {
 
 // Main runs nascent and returns its exit status.
 func Main(args []string, in io.Reader, out, stderr io.Writer) int {
-	a := &app{args: args, in: in, out: out, err: stderr}
-	a.width, a.colour = terminal(out)
+	a := &app{args: args, in: in, out: show.NewPrinter(out), err: show.NewPrinter(stderr), data: out}
+	if a.width, a.colour = terminal(out); a.width > 0 {
+		a.data = a.out
+	}
+	if width, colour := terminal(stderr); width > 0 && colour {
+		a.screen = stderr.(*os.File)
+	}
 	err := a.execute(context.Background())
 	if err != nil {
-		fmt.Fprintln(stderr, "nascent: "+oneLine(err))
+		fmt.Fprintln(a.err, "nascent: "+oneLine(err))
 	}
 	return exitStatus(err)
 }
@@ -146,12 +154,16 @@ func oneLine(err error) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// terminal tells how wide the terminal is that out leads to, and whether it
-// shows colours; 0 if it is none.
-func terminal(out io.Writer) (width int, colour bool) {
-	f, ok := out.(*os.File)
-	if !ok {
+// terminal tells how wide the terminal is that w leads to, and whether it shows
+// colours; 0 if it is none.
+func terminal(w io.Writer) (width int, colour bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
 	}
-	return terminalOf(f)
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 {
+		width = 80
+	}
+	return width, os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -256,13 +256,11 @@ func (a *app) watch(ctx context.Context, search *engine.Search, live func() (*sh
 	defer signal.Stop(interrupts)
 	ended := make(chan struct{})
 	var screen show.Screen
-	width, colour := terminal(a.err)
-	stderr, isFile := a.err.(*os.File)
 	switch {
 	case m.quiet:
 		screen = show.Silent{}
-	case isFile && width > 0 && colour && !m.plain:
-		screen = show.NewPanel(stderr, live, monitor)
+	case a.screen != nil && !m.plain:
+		screen = show.NewPanel(a.screen, live, monitor)
 	default:
 		screen = show.NewLines(a.err, live, monitor)
 	}
@@ -314,7 +312,8 @@ func shortest(dir string) string {
 // serve lets other processes ask.
 func (a *app) serve(dir string, live func() (*show.View, error), stop func()) (*socket.Server, error) {
 	server, err := socket.Serve(dir, func(ctx context.Context, r socket.Request, out io.Writer) error {
-		guest := &app{args: r.Args, in: noInput{}, out: out, err: io.Discard, width: r.Width, colour: r.Colour, live: live, stop: stop}
+		guest := &app{args: r.Args, in: noInput{}, out: show.NewPrinter(out), err: io.Discard, data: out, width: r.Width, colour: r.Colour}
+		guest.live, guest.stop = live, stop
 		return guest.execute(ctx)
 	}, exitStatus)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {

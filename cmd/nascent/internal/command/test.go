@@ -113,7 +113,7 @@ func (a *app) printTest(t *report.Test) error {
 		}
 		switch {
 		case x.Accuracy != nil:
-			row = append(row, fmt.Sprintf("%.4f ± %.4f (%d)", x.Accuracy.Mean, x.Accuracy.SD, x.Accuracy.N))
+			row = append(row, fmt.Sprintf("%s ± %s (%d)", show.Decimal(x.Accuracy.Mean), show.Decimal(x.Accuracy.SD), x.Accuracy.N))
 		case measured:
 			row = append(row, "-")
 		}
@@ -133,6 +133,6 @@ func (a *app) printTest(t *report.Test) error {
 	if err := table.Write(a.out); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%s\nThe test data was looked at %s.\n", t.Splits, show.Times(t.Looks))
+	_, err := fmt.Fprintf(a.out, "%s\nThe %s.\n", t.Splits, show.Looks(t.Looks))
 	return err
 }

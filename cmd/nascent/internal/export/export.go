@@ -102,11 +102,9 @@ func columns(v *show.View) []column {
 		other("inherit", func(c *engine.Candidate) engine.ID { return c.Inherit }),
 		other("reuse", func(c *engine.Candidate) engine.ID { return c.Reuse }),
 		text("baseline"),
+		{"seconds", numbers, func(c *engine.Candidate) any { return c.Seconds }},
 	}
 	seen := map[string]bool{}
-	for _, c := range cols {
-		seen[c.name] = true
-	}
 	var metrics []string
 	genes := map[string]kind{}
 	var order []string
@@ -145,12 +143,9 @@ func columns(v *show.View) []column {
 			genes[e.Key] = k
 		}
 	}
-	if !seen["seconds"] {
-		cols = append(cols, column{"seconds", numbers, func(c *engine.Candidate) any { return c.Seconds }})
-	}
 	slices.Sort(metrics)
 	for _, name := range metrics {
-		cols = append(cols, column{name, numbers, func(c *engine.Candidate) any {
+		cols = append(cols, column{show.MetricColumn(name), numbers, func(c *engine.Candidate) any {
 			if x, ok := c.Metrics.Get(name); ok {
 				return x
 			}
@@ -165,7 +160,7 @@ func columns(v *show.View) []column {
 
 // geneColumn is a gene's value, converted to the kind that fits all of them.
 func geneColumn(name string, k kind) column {
-	return column{"gene:" + name, k, func(c *engine.Candidate) any {
+	return column{show.GeneColumn(name), k, func(c *engine.Candidate) any {
 		v, ok := c.Genome.Gene(name)
 		if !ok || v == nil {
 			return nil

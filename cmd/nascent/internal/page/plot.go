@@ -30,9 +30,20 @@ type Series struct {
 
 // Plot is one picture.
 type Plot struct {
-	X, Y   string // what the axes show
-	Series []Series
-	Floor  float64 // of the y axis; NaN: as the points ask for
+	X, Y           string // what the axes show
+	Series         []Series
+	Across, Height *Range // what of the x and the y axis is shown; nil: as the points ask for
+}
+
+// Range is a part of an axis.
+type Range struct{ Lo, Hi float64 }
+
+// clip leaves of lo to hi what lies in the range.
+func (r *Range) clip(lo, hi float64) (float64, float64) {
+	if r == nil || r.Lo >= hi || r.Hi <= lo {
+		return lo, hi
+	}
+	return math.Max(lo, r.Lo), math.Min(hi, r.Hi)
 }
 
 const (
@@ -55,14 +66,13 @@ func (p *Plot) SVG() string {
 	if math.IsInf(lox, 0) {
 		return ""
 	}
-	if !math.IsNaN(p.Floor) && p.Floor < hiy {
-		loy = math.Max(loy, p.Floor)
-	}
+	lox, hix = p.Across.clip(lox, hix)
+	loy, hiy = p.Height.clip(loy, hiy)
 	xs, ys := ticks(lox, hix, 7), ticks(loy, hiy, 6)
 	lox, hix = math.Min(lox, xs[0]), math.Max(hix, xs[len(xs)-1])
 	loy, hiy = math.Min(loy, ys[0]), math.Max(hiy, ys[len(ys)-1])
-	px := func(x float64) float64 { return left + (x-lox)/(hix-lox)*(plotWidth-left-right) }
-	py := func(y float64) float64 { return plotHeight - below - (y-loy)/(hiy-loy)*(plotHeight-top-below) }
+	px := func(x float64) float64 { return left + show.Part(x, lox, hix)*(plotWidth-left-right) }
+	py := func(y float64) float64 { return plotHeight - below - show.Part(y, loy, hiy)*(plotHeight-top-below) }
 
 	clip := "plot-" + strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' {
@@ -133,13 +143,15 @@ func move(i int) string {
 	return "L"
 }
 
-// ticks are round numbers that span lo to hi, about n of them.
+// ticks are round numbers that span lo to hi, about n of them. What lies so close
+// together that the numbers between could not be told apart is drawn as equal.
 func ticks(lo, hi float64, n int) []float64 {
-	if hi <= lo {
-		pad := math.Max(1e-6, math.Abs(lo)*0.05)
-		lo, hi = lo-pad, hi+pad
+	size := math.Max(math.Abs(lo), math.Abs(hi))
+	if hi/2-lo/2 <= 1e-12*size || hi-lo < 1e-300 {
+		pad := math.Max(1e-6, size*0.05)
+		lo, hi = within(lo-pad), within(hi+pad)
 	}
-	raw := (hi - lo) / float64(n)
+	raw := hi/float64(n) - lo/float64(n)
 	unit := math.Pow(10, math.Floor(math.Log10(raw)))
 	step := 10 * unit
 	for _, m := range []float64{1, 2, 2.5, 5} {
@@ -150,7 +162,7 @@ func ticks(lo, hi float64, n int) []float64 {
 	}
 	var out []float64
 	for i := math.Floor(lo/step + 1e-9); len(out) < 50; i++ {
-		out = append(out, i*step)
+		out = append(out, within(i*step))
 		if i*step >= hi-1e-9*step {
 			break
 		}
@@ -158,9 +170,12 @@ func ticks(lo, hi float64, n int) []float64 {
 	return out
 }
 
+// within is x, or the largest number there is in its place.
+func within(x float64) float64 { return math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, x)) }
+
 func label(x float64) string {
-	if math.Abs(x) >= 1e4 {
-		return show.Thousands(int64(math.Round(x)))
+	if size := math.Abs(x); size >= 1e4 && size < 1e15 {
+		return show.Thousands(show.Whole(x))
 	}
 	return strconv.FormatFloat(x, 'g', 6, 64)
 }

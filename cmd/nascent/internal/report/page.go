@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
-	"math"
 	"slices"
 	"strings"
 
@@ -76,7 +75,13 @@ func (r *Report) page() *pageData {
 		}
 		d.Rows = append(d.Rows, append([]string{name, count(x.Parameters), count(x.Macs), search, r.spread(x.Again), r.spread(x.Test)}, reported(x)...))
 	}
-	for _, p := range []func() (picture, bool){r.bestSoFar, r.sizesPlot, r.curves, r.population} {
+	if p, ok := r.bestSoFar(); ok {
+		d.Pictures = append(d.Pictures, p)
+	}
+	for i := range r.fronts {
+		d.Pictures = append(d.Pictures, r.fronts[i].picture())
+	}
+	for _, p := range []func() (picture, bool){r.curves, r.population} {
 		if p, ok := p(); ok {
 			d.Pictures = append(d.Pictures, p)
 		}
@@ -127,19 +132,6 @@ func count(n int64) string {
 	return show.Thousands(n)
 }
 
-// quantile is the value below which a share q of the points' ys lies.
-func quantile(ms []show.Mark, q float64) float64 {
-	if len(ms) == 0 {
-		return 0
-	}
-	ys := make([]float64, len(ms))
-	for i, m := range ms {
-		ys[i] = m.Y
-	}
-	slices.Sort(ys)
-	return ys[int(q*float64(len(ys)-1))]
-}
-
 // bestSoFar plots the best value against evaluations.
 func (r *Report) bestSoFar() (picture, bool) {
 	at, best := r.view.BestSoFar()
@@ -152,43 +144,13 @@ func (r *Report) bestSoFar() (picture, bool) {
 			ps = append(ps, page.Point{X: float64(at[i]), Y: best[i]})
 		}
 	}
-	p := page.Plot{X: "evaluations", Y: r.objective.Metric, Floor: math.NaN(), Series: []page.Series{{Name: "best so far", Class: "s0", Points: ps, Step: true}}}
+	p := page.Plot{X: "evaluations", Y: r.objective.Metric, Series: []page.Series{{Name: "best so far", Class: "s0", Points: ps, Step: true}}}
 	return picture{Title: "Best so far", About: "The best " + r.objective.Metric + " that any candidate had shown after so many evaluations, at any fidelity.", SVG: template.HTML(p.SVG())}, true
-}
-
-// sizesPlot plots the objective against what the networks cost.
-func (r *Report) sizesPlot() (picture, bool) {
-	if len(r.front) == 0 {
-		return picture{}, false
-	}
-	text := func(m show.Mark) page.Point {
-		return page.Point{X: m.X, Y: m.Y, Text: fmt.Sprintf("candidate %s: %s %s, %s %s", m.ID, r.objective.Metric, show.Number(r.objective.Metric, m.Y), r.sizes, show.Thousands(int64(m.X)))}
-	}
-	var all, front []page.Point
-	for _, m := range thin(r.all, 4000) {
-		all = append(all, text(m))
-	}
-	for _, m := range r.front {
-		front = append(front, text(m))
-	}
-	floor := math.NaN()
-	if r.objective.Goal == engine.Maximize {
-		floor = math.Min(quantile(r.all, 0.1), r.front[0].Y)
-	}
-	p := page.Plot{X: r.sizes, Y: r.objective.Metric, Floor: floor, Series: []page.Series{
-		{Name: "candidates", Class: "cloud", Points: all, Dots: true},
-		{Name: "front", Class: "s1", Points: front, Step: true},
-		{Name: "front", Class: "front", Points: front, Dots: true},
-	}}
-	return picture{
-		Title: capital(r.objective.Metric) + " against " + r.sizes, About: "Every candidate of the highest fidelity. On the front, no smaller one is better.",
-		SVG: template.HTML(p.SVG()), Legend: []legend{{"cloud", "candidates"}, {"s1", "front"}},
-	}, true
 }
 
 // curves plots the learning curves of the best.
 func (r *Report) curves() (picture, bool) {
-	p := page.Plot{X: "training", Y: r.objective.Metric, Floor: math.NaN()}
+	p := page.Plot{X: "training", Y: r.objective.Metric}
 	if r.view.Units != "" {
 		p.X = r.view.Units
 	}
@@ -249,7 +211,7 @@ func (r *Report) population() (picture, bool) {
 		upper = append(upper, page.Point{X: ps[i].X, Y: at(0.75)})
 		lower = append(lower, at(0.25))
 	}
-	p := page.Plot{X: "evaluations", Y: r.objective.Metric, Floor: math.NaN(), Series: []page.Series{
+	p := page.Plot{X: "evaluations", Y: r.objective.Metric, Series: []page.Series{
 		{Name: "quartiles", Class: "band", Points: upper, Low: lower},
 		{Name: "candidates", Class: "cloud", Points: thin(ps, 4000), Dots: true},
 		{Name: "median", Class: "s0", Points: median},

@@ -1,7 +1,7 @@
 // Package report tells what came of a search: as text for a terminal, as a page
 // with plots that loads nothing from elsewhere, and as JSON.
 //
-// report.go gathers, text.go and page.go write, plot.go draws.
+// report.go gathers, text.go and page.go write, front.go does both for fronts.
 package report
 
 import (
@@ -22,9 +22,7 @@ type Report struct {
 	outcome   engine.Outcome
 	judged    bool // outcome holds something
 	rows      []row
-	sizes     string // the metric that the front is drawn against, "" for none
-	all       []show.Mark
-	front     []show.Mark
+	fronts    []front
 	random    int // candidates that no parent had
 }
 
@@ -69,16 +67,7 @@ func Of(v *show.View) *Report {
 			r.random++
 		}
 	}
-	for _, name := range []string{"parameters", "macs"} {
-		if name == r.objective.Metric {
-			continue
-		}
-		r.all, r.front = v.Front(name, r.objective)
-		if len(r.all) > 0 {
-			r.sizes = name
-			break
-		}
-	}
+	r.fronts = frontsOf(v)
 	r.gather()
 	return r
 }
@@ -175,7 +164,7 @@ func (r *Report) size(x *row) (parameters, macs int64) {
 	}
 	p, _ := metrics.Get("parameters")
 	m, _ := metrics.Get("macs")
-	return int64(p), int64(m)
+	return show.Whole(p), show.Whole(m)
 }
 
 // reported lists what tests left for reports alone, over all rows, and the cells
@@ -217,8 +206,9 @@ func (r *Report) JSON() any {
 		engine.Snapshot
 		Metric   string  `json:"metric"`
 		Networks []named `json:"networks"`
+		Fronts   []front `json:"fronts"`
 		Splits   string  `json:"splits,omitempty"`
-	}{Snapshot: r.status, Metric: r.objective.Metric, Networks: []named{}, Splits: r.outcome.Splits}
+	}{Snapshot: r.status, Metric: r.objective.Metric, Networks: []named{}, Fronts: r.fronts, Splits: r.outcome.Splits}
 	for _, x := range r.rows {
 		n := named{ID: x.ID, Parameters: x.Parameters, Search: x.Search, Again: x.Again, Test: x.Test, Report: x.Report, Winner: x.Winner}
 		if x.ID == 0 {

@@ -11,9 +11,14 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 )
 
-// percent writes a metric's value the way people speak of it.
+// part tells whether people speak of the objective's value in percent.
+func (r *Report) part(x float64) bool {
+	return strings.Contains(r.objective.Metric, "accuracy") && x >= 0 && x <= 1
+}
+
+// value writes a value of the objective the way people speak of it.
 func (r *Report) value(x float64) string {
-	if strings.Contains(r.objective.Metric, "accuracy") && x >= 0 && x <= 1 {
+	if r.part(x) {
 		return fmt.Sprintf("%.2f %%", 100*x)
 	}
 	return show.Number(r.objective.Metric, x)
@@ -27,7 +32,7 @@ func (r *Report) spread(f *Figure) string {
 		return r.value(f.Mean)
 	}
 	sd := show.Number("", f.SD)
-	if strings.Contains(r.objective.Metric, "accuracy") {
+	if r.part(f.Mean) {
 		sd = fmt.Sprintf("%.2f", 100*f.SD)
 	}
 	return fmt.Sprintf("%s ± %s (%d)", r.value(f.Mean), sd, f.N)
@@ -71,21 +76,24 @@ func (r *Report) verdict() []string {
 		if b := &r.rows[i]; b.ID == 0 && b.Test != nil {
 			line := fmt.Sprintf("%s, trained by the same code, reaches %s%s", capital(b.Name), r.spread(b.Test), size(b))
 			if top.Test != nil {
-				d := top.Test.Mean - b.Test.Mean
-				text := show.Number("", math.Abs(d))
-				if strings.Contains(metric, "accuracy") {
-					text = fmt.Sprintf("%.1f points", 100*math.Abs(d))
-				}
-				word := "more"
-				if d < 0 {
-					word = "less"
-				}
-				line += fmt.Sprintf("; the winner has %s %s", text, word)
+				line += "; the winner has " + r.difference(top.Test.Mean, b.Test.Mean)
 			}
 			out = append(out, line+".")
 		}
 	}
 	return out
+}
+
+// difference says how much more or less a is than b.
+func (r *Report) difference(a, b float64) string {
+	word := "more"
+	if a < b {
+		a, b, word = b, a, "less"
+	}
+	if r.part(a) && r.part(b) {
+		return fmt.Sprintf("%.1f points %s", 100*(a-b), word)
+	}
+	return show.Number("", math.Min(a-b, math.MaxFloat64)) + " " + word
 }
 
 func capital(s string) string {
@@ -159,14 +167,8 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 	for i := range r.best[:min(2, len(r.best))] {
 		r.drawBest(&b, i, width)
 	}
-	if len(r.front) > 0 {
-		head(fmt.Sprintf("%s against %s (● nothing smaller is better, · the others)", r.objective.Metric, r.sizes))
-		b.WriteString(scatter(r.all, r.front, min(72, width-12), 14, func(y float64) string { return show.Number(r.objective.Metric, y) }))
-		t := show.Table{Head: []string{"candidate", r.sizes, r.objective.Metric}, Right: []bool{true, true, true}}
-		for _, m := range thin(r.front, 10) {
-			t.Rows = append(t.Rows, []string{m.ID.String(), show.Thousands(int64(m.X)), show.Number(r.objective.Metric, m.Y)})
-		}
-		if err := t.Write(&b); err != nil {
+	for i := range r.fronts {
+		if err := r.fronts[i].write(&b, width); err != nil {
 			return err
 		}
 	}
@@ -190,11 +192,11 @@ func (r *Report) honesty() []string {
 		out = append(out, "Data: "+strings.TrimSuffix(r.outcome.Splits, ".")+".")
 	}
 	if r.judged {
-		looks := "The test data was looked at " + show.Times(r.status.TestLooks) + "."
+		looks := show.Looks(r.status.TestLooks)
 		if r.status.TestLooks > 0 {
-			looks = fmt.Sprintf("The test data was looked at %s, only after the search had ended.", show.Times(r.status.TestLooks))
+			looks += ", only after the search had ended"
 		}
-		out = append(out, looks)
+		out = append(out, "The "+looks+".")
 	}
 	if len(r.outcome.Remeasured) > 0 {
 		out = append(out, "The best figure of a search is partly luck; those measured again with fresh seeds are not (± is their standard deviation).")
@@ -268,13 +270,22 @@ func (r *Report) next(dir string) []string {
 	if len(r.rows) > 0 && r.rows[0].ID != 0 {
 		add(fmt.Sprintf("nascent show %s %s", dir, r.rows[0].ID), "the winner: its family, its curve")
 	}
-	add("nascent list "+dir+" --sort -"+r.objective.Metric, "all candidates")
+	add("nascent list "+dir+" --sort "+r.order(), "all candidates")
 	if more := r.more(); more != "" && r.status.State == engine.StateFinished {
 		add("nascent run "+dir+" "+more, "searches on, from here")
 	}
 	add("nascent export "+dir+" --output "+r.status.Name+".csv", "for a spreadsheet or pandas")
 	add(strings.TrimSuffix(dir, "/")+"/report.html", "this report with plots, for a browser")
 	return out
+}
+
+// order sorts a list by the objective, the best first.
+func (r *Report) order() string {
+	column := show.MetricColumn(r.objective.Metric)
+	if r.objective.Goal == engine.Maximize {
+		return "-" + column
+	}
+	return column
 }
 
 // more doubles the limit that ended the search, as an option of run; it is
@@ -309,61 +320,4 @@ func thin[T any](list []T, n int) []T {
 		out = append(out, list[i*(len(list)-1)/(n-1)])
 	}
 	return out
-}
-
-// scatter draws points as text.
-func scatter(all, front []show.Mark, width, height int, label func(float64) string) string {
-	lox, hix, loy, hiy := bounds(all)
-	// A few bad candidates must not flatten the picture.
-	if q := quantile(all, 0.1); q > loy && front[0].Y > q {
-		loy = q
-	} else if len(front) > 0 && hiy > loy {
-		loy = math.Min(math.Max(loy, q), front[0].Y)
-	}
-	grid := make([][]rune, height)
-	for i := range grid {
-		grid[i] = []rune(strings.Repeat(" ", width))
-	}
-	put := func(m show.Mark, c rune) {
-		if m.Y < loy {
-			return
-		}
-		x, y := 0, 0
-		if hix > lox {
-			x = int((m.X - lox) / (hix - lox) * float64(width-1))
-		}
-		if hiy > loy {
-			y = int((m.Y - loy) / (hiy - loy) * float64(height-1))
-		}
-		grid[height-1-y][x] = c
-	}
-	for _, m := range all {
-		put(m, '·')
-	}
-	for _, m := range front {
-		put(m, '●')
-	}
-	var b strings.Builder
-	for i, row := range grid {
-		mark := ""
-		switch i {
-		case 0:
-			mark = label(hiy)
-		case height - 1:
-			mark = label(loy)
-		}
-		fmt.Fprintf(&b, "%9s │%s\n", mark, strings.TrimRight(string(row), " "))
-	}
-	left, right := show.Thousands(int64(lox)), show.Thousands(int64(hix))
-	fmt.Fprintf(&b, "%9s └%s\n%11s%s%*s\n", "", strings.Repeat("─", width), "", left, max(1, width-len(left)), right)
-	return b.String()
-}
-
-func bounds(ms []show.Mark) (lox, hix, loy, hiy float64) {
-	lox, hix, loy, hiy = math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
-	for _, m := range ms {
-		lox, hix = math.Min(lox, m.X), math.Max(hix, m.X)
-		loy, hiy = math.Min(loy, m.Y), math.Max(hiy, m.Y)
-	}
-	return lox, hix, loy, hiy
 }

@@ -58,7 +58,7 @@ func NetworkOf(g genome.Genome) *network.Network {
 func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) error {
 	var b strings.Builder
 	field := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-10s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "%-10s %s\n", name, Clean(fmt.Sprintf(format, args...)))
 	}
 	all := v.CandidateOf(c)
 	field("candidate", "%s, phase %s", c.ID, c.Phase)
@@ -99,7 +99,13 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 	field("seed", "%d", c.Seed)
 	field("cost", "%s, %s", Seconds(c.Seconds), Plural(c.Attempts, "attempt"))
 	field("hash", "%s", c.Genome.Hash())
-	field("genome", "%s", strings.Join(Wrap(c.Genome.Text(), max(30, width-11)), "\n"+strings.Repeat(" ", 11)))
+	for i, line := range Wrap(c.Genome.Text(), max(30, width-11)) {
+		name := ""
+		if i == 0 {
+			name = "genome"
+		}
+		field(name, "%s", line)
+	}
 	for _, p := range c.Parents {
 		if parent, err := v.Candidate(p); err == nil && parent.Genome.Space() == c.Genome.Space() {
 			for i, line := range genome.Diff(parent.Genome, c.Genome) {

@@ -3,7 +3,6 @@ package show
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,8 +59,38 @@ var fixed = []string{
 	"reason", "seconds", "stopped", "task", "tag", "resume", "inherit", "reuse", "baseline",
 }
 
+// Before the name of a metric or of a gene that a column shows.
+const (
+	metricPrefix = "metric:"
+	genePrefix   = "gene:"
+)
+
+// MetricColumn is the name of the column of a metric: as it is called, or
+// metric:NAME where another column has that name.
+func MetricColumn(name string) string {
+	if slices.Contains(fixed, name) || strings.Contains(name, ":") {
+		return metricPrefix + name
+	}
+	return name
+}
+
+// GeneColumn is the name of the column of a gene.
+func GeneColumn(path string) string { return genePrefix + path }
+
+// metricOf is the metric that a column shows, "" if it shows none.
+func metricOf(column string) string {
+	if name, ok := strings.CutPrefix(column, metricPrefix); ok {
+		return name
+	}
+	if slices.Contains(fixed, column) || strings.HasPrefix(column, genePrefix) {
+		return ""
+	}
+	return column
+}
+
 // Column is the value of a column: a number, a text, or nil where the candidate
-// has none. Columns are those of Record, the names of metrics, and gene:PATH.
+// has none. Columns are those of Record, metrics (NAME or metric:NAME) and
+// gene:PATH.
 func Column(c *engine.Candidate, name string) any {
 	id := func(id engine.ID) any {
 		if id == 0 {
@@ -115,7 +144,7 @@ func Column(c *engine.Candidate, name string) any {
 	case "baseline":
 		return c.Baseline
 	}
-	if path, ok := strings.CutPrefix(name, "gene:"); ok {
+	if path, ok := strings.CutPrefix(name, genePrefix); ok {
 		switch g, _ := c.Genome.Gene(path); g := g.(type) {
 		case nil:
 			return nil
@@ -127,7 +156,7 @@ func Column(c *engine.Candidate, name string) any {
 			return fmt.Sprint(g)
 		}
 	}
-	if x, ok := c.Metrics.Get(name); ok {
+	if x, ok := c.Metrics.Get(metricOf(name)); ok {
 		return x
 	}
 	return nil
@@ -135,17 +164,19 @@ func Column(c *engine.Candidate, name string) any {
 
 // Known checks a column's name.
 func Known(v *View, name string) error {
-	if slices.Contains(fixed, name) || strings.HasPrefix(name, "gene:") {
+	metric := metricOf(name)
+	if metric == "" {
 		return nil
 	}
 	var metrics []string
 	for _, m := range v.Metrics {
-		if m.Name == name {
+		if m.Name == metric {
 			return nil
 		}
-		metrics = append(metrics, m.Name)
+		metrics = append(metrics, MetricColumn(m.Name))
 	}
-	return fmt.Errorf("there is no column %q; use %s, a metric (%s) or gene:PATH", name, strings.Join(fixed, ", "), strings.Join(metrics, ", "))
+	return fmt.Errorf("there is no column %q; use %s, a metric (%s) or gene:PATH",
+		name, strings.Join(fixed, ", "), strings.Join(metrics, ", "))
 }
 
 // Cell writes a column for a table.
@@ -157,7 +188,7 @@ func Cell(c *engine.Candidate, name string) string {
 		if name == "seed" {
 			return strconv.FormatUint(c.Seed, 10)
 		}
-		return Number(name, x)
+		return Number(cmp.Or(metricOf(name), name), x)
 	case string:
 		return x
 	default:
@@ -290,89 +321,4 @@ func missing(x any) int {
 		return 1
 	}
 	return 0
-}
-
-// Mark is one point of the front of two metrics.
-type Mark struct {
-	ID   engine.ID
-	X, Y float64
-}
-
-// Front lists the measured candidates of the search with both metrics (x less
-// is better; y as the objective says) and those that no other beats in both,
-// by x. Only the highest fidelity that was reached counts.
-func (v *View) Front(x string, y engine.Objective) (all, front []Mark) {
-	top := 0
-	for c := range v.Candidates() {
-		if c.Phase == engine.PhaseSearch && c.Status == engine.OK && !c.Stopped {
-			top = max(top, c.Fidelity)
-		}
-	}
-	for c := range v.Candidates() {
-		if c.Phase != engine.PhaseSearch || c.Status != engine.OK || c.Stopped || c.Fidelity != top {
-			continue
-		}
-		if engine.Violation(v.Plan.Constraints, c.Metrics) > 0 {
-			continue
-		}
-		px, okx := c.Metrics.Get(x)
-		py, oky := c.Metrics.Get(y.Metric)
-		if okx && oky {
-			all = append(all, Mark{c.ID, px, py})
-		}
-	}
-	byX := slices.Clone(all)
-	sign := 1.0
-	if y.Goal == engine.Minimize {
-		sign = -1
-	}
-	slices.SortFunc(byX, func(a, b Mark) int {
-		return cmp.Or(cmp.Compare(a.X, b.X), cmp.Compare(sign*b.Y, sign*a.Y), cmp.Compare(a.ID, b.ID))
-	})
-	best := math.Inf(-1)
-	for _, m := range byX {
-		if sign*m.Y > best {
-			best = sign * m.Y
-			front = append(front, m)
-		}
-	}
-	return all, front
-}
-
-// BestSoFar is, after each evaluation of the search, the best value of the
-// first objective so far: all fidelities together, constraints kept. It begins
-// with the first measured one; at says after how many evaluations.
-func (v *View) BestSoFar() (at []int, best []float64) {
-	o := v.Objective()
-	n := 0
-	for c := range v.Candidates() {
-		if c.Phase != engine.PhaseSearch {
-			break
-		}
-		n++
-		if y, ok := Worth(v, &c, o); ok {
-			if k := len(best); k > 0 && !Better(o, y, best[k-1]) {
-				y = best[k-1]
-			}
-			at, best = append(at, n), append(best, y)
-		}
-	}
-	return at, best
-}
-
-// Worth is the objective of a candidate that counts: measured in full, with
-// its constraints kept.
-func Worth(v *View, c *engine.Candidate, o engine.Objective) (float64, bool) {
-	if c.Task != engine.Train || c.Status != engine.OK || c.Stopped || engine.Violation(v.Plan.Constraints, c.Metrics) > 0 {
-		return 0, false
-	}
-	return c.Metrics.Get(o.Metric)
-}
-
-// Better tells whether a is better than b.
-func Better(o engine.Objective, a, b float64) bool {
-	if o.Goal == engine.Minimize {
-		return a < b
-	}
-	return a > b
 }

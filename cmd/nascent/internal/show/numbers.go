@@ -25,6 +25,14 @@ func Number(name string, x float64) string {
 	return strconv.FormatFloat(x, 'f', 4, 64)
 }
 
+// Decimal writes a figure to be compared with others: four places.
+func Decimal(x float64) string {
+	if math.Abs(x) >= 1e6 {
+		return Number("", x)
+	}
+	return strconv.FormatFloat(x, 'f', 4, 64)
+}
+
 // Thousands writes 12,345.
 func Thousands(n int64) string {
 	s := strconv.FormatInt(n, 10)
@@ -38,12 +46,22 @@ func Thousands(n int64) string {
 	return sign + s
 }
 
-// Seconds writes a time span: 850ms, 12.4s, 3m20s, 2h05m, 3d04h.
+// Seconds writes a time span: 850ms, 12.4s, 3m20s, 2h05m, 3d04h. Any number will
+// do: what lasts longer than a time.Duration is written in years.
 func Seconds(s float64) string {
+	const year = 365.25 * 24 * 3600
+	if s < 0 {
+		return "-" + Seconds(-s)
+	}
+	if s >= 200*year {
+		return strconv.FormatFloat(s/year, 'g', 3, 64) + " years"
+	}
 	d := time.Duration(s * float64(time.Second))
 	switch {
-	case d == 0:
+	case s == 0:
 		return "0s"
+	case d < time.Microsecond:
+		return strconv.FormatFloat(s, 'g', 3, 64) + "s"
 	case d < time.Millisecond:
 		return fmt.Sprintf("%dµs", d.Microseconds())
 	case d < time.Second:
@@ -56,6 +74,30 @@ func Seconds(s float64) string {
 		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 	}
 	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// Part is where x lies from lo (0) to hi (1), for any finite numbers, and at most
+// a thousand times as far outside; 0 where there is nothing between lo and hi.
+func Part(x, lo, hi float64) float64 {
+	if hi <= lo {
+		return 0
+	}
+	part := (x - lo) / (hi - lo)
+	if math.IsInf(hi-lo, 0) {
+		part = (x/2 - lo/2) / (hi/2 - lo/2)
+	}
+	return math.Max(-1000, math.Min(1000, part))
+}
+
+// Whole is x as a whole number; one that is too large is the largest.
+func Whole(x float64) int64 {
+	switch {
+	case x >= math.MaxInt64:
+		return math.MaxInt64
+	case x <= math.MinInt64:
+		return math.MinInt64
+	}
+	return int64(math.Round(x))
 }
 
 // Values writes metrics: the objectives first, then the others by name.
@@ -150,7 +192,7 @@ func Sparkline(ys []float64, width int) string {
 	for _, y := range ys {
 		i := len(bars) - 1
 		if hi > lo {
-			i = int((y - lo) / (hi - lo) * float64(len(bars)-1))
+			i = int(Part(y, lo, hi) * float64(len(bars)-1))
 		}
 		b.WriteRune(bars[i])
 	}
@@ -172,8 +214,10 @@ func Rate(perSecond float64) string {
 	switch {
 	case perSecond == 0:
 		return "-/s"
+	case perSecond >= 1e15:
+		return strconv.FormatFloat(perSecond, 'g', 3, 64) + "/s"
 	case perSecond >= 100:
-		return Thousands(int64(math.Round(perSecond))) + "/s"
+		return Thousands(Whole(perSecond)) + "/s"
 	case perSecond >= 0.5:
 		return fmt.Sprintf("%.1f/s", perSecond)
 	case perSecond*60 >= 0.5:

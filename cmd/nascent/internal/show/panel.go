@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/charmbracelet/lipgloss"
-	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -96,8 +96,8 @@ func (p *Panel) draw(lines []string) {
 }
 
 func (p *Panel) size() (width, height int) {
-	if size, err := unix.IoctlGetWinsize(int(p.out.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
-		return int(size.Col), int(size.Row)
+	if width, height, err := term.GetSize(int(p.out.Fd())); err == nil && width > 0 && height > 0 {
+		return width, height
 	}
 	return 80, 24
 }
@@ -108,7 +108,7 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 	width, height = max(8, width)-1, max(2, height-1)
 	var lines []string
 	add := func(style *lipgloss.Style, format string, args ...any) {
-		line := Clip(fmt.Sprintf(format, args...), width)
+		line := Clip(Clean(fmt.Sprintf(format, args...)), width)
 		if style != nil {
 			line = style.Render(line)
 		}

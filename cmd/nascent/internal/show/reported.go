@@ -10,7 +10,7 @@ import (
 // Reported is the mean of every figure that test jobs left for reports alone
 // (engine.ReportFile), over those that have it.
 func (v *View) Reported(results []engine.Result) engine.Values {
-	sums, counts := map[string]float64{}, map[string]float64{}
+	all := map[string][]float64{}
 	for _, r := range results {
 		for _, f := range r.Files {
 			if f.Name != engine.ReportFile {
@@ -25,14 +25,14 @@ func (v *View) Reported(results []engine.Result) engine.Values {
 				continue
 			}
 			for name, x := range figures {
-				sums[name] += x
-				counts[name]++
+				all[name] = append(all[name], x)
 			}
 		}
 	}
 	var out engine.Values
-	for name, x := range sums {
-		out = append(out, engine.Value{Name: name, Value: x / counts[name]})
+	for name, xs := range all {
+		mean, _ := engine.Mean(xs)
+		out = append(out, engine.Value{Name: name, Value: mean})
 	}
 	engine.SortValues(out)
 	return out

@@ -78,7 +78,7 @@ func (l *Lines) say() {
 	var lines []string
 	lines, l.heard = l.monitor.heard(l.heard)
 	for _, s := range lines {
-		fmt.Fprintln(l.out, s)
+		fmt.Fprintln(l.out, Clean(s))
 	}
 }
 

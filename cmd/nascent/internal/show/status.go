@@ -75,7 +75,7 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	s := v.Status()
 	var b strings.Builder
 	field := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "%-12s %s\n", name, Clean(fmt.Sprintf(format, args...)))
 	}
 	field("search", "%s (%s)", s.Name, v.Dir)
 	state := string(s.State)
@@ -102,7 +102,7 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		field("idle", "%s of worker time without a job", Seconds(s.Idle))
 	}
 	if s.FinalTotal > 0 {
-		field("final", "%d of %d re-measurements and tests; test data looked at %s", s.FinalDone, s.FinalTotal, Times(s.TestLooks))
+		field("final", "%d of %d re-measurements and tests; %s", s.FinalDone, s.FinalTotal, Looks(s.TestLooks))
 	}
 	for i, c := range s.Best {
 		name := ""
@@ -166,13 +166,13 @@ func LimitsText(l engine.Limits) string {
 	return strings.Join(parts, ", or ")
 }
 
-// Times is "never", "once", "12 times".
-func Times(n int) string {
+// Looks says how often test data was looked at.
+func Looks(n int) string {
 	switch n {
 	case 0:
-		return "never"
+		return "test data was never looked at"
 	case 1:
-		return "once"
+		return "test data was looked at once"
 	}
-	return Thousands(int64(n)) + " times"
+	return "test data was looked at " + Thousands(int64(n)) + " times"
 }

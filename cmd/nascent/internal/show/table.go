@@ -19,6 +19,7 @@ func (t *Table) Write(out io.Writer) error {
 	widths := make([]int, len(t.Head))
 	for _, row := range append([][]string{t.Head}, t.Rows...) {
 		for i, c := range row {
+			c = Clean(c)
 			widths[i] = max(widths[i], utf8.RuneCountInString(c))
 		}
 	}
@@ -28,6 +29,7 @@ func (t *Table) Write(out io.Writer) error {
 		var s strings.Builder
 		for i, c := range row {
 			last := i == len(row)-1
+			c = Clean(c)
 			if last && t.Width > 0 {
 				c = Clip(c, max(8, t.Width-at))
 			}

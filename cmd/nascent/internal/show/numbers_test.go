@@ -1,0 +1,46 @@
+package show
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestSeconds(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[float64]string{
+		0: "0s", 2e-6: "2µs", 0.85: "850ms", 12.4: "12.4s", 200: "3m20s", 7500: "2h05m", 273600: "3d04h",
+		1e-12: "1e-12s", -12.4: "-12.4s", 1e9: "11574d01h", math.MaxFloat64: "5.7e+300 years", -math.MaxFloat64: "-5.7e+300 years",
+	} {
+		if got := Seconds(s); got != want {
+			t.Errorf("%v seconds are written as %s; want %s", s, got, want)
+		}
+	}
+}
+
+// Every finite number can be shown, wherever numbers are.
+func TestFiniteNumbers(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		xs := rapid.SliceOfN(rapid.Float64(), 1, 60).Draw(t, "xs")
+		lo, hi := xs[0], xs[0]
+		for _, x := range xs {
+			lo, hi = min(lo, x), max(hi, x)
+			for _, text := range []string{Number("loss", x), Number("seconds", x), Decimal(x), Rate(math.Abs(x)), Thousands(Whole(x))} {
+				if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") || strings.HasPrefix(text, "-") && x > 0 {
+					t.Fatalf("%v is written as %s", x, text)
+				}
+			}
+		}
+		for _, x := range xs {
+			if p := Part(x, lo, hi); !(p >= 0 && p <= 1) {
+				t.Fatalf("%v is at %v between %v and %v", x, p, lo, hi)
+			}
+		}
+		if n := len([]rune(Sparkline(xs, 40))); n != min(40, len(xs)) {
+			t.Fatalf("%d values are drawn as %d bars", len(xs), n)
+		}
+	})
+}
