@@ -38,6 +38,9 @@ func (s *Search) open(ctx context.Context) error {
 		}
 		s.cfg.Space = space
 	}
+	if err := s.named(); err != nil {
+		return err
+	}
 	metrics := s.pool.metrics()
 	if err := s.cfg.measuredBy(metrics); err != nil {
 		return err

@@ -77,7 +77,7 @@ const (
 
 // Metric declares one number that an evaluator reports.
 type Metric struct {
-	Name     string `json:"name"`
+	Name     string `json:"name"`               // up to 100 letters (a to z), digits and _ . / -, not beginning with -
 	Unit     string `json:"unit,omitempty"`     // "", "s", "bytes", ...
 	Goal     Goal   `json:"goal,omitempty"`     // which direction is better, if any
 	Measured bool   `json:"measured,omitempty"` // depends on more than the job (seconds, memory): kept out of History and digest unless asked for
@@ -238,7 +238,10 @@ func (vs Values) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendQuote(b, v.Name)
+		var err error
+		if b, err = appendJSON(b, v.Name); err != nil {
+			return nil, err
+		}
 		b = append(b, ':')
 		n, err := json.Marshal(v.Value)
 		if err != nil {

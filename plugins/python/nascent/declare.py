@@ -176,6 +176,8 @@ def _metrics(metrics: Optional[Metrics]) -> Optional[List[Dict[str, Any]]]:
             what = {"goal": what}
         if not isinstance(name, str) or not isinstance(what, Mapping):
             raise TypeError(f"metric {name!r} is declared as {what!r}: give names, or names with maximize or minimize")
+        if not 0 < len(name) <= 100 or name[0] == "-" or not _OF_NAME.issuperset(name):
+            raise TypeError(f"{name!r} is no name for a metric: use up to 100 letters (a to z), digits and _ . / -, and no dash first")
         for key, value in what.items():
             if key not in _OF_METRIC or not _OF_METRIC[key](value):
                 raise TypeError(f"metric {name} is declared with {key} {value!r}: "
@@ -183,6 +185,8 @@ def _metrics(metrics: Optional[Metrics]) -> Optional[List[Dict[str, Any]]]:
         out.append({"name": name, **what})
     return out
 
+
+_OF_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")
 
 _OF_METRIC: Dict[str, Callable[[Any], bool]] = {
     "goal": lambda v: v in ("maximize", "minimize"), "unit": lambda v: isinstance(v, str),

@@ -67,7 +67,10 @@ class TestDeclaration(unittest.TestCase):
             ({"budget": 0}, "budget is 0: give a number above 0"), ({"data": [1]}, "data is .1.: give a text"),
             ({"options": ["width"]}, "give a dict of names and defaults"), ({"open": 3}, "open is 3: give a function"),
             ({"metrics": "f1"}, "metrics is 'f1': give a list"), ({"metrics": {"f1": "max"}}, "metric f1 is declared with goal 'max': give goal .maximize"),
-            ({"metrics": {"f1": {"gaol": "maximize"}}}, "metric f1 is declared with gaol"), ({"operational": "width"}, "operational is 'width': give a list"),
+            ({"metrics": {"f1": {"gaol": "maximize"}}}, "metric f1 is declared with gaol"),
+            ({"metrics": ["top 1"]}, "'top 1' is no name for a metric: use up to 100 letters"), ({"metrics": ["gene:x"]}, "'gene:x' is no name"),
+            ({"metrics": ["a\x07b"]}, "'a.x07b' is no name"), ({"metrics": {"-x": "minimize"}}, "no dash first"), ({"metrics": [""]}, "'' is no name"),
+            ({"operational": "width"}, "operational is 'width': give a list"),
         ):
             with self.assertRaisesRegex(TypeError, want):
                 nascent.evaluator(**said)

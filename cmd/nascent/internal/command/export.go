@@ -118,7 +118,7 @@ func (a *app) exportCandidate(ctx context.Context, dir, name, format, output str
 			}
 			text = indented
 		}
-		return a.toFile(output, func(out io.Writer) error { _, err := text.WriteTo(out); return err })
+		return a.toFile(output, func(out io.Writer) error { _, err := text.WriteTo(show.NewPrinter(out)); return err })
 	}
 	m, err := export.Read(text.Bytes())
 	if err != nil {

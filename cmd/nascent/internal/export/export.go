@@ -60,7 +60,7 @@ type record struct {
 }
 
 func writeJSON(out io.Writer, v *show.View) error {
-	w := bufio.NewWriter(out)
+	w := bufio.NewWriter(show.NewPrinter(out))
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	for c := range v.Candidates() {

@@ -1,0 +1,129 @@
+package export
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"iter"
+	"math"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// some are candidates to be written.
+type some struct {
+	show.Reader
+	all []engine.Candidate
+}
+
+func (s some) Candidates() iter.Seq[engine.Candidate] { return slices.Values(s.all) }
+
+// Older searches may have metrics of any name, and any search any finite numbers:
+// every table has a column for each, and its own ones stay what they are.
+func TestTablesOfAnyMetrics(t *testing.T) {
+	t.Parallel()
+	names := []string{
+		"id", "phase", "status", "genome", "seed", "fidelity", "budget", "attempts", "reason", "seconds", "stopped", "task", "tag", "baseline",
+		"gene:x", "metric:loss", "loss", "a\x07b", "a,b", `say "x"`, "two\nlines", "größe",
+	}
+	values := []float64{math.MaxFloat64, -math.MaxFloat64, 5e-324, 0, 1}
+	var metrics engine.Values
+	for i, name := range names {
+		metrics = append(metrics, engine.Value{Name: name, Value: values[i%len(values)]})
+	}
+	engine.SortValues(metrics)
+	g, err := genome.MustParseSpace(`{"x": {"int": [3, 4]}}`).Random(rng.New(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := engine.Candidate{
+		Job:    engine.Job{ID: 12, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
+		Result: engine.Result{Status: engine.OK, Metrics: metrics, Seconds: math.MaxFloat64},
+	}
+	v := &show.View{Reader: some{all: []engine.Candidate{c}}}
+	want := map[string]float64{"id": 12, "seconds": math.MaxFloat64}
+	x, _ := g.Gene("x")
+	want[show.GeneColumn("x")] = float64(x.(int64))
+	for _, m := range metrics {
+		want[show.MetricColumn(m.Name)] = m.Value
+	}
+
+	t.Run("csv", func(t *testing.T) {
+		t.Parallel()
+		var b bytes.Buffer
+		if err := Write(&b, v, "csv"); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(&b).ReadAll()
+		if err != nil || len(rows) != 2 {
+			t.Fatalf("%v and %d rows", err, len(rows))
+		}
+		for name, y := range want {
+			i := slices.Index(rows[0], name)
+			if i < 0 || slices.Contains(rows[0][i+1:], name) {
+				t.Errorf("column %q is there not once: %q", name, rows[0])
+			} else if got, err := strconv.ParseFloat(rows[1][i], 64); err != nil || got != y {
+				t.Errorf("column %q holds %s; want %v", name, rows[1][i], y)
+			}
+		}
+	})
+	t.Run("parquet", func(t *testing.T) {
+		t.Parallel()
+		var b bytes.Buffer
+		if err := Write(&b, v, "parquet"); err != nil {
+			t.Fatal(err)
+		}
+		f, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := make([]parquet.Row, 1)
+		if n, _ := f.RowGroups()[0].Rows().ReadRows(rows); n != 1 {
+			t.Fatalf("%d rows", n)
+		}
+		got := map[string]float64{}
+		for _, value := range rows[0] {
+			switch name := f.Schema().Columns()[value.Column()][0]; value.Kind() {
+			case parquet.Double:
+				got[name] = value.Double()
+			case parquet.Int64:
+				got[name] = float64(value.Int64())
+			}
+		}
+		for name, y := range want {
+			if x, ok := got[name]; !ok || x != y {
+				t.Errorf("column %q holds %v; want %v", name, x, y)
+			}
+		}
+	})
+	t.Run("json", func(t *testing.T) {
+		t.Parallel()
+		var b bytes.Buffer
+		if err := Write(&b, v, "json"); err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Seconds float64
+			Metrics map[string]float64
+		}
+		if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+			t.Fatalf("%v: %s", err, b.Bytes())
+		}
+		for _, m := range metrics {
+			if x, ok := got.Metrics[m.Name]; !ok || x != m.Value {
+				t.Errorf("metric %q is %v; want %v", m.Name, x, m.Value)
+			}
+		}
+		if got.Seconds != c.Seconds {
+			t.Errorf("it took %v seconds; want %v", got.Seconds, c.Seconds)
+		}
+	})
+}

@@ -1,0 +1,108 @@
+package show
+
+import (
+	"iter"
+	"slices"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// some are candidates to be looked at.
+type some struct {
+	Reader
+	all []engine.Candidate
+}
+
+func (s some) Candidates() iter.Seq[engine.Candidate] { return slices.Values(s.all) }
+
+func measured(t *testing.T, id engine.ID, metrics engine.Values) engine.Candidate {
+	t.Helper()
+	space := genome.MustParseSpace(`{"x": {"int": [0, 9]}}`)
+	g, err := space.Random(rng.New(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine.Candidate{
+		Job:    engine.Job{ID: id, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Operator: engine.OpRandom},
+		Result: engine.Result{Status: engine.OK, Metrics: metrics},
+	}
+}
+
+// Whatever a metric is called, its column is not one of another thing's, and what
+// every candidate has stays to be seen.
+func TestColumnsDoNotCollide(t *testing.T) {
+	t.Parallel()
+	var metrics engine.Values
+	var declared []engine.Metric
+	names := append(slices.Clone(fixed), "gene:x", "metric:accuracy", "accuracy", "x", "a\x07b")
+	for i, name := range names {
+		metrics = append(metrics, engine.Value{Name: name, Value: float64(1000 + i)})
+		declared = append(declared, engine.Metric{Name: name})
+	}
+	engine.SortValues(metrics)
+	c := measured(t, 7, metrics)
+	v := &View{Reader: some{all: []engine.Candidate{c}}, Metrics: declared}
+	seen := map[string]bool{}
+	for i, name := range names {
+		column := MetricColumn(name)
+		if seen[column] {
+			t.Errorf("two columns are called %s", column)
+		}
+		seen[column] = true
+		if err := Known(v, column); err != nil {
+			t.Error(err)
+		}
+		if got := Column(&c, column); got != float64(1000+i) {
+			t.Errorf("column %s shows %v, not the metric %s", column, got, name)
+		}
+		f := Filter{column: column, op: "=", number: float64(1000 + i), numeric: true}
+		if found := v.Select(Selection{Filters: []Filter{f}, Sort: "-" + column}); len(found) != 1 {
+			t.Errorf("%d candidates have %s", len(found), column)
+		}
+	}
+	plain := measured(t, 7, nil)
+	for _, name := range fixed {
+		if seen[name] {
+			t.Errorf("a metric has the column %s", name)
+		}
+		if a, b := Column(&c, name), Column(&plain, name); a != b {
+			t.Errorf("column %s shows %v because of a metric, not %v", name, a, b)
+		}
+	}
+	if got := Column(&c, GeneColumn("x")); got == nil || got == Column(&c, MetricColumn("gene:x")) {
+		t.Errorf("the gene x is shown as %v", got)
+	}
+}
+
+func TestFront(t *testing.T) {
+	t.Parallel()
+	points := []Mark{{1, 1, 5}, {2, 2, 6}, {3, 3, 6}, {4, 4, 9}, {5, 1, 4}, {6, 2, 6}}
+	v := &View{}
+	var all []engine.Candidate
+	for _, p := range points {
+		all = append(all, measured(t, p.ID, engine.Values{{Name: "x", Value: p.X}, {Name: "y", Value: p.Y}}))
+	}
+	all = append(all, measured(t, 7, engine.Values{{Name: "y", Value: 100}})) // is not measured in both
+	v.Reader = some{all: all}
+	for _, c := range []struct {
+		x, y engine.Goal
+		want []engine.ID
+	}{
+		{engine.Minimize, engine.Maximize, []engine.ID{1, 2, 4}},
+		{engine.Minimize, engine.Minimize, []engine.ID{5}},
+		{engine.Maximize, engine.Maximize, []engine.ID{4}},
+		{engine.Maximize, engine.Minimize, []engine.ID{4, 3, 5}},
+	} {
+		all, front := v.Front(engine.Objective{Metric: "x", Goal: c.x}, engine.Objective{Metric: "y", Goal: c.y})
+		var got []engine.ID
+		for _, m := range front {
+			got = append(got, m.ID)
+		}
+		if len(all) != len(points) || !slices.Equal(got, c.want) {
+			t.Errorf("%s x, %s y: %v of %d are on the front; want %v of %d", c.x, c.y, got, len(all), c.want, len(points))
+		}
+	}
+}
