@@ -30,6 +30,11 @@ run: all
 test:
 	$(GO) test -trimpath -json -timeout 20m ./... | $(GO) run ./cmd/nascent/internal/slowest
 
+# Kills searches at random moments and looks for what must never be: docs/reliability.md.
+# ARGS="-kills 100 -seed 2 -run checkpoints".
+chaos: all
+	$(GO) run ./internal/chaos -programs $(BIN) $(ARGS)
+
 # What shared weights are good for, measured in full: minutes.
 science:
 	$(GO) test -run SharedWeights -v -timeout 30m ./plugins/strategies/supernet -args -whole
@@ -56,4 +61,4 @@ lint:
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all run test science gpu-check gpu-programs bench lint clean
+.PHONY: all run test chaos science gpu-check gpu-programs bench lint clean

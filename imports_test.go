@@ -58,6 +58,7 @@ var rooms = []room{
 	{folder: "plugins/torch", may: genomes},
 	{folder: "plugins/evaluators", may: public, libs: []string{"*"}, never: wires},
 	{folder: "plugins/strategies", may: public, libs: []string{"*"}, never: wires},
+	{folder: "internal", may: []string{"genome/...", "engine", "engine/ledger"}, libs: []string{"*"}, never: wires}, // programs that try the others
 	{folder: "cmd", may: []string{"internal/safe", "genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/..."}, libs: []string{"*"}, never: append([]string{module + "/plugins/proto"}, wires...)},
 }
 

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
+)
+
+// Every scenario is played, with a few kills each; make chaos has more.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	programs := t.TempDir()
+	if err := proctest.Shipped(programs); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if clean, err := chaos(&out, programs, "", 1, 2, 6); err != nil || !clean {
+		t.Errorf("%v\n%s", err, out.Bytes())
+	}
+	t.Logf("\n%s", out.Bytes())
+}
+
+// What must never be is seen.
+func TestFinds(t *testing.T) {
+	t.Parallel()
+	results := func(texts ...string) kept {
+		k := kept{results: map[engine.ID]string{}}
+		for i, text := range texts {
+			k.results[engine.ID(i+1)] = text
+			k.history = append(k.history, engine.ID(i+1))
+		}
+		return k
+	}
+	earlier := results("ok 1", "ok 2", "ok 3")
+	now := results("ok 1", "ok 9")
+	lost := now.lost(earlier)
+	slices.Sort(lost)
+	if want := []string{"the result of job 2, which was ok 2 and is ok 9", "the result of job 3"}; !slices.Equal(lost, want) {
+		t.Errorf("lost are %q, want %q", lost, want)
+	}
+	if same := earlier.lost(earlier); len(same) > 0 {
+		t.Errorf("lost are %q", same)
+	}
+	now.history = append(now.history, 2)
+	if twice := now.twice(); len(twice) != 1 {
+		t.Errorf("twice are %q", twice)
+	}
+
+	j := journal{path: filepath.Join(t.TempDir(), "log"), ids: map[string]int{}}
+	if again, err := j.look(earlier); err != nil || len(again) > 0 || len(j.unheard(earlier)) > 0 {
+		t.Errorf("without a log %q began again: %v", again, err)
+	}
+	write := func(text string) {
+		if err := os.WriteFile(j.path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("began 1\nanswered 1\nbegan 2\n")
+	if again, err := j.look(kept{}); err != nil || len(again) > 0 {
+		t.Errorf("%q began again: %v", again, err)
+	}
+	write("began 1\nanswered 1\nbegan 2\nbegan 2\nbegan 4\n")
+	if again, err := j.look(earlier); err != nil || len(again) != 1 || !strings.Contains(again[0], "job 2 ") {
+		t.Errorf("%q began again: %v", again, err)
+	}
+	if unheard := j.unheard(earlier); len(unheard) != 2 {
+		t.Errorf("nobody measured %q", unheard)
+	}
+}
+
+// A scenario says what is wrong with it.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"> search.yaml\n", "kill: engine\n", "> search.yaml\nkill: nobody\n"} {
+		if _, err := parse("x", []byte(text)); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"embed"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+//go:embed scenarios/*.txtar
+var declared embed.FS
+
+// scenario is a search and who is killed in it.
+type scenario struct {
+	name    string
+	files   []txtar.File
+	runs    [][]string // arguments of nascent run, one after the other
+	victims []string
+	free    bool // timing may decide its trajectory
+}
+
+// victims are those that can be killed.
+var victims = []string{
+	"engine",     // nascent itself
+	"plugin",     // one of its children
+	"worker",     // one of theirs
+	"descendant", // any deeper one
+	"all",        // everybody at once
+	"stop",       // nobody: nascent is asked to stop
+}
+
+// scenarios are all that are declared, by name.
+func scenarios() ([]scenario, error) {
+	entries, err := declared.ReadDir("scenarios")
+	if err != nil {
+		return nil, err
+	}
+	var out []scenario
+	for _, e := range entries {
+		text, err := declared.ReadFile(path.Join("scenarios", e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		s, err := parse(strings.TrimSuffix(e.Name(), ".txtar"), text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name(), err)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func parse(name string, text []byte) (scenario, error) {
+	archive := txtar.Parse(text)
+	s := scenario{name: name, files: archive.Files}
+	for line := range strings.Lines(string(archive.Comment)) {
+		line = strings.TrimSpace(line)
+		if args, ok := strings.CutPrefix(line, "> "); ok {
+			s.runs = append(s.runs, strings.Fields(args))
+		} else if who, ok := strings.CutPrefix(line, "kill: "); ok {
+			s.victims = strings.Fields(who)
+		} else if line == "free" {
+			s.free = true
+		}
+	}
+	if len(s.runs) == 0 || len(s.victims) == 0 {
+		return s, fmt.Errorf(`its comment has no line "> ARGUMENTS", or none "kill: VICTIMS"`)
+	}
+	for _, v := range s.victims {
+		if !slices.Contains(victims, v) {
+			return s, fmt.Errorf("there is no victim %s; there are %s", v, strings.Join(victims, ", "))
+		}
+	}
+	return s, nil
+}
