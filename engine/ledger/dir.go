@@ -27,13 +27,17 @@ var layout = []struct {
 	{lockName, 0},
 	{"sock", fs.ModeSocket},
 	{"sock.new", fs.ModeSocket},
-	{"report.html", 0},
+	{reportName, 0},
 	{filesName, fs.ModeDir},
 	{filesName + "/" + tempName, fs.ModeDir},
 	{logsName, fs.ModeDir},
 }
 
-const logsName = "logs"
+// Others write these.
+const (
+	logsName   = "logs"
+	reportName = "report.html"
+)
 
 // Vet looks whether dir can be a search directory, and touches nothing: none of
 // the names that a search uses may be a link, a pipe or another thing that does
@@ -149,18 +153,18 @@ func vacant(root *os.Root) error {
 	if entries, _ = fs.ReadDir(root.FS(), filesName+"/"+tempName); len(entries) > 0 {
 		return taken(filesName+"/"+tempName, "holds "+entries[0].Name()+", which would be removed")
 	}
+	if _, err := root.Lstat(reportName); err == nil {
+		return taken(reportName, "would be replaced by the report of this search")
+	}
 	return nil
 }
 
-// unfinished are files that get their name when they are whole: WriteFile's. A
-// crash may leave some.
-const unfinished = ".nascent-"
-
-// tidy removes unfinished files. Nobody else writes: the lock is held.
+// tidy removes what a crash left of files that were being written. Nobody else
+// writes here: the lock is held.
 func tidy(root *os.Root) {
 	entries, _ := fs.ReadDir(root.FS(), ".")
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), unfinished) && e.Type().IsRegular() {
+		if strings.HasPrefix(e.Name(), safe.Unfinished) && e.Type().IsRegular() {
 			root.Remove(e.Name())
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/internal/safe"
 )
 
 // victim is a directory outside of a search, with content that must stay.
@@ -228,7 +229,7 @@ func TestOwnFilesStay(t *testing.T) {
 	t.Parallel()
 	hash := strings.Repeat("0", 64)
 	for name, fits := range map[string]bool{
-		"files/tmp/draft.txt": false, "files/report.pdf": false, "files/tmp/deep/er": false, "lock": false,
+		"files/tmp/draft.txt": false, "files/report.pdf": false, "files/tmp/deep/er": false, "lock": false, "report.html": false,
 		"files/" + hash: true, "notes.txt": true, "logs/mine.log": true,
 	} {
 		dir := t.TempDir()
@@ -364,13 +365,13 @@ func TestChangedFileIsNotHandedOut(t *testing.T) {
 func TestUnfinishedFilesAreRemoved(t *testing.T) {
 	t.Parallel()
 	dir := scripted(t, 1)
-	for _, name := range []string{unfinished + "123", "search.yaml.1"} {
+	for _, name := range []string{safe.Unfinished + "123", "search.yaml.1"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	closed(t, open(t, dir))
-	if list := names(t, dir); slices.Contains(list, unfinished+"123") || !slices.Contains(list, "search.yaml.1") {
+	if list := names(t, dir); slices.Contains(list, safe.Unfinished+"123") || !slices.Contains(list, "search.yaml.1") {
 		t.Errorf("there are %v", list)
 	}
 }

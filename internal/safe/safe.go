@@ -6,9 +6,11 @@ package safe
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -149,4 +151,47 @@ func links(info fs.FileInfo) uint64 {
 		return uint64(s.Nlink)
 	}
 	return 1
+}
+
+// Unfinished begins the names of files that Write is writing, and that a crash
+// may leave.
+const Unfinished = ".nascent-"
+
+// Write puts a file in its place as a whole and durable, or not at all. A link in
+// its place is replaced, not followed.
+func Write(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	f, name, err := create(root)
+	if err != nil {
+		return err
+	}
+	defer root.Remove(name) // where it did not get its name
+	if err := errors.Join(write(f), f.Chmod(perm), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := root.Rename(name, filepath.Base(path)); err != nil {
+		return err
+	}
+	d, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	d.Sync() // not every file system can
+	return nil
+}
+
+// create makes a file with a name that nobody has.
+func create(root *os.Root) (f *os.File, name string, err error) {
+	for n := 0; ; n++ {
+		name = fmt.Sprintf("%s%d-%d", Unfinished, os.Getpid(), n)
+		f, err = root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, name, err
+		}
+	}
 }

@@ -59,7 +59,6 @@ func withPlugins(m *testing.M) int {
 		// All sessions are closed: what still runs, leaked.
 		if err := goleak.Find(
 			goleak.IgnoreTopFunction("github.com/nascent-nas/nascent/plugins/host.starter"),
-			goleak.IgnoreAnyFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"),
 		); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1

@@ -2,7 +2,9 @@ package host
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -10,25 +12,95 @@ import (
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
-	"gopkg.in/natefinch/lumberjack.v2"
+
+	"github.com/nascent-nas/nascent/internal/safe"
 )
 
-// One file per plugin, shared by all its processes, rotated at 10 MB, three
-// old ones kept.
+// One file per plugin, shared by all its processes.
 var (
 	logFilesMu sync.Mutex
-	logFiles   = map[string]*lumberjack.Logger{}
+	logFiles   = map[string]*logFile{}
 )
 
-func logFile(dir, name string) io.Writer {
+// A log of maxLog bytes becomes NAME.log.1, and of the older ones oldLogs are kept.
+const (
+	maxLog  = 10 << 20
+	oldLogs = 3
+)
+
+// logFile is a log in a directory that somebody may have sent: nothing in it is
+// followed. What cannot be written is left out, for a log must hold nothing up.
+type logFile struct {
+	dir, name string
+
+	mu   sync.Mutex
+	file *os.File
+	size int64
+}
+
+func (l *logFile) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file != nil && l.size+int64(len(b)) > maxLog {
+		l.file.Close()
+		l.file = nil
+	}
+	if l.file == nil && l.open(int64(len(b))) != nil {
+		return len(b), nil
+	}
+	n, _ := l.file.Write(b)
+	l.size += int64(n)
+	return len(b), nil
+}
+
+// open opens the file for size more bytes; a full one gets another name.
+func (l *logFile) open(size int64) error {
+	dir, err := os.OpenRoot(l.dir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if info, err := dir.Lstat(l.name); err == nil && info.Size()+size > maxLog {
+		for n := oldLogs - 1; n > 0; n-- {
+			dir.Rename(fmt.Sprintf("%s.%d", l.name, n), fmt.Sprintf("%s.%d", l.name, n+1))
+		}
+		dir.Rename(l.name, l.name+".1")
+	}
+	f, err := safe.OpenFile(dir, l.name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return err
+	}
+	l.file, l.size = f, info.Size()
+	return nil
+}
+
+// logTo is the log of a plugin: in Dir/logs, which is made, or in LogDir.
+func (o Options) logTo(plugin string) io.Writer {
+	dir := o.LogDir
+	if dir == "" && o.Dir != "" {
+		dir = filepath.Join(o.Dir, "logs")
+		if root, err := os.OpenRoot(o.Dir); err == nil {
+			root.Mkdir("logs", 0o700)
+			if _, err = safe.Kind(root, "logs", fs.ModeDir); err != nil {
+				dir = ""
+			}
+			root.Close()
+		}
+	}
 	if dir == "" {
 		return io.Discard
 	}
-	path := filepath.Join(dir, name+".log")
+	os.MkdirAll(dir, 0o700)
+	path := filepath.Join(dir, plugin+".log")
 	logFilesMu.Lock()
 	defer logFilesMu.Unlock()
 	if logFiles[path] == nil {
-		logFiles[path] = &lumberjack.Logger{Filename: path, MaxSize: 10, MaxBackups: 3}
+		logFiles[path] = &logFile{dir: dir, name: plugin + ".log"}
 	}
 	return logFiles[path]
 }
@@ -38,13 +110,7 @@ func pluginLogger(p Plugin, o Options) hclog.Logger {
 	if level == hclog.NoLevel {
 		level = hclog.Info
 	}
-	dir := o.logDir()
-	if dir != "" {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			dir = ""
-		}
-	}
-	return hclog.New(&hclog.LoggerOptions{Name: p.Name, Level: level, Output: logFile(dir, p.Name)})
+	return hclog.New(&hclog.LoggerOptions{Name: p.Name, Level: level, Output: o.logTo(p.Name)})
 }
 
 // keptWords is how much of a process's last output an error may quote.

@@ -3,7 +3,6 @@ package host
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -36,13 +35,6 @@ type Options struct {
 	// twice the time. 0 means 20 times the longest turn of this run, at least a
 	// minute; before ten turns were taken, ten minutes.
 	TurnTimeout time.Duration
-}
-
-func (o Options) logDir() string {
-	if o.LogDir == "" && o.Dir != "" {
-		return filepath.Join(o.Dir, "logs")
-	}
-	return o.LogDir
 }
 
 // passedOn are the variables that every plugin gets from the host: what finding

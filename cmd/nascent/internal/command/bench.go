@@ -3,7 +3,9 @@ package command
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/bench"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
 // benchFlags are what the command line says about a bench.
@@ -201,6 +204,13 @@ func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 			runs = append(runs, r)
 		}
 	}
+	if !slices.ContainsFunc(runs, func(r *benchRun) bool { return r.target.stored != nil }) {
+		for _, name := range []string{"bench.json", "bench.html"} {
+			if _, err := os.Lstat(filepath.Join(f.dir, name)); err == nil {
+				return wrongInput("%s is there already and is not of this bench; choose another directory with --dir, or move it away", filepath.Join(f.dir, name))
+			}
+		}
+	}
 	whole, err := a.runAll(ctx, runs, f)
 	if err != nil {
 		return err
@@ -238,10 +248,15 @@ func (f *benchFlags) search(path string, by *contender, seed int64) (*target, er
 		return nil, err
 	}
 	t := &target{doc: doc, dir: filepath.Join(f.dir, by.name+"-"+strconv.FormatInt(seed, 10))}
+	if err := ledger.Trust(t.dir); err != nil {
+		return nil, err
+	}
 	if begun(t.dir) {
 		if t.stored, err = readConfig(filepath.Join(t.dir, configName)); err != nil {
 			return nil, err
 		}
+	} else if err := replaces(path, doc, t.dir); err != nil {
+		return nil, err
 	}
 	c := choices{workers: f.workers, evaluations: f.evaluations, seed: seed, strategy: by.text, set: f.set}
 	c.changed = func(flag string) bool {

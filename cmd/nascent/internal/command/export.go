@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -80,7 +78,7 @@ one candidate write the best.`,
 				return a.exportCandidate(cmd.Context(), directory(args), id, format, output)
 			}
 			dir := directory(args)
-			return a.toFile(output, func(out io.Writer) error {
+			return a.toFile(output, dir, func(out io.Writer) error {
 				return a.look(cmd.Context(), dir, []string{"export", dir, "--format", format}, out, func(v *show.View) error {
 					return export.Write(out, v, format)
 				})
@@ -118,7 +116,7 @@ func (a *app) exportCandidate(ctx context.Context, dir, name, format, output str
 			}
 			text = indented
 		}
-		return a.toFile(output, func(out io.Writer) error { _, err := text.WriteTo(show.NewPrinter(out)); return err })
+		return a.toFile(output, dir, func(out io.Writer) error { _, err := text.WriteTo(show.NewPrinter(out)); return err })
 	}
 	m, err := export.Read(text.Bytes())
 	if err != nil {
@@ -133,12 +131,15 @@ func (a *app) exportCandidate(ctx context.Context, dir, name, format, output str
 		}
 	}
 	if format == "pytorch" {
-		err := a.toFile(beside, func(out io.Writer) error { return m.WriteSafetensors(out, weights) })
+		if _, _, err := destination(output, dir); err != nil {
+			return err
+		}
+		err := a.toFile(beside, dir, func(out io.Writer) error { return m.WriteSafetensors(out, weights) })
 		if err != nil {
 			return err
 		}
 	}
-	return a.toFile(output, func(out io.Writer) error {
+	return a.toFile(output, dir, func(out io.Writer) error {
 		switch format {
 		case "pytorch":
 			return m.WritePyTorch(out, weights, filepath.Base(beside))
@@ -149,24 +150,4 @@ func (a *app) exportCandidate(ctx context.Context, dir, name, format, output str
 		}
 		return m.WriteONNX(out, weights)
 	})
-}
-
-// toFile has write write the file at path, which is there whole or not at all,
-// or standard output ("-").
-func (a *app) toFile(path string, write func(io.Writer) error) error {
-	if path == "-" || a.live != nil {
-		return write(a.data)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".nascent-export-*")
-	if err != nil {
-		return wrongInput("--output %s: %v; choose a file in a directory that you may write", path, errors.Unwrap(err))
-	}
-	defer os.Remove(f.Name())
-	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("--output %s: %w", path, err)
-	}
-	return nil
 }

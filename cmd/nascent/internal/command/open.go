@@ -97,6 +97,8 @@ func nothingHere(dir string) error {
 	return &newError{dir: dir, described: err == nil}
 }
 
+// isDir refuses what is no directory, and what cannot be a search's (see
+// ledger.Vet), before anything in it is opened.
 func isDir(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
@@ -107,7 +109,7 @@ func isDir(dir string) error {
 	case !info.IsDir():
 		return wrongInput("%s is no directory; name the directory that a search was run in", dir)
 	}
-	return nil
+	return ledger.Vet(dir)
 }
 
 // directory is the argument that names a search directory, by default the

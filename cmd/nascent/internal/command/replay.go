@@ -8,6 +8,7 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
 func (a *app) replayCommand() *cobra.Command {
@@ -23,6 +24,9 @@ all are the same; otherwise the first that is not is named (status 3).`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := directory(args)
 			if err := isDir(dir); err != nil {
+				return err
+			}
+			if err := ledger.Trust(dir); err != nil { // it runs the programs that are named there
 				return err
 			}
 			v, done, err := inspect(dir)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/internal/safe"
 )
 
 // configName is the search.yaml of a search directory.
@@ -67,11 +69,16 @@ func resolve(path string, c choices) (*target, error) {
 	if info, err := os.Stat(t.dir); err == nil && !info.IsDir() {
 		return nil, wrongInput("%s is a file; choose a directory with --dir", t.dir)
 	}
+	if err := ledger.Trust(t.dir); err != nil {
+		return nil, err
+	}
 	if begun(t.dir) {
 		t.stored, err = readConfig(filepath.Join(t.dir, configName))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
+	} else if err := replaces(path, doc, t.dir); err != nil {
+		return nil, err
 	}
 	_, example := examples.Text(path)
 	if t.stored != nil && (example && home == "" || sameFile(t.dir, home)) {
@@ -89,6 +96,21 @@ func resolve(path string, c choices) (*target, error) {
 		}
 	}
 	return t, t.succession(c)
+}
+
+// replaces refuses to begin a search by PATH's document in a directory that has a
+// search.yaml of its own.
+func replaces(path string, doc *config.Document, dir string) error {
+	own := filepath.Join(dir, configName)
+	if _, err := os.Lstat(own); errors.Is(err, fs.ErrNotExist) || sameFile(path, own) || sameFile(path, dir) {
+		return nil
+	}
+	if stands, err := readConfig(own); err == nil {
+		if same, _ := config.Same(stands, doc); same {
+			return nil
+		}
+	}
+	return wrongInput("%s is there already and describes another search; choose another directory with --dir, or run that one: nascent run %s", own, quote(shortest(dir)))
 }
 
 // succession finds out whether another strategy is to take over. Which one has
@@ -168,6 +190,9 @@ func load(path string, elsewhere bool) (doc *config.Document, home string, err e
 	info, statErr := os.Stat(path)
 	text, example := examples.Text(path)
 	if statErr == nil && info.IsDir() && !(example && elsewhere) {
+		if err := ledger.Vet(path); err != nil {
+			return nil, "", err
+		}
 		doc, err = readConfig(filepath.Join(path, configName))
 		if err == nil {
 			return doc, path, nil
@@ -295,16 +320,10 @@ func (t *target) keep() error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(t.dir, configName+".*")
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
+	err = safe.Write(path, 0o644, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
@@ -320,7 +339,7 @@ type traces struct {
 }
 
 // ours are the entries that a run makes in a search directory.
-var ours = []string{configName, ledger.FileName, "lock", "sock", "sock.new", "files", "logs", "report.html"}
+var ours = []string{configName, ledger.FileName, ledger.FileName + ".new", "lock", "sock", "sock.new", "files", "logs", "report.html"}
 
 func traceOf(dir string) *traces {
 	t := &traces{dir: dir}

@@ -2,10 +2,10 @@ package page
 
 import (
 	_ "embed"
-	"errors"
 	"html/template"
-	"os"
-	"path/filepath"
+	"io"
+
+	"github.com/nascent-nas/nascent/internal/safe"
 )
 
 // Style is the style sheet of every page. Lines have the classes s0 to s9, bands
@@ -19,14 +19,8 @@ const Colours = 10
 
 // Write puts a file in its place as a whole, or not at all.
 func Write(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
+	return safe.Write(path, 0o644, func(w io.Writer) error {
+		_, err := w.Write(content)
 		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	})
 }

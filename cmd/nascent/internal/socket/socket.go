@@ -13,18 +13,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Name of the socket in a search directory.
-const Name = "sock"
+// Name of the socket in a search directory, and what it is called while it is
+// made.
+const (
+	Name  = "sock"
+	fresh = "sock.new"
+)
 
 // Request is one command.
 type Request struct {
@@ -51,7 +56,6 @@ func (e *RemoteError) Error() string { return e.Text }
 type Server struct {
 	http *http.Server
 	dir  *os.File
-	path string
 }
 
 // Trailers of an answer.
@@ -67,25 +71,12 @@ func Serve(dir string, handle Handler, exit func(error) int) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Made under another name and renamed once nobody else may use it.
-	fresh := Name + ".new"
-	short := near(d, fresh)
-	os.Remove(short)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+	l, err := listen(d)
 	if err != nil {
 		d.Close()
 		return nil, fmt.Errorf("cannot listen in %s: %w", dir, err)
 	}
-	l.SetUnlinkOnClose(false)
-	s := &Server{dir: d, path: filepath.Join(dir, Name)}
-	if err = os.Chmod(short, 0o600); err == nil {
-		err = os.Rename(short, near(d, Name))
-	}
-	if err != nil {
-		l.Close()
-		d.Close()
-		return nil, err
-	}
+	s := &Server{dir: d}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /command", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", exitTrailer+", "+errorTrailer)
@@ -104,6 +95,33 @@ func Serve(dir string, handle Handler, exit func(error) int) (*Server, error) {
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go s.http.Serve(&ownListener{l})
 	return s, nil
+}
+
+// listen makes the socket for its user alone, in the place of one that a killed
+// process left.
+func listen(dir *os.File) (*net.UnixListener, error) {
+	for _, name := range []string{Name, fresh} {
+		info, err := os.Lstat(near(dir, name))
+		if err == nil && info.Mode().Type() != fs.ModeSocket {
+			return nil, fmt.Errorf("%s is there already and is no socket; remove it", name)
+		}
+	}
+	os.Remove(near(dir, fresh))
+	private := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		controlErr := c.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) }) // its name will have this mode
+		return errors.Join(err, controlErr)
+	}}
+	l, err := private.Listen(context.Background(), "unix", near(dir, fresh))
+	if err != nil {
+		return nil, err
+	}
+	socket := l.(*net.UnixListener)
+	socket.SetUnlinkOnClose(false)
+	if err := os.Rename(near(dir, fresh), near(dir, Name)); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return socket, nil
 }
 
 // Close stops answering and removes the socket. Commands under way get a
@@ -140,6 +158,7 @@ func (l *ownListener) Accept() (net.Conn, error) {
 	}
 }
 
+// own tells whether the other side is this user, or root.
 func own(c *net.UnixConn) bool {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -159,10 +178,18 @@ func Ask(ctx context.Context, dir string, r Request, out io.Writer) error {
 		return ErrNobody
 	}
 	defer d.Close()
+	if info, err := os.Lstat(near(d, Name)); err != nil || info.Mode().Type() != fs.ModeSocket {
+		return ErrNobody
+	}
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", near(d, Name))
+			c, err := new(net.Dialer).DialContext(ctx, "unix", near(d, Name))
+			if err == nil && os.Geteuid() != 0 && !own(c.(*net.UnixConn)) {
+				c.Close()
+				return nil, ErrNobody // whoever it is, it is not this user's search
+			}
+			return c, err
 		},
 	}}
 	body, err := json.Marshal(r)
