@@ -22,7 +22,7 @@ func Digest(led Ledger, turns int) (string, error) {
 	}
 	h := hasher{sha256.New()}
 	did := a.Plan
-	did.Strategy, did.Options = "", nil
+	did.Strategy, did.Options, did.Rules = "", nil, 0
 	plan, err := json.Marshal(did)
 	if err != nil {
 		return "", err

@@ -26,6 +26,12 @@ func (s *Search) openUnlessStopped(ctx context.Context) error {
 
 // open brings evaluators, strategy and ledger together.
 func (s *Search) open(ctx context.Context) error {
+	switch _, begun, err := recorded(s.cfg.Ledger); {
+	case err == nil:
+		s.cfg.Space = s.cfg.Space.ByRules(begun.Rules)
+	case !errors.Is(err, ErrEmpty):
+		return err
+	}
 	for _, key := range s.cfg.evaluatorKeys() {
 		if err := s.pool.start(ctx, key); err != nil {
 			return err
@@ -227,7 +233,7 @@ func (s *Search) plan(batch int, begun *Archive) Plan {
 	}
 	p := s.cfg.plan(batch, seeded, tests)
 	if begun != nil { // the strategy may have changed, and may do so now
-		p.Strategy, p.Options = begun.Plan.Strategy, begun.Plan.Options
+		p.Strategy, p.Options, p.Rules = begun.Plan.Strategy, begun.Plan.Options, begun.Plan.Rules
 		if s.cfg.Window == 0 {
 			p.Window = begun.Plan.Window
 		}

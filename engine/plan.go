@@ -31,6 +31,11 @@ type Plan struct {
 	Duplicates  Duplicates      `json:"duplicates"`
 	Attempts    int             `json:"attempts"`
 	Final       FinalPlan       `json:"final"`
+
+	// Rules is the revision of the rules by which genomes are drawn, varied and
+	// compared: genome.Rules when the search began, 0 for those from before there
+	// were revisions. A search keeps its own. It is no part of the digest.
+	Rules int `json:"rules,omitempty"`
 }
 
 // FinalPlan is the recorded form of Final.
@@ -206,7 +211,7 @@ func (p *Plan) strategy() StrategyEvent {
 // evaluators said, batch what the strategy needs.
 func (c *Config) plan(batch int, seeded, tests bool) Plan {
 	p := Plan{
-		Space: c.Space.JSON(), Strategy: c.StrategyName, Options: compactJSON(c.StrategyOptions),
+		Space: c.Space.JSON(), Rules: c.Space.Rules(), Strategy: c.StrategyName, Options: compactJSON(c.StrategyOptions),
 		Fidelities: c.Fidelities, Objectives: c.Objectives, Constraints: c.Constraints,
 		Seed: c.Seed, Order: c.Order, Window: c.Window, Duplicates: c.Duplicates, Attempts: c.Failures.Attempts,
 		Final: FinalPlan{Skip: c.Final.Skip, Top: c.Final.Top, Repeats: c.Final.Repeats, Budget: c.Final.Budget, Tests: c.Final.Tests},
@@ -292,7 +297,7 @@ func (p *Plan) spaces() (map[string]*genome.Space, error) {
 	read := func(name string, raw json.RawMessage) error {
 		s, err := genome.ParseSpaceJSON(raw)
 		if err == nil {
-			s, err = network.Bind(s)
+			s, err = network.Bind(s.ByRules(p.Rules))
 		}
 		if err != nil {
 			return fmt.Errorf("%w: the recorded space %q: %v", ErrDamaged, name, err)

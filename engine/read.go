@@ -11,16 +11,9 @@ import (
 // the recorded space, so that a resumed search shows its strategy genomes of the
 // very space that Open was given.
 func readTrajectory(led Ledger, own *genome.Space) (*trajectory, error) {
-	h, ok, err := led.Header()
+	h, plan, err := recorded(led)
 	if err != nil {
 		return nil, err
-	}
-	if !ok {
-		return nil, ErrEmpty
-	}
-	var plan Plan
-	if err := json.Unmarshal(h.Config, &plan); err != nil {
-		return nil, fmt.Errorf("%w: the recorded configuration: %v", ErrDamaged, err)
 	}
 	t := newTrajectory(h.Name, plan, led)
 	if t.spaces, err = plan.spaces(); err != nil {
@@ -46,6 +39,24 @@ func readTrajectory(led Ledger, own *genome.Space) (*trajectory, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// recorded is what a search wrote down when it began; ErrEmpty if none has.
+func recorded(led Ledger) (h Header, p Plan, err error) {
+	h, ok, err := led.Header()
+	switch {
+	case err != nil:
+		return h, p, err
+	case !ok:
+		return h, p, ErrEmpty
+	}
+	if err := json.Unmarshal(h.Config, &p); err != nil {
+		return h, p, fmt.Errorf("%w: the recorded configuration: %v", ErrDamaged, err)
+	}
+	if p.Rules < 0 || p.Rules > genome.Rules {
+		return h, p, wrong("the search goes by revision %d of the rules for genomes, and this nascent knows them up to %d: go on with the newer nascent that began it", p.Rules, genome.Rules)
+	}
+	return h, p, nil
 }
 
 func (t *trajectory) readEvents() error {

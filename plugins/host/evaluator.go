@@ -31,8 +31,10 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	Reap(e.options.SearchID)
 	s := &session{
 		plugin: e.plugin, options: e.options, setup: setup,
-		request: &proto.OpenEvaluator{Space: setup.Space.JSON(), Workers: int64(setup.Workers), Options: setup.Options},
-		out:     queue.New[engine.Event](), events: make(chan engine.Event, 64),
+		request: &proto.OpenEvaluator{
+			Space: setup.Space.JSON(), Rules: int64(setup.Space.Rules()), Workers: int64(setup.Workers), Options: setup.Options,
+		},
+		out: queue.New[engine.Event](), events: make(chan engine.Event, 64),
 		forced: make(chan struct{}), acks: map[key]*link{},
 	}
 	go hashFile(e.plugin.Path) // it is asked for when the plugin runs
@@ -136,7 +138,10 @@ func (s *session) connect(ctx context.Context, place int) (*link, error) {
 	if l.scratch, err = os.MkdirTemp(parent, "plugin-"); err != nil {
 		return fail(fmt.Errorf("cannot make a directory for %s: %w", s.plugin.Name, err))
 	}
-	request := &proto.OpenEvaluator{Space: s.request.Space, Workers: s.request.Workers, Options: s.request.Options, Scratch: l.scratch, Begun: true}
+	request := &proto.OpenEvaluator{
+		Space: s.request.Space, Rules: s.request.Rules, Workers: s.request.Workers, Options: s.request.Options,
+		Scratch: l.scratch, Begun: true,
+	}
 	client := proto.NewEvaluatorClient(p.conn)
 	if l.hello, err = client.Open(ctx, request); err != nil {
 		if ctx.Err() != nil {

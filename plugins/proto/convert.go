@@ -243,8 +243,8 @@ func FinishedTo(r *engine.Result) *Finished {
 // SetupTo converts what a strategy knows of the search.
 func SetupTo(s engine.Setup) *OpenStrategy {
 	out := &OpenStrategy{
-		Space: s.Space.JSON(), Metrics: MetricsTo(s.Metrics), Limits: LimitsTo(s.Limits),
-		Order: string(s.Order), Options: s.Options, Pool: s.Space.Members(),
+		Space: s.Space.JSON(), Rules: int64(s.Space.Rules()), Pool: s.Space.Members(),
+		Metrics: MetricsTo(s.Metrics), Limits: LimitsTo(s.Limits), Order: string(s.Order), Options: s.Options,
 	}
 	for _, o := range s.Objectives {
 		out.Objectives = append(out.Objectives, &Objective{Metric: o.Metric, Goal: string(o.Goal)})
@@ -263,7 +263,7 @@ func SetupTo(s engine.Setup) *OpenStrategy {
 
 // SetupFrom is the inverse of SetupTo. Layers of the space are bound.
 func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
-	space, err := SpaceFrom(s.Space)
+	space, err := SpaceFrom(s.Space, s.Rules)
 	if err != nil {
 		return engine.Setup{}, err
 	}
@@ -295,13 +295,17 @@ func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
 	return out, nil
 }
 
-// SpaceFrom reads a space as it is sent, and binds its layers.
-func SpaceFrom(declaration []byte) (*genome.Space, error) {
+// SpaceFrom reads a space as it is sent, with the revision of the rules that it
+// goes by, and binds its layers.
+func SpaceFrom(declaration []byte, rules int64) (*genome.Space, error) {
+	if rules < 0 || rules > genome.Rules {
+		return nil, fmt.Errorf("the search goes by revision %d of the rules for genomes, and this plugin knows them up to %d: build it with the nascent of today", rules, genome.Rules)
+	}
 	space, err := genome.ParseSpaceJSON(declaration)
 	if err != nil {
 		return nil, err
 	}
-	return network.Bind(space)
+	return network.Bind(space.ByRules(int(rules)))
 }
 
 // LimitsTo and LimitsFrom convert limits.

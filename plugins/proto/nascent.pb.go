@@ -798,6 +798,7 @@ type OpenEvaluator struct {
 	Options       []byte                 `protobuf:"bytes,3,opt,name=options,proto3" json:"options,omitempty"`  // a JSON object
 	Scratch       string                 `protobuf:"bytes,4,opt,name=scratch,proto3" json:"scratch,omitempty"`  // a directory of this process; the host removes it afterwards
 	Begun         bool                   `protobuf:"varint,5,opt,name=begun,proto3" json:"begun,omitempty"`     // the host reads FromEvaluator.begun
+	Rules         int64                  `protobuf:"varint,6,opt,name=rules,proto3" json:"rules,omitempty"`     // the revision by which genomes are drawn, varied and compared; 0: from before there were any
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -865,6 +866,13 @@ func (x *OpenEvaluator) GetBegun() bool {
 		return x.Begun
 	}
 	return false
+}
+
+func (x *OpenEvaluator) GetRules() int64 {
+	if x != nil {
+		return x.Rules
+	}
+	return 0
 }
 
 type EvaluatorHello struct {
@@ -1727,6 +1735,7 @@ type OpenStrategy struct {
 	Options       []byte                 `protobuf:"bytes,9,opt,name=options,proto3" json:"options,omitempty"`
 	Scratch       string                 `protobuf:"bytes,10,opt,name=scratch,proto3" json:"scratch,omitempty"` // a directory for files to be handed over; the host removes it afterwards
 	Pool          [][]byte               `protobuf:"bytes,11,rep,name=pool,proto3" json:"pool,omitempty"`       // packed genomes, where only these may be proposed
+	Rules         int64                  `protobuf:"varint,12,opt,name=rules,proto3" json:"rules,omitempty"`    // as in OpenEvaluator
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1836,6 +1845,13 @@ func (x *OpenStrategy) GetPool() [][]byte {
 		return x.Pool
 	}
 	return nil
+}
+
+func (x *OpenStrategy) GetRules() int64 {
+	if x != nil {
+		return x.Rules
+	}
+	return 0
 }
 
 type StrategyHello struct {
@@ -2591,13 +2607,14 @@ const file_nascent_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\tR\x04hash\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x03R\x04size\x12\x12\n" +
-	"\x04path\x18\x04 \x01(\tR\x04path\"\x89\x01\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\"\x9f\x01\n" +
 	"\rOpenEvaluator\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\fR\x05space\x12\x18\n" +
 	"\aworkers\x18\x02 \x01(\x03R\aworkers\x12\x18\n" +
 	"\aoptions\x18\x03 \x01(\fR\aoptions\x12\x18\n" +
 	"\ascratch\x18\x04 \x01(\tR\ascratch\x12\x14\n" +
-	"\x05begun\x18\x05 \x01(\bR\x05begun\"\x9c\x03\n" +
+	"\x05begun\x18\x05 \x01(\bR\x05begun\x12\x14\n" +
+	"\x05rules\x18\x06 \x01(\x03R\x05rules\"\x9c\x03\n" +
 	"\x0eEvaluatorHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2669,7 +2686,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\aseconds\x18\b \x01(\x01R\aseconds\x12\x14\n" +
 	"\x05fault\x18\t \x01(\tR\x05fault\x12\x18\n" +
 	"\acrashed\x18\n" +
-	" \x01(\bR\acrashed\"\x99\x03\n" +
+	" \x01(\bR\acrashed\"\xaf\x03\n" +
 	"\fOpenStrategy\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\fR\x05space\x125\n" +
 	"\n" +
@@ -2686,7 +2703,8 @@ const file_nascent_proto_rawDesc = "" +
 	"\aoptions\x18\t \x01(\fR\aoptions\x12\x18\n" +
 	"\ascratch\x18\n" +
 	" \x01(\tR\ascratch\x12\x12\n" +
-	"\x04pool\x18\v \x03(\fR\x04pool\"\x9a\x01\n" +
+	"\x04pool\x18\v \x03(\fR\x04pool\x12\x14\n" +
+	"\x05rules\x18\f \x01(\x03R\x05rules\"\x9a\x01\n" +
 	"\rStrategyHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x12\x18\n" +

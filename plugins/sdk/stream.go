@@ -50,7 +50,7 @@ func (s *evaluatorServer) Open(_ context.Context, req *proto.OpenEvaluator) (*pr
 	if s.runner != nil {
 		return nil, status.Error(codes.FailedPrecondition, "Open comes once in a process")
 	}
-	space, err := proto.SpaceFrom(req.Space)
+	space, err := proto.SpaceFrom(req.Space, req.Rules)
 	if err != nil {
 		return &proto.EvaluatorHello{Refusal: refusalOf(err)}, nil
 	}

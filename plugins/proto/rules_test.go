@@ -1,0 +1,28 @@
+package proto_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/plugins/proto"
+)
+
+func TestRulesTravelWithTheSpace(t *testing.T) {
+	t.Parallel()
+	space := genome.MustParseSpace(`{"x": {"float": [0, 1]}, "n": {"int": [1, 9]}}`)
+	for rules := range genome.Rules + 1 {
+		sent := proto.SetupTo(engine.Setup{Space: space.ByRules(rules)})
+		got, err := proto.SetupFrom(sent)
+		if err != nil || got.Space.Rules() != rules {
+			t.Errorf("rules %d arrive as %v, %v", rules, got.Space, err)
+		}
+	}
+	if s, err := proto.SpaceFrom(space.JSON(), 0); err != nil || s.Rules() != 0 {
+		t.Errorf("a host that names no rules means those from before there were any: %v, %v", s, err)
+	}
+	if _, err := proto.SpaceFrom(space.JSON(), genome.Rules+1); err == nil || !strings.Contains(err.Error(), "build it") {
+		t.Errorf("rules of the future: %v", err)
+	}
+}
