@@ -295,9 +295,9 @@ func clip(s string) string {
 func (p *Plan) spaces() (map[string]*genome.Space, error) {
 	out := map[string]*genome.Space{}
 	read := func(name string, raw json.RawMessage) error {
-		s, err := genome.ParseSpaceJSON(raw)
+		s, err := genome.RecordedSpace(raw, p.Rules)
 		if err == nil {
-			s, err = network.Bind(s.ByRules(p.Rules))
+			s, err = network.Bind(s)
 		}
 		if err != nil {
 			return fmt.Errorf("%w: the recorded space %q: %v", ErrDamaged, name, err)

@@ -60,7 +60,7 @@ func (g *gene) declared() any {
 			add("step", g.step)
 		}
 	case kindFloat:
-		add("float", []any{g.flo, g.fhi})
+		add("float", []any{g.flo, g.shownHi})
 		if g.stepSet {
 			add("step", g.fstep)
 		}

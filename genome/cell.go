@@ -381,7 +381,15 @@ func named(names []string, v any) (uint64, *Mistake) {
 // cell reads a cell's text.
 func (p *parser) cell(g *gene, codes []uint64) ([]uint64, *Mistake) {
 	c := g.cell
-	nodes, err := p.cellNodes()
+	nodes, err := p.cellNodes(func(nodes []cellNode) bool {
+		switch g.kind {
+		case kindEdges:
+			return len(nodes) == c.nodes-1
+		case kindPairs:
+			return len(nodes) == c.nodes
+		}
+		return nodes[len(nodes)-1].inputs[0].op == "output"
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -487,7 +495,8 @@ type cellInput struct {
 }
 
 // cellNodes reads combine:|op~source|...|+|...| without regard to what it means.
-func (p *parser) cellNodes() ([]cellNode, *Mistake) {
+// Where the nodes make a whole cell, a + after white space is what comes next.
+func (p *parser) cellNodes(whole func([]cellNode) bool) ([]cellNode, *Mistake) {
 	var nodes []cellNode
 	for len(nodes) < 100 {
 		var node cellNode
@@ -532,9 +541,10 @@ func (p *parser) cellNodes() ([]cellNode, *Mistake) {
 			}
 		}
 		nodes = append(nodes, node)
-		if !p.take('+') {
+		if spaced := p.text[p.at-1] != '|'; p.peek() != '+' || spaced && whole(nodes) {
 			break
 		}
+		p.at++
 	}
 	return nodes, nil
 }

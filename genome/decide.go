@@ -186,7 +186,7 @@ func scalarSite(g *gene, path string) Site {
 				lo, hi = float64(g.lo), float64(g.hi)
 			}
 			x := lo + float64(part*(hi-lo))
-			if g.log {
+			if g.curved {
 				x = rng.Exp(g.llo + float64(part*g.lspan))
 			}
 			if c := g.nearest(x); len(s.codes) == 0 || c != s.codes[len(s.codes)-1] {

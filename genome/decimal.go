@@ -75,9 +75,99 @@ func (d decimal) whole() bool {
 	return m < 1e6 && m%10 != 0 && exp > -330 && exp < 309
 }
 
+// parts returns the mantissa, with its sign, and the exponent.
+func (d decimal) parts() (m int64, exp int) {
+	m = int64(d >> 12)
+	if d&1 == 1 {
+		m = -m
+	}
+	return m, int(d>>1&0x7ff) - decimalBias
+}
+
+// grid counts the values of a float with a step: low and step in units of a
+// power of ten, so that no step adds an error of its own.
+type grid struct {
+	lo, step int64
+	exp      int
+}
+
+// gridOf returns nil where low is so much finer than the step that the units do
+// not fit; adding is exact enough there, because nothing cancels.
+func gridOf(lo, step float64) *grid {
+	m, exp := roundSix(lo).parts()
+	n, fine := roundSix(step).parts()
+	if m == 0 {
+		exp = fine
+	}
+	if fine-exp > 7 {
+		return nil
+	}
+	for ; exp > fine; exp-- { // a step has at most five digits less than the ends
+		m *= 10
+	}
+	for ; fine > exp; fine-- {
+		n *= 10
+	}
+	return &grid{m, n, exp}
+}
+
+// at returns value i, rounded to six digits.
+func (q *grid) at(i int64) float64 {
+	n, exp, sign := q.lo+i*q.step, q.exp, decimal(0)
+	if n < 0 {
+		n, sign = -n, 1
+	}
+	unit := int64(1)
+	for n/unit >= 1e6 {
+		unit *= 10
+		exp++
+	}
+	rest := n % unit
+	n /= unit
+	if rest > unit-rest || rest == unit-rest && n%2 == 1 {
+		n++
+	}
+	if n == 0 {
+		return 0
+	}
+	for ; n%10 == 0; n /= 10 {
+		exp++
+	}
+	return (decimal(n)<<12 | decimal(exp+decimalBias)<<1 | sign).value()
+}
+
 // gridFloat returns value i of a float with a step.
 func (g *gene) gridFloat(i int64) float64 {
+	if g.grid != nil {
+		return g.grid.at(i)
+	}
 	return roundSix(g.flo + float64(float64(i)*g.fstep)).value()
+}
+
+// countSteps finds how many values a float with a step has, and makes the last
+// of them its high end. The end as declared is chosen so that it is counted
+// again alike.
+func (g *gene) countSteps(rules int) {
+	if rules >= 1 {
+		g.grid = gridOf(g.flo, g.fstep)
+	}
+	until := func(hi float64) int64 {
+		last := int64((hi-g.flo)/g.fstep + 1e-6)
+		for rules >= 1 && last > 0 && g.gridFloat(last) > hi {
+			last--
+		}
+		return last
+	}
+	last := until(g.fhi)
+	g.count, g.fhi = last+1, g.gridFloat(last)
+	g.shownHi = g.fhi
+	if rules >= 1 && until(g.shownHi) != last { // rounded down: the next number of six digits
+		m, exp := roundSix(g.fhi).parts()
+		for ; m != 0 && m < 1e5 && m > -1e5; exp-- {
+			m *= 10
+		}
+		g.shownHi, _ = strconv.ParseFloat(strconv.FormatInt(m+1, 10)+"e"+strconv.Itoa(exp), 64)
+	}
 }
 
 // measureRange remembers the logarithms that scaling needs.
@@ -85,6 +175,7 @@ func (g *gene) measureRange(lo, hi float64) {
 	if g.log {
 		g.llo = rng.Log(lo)
 		g.lspan = rng.Log(hi) - g.llo
+		g.curved = g.lspan > 1e-9 // else logarithms cannot tell its values apart
 	}
 }
 
@@ -128,7 +219,7 @@ func (g *gene) scaled(code uint64) float64 {
 		return 0
 	case x == hi:
 		return 1
-	case g.log:
+	case g.curved:
 		return min(max((rng.Log(x)-g.llo)/g.lspan, 0), 1)
 	}
 	return min(max((x-lo)/(hi-lo), 0), 1)

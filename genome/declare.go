@@ -20,7 +20,15 @@ type declaration struct {
 	limit           Limits
 }
 
-func declare(tree any) (*declaration, *Mistake) {
+// declarer reads the genes of a declaration.
+type declarer struct {
+	rules    int  // by this revision
+	recorded bool // it was accepted before: nothing in it is taken for a slip
+
+	defined, named []string // definitions, and genes at the top
+}
+
+func (read *declarer) declare(tree any) (*declaration, *Mistake) {
 	v, err := normalise(tree)
 	if err != nil {
 		return nil, err
@@ -32,6 +40,14 @@ func declare(tree any) (*declaration, *Mistake) {
 	}
 	d := &declaration{variation: defaultVariation()}
 	var genes Map
+	for _, e := range top {
+		read.named = append(read.named, e.Key)
+		if defs, ok := e.Value.(Map); ok && e.Key == "define" {
+			for _, def := range defs {
+				read.defined = append(read.defined, def.Key)
+			}
+		}
+	}
 	for _, e := range top {
 		path := []string{e.Key}
 		switch e.Key {
@@ -61,20 +77,23 @@ func declare(tree any) (*declaration, *Mistake) {
 				if err := checkName(def.Key, p); err != nil {
 					return nil, err
 				}
-				g, err := declareGene(def.Value, p, 0)
+				g, err := read.gene(def.Value, p, 0)
 				if err != nil {
 					return nil, err
 				}
 				d.defs = append(d.defs, field{def.Key, g})
 			}
 		default:
+			if err := slipOfTop(e, path); err != nil && !read.recorded {
+				return nil, err
+			}
 			genes = append(genes, e)
 		}
 	}
 	if len(genes) == 0 {
 		return nil, fault(nil, "declare at least one, for example lr: {float: [1e-4, 1e-1], log: true}", "has no genes")
 	}
-	d.root, err = declareGroup(genes, nil, 0)
+	d.root, err = read.group(genes, nil, 0)
 	return d, err
 }
 
@@ -125,7 +144,12 @@ func child(path []string, keys ...string) []string {
 	return append(slices.Clone(path), keys...)
 }
 
-func declareGroup(m Map, path []string, depth int) (*gene, *Mistake) {
+func (d *declarer) group(m Map, path []string, depth int) (*gene, *Mistake) {
+	if !d.recorded {
+		if err := d.slip(m, path); err != nil {
+			return nil, err
+		}
+	}
 	g := &gene{kind: kindGroup, path: path}
 	for _, e := range m {
 		p := child(path, e.Key)
@@ -137,7 +161,7 @@ func declareGroup(m Map, path []string, depth int) (*gene, *Mistake) {
 		if spec, ok := v.(Map); ok && e.Key == "cell" && isCell(spec) {
 			v = Map{{"cell", spec}}
 		}
-		f, err := declareGene(v, p, depth+1)
+		f, err := d.gene(v, p, depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +188,7 @@ func isCell(m Map) bool {
 	return false
 }
 
-func declareGene(v any, path []string, depth int) (*gene, *Mistake) {
+func (d *declarer) gene(v any, path []string, depth int) (*gene, *Mistake) {
 	if depth > maxNesting {
 		return nil, tooDeep()
 	}
@@ -175,9 +199,14 @@ func declareGene(v any, path []string, depth int) (*gene, *Mistake) {
 		if v == "bool" {
 			return &gene{kind: kindBool, path: path, sig: "bool"}, nil
 		}
+		if !d.recorded {
+			if err := slipOfWord(v, path); err != nil {
+				return nil, err
+			}
+		}
 		return &gene{kind: kindConst, path: path, value: v, static: true}, nil
 	case []any:
-		return declareTuple(v, path, depth)
+		return d.tuple(v, path, depth)
 	case Map:
 		kinds := make([]string, 0, 1)
 		for _, e := range v {
@@ -187,23 +216,23 @@ func declareGene(v any, path []string, depth int) (*gene, *Mistake) {
 		}
 		switch {
 		case len(kinds) == 0, len(kinds) == 1 && kinds[0] == "cell" && (len(v) > 1 || holdsGene(v[0].Value)):
-			return declareGroup(v, path, depth)
+			return d.group(v, path, depth)
 		case len(kinds) > 1:
 			return nil, fault(path, "keep one; to hold several genes use a group of named ones",
 				"declares both %s and %s", kinds[0], kinds[1])
 		}
-		return declareKind(kinds[0], v, path, depth)
+		return d.kind(kinds[0], v, path, depth)
 	}
 	return &gene{kind: kindConst, path: path, value: v, static: true}, nil
 }
 
 // declareTuple reads a list in a declaration: constants like kernel: [3, 3], or
 // several genes in order like branches: [{conv: ...}, {pool: ...}].
-func declareTuple(v []any, path []string, depth int) (*gene, *Mistake) {
+func (d *declarer) tuple(v []any, path []string, depth int) (*gene, *Mistake) {
 	g := &gene{kind: kindGroup, tuple: true, path: path}
 	plain := true
 	for i, e := range v {
-		f, err := declareGene(e, child(path, strconv.Itoa(i)), depth+1)
+		f, err := d.gene(e, child(path, strconv.Itoa(i)), depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -216,7 +245,7 @@ func declareTuple(v []any, path []string, depth int) (*gene, *Mistake) {
 	return g, nil
 }
 
-func declareKind(kind string, m Map, path []string, depth int) (*gene, *Mistake) {
+func (d *declarer) kind(kind string, m Map, path []string, depth int) (*gene, *Mistake) {
 	v, _ := m.Get(kind)
 	allowed := map[string][]string{
 		"int": {"step", "log"}, "float": {"step", "log"}, "bool": nil,
@@ -237,17 +266,17 @@ func declareKind(kind string, m Map, path []string, depth int) (*gene, *Mistake)
 	}
 	switch kind {
 	case "int":
-		return declareInt(v, m, path)
+		return d.int(v, m, path)
 	case "float":
-		return declareFloat(v, m, path)
+		return d.float(v, m, path)
 	case "bool":
 		return &gene{kind: kindBool, path: path, sig: "bool"}, nil
 	case "choice":
-		return declareChoice(v, m, path, depth)
+		return d.choice(v, m, path, depth)
 	case "list":
-		return declareList(v, m, path, depth)
+		return d.list(v, m, path, depth)
 	case "cell":
-		return declareCell(v, child(path, "cell"))
+		return d.cell(v, child(path, "cell"))
 	case "use":
 		name, ok := v.(string)
 		if !ok {
@@ -320,7 +349,7 @@ func pair[T any](v any, read func(any) (T, bool)) (lo, hi T, ok bool) {
 	return lo, hi, ok1 && ok2
 }
 
-func declareInt(v any, m Map, path []string) (*gene, *Mistake) {
+func (d *declarer) int(v any, m Map, path []string) (*gene, *Mistake) {
 	at := child(path, "int")
 	lo, hi, ok := pair(v, whole)
 	if !ok {
@@ -349,7 +378,7 @@ func declareInt(v any, m Map, path []string) (*gene, *Mistake) {
 	return g, nil
 }
 
-func declareFloat(v any, m Map, path []string) (*gene, *Mistake) {
+func (d *declarer) float(v any, m Map, path []string) (*gene, *Mistake) {
 	at := child(path, "float")
 	lo, hi, ok := pair(v, real)
 	if !ok {
@@ -366,7 +395,7 @@ func declareFloat(v any, m Map, path []string) (*gene, *Mistake) {
 			return nil, fault(at, "round them", "needs bounds of at most 6 significant digits between 1e-300 and 1e300, got %s", describe(v))
 		}
 	}
-	g := &gene{kind: kindFloat, path: path, flo: lo + 0, fhi: hi + 0}
+	g := &gene{kind: kindFloat, path: path, flo: lo + 0, fhi: hi + 0, shownHi: hi + 0}
 	var err *Mistake
 	if g.log, err = boolean(m, "log", path); err != nil {
 		return nil, err
@@ -377,23 +406,28 @@ func declareFloat(v any, m Map, path []string) (*gene, *Mistake) {
 	if s, ok := m.Get("step"); ok {
 		p := child(path, "step")
 		step, ok := real(s)
-		if !ok || !(step > 0) || step > hi-lo {
-			return nil, fault(p, "write for example step: 0.1", "needs a number above 0 and at most high - low, got %s", describe(s))
+		if !ok || !(step > 0) || step > 2*float64(hi-lo) {
+			return nil, wrongStep(p, s)
 		}
 		most := max(lo, -lo, hi, -hi)
 		if roundSix(step).value() != step || step < float64(most*1e-5) {
 			return nil, fault(p, "use a larger or rounder step, or none", "%s is too fine for values of 6 significant digits up to %s", describe(s), describe(most))
 		}
 		g.fstep, g.stepSet = step, true
-		g.count = int64((hi-lo)/step+1e-6) + 1
-		g.fhi = g.gridFloat(g.count - 1)
+		if g.countSteps(d.rules); g.count < 2 {
+			return nil, wrongStep(p, s)
+		}
 	}
 	g.measureRange(g.flo, g.fhi)
 	g.sig = fmt.Sprint("float", g.flo, g.fhi, g.fstep, g.log)
 	return g, nil
 }
 
-func declareList(v any, m Map, path []string, depth int) (*gene, *Mistake) {
+func wrongStep(path []string, step any) *Mistake {
+	return fault(path, "write for example step: 0.1", "needs a number above 0 and at most high - low, got %s", describe(step))
+}
+
+func (d *declarer) list(v any, m Map, path []string, depth int) (*gene, *Mistake) {
 	g := &gene{kind: kindList, path: path}
 	at := child(path, "length")
 	n, ok := m.Get("length")
@@ -414,11 +448,11 @@ func declareList(v any, m Map, path []string, depth int) (*gene, *Mistake) {
 	}
 	g.minLen, g.maxLen = int(lo), int(hi)
 	var err *Mistake
-	g.elem, err = declareGene(v, child(path, "list"), depth+1)
+	g.elem, err = d.gene(v, child(path, "list"), depth+1)
 	return g, err
 }
 
-func declareChoice(v any, m Map, path []string, depth int) (*gene, *Mistake) {
+func (d *declarer) choice(v any, m Map, path []string, depth int) (*gene, *Mistake) {
 	at := child(path, "choice")
 	list, ok := v.([]any)
 	if !ok || len(list) == 0 {
@@ -451,7 +485,7 @@ func declareChoice(v any, m Map, path []string, depth int) (*gene, *Mistake) {
 				body = Map{{"cell", spec}}
 			}
 			o.value = name
-			if o.body, err = declareGene(body, child(p, name), depth+1); err != nil {
+			if o.body, err = d.gene(body, child(p, name), depth+1); err != nil {
 				return nil, err
 			}
 			if k := o.body.kind; k != kindGroup && k != kindUse || o.body.tuple {
@@ -467,10 +501,11 @@ func declareChoice(v any, m Map, path []string, depth int) (*gene, *Mistake) {
 			return nil, fault(p, fmt.Sprintf("use 1 to %d bytes", maxName), "is an option of %d bytes", len(s))
 		}
 		o.text = scalarText(o.value)
-		if seen[o.text] {
+		if key := scalarText(plainNumber(o.value)); seen[key] || seen[o.text] {
 			return nil, fault(p, "remove one; use weights to draw an option more often", "%s is there twice", describe(o.value))
+		} else {
+			seen[key], seen[o.text] = true, true
 		}
-		seen[o.text] = true
 		g.options = append(g.options, o)
 	}
 	if w, ok := m.Get("weights"); ok {
@@ -483,7 +518,7 @@ func declareChoice(v any, m Map, path []string, depth int) (*gene, *Mistake) {
 		for i, e := range ws {
 			x, ok := real(e)
 			if !ok || !(x >= 0) || x > 1e9 {
-				return nil, fault(child(p, strconv.Itoa(i)), "write 0 for an option that is only reached by mutation", "needs a number from 0 to 1e9, got %s", describe(e))
+				return nil, fault(child(p, strconv.Itoa(i)), "write 0 for an option that is never drawn", "needs a number from 0 to 1e9, got %s", describe(e))
 			}
 			g.options[i].weight = x
 			total += x
@@ -504,7 +539,7 @@ func declareChoice(v any, m Map, path []string, depth int) (*gene, *Mistake) {
 	return g, nil
 }
 
-func declareCell(v any, path []string) (*gene, *Mistake) {
+func (d *declarer) cell(v any, path []string) (*gene, *Mistake) {
 	m, ok := v.(Map)
 	if !ok || !isCell(m) {
 		return nil, fault(path, "write {edges: [OPERATIONS], nodes: 4}, or vertices or pairs for edges",

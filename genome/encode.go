@@ -2,10 +2,74 @@ package genome
 
 import "strconv"
 
+// maxColumns bounds what Encode makes of a genome: 8 MiB.
+const maxColumns = 1 << 20
+
+// Columns returns how many numbers Encode makes of a genome. The error says
+// that they are more than 1,048,576, as recursion can make them: then there is no
+// encoding, and EncodingNames and Encode return nil.
+func (s *Space) Columns() (int, error) {
+	s.columnsOnce.Do(func() { s.columns = s.root.columns(map[*gene]float64{}) })
+	if s.columns > maxColumns {
+		return 0, fault(nil, "lower the depth of recursion, or shorten lists", "a genome of the space would be %.3g numbers, more than %d", s.columns, maxColumns)
+	}
+	return int(s.columns), nil
+}
+
+// columns counts those of one gene.
+func (g *gene) columns(seen map[*gene]float64) float64 {
+	if n, ok := seen[g]; ok || g.static {
+		return n
+	}
+	n := 1.0
+	switch g.kind {
+	case kindGroup:
+		n = 0
+		for _, f := range g.fields {
+			n += f.gene.columns(seen)
+		}
+	case kindList:
+		n = float64(g.maxLen-g.minLen) + float64(g.maxLen)*g.elem.columns(seen)
+		if g.minLen != g.maxLen {
+			n++
+		}
+	case kindChoice:
+		n = float64(len(g.options))
+		if g.ordered {
+			n = 1
+		}
+		for _, o := range g.options {
+			if o.body != nil {
+				n += o.body.columns(seen)
+			}
+			if o.body != nil && g.ordered {
+				n++
+			}
+		}
+	case kindEdges:
+		n = float64(g.cellCodes() * len(g.cell.ops))
+	case kindVertices:
+		n = float64((g.cell.nodes-2)*len(g.cell.ops) + g.cell.nodes*(g.cell.nodes-1)/2)
+	case kindPairs:
+		n = 0
+		for node := range g.cell.nodes {
+			n += float64(2 * (g.cell.inputs + node + len(g.cell.ops)))
+			if g.cell.nodeCodes() == 5 {
+				n += float64(len(g.cell.combine))
+			}
+		}
+	}
+	seen[g] = n
+	return n
+}
+
 // EncodingNames names the columns of Encode: "lr", "op=conv", "op.conv.kernel",
 // "blocks.length", "blocks[2]?" (whether there is such an element),
 // "cell.edge(0,1)=skip".
 func (s *Space) EncodingNames() []string {
+	if _, err := s.Columns(); err != nil {
+		return nil
+	}
 	s.namesOnce.Do(func() {
 		e := encoder{naming: true}
 		e.encode(s.root, 0, "")
@@ -18,13 +82,18 @@ func (s *Space) EncodingNames() []string {
 // EncodingNames has. Scalars are scaled to their range (its logarithm with
 // log), ordered options to their steps, others have a column each. Genes that a
 // genome lacks are 0; a column before them says whether they are there. The
-// result is nil for a genome of another space.
+// result is nil for a genome of another space, and where there is no encoding:
+// see Columns.
 func (s *Space) Encode(g Genome) []float64 {
+	n, err := s.Columns()
+	if err != nil {
+		return nil
+	}
 	t, err := s.codes(nil, g)
 	if err != nil {
 		return nil
 	}
-	e := encoder{codes: t}
+	e := encoder{codes: t, out: make([]float64, 0, n)}
 	e.encode(s.root, 0, "")
 	return e.out
 }

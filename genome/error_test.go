@@ -3,6 +3,7 @@ package genome
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -250,4 +251,105 @@ func FuzzParseSpaceJSON(f *testing.F) {
 			t.Fatalf("%q: %v", g, err)
 		}
 	})
+}
+
+// What is no number is never taken for one.
+func TestNumbersAreFinite(t *testing.T) {
+	t.Parallel()
+	s := MustParseSpace(`{"lr": {"float": [1e-4, 1e-1], "log": true}, "n": {"int": [1, 8]}, "d": {"float": [0, 0.5], "step": 0.05}, "c": {"choice": [1, 2.5]}}`)
+	good := map[string]string{"lr": "0.01", "n": "3", "d": "0.1", "c": "1"}
+	for _, word := range []string{"nan", "NaN", "-nan", "inf", "+Inf", "-inf", "Infinity", "1e999", "-1e999", "1e400", strings.Repeat("9", 400)} {
+		for gene := range good {
+			text, tree := "", map[string]any{}
+			for _, name := range []string{"lr", "n", "d", "c"} {
+				value := good[name]
+				if name == gene {
+					value = word
+				}
+				text += name + "=" + value + " "
+				tree[name] = value
+			}
+			if g, err := s.Parse(text); err == nil || strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), gene+": ") {
+				t.Errorf("%s is read as %s: %v", text, g, err)
+			}
+			g, lines, err := s.Repair(tree)
+			if err != nil || s.Check(g) != nil || len(lines) == 0 {
+				t.Errorf("%v is repaired to %s: %q %v", tree, g, lines, err)
+			}
+		}
+	}
+	for _, text := range []string{`{"a": {"float": [0, 1e999]}}`, `{"a": {"choice": [1e999]}}`, `{"a": {"int": [0, 99999999999999999999]}}`} {
+		if _, err := ParseSpaceJSON([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "a") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// Files as some editors write them.
+func TestBytesOfDeclarations(t *testing.T) {
+	t.Parallel()
+	if _, err := ParseSpaceJSON([]byte("\ufeff" + `{"a": "bool"}`)); err != nil {
+		t.Errorf("a byte order mark: %v", err)
+	}
+	for _, text := range []string{"{\"a\": {\"choice\": [\"caf\xe9\", \"th\xe9\"]}}", "{\"\xe9\": \"bool\"}"} {
+		if _, err := ParseSpaceJSON([]byte(text)); err == nil || err.Error() != "holds bytes that are no UTF-8 text; save the file as UTF-8" {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for _, tree := range []any{Map{{"a", Map{{"choice", []any{"caf\xe9"}}}}}, Map{{"\xe9", "bool"}}, map[string]any{"a": []string{"\xe9"}}} {
+		if _, err := ParseSpace(tree); err == nil || !strings.Contains(err.Error(), "save the file as UTF-8") {
+			t.Errorf("%q: %v", tree, err)
+		}
+	}
+}
+
+// Any name that is accepted reads back, beside anything.
+func TestEveryNameReadsBack(t *testing.T) {
+	t.Parallel()
+	names := []string{"+", "-", "+x", "-x", "++", "|", "~", ":", "a b", "é", "日本", "\u200b", "\x7f", "\x01", `"`, `\`, "`", "nan", "Inf", "=", "(", ")", "[", "]", "x=1", " ", "\t", "\n",
+		"😀", "\ufffd", "0", "-0", "1.0", "b01", "true", "yes", "null", ":", "a:b", "a~0", "a|b", "input0", "+|", "/", ".", "_"}
+	r := rng.New(5)
+	for range 400 {
+		some := func(n int) []any {
+			var out []any
+			for range n {
+				for {
+					name := names[r.Intn(len(names))]
+					if !slices.Contains(out, any(name)) {
+						out = append(out, name)
+						break
+					}
+				}
+			}
+			return out
+		}
+		part := func() any {
+			switch r.Intn(6) {
+			case 0:
+				return Map{{"cell", Map{{"edges", some(1 + r.Intn(3))}, {"nodes", 2 + r.Intn(2)}}}}
+			case 1:
+				return Map{{"cell", Map{{"vertices", some(1 + r.Intn(3))}, {"nodes", []any{2, 2 + r.Intn(3)}}}}}
+			case 2:
+				return Map{{"cell", Map{{"pairs", some(1 + r.Intn(3))}, {"nodes", 1 + r.Intn(2)}, {"combine", some(1 + r.Intn(2))}}}}
+			case 3:
+				return Map{{"list", Map{{"choice", some(2)}}}, {"length", []any{0, 3}}}
+			case 4:
+				return Map{{"list", Map{{"cell", Map{{"pairs", some(2)}, {"nodes", 1 + r.Intn(2)}, {"combine", some(1 + r.Intn(2))}}}}}, {"length", []any{0, 3}}}
+			}
+			return Map{{"choice", append(some(3), Map{{"opt", Map{{"x", Map{{"choice", some(2)}}}}}})}}
+		}
+		s, err := ParseSpace(Map{{"g", []any{part(), part(), part(), part()}}, {"h", part()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			g, err := s.Random(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h, err := s.Parse(g.Text()); err != nil || h != g {
+				t.Errorf("%s\n%s reads as %s: %v", s.JSON(), g, h, err)
+			}
+		}
+	}
 }

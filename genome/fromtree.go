@@ -140,16 +140,21 @@ func (g *gene) optionOf(v any) (int, any) {
 
 // sameScalar compares values as a person does: 3 equals 3.0, "3" does not.
 func sameScalar(a, b any) bool {
-	x, ok1 := real(a)
-	y, ok2 := real(b)
-	if ok1 || ok2 {
-		return ok1 && ok2 && x == y
-	}
+	a, b = plainNumber(a), plainNumber(b)
 	switch a.(type) {
-	case string, bool:
+	case string, bool, int64, float64:
 		return a == b
 	}
 	return false
+}
+
+// plainNumber makes an int64 of a float64 that is one, and leaves the rest.
+func plainNumber(v any) any {
+	const most = 1 << 63
+	if f, ok := v.(float64); ok && f >= -most && f < most && f == float64(int64(f)) {
+		return int64(f)
+	}
+	return v
 }
 
 // agree verifies that a tree contradicts no constant and no copy of the genome

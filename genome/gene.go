@@ -30,7 +30,10 @@ type gene struct {
 	lo, hi, step   int64
 	flo, fhi       float64
 	fstep          float64
+	shownHi        float64 // the high end as it is declared
+	grid           *grid   // of a float with step; nil: its steps are added
 	log            bool
+	curved         bool // log, and wide enough for it to make a difference
 	count          int64
 	llo, lspan     float64 // logarithm of the low bound and of high/low
 	stepSet        bool

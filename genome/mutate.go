@@ -23,6 +23,7 @@ type site struct {
 
 // mutant is a genome in work.
 type mutant struct {
+	rules        int
 	codes, spare []uint64
 	sites        [mutationKinds][]site
 	weights      []float64
@@ -43,6 +44,7 @@ func (s *Space) Mutate(g Genome, r *rng.Rand) (Genome, error) {
 	m := mutants.Get().(*mutant)
 	defer mutants.Put(m)
 	var err error
+	m.rules = s.rules
 	for range mutateTries {
 		if m.codes, err = s.codes(m.codes[:0], g); err != nil {
 			return Genome{}, err
@@ -58,23 +60,34 @@ func (s *Space) Mutate(g Genome, r *rng.Rand) (Genome, error) {
 	return s.anyNeighbour(g, r)
 }
 
-// anyNeighbour draws a valid neighbour when mutation found none.
+// anyNeighbour draws a valid neighbour when mutation found none: one that the
+// kinds of mutation allow; if there is none, any in a gene that may mutate.
 func (s *Space) anyNeighbour(g Genome, r *rng.Rand) (Genome, error) {
-	// Up to a bound all of them are listed, so that each may be drawn.
-	var all []Genome
-	for h := range s.structural(g) {
-		if all = append(all, h); len(all) == 20000 {
-			break
+	kinds := s.decl.variation.kinds
+	passes := []func(kind int, x site) bool{
+		func(kind int, x site) bool { return x.weight > 0 && kinds[kind] > 0 },
+		func(_ int, x site) bool { return x.weight > 0 },
+	}
+	if s.rules < 1 {
+		passes = []func(int, site) bool{everySite}
+	}
+	for _, may := range passes {
+		// Up to a bound all of them are listed, so that each may be drawn.
+		var all []Genome
+		for h := range s.structural(g, may) {
+			if all = append(all, h); len(all) == 20000 {
+				break
+			}
+		}
+		for n := len(all); n > 0; n-- {
+			k := r.Intn(n)
+			if s.valid(all[k]) {
+				return all[k], nil
+			}
+			all[k] = all[n-1]
 		}
 	}
-	for n := len(all); n > 0; n-- {
-		k := r.Intn(n)
-		if s.valid(all[k]) {
-			return all[k], nil
-		}
-		all[k] = all[n-1]
-	}
-	return Genome{}, fault(nil, "widen the space or its limits", "no genome of the space lies one change away from %s", shorten(g.Text()))
+	return Genome{}, fault(nil, "widen the space or its limits, or let more genes mutate (variation.weights)", "no genome of the space lies one change away from %s", shorten(g.Text()))
 }
 
 // step makes one change, if any is possible.
@@ -241,7 +254,7 @@ func (m *mutant) apply(kind int, x site, r *rng.Rand) {
 			return
 		}
 		q := readGraph(m.codes, at)
-		if ways := g.rewirings(q); len(ways) > 0 {
+		if ways := g.rewirings(q, m.rules); len(ways) > 0 {
 			copy(m.codes[at+len(q.ops)-1:], ways[r.Intn(len(ways))])
 		}
 	case insert:
@@ -433,7 +446,7 @@ func (g *gene) near(old uint64, r *rng.Rand) uint64 {
 	for range 20 {
 		var code uint64
 		switch {
-		case g.log:
+		case g.curved:
 			code = g.nearest(float64(x * rng.Exp(float64(0.6*r.Normal()))))
 		case r.Intn(10) == 0:
 			code = g.draw(r)

@@ -2,8 +2,6 @@ package genome
 
 import (
 	"iter"
-
-	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 // Ints and floats with more values than this have only some of them as
@@ -21,7 +19,7 @@ const maxListed = 64
 // For a genome of another space the sequence is empty.
 func (s *Space) Neighbours(g Genome) iter.Seq[Genome] {
 	return func(yield func(Genome) bool) {
-		for h := range s.structural(g) {
+		for h := range s.structural(g, everySite) {
 			if s.valid(h) && !yield(h) {
 				return
 			}
@@ -29,14 +27,17 @@ func (s *Space) Neighbours(g Genome) iter.Seq[Genome] {
 	}
 }
 
-// structural lists neighbours without measuring them.
-func (s *Space) structural(g Genome) iter.Seq[Genome] {
+func everySite(int, site) bool { return true }
+
+// structural lists neighbours without measuring them, those by changes at the
+// sites that may.
+func (s *Space) structural(g Genome, may func(kind int, x site) bool) iter.Seq[Genome] {
 	return func(yield func(Genome) bool) {
 		old, err := s.codes(nil, g)
 		if err != nil {
 			return
 		}
-		m := &mutant{codes: old}
+		m := &mutant{rules: s.rules, codes: old}
 		m.collect(s)
 		seen := map[string]bool{g.packed: true}
 		// emit yields what edit makes of g.
@@ -52,7 +53,7 @@ func (s *Space) structural(g Genome) iter.Seq[Genome] {
 		}
 		for kind := range m.sites {
 			for _, x := range m.sites[kind] {
-				if !m.alternatives(kind, x, emit) {
+				if may(kind, x) && !m.alternatives(kind, x, emit) {
 					return
 				}
 			}
@@ -128,7 +129,7 @@ func (m *mutant) alternatives(kind int, x site, emit func(func(*mutant)) bool) b
 	case rewire:
 		if g.kind == kindVertices {
 			q := readGraph(m.codes, at)
-			for _, before := range g.rewirings(q) {
+			for _, before := range g.rewirings(q, m.rules) {
 				if !emit(func(w *mutant) { copy(w.codes[at+len(q.ops)-1:], before) }) {
 					return false
 				}
@@ -197,7 +198,7 @@ func (g *gene) otherCodes(old uint64) []uint64 {
 		return []uint64{1 - old}
 	case g.continuous():
 		x := g.number(old)
-		if g.log {
+		if g.curved {
 			for _, f := range []float64{1.1, 1.5, 3} {
 				out = append(out, g.nearest(x/f), g.nearest(float64(x*f)))
 			}
@@ -249,5 +250,3 @@ func (g *gene) samples() [][]uint64 {
 	}
 	return [][]uint64{g.first(nil)}
 }
-
-var _ *rng.Rand

@@ -270,7 +270,7 @@ func (p *parser) value(g *gene, codes []uint64) ([]uint64, *Mistake) {
 	}
 	v, e := number(word)
 	if e != nil {
-		return nil, fault(nil, g.rangeRemedy(), "%q is no number", shorten(word))
+		return nil, fault(nil, g.rangeRemedy(), "%s", e.(*Mistake).Problem)
 	}
 	code, err := g.codeOf(v)
 	return append(codes, code), err
@@ -347,8 +347,7 @@ func (g *gene) optionNamed(word string) int {
 	for i := range g.options {
 		switch v := g.options[i].value.(type) {
 		case int64, float64:
-			x, _ := real(v)
-			if y, err := strconv.ParseFloat(word, 64); err == nil && x == y {
+			if x, err := number(word); err == nil && sameScalar(v, x) {
 				return i
 			}
 		case bool:

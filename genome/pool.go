@@ -40,11 +40,17 @@ func (s *Space) Pool(packed [][]byte) (*Space, error) {
 		return s, nil // restricted so already
 	}
 	c := *s
-	c.pool = p
-	for i := range p.members {
-		p.members[i].space = &c
-	}
+	c.pool = p.of(&c)
 	return &c, nil
+}
+
+// of returns the pool with its members in another space of the same genomes.
+func (p *pool) of(s *Space) *pool {
+	members := make([]Genome, len(p.members))
+	for i, g := range p.members {
+		members[i] = Genome{s, g.packed}
+	}
+	return &pool{members, p.forms}
 }
 
 // Members are the packed forms of the genomes that Pool restricted the space

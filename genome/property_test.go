@@ -96,8 +96,8 @@ func TestOperatorsKeepValidity(t *testing.T) {
 				t.Fatalf("diff of %q and %q: %q", p[0], p[1], lines)
 			}
 			x, y := s.Encode(p[0]), s.Encode(p[1])
-			if len(x) != len(s.EncodingNames()) || len(x) != len(y) {
-				t.Fatalf("%d and %d columns, %d names", len(x), len(y), len(s.EncodingNames()))
+			if n, err := s.Columns(); err != nil || len(x) != len(s.EncodingNames()) || len(x) != len(y) || len(x) != n {
+				t.Fatalf("%d and %d columns, %d names, said to be %d: %v", len(x), len(y), len(s.EncodingNames()), n, err)
 			}
 			if slices.ContainsFunc(x, func(v float64) bool { return !(v >= 0 && v <= 1) }) {
 				t.Fatalf("%q encodes to %v", p[0], x)

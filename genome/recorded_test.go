@@ -170,7 +170,7 @@ func describeSpace(s *Space) string {
 	r := rng.New(7)
 	var all []Genome
 	keep := func(op string, g Genome, err error) {
-		out.add(op, err, g.Text())
+		out.add(op, err == nil, g.Text())
 		if err == nil {
 			all = append(all, g)
 		}

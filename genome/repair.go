@@ -62,7 +62,7 @@ func (s *Space) approach(g Genome) (Genome, error) {
 		var best, next Genome
 		closest, least := 2.0, far
 		looked := 0
-		for h := range s.structural(g) {
+		for h := range s.structural(g, everySite) {
 			if looked++; looked > maxLooked {
 				break
 			}
@@ -223,7 +223,11 @@ func (m *mender) mend(g *gene, v any, codes []uint64) []uint64 {
 	if !ok {
 		return m.fresh(g, v, codes)
 	}
-	codes = append(codes, g.nearest(x))
+	code, off := g.codeOf(v)
+	if off != nil {
+		code = g.nearest(x)
+	}
+	codes = append(codes, code)
 	took := g.number(codes[len(codes)-1])
 	if _, isText := v.(string); isText {
 		m.note("%s is no number; took %s", describe(v), describe(took))

@@ -80,7 +80,7 @@ func (g *gene) draw(r *rng.Rand) uint64 {
 	if g.kind == kindBool {
 		return r.Uint64() >> 63
 	}
-	if g.log {
+	if g.curved {
 		if g.kind == kindInt {
 			// Every integer stands for the stretch of half a step around it.
 			half := float64(g.step) / 2

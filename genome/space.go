@@ -12,8 +12,9 @@ import (
 // compared. It is raised where that changes; what was recorded by an earlier
 // revision goes on by that one ([Space.ByRules]).
 //
-//	1  of a cell with operations on nodes, edges may trade places; genes of
-//	   weight 0 never mutate
+//	1  steps of floats are counted as decimals; edges of a cell with operations
+//	   on nodes also change places where every edge is taken; genes of weight 0
+//	   never mutate
 const Rules = 1
 
 // Space is what may be searched: a typed grammar of genes, the measure that its
@@ -34,25 +35,37 @@ type grammar struct {
 	json []byte
 	hash Hash
 
-	sizeOnce  sync.Once
-	size      Size
-	namesOnce sync.Once
-	names     []string
-	askOnce   sync.Once
-	ask       *question
-	sites     []Site
+	sizeOnce    sync.Once
+	size        Size
+	columnsOnce sync.Once
+	columns     float64 // of Encode
+	namesOnce   sync.Once
+	names       []string
+	askOnce     sync.Once
+	ask         *question
+	sites       []Site
 }
 
 // Rules returns the revision of the rules that the space goes by: that of the
 // constant, unless ByRules says otherwise.
 func (s *Space) Rules() int { return s.rules }
 
-// ByRules returns the space with another revision of the rules, from 0 (what
-// was recorded before there were revisions) to Rules.
+// ByRules returns the space by another revision of the rules, from 0 (what was
+// recorded before there were revisions) to Rules. Its genomes are other ones
+// where the revisions read the declaration differently.
 func (s *Space) ByRules(n int) *Space {
-	c := *s
-	c.rules = n
-	return &c
+	if n == s.rules {
+		return s
+	}
+	by, err := RecordedSpace(s.json, n)
+	if err != nil { // it was declared for later rules, and keeps their reading
+		by = &Space{grammar: s.grammar, rules: n}
+	}
+	by.measure = s.measure
+	if s.pool != nil {
+		by.pool = s.pool.of(by)
+	}
+	return by
 }
 
 // Hash is the first 16 bytes of a SHA-256.
@@ -123,7 +136,11 @@ func (s Size) String() string {
 // with its keys sorted; []any; numbers of any Go kind; booleans and strings.
 // The error is an *Mistake.
 func ParseSpace(tree any) (*Space, error) {
-	d, err := declare(tree)
+	return parseSpace(tree, declarer{rules: Rules})
+}
+
+func parseSpace(tree any, read declarer) (*Space, error) {
+	d, err := read.declare(tree)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +152,7 @@ func ParseSpace(tree any) (*Space, error) {
 		return nil, err
 	}
 	json := d.appendJSON(nil)
-	return &Space{grammar: &grammar{decl: d, root: root, json: json, hash: hashOf(json)}, rules: Rules}, nil
+	return &Space{grammar: &grammar{decl: d, root: root, json: json, hash: hashOf(json)}, rules: read.rules}, nil
 }
 
 // ParseSpaceJSON reads a declaration from JSON and keeps the order of genes.
@@ -146,6 +163,17 @@ func ParseSpaceJSON(b []byte) (*Space, error) {
 		return nil, err
 	}
 	return ParseSpace(v)
+}
+
+// RecordedSpace reads what JSON wrote under a revision of the rules, 0 for what
+// was written before there were revisions. It takes whatever was a declaration
+// then, also what ParseSpace would rather take for a slip of the pen.
+func RecordedSpace(json []byte, rules int) (*Space, error) {
+	v, err := decodeJSON(json)
+	if err != nil {
+		return nil, err
+	}
+	return parseSpace(v, declarer{rules: rules, recorded: true})
 }
 
 // MustParseSpace is ParseSpaceJSON for tests and examples: it panics.
@@ -278,4 +306,18 @@ func (s *Space) Unpack(packed string) (Genome, error) {
 		return Genome{}, fault(nil, "take it from a genome of this space", "the packed genome is damaged at its end")
 	}
 	return Genome{s, packed}, nil
+}
+
+// Constants names the genes at the top that are none: they hold nothing to
+// choose and no copy.
+func (s *Space) Constants() []string {
+	var out []string
+	for _, f := range s.root.fields {
+		copies := false
+		walkGrammar(f.gene, map[*gene]bool{}, func(g *gene) { copies = copies || g.kind == kindFrom })
+		if f.gene.static && !copies {
+			out = append(out, f.name)
+		}
+	}
+	return out
 }

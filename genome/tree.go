@@ -3,12 +3,14 @@ package genome
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Map is an ordered map: a JSON object that keeps the order of its keys. Its
@@ -164,6 +166,10 @@ const (
 
 // decodeJSON reads one JSON value, objects as Map.
 func decodeJSON(b []byte) (any, error) {
+	b = bytes.TrimPrefix(b, []byte("\ufeff")) // as some editors begin a file
+	if !utf8.Valid(b) {
+		return nil, notUnicode()
+	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	v, err := decodeValue(d, 0)
@@ -230,6 +236,10 @@ func decodeValue(d *json.Decoder, depth int) (any, error) {
 	return tok, nil // string, bool or nil
 }
 
+func notUnicode() *Mistake {
+	return fault(nil, "save the file as UTF-8", "holds bytes that are no UTF-8 text")
+}
+
 func nest(err error, key string) error {
 	if e, ok := err.(*Mistake); ok {
 		return bounded(e, key)
@@ -241,6 +251,8 @@ func tooDeep() *Mistake {
 	return fault(nil, "flatten it, or use define", "is nested more than %d levels deep", maxNesting)
 }
 
+// number reads a finite number: an int64, or a float64 where it has a point, an
+// exponent or too many digits.
 func number(s string) (any, error) {
 	if !strings.ContainsAny(s, ".eE") {
 		if i, err := strconv.ParseInt(s, 10, 64); err == nil {
@@ -248,8 +260,11 @@ func number(s string) (any, error) {
 		}
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil {
+	switch {
+	case errors.Is(err, strconv.ErrRange):
 		return nil, fault(nil, "write a smaller number", "%s is out of range", shorten(s))
+	case err != nil || math.IsNaN(f) || math.IsInf(f, 0):
+		return nil, fault(nil, "write digits", "%q is no number", shorten(s))
 	}
 	return f, nil
 }
@@ -277,6 +292,9 @@ func normaliseValue(v any, depth int, budget *int) (any, *Mistake) {
 				return nil, fault([]string{e.Key}, "keep one of them", "appears twice")
 			}
 			seen[e.Key] = true
+			if !utf8.ValidString(e.Key) {
+				return nil, notUnicode()
+			}
 			x, err := normaliseValue(e.Value, depth+1, budget)
 			if err != nil {
 				return nil, bounded(err, e.Key)
@@ -310,7 +328,7 @@ func normaliseValue(v any, depth int, budget *int) (any, *Mistake) {
 		for i, e := range v {
 			out[i] = e
 		}
-		return out, nil
+		return normaliseValue(out, depth, budget)
 	case []int:
 		out := make([]any, len(v))
 		for i, e := range v {
@@ -323,7 +341,12 @@ func normaliseValue(v any, depth int, budget *int) (any, *Mistake) {
 			out[i] = e
 		}
 		return normaliseValue(out, depth, budget)
-	case nil, bool, string, int64:
+	case nil, bool, int64:
+		return v, nil
+	case string:
+		if !utf8.ValidString(v) {
+			return nil, notUnicode()
+		}
 		return v, nil
 	case int:
 		return int64(v), nil

@@ -229,9 +229,11 @@ func (q *graph) split(from, to int, op uint64) {
 	q.ops = append(q.ops[:to], append([]uint64{op}, q.ops[to:]...)...)
 }
 
-// rewirings lists the graphs that differ by one edge, added or removed; where
-// none of them is valid, those with one edge in another place.
-func (g *gene) rewirings(q *graph) [][]uint64 {
+// rewirings lists the graphs that differ by one edge, added or removed. Where none
+// of them is valid, it lists those with one edge in another place; also, from
+// revision 1 of the rules on, where no edge may be added and cells have four nodes
+// or more: there is no way around through smaller cells then.
+func (g *gene) rewirings(q *graph, rules int) [][]uint64 {
 	var out [][]uint64
 	n := len(q.before)
 	try := func() {
@@ -246,7 +248,7 @@ func (g *gene) rewirings(q *graph) [][]uint64 {
 			q.before[to] ^= 1 << from
 		}
 	}
-	if len(out) > 0 {
+	if tight := rules >= 1 && g.minLen >= 4 && q.edges() == g.cell.maxEdges; len(out) > 0 && !tight {
 		return out
 	}
 	for to := 1; to < n; to++ {

@@ -83,6 +83,11 @@ func (q *Question) ask(space *genome.Space) (*Answer, error) {
 	out := &Answer{}
 	var made genome.Genome
 	var err error
+	if q.Space == "names" || q.Space == "encode" {
+		if _, err := space.Columns(); err != nil {
+			return nil, err
+		}
+	}
 	switch q.Space {
 	case "sample":
 		made, err = space.Random(rng.New(q.Seed))

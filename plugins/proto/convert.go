@@ -301,11 +301,11 @@ func SpaceFrom(declaration []byte, rules int64) (*genome.Space, error) {
 	if rules < 0 || rules > genome.Rules {
 		return nil, fmt.Errorf("the search goes by revision %d of the rules for genomes, and this plugin knows them up to %d: build it with the nascent of today", rules, genome.Rules)
 	}
-	space, err := genome.ParseSpaceJSON(declaration)
+	space, err := genome.RecordedSpace(declaration, int(rules))
 	if err != nil {
 		return nil, err
 	}
-	return network.Bind(space.ByRules(int(rules)))
+	return network.Bind(space)
 }
 
 // LimitsTo and LimitsFrom convert limits.
