@@ -40,7 +40,7 @@ const (
 const (
 	kindFloat, kindInt, kindInts = 1, 2, 7
 
-	elemFloat, elemInt64 = 1, 7
+	elemFloat, elemInt64, elemDouble = 1, 7, 11
 )
 
 func (m message) bytes(field protowire.Number, b []byte) message {
@@ -84,20 +84,28 @@ func tensor(name string, elem int, shape []int, raw []byte) message {
 }
 
 // value declares an input or output: any number of samples of a shape.
-func value(name string, shape []int) message {
+func value(name string, elem int, shape []int) message {
 	dims := message(nil).bytes(shapeDim, message(nil).text(dimParam, "batch"))
 	for _, v := range shape {
 		dims = dims.bytes(shapeDim, message(nil).int(dimValue, v))
 	}
-	t := message(nil).int(tensorElem, elemFloat).bytes(tensorShape, dims)
+	t := message(nil).int(tensorElem, elem).bytes(tensorShape, dims)
 	return message(nil).text(valueName, name).bytes(valueType, message(nil).bytes(typeTensor, t))
 }
 
-// floats and integers are the raw bytes of arrays.
+// floats, doubles and integers are the raw bytes of arrays.
 func floats(values []float32) []byte {
 	raw := make([]byte, 0, 4*len(values))
 	for _, v := range values {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	return raw
+}
+
+func doubles(values []float64) []byte {
+	raw := make([]byte, 0, 8*len(values))
+	for _, v := range values {
+		raw = binary.LittleEndian.AppendUint64(raw, math.Float64bits(v))
 	}
 	return raw
 }

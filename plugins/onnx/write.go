@@ -22,10 +22,11 @@ type About struct {
 }
 
 // Write writes a network with weights: the arrays of network.Arrays by their
-// names. An error says which array is missing or of another size, which layer
+// names. With samples the model takes raw ones; without, such as its trainer has
+// standardised. An error says which array is missing or of another size, which layer
 // cannot be written, or that the model is too large for one file (2 GiB).
-func Write(w io.Writer, net *network.Network, weights map[string][]float32, about About) error {
-	g, err := build(net, weights)
+func Write(w io.Writer, net *network.Network, weights map[string][]float32, samples *network.Samples, about About) error {
+	g, err := build(net, weights, samples)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ const (
 	outputName = "logits"
 )
 
-func build(net *network.Network, weights map[string][]float32) (message, error) {
+func build(net *network.Network, weights map[string][]float32, samples *network.Samples) (message, error) {
 	if len(net.Nodes) < 2 || net.Nodes[0].Op != network.Input {
 		return nil, fmt.Errorf("the network does not begin with an input, or has no layers")
 	}
@@ -69,7 +70,13 @@ func build(net *network.Network, weights map[string][]float32) (message, error) 
 			g.used[a.Name] = true
 		}
 	}
-	g.values[0] = inputName
+	kind := elemFloat
+	if g.values[0] = inputName; samples != nil {
+		if err := samples.Suit(net); err != nil {
+			return nil, err
+		}
+		kind = g.standardise(samples)
+	}
 	for i := 1; i <= last; i++ {
 		if !live[i] {
 			continue
@@ -86,7 +93,28 @@ func build(net *network.Network, weights map[string][]float32) (message, error) 
 			return nil, g.err
 		}
 	}
-	return g.bytes(graphInput, value(inputName, net.Nodes[0].Shape)).bytes(graphOutput, value(outputName, net.Nodes[last].Shape)), nil
+	return g.bytes(graphInput, value(inputName, kind, net.Nodes[0].Shape)).bytes(graphOutput, value(outputName, elemFloat, net.Nodes[last].Shape)), nil
+}
+
+// standardise appends what makes raw samples what the network reads. It answers
+// the kind of numbers that raw samples have: doubles where float32 is too narrow.
+func (g *graph) standardise(s *network.Samples) (kind int) {
+	shape := g.net.Nodes[0].Shape
+	if len(s.Shift) == 1 {
+		shape = nil
+	}
+	under := func(what string) string { return g.unique(inputName + "/" + what) }
+	kind = elemFloat
+	x := inputName
+	if s.Offset != nil {
+		kind = elemDouble
+		offset := under("offset")
+		g.message = g.bytes(graphInitializer, tensor(offset, elemDouble, shape, doubles(s.Offset)))
+		x = g.add("Cast", under("narrow"), []string{g.add("Sub", under("less"), []string{x, offset})}, integer("to", elemFloat))
+	}
+	x = g.add("Sub", under("centred"), []string{x, g.floats(under("shift"), shape, s.Shift)})
+	g.values[0] = g.add("Mul", under("standardised"), []string{x, g.floats(under("scale"), shape, s.Scale)})
+	return kind
 }
 
 // unique is a name that nothing else has.

@@ -46,7 +46,7 @@ func TestLikeGorgonia(t *testing.T) {
 		weights, x, logits := gorgonia(t, net, uint64(i))
 		expected[i] = logits
 		var b bytes.Buffer
-		if err := onnx.Write(&b, net, weights, onnx.About{Name: names[i]}); err != nil {
+		if err := onnx.Write(&b, net, weights, nil, onnx.About{Name: names[i]}); err != nil {
 			t.Fatalf("%s: %v", names[i], err)
 		}
 		write(t, filepath.Join(folder, names[i]+".onnx"), b.Bytes())
@@ -136,11 +136,11 @@ func TestRefused(t *testing.T) {
 		`layer "odd" (mix): there is no way`: {[]network.Node{input, {Name: "odd", Op: network.Mix, Inputs: []int{0}, Shape: []int{1, 8}}}, full},
 	} {
 		var b bytes.Buffer
-		if err := onnx.Write(&b, &network.Network{Nodes: c.nodes}, c.weights, onnx.About{Name: "x"}); err == nil || !strings.Contains(err.Error(), want) || b.Len() > 0 {
+		if err := onnx.Write(&b, &network.Network{Nodes: c.nodes}, c.weights, nil, onnx.About{Name: "x"}); err == nil || !strings.Contains(err.Error(), want) || b.Len() > 0 {
 			t.Errorf("got %v and %d bytes, want an error with %q", err, b.Len(), want)
 		}
 	}
-	if err := onnx.Write(&bytes.Buffer{}, &network.Network{Nodes: []network.Node{input, dense}}, full, onnx.About{Name: "x"}); err != nil {
+	if err := onnx.Write(&bytes.Buffer{}, &network.Network{Nodes: []network.Node{input, dense}}, full, nil, onnx.About{Name: "x"}); err != nil {
 		t.Error(err)
 	}
 }

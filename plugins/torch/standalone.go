@@ -14,10 +14,11 @@ import (
 
 // About is what a file says of itself.
 type About struct {
-	Title   string // one line
-	Genome  string // one line
-	Weights string // one line: what they are
-	Beside  string // name of the safetensors file that the weights are in
+	Title   string           // one line
+	Genome  string           // one line
+	Weights string           // one line: what they are
+	Beside  string           // name of the safetensors file that the weights are in
+	Samples *network.Samples // raw ones, which the module takes; nil: it takes standardised ones
 }
 
 // Write writes the network as a Python module: its layers as a list, the code of
@@ -58,20 +59,38 @@ func Write(w io.Writer, net *network.Network, about About) error {
 		switch {
 		case p.defines("NODES"):
 			p.text = nodes
+		case p.defines("SAMPLES") && about.Samples != nil:
+			text, err := json.Marshal(about.Samples) // lists, numbers and texts, which Python writes alike
+			if err != nil {
+				return err
+			}
+			p.text = fmt.Sprintf("SAMPLES: dict = %s\n", text)
 		case p.defines("LAYERS"), p.defines("FUNCTIONS"):
 			p.text = p.only(used)
 		}
 	}
-	imports, code := needed(all, "NODES", "trained", "fresh", "__name__")
+	imports, code := needed(all, "NODES", "SAMPLES", "CLASSES", "trained", "fresh", "__name__")
 	// What is special about this file comes first.
-	at := slices.IndexFunc(code, func(p *part) bool { return p.defines("NODES") })
-	code = slices.Insert(slices.Delete(slices.Clone(code), at, at+1), 0, code[at])
+	special := func(p *part) bool { return p.defines("NODES") || p.defines("SAMPLES") || p.defines("CLASSES") }
+	slices.SortStableFunc(code, func(a, b *part) int {
+		switch {
+		case special(a) == special(b):
+			return 0
+		case special(a):
+			return -1
+		}
+		return 1
+	})
 
-	input := fmt.Sprint(net.Nodes[0].Shape)
+	input := strings.Join(strings.Fields(strings.Trim(fmt.Sprint(net.Nodes[0].Shape), "[]")), ", ")
+	takes, says := "standardised as in training", ""
+	if about.Samples != nil {
+		takes, says = "raw, as they were read for training", "\n    CLASSES[logits[0].argmax()]"
+	}
 	_, err := fmt.Fprintf(w, `"""%s.
 
     network = trained()   # a torch.nn.Module, with the weights in %s
-    logits = network(x)   # x: [batch, %s], standardised as in training
+    logits = network(x)   # x: [batch, %s], %s%s
 
 %s
 fresh() answers it with new ones, to train from the beginning. Written by
@@ -80,7 +99,7 @@ nascent; it needs PyTorch (1.13 or newer) and nothing else.
 
 # %s
 
-%s`, docstring(about.Title), docstring(about.Beside), strings.Join(strings.Fields(strings.Trim(input, "[]")), ", "), docstring(about.Weights),
+%s`, docstring(about.Title), docstring(about.Beside), input, takes, says, docstring(about.Weights),
 		about.Genome, strings.Join(imports, "\n")+"\n")
 	for i, p := range code {
 		gap := max(p.gap, 1)

@@ -1,16 +1,23 @@
 package torch
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 // command is a call of the command line, with a Python that has PyTorch; where
@@ -74,54 +81,124 @@ func TestSearchesWithSharedWeights(t *testing.T) {
 	}
 }
 
-// TestExportedAccuracy: a candidate that is exported for PyTorch has, as a program of
-// its own, the accuracy and the loss that it was measured with, on validation data and
-// on test data, whoever has trained it.
+// TestExportedAccuracy: a candidate that is exported has, on raw samples, the accuracy
+// and the loss that it was measured with, on validation data and on test data, whoever
+// has trained it: for PyTorch as a program of its own, and as an ONNX model.
 func TestExportedAccuracy(t *testing.T) {
 	t.Parallel()
 	python := needTorch(t)
-	const data = `{"source": "mnist1d", "samples": 500, "validation": 100, "test": 200}`
-	for _, use := range []string{"torch", "gorgonia"} {
-		t.Run(use, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			evaluator := "{use: " + use + ", data: " + data + "}"
-			if use == "torch" {
-				evaluator = "{use: torch, python: " + python + ", data: " + data + "}"
+	onnx := havingONNX()
+	if onnx == "" {
+		t.Log("ONNX models are not run: no python3 here can import numpy and onnxruntime; name one that can with $NASCENT_ONNX_PYTHON")
+	}
+	hours, pictures := hoursAndPictures(t)
+	for _, c := range []struct{ name, data, network, layers string }{
+		{"mnist1d", `{"source": "mnist1d", "samples": 500, "validation": 100, "test": 200}`, "{input: [1, 40], classes: 10}", "c: {conv: {channels: {int: [4, 8]}, stride: 2, act: relu}}"},
+		{"csv", `{"source": "csv", "files": ["` + hours + `"]}`, "{input: [2], classes: 3}", "h: {dense: {units: {int: [8, 16]}, act: relu}}"},
+		{"images", `{"source": "images", "files": ["` + pictures + `"]}`, "{input: [1, 4, 4], classes: 2}", "c: {conv: {channels: {int: [4, 8]}, act: relu}}"},
+	} {
+		for _, use := range []string{"torch", "gorgonia"} {
+			if c.name == "images" && (use == "gorgonia" || exec.Command(python, "-c", "import PIL").Run() != nil) {
+				continue // which reads none
 			}
-			out, err := command(t, "run", "mnist1d", "--dir", filepath.Join(dir, "out"), "--set", "evaluator="+evaluator, "--set", "fidelities=[{budget: 3}]",
-				"--set", "strategy=random", "--set", "limits={evaluations: 2}", "--set", "final={top: 1, repeats: 1, tests: 1, budget: 3}",
-				"--set", "baselines=[]").CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			for id, part := range map[string]string{"best": "search", "f2": "final"} {
-				program := filepath.Join(dir, id+".py")
-				if out, err := command(t, "export", filepath.Join(dir, "out"), id, "-o", program).CombinedOutput(); err != nil || len(out) > 0 {
-					t.Fatalf("%s: %v\n%s", id, err, out)
+			t.Run(c.name+" "+use, func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				options := "use: " + use + ", batch: 16, learning_rate: 0.02, data: " + c.data
+				if use == "torch" {
+					options += ", python: " + python
 				}
-				shown, err := command(t, "show", filepath.Join(dir, "out"), id, "--json").Output()
-				if err != nil {
+				search := filepath.Join(dir, "search.yaml")
+				text := "space:\n  network: " + c.network + "\n  " + c.layers + "\n  head: {pool: average}\nevaluator: {" + options + "}\nfidelities: [{budget: 4}]\n" +
+					"strategy: random\nlimits: {evaluations: 2}\nfinal: {top: 1, repeats: 1, tests: 1, budget: 4}\n"
+				if c.name == "csv" {
+					text = strings.Replace(text, "  head: {pool: average}\n", "", 1)
+				}
+				if err := os.WriteFile(search, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				cmd := exec.Command(python, "testdata/exported.py", program, data, part)
-				cmd.Env = append(os.Environ(), "PYTHONPATH=../../torch:../../python", "PYTHONDONTWRITEBYTECODE=1")
-				said, err := cmd.CombinedOutput()
-				if err != nil {
-					t.Fatalf("%v\n%s", err, said)
+				if out, err := command(t, "run", search, "--dir", filepath.Join(dir, "out")).CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, out)
 				}
-				var got, want struct{ Metrics map[string]float64 }
-				if err := errors.Join(json.Unmarshal(said, &got), json.Unmarshal(shown, &want)); err != nil {
-					t.Fatalf("%v\n%s\n%s", err, said, shown)
-				}
-				for name, v := range got.Metrics {
-					if w, ok := want.Metrics[name]; !ok || math.Abs(v-w) > 1e-5*max(1, math.Abs(w)) {
-						t.Errorf("%s: exported it has the %s %v, it was measured with %v", id, name, v, want.Metrics)
+				for id, part := range map[string]string{"best": "search", "f2": "final"} {
+					program, model := filepath.Join(dir, id+".py"), filepath.Join(dir, id+".onnx")
+					for _, file := range []string{program, model} {
+						if out, err := command(t, "export", filepath.Join(dir, "out"), id, "-o", file).CombinedOutput(); err != nil || len(out) > 0 {
+							t.Fatalf("%s: %v\n%s", id, err, out)
+						}
+					}
+					shown, err := command(t, "show", filepath.Join(dir, "out"), id, "--json").Output()
+					if err != nil {
+						t.Fatal(err)
+					}
+					cmd := exec.Command(python, "testdata/exported.py", program, c.data, part)
+					cmd.Env = append(os.Environ(), "PYTHONPATH=../../torch:../../python", "PYTHONDONTWRITEBYTECODE=1")
+					said, err := cmd.CombinedOutput()
+					if err != nil {
+						t.Fatalf("%v\n%s", err, said)
+					}
+					var got, want struct{ Metrics map[string]float64 }
+					if err := errors.Join(json.Unmarshal(said, &got), json.Unmarshal(shown, &want)); err != nil {
+						t.Fatalf("%v\n%s\n%s", err, said, shown)
+					}
+					for name, v := range got.Metrics {
+						if w, ok := want.Metrics[name]; !ok || math.Abs(v-w) > 1e-5*max(1, math.Abs(w)) {
+							t.Errorf("%s: exported it has the %s %v, it was measured with %v", id, name, v, want.Metrics)
+						}
+					}
+					if onnx == "" {
+						continue
+					}
+					said, err = exec.Command(onnx, "testdata/exported_onnx.py", model, program).CombinedOutput()
+					if err != nil {
+						t.Fatalf("%v\n%s", err, said)
+					}
+					name := map[string]string{"search": "accuracy", "final": "test_accuracy"}[part]
+					if v, err := strconv.ParseFloat(strings.TrimSpace(string(said)), 64); err != nil || math.Abs(v-want.Metrics[name]) > 1e-6 {
+						t.Errorf("%s: the ONNX model has the %s %s, it was measured with %v (%v)", id, name, said, want.Metrics, err)
 					}
 				}
-			}
-		})
+			})
+		}
 	}
+}
+
+// havingONNX is a Python with onnxruntime; "" if there is none.
+func havingONNX() string {
+	for _, name := range []string{os.Getenv("NASCENT_ONNX_PYTHON"), "python3", "/usr/bin/python3"} {
+		if path, err := exec.LookPath(name); name != "" && err == nil && exec.Command(path, "-c", "import numpy, onnxruntime").Run() == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// hoursAndPictures are the paths of a CSV file whose class is told by the hours of
+// large numbers, and of a folder of pictures of 16 bits.
+func hoursAndPictures(t *testing.T) (table, folder string) {
+	t.Helper()
+	r := rng.New(1)
+	text := "hour,noise,label\n"
+	for i := range 240 {
+		text += fmt.Sprintf("%d,%.3f,%s\n", 2024010100+i%24, r.Normal(), []string{"early", "midday", "late"}[i%24/8])
+	}
+	dir := t.TempDir()
+	table, folder = filepath.Join(dir, "hours.csv"), filepath.Join(dir, "pictures")
+	if err := os.WriteFile(table, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 80 {
+		picture := image.NewGray16(image.Rect(0, 0, 4, 4))
+		for j := range 16 {
+			picture.SetGray16(j%4, j/4, color.Gray16{Y: uint16(20000*(i%2) + r.Intn(30000))})
+		}
+		path := filepath.Join(folder, []string{"cat", "dog"}[i%2], fmt.Sprintf("%d.png", i))
+		var b bytes.Buffer
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), png.Encode(&b, picture), os.WriteFile(path, b.Bytes(), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return table, folder
 }
 
 // TestFashion runs the example that evolves networks on Fashion-MNIST, cut down

@@ -200,11 +200,11 @@ class Part:
         self.shift, self.scale = shift.to(device), scale.to(device)
         self.columns, self.names, self.offset = of.columns, of.classes, of.offset
 
-    def input(self) -> dict[str, Any]:
+    def samples(self) -> dict[str, Any]:
         """What raw samples are made of, what happens to them before a network reads
-        them, and which classes its answers stand for: a network reads
-        (float32(v - offset) - shift) * scale, where the lists have one number for
-        all values v of a sample, or one for each."""
+        them, and which classes its answers stand for, as checkpoints say it: a
+        network reads (float32(v - offset) - shift) * scale, where the lists have one
+        number for all values v of a sample, or one for each."""
         said = {"shape": self.shape, "columns": self.columns, "classes": self.names}
         said["offset"] = None if self.offset is None else self.offset.tolist()
         said.update(shift=self.shift.flatten().tolist(), scale=self.scale.flatten().tolist())
@@ -212,6 +212,11 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def raw(self) -> torch.Tensor:
+        """All samples as they were read, in float64."""
+        x = self.x.to("cpu", torch.float64)
+        return x if self.offset is None else x + self.offset.reshape(self.shape if self.columns else [1] * len(self.shape))
 
     def take(self, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The samples and labels at some places."""

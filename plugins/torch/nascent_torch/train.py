@@ -428,7 +428,7 @@ class Trainer:
         at = {"step": self.step, "seed": c.seed, "seen": self._seen, "sums": sums, "earlier": c.earlier,
               "curve": [dataclasses.asdict(p) for p in c.curve]}  # fmt: skip
         text = json.dumps({"job": self._recognise(k), "at": at})
-        safetensors.save(path, self.state(k), {"nascent": text})
+        safetensors.save(path, self.state(k), {"nascent": text, "samples": json.dumps(self.setup.train.samples())})
 
     def load(self, path: str, own: bool, k: int = 0, any_size: bool = False) -> None:
         """Lets candidate k go on from a checkpoint, one of its job (own) or of

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -103,23 +104,10 @@ func (p *Part) Gather(x []float32, y []int32, which []int) {
 	}
 }
 
-// Input says what raw samples are made of, what happens to them before a network
-// reads them, and which classes its answers stand for. A network reads
-// (float32(v - Offset) - Shift) * Scale, where the lists have one number for all
-// values v of a sample, or one for each.
-type Input struct {
-	Shape   []int     `json:"shape"`             // of one sample
-	Columns []string  `json:"columns,omitempty"` // of a table
-	Classes []string  `json:"classes"`
-	Offset  []float64 `json:"offset,omitempty"` // none: 0
-	Shift   []float32 `json:"shift"`
-	Scale   []float32 `json:"scale"`
-}
-
-// Input says how the samples of the part come to be what Gather answers.
-func (p *Part) Input() Input {
+// Samples says how the samples of the part come to be what Gather answers.
+func (p *Part) Samples() network.Samples {
 	s := p.set
-	return Input{Shape: s.Shape, Columns: s.Columns, Classes: s.Classes, Offset: s.Offset, Shift: p.shift, Scale: p.scale}
+	return network.Samples{Shape: s.Shape, Columns: s.Columns, Classes: s.Classes, Offset: s.Offset, Shift: p.shift, Scale: p.scale}
 }
 
 // part is the samples of s at index, standardised by the statistics of the

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/plugins/trainer/nn"
 	"github.com/nascent-nas/nascent/plugins/trainer/safetensors"
 )
@@ -32,12 +33,16 @@ func (t *Trainer) Save(path string) error {
 	if err != nil {
 		return err
 	}
+	samples, err := json.Marshal(t.setup.Train.Samples())
+	if err != nil {
+		return err
+	}
 	var tensors []safetensors.Tensor
 	for _, tensor := range t.model.State() {
 		tensors = append(tensors, safetensors.Tensor(tensor))
 	}
 	// Written under another name first: a reader never sees half a file.
-	if err := safetensors.WriteFile(path+".part", tensors, map[string]string{checkpointKey: string(meta)}); err != nil {
+	if err := safetensors.WriteFile(path+".part", tensors, map[string]string{checkpointKey: string(meta), network.SamplesKey: string(samples)}); err != nil {
 		return fmt.Errorf("cannot write a checkpoint: %w; make room in %s", err, filepath.Dir(path))
 	}
 	return os.Rename(path+".part", path)

@@ -100,13 +100,13 @@ func (m *Model) WriteMermaid(out io.Writer) error {
 
 // WriteONNX writes the network with its weights as an ONNX model.
 func (m *Model) WriteONNX(out io.Writer, w *Weights) error {
-	return onnx.Write(out, m.Network, w.Values, onnx.About{Name: m.Search, Version: engine.Version, Text: m.Title() + ". " + w.Origin, Properties: m.properties(w)})
+	return onnx.Write(out, m.Network, w.Values, w.Samples, onnx.About{Name: m.Search, Version: engine.Version, Text: m.Title() + ". " + w.Origin, Properties: m.properties(w)})
 }
 
 // WritePyTorch writes the network as a Python module that reads its weights from
 // a file beside it.
 func (m *Model) WritePyTorch(out io.Writer, w *Weights, beside string) error {
-	return torch.Write(out, m.Network, torch.About{Title: m.Title(), Genome: m.Genome, Weights: w.Origin, Beside: beside})
+	return torch.Write(out, m.Network, torch.About{Title: m.Title(), Genome: m.Genome, Weights: w.Origin, Beside: beside, Samples: w.Samples})
 }
 
 // WriteSafetensors writes the weights.
@@ -126,5 +126,17 @@ func (m *Model) WriteSafetensors(out io.Writer, w *Weights) error {
 
 // properties are what files say of a model.
 func (m *Model) properties(w *Weights) [][2]string {
-	return [][2]string{{"search", m.Search}, {"candidate", m.ID.String()}, {"genome", m.Genome}, {"weights", w.Origin}}
+	all := [][2]string{{"search", m.Search}, {"candidate", m.ID.String()}, {"genome", m.Genome}, {"weights", w.Origin}}
+	if w.Samples != nil {
+		for _, p := range [...]struct {
+			name  string
+			value any
+		}{{"classes", w.Samples.Classes}, {network.SamplesKey, w.Samples}} {
+			text, err := json.Marshal(p.value)
+			if err == nil { // always: texts and finite numbers
+				all = append(all, [2]string{p.name, string(text)})
+			}
+		}
+	}
+	return all
 }

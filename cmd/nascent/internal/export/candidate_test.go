@@ -15,6 +15,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/trainer/safetensors"
 )
 
 // TestExamples: any candidate of every example, and its baselines, can be
@@ -46,6 +47,55 @@ func TestExamples(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSamples: what a checkpoint says of its samples is in every format; where it says
+// nothing a remark tells, and what does not suit the network is refused.
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	m := models(t, "mnist1d", 1)[0]
+	dir := t.TempDir()
+	weights := func(metadata map[string]string) (*Weights, string) {
+		var tensors []safetensors.Tensor
+		for _, arrays := range m.Network.Arrays() {
+			for _, a := range arrays.List() {
+				tensors = append(tensors, safetensors.Tensor{Name: a.Name, Shape: a.Shape, Data: a.Initial(1)})
+			}
+		}
+		if err := safetensors.WriteFile(filepath.Join(dir, "checkpoint"), tensors, metadata); err != nil {
+			t.Fatal(err)
+		}
+		m.Checkpoint = "checkpoint"
+		return m.Weights(dir)
+	}
+	const said = `{"shape":[1,40],"classes":["nought","b","c","d","e","f","g","h","i","j"],"offset":[2e9],"shift":[1.5],"scale":[0.25]}`
+	w, remark := weights(map[string]string{"samples": said})
+	if remark != "" || w.Samples == nil {
+		t.Fatal(remark)
+	}
+	for format, write := range map[string]func(*bytes.Buffer) error{
+		"onnx":        func(b *bytes.Buffer) error { return m.WriteONNX(b, w) },
+		"pytorch":     func(b *bytes.Buffer) error { return m.WritePyTorch(b, w, "net.safetensors") },
+		"safetensors": func(b *bytes.Buffer) error { return m.WriteSafetensors(b, w) },
+	} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil || !strings.Contains(b.String(), "nought") {
+			t.Errorf("%s does not name the classes (%v)", format, err)
+		}
+	}
+	if w, remark := weights(nil); w.Samples != nil || !strings.Contains(remark, "older nascent") || strings.Contains(remark, "fresh weights") {
+		t.Errorf("an older checkpoint: %q", remark)
+	}
+	for wrong, why := range map[string]string{
+		strings.Replace(said, "[1.5]", "[1,2]", 1):  "standardises with 1, 2 and 1 numbers",
+		strings.Replace(said, `"nought",`, "", 1):   "9 classes",
+		strings.Replace(said, "[1,40]", "[41]", 1):  "shape [41]",
+		strings.Replace(said, "[1.5]", `"half"`, 1): "does not say how",
+	} {
+		if _, remark := weights(map[string]string{"samples": wrong}); !strings.Contains(remark, why) || !strings.Contains(remark, "fresh weights") {
+			t.Errorf("%s: %q does not say %q", wrong, remark, why)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -46,19 +47,24 @@ func checkpoint(v *show.View, c *engine.Candidate, net *network.Network) (path, 
 
 // Weights are the arrays of a network.
 type Weights struct {
-	Values map[string][]float32 // by their names, see network.Arrays
-	Origin string               // in a sentence
+	Values  map[string][]float32 // by their names, see network.Arrays
+	Samples *network.Samples     // what was trained on; nil where that is not known
+	Origin  string               // in a sentence
 }
 
 // Weights reads the trained weights from the candidate's checkpoint in the
 // search's directory. Where that cannot be, they are fresh ones, which
-// depend on the candidate's seed alone, and a remark says why.
+// depend on the candidate's seed alone, and a remark says why. So it does where the
+// checkpoint does not say how samples were standardised, and which their classes are.
 func (m *Model) Weights(dir string) (w *Weights, remark string) {
 	why := m.NoCheckpoint
 	if m.Checkpoint != "" {
-		values, err := m.trained(filepath.Join(dir, filepath.FromSlash(m.Checkpoint)))
+		w, err := m.trained(filepath.Join(dir, filepath.FromSlash(m.Checkpoint)))
+		if err == nil && w.Samples == nil {
+			remark = fmt.Sprintf("candidate %s is written without its classes, and takes standardised samples: its checkpoint is of an older nascent and does not say how they were made", m.ID)
+		}
 		if err == nil {
-			return &Weights{Values: values, Origin: "The weights are those that it was measured with."}, ""
+			return w, remark
 		}
 		why = "its checkpoint cannot be used: " + err.Error()
 	}
@@ -71,9 +77,9 @@ func (m *Model) Weights(dir string) (w *Weights, remark string) {
 	return w, fmt.Sprintf("candidate %s is written with fresh weights, not trained ones: %s", m.ID, why)
 }
 
-// trained reads the network's arrays from a checkpoint.
-func (m *Model) trained(path string) (map[string][]float32, error) {
-	tensors, _, err := safetensors.ReadFile[float32](path)
+// trained reads the network's arrays, and what it was trained on, from a checkpoint.
+func (m *Model) trained(path string) (*Weights, error) {
+	tensors, metadata, err := safetensors.ReadFile[float32](path)
 	if err != nil {
 		return nil, err
 	}
@@ -81,15 +87,24 @@ func (m *Model) trained(path string) (map[string][]float32, error) {
 	for _, t := range tensors {
 		byName[t.Name] = t.Data
 	}
-	values := map[string][]float32{}
+	w := &Weights{Values: map[string][]float32{}, Origin: "The weights are those that it was measured with."}
 	for _, arrays := range m.Network.Arrays() {
 		for _, a := range arrays.List() {
 			data, ok := byName[a.Name]
 			if !ok || len(data) != a.Size() {
 				return nil, fmt.Errorf("%s holds %d values for %q, but the network has %d there", path, len(data), a.Name, a.Size())
 			}
-			values[a.Name] = data
+			w.Values[a.Name] = data
 		}
 	}
-	return values, nil
+	if text, ok := metadata[network.SamplesKey]; ok {
+		w.Samples = &network.Samples{}
+		if err := json.Unmarshal([]byte(text), w.Samples); err != nil {
+			return nil, fmt.Errorf("%s does not say how its samples were standardised: %w", path, err)
+		}
+		if err := w.Samples.Suit(m.Network); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return w, nil
 }
