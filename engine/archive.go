@@ -74,6 +74,7 @@ type Archive struct {
 	best          []*entry // at the highest fidelity reached, best first, of different genomes
 	tally         tally
 	counters      Counters
+	workers       int        // of the newest start
 	limited       uint64     // the turn from which Limits hold
 	pass          FinalEvent // the newest of the final strategy's, if there are any
 	passes        int
@@ -233,7 +234,7 @@ func (a *Archive) Status() Snapshot {
 	s := Snapshot{
 		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
 		Evaluations: n, Retries: a.counters.Retries, Turns: a.search.turns, Strategy: a.now().Name,
-		Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.Seconds},
+		Workers: a.workers, Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.Seconds},
 		Wall: a.counters.Wall, Idle: a.counters.Idle, TestLooks: a.counters.TestLooks,
 	}
 	t := a.tally

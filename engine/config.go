@@ -31,8 +31,9 @@ type Config struct {
 
 	Seed    uint64 // below 2^53
 	Order   Order  // default Strict
-	Window  int    // strict order: undecided jobs at most; default 8, or the strategy's batch if larger
-	Workers int    // jobs at once; default 1
+	Window  int    // strict order: undecided jobs at most, up to MaxWindow; default 8, or the strategy's batch if larger
+	Workers int    // jobs at once, up to MaxWorkers; default 1
+	Fill    bool   // raise Workers to what one process of an evaluator takes at once
 
 	Duplicates Duplicates // default Reject
 	Failures   FailurePolicy
@@ -48,6 +49,12 @@ type Config struct {
 	Log     func(format string, args ...any) // default: nowhere
 	Observe func(Update)                     // called from the loop after every change; must not wait, and of the Search call Stop alone
 }
+
+// What a search may ask for at most. More is a slip, and takes a machine's memory.
+const (
+	MaxWorkers = 10_000
+	MaxWindow  = 100_000
+)
 
 // EvaluatorRef is an evaluator and its options.
 type EvaluatorRef struct {

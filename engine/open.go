@@ -59,6 +59,9 @@ func (s *Search) open(ctx context.Context) error {
 	if err != nil {
 		return wrong("strategy %s refuses: %v", s.cfg.StrategyName, err)
 	}
+	if needs.Batch > MaxWindow {
+		return wrong("strategy %s wants %d results at once, and a window has at most %d: give it a smaller round", s.cfg.StrategyName, needs.Batch, MaxWindow)
+	}
 	by := decider{name: s.cfg.StrategyName, strategy: s.cfg.Strategy, state: state, batch: max(1, needs.Batch)}
 	at, err := readTrajectory(s.cfg.Ledger, s.cfg.Space)
 	tasks := needs.Tasks
@@ -140,6 +143,7 @@ func (s *Search) load(t *trajectory) error {
 		t.Limits, t.limited = s.cfg.Limits, t.search.turns
 	}
 	s.journal(t, EventStarted, StartedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource})
+	t.workers = s.cfg.Workers
 	t.counters.State, t.counters.Cause = StateRunning, ""
 	s.writer.counters(t.counters)
 

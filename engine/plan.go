@@ -136,8 +136,11 @@ func (c *Config) complete() error {
 	if !slices.Contains([]Duplicates{Reject, Reuse, Replicate}, c.Duplicates) {
 		return wrong("duplicates: %q is none of reject, reuse, replicate", c.Duplicates)
 	}
-	if c.Window < 0 || c.Workers < 0 {
-		return wrong("window and workers cannot be negative")
+	if c.Window < 0 || c.Window > MaxWindow {
+		return wrong("window: %d is not from 1 to %d", c.Window, MaxWindow)
+	}
+	if c.Workers < 0 || c.Workers > MaxWorkers {
+		return wrong("workers: %d is not from 1 to %d", c.Workers, MaxWorkers)
 	}
 	c.Workers = max(1, c.Workers)
 	c.Failures.Attempts = cmp.Or(max(0, c.Failures.Attempts), 3)

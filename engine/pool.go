@@ -46,6 +46,9 @@ func (p *pool) start(ctx context.Context, key string) error {
 	if err != nil {
 		return fmt.Errorf("evaluator %s: %w", key, err)
 	}
+	if p.cfg.Fill {
+		p.cfg.Workers = max(p.cfg.Workers, min(hello.Slots, MaxWorkers))
+	}
 	x := &openEvaluator{key: key, session: session, hello: hello, jobs: map[ID]*entry{}, drained: make(chan struct{})}
 	p.open = append(p.open, x)
 	go func() {

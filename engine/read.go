@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -79,8 +80,9 @@ func (t *trajectory) readEvents() error {
 			target = &t.Strategies[len(t.Strategies)-1]
 		case EventStarted:
 			var began StartedEvent
-			if err := json.Unmarshal(e.Data, &began); err == nil && began.Source != "" {
-				t.now().Source = began.Source
+			if err := json.Unmarshal(e.Data, &began); err == nil {
+				t.now().Source = cmp.Or(began.Source, t.now().Source)
+				t.workers = began.Workers
 			}
 			continue
 		case EventFinal:

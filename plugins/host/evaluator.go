@@ -57,8 +57,8 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	s.identity, s.slots = hello.Identity, hello.Slots
 	s.check = proto.NewChecker(hello.Metrics, required)
 	s.want = max(1, (setup.Workers+hello.Slots-1)/hello.Slots)
-	for range s.want {
-		newWorker(s)
+	for place := range s.want {
+		newWorkerAt(s, place)
 	}
 	go s.pump()
 	s.workers[0].begin(first)

@@ -34,10 +34,18 @@ type worker struct {
 
 // newWorker adds a worker to the session, at the first place that is free.
 func newWorker(s *session) *worker {
-	w := &worker{s: s, jobs: map[key]*job{}}
-	for slices.ContainsFunc(s.workers, func(other *worker) bool { return other.place == w.place }) {
-		w.place++
+	taken := make([]bool, len(s.workers)+1)
+	for _, w := range s.workers {
+		if w.place < len(taken) {
+			taken[w.place] = true
+		}
 	}
+	return newWorkerAt(s, slices.Index(taken, false))
+}
+
+// newWorkerAt adds a worker at a place that is free.
+func newWorkerAt(s *session, place int) *worker {
+	w := &worker{s: s, place: place, jobs: map[key]*job{}}
 	s.workers = append(s.workers, w)
 	return w
 }

@@ -70,7 +70,7 @@ options are written as in YAML: --strategies 'aging,{use: aging, population: 20}
 	s.IntVar(&f.evaluations, "evaluations", 0, "end each search after so many evaluations")
 	s.StringVar(&f.seconds, "seconds", "", "end each search after so many evaluator seconds")
 	s.StringArrayVar(&f.set, "set", nil, "set any key of the search.yaml: KEY=VALUE (may be repeated)")
-	s.IntVar(&f.workers, "workers", 0, "jobs at once in each search (default: one for each processor)")
+	s.IntVar(&f.workers, "workers", 0, "jobs at once in each search (default: as for run)")
 	s.IntVar(&f.parallel, "parallel", 1, "searches at once")
 	s.StringVar(&f.metric, "metric", "", "what to compare by (default: the first objective)")
 	s.Float64Var(&f.target, "target", 0, "tell also what it cost until the best was as good as this")

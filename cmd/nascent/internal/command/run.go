@@ -86,7 +86,7 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.dir, "dir", "", "directory that keeps the search (default ./NAME)")
-	f.IntVar(&c.workers, "workers", 0, "jobs at once (default: one for each processor)")
+	f.IntVar(&c.workers, "workers", 0, "jobs at once (default: one for each processor, or what a process of the evaluator takes)")
 	f.IntVar(&c.evaluations, "evaluations", 0, "end after so many evaluations")
 	f.Int64Var(&c.seed, "seed", 0, "seed of all random numbers")
 	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, random or a plugin; it takes over from the one before")

@@ -56,7 +56,7 @@ func (d *Document) Read() (*Search, error) {
 	s := &Search{Evaluators: map[string]Plugin{}, LogLevel: "info", TLS: true}
 	s.Strategy = Plugin{Key: "strategy", Use: defaultStrategy, Options: json.RawMessage("{}")}
 	e := &s.Engine
-	e.Workers = runtime.GOMAXPROCS(0)
+	e.Workers, e.Fill = runtime.GOMAXPROCS(0), true
 	var later []func() error // what needs the space
 	postpone := func(f func(n *yaml.Node, key string) error) func(n *yaml.Node, key string) error {
 		return func(n *yaml.Node, key string) error {
@@ -109,8 +109,15 @@ func (d *Document) Read() (*Search, error) {
 			e.Order = engine.Order(v)
 			return err
 		},
-		"window":  func(n *yaml.Node, key string) (err error) { e.Window, err = d.count(n, key, 1); return err },
-		"workers": func(n *yaml.Node, key string) (err error) { e.Workers, err = d.count(n, key, 1); return err },
+		"window": func(n *yaml.Node, key string) (err error) {
+			e.Window, err = d.between(n, key, 1, engine.MaxWindow)
+			return err
+		},
+		"workers": func(n *yaml.Node, key string) (err error) {
+			e.Fill = false
+			e.Workers, err = d.between(n, key, 1, engine.MaxWorkers)
+			return err
+		},
 		"duplicates": func(n *yaml.Node, key string) error {
 			v, err := d.oneOf(n, key, string(engine.Reject), string(engine.Reuse), string(engine.Replicate))
 			e.Duplicates = engine.Duplicates(v)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -120,12 +121,17 @@ func (d *Document) integer(n *yaml.Node, key string) (int64, error) {
 
 // count reads a whole number that is at least min.
 func (d *Document) count(n *yaml.Node, key string, min int64) (int, error) {
+	return d.between(n, key, min, math.MaxInt32)
+}
+
+// between reads a whole number from min to max.
+func (d *Document) between(n *yaml.Node, key string, min, max int64) (int, error) {
 	v, err := d.integer(n, key)
 	if err != nil {
 		return 0, err
 	}
-	if v < min || v > math.MaxInt32 {
-		return 0, d.fault(n, key, "write a whole number from "+strconv.FormatInt(min, 10)+" to "+strconv.Itoa(math.MaxInt32), "%d is out of range", v)
+	if v < min || v > max {
+		return 0, d.fault(n, key, fmt.Sprintf("write a whole number from %d to %d", min, max), "%d is out of range", v)
 	}
 	return int(v), nil
 }

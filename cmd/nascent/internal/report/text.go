@@ -254,8 +254,14 @@ func (r *Report) took() []string {
 	if s.Failed > 0 {
 		out = append(out, "Why evaluations failed: nascent list --filter status=failed --columns id,attempts,reason")
 	}
-	if capacity := s.Wall * float64(max(1, s.Workers)); s.Idle > 0.2*capacity && s.Wall > 10 && s.Workers > 1 {
-		out = append(out, "Workers were idle for more than a fifth of the time: a larger window: keeps them busy in strict order, and so does order: arrival.")
+	starved := r.view.Starved(s)
+	for _, text := range starved {
+		out = append(out, capital(text)+".")
+	}
+	capacity := s.Wall * float64(max(1, s.Workers))
+	if len(starved) == 0 && s.Idle > 0.2*capacity && s.Wall > 10 && s.Workers > 1 {
+		out = append(out, "Workers were idle for more than a fifth of the time: "+
+			"a larger window: keeps them busy in strict order, and so does order: arrival.")
 	}
 	return out
 }

@@ -40,6 +40,9 @@ func (m *Monitor) attach(v *View) {
 		return
 	}
 	m.view = v
+	for _, text := range v.Starved(v.Status()) {
+		m.say(text)
+	}
 	fresh := m.curve
 	m.curve, m.every, m.since = nil, 1, 0
 	for _, y := range past {

@@ -3,6 +3,7 @@
 package show
 
 import (
+	"fmt"
 	"iter"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -28,6 +29,7 @@ type View struct {
 	Space      *genome.Space
 	Metrics    []engine.Metric
 	Units      string // of budgets: "epochs"
+	Slots      int    // jobs that one process of an evaluator takes at once
 	Ledger     engine.Ledger
 	Live       bool // this process runs it
 }
@@ -36,6 +38,7 @@ type View struct {
 func Of(a *engine.Archive, r Reader, led engine.Ledger, dir string) *View {
 	v := &View{Reader: r, Dir: dir, Plan: a.Plan, Strategies: a.Strategies, Space: a.Space, Metrics: a.Metrics(), Ledger: led}
 	for _, e := range a.Evaluators {
+		v.Slots = max(v.Slots, e.Hello.Slots)
 		if e.Key == a.Plan.Fidelities[len(a.Plan.Fidelities)-1].Evaluator {
 			v.Units = e.Hello.BudgetUnit
 		}
@@ -63,6 +66,25 @@ func (v *View) Status() engine.Snapshot {
 		s.Best = []engine.Best{}
 	}
 	return s
+}
+
+// Starved says what of the search's setup leaves workers or an evaluator's process
+// without jobs, and what would not.
+func (v *View) Starved(s engine.Snapshot) []string {
+	var out []string
+	if s.Workers > 0 && s.Workers < v.Slots {
+		out = append(out, fmt.Sprintf("one process of the evaluator takes %s at once (its slots, or its batch), but workers is %d: leave workers out, or set it to %d",
+			Plural(v.Slots, "job"), s.Workers, min(v.Slots, engine.MaxWorkers)))
+	}
+	window := v.Plan.Window
+	for _, e := range v.Strategies {
+		window = max(window, e.Window)
+	}
+	if v.Plan.Order == engine.Strict && window < s.Workers {
+		out = append(out, fmt.Sprintf("window is %d, so at most %d of %d workers have a job: a search begun with --set window=%d keeps them busy, and so does order: arrival",
+			window, window, s.Workers, min(2*s.Workers, engine.MaxWindow)))
+	}
+	return out
 }
 
 // Unfinished lists the jobs that have no result yet.

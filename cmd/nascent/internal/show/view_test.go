@@ -1,0 +1,39 @@
+package show
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// What keeps workers, or an evaluator's process, waiting is told with what to do.
+func TestStarved(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		slots, workers, window, later int
+		order                         engine.Order
+		want                          []string
+	}{
+		{slots: 1, workers: 2, window: 8, order: engine.Strict},
+		{slots: 64, workers: 64, window: 64, order: engine.Strict},
+		{slots: 64, workers: 2, window: 256, order: engine.Strict, want: []string{"takes 64 jobs at once (its slots, or its batch), but workers is 2"}},
+		{slots: 1, workers: 16, window: 8, order: engine.Strict, want: []string{"at most 8 of 16 workers have a job: a search begun with --set window=32"}},
+		{slots: 1, workers: 16, window: 8, later: 20, order: engine.Strict},
+		{slots: 1, workers: 16, window: 8, order: engine.Arrival},
+		{slots: 64, workers: 32, window: 8, order: engine.Strict, want: []string{"set it to 64", "--set window=64"}},
+		{slots: 64, workers: 0, window: 8, order: engine.Strict}, // it never ran
+	} {
+		v := &View{Slots: c.slots, Plan: engine.Plan{Window: c.window, Order: c.order}, Strategies: []engine.StrategyEvent{{Window: c.later}}}
+		got := v.Starved(engine.Snapshot{Workers: c.workers})
+		if len(got) != len(c.want) {
+			t.Errorf("%+v: %q", c, got)
+			continue
+		}
+		for i, want := range c.want {
+			if !strings.Contains(got[i], want) {
+				t.Errorf("%+v: %q; want %q", c, got[i], want)
+			}
+		}
+	}
+}
