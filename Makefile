@@ -8,15 +8,9 @@ PYTHON ?= python3
 BUILD  := $(GO) build -trimpath -buildvcs=false
 BIN    := bin
 GPU    := $(BIN)/gpu
-SOURCE := $(shell find cmd engine genome plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' -o -name '*.py' 2>/dev/null) go.mod go.sum
+SOURCE := $(shell find cmd engine genome internal plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' -o -name '*.py' 2>/dev/null) go.mod go.sum
 
-NAMES := $(addprefix nascent-evaluator-,exec gorgonia onemax supernet table torch) \
-	$(addprefix nascent-strategy-,darts enas exec gdas qlearning reinforce spos supernet)
-
-all: $(BIN)/nascent $(BIN)/nascent-plugins $(addprefix $(BIN)/,$(NAMES))
-
-$(addprefix $(BIN)/,$(NAMES)): $(BIN)/nascent-plugins
-	ln -sf $(<F) $@
+all: $(BIN)/nascent $(BIN)/nascent-plugins
 
 $(BIN)/%: $(SOURCE)
 	$(BUILD) -o $@ ./cmd/$*
@@ -28,7 +22,7 @@ run: all
 # Everything that is tested, the slowest tests at the end. What the tests build with
 # -trimpath is then compiled once.
 test:
-	$(GO) test -trimpath -json -timeout 20m ./... | $(GO) run ./cmd/nascent/internal/slowest
+	$(GO) test -trimpath -json -timeout 20m ./... | $(GO) run ./internal/slowest
 
 # Kills searches at random moments and looks for what must never be: docs/reliability.md.
 # ARGS="-kills 100 -seed 2 -run checkpoints".
@@ -44,11 +38,10 @@ science:
 gpu-check:
 	@PYTHONPATH=plugins/evaluators/torch:plugins/torch:plugins/python PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -W ignore -m gpucheck $(ARGS)
 
-# What gpu-check needs on a machine without Go, small enough to be carried: 65 MB.
+# What gpu-check needs on a machine without Go, small enough to be carried: 49 MB.
 gpu-programs:
 	$(BUILD) -ldflags '-s -w' -o $(GPU)/nascent ./cmd/nascent
 	$(BUILD) -ldflags '-s -w' -o $(GPU)/nascent-plugins ./cmd/nascent-plugins
-	for name in $(NAMES); do ln -sf nascent-plugins $(GPU)/$$name; done
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -21,7 +21,7 @@ type room struct {
 	folder string   // with everything below it; a deeper room comes before its house
 	may    []string // folders of this module; "a/..." is with everything below
 	libs   []string // import paths of others, with everything below; "*" for any
-	never  []string // exceptions to all of this
+	never  []string // of the standard library and of libs, what they may not
 }
 
 // Decisions are made here: whatever is not a function of the search's seed
@@ -31,7 +31,10 @@ var impure = []string{"math/rand", "math/rand/v2", "crypto/rand", "C"}
 var (
 	genomes = []string{"genome", "genome/network", "genome/rng"}
 	wires   = []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin"}
-	public  = []string{"genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/sdk", "plugins/trainer/...", "plugins/supernet/...", "plugins/jsonl", "plugins/python", "plugins/torch"} // what shipped plugins see, as any outsider
+	public  = []string{ // what shipped plugins see, as any outsider
+		"genome/...", "engine", "engine/evolve", "engine/ledger",
+		"plugins/sdk", "plugins/trainer/...", "plugins/supernet/...", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch",
+	}
 )
 
 // Imports run one way: genome <- engine <- {evolve, ledger, enginetest,
@@ -54,12 +57,16 @@ var rooms = []room{
 	{folder: "plugins/onnx", may: genomes, libs: []string{"google.golang.org/protobuf/encoding/protowire"}}, // protobuf as a file format, not a wire
 	{folder: "plugins/python", may: append([]string{"engine", "internal/safe", "plugins/sdk", "plugins/internal/..."}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/jsonl", may: append([]string{"engine", "plugins/sdk", "plugins/python"}, genomes...), libs: []string{"*"}, never: wires},
-	{folder: "plugins/supernet", may: append([]string{"engine"}, genomes...)},
+	{folder: "plugins/supernet", may: append([]string{"engine", "engine/evolve"}, genomes...)},
 	{folder: "plugins/torch", may: genomes},
 	{folder: "plugins/evaluators", may: public, libs: []string{"*"}, never: wires},
 	{folder: "plugins/strategies", may: public, libs: []string{"*"}, never: wires},
 	{folder: "internal", may: []string{"genome/...", "engine", "engine/ledger"}, libs: []string{"*"}, never: wires}, // programs that try the others
-	{folder: "cmd", may: []string{"internal/safe", "genome/...", "engine", "engine/evolve", "engine/ledger", "plugins/..."}, libs: []string{"*"}, never: append([]string{module + "/plugins/proto"}, wires...)},
+	{folder: "cmd/nascent-plugins", may: []string{"plugins/sdk", "plugins/jsonl", "plugins/evaluators/...", "plugins/strategies/..."}},
+	{folder: "cmd/nascent", may: []string{
+		"internal/safe", "genome/...", "engine", "engine/evolve", "engine/ledger",
+		"plugins/host", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch", "plugins/trainer/safetensors",
+	}, libs: []string{"*"}, never: wires},
 }
 
 // under tells whether name is the folder or lies below it.
@@ -203,6 +210,15 @@ func TestImportRules(t *testing.T) {
 		{"plugins/host", "cmd/nascent", false},
 		{"cmd/nascent", "plugins/host", true},
 		{"cmd/nascent", "plugins/proto", false},
+		{"cmd/nascent", "plugins/trainer/safetensors", true},
+		{"cmd/nascent", "plugins/trainer/nn", false},
+		{"cmd/nascent", "plugins/evaluators/onemax", false},
+		{"cmd/nascent/internal/command", "plugins/strategies/supernet/search", false},
+		{"cmd/nascent-plugins", "plugins/strategies/supernet", true},
+		{"cmd/nascent-plugins", "plugins/host", false},
+		{"plugins/python", "plugins/jsonl", false},
+		{"plugins/jsonl", "plugins/python", true},
+		{"plugins/supernet/orders", "plugins/sdk", false},
 		{"cmd/nascent", "engine/enginetest", false},
 		{"cmd/nascent", "github.com/hashicorp/go-plugin", false},
 	} {

@@ -1,12 +1,14 @@
 // Command nascent-plugins serves every evaluator and strategy that comes with
-// Nascent, by the name that it is given: nascent-plugins evaluator gorgonia.
+// Nascent, by its kind and name: nascent-plugins evaluator gorgonia. Nascent starts
+// it. nascent-plugins list says which there are, as a line of JSON.
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
-	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/nascent-nas/nascent/plugins/evaluators/gorgonia"
 	"github.com/nascent-nas/nascent/plugins/evaluators/onemax"
@@ -20,47 +22,44 @@ import (
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet"
 )
 
-// script is the Python file that is to be run, if one is.
+// script is the Python file that exec is to run; "" for a command.
 var script = os.Getenv("NASCENT_SCRIPT")
 
-var evaluators = map[string]func(){
-	"exec":     func() { jsonl.ServeEvaluator(script) },
-	"gorgonia": func() { sdk.ServeEvaluator(gorgonia.Plugin()) },
-	"onemax":   func() { sdk.ServeEvaluator(onemax.Plugin()) },
-	"supernet": func() { sdk.ServeEvaluator(weights.Plugin()) },
-	"table":    func() { sdk.ServeEvaluator(table.Plugin()) },
-	"torch":    torch.Serve,
-}
-
-var strategies = map[string]func(){
-	"exec":      func() { jsonl.ServeStrategy(script) },
-	"qlearning": func() { sdk.Serve(qlearning.Plugin()) },
-	"reinforce": func() { sdk.Serve(reinforce.Plugin()) },
-}
-
-func init() {
-	for _, name := range supernet.Names() {
-		p, err := supernet.Plugin(name)
-		if err != nil {
-			panic(err)
-		}
-		strategies[name] = func() { sdk.Serve(p) }
-	}
+// served are the mains of the plugins, by kind and name.
+var served = map[string]map[string]func(){
+	"evaluator": {
+		"exec":     func() { jsonl.ServeEvaluator(script) },
+		"gorgonia": func() { sdk.ServeEvaluator(gorgonia.Plugin()) },
+		"onemax":   func() { sdk.ServeEvaluator(onemax.Plugin()) },
+		"supernet": func() { sdk.ServeEvaluator(weights.Plugin()) },
+		"table":    func() { sdk.ServeEvaluator(table.Plugin()) },
+		"torch":    torch.Serve,
+	},
+	"strategy": {
+		"darts":     func() { sdk.Serve(supernet.Plugin("darts")) },
+		"enas":      func() { sdk.Serve(supernet.Plugin("enas")) },
+		"exec":      func() { jsonl.ServeStrategy(script) },
+		"gdas":      func() { sdk.Serve(supernet.Plugin("gdas")) },
+		"qlearning": func() { sdk.Serve(qlearning.Plugin()) },
+		"reinforce": func() { sdk.Serve(reinforce.Plugin()) },
+		"supernet":  func() { sdk.Serve(supernet.Plugin(supernet.Name)) },
+	},
 }
 
 func main() {
 	args := os.Args[1:]
-	if rest, ok := strings.CutPrefix(filepath.Base(os.Args[0]), "nascent-"); ok && len(args) == 0 {
-		args = strings.SplitN(rest, "-", 2)
+	if len(args) == 2 && served[args[0]][args[1]] != nil {
+		served[args[0]][args[1]]()
+		return
 	}
-	if len(args) == 2 {
-		for kind, all := range map[string]map[string]func(){"evaluator": evaluators, "strategy": strategies} {
-			if serve, ok := all[args[1]]; ok && args[0] == kind {
-				serve()
-				return
-			}
+	if len(args) == 1 && args[0] == "list" {
+		names := map[string][]string{}
+		for kind, plugins := range served {
+			names[kind] = slices.Sorted(maps.Keys(plugins))
 		}
+		json.NewEncoder(os.Stdout).Encode(names)
+		return
 	}
-	fmt.Fprintln(os.Stderr, "usage: nascent-plugins evaluator NAME, or nascent-plugins strategy NAME")
+	fmt.Fprintln(os.Stderr, "nascent-plugins serves the evaluators and strategies that come with nascent, which starts it: keep it beside nascent; nascent-plugins list names them")
 	os.Exit(2)
 }

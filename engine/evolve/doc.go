@@ -4,6 +4,8 @@
 //   - aging: aging evolution (Real et al. 2019), the default
 //   - genetic: a generational genetic algorithm (Holland 1975, Goldberg 1989)
 //   - random: random search, the control
+//   - spos: single-path one-shot search (Guo et al. 2020), which scores candidates
+//     with shared weights and searches with another strategy
 //
 // [New] makes one by its name. They are pure, as [engine.Strategy] asks: what
 // they remember from turn to turn is ids and numbers in their state, and what
@@ -22,8 +24,17 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 )
 
-// New returns the strategy called name, ready for Open.
-func New(name string) (engine.Strategy, error) {
+// Find finds a strategy by its name or path: how one that searches with another
+// comes by that.
+type Find func(use string) (engine.Strategy, error)
+
+// New returns the strategy called name, ready for Open. Where it searches with
+// another, that is built in, too.
+func New(name string) (engine.Strategy, error) { return NewWith(name, New) }
+
+// NewWith returns the strategy called name, ready for Open, which finds what it
+// searches with by find.
+func NewWith(name string, find Find) (engine.Strategy, error) {
 	switch name {
 	case "aging":
 		return &aging{}, nil
@@ -31,12 +42,33 @@ func New(name string) (engine.Strategy, error) {
 		return &genetic{}, nil
 	case "random":
 		return &random{}, nil
+	case sposName:
+		return &spos{find: find}, nil
 	}
 	return nil, fmt.Errorf("there is no built-in strategy %q; there are %s", name, strings.Join(Names(), ", "))
 }
 
 // Names lists the strategies that New makes, the default first.
-func Names() []string { return []string{"aging", "genetic", "random"} }
+func Names() []string { return append(General(), sposName) }
+
+// General lists those that search any space: spos wants cells.
+func General() []string { return []string{"aging", "genetic", "random"} }
+
+// Inner is what the options of a strategy say that it searches with, a name or a
+// path; "" where it searches alone, or by its default.
+func Inner(name string, options json.RawMessage) string {
+	var o struct {
+		Search json.RawMessage `json:"search"`
+	}
+	if name != sposName || json.Unmarshal(options, &o) != nil || o.Search == nil {
+		return ""
+	}
+	use, _, err := readInner(o.Search)
+	if err != nil {
+		return ""
+	}
+	return use
+}
 
 // usable tells whether a result may make its candidate a parent.
 func usable(c *engine.Candidate) bool {

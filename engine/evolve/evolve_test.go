@@ -78,7 +78,7 @@ func TestEvolutionBeatsRandomSearch(t *testing.T) {
 // With the default options a search of 170 evaluations promotes about 30.
 func TestPromotion(t *testing.T) {
 	t.Parallel()
-	for _, name := range evolve.Names() {
+	for _, name := range evolve.General() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := config(t, name, `{}`, enginetest.Landscape{Seed: 5, Noise: 0.05, Failed: 0.1}, 3, 170)
@@ -160,7 +160,7 @@ func TestPromotionOff(t *testing.T) {
 func TestStart(t *testing.T) {
 	t.Parallel()
 	good := candidates(run(t, config(t, "random", `{}`, enginetest.Landscape{}, 9, 3)))
-	for _, name := range evolve.Names() {
+	for _, name := range evolve.General() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			options := `{"population": 6}`
@@ -195,7 +195,7 @@ func TestStart(t *testing.T) {
 // that was not measured.
 func TestGoesOnAfterFailures(t *testing.T) {
 	t.Parallel()
-	for _, name := range evolve.Names() {
+	for _, name := range evolve.General() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := config(t, name, `{}`, enginetest.Landscape{}, 3, 150)
@@ -229,7 +229,7 @@ func TestGoesOnAfterFailures(t *testing.T) {
 // window other than the default's changes nothing of this.
 func TestLimitsCutOnly(t *testing.T) {
 	t.Parallel()
-	for _, name := range evolve.Names() {
+	for _, name := range evolve.General() {
 		for _, window := range []int{0, 33} {
 			cfg := config(t, name, `{}`, enginetest.Landscape{Seed: 2, Noise: 0.1}, 8, 75)
 			cfg.Fidelities, cfg.Window = twoFidelities, window
@@ -318,7 +318,7 @@ func TestOptionErrors(t *testing.T) {
 			t.Errorf("%s %s: %v; want %s", c.name, c.options, err, c.want)
 		}
 	}
-	if _, err := evolve.New("agin"); err == nil || !strings.Contains(err.Error(), "aging, genetic, random") {
+	if _, err := evolve.New("agin"); err == nil || !strings.Contains(err.Error(), "aging, genetic, random, spos") {
 		t.Errorf("an unknown strategy: %v", err)
 	}
 	if _, err := strategy(t, "aging").Step(t.Context(), []byte("x"), engine.Turn{}); err == nil {
@@ -329,7 +329,7 @@ func TestOptionErrors(t *testing.T) {
 // Whoever takes a search over builds on what it finds, and repeats nothing.
 func TestTakingOver(t *testing.T) {
 	t.Parallel()
-	for _, name := range evolve.Names() {
+	for _, name := range evolve.General() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			land := enginetest.Landscape{Seed: 5, Noise: 0.01}

@@ -37,7 +37,7 @@ func (f *fragile) Commit(c *engine.Change) error {
 // every decision proved by replay.
 func TestSearchInAFile(t *testing.T) {
 	t.Parallel()
-	for _, name := range evolve.Names() {
+	for _, name := range evolve.General() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			space := genome.MustParseSpace(`{"x": {"float": [0, 1]}, "l": {"list": {"choice": ["a", "b", {"c": {"n": {"int": [1, 9]}}}]}, "length": [1, 5]}}`)

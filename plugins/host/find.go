@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -32,15 +32,17 @@ const EnvScript = "NASCENT_SCRIPT"
 
 // Plugin is an executable that serves one or both kinds.
 type Plugin struct {
-	Path        string `json:"path"` // absolute
-	Name        string `json:"name"`
-	Kinds       []Kind `json:"kinds"`             // as its name says, or as it says itself
-	Version     string `json:"version,omitempty"` // known after Describe
-	Protocol    int    `json:"protocol,omitempty"`
-	Fingerprint string `json:"fingerprint"` // sha256 of the executable, hex
-	Source      string `json:"source,omitempty"`
-	Script      string `json:"script,omitempty"`  // the Python file that the executable is to run
-	Problem     string `json:"problem,omitempty"` // why it cannot be used, from List
+	Path        string   `json:"path"`           // absolute
+	Args        []string `json:"args,omitempty"` // what the executable is called with: one that serves several is told which
+	Name        string   `json:"name"`
+	Kinds       []Kind   `json:"kinds"`             // as its name says, or as it says itself
+	Version     string   `json:"version,omitempty"` // known after Describe
+	Protocol    int      `json:"protocol,omitempty"`
+	Fingerprint string   `json:"fingerprint"` // sha256 of the executable, hex
+	Source      string   `json:"source,omitempty"`
+	Script      string   `json:"script,omitempty"`  // the Python file that the executable is to run
+	Problem     string   `json:"problem,omitempty"` // why it cannot be used, from List
+	Shipped     bool     `json:"shipped,omitempty"` // it comes with nascent: see Several
 }
 
 // Dirs are the directories in which plugins are looked for, in this order: that
@@ -70,7 +72,8 @@ func Dirs(given ...string) []string {
 }
 
 // Find looks for a plugin. name is a name ("onemax": the executable
-// nascent-evaluator-onemax in one of Dirs) or, if it contains a slash or ends
+// nascent-evaluator-onemax in one of Dirs, or what a program called Several says
+// it serves by that name) or, if it contains a slash or ends
 // in .go or .py, a path: to an executable, to a Go file, to a directory with a Go
 // program, or to a Python file. Relative paths are looked for
 // in dirs first, then in the working directory. Go source is built, see Build;
@@ -89,8 +92,15 @@ func Find(kind Kind, name string, dirs ...string) (Plugin, error) {
 			return describeFile(path, name, kind)
 		}
 	}
+	all, err := candidates(kind, dirs)
+	if err != nil {
+		return Plugin{}, err
+	}
 	var known []string
-	for _, p := range candidates(kind, dirs) {
+	for _, p := range all {
+		if p.Name == name {
+			return p, nil
+		}
 		known = append(known, p.Name)
 	}
 	hint := "none is installed"
@@ -168,9 +178,9 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// candidates are the executables of one kind, by name; of several with one
-// name the first.
-func candidates(kind Kind, dirs []string) []Plugin {
+// candidates are the plugins of one kind, by name; of several with one name the
+// first, executables of their own before what a program serves besides others.
+func candidates(kind Kind, dirs []string) ([]Plugin, error) {
 	prefix := "nascent-" + string(kind) + "-"
 	found := map[string]Plugin{}
 	for _, dir := range Dirs(dirs...) {
@@ -187,18 +197,30 @@ func candidates(kind Kind, dirs []string) []Plugin {
 			found[name] = Plugin{Path: path, Name: name, Kinds: []Kind{kind}}
 		}
 	}
-	var out []Plugin
-	for _, p := range found {
-		out = append(out, p)
+	all, err := served(kind, dirs)
+	if err != nil {
+		return nil, err
 	}
-	sort.Slice(out, func(i, k int) bool { return out[i].Name < out[k].Name })
-	return out
+	for _, p := range all {
+		if _, double := found[p.Name]; !double {
+			found[p.Name] = p
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b Plugin) int { return strings.Compare(a.Name, b.Name) }), nil
 }
 
 // List returns all plugins that can be found, evaluators first, and asks each
 // what it is. One that cannot be asked has a Problem.
-func List(ctx context.Context, o Options, dirs ...string) []Plugin {
-	all := append(candidates(KindEvaluator, dirs), candidates(KindStrategy, dirs)...)
+func List(ctx context.Context, o Options, dirs ...string) ([]Plugin, error) {
+	all, err := candidates(KindEvaluator, dirs)
+	if err != nil {
+		return nil, err
+	}
+	strategies, err := candidates(KindStrategy, dirs)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, strategies...)
 	var wg sync.WaitGroup
 	room := make(chan struct{}, 4)
 	for i := range all {
@@ -222,7 +244,7 @@ func List(ctx context.Context, o Options, dirs ...string) []Plugin {
 		})
 	}
 	wg.Wait()
-	return all
+	return all, nil
 }
 
 // Describe starts a plugin, asks it what it is, and ends it.

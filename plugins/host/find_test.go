@@ -1,8 +1,10 @@
 package host
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,13 +14,17 @@ import (
 func TestFind(t *testing.T) {
 	t.Parallel()
 	p, err := Find(KindEvaluator, "onemax", built)
-	if err != nil || p.Name != "onemax" || p.Path != filepath.Join(built, "nascent-evaluator-onemax") || len(p.Fingerprint) != 64 {
+	if err != nil || p.Name != "onemax" || p.Path != filepath.Join(built, Several) || !slices.Equal(p.Args, []string{"evaluator", "onemax"}) || len(p.Fingerprint) != 64 {
 		t.Errorf("%+v %v", p, err)
 	}
-	if q, err := Find(KindEvaluator, p.Path); err != nil || q.Name != "onemax" || q.Fingerprint != p.Fingerprint {
+	p, err = Find(KindEvaluator, "testplugin", built)
+	if err != nil || p.Name != "testplugin" || p.Path != filepath.Join(built, "nascent-evaluator-testplugin") || p.Args != nil || len(p.Fingerprint) != 64 {
+		t.Errorf("%+v %v", p, err)
+	}
+	if q, err := Find(KindEvaluator, p.Path); err != nil || q.Name != "testplugin" || q.Fingerprint != p.Fingerprint {
 		t.Errorf("%+v %v", q, err)
 	}
-	if q, err := Find(KindEvaluator, "./nascent-evaluator-onemax", built); err != nil || q.Path != p.Path {
+	if q, err := Find(KindEvaluator, "./nascent-evaluator-testplugin", built); err != nil || q.Path != p.Path {
 		t.Errorf("%+v %v", q, err)
 	}
 	plain := filepath.Join(t.TempDir(), "plain")
@@ -40,13 +46,74 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// What a program serves is asked once, and again where the answer is lost or
+// another program stands in its place. An executable of a plugin's own comes first.
+func TestServed(t *testing.T) {
+	t.Setenv("NASCENT_CACHE", t.TempDir())
+	dir := t.TempDir()
+	asked := filepath.Join(dir, "asked")
+	serve := func(names string) {
+		t.Helper()
+		text := fmt.Sprintf("#!/bin/sh\necho >>%s\necho '{\"evaluator\": %s}'\n", asked, names)
+		if err := os.WriteFile(filepath.Join(dir, Several+".new"), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, Several+".new"), filepath.Join(dir, Several)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find := func(name string, times int) Plugin {
+		t.Helper()
+		p, err := Find(KindEvaluator, name, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines, _ := os.ReadFile(asked); len(lines) != times {
+			t.Errorf("asked %d times, not %d", len(lines), times)
+		}
+		return p
+	}
+	serve(`["ours", "theirs"]`)
+	for range 2 {
+		if p := find("ours", 1); p.Path != filepath.Join(dir, Several) || !slices.Equal(p.Args, []string{"evaluator", "ours"}) || !p.Shipped {
+			t.Errorf("%+v", p)
+		}
+	}
+	serve(`["ours", "theirs", "newer"]`)
+	find("newer", 2)
+	kept, err := filepath.Glob(filepath.Join(os.Getenv("NASCENT_CACHE"), "serves", "*"))
+	if err != nil || len(kept) != 2 {
+		t.Fatal(kept, err)
+	}
+	for _, path := range kept {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find("newer", 3)
+	own := filepath.Join(dir, "nascent-evaluator-theirs")
+	if err := os.WriteFile(own, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if p := find("theirs", 3); p.Path != own || p.Shipped {
+		t.Errorf("%+v", p)
+	}
+	serve("nonsense")
+	if _, err := Find(KindEvaluator, "ours", dir); err == nil || !strings.Contains(err.Error(), "does not say what it serves") {
+		t.Error(err)
+	}
+}
+
 func TestList(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "nascent-strategy-broken"), []byte("#!/bin/sh\necho not today >&2\nexit 9\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	list := List(within(t), Options{}, built, dir)
+	list, err := List(within(t), Options{}, built, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	byName := map[string]Plugin{}
 	for _, p := range list {
 		byName[p.Name] = p

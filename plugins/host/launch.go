@@ -73,9 +73,9 @@ type child struct {
 	protocol int  // version in the handshake line
 }
 
-// newChild prepares a process of the plugin at path.
-func newChild(path string, env []string, mark string, log *processLog) (*child, error) {
-	c := &child{cmd: exec.Command(path), mark: mark, log: log, gone: make(chan struct{})}
+// newChild prepares a process of the plugin.
+func newChild(p Plugin, env []string, mark string, log *processLog) (*child, error) {
+	c := &child{cmd: exec.Command(p.Path, p.Args...), mark: mark, log: log, gone: make(chan struct{})}
 	c.shakeR, c.shakeW = io.Pipe()
 	var outW, errW, lifeR *os.File
 	var err error

@@ -87,7 +87,7 @@ func start(ctx context.Context, p Plugin, o Options) (*process, error) {
 	stop := func() bool { return true }
 	config.RunnerFunc = func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
 		var err error
-		c, err = newChild(p.Path, append(env, spec.Env...), hex.EncodeToString(mark), log)
+		c, err = newChild(p, append(env, spec.Env...), hex.EncodeToString(mark), log)
 		if err == nil {
 			stop = context.AfterFunc(ctx, c.kill)
 		}
@@ -101,7 +101,7 @@ func start(ctx context.Context, p Plugin, o Options) (*process, error) {
 		c.mu.Lock()
 		proc.protocol = c.protocol
 		if c.pid > 0 {
-			log.to.Info("started", "pid", c.pid, "path", p.Path)
+			log.to.Info("started", "pid", c.pid, "path", p.Path, "args", p.Args)
 			if began, ok := startTime(c.pid); ok && o.Journal != nil {
 				o.Journal(c.pid, began)
 			}

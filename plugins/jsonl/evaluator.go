@@ -33,7 +33,7 @@ type evaluator struct {
 
 // plugin is the evaluator as the SDK serves it.
 func (e *evaluator) plugin() *sdk.EvaluatorPlugin {
-	return &sdk.EvaluatorPlugin{Operational: e.operational(), Open: e.start, Start: e.begin, Undecoded: true}
+	return &sdk.EvaluatorPlugin{Name: "exec", Operational: e.operational(), Open: e.start, Start: e.begin, Undecoded: true}
 }
 
 // start reads the options and starts the first worker.

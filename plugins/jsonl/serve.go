@@ -27,7 +27,7 @@ func ServeEvaluator(script string) {
 func ServeStrategy(script string) {
 	settle()
 	s := &strategy{program: program{script: script}}
-	sdk.Serve(sdk.Plugin{Strategy: s, Version: "1"})
+	sdk.Serve(sdk.Plugin{Strategy: s, Name: "exec", Version: "1"})
 	s.end()
 }
 

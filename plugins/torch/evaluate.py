@@ -1,4 +1,4 @@
-"""Trains networks with PyTorch: what nascent-evaluator-torch runs."""
+"""Trains networks with PyTorch: what the evaluator torch runs."""
 
 import nascent
 from nascent_torch.evaluator import METRICS, OPTIONS, Evaluator

@@ -45,29 +45,8 @@ func Shipped(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = Build(dir, map[string]string{
+	return Build(dir, map[string]string{
 		"nascent":         filepath.Join(root, "cmd", "nascent"),
 		"nascent-plugins": filepath.Join(root, "cmd", "nascent-plugins"),
 	})
-	if err != nil {
-		return err
-	}
-	names := map[string]string{}
-	for _, name := range []string{"exec", "gorgonia", "onemax", "supernet", "table", "torch"} {
-		names["nascent-evaluator-"+name] = "nascent-plugins"
-	}
-	for _, name := range []string{"darts", "enas", "exec", "gdas", "qlearning", "reinforce", "spos", "supernet"} {
-		names["nascent-strategy-"+name] = "nascent-plugins"
-	}
-	return Link(dir, names)
-}
-
-// Link gives programs in a directory other names: by these, what they are called.
-func Link(dir string, names map[string]string) error {
-	for name, program := range names {
-		if err := os.Symlink(program, filepath.Join(dir, name)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

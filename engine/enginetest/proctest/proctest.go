@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -28,12 +29,13 @@ func Children(pid int) (children []int) {
 	return children
 }
 
-// Kill kills the children of this process that were started as path, and tells
-// how many there were.
-func Kill(path string) (killed int) {
+// Kill kills the children of this process that were started with a command line
+// that begins with these words, and tells how many there were.
+func Kill(words ...string) (killed int) {
+	began := []byte(strings.Join(words, "\x00") + "\x00")
 	for _, pid := range Children(os.Getpid()) {
 		command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if bytes.HasPrefix(command, []byte(path+"\x00")) && syscall.Kill(pid, syscall.SIGKILL) == nil {
+		if bytes.HasPrefix(command, began) && syscall.Kill(pid, syscall.SIGKILL) == nil {
 			killed++
 		}
 	}

@@ -70,7 +70,7 @@ func TestSuiteFindsPlantedFaultsInProcesses(t *testing.T) {
 // The built-in strategies conform as plugins too.
 func TestStrategiesConformInProcesses(t *testing.T) {
 	t.Parallel()
-	for _, name := range evolve.Names() {
+	for _, name := range evolve.General() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			enginetest.Strategy(t, process(t, name), enginetest.StrategyOptions{Remote: true, Turns: 8})
@@ -81,7 +81,7 @@ func TestStrategiesConformInProcesses(t *testing.T) {
 // A search is the same whether its strategy is in this process or in another.
 func TestSameSearchInProcesses(t *testing.T) {
 	t.Parallel()
-	for _, name := range evolve.Names() {
+	for _, name := range evolve.General() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			digest := func(s engine.Strategy) string {

@@ -5,7 +5,6 @@ package plugintest
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -17,10 +16,10 @@ import (
 )
 
 // Main is the TestMain of such tests. Where a host has started the executable it
-// calls the plugin's main.
-func Main(m *testing.M, plugin func()) {
+// calls the plugin's main, with the name that Strategy gave it.
+func Main(m *testing.M, plugin func(name string)) {
 	if os.Getenv(proto.Handshake.MagicCookieKey) == proto.Handshake.MagicCookieValue {
-		plugin()
+		plugin(os.Args[2])
 		return
 	}
 	os.Exit(m.Run())
@@ -33,14 +32,11 @@ func Strategy(t testing.TB, name string) host.Plugin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := os.Symlink(self, filepath.Join(dir, "nascent-strategy-"+name)); err != nil {
-		t.Fatal(err)
-	}
-	p, err := host.Find(host.KindStrategy, name, dir)
+	p, err := host.Find(host.KindStrategy, self)
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Name, p.Args = name, []string{string(host.KindStrategy), name}
 	return p
 }
 
@@ -63,7 +59,7 @@ func SameWhenKilled(t *testing.T, p host.Plugin, search engine.Config, measure f
 		c.Strategy, c.Ledger = s, ledger
 		c.Evaluator = engine.Func(func(_ context.Context, j *engine.Job) (map[string]float64, error) {
 			if disturb && j.ID%7 == 3 {
-				killed.Add(int64(proctest.Kill(p.Path)))
+				killed.Add(int64(proctest.Kill(append([]string{p.Path}, p.Args...)...)))
 			}
 			return map[string]float64{"accuracy": measure(j)}, nil
 		})

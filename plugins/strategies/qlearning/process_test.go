@@ -11,7 +11,7 @@ import (
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
-func TestMain(m *testing.M) { plugintest.Main(m, func() { sdk.Serve(Plugin()) }) }
+func TestMain(m *testing.M) { plugintest.Main(m, func(string) { sdk.Serve(Plugin()) }) }
 
 func TestConformanceInAProcess(t *testing.T) {
 	t.Parallel()

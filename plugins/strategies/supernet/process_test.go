@@ -2,9 +2,6 @@ package supernet
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -20,15 +17,7 @@ const exampleSpace = `{"network": {"input": [1, 40], "classes": 10}, "stack": {"
 	"edges": ["none", "skip_connect", "nor_conv_1", "nor_conv_3", "dil_conv_3", "avg_pool_3", "max_pool_3"], "nodes": 4}},
 	"channels": 5, "cells": 3, "reductions": 1}}`
 
-func TestMain(m *testing.M) {
-	plugintest.Main(m, func() {
-		p, err := Plugin(strings.TrimPrefix(filepath.Base(os.Args[0]), "nascent-strategy-"))
-		if err != nil {
-			panic(err)
-		}
-		sdk.Serve(p)
-	})
-}
+func TestMain(m *testing.M) { plugintest.Main(m, func(name string) { sdk.Serve(Plugin(name)) }) }
 
 // answer is what comes of a job for shared weights: alphas as they are given,
 // and a score that is a function of the genome.
@@ -49,8 +38,8 @@ func answer(j *engine.Job) engine.Result {
 	return r
 }
 
-// Each strategy keeps its contract as the program that is called by its name,
-// and as the one that is told the method.
+// Each strategy keeps its contract by its own name, and as the one that is told the
+// method.
 func TestConformanceInAProcess(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, options string }{

@@ -17,17 +17,13 @@ import (
 // Name is what the strategy is called that reads the method from its options.
 const Name = "supernet"
 
-// Names are what the strategies are called: the methods, and Name.
-func Names() []string { return append(search.Names(), Name) }
-
-// Plugin is the strategy with one of Names as it is served.
-func Plugin(name string) (sdk.Plugin, error) {
+// Plugin is the strategy of a method, or the one called Name, as it is served.
+func Plugin(name string) sdk.Plugin {
 	p := sdk.Plugin{Strategy: &chosen{}, Name: name, Version: "1"}
-	var err error
-	if name != Name {
-		p.Strategy, err = search.New(name)
+	if s, err := search.New(name); err == nil {
+		p.Strategy = s
 	}
-	return p, err
+	return p
 }
 
 // chosen is the strategy that the option method names.

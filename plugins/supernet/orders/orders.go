@@ -14,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/nascent-nas/nascent/engine/evolve"
 )
 
 // WeightsFile is the name of the file that a supernet job leaves.
@@ -22,10 +24,10 @@ const WeightsFile = "weights"
 // Metrics that the jobs report. None is called as a trained candidate's is:
 // shared weights only rank.
 const (
-	SharedAccuracy = "shared_accuracy" // score: of a genome, on the validation part
-	SharedLoss     = "shared_loss"     // score: likewise
-	SupernetLoss   = "supernet_loss"   // supernet: mean over the steps of the last epoch
-	AlphaLoss      = "alpha_loss"      // supernet, darts and gdas: likewise, over the steps of the alphas
+	SharedAccuracy = evolve.SharedAccuracy // score
+	SharedLoss     = "shared_loss"         // score: likewise
+	SupernetLoss   = evolve.SupernetLoss   // supernet
+	AlphaLoss      = "alpha_loss"          // supernet, darts and gdas: likewise, over the steps of the alphas
 )
 
 // Method says how shared weights are trained.

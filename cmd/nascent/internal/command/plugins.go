@@ -1,13 +1,13 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -19,7 +19,6 @@ import (
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/host"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/oneshot"
 )
 
 // hostOptions is how a search runs its plugins.
@@ -48,17 +47,17 @@ func (a *app) connect(t *target, s *config.Search) error {
 	return nil
 }
 
-// findStrategy is a strategy that is built in, or a plugin's.
+// findStrategy is a strategy that is built in, or a plugin's. One that is built in
+// runs in this process, and what it searches with may be a plugin.
 func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strategy, error) {
 	if !p.IsPath() {
-		if strategy, err := evolve.New(p.Use); err == nil {
+		inner := evolve.Inner(p.Use, p.Options) // as it was named: the recorded options have no path
+		strategy, err := evolve.NewWith(p.Use, func(use string) (engine.Strategy, error) {
+			return findStrategy(config.Plugin{Use: cmp.Or(inner, use)}, o, dirs)
+		})
+		if err == nil {
 			return strategy, nil
 		}
-	}
-	if use := searchesWith(p); use != "" {
-		return oneshot.New(func(string) (engine.Strategy, error) { // by its recorded name
-			return findStrategy(config.Plugin{Use: use}, o, dirs)
-		}), nil
 	}
 	found, err := host.Find(host.KindStrategy, p.Use, dirs...)
 	if err != nil {
@@ -67,27 +66,10 @@ func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strate
 	return host.Strategy(found, o), nil
 }
 
-// searchesWith is the plugin with which single-path one-shot is to search, as it
-// was named; "" where there is none. The strategy then runs in this process: a
-// plugin starts no other.
-func searchesWith(p config.Plugin) string {
-	var o struct {
-		Search json.RawMessage `json:"search"`
-	}
-	if p.Use != oneshot.Name || json.Unmarshal(p.Options, &o) != nil || o.Search == nil {
-		return ""
-	}
-	use, _, err := oneshot.Inner(o.Search)
-	if err != nil || slices.Contains(evolve.Names(), use) {
-		return ""
-	}
-	return use
-}
-
 // recordedOptions are a strategy's options as the ledger records them: without
 // the path of a plugin to search with, which may change.
 func recordedOptions(p config.Plugin) json.RawMessage {
-	use := searchesWith(p)
+	use := evolve.Inner(p.Use, p.Options)
 	if !filepath.IsAbs(use) {
 		return p.Options
 	}
@@ -235,7 +217,10 @@ started once to ask what it is.`,
 				o, dirs = ofSearch(args[0])
 				o.Dir = ""
 			}
-			found := host.List(cmd.Context(), o, dirs...)
+			found, err := host.List(cmd.Context(), o, dirs...)
+			if err != nil {
+				return err
+			}
 			if asJSON {
 				for _, name := range evolve.Names() {
 					found = append(found, host.Plugin{Name: name, Kinds: []host.Kind{host.KindStrategy}, Version: engine.Version, Path: "built in"})

@@ -71,7 +71,7 @@ func (s *differentiable) Open(_ context.Context, setup engine.Setup) ([]byte, en
 	if err := sdk.DecodeOptions(setup.Options, &o); err != nil {
 		return nil, needs, err
 	}
-	net, err := schedule.Read(setup)
+	net, err := evolve.ReadSupernet(setup)
 	if err = cmp.Or(err, schedule.Between("epochs", o.Epochs, 0.01, 1e6), schedule.Between("epochs_a_job", o.Step, 0.01, 1e6), schedule.Between("derive", float64(o.Derive), 0, 1e6), s.method.check(&o)); err != nil {
 		return nil, needs, err
 	}
@@ -80,7 +80,7 @@ func (s *differentiable) Open(_ context.Context, setup engine.Setup) ([]byte, en
 		return nil, needs, err
 	}
 	*s = differentiable{
-		method: s.method, setup: setup, net: net, o: o, Schedule: schedule.Schedule{Epochs: o.Epochs, Step: o.Step},
+		method: s.method, setup: setup, net: net, o: o, Schedule: schedule.Of(o.Epochs, o.Step),
 		derivation: derivation{setup: setup, promote: promote, most: o.Derive},
 	}
 	return schedule.Pack(alphaState{}), needs, nil

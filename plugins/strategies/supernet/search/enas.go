@@ -86,7 +86,7 @@ func (s *enas) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs
 	if err := sdk.DecodeOptions(setup.Options, &o); err != nil {
 		return nil, needs, err
 	}
-	net, err := schedule.Read(setup)
+	net, err := evolve.ReadSupernet(setup)
 	if err == nil && o.Method != "" && o.Method != "enas" {
 		err = fmt.Errorf("strategy.method: %q is not enas", o.Method)
 	}
@@ -106,7 +106,7 @@ func (s *enas) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs
 		return nil, needs, err
 	}
 	*s = enas{
-		setup: setup, net: net, o: o, blank: blank, Schedule: schedule.Schedule{Epochs: o.Epochs, Step: o.Step},
+		setup: setup, net: net, o: o, blank: blank, Schedule: schedule.Of(o.Epochs, o.Step),
 		derivation: derivation{setup: setup, promote: promote, most: o.Derive},
 	}
 	needs.Batch = o.Batch

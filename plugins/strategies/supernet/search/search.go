@@ -15,11 +15,10 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/oneshot"
 )
 
 // Names lists the methods.
-func Names() []string { return []string{"darts", "gdas", "enas", oneshot.Name} }
+func Names() []string { return []string{"darts", "gdas", "enas", "spos"} }
 
 // New returns the strategy of a method, ready for Open.
 func New(method string) (engine.Strategy, error) {
@@ -30,8 +29,8 @@ func New(method string) (engine.Strategy, error) {
 		return &differentiable{method: gdas{}}, nil
 	case "enas":
 		return &enas{}, nil
-	case oneshot.Name:
-		return oneshot.New(evolve.New), nil
+	case "spos":
+		return evolve.New(method)
 	}
 	return nil, fmt.Errorf("there is no method %q; there are %s", method, strings.Join(Names(), ", "))
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/strategies/supernet/oneshot"
 	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 )
 
@@ -251,7 +250,11 @@ func TestSinglePathRefuses(t *testing.T) {
 			return evolve.New(use)
 		}
 		setup := engine.Setup{Space: networktest.Space(t, edgeCells), Options: json.RawMessage(`{"search": ` + search + `}`), Fidelities: []engine.Fidelity{{Evaluator: "land"}}}
-		if _, _, err := oneshot.New(find).Open(t.Context(), setup); err == nil || !strings.Contains(err.Error(), want) {
+		s, err := evolve.NewWith("spos", find)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.Open(t.Context(), setup); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("search %s: %v", search, err)
 		}
 	}

@@ -1,14 +1,11 @@
-package oneshot
+package evolve
 
-import (
-	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/plugins/supernet/orders"
-)
+import "github.com/nascent-nas/nascent/engine"
 
-// view is the History as the inner strategy sees it: what was scored with the
+// sposView is the History as the inner strategy sees it: what was scored with the
 // present weights, as trained at fidelity 0, with the score as the objective. It
 // grows with the History and is otherwise a function of it.
-type view struct {
+type sposView struct {
 	engine.History
 	objectives []engine.Objective
 	first      engine.ID // scores of jobs before it are of other weights
@@ -22,9 +19,9 @@ type view struct {
 
 // follow takes in what the History has gained. What was read of another History
 // is forgotten.
-func (v *view) follow(h engine.History, objectives []engine.Objective, first engine.ID) {
+func (v *sposView) follow(h engine.History, objectives []engine.Objective, first engine.ID) {
 	if v.first != first || v.read > h.Len() || v.read > 0 && h.At(v.read-1) != v.last {
-		*v = view{}
+		*v = sposView{}
 	}
 	v.History, v.objectives, v.first = h, objectives, first
 	if v.byID == nil {
@@ -45,13 +42,13 @@ func (v *view) follow(h engine.History, objectives []engine.Objective, first eng
 }
 
 // shows tells whether the inner strategy sees a candidate.
-func (v *view) shows(c *engine.Candidate) bool { return c.Task == engine.Score && c.ID >= v.first }
+func (v *sposView) shows(c *engine.Candidate) bool { return c.Task == engine.Score && c.ID >= v.first }
 
 // as is a scored candidate as the inner strategy sees it.
-func (v *view) as(c *engine.Candidate) *engine.Candidate {
+func (v *sposView) as(c *engine.Candidate) *engine.Candidate {
 	out := *c
 	out.Task, out.Fidelity, out.Metrics = engine.Train, 0, nil
-	if x, ok := c.Metrics.Get(orders.SharedAccuracy); ok && len(v.objectives) > 0 {
+	if x, ok := c.Metrics.Get(SharedAccuracy); ok && len(v.objectives) > 0 {
 		if v.objectives[0].Goal == engine.Minimize {
 			x = 1 - x
 		}
@@ -61,26 +58,26 @@ func (v *view) as(c *engine.Candidate) *engine.Candidate {
 }
 
 // Len implements engine.History.
-func (v *view) Len() int { return len(v.rows) }
+func (v *sposView) Len() int { return len(v.rows) }
 
 // At implements engine.History.
-func (v *view) At(i int) *engine.Candidate { return v.rows[i] }
+func (v *sposView) At(i int) *engine.Candidate { return v.rows[i] }
 
 // Get implements engine.History.
-func (v *view) Get(id engine.ID) (*engine.Candidate, bool) {
+func (v *sposView) Get(id engine.ID) (*engine.Candidate, bool) {
 	c, ok := v.byID[id]
 	return c, ok
 }
 
-// ladder is the History as promotion sees it: scored candidates as those of
+// sposLadder is the History as promotion sees it: scored candidates as those of
 // fidelity 0, trained ones a fidelity higher than they are.
-type ladder struct{ *view }
+type sposLadder struct{ *sposView }
 
 // as is a candidate as promotion sees it; nil if it does not.
-func (l ladder) as(c *engine.Candidate) *engine.Candidate {
+func (l sposLadder) as(c *engine.Candidate) *engine.Candidate {
 	switch {
 	case l.shows(c):
-		return l.view.as(c)
+		return l.sposView.as(c)
 	case c.Task == engine.Train:
 		out := *c
 		out.Fidelity++
@@ -90,7 +87,7 @@ func (l ladder) as(c *engine.Candidate) *engine.Candidate {
 }
 
 // Get implements engine.History.
-func (l ladder) Get(id engine.ID) (*engine.Candidate, bool) {
+func (l sposLadder) Get(id engine.ID) (*engine.Candidate, bool) {
 	c, ok := l.History.Get(id)
 	if !ok {
 		return nil, false

@@ -1,12 +1,6 @@
-// Package oneshot is single-path one-shot search (Guo, Zhang, Mu, Heng, Liu, Wei &
-// Sun 2020, arXiv 1904.00420): the shared weights are trained on paths that are
-// drawn evenly, and then a strategy of any kind searches with scores, each of
-// which takes milliseconds. What scores best is promoted to training of its own.
-// The paper's search is a genetic algorithm; here the default is aging evolution.
-package oneshot
+package evolve
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,50 +8,38 @@ import (
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/sdk"
-	"github.com/nascent-nas/nascent/plugins/supernet/orders"
-	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 )
 
-// Name is what the strategy is called.
-const Name = "spos"
+// sposName is what the strategy is called.
+const sposName = "spos"
 
-// Find finds the strategy that searches with scores, by its name or path.
-type Find func(use string) (engine.Strategy, error)
-
-// New returns the strategy, ready for Open.
-func New(find Find) engine.Strategy { return &strategy{find: find} }
-
-// strategy searches by an inner one, for which scores are all the trainings that
-// there are: see view.
-type strategy struct {
+// spos is single-path one-shot search (Guo, Zhang, Mu, Heng, Liu, Wei & Sun 2020,
+// arXiv 1904.00420): the shared weights are trained on paths that are drawn evenly,
+// and then a strategy of any kind searches with scores, each of which takes
+// milliseconds. What scores best is promoted to training of its own. The paper's
+// search is a genetic algorithm; here the default is aging evolution.
+//
+// It searches by an inner strategy, for which scores are all the trainings that
+// there are: see sposView.
+type spos struct {
 	find    Find
 	setup   engine.Setup
 	inner   engine.Strategy
-	promote *evolve.Promoter
-	view    view
-	schedule.Schedule
+	promote *Promoter
+	view    sposView
+	Schedule
 }
 
-type options struct {
-	Epochs  float64         `json:"epochs"`       // of training the supernet
-	Step    float64         `json:"epochs_a_job"` // of one job
-	Search  json.RawMessage `json:"search"`       // the inner strategy: a name, or {use: name, option: value}
-	Promote json.RawMessage `json:"promote"`      // of scored candidates
-	Method  string          `json:"method"`
-}
-
-// state is what is remembered from turn to turn.
-type state struct {
+// sposState is what is remembered from turn to turn.
+type sposState struct {
 	First engine.ID `json:"first"` // of its own jobs; 0 before the first turn
-	schedule.Progress
+	Progress
 	Inner   json.RawMessage `json:"inner"`             // state of the inner strategy
 	Begun   bool            `json:"begun"`             // it has had its first turn
 	Pending []string        `json:"pending,omitempty"` // genomes whose scores are under way
-	Ladder  evolve.Ladder   `json:"ladder,omitempty"`
+	Ladder  Ladder          `json:"ladder,omitempty"`
 }
 
 // scores stands for the evaluator of the lowest fidelity: no other has its name,
@@ -68,30 +50,35 @@ const scores = "\x00scores"
 const redraws = 100
 
 // Open reads the options, see docs/supernet.md, and opens the inner strategy.
-func (s *strategy) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
-	o := options{Epochs: 60, Step: 5, Search: json.RawMessage(`"aging"`), Promote: json.RawMessage(`{"eta": 20, "after": 100}`)}
+func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
 	needs := engine.Needs{History: engine.NeedMetrics, Tasks: []engine.Task{engine.Supernet, engine.Score}}
-	if err := sdk.DecodeOptions(setup.Options, &o); err != nil {
+	o := readOptions(setup.Options, "")
+	epochs, step := o.number("epochs", 60, 0.01, 1e6), o.number("epochs_a_job", 5, 0.01, 1e6) // of training the supernet
+	o.word("method", sposName)                                                                // as the plugin supernet is told it
+	search, promote := json.RawMessage(`"aging"`), json.RawMessage(`{"eta": 20, "after": 100}`)
+	if raw, ok := o.take("search"); ok { // the inner strategy: a name, or {use: name, option: value}
+		search = raw
+	}
+	if raw, ok := o.take("promote"); ok { // of scored candidates
+		promote = raw
+	}
+	if err := o.finish(); err != nil {
 		return nil, needs, err
 	}
-	_, err := schedule.Read(setup)
-	if err == nil && o.Method != "" && o.Method != Name {
-		err = fmt.Errorf("strategy.method: %q is not %s", o.Method, Name)
-	}
-	if err = cmp.Or(err, schedule.Between("epochs", o.Epochs, 0.01, 1e6), schedule.Between("epochs_a_job", o.Step, 0.01, 1e6)); err != nil {
+	if _, err := ReadSupernet(setup); err != nil {
 		return nil, needs, err
 	}
-	use, inner, err := Inner(o.Search)
+	use, inner, err := readInner(search)
 	if err != nil {
 		return nil, needs, err
 	}
-	s.setup, s.view, s.Schedule = setup, view{}, schedule.Schedule{Epochs: o.Epochs, Step: o.Step}
+	s.setup, s.view, s.Schedule = setup, sposView{}, Schedule{Epochs: epochs, Step: step}
 	if s.inner, err = s.find(use); err != nil {
 		return nil, needs, fmt.Errorf("strategy.search: %w", err)
 	}
 	all := setup
 	all.Fidelities = append([]engine.Fidelity{{Evaluator: scores}}, setup.Fidelities...)
-	if s.promote, err = evolve.NewPromoter(all, o.Promote, 100); err != nil {
+	if s.promote, err = NewPromoter(all, promote, 100); err != nil {
 		return nil, needs, err
 	}
 	seen := all
@@ -107,12 +94,12 @@ func (s *strategy) Open(ctx context.Context, setup engine.Setup) ([]byte, engine
 		needs.History = engine.NeedAll
 	}
 	needs.Batch = wants.Batch
-	return schedule.Pack(state{Inner: memory}), needs, nil
+	return pack(sposState{Inner: memory}), needs, nil
 }
 
-// Inner reads the option search: the name or path of the inner strategy, and its
+// readInner reads the option search: the name or path of the inner strategy, and its
 // options.
-func Inner(search json.RawMessage) (use string, options json.RawMessage, err error) {
+func readInner(search json.RawMessage) (use string, options json.RawMessage, err error) {
 	if json.Unmarshal(search, &use) == nil {
 		return use, json.RawMessage("{}"), nil
 	}
@@ -124,7 +111,7 @@ func Inner(search json.RawMessage) (use string, options json.RawMessage, err err
 		return "", nil, errors.New("strategy.search: say which strategy: {use: aging}")
 	}
 	if _, there := all["promote"]; there {
-		return "", nil, fmt.Errorf("strategy.search: what is promoted is an option of %s: write promote beside search, not in it", Name)
+		return "", nil, fmt.Errorf("strategy.search: what is promoted is an option of %s: write promote beside search, not in it", sposName)
 	}
 	delete(all, "use")
 	options, err = json.Marshal(all)
@@ -132,7 +119,7 @@ func Inner(search json.RawMessage) (use string, options json.RawMessage, err err
 }
 
 // Close ends the inner strategy's process, if it has one.
-func (s *strategy) Close(ctx context.Context) error {
+func (s *spos) Close(ctx context.Context) error {
 	if closer, ok := s.inner.(interface{ Close(context.Context) error }); ok {
 		return closer.Close(ctx)
 	}
@@ -140,10 +127,10 @@ func (s *strategy) Close(ctx context.Context) error {
 }
 
 // Step trains the supernet on, or lets the inner strategy take a turn.
-func (s *strategy) Step(ctx context.Context, packed []byte, turn engine.Turn) (engine.Decision, error) {
+func (s *spos) Step(ctx context.Context, packed []byte, turn engine.Turn) (engine.Decision, error) {
 	var d engine.Decision
-	var st state
-	if err := schedule.Unpack(packed, &st); err != nil {
+	var st sposState
+	if err := unpack(packed, &st); err != nil {
 		return d, err
 	}
 	if st.First == 0 {
@@ -152,8 +139,8 @@ func (s *strategy) Step(ctx context.Context, packed []byte, turn engine.Turn) (e
 	for i := range turn.Results {
 		c := &turn.Results[i]
 		if s.Schedule.Learn(&st.Progress, c) {
-			loss, _ := c.Metrics.Get(orders.SupernetLoss)
-			d.Note = fmt.Sprintf("%s: epoch %g of %g, loss %.3f", Name, st.Epoch, s.Epochs, loss)
+			loss, _ := c.Metrics.Get(SupernetLoss)
+			d.Note = fmt.Sprintf("%s: epoch %g of %g, loss %.3f", sposName, st.Epoch, s.Epochs, loss)
 		}
 	}
 	if s.Schedule.Done(&st.Progress) {
@@ -164,19 +151,19 @@ func (s *strategy) Step(ctx context.Context, packed []byte, turn engine.Turn) (e
 		if err != nil {
 			return d, err
 		}
-		p, err := s.Schedule.Next(&st.Progress, turn.FirstID, orders.Order{Method: orders.Uniform}, g)
+		p, err := s.Schedule.Next(&st.Progress, turn.FirstID, uniform, g, evenly)
 		if err != nil {
 			return d, err
 		}
 		d.Proposals = append(d.Proposals, p)
 	}
-	d.State, d.Keep = schedule.Pack(st), st.Progress.Keep()
+	d.State, d.Keep = pack(st), st.Progress.Keep()
 	return d, nil
 }
 
 // search promotes what is due, and lets the inner strategy fill the room that is
 // left.
-func (s *strategy) search(ctx context.Context, st *state, d engine.Decision, turn engine.Turn) (engine.Decision, error) {
+func (s *spos) search(ctx context.Context, st *sposState, d engine.Decision, turn engine.Turn) (engine.Decision, error) {
 	s.view.follow(turn.History, s.setup.Objectives, st.First)
 	if err := s.learn(st, turn); err != nil {
 		return d, err
@@ -221,18 +208,18 @@ func (s *strategy) search(ctx context.Context, st *state, d engine.Decision, tur
 		st.Pending = append(st.Pending, p.Genome.Text())
 		d.Proposals = append(d.Proposals, p)
 	}
-	d.State, d.Files, d.Done = schedule.Pack(st), decided.Files, decided.Done
+	d.State, d.Files, d.Done = pack(st), decided.Files, decided.Done
 	d.Keep = slices.Concat(decided.Keep, s.promote.Keep(st.Ladder), st.Progress.Keep())
 	return d, nil
 }
 
 // learn takes a turn's results in for promotion, to which scores are the lowest
 // fidelity.
-func (s *strategy) learn(st *state, turn engine.Turn) error {
+func (s *spos) learn(st *sposState, turn engine.Turn) error {
 	seen := turn
-	seen.History, seen.Results = ladder{&s.view}, nil
+	seen.History, seen.Results = sposLadder{&s.view}, nil
 	for i := range turn.Results {
-		if c := (ladder{&s.view}).as(&turn.Results[i]); c != nil {
+		if c := (sposLadder{&s.view}).as(&turn.Results[i]); c != nil {
 			seen.Results = append(seen.Results, *c)
 		}
 	}
@@ -242,7 +229,7 @@ func (s *strategy) learn(st *state, turn engine.Turn) error {
 // breed makes the genome of a proposal to score, as the engine would for one to
 // train: it knows no duplicates among scores. One that was scored before is bred
 // again, as far as the redraws go.
-func (s *strategy) breed(p *engine.Proposal, pending []string, r *rng.Rand) error {
+func (s *spos) breed(p *engine.Proposal, pending []string, r *rng.Rand) error {
 	if !p.Genome.IsZero() {
 		return nil
 	}
@@ -268,7 +255,7 @@ func (s *strategy) breed(p *engine.Proposal, pending []string, r *rng.Rand) erro
 
 // child applies an operator once. A genome that has no neighbour, or no
 // offspring, stands for its child, as in the engine.
-func (s *strategy) child(operator string, parents []genome.Genome, r *rng.Rand) (genome.Genome, error) {
+func (s *spos) child(operator string, parents []genome.Genome, r *rng.Rand) (genome.Genome, error) {
 	if len(parents) == 0 {
 		return s.setup.Space.Random(r)
 	}

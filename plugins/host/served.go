@@ -1,0 +1,95 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/nascent-nas/nascent/plugins/internal/cache"
+)
+
+// Several is a program that serves more than one plugin, each by the kind and the
+// name that it is called with: nascent-plugins evaluator gorgonia. Called with the
+// word list it prints a line of JSON that says which: {"evaluator": ["gorgonia"],
+// "strategy": ["darts"]}. It is looked for where plugins are; executables with a plugin's
+// name come first.
+const Several = "nascent-plugins"
+
+// askLimit bounds how long a program may take to say what it serves.
+const askLimit = 30 * time.Second
+
+// served are the plugins of one kind that programs called Several serve.
+func served(kind Kind, dirs []string) ([]Plugin, error) {
+	var out []Plugin
+	for _, dir := range Dirs(dirs...) {
+		path := filepath.Join(dir, Several)
+		if !executable(path) {
+			continue
+		}
+		sum, err := hashFile(path)
+		if err != nil {
+			return nil, err
+		}
+		offers, err := ask(path, sum)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range offers[kind] {
+			if !slices.ContainsFunc(out, func(p Plugin) bool { return p.Name == name }) {
+				out = append(out, Plugin{Path: path, Args: []string{string(kind), name}, Name: name, Kinds: []Kind{kind}, Fingerprint: sum, Shipped: true})
+			}
+		}
+	}
+	return out, nil
+}
+
+// ask has a program say what it serves. The answer is kept in the cache by the
+// program's hash; where there is no cache, it is asked every time.
+func ask(path, sum string) (map[Kind][]string, error) {
+	var answer map[Kind][]string
+	folder, err := cache.Folder("what programs serve", "serves")
+	kept := filepath.Join(folder, sum)
+	if err == nil {
+		if b, err := os.ReadFile(kept); err == nil && json.Unmarshal(b, &answer) == nil && len(answer) > 0 {
+			return answer, nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "list")
+	cmd.Env = environment(os.Environ(), nil)
+	said, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(said, &answer)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s does not say what it serves (%w): install it again, beside nascent", path, err)
+	}
+	if folder != "" {
+		keep(kept, bytes.TrimSpace(said))
+	}
+	return answer, nil
+}
+
+// keep writes a file of the cache, whole or not at all. What cannot be kept is made
+// again.
+func keep(path string, text []byte) {
+	half, err := os.CreateTemp(filepath.Dir(path), "half-")
+	if err != nil {
+		return
+	}
+	defer os.Remove(half.Name())
+	_, err = half.Write(text)
+	if err == nil {
+		err = half.Sync()
+	}
+	if half.Close() == nil && err == nil {
+		os.Rename(half.Name(), path)
+	}
+}
