@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,13 +16,14 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/export"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/internal/safe"
 )
 
 // endings are those of files that are not called as their format.
 var endings = map[string]string{"jsonl": "json", "gv": "dot", "mmd": "mermaid", "py": "pytorch"}
 
 func (a *app) exportCommand() *cobra.Command {
-	var format, output string
+	var format, output, files string
 	cmd := &cobra.Command{
 		Use:   "export [DIR [ID]]",
 		Short: "Write all candidates as a table, or one as a network",
@@ -33,6 +36,8 @@ row, as csv, json (lines) or parquet; or candidate ID, "best" for the best, as
   mermaid  the same as a flowchart for Markdown
   json     genome, network, metrics and all else that is known of it
 
+With --files it copies the files that the candidate's job kept (show lists them).
+
 Weights are trained ones if the candidate's checkpoint is kept. The format is
 that of --format, or as the file of --output is called. Without ID, formats of
 one candidate write the best.`,
@@ -41,10 +46,21 @@ one candidate write the best.`,
   nascent export mnist1d --format json | jq .metrics.accuracy
   nascent export mnist1d best --format dot | dot -Tsvg > network.svg
   nascent export mnist1d 42 --output network.onnx
-  nascent export mnist1d 42 --output network.py`,
+  nascent export mnist1d 42 --output network.py
+  nascent export mnist1d 42 --files kept`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			named := len(args) == 2
+			if files != "" {
+				if cmd.Flags().Changed("format") || cmd.Flags().Changed("output") {
+					return wrongInput("--files %s: this writes what a job kept, as it was kept; leave --format and --output out", files)
+				}
+				id := best
+				if named {
+					id = args[1]
+				}
+				return a.exportFiles(cmd.Context(), directory(args), id, files)
+			}
 			if format == "" && output != "-" {
 				format = strings.TrimPrefix(filepath.Ext(output), ".")
 			}
@@ -87,15 +103,15 @@ one candidate write the best.`,
 	}
 	cmd.Flags().StringVar(&format, "format", "", "csv, json or parquet; for one candidate pytorch, onnx, dot, mermaid or json")
 	cmd.Flags().StringVarP(&output, "output", "o", "-", "file to write (-: standard output)")
+	cmd.Flags().StringVar(&files, "files", "", "directory to copy the files to that the candidate's job kept")
 	return cmd
 }
 
-// exportCandidate writes one candidate. Whatever the format, the search is
-// asked for its description.
-func (a *app) exportCandidate(ctx context.Context, dir, name, format, output string) error {
+// describe asks a search for all that is known of a candidate, as JSON.
+func (a *app) describe(ctx context.Context, dir, name string) ([]byte, error) {
 	id, err := readID(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var text bytes.Buffer
 	err = a.look(ctx, dir, []string{"export", dir, name, "--format", "json"}, &text, func(v *show.View) error {
@@ -105,16 +121,57 @@ func (a *app) exportCandidate(ctx context.Context, dir, name, format, output str
 		}
 		return export.Describe(&text, v, &c)
 	})
+	return text.Bytes(), err
+}
+
+// exportFiles copies the files that a candidate's job kept into a directory, under
+// their names. It replaces none.
+func (a *app) exportFiles(ctx context.Context, dir, name, to string) error {
+	text, err := a.describe(ctx, dir, name)
 	if err != nil {
 		return err
 	}
+	files, err := export.Files(text)
+	if err != nil {
+		return wrongInput("%v", err)
+	}
+	for _, f := range files {
+		path := filepath.Join(to, f.Name)
+		if owner := ownedBy(path, dir); owner != "" {
+			return wrongInput("--files %s: this belongs to the search in %s; choose another directory", to, owner)
+		}
+		if _, err := os.Lstat(path); err == nil {
+			return wrongInput("--files %s: %s is there already; choose another directory, or remove it", to, path)
+		}
+	}
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return wrongInput("--files %s: %v; choose a directory that you may write", to, errors.Unwrap(err))
+	}
+	for _, f := range files {
+		path := filepath.Join(to, f.Name)
+		if err := safe.Write(path, 0o644, func(out io.Writer) error { return export.WriteFile(out, dir, f) }); err != nil {
+			return fmt.Errorf("cannot write %s: %w", path, err)
+		}
+		fmt.Fprintf(a.out, "%s (%s bytes)\n", path, show.Thousands(f.Size))
+	}
+	return nil
+}
+
+// exportCandidate writes one candidate. Whatever the format, the search is
+// asked for its description.
+func (a *app) exportCandidate(ctx context.Context, dir, name, format, output string) error {
+	described, err := a.describe(ctx, dir, name)
+	if err != nil {
+		return err
+	}
+	text := bytes.NewBuffer(described)
 	if format == "json" {
 		if output == "-" && a.width > 0 {
 			var indented bytes.Buffer
 			if err := json.Indent(&indented, text.Bytes(), "", "  "); err != nil {
 				return err
 			}
-			text = indented
+			text = &indented
 		}
 		return a.toFile(output, dir, func(out io.Writer) error { _, err := text.WriteTo(show.NewPrinter(out)); return err })
 	}

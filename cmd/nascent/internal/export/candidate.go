@@ -59,6 +59,7 @@ type Model struct {
 	NoNetwork    string             `json:"no_network"`
 	Checkpoint   string             `json:"checkpoint"`
 	NoCheckpoint string             `json:"no_checkpoint"`
+	Files        []show.File        `json:"files"`
 }
 
 // Read reads what Describe wrote. A candidate without a network is an error

@@ -1,8 +1,10 @@
 package show
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -19,12 +21,42 @@ type Candidate struct {
 	Parameters int64          `json:"parameters,omitempty"`
 	Macs       int64          `json:"macs,omitempty"`
 	Children   []engine.ID    `json:"children"`
+	Files      []File         `json:"files"`
 	Report     engine.Values  `json:"report,omitempty"` // what its tests left for reports alone
+}
+
+// File is a file that a candidate's job kept.
+type File struct {
+	engine.FileRef
+	Missing string `json:"missing,omitempty"` // why it cannot be had
+}
+
+// filesOf lists what a candidate's job kept, or that of the candidate whose result it
+// shares.
+func (v *View) filesOf(c *engine.Candidate) []File {
+	files := c.Files
+	if c.Reuse != 0 {
+		if source, err := v.Candidate(c.Reuse); err == nil {
+			files = source.Files
+		}
+	}
+	out := []File{}
+	for _, f := range files {
+		file := File{FileRef: f}
+		switch _, err := v.Ledger.Path(f.Hash); {
+		case errors.Is(err, fs.ErrNotExist):
+			file.Missing = "not kept any more"
+		case err != nil:
+			file.Missing = "damaged"
+		}
+		out = append(out, file)
+	}
+	return out
 }
 
 // CandidateOf gathers all that is known of a candidate.
 func (v *View) CandidateOf(c *engine.Candidate) Candidate {
-	out := Candidate{Record: RecordOf(c), Genes: c.Genome.Tree(), Curve: c.Curve, Children: []engine.ID{}, Report: v.reportedOf(c)}
+	out := Candidate{Record: RecordOf(c), Genes: c.Genome.Tree(), Curve: c.Curve, Children: []engine.ID{}, Files: v.filesOf(c), Report: v.reportedOf(c)}
 	if out.Curve == nil {
 		out.Curve = []engine.Point{}
 	}
@@ -98,6 +130,13 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 	field("children", "%s", idList(all.Children))
 	field("seed", "%d", c.Seed)
 	field("cost", "%s, %s", Seconds(c.Seconds), Plural(c.Attempts, "attempt"))
+	for _, f := range all.Files {
+		missing := ""
+		if f.Missing != "" {
+			missing = ", " + f.Missing
+		}
+		field("file", "%s, %s bytes, sha256 %s%s", f.Name, Thousands(f.Size), f.Hash, missing)
+	}
 	field("hash", "%s", c.Genome.Hash())
 	for i, line := range Wrap(c.Genome.Text(), max(30, width-11)) {
 		name := ""
