@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nascent-nas/nascent/internal/safe"
 	"github.com/nascent-nas/nascent/plugins/internal/cache"
 )
 
@@ -25,7 +27,7 @@ const EnvSource = "NASCENT_SOURCE"
 
 // Build makes an executable of a Go file, or of a directory with a Go program,
 // and returns its path. It lies in a cache directory named by the hash of the
-// source, and is built only once.
+// source, and is built only once, unless what is there is not what was built.
 //
 // A file in a module is built in it. A file in none is built as if it lay in
 // nascent's own source, which is looked for in $NASCENT_SOURCE, above nascent's
@@ -69,7 +71,7 @@ func Build(source string) (string, error) {
 		return "", err
 	}
 	out := filepath.Join(folder, plainName(source))
-	if executable(out) {
+	if whole(out) {
 		return out, nil
 	}
 	half, err := os.MkdirTemp(folder, "half-")
@@ -83,7 +85,45 @@ func Build(source string) (string, error) {
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return "", buildError(source, dir, output, err)
 	}
-	return out, os.Rename(made, out)
+	return out, keepBuilt(made, out)
+}
+
+// sumOf is the file that tells the hash of a built program: only one that still has
+// it is whole.
+func sumOf(program string) string { return program + ".sha256" }
+
+func whole(program string) bool {
+	if !executable(program) {
+		return false
+	}
+	want, err := os.ReadFile(sumOf(program))
+	if err != nil {
+		return false
+	}
+	sum, err := hashFile(program)
+	return err == nil && sum == string(want)
+}
+
+// keepBuilt puts a program in its place, durable before it has its name.
+func keepBuilt(made, program string) error {
+	f, err := os.Open(made)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("cannot keep %s: %w; make room, or set $%s to another directory", program, err, cache.Env)
+	}
+	sum, err := hashFile(made)
+	if err == nil {
+		err = os.Rename(made, program)
+	}
+	if err == nil {
+		err = safe.Write(sumOf(program), 0o600, func(w io.Writer) error {
+			_, err := io.WriteString(w, sum)
+			return err
+		})
+	}
+	return err
 }
 
 // buildError puts the compiler's first complaints into one line.

@@ -50,11 +50,8 @@ type Plugin struct {
 // $NASCENT_PLUGINS.
 func Dirs(given ...string) []string {
 	var dirs []string
-	if self, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(self); err == nil {
-			self = real
-		}
-		dirs = append(dirs, filepath.Dir(self))
+	if own := ownDir(); own != "" {
+		dirs = append(dirs, own)
 	}
 	dirs = append(dirs, given...)
 	for _, d := range filepath.SplitList(os.Getenv(EnvPlugins)) {
@@ -89,6 +86,9 @@ func Find(kind Kind, name string, dirs ...string) (Plugin, error) {
 	for _, dir := range Dirs(dirs...) {
 		path := filepath.Join(dir, file)
 		if executable(path) {
+			if err := trusted(path); err != nil {
+				return Plugin{}, err
+			}
 			return describeFile(path, name, kind)
 		}
 	}
@@ -229,6 +229,9 @@ func List(ctx context.Context, o Options, dirs ...string) ([]Plugin, error) {
 			defer func() { <-room }()
 			p := &all[i]
 			sum, err := hashFile(p.Path)
+			if err == nil {
+				err = trusted(p.Path)
+			}
 			if err != nil {
 				p.Problem = err.Error()
 				return

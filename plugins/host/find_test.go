@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -169,6 +170,16 @@ func main() {
 	if err != nil || again.Path != p.Path {
 		t.Errorf("built anew: %v %v", again, err)
 	}
+	program, err := os.ReadFile(p.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(p.Path), os.WriteFile(p.Path, program[:len(program)/2], 0o700)); err != nil { // as a power cut may leave it
+		t.Fatal(err)
+	}
+	if mended, err := Find(KindEvaluator, file); err != nil || mended.Path != p.Path || mended.Fingerprint != p.Fingerprint {
+		t.Errorf("half a program: %+v, %v", mended, err)
+	}
 	if whole, err := Find(KindEvaluator, dir+"/"); err != nil || whole.Fingerprint == "" {
 		t.Errorf("as a directory: %v %v", whole, err)
 	}
@@ -181,3 +192,37 @@ func main() {
 
 // An evaluator of a network in a plugin sees the same layer graph.
 var _ engine.Evaluator = (*evaluator)(nil)
+
+// A built program is used only as it was built.
+func TestWhole(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "program")
+	make := func() {
+		t.Helper()
+		made := filepath.Join(dir, "made")
+		if err := errors.Join(os.WriteFile(made, []byte("#!/bin/sh\n"), 0o700), keepBuilt(made, path)); err != nil {
+			t.Fatal(err)
+		}
+		if !whole(path) {
+			t.Fatal("a fresh program is not whole")
+		}
+	}
+	for what, harm := range map[string]func() error{
+		"an empty program": func() error { return os.Truncate(path, 0) },
+		"half a program":   func() error { return os.Truncate(path, 3) },
+		"another program":  func() error { return os.WriteFile(path, []byte("#!/bin/XX\n"), 0o700) },
+		"not executable":   func() error { return os.Chmod(path, 0o600) },
+		"no program":       func() error { return os.Remove(path) },
+		"an empty sum":     func() error { return os.Truncate(sumOf(path), 0) },
+		"no sum":           func() error { return os.Remove(sumOf(path)) },
+	} {
+		make()
+		if err := harm(); err != nil {
+			t.Fatal(err)
+		}
+		if whole(path) {
+			t.Errorf("%s is taken for whole", what)
+		}
+	}
+}

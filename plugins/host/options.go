@@ -3,6 +3,7 @@ package host
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -48,11 +49,15 @@ var passedOn = []string{
 	"NASCENT_PYTHON", "NASCENT_BENCH_DATA", "NASCENT_CACHE", "NASCENT_KERNEL",
 }
 
+// secret are names that no star stands for: UV_PUBLISH_TOKEN, NVIDIA_API_KEY,
+// UV_INDEX_MINE_PASSWORD. Who needs one says so: plugins.env.
+var secret = regexp.MustCompile(`(?i)TOKEN|PASSW|SECRET|CREDENTIAL|AUTH|PUBLISH|USERNAME|(^|_)KEYS?(_|$)|PRIVATE`)
+
 // environment is what a plugin gets of the host's environment.
 func environment(host, more []string) []string {
 	allowed := func(name string) bool {
 		for _, a := range passedOn {
-			if prefix, ok := strings.CutSuffix(a, "*"); a == name || ok && strings.HasPrefix(name, prefix) {
+			if prefix, ok := strings.CutSuffix(a, "*"); a == name || ok && strings.HasPrefix(name, prefix) && !secret.MatchString(name) {
 				return true
 			}
 		}

@@ -1,16 +1,17 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/nascent-nas/nascent/internal/safe"
 	"github.com/nascent-nas/nascent/plugins/internal/cache"
 )
 
@@ -31,6 +32,9 @@ func served(kind Kind, dirs []string) ([]Plugin, error) {
 		path := filepath.Join(dir, Several)
 		if !executable(path) {
 			continue
+		}
+		if err := trusted(path); err != nil {
+			return nil, err
 		}
 		sum, err := hashFile(path)
 		if err != nil {
@@ -72,24 +76,10 @@ func ask(path, sum string) (map[Kind][]string, error) {
 		return nil, fmt.Errorf("%s does not say what it serves (%w): install it again, beside nascent", path, err)
 	}
 	if folder != "" {
-		keep(kept, bytes.TrimSpace(said))
+		safe.Write(kept, 0o600, func(w io.Writer) error { // what cannot be kept is asked again
+			_, err := w.Write(said)
+			return err
+		})
 	}
 	return answer, nil
-}
-
-// keep writes a file of the cache, whole or not at all. What cannot be kept is made
-// again.
-func keep(path string, text []byte) {
-	half, err := os.CreateTemp(filepath.Dir(path), "half-")
-	if err != nil {
-		return
-	}
-	defer os.Remove(half.Name())
-	_, err = half.Write(text)
-	if err == nil {
-		err = half.Sync()
-	}
-	if half.Close() == nil && err == nil {
-		os.Rename(half.Name(), path)
-	}
 }

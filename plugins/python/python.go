@@ -3,15 +3,18 @@
 package python
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/nascent-nas/nascent/internal/safe"
 	"github.com/nascent-nas/nascent/plugins/internal/cache"
 )
 
@@ -40,8 +43,8 @@ const unused = 90 * 24 * time.Hour
 
 // UnpackFiles writes embedded files into the cache ($NASCENT_CACHE, default the
 // user's cache directory), in a directory named by their hash below name, and
-// returns it. What is there already is left alone; of other versions what was not
-// used for 90 days is removed.
+// returns it. What is there already and is whole is left alone; of other versions
+// what was not used for 90 days is removed.
 func UnpackFiles(name string, files fs.FS) (string, error) {
 	h := sha256.New()
 	err := each(files, func(name string, text []byte) error {
@@ -55,37 +58,37 @@ func UnpackFiles(name string, files fs.FS) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(parent, hex.EncodeToString(h.Sum(nil))[:32])
+	hash := hex.EncodeToString(h.Sum(nil))[:32]
 	now := time.Now()
-	if os.Chtimes(dir, now, now) == nil {
-		return dir, nil
+	if _, err := os.Lstat(filepath.Join(parent, hash)); err != nil {
+		tidy(parent, now.Add(-unused))
 	}
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil // in a cache that cannot be written
-	}
-	tidy(parent, now.Add(-unused))
-	half, err := os.MkdirTemp(parent, "half-")
+	dir, err := cache.Folder("Python files", name, hash)
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(half)
-	err = each(files, func(name string, text []byte) error {
-		path := filepath.Join(half, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return err
-		}
-		return os.WriteFile(path, text, 0o600)
+	os.Chtimes(dir, now, now)
+	return dir, each(files, func(name string, text []byte) error { return mend(dir, name, text) })
+}
+
+// mend sees that a file holds a text. Its writing may have been cut short, or its
+// content lost in a power cut; then what Python compiled of it goes too.
+func mend(dir, name string, text []byte) error {
+	path := filepath.Join(dir, name)
+	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, text) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	err := safe.Write(path, 0o600, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
 	})
 	if err != nil {
-		return "", err
+		return fmt.Errorf("cannot write the cache of Python files: %w; set $%s to a directory that can be written", err, cache.Env)
 	}
-	if err := os.Rename(half, dir); err != nil {
-		if _, there := os.Stat(dir); there == nil {
-			return dir, nil // somebody else was faster
-		}
-		return "", err
-	}
-	return dir, nil
+	return os.RemoveAll(filepath.Join(filepath.Dir(path), "__pycache__"))
 }
 
 // tidy removes what lies in a directory of the cache and was last used before. What

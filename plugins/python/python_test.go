@@ -1,6 +1,8 @@
 package python
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -172,6 +174,39 @@ func TestUnpack(t *testing.T) {
 	t.Setenv("NASCENT_CACHE", nowhere)
 	if _, err := Unpack(); err == nil || !strings.Contains(err.Error(), "set $NASCENT_CACHE to a directory that can be written") {
 		t.Error(err)
+	}
+}
+
+// What a power cut, or somebody, left of the files is made whole again.
+func TestTornCache(t *testing.T) {
+	t.Setenv("NASCENT_CACHE", t.TempDir())
+	dir, err := Unpack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, harm := range map[string]func(path string) error{
+		"empty":   func(path string) error { return os.Truncate(path, 0) },
+		"changed": func(path string) error { return os.WriteFile(path, []byte("import os\n"), 0o600) },
+		"gone":    os.Remove,
+	} {
+		compiled := filepath.Join(dir, "nascent", "__pycache__", "x.pyc")
+		err := errors.Join(os.MkdirAll(filepath.Dir(compiled), 0o700), os.WriteFile(compiled, []byte("half"), 0o600))
+		err = errors.Join(err, each(source, func(name string, _ []byte) error { return harm(filepath.Join(dir, name)) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Unpack(); err != nil || again != dir {
+			t.Fatalf("%s: %s, %v", what, again, err)
+		}
+		each(source, func(name string, text []byte) error {
+			if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Equal(b, text) {
+				t.Errorf("%s: %s was not mended: %v", what, name, err)
+			}
+			return nil
+		})
+		if _, err := os.Stat(compiled); err == nil {
+			t.Errorf("%s: what was compiled of it is still there", what)
+		}
 	}
 }
 

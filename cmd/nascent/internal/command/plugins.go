@@ -36,15 +36,28 @@ func (a *app) connect(t *target, s *config.Search) error {
 		if err != nil {
 			return t.missing(p, err)
 		}
+		a.doubt(found)
 		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: host.Evaluator(found, o), Options: p.Options}
 	}
 	strategy, err := findStrategy(s.Strategy, o, dirs)
 	if err != nil {
 		return t.missing(s.Strategy, err)
 	}
+	if s.Strategy.IsPath() {
+		if found, err := host.Find(host.KindStrategy, s.Strategy.Use, dirs...); err == nil {
+			a.doubt(found)
+		}
+	}
 	s.Engine.Strategy, s.Engine.StrategyName, s.Engine.StrategyOptions = strategy, strategyName(s.Strategy), recordedOptions(s.Strategy)
 	s.Engine.StrategySource = sourceOf(s.Strategy)
 	return nil
+}
+
+// doubt tells if others may have a hand in a program that was named by its path.
+func (a *app) doubt(p host.Plugin) {
+	if text := host.Doubt(p); text != "" {
+		fmt.Fprintln(a.err, "nascent: "+text)
+	}
 }
 
 // findStrategy is a strategy that is built in, or a plugin's. One that is built in
