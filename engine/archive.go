@@ -19,6 +19,8 @@ const (
 	EventLimits    = "limits"    // Data: Limits
 	EventEvaluator = "evaluator" // Data: EvaluatorEvent; its place among these is the Fingerprint of results
 	EventFinal     = "final"     // the final strategy began a pass; Data: FinalEvent
+	EventCancel    = "cancel"    // somebody ended a job; Data: CancelEvent
+	EventAttempts  = "attempts"  // from now on jobs are tried that often; Data: a number
 	EventStrategy  = "strategy"  // another strategy decides from this turn on; Data: StrategyEvent
 )
 
@@ -75,6 +77,7 @@ type Archive struct {
 	tally         tally
 	counters      Counters
 	workers       int        // of the newest start
+	attempts      int        // how often a job is tried now
 	limited       uint64     // the turn from which Limits hold
 	pass          FinalEvent // the newest of the final strategy's, if there are any
 	passes        int
@@ -234,7 +237,7 @@ func (a *Archive) Status() Snapshot {
 	s := Snapshot{
 		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
 		Evaluations: n, Retries: a.counters.Retries, Turns: a.search.turns, Strategy: a.now().Name,
-		Workers: a.workers, Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.Seconds},
+		Workers: a.workers, Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.spent()}, Lost: a.counters.Lost,
 		Wall: a.counters.Wall, Idle: a.counters.Idle, TestLooks: a.counters.TestLooks,
 	}
 	t := a.tally

@@ -37,7 +37,7 @@ type Config struct {
 
 	Duplicates Duplicates // default Reject
 	Failures   FailurePolicy
-	Timeout    time.Duration // of one job from its start; 0: none
+	Timeout    time.Duration // of one job from its start; 0: none; or AutoTimeout
 	Grace      time.Duration // between cancelling and killing; default 5s
 	Final      Final
 	Keep       int // checkpoints of the best that many candidates stay; default 10
@@ -72,11 +72,13 @@ const (
 	Replicate Duplicates = "replicate" // evaluate again, with its own seed
 )
 
-// FailurePolicy bounds retries. An invalid genome is never retried.
+// FailurePolicy bounds retries. An invalid genome is never retried. A job whose
+// evaluator reports an error is tried again at once, and not a third time if the
+// error is the same; one whose process died waits first.
 type FailurePolicy struct {
 	Attempts   int           // per job, default 3
-	Backoff    time.Duration // before the second attempt, doubled for each further; default 1s, at most 1m
-	PauseAfter int           // failed attempts in a row, over all jobs, that pause the search; default 12
+	Backoff    time.Duration // before the attempt after a death, doubled for each further; default 1s, at most 1m
+	PauseAfter int           // so many different genomes, none of which succeeds and nothing else either, pause the search; default 12
 }
 
 // Final configures the built-in strategy that ends a search.
@@ -146,6 +148,7 @@ type Snapshot struct {
 	Workers     int          `json:"workers"`
 	Limits      Limits       `json:"limits"`
 	Spent       Spent        `json:"spent"`
+	Lost        float64      `json:"lost"` // of the evaluator seconds that were spent, those of attempts that brought nothing
 	Wall        float64      `json:"wall"`
 	Idle        float64      `json:"idle"` // worker seconds without a job
 	TestLooks   int          `json:"test_looks"`
@@ -171,7 +174,8 @@ type RunningJob struct {
 	Task    Task    `json:"task"`
 	Attempt int     `json:"attempt"`
 	Genome  string  `json:"genome"`
-	Seconds float64 `json:"seconds"` // since it began
+	Seconds float64 `json:"seconds"`        // since it began
+	Slow    bool    `json:"slow,omitempty"` // ten times as long as most of its fidelity, and at least 5 seconds
 	Step    float64 `json:"step"`
 	Budget  float64 `json:"budget"`
 	Metrics Values  `json:"metrics,omitempty"`

@@ -236,6 +236,8 @@ type Event struct {
 	Files   []FileRef
 	Result  *Result
 	Reason  string // Returned and Lost: one line, with the plugin's last words
+	Fault   string // Finished and failed: equal for failures of one cause, such as an exception's type and line; "" means the result's Reason
+	Crashed bool   // Finished and failed: a process that the evaluator had carry out the job died
 	Alone   bool   // Lost: no other job was in its process
 }
 

@@ -3,7 +3,10 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -293,6 +296,217 @@ func TestWallLimit(t *testing.T) {
 				t.Errorf("ended as %+v", st)
 			}
 			time.Sleep(time.Hour)
+		}
+	})
+}
+
+// crawling answers jobs after a second, and those in stuck never.
+func crawling(stuck ...engine.ID) *actor {
+	a := &actor{}
+	a.submit = func(s *scene, x engine.Assignment) error {
+		go func() {
+			s.send(begun(x))
+			if slices.Contains(stuck, x.Job.ID) {
+				return
+			}
+			time.Sleep(time.Second)
+			s.send(good(x))
+		}()
+		return nil
+	}
+	a.cancel = func(s *scene, id engine.ID, attempt int, _ bool) { s.send(returned(id, attempt)) }
+	return a
+}
+
+// People are told of a job that takes ten times as long as most.
+func TestSlowJobIsNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := acting(t, crawling(20))
+		cfg.Workers = 2
+		var said []string
+		start := time.Now()
+		cfg.Log = func(format string, args ...any) {
+			said = append(said, fmt.Sprintf("%s: ", time.Since(start).Round(time.Second))+fmt.Sprintf(format, args...))
+		}
+		s, err := engine.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Hour, func() {
+			if st := s.Status(); len(st.Jobs) != 1 || !st.Jobs[0].Slow || st.Jobs[0].ID != 20 {
+				t.Errorf("the status is %+v", st.Jobs)
+			}
+			s.Stop()
+		})
+		if err := s.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var about []string
+		for _, line := range said {
+			if strings.Contains(line, "has been running") {
+				about = append(about, line)
+			}
+		}
+		want := "19s: candidate 20 has been running for 10s, others took 1s; nascent cancel ends it, and timeout: auto in search.yaml such ones by itself"
+		if len(about) != 1 || about[0] != want {
+			t.Errorf("said %q, want %q", about, want)
+		}
+	})
+}
+
+// AutoTimeout ends what takes twenty times as long as most, and at least a minute,
+// but only once ten jobs tell how long that is.
+func TestAutoTimeout(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		stuck engine.ID
+		order engine.Order
+	}{{20, engine.Strict}, {3, engine.Arrival}} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := acting(t, crawling(c.stuck))
+			cfg.Timeout, cfg.Failures.Attempts, cfg.Workers = engine.AutoTimeout, 1, 2
+			cfg.Order = c.order
+			start := time.Now()
+			st := run(t, cfg).Status()
+			five, err := mustArchive(t, cfg.Ledger).Candidate(c.stuck)
+			if err != nil || five.Status != engine.Failed || !strings.Contains(five.Reason, "deadline of 1m0s passed (timeout: auto; the median is 1s)") {
+				t.Errorf("candidate %s is %+v, %v", c.stuck, five, err)
+			}
+			if d := time.Since(start); d < time.Minute || d > 3*time.Minute || st.Retries != 1 {
+				t.Errorf("took %s, ended as %+v", d, st)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // all are as slow: none is ended
+		a := &actor{}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			go func() {
+				s.send(begun(x))
+				time.Sleep(10*time.Minute + time.Duration(x.Job.ID)*time.Second)
+				s.send(good(x))
+			}()
+			return nil
+		}
+		cfg := acting(t, a)
+		cfg.Timeout = engine.AutoTimeout
+		if st := run(t, cfg).Status(); st.OK != 30 || st.Retries != 0 {
+			t.Errorf("ended as %+v", st)
+		}
+	})
+}
+
+// sleepy is a clock that jumps ahead without its timers: so it looks to a process
+// that was stopped, or whose machine was.
+type sleepy struct {
+	mu     sync.Mutex
+	missed time.Duration
+}
+
+func (c *sleepy) jump(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.missed += d
+}
+
+func (c *sleepy) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.missed)
+}
+
+func (c *sleepy) After(d time.Duration, f func()) func() {
+	t := time.AfterFunc(d, f)
+	return func() { t.Stop() }
+}
+
+// What came back while the engine was stopped is read before a deadline counts.
+func TestDeadlineAfterAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		clock := &sleepy{}
+		a := &actor{}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			go func() {
+				s.send(begun(x))
+				if x.Job.ID == 5 {
+					time.Sleep(30 * time.Second)
+					clock.jump(time.Hour)
+					time.Sleep(30*time.Second + time.Millisecond) // the deadline's timer rings first
+				}
+				s.send(good(x))
+			}()
+			return nil
+		}
+		a.cancel = func(s *scene, id engine.ID, attempt int, _ bool) { t.Errorf("candidate %s was cancelled", id) }
+		cfg := acting(t, a)
+		cfg.Timeout, cfg.Clock = time.Minute, clock
+		if st := run(t, cfg).Status(); st.OK != 30 || st.Retries != 0 {
+			t.Errorf("ended as %+v", st)
+		}
+	})
+}
+
+// A cancelled job fails at its place, once for each request, also where it waits or
+// the search does not run; the search can be replayed.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := crawling(5, 6, 7, 8, 9)
+		cfg := acting(t, a)
+		cfg.Workers, cfg.Window = 2, 8
+		s, err := engine.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(time.Minute) // 5 and 6 hang, 7 and more wait
+			for _, id := range []engine.ID{5, 8} {
+				for range 2 {
+					if err := s.Cancel(id, fmt.Sprint("request ", id)); err != nil {
+						t.Errorf("candidate %s: %v", id, err)
+					}
+				}
+			}
+			for id, want := range map[engine.ID]string{1: "has its result already (ok)", 99: "there is no candidate 99"} {
+				if err := s.Cancel(id, "another"); err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("candidate %s: %v", id, err)
+				}
+			}
+			time.Sleep(time.Minute)
+			s.Stop()
+		}()
+		if err := s.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []engine.ID{6, 7, 9} {
+			if err := engine.Cancel(cfg.Ledger, id, fmt.Sprint("request ", id), time.Now()); err != nil {
+				t.Errorf("candidate %s: %v", id, err)
+			}
+		}
+		st := run(t, cfg).Status()
+		if st.Failed != 5 || st.OK != 25 || st.Retries != 0 {
+			t.Errorf("ended as %+v", st)
+		}
+		for id := engine.ID(5); id <= 9; id++ {
+			if c, err := mustArchive(t, cfg.Ledger).Candidate(id); err != nil || c.Status != engine.Failed || c.Reason != "it was cancelled on request" {
+				t.Errorf("candidate %s is %+v, %v", id, c, err)
+			}
+		}
+		events := 0
+		for e := range cfg.Ledger.Events() {
+			if e.Kind == engine.EventCancel {
+				events++
+			}
+		}
+		if events != 5 {
+			t.Errorf("%d events", events)
+		}
+		if err := engine.Cancel(cfg.Ledger, 5, "late", time.Now()); err == nil {
+			t.Error("cancelled what has failed")
+		}
+		if err := engine.Replay(t.Context(), always(climber{}), cfg.Ledger, nil); err != nil {
+			t.Error(err)
 		}
 	})
 }

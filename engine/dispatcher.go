@@ -1,12 +1,13 @@
 package engine
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // dispatcher sends jobs to evaluators and follows each attempt to its end:
@@ -19,8 +20,25 @@ type dispatcher struct {
 	timers     *timers
 	owner      owner
 
-	running  int // jobs that evaluators have
-	failures int // failed attempts in a row
+	running   int // jobs that evaluators have
+	resting   int // jobs that wait for a while before they are tried again
+	streak    streak
+	durations map[class]*durations
+}
+
+func newDispatcher(cfg *Config, t *trajectory, p *pool, w *writer, timers *timers, o owner) *dispatcher {
+	d := &dispatcher{
+		cfg: cfg, trajectory: t, pool: p, writer: w, timers: timers, owner: o,
+		streak: streak{genomes: map[genome.Genome]bool{}}, durations: map[class]*durations{},
+	}
+	for e := range t.jobs() {
+		if e.attempts != nil { // one that was in doubt when the last run ended is tried once more
+			e.attempts.counted = min(e.attempts.counted, cfg.Failures.Attempts-1)
+		} else if e.Status == OK && e.seconds > 0 && !t.exact {
+			d.took(e, e.seconds)
+		}
+	}
+	return d
 }
 
 // owner is the loop, as the dispatcher sees it.
@@ -31,6 +49,7 @@ type owner interface {
 	fail(error)                  // the search cannot go on
 	drop([]FileRef)              // nothing refers to these any more
 	observe(Update)
+	say(format string, args ...any) // tells people something
 }
 
 // submit sends one attempt of a job to its evaluator.
@@ -43,7 +62,7 @@ func (d *dispatcher) submit(e *entry) {
 	}
 	t := e.attempts
 	t.newest++
-	t.late, t.ending, t.begun, t.point = false, false, time.Time{}, Point{}
+	t.late, t.ending, t.slow, t.begun, t.point = "", false, false, time.Time{}, Point{}
 	t.saved = d.stored(t.saved)
 	a := Assignment{Job: &e.Job, Attempt: t.newest, Alone: t.alone, Repeat: d.trajectory.repeats(e)}
 	switch {
@@ -65,16 +84,9 @@ func (d *dispatcher) submit(e *entry) {
 		d.owner.fail(fmt.Errorf("evaluator %s takes no more jobs: %w", on.key, err))
 		return
 	}
-	if limit := d.cfg.Timeout; limit > 0 { // an evaluator may also swallow a job
-		t.cancel = d.later(2*limit+unbegun, e, func() { d.overdue(e) })
-	}
+	d.expectBegin(e)
 	d.owner.observe(Update{Kind: Dispatched, Job: &e.Job, Attempt: t.newest})
 }
-
-// unbegun is how long, beyond twice its time, a job with a deadline may wait
-// until it begins: programs take a while to start, and one that must be alone
-// waits for another.
-const unbegun = time.Minute
 
 // stored returns the files if all of them are still there, else none: a part of
 // a checkpoint is no checkpoint.
@@ -117,10 +129,7 @@ func (d *dispatcher) handle(ev sessionEvent) {
 			return
 		}
 		t.begun = d.cfg.Clock.Now()
-		if limit := d.cfg.Timeout; limit > 0 && !t.ending {
-			t.cancel()
-			t.cancel = d.later(limit, e, func() { d.overdue(e) })
-		}
+		d.watch(e)
 	case Progress:
 		ev.Point.Metrics = finite(ev.Point.Metrics)
 		if !isFinite(ev.Point.Step) {
@@ -134,41 +143,88 @@ func (d *dispatcher) handle(ev sessionEvent) {
 		d.record(e)
 	case Finished:
 		d.release(e)
-		switch {
-		case ev.Result == nil:
-			d.failed(e, cmp.Or(d.deadline(t), "the evaluator reported an end without a result"))
-		case t.late, ev.Result.Status == Failed, d.flaw(e, ev.Result) != "":
-			d.owner.drop(ev.Result.Files)
-			d.failed(e, cmp.Or(d.deadline(t), d.flaw(e, ev.Result), ev.Result.Reason))
-		default:
-			d.succeeded(e, ev.from, *ev.Result)
-		}
+		d.finished(e, ev)
 		d.writer.after(func() { ev.from.session.Ack(ev.ID, ev.Attempt) })
 	case Returned:
 		d.release(e)
-		switch {
-		case t.late:
-			d.failed(e, d.deadline(t))
-		default:
-			t.returned++
-			d.owner.observe(Update{Kind: Retried, Job: &e.Job, Attempt: t.newest, Text: ev.Reason})
-			d.retry(e, backoff(t.returned, 100*time.Millisecond))
+		if t.late != "" || t.cancelled {
+			d.nothing(e, d.elapsed(e), failure{})
+			return
 		}
+		d.lose(e, d.elapsed(e))
+		t.returned++
+		d.owner.observe(Update{Kind: Retried, Job: &e.Job, Attempt: t.newest, Text: ev.Reason})
+		d.retry(e, backoff(t.returned, 100*time.Millisecond))
 	case Lost:
 		d.release(e)
-		switch {
-		case d.owner.closing(): // its process was ended by us
-			d.owner.enqueue(e)
-		case t.late:
-			d.failed(e, d.deadline(t))
-		case ev.Alone, t.alone:
-			d.failed(e, ev.Reason)
-		default: // one of several in its process did it; each is tried alone
-			t.alone = true
-			d.owner.observe(Update{Kind: Retried, Job: &e.Job, Attempt: t.newest, Text: ev.Reason})
-			d.owner.enqueue(e)
+		if d.owner.closing() || t.late != "" || t.cancelled || ev.Alone || t.alone {
+			d.nothing(e, d.elapsed(e), failure{reason: ev.Reason, died: true})
+			return
 		}
+		// One of several in its process did it; each is tried alone.
+		d.lose(e, d.elapsed(e))
+		t.alone = true
+		d.owner.observe(Update{Kind: Retried, Job: &e.Job, Attempt: t.newest, Text: ev.Reason})
+		d.owner.enqueue(e)
 	}
+}
+
+// finished takes the result of an attempt.
+func (d *dispatcher) finished(e *entry, ev sessionEvent) {
+	r := ev.Result
+	if r == nil {
+		d.nothing(e, d.elapsed(e), failure{reason: "the evaluator reported an end without a result"})
+		return
+	}
+	seconds := d.elapsed(e)
+	if r.Seconds > 0 && isFinite(r.Seconds) {
+		seconds = r.Seconds
+	}
+	f := failure{reason: r.Reason, fault: ev.Fault, died: ev.Crashed}
+	if flaw := d.flaw(e, r); flaw != "" {
+		f = failure{reason: flaw}
+	} else if r.Status != Failed && e.attempts.late == "" && !e.attempts.cancelled {
+		d.succeeded(e, ev.from, *r)
+		return
+	}
+	d.owner.drop(r.Files)
+	d.nothing(e, seconds, f)
+}
+
+// nothing takes an attempt that brought nothing after so many seconds, because of f
+// unless it was ended by us.
+func (d *dispatcher) nothing(e *entry, seconds float64, f failure) {
+	t := e.attempts
+	d.lose(e, seconds)
+	if t.cancelled {
+		d.giveUpFor(e, cancelled)
+		return
+	}
+	if t.late != "" {
+		f = failure{reason: t.late, late: true}
+	}
+	d.failed(e, f)
+}
+
+// lose counts the time of an attempt that brought nothing.
+func (d *dispatcher) lose(e *entry, seconds float64) {
+	if seconds <= 0 {
+		return
+	}
+	e.lost += seconds
+	if e.Phase == PhaseSearch {
+		d.trajectory.counters.Lost += seconds
+		d.writer.counters(d.trajectory.counters)
+	}
+	d.record(e)
+}
+
+// elapsed is for how many seconds the newest attempt has been running.
+func (d *dispatcher) elapsed(e *entry) float64 {
+	if e.attempts.begun.IsZero() {
+		return 0
+	}
+	return max(0, d.cfg.Clock.Now().Sub(e.attempts.begun).Seconds())
 }
 
 // flaw says what is wrong with a result that claims to be one, or "": numbers
@@ -207,54 +263,6 @@ func (d *dispatcher) flaw(e *entry, r *Result) string {
 	return ""
 }
 
-// later runs f in the loop after a while, unless the attempt has ended by then.
-func (d *dispatcher) later(after time.Duration, e *entry, f func()) (cancel func()) {
-	attempt := e.attempts.newest
-	return d.timers.after(after, func() {
-		if e.stage.is(running) && e.attempts.newest == attempt {
-			f()
-		}
-	})
-}
-
-// deadline says why an attempt is late, or "" if it is not.
-func (d *dispatcher) deadline(t *attempts) string {
-	switch {
-	case !t.late:
-		return ""
-	case t.begun.IsZero():
-		return fmt.Sprintf("it was not begun within %s", 2*d.cfg.Timeout+unbegun)
-	}
-	return fmt.Sprintf("deadline of %s passed", d.cfg.Timeout)
-}
-
-// overdue ends an attempt whose deadline has passed: first it is asked to end,
-// then its process is ended.
-func (d *dispatcher) overdue(e *entry) {
-	e.attempts.late = true
-	d.end(e, false)
-}
-
-// end asks a running job to end, ends its process after the grace, and after
-// another gives the attempt up: an evaluator that answers nothing must not keep
-// the search waiting.
-func (d *dispatcher) end(e *entry, save bool) {
-	t := e.attempts
-	on, attempt := t.on, t.newest
-	t.ending = true
-	on.session.Cancel(e.ID, attempt, save)
-	if t.cancel != nil {
-		t.cancel()
-	}
-	t.cancel = d.later(d.cfg.Grace, e, func() {
-		on.session.Kill(e.ID, attempt)
-		t.cancel = d.later(d.cfg.Grace, e, func() {
-			d.release(e)
-			d.failed(e, cmp.Or(d.deadline(t), "it was cancelled")+"; the evaluator did not answer, even when its process was to be ended")
-		})
-	})
-}
-
 // endAll ends every running job; their progress is kept.
 func (d *dispatcher) endAll() {
 	for _, x := range d.pool.open {
@@ -287,7 +295,7 @@ func finite(vs Values) Values {
 
 // succeeded takes a result that says something of the genome.
 func (d *dispatcher) succeeded(e *entry, by *openEvaluator, r Result) {
-	d.failures = 0
+	d.took(e, d.elapsed(e))
 	if r.Status == Invalid { // whatever was measured on the way is no measure of the genome
 		r.Metrics, r.Curve = nil, nil
 		d.owner.drop(r.Files)
@@ -300,6 +308,7 @@ func (d *dispatcher) succeeded(e *entry, by *openEvaluator, r Result) {
 		r.Curve[i].Metrics = finite(r.Curve[i].Metrics)
 	}
 	d.settle(e, ResultRecord{Attempt: e.attempts.newest, Attempts: e.attempts.counted + 1, Fingerprint: by.fingerprint, Result: r})
+	d.trust()
 }
 
 // settle gives a job its result. Progress that was kept for a further attempt is
@@ -310,73 +319,14 @@ func (d *dispatcher) settle(e *entry, r ResultRecord) {
 		t.saved = nil
 		d.record(e)
 	}
-	r.ID = e.ID
+	r.ID, r.Lost = e.ID, e.lost
 	d.trajectory.settle(e, r)
 	d.owner.arrive(e, r)
-}
-
-// failed counts an attempt that brought nothing. The job is tried again, or
-// has failed for good.
-func (d *dispatcher) failed(e *entry, reason string) {
-	if d.owner.closing() { // it was being ended
-		d.owner.enqueue(e)
-		return
-	}
-	t := e.attempts
-	t.counted++
-	t.returned = 0
-	t.reason = reason
-	d.trajectory.counters.Retries++
-	d.writer.counters(d.trajectory.counters)
-	d.failures++
-	if t.counted >= d.cfg.Failures.Attempts {
-		d.settle(e, ResultRecord{Attempt: t.newest, Attempts: t.counted, Result: Result{Status: Failed, Reason: reason}})
-	} else {
-		d.record(e)
-		d.owner.observe(Update{Kind: Retried, Job: &e.Job, Attempt: t.newest, Text: reason})
-		d.retry(e, backoff(t.counted, d.cfg.Failures.Backoff))
-	}
-	if d.failures >= d.cfg.Failures.PauseAfter && !d.owner.closing() {
-		d.forgive()
-		d.owner.fail(fmt.Errorf("%w: %d attempts in a row failed, the last one (candidate %s): %s; mend the cause and run the same command again",
-			ErrPaused, d.failures, e.ID, reason))
-	}
-}
-
-// forgive gives every unfinished job all its attempts back. A pause means that
-// the cause was likely not in the genomes; when it is mended, what failed
-// through it must not count.
-func (d *dispatcher) forgive() {
-	for e := range d.trajectory.jobs() {
-		if e.attempts != nil && e.attempts.counted > 0 {
-			e.attempts.counted = 0
-			d.record(e)
-		}
-	}
-}
-
-// retry makes the job available after a while.
-func (d *dispatcher) retry(e *entry, after time.Duration) {
-	if d.owner.closing() {
-		d.owner.enqueue(e)
-		return
-	}
-	d.timers.after(after, func() { d.owner.enqueue(e) })
-}
-
-// backoff is how long to wait after the n-th failure: doubled each time, at most
-// a minute.
-func backoff(n int, first time.Duration) time.Duration {
-	wait := first
-	for ; n > 1 && wait < time.Minute; n-- {
-		wait *= 2
-	}
-	return min(wait, time.Minute)
 }
 
 // record journals what is known of the attempts at a job.
 func (d *dispatcher) record(e *entry) {
 	t := e.attempts
 	d.writer.next.Attempts = append(d.writer.next.Attempts,
-		AttemptRecord{ID: e.ID, Started: t.newest, Counted: t.counted, Reason: t.reason, Saved: t.saved})
+		AttemptRecord{ID: e.ID, Started: t.newest, Counted: t.counted, Reason: t.last.reason, Saved: t.saved, Lost: e.lost})
 }

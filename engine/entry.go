@@ -28,6 +28,7 @@ type entry struct {
 	Candidate        // Metrics and Seconds without measured ones; Curve and Output only until committed
 	measured  Values // what was left out of Metrics
 	seconds   float64
+	lost      float64 // seconds of attempts that brought nothing; of all when it has a result
 	turn      uint64
 	repeat    int // see trajectory.repeats
 	stage     stage
@@ -38,32 +39,34 @@ type entry struct {
 
 // attempts is what is known of the attempts at a job that has no result yet.
 type attempts struct {
-	newest   int // number of the newest
-	counted  int // how many count
-	reason   string
-	saved    []FileRef // progress kept for the next
-	alone    bool      // the next must be alone in its process
-	returned int       // times in a row that it came back uncounted
+	newest    int       // number of the newest
+	counted   int       // how many count
+	last      failure   // of those
+	saved     []FileRef // progress kept for the next
+	alone     bool      // the next must be alone in its process
+	returned  int       // times in a row that it came back uncounted
+	cancelled bool      // somebody asked for its end
 
 	// Of the newest, while an evaluator has it:
 	on     *openEvaluator
 	ending bool      // it was asked to end
-	late   bool      // its deadline has passed
+	late   string    // how its deadline passed, or ""
 	begun  time.Time // zero until the evaluator said so
+	slow   bool      // people were told that it takes long
 	point  Point     // last progress
-	cancel func()    // of the timer of its deadline
+	cancel func()    // of the timer that watches it
 }
 
 // record is the entry's result as it is stored.
 func (e *entry) record() ResultRecord {
 	c := e.full()
-	return ResultRecord{ID: e.ID, Attempts: c.Attempts, Fingerprint: c.Fingerprint, Result: c.Result}
+	return ResultRecord{ID: e.ID, Attempts: c.Attempts, Fingerprint: c.Fingerprint, Lost: c.Lost, Result: c.Result}
 }
 
 // full is the entry's candidate with all metrics, for people.
 func (e *entry) full() Candidate {
 	c := e.Candidate
-	c.Seconds = e.seconds
+	c.Seconds, c.Lost = e.seconds, e.lost
 	if len(e.measured) > 0 {
 		c.Metrics = slices.Concat(c.Metrics, e.measured)
 		SortValues(c.Metrics)

@@ -14,7 +14,7 @@ func (s *Search) over() string {
 		return "the strategy is done"
 	case l.Evaluations > 0 && n >= l.Evaluations:
 		return fmt.Sprintf("%d evaluations", l.Evaluations)
-	case l.Seconds > 0 && a.counters.Seconds >= l.Seconds:
+	case l.Seconds > 0 && a.counters.spent() >= l.Seconds:
 		return fmt.Sprintf("%g evaluator seconds", l.Seconds)
 	case l.Wall > 0 && a.counters.Wall >= l.Wall:
 		return fmt.Sprintf("%g seconds of running", l.Wall)

@@ -25,6 +25,9 @@ func (s *Search) loop(ctx context.Context) error {
 			s.advance(ctx)
 		}
 		s.dispatch()
+		if !s.closing() && s.stepping == nil && s.writer.idle() {
+			s.jobs.yield()
+		}
 		s.writer.flush()
 		if s.mode == leaving && s.jobs.running == 0 && s.stepping == nil && s.writer.idle() {
 			return s.conclude()
@@ -350,7 +353,9 @@ func (s *Search) arrive(e *entry, r ResultRecord) {
 	waiters := s.sharers[e.ID]
 	delete(s.sharers, e.ID)
 	for _, w := range waiters {
-		s.share(w, e)
+		if w.stage.is(waiting) { // not cancelled meanwhile
+			s.share(w, e)
+		}
 	}
 }
 
@@ -370,7 +375,9 @@ func (s *Search) dispatch() {
 		if len(q.queue) == 0 || !s.admits(q.queue[0]) {
 			return
 		}
-		s.jobs.submit(q.get(heap.Pop(&q.queue).(ID)))
+		if e := q.get(heap.Pop(&q.queue).(ID)); e.stage.is(waiting) { // not cancelled meanwhile
+			s.jobs.submit(e)
+		}
 	}
 }
 

@@ -166,7 +166,11 @@ func (m *model) test(t *testing.T) {
 	whole := enginetest.Memory(t)
 	calm.through(t, whole, r, 0)
 	calm.check(t, whole)
-	if digest(t, led, -1) != digest(t, whole, -1) {
+	turns := -1
+	if m.seconds { // attempts that brought nothing cost time, so it may have ended earlier
+		turns = int(min(mustArchive(t, led).Status().Turns, mustArchive(t, whole).Status().Turns))
+	}
+	if digest(t, led, turns) != digest(t, whole, turns) {
 		t.Errorf("%s\ntook another way than without disturbance", m)
 	}
 	m.seen.count("same digest")
@@ -275,7 +279,7 @@ func (m *model) check(t *testing.T, led engine.Ledger) {
 	}
 	results := map[engine.ID]engine.Candidate{}
 	var order []engine.ID
-	seconds := 0.0
+	seconds, lost := 0.0, 0.0
 	for h, err := range led.History() {
 		if err != nil {
 			t.Fatal(err)
@@ -294,13 +298,14 @@ func (m *model) check(t *testing.T, led engine.Ledger) {
 		m.checkCandidate(fail, &c, results)
 		if h.ID <= engine.FinalBase {
 			seconds += h.Seconds
+			lost += h.Lost
 			if order = append(order, h.ID); m.cfg.Order == engine.Strict && h.ID != engine.ID(len(order)) {
 				fail("job %s was consumed as number %d", h.ID, len(order))
 			}
 		}
 	}
-	if len(order) != limit || st.Spent.Seconds != seconds {
-		fail("%d evaluations in History that took %v seconds; the status is %+v", len(order), seconds, st)
+	if len(order) != limit || math.Abs(st.Spent.Seconds-st.Lost-seconds) > 1e-6 || st.Lost < lost-1e-6 {
+		fail("%d evaluations in History that took %v seconds and lost %v; the status is %+v", len(order), seconds, lost, st)
 	}
 	for r, err := range led.Inbox() {
 		if _, twice := results[r.ID]; twice || err != nil {
@@ -339,7 +344,7 @@ func (m *model) checkCandidate(fail func(string, ...any), c *engine.Candidate, e
 			fail("job %s shares the result of job %s, but has %+v of %+v", c.ID, c.Reuse, c.Result, other.Result)
 		}
 		source = other
-	} else if n := m.cfg.Failures.Attempts; c.Attempts < 1 || c.Attempts > n || c.Status == engine.Failed && c.Attempts != n {
+	} else if n := m.cfg.Failures.Attempts; c.Attempts < 1 || c.Attempts > n || c.Status == engine.Failed && c.Attempts < min(2, n) {
 		fail("job %s is %s after %d attempts of %d", c.ID, c.Status, c.Attempts, n)
 	}
 	switch c.Status {
@@ -528,7 +533,9 @@ func (p *player) end(x *part, r *rng.Rand) {
 	case "answered":
 		p.answer(x, finished(a, p.result(a.Job, x.scene.files)))
 	case "failed":
-		p.answer(x, finished(a, engine.Result{Status: engine.Failed, Reason: "out of luck", Metrics: poison.Metrics, Seconds: 1}))
+		e := finished(a, engine.Result{Status: engine.Failed, Reason: "out of luck", Metrics: poison.Metrics, Seconds: 1})
+		e.Fault, e.Crashed = []string{"", "this", "that"}[r.Intn(3)], r.Intn(3) == 0
+		p.answer(x, e)
 	case "broken":
 		nothing := finished(a, poison)
 		nothing.Result = nil

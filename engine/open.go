@@ -142,6 +142,10 @@ func (s *Search) load(t *trajectory) error {
 		s.journal(t, EventLimits, s.cfg.Limits)
 		t.Limits, t.limited = s.cfg.Limits, t.search.turns
 	}
+	if n := s.cfg.Failures.Attempts; n != t.attempts {
+		s.journal(t, EventAttempts, n)
+		t.attempts = n
+	}
 	s.journal(t, EventStarted, StartedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource})
 	t.workers = s.cfg.Workers
 	t.counters.State, t.counters.Cause = StateRunning, ""
@@ -155,13 +159,15 @@ func (s *Search) load(t *trajectory) error {
 		}
 	}
 	s.at = t
-	s.jobs = &dispatcher{cfg: &s.cfg, trajectory: t, pool: s.pool, writer: s.writer, timers: s.timers, owner: s}
+	s.jobs = newDispatcher(&s.cfg, t, s.pool, s.writer, s.timers, s)
 	s.files = &retention{trajectory: t, writer: s.writer, most: s.cfg.Keep, holders: map[ID]*entry{}, failed: func(err error) {
 		s.say("old checkpoints could not be removed: %v", err)
 	}}
 	for e := range t.jobs() {
 		s.files.hold(e)
 		switch {
+		case e.stage.is(waiting) && e.attempts != nil && e.attempts.cancelled:
+			s.jobs.cancel(e)
 		case e.stage.is(waiting) && (e.ID <= FinalBase || e.ID >= t.pass.FirstID):
 			s.enqueue(e)
 		case e.stage.is(decided) && e.ID <= FinalBase:
@@ -238,6 +244,7 @@ func (s *Search) plan(batch int, begun *Archive) Plan {
 	p := s.cfg.plan(batch, seeded, tests)
 	if begun != nil { // the strategy may have changed, and may do so now
 		p.Strategy, p.Options, p.Rules = begun.Plan.Strategy, begun.Plan.Options, begun.Plan.Rules
+		p.Attempts = begun.Plan.Attempts // journaled where it changes
 		if s.cfg.Window == 0 {
 			p.Window = begun.Plan.Window
 		}

@@ -31,7 +31,7 @@ func readTrajectory(led Ledger, own *genome.Space) (*trajectory, error) {
 		}
 		t.Baselines = append(t.Baselines, Baseline{Name: b.Name, Genome: g})
 	}
-	for _, read := range []func() error{t.readEvents, t.readJobs, t.readResults, t.readAttempts, t.readTurns} {
+	for _, read := range []func() error{t.readEvents, t.readJobs, t.readResults, t.readAttempts, t.readCancels, t.readTurns} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -85,6 +85,8 @@ func (t *trajectory) readEvents() error {
 				t.workers = began.Workers
 			}
 			continue
+		case EventAttempts:
+			target = &t.attempts
 		case EventFinal:
 			t.passes++
 			target = &t.pass
@@ -180,7 +182,8 @@ func (t *trajectory) readAttempts() error {
 			return err
 		}
 		if e := t.get(r.ID); e != nil && e.attempts != nil {
-			*e.attempts = attempts{newest: r.Started, counted: r.Counted, reason: r.Reason, saved: r.Saved}
+			*e.attempts = attempts{newest: r.Started, counted: r.Counted, last: failure{reason: r.Reason}, saved: r.Saved}
+			e.lost = r.Lost
 		}
 	}
 	return nil

@@ -95,9 +95,10 @@ type JobRecord struct {
 // ResultRecord is a result as stored.
 type ResultRecord struct {
 	ID          ID
-	Attempt     int // the attempt that brought it
-	Attempts    int // how many counted, this one included
-	Fingerprint int // index into the fingerprints journaled as events
+	Attempt     int     // the attempt that brought it
+	Attempts    int     // how many counted, this one included
+	Fingerprint int     // index into the fingerprints journaled as events
+	Lost        float64 // seconds of the attempts before this one, which brought nothing
 	Result
 }
 
@@ -108,6 +109,7 @@ type AttemptRecord struct {
 	Counted int       // how many of them count
 	Reason  string    // why the last one that counted failed
 	Saved   []FileRef // progress kept for the next
+	Lost    float64   // seconds of those that brought nothing
 }
 
 // Counters are the running totals, rewritten with every commit that changes
@@ -120,7 +122,12 @@ type Counters struct {
 	Retries   int      `json:"retries"`         // attempts that counted and failed
 	Idle      float64  `json:"idle"`            // worker seconds without a job while searching
 	TestLooks int      `json:"test_looks"`      // jobs of phase test that were consumed
+	Lost      float64  `json:"lost,omitempty"`  // evaluator seconds of phase search in attempts that brought nothing
 }
+
+// spent is what phase search cost in evaluator seconds, attempts that brought
+// nothing included.
+func (c *Counters) spent() float64 { return c.Seconds + c.Lost }
 
 // RunState is where a search stands.
 type RunState string

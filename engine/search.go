@@ -10,7 +10,7 @@ import (
 )
 
 // Version of the engine, recorded in the ledger.
-const Version = "0.1.0"
+const Version = "0.2.0"
 
 // Search is one run of the engine over one ledger: from New, through Run, to
 // the end of the process that holds it. Run's goroutine owns everything; other
@@ -141,7 +141,7 @@ func (s *Search) status() Snapshot {
 				Step: t.point.Step, Budget: e.Budget, Metrics: t.point.Metrics,
 			}
 			if !t.begun.IsZero() {
-				j.Seconds = now.Sub(t.begun).Seconds()
+				j.Seconds, j.Slow = now.Sub(t.begun).Seconds(), t.slow
 			}
 			st.Jobs = append(st.Jobs, j)
 			if partOf(e.ID) == PartSearch {

@@ -19,13 +19,15 @@ type trajectory struct {
 	exact    bool                     // seconds are exact
 	seq      uint64                   // of the newest event
 	joined   []uint64                 // the turn before which each of Evaluators was journaled
+	requests map[string]bool          // from outside, that were carried out
 }
 
 // newTrajectory has taken no turn and knows no evaluator.
 func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
-	t := &trajectory{known: newMeasurements()}
+	t := &trajectory{known: newMeasurements(), requests: map[string]bool{}}
 	t.Name, t.Plan, t.led = name, plan, led
 	t.Strategies = []StrategyEvent{plan.strategy()}
+	t.attempts = plan.Attempts
 	t.search.part, t.final.part, t.final.base = PartSearch, PartFinal, FinalBase
 	t.hideMeasured()
 	return t
@@ -120,7 +122,7 @@ func (t *trajectory) remove(q *sequence, from ID) {
 
 // settle gives the entry its result.
 func (t *trajectory) settle(e *entry, r ResultRecord) {
-	e.Result, e.Attempts, e.Fingerprint = r.Result, r.Attempts, r.Fingerprint
+	e.Result, e.Attempts, e.Fingerprint, e.lost = r.Result, r.Attempts, r.Fingerprint, r.Lost
 	t.part(e, e.Candidate)
 	e.stage.set(decided)
 	e.attempts = nil

@@ -215,20 +215,15 @@ type Result struct {
 	Output  []byte // up to 64 KiB, for the strategy
 	Files   []FileRef
 	Seconds float64 // what it spent: as the evaluator says, else as the host measured
-
-	// Of a failed attempt, and not kept: Fault is equal for failures of one cause,
-	// such as an exception's type and line ("" means Reason), and Crashed says that
-	// the process which carried out the job died.
-	Fault   string
-	Crashed bool
 }
 
 // Candidate is a job together with its result.
 type Candidate struct {
 	Job
 	Result
-	Attempts    int // how often it was started and counted
-	Fingerprint int // index into the ledger's list of evaluator fingerprints
+	Attempts    int     // how often it was started and counted
+	Lost        float64 // seconds of attempts that brought nothing, the last one of a failed job included; for a Strategy 0
+	Fingerprint int     // index into the ledger's list of evaluator fingerprints
 }
 
 // MarshalJSON writes an object with the metrics as keys, in name order.

@@ -359,7 +359,26 @@ func (d *decoder) files() []engine.FileRef {
 	return files
 }
 
-// version reads the version byte; each kind of record has only one so far.
+// grown writes the version byte of a kind of record that has a second one, which
+// only records are written in that need it: an older version reads the others.
+func (e *encoder) grown(yes bool) {
+	if yes {
+		e.byte(2)
+	} else {
+		e.byte(1)
+	}
+}
+
+// grown reads what the encoder's wrote.
+func (d *decoder) grown() bool {
+	v := d.byte()
+	if v != 1 && v != 2 {
+		d.fail(errVersion)
+	}
+	return v == 2
+}
+
+// version reads the version byte of a kind of record that has only one.
 func (d *decoder) version() {
 	if d.byte() != 1 {
 		d.fail(errVersion)

@@ -52,6 +52,7 @@ type migration struct {
 // migrations are all formats there have been, in order; the last is current.
 var migrations = []migration{
 	{1, "0.1.0", beginFormat1},
+	{2, "0.2.0", func(*bbolt.Tx) error { return nil }}, // attempts, results and counters may hold seconds that were lost
 }
 
 func currentFormat() int { return migrations[len(migrations)-1].format }

@@ -203,7 +203,7 @@ func readJob(d *decoder, key uint64) (r engine.JobRecord) {
 
 // writeResult writes all of a result but its id, curve and output.
 func writeResult(e *encoder, r *engine.ResultRecord) {
-	e.byte(flags(r.Stopped, r.Reason != "", len(r.Files) > 0))
+	e.byte(flags(r.Stopped, r.Reason != "", len(r.Files) > 0, r.Lost != 0))
 	e.word(string(r.Status))
 	e.int(int64(r.Attempt))
 	e.int(int64(r.Attempts))
@@ -216,10 +216,13 @@ func writeResult(e *encoder, r *engine.ResultRecord) {
 	if len(r.Files) > 0 {
 		e.files(r.Files)
 	}
+	if r.Lost != 0 {
+		e.float(r.Lost)
+	}
 }
 
 func readResult(d *decoder, r *engine.ResultRecord) {
-	f := d.flags(3)
+	f := d.flags(4)
 	r.Stopped = f&1 != 0
 	r.Status = engine.Status(d.word())
 	r.Attempt = int(d.int())
@@ -232,6 +235,9 @@ func readResult(d *decoder, r *engine.ResultRecord) {
 	}
 	if f&4 != 0 {
 		r.Files = d.files()
+	}
+	if f&8 != 0 {
+		r.Lost = d.float()
 	}
 }
 
@@ -292,25 +298,31 @@ func readInbox(d *decoder, key uint64) (r engine.ResultRecord) {
 
 // Key: ID.
 func writeAttempt(e *encoder, r *engine.AttemptRecord) {
-	e.byte(1)
+	e.grown(r.Lost != 0)
 	e.int(int64(r.Started))
 	e.int(int64(r.Counted))
 	e.string(r.Reason)
 	e.files(r.Saved)
+	if r.Lost != 0 {
+		e.float(r.Lost)
+	}
 }
 
 func readAttempt(d *decoder, key uint64) (r engine.AttemptRecord) {
-	d.version()
+	grown := d.grown()
 	r.ID = engine.ID(key)
 	r.Started = int(d.int())
 	r.Counted = int(d.int())
 	r.Reason = d.string()
 	r.Saved = d.files()
+	if grown {
+		r.Lost = d.float()
+	}
 	return r
 }
 
 func writeCounters(e *encoder, r *engine.Counters) {
-	e.byte(1)
+	e.grown(r.Lost != 0)
 	e.float(r.Wall)
 	e.float(r.Seconds)
 	e.word(string(r.State))
@@ -318,10 +330,13 @@ func writeCounters(e *encoder, r *engine.Counters) {
 	e.int(int64(r.Retries))
 	e.float(r.Idle)
 	e.int(int64(r.TestLooks))
+	if r.Lost != 0 {
+		e.float(r.Lost)
+	}
 }
 
 func readCounters(d *decoder) (r engine.Counters) {
-	d.version()
+	grown := d.grown()
 	r.Wall = d.float()
 	r.Seconds = d.float()
 	r.State = engine.RunState(d.word())
@@ -329,6 +344,9 @@ func readCounters(d *decoder) (r engine.Counters) {
 	r.Retries = int(d.int())
 	r.Idle = d.float()
 	r.TestLooks = int(d.int())
+	if grown {
+		r.Lost = d.float()
+	}
 	return r
 }
 

@@ -94,6 +94,7 @@ func drawResult(t *rapid.T, whole bool) (r engine.ResultRecord) {
 	r.Status = engine.Status(drawWord.Draw(t, "status"))
 	r.Reason, r.Stopped = rapid.String().Draw(t, "reason"), rapid.Bool().Draw(t, "stopped")
 	r.Metrics, r.Files, r.Seconds = drawValues(t), drawFiles(t), drawFloat.Draw(t, "seconds")
+	r.Lost = drawLost(t)
 	if whole {
 		r.Curve, r.Output = drawCurve(t), drawBytes.Draw(t, "output")
 	}
@@ -132,6 +133,8 @@ func drawJob(t *rapid.T, key uint64) (r engine.JobRecord) {
 	return r
 }
 
+func drawLost(t *rapid.T) float64 { return rapid.SampledFrom([]float64{0, 0.5, 1e9}).Draw(t, "lost") }
+
 var kinds = map[string]kind{
 	"header": kindOf(bucketMeta, func(t *rapid.T, _ uint64) engine.Header {
 		return engine.Header{Name: rapid.String().Draw(t, "name"), Engine: rapid.String().Draw(t, "engine"), Created: drawTime(t), Config: drawBytes.Draw(t, "config")}
@@ -153,12 +156,12 @@ var kinds = map[string]kind{
 		return r
 	}, writeInbox, readInbox),
 	"attempt": kindOf(bucketTries, func(t *rapid.T, key uint64) engine.AttemptRecord {
-		return engine.AttemptRecord{ID: engine.ID(key), Started: drawInt.Draw(t, "started"), Counted: drawInt.Draw(t, "counted"), Reason: rapid.String().Draw(t, "reason"), Saved: drawFiles(t)}
+		return engine.AttemptRecord{ID: engine.ID(key), Started: drawInt.Draw(t, "started"), Counted: drawInt.Draw(t, "counted"), Reason: rapid.String().Draw(t, "reason"), Saved: drawFiles(t), Lost: drawLost(t)}
 	}, writeAttempt, readAttempt),
 	"counters": kindOf(bucketMeta, func(t *rapid.T, _ uint64) engine.Counters {
 		return engine.Counters{
 			Wall: drawFloat.Draw(t, "wall"), Seconds: drawFloat.Draw(t, "seconds"), State: engine.RunState(drawWord.Draw(t, "state")),
-			Cause: rapid.String().Draw(t, "cause"), Retries: drawInt.Draw(t, "retries"), Idle: drawFloat.Draw(t, "idle"), TestLooks: drawInt.Draw(t, "looks"),
+			Cause: rapid.String().Draw(t, "cause"), Retries: drawInt.Draw(t, "retries"), Idle: drawFloat.Draw(t, "idle"), TestLooks: drawInt.Draw(t, "looks"), Lost: drawLost(t),
 		}
 	}, writeCounters, keyless(readCounters)),
 	"state": kindOf(bucketState, func(t *rapid.T, _ uint64) []byte { return drawBytes.Draw(t, "state") },
@@ -311,14 +314,43 @@ func TestAnyFlippedByteIsFound(t *testing.T) {
 	}
 }
 
-// golden are the bytes of format 1, one hex line for every kind with something
-// in all fields. They never change: old searches consist of them.
+// golden are the bytes of each format, one hex line for every kind with something
+// in all fields that the format has. They never change: old searches consist of them.
 func TestGoldenBytes(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join("testdata", "format1.hex")
+	for format := 1; format <= currentFormat(); format++ {
+		testGoldenBytes(t, format)
+	}
+}
+
+// since empties the fields that came with later formats.
+func since(format int, v any) {
+	if format < 2 {
+		switch r := v.(type) {
+		case *engine.ResultRecord:
+			r.Lost = 0
+		case *engine.AttemptRecord:
+			r.Lost = 0
+		case *engine.Counters:
+			r.Lost = 0
+		}
+	}
+}
+
+func testGoldenBytes(t *testing.T, format int) {
+	path := filepath.Join("testdata", fmt.Sprintf("format%d.hex", format))
 	text, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+	}
+	example := func(name string, k kind) reflect.Value {
+		v := reflect.New(reflect.TypeOf(k.read(&decoder{}, 0)))
+		populate(v.Elem())
+		since(format, v.Interface())
+		if r, ok := v.Interface().(*engine.ResultRecord); ok && name == "history" {
+			r.Curve, r.Output = nil, nil
+		}
+		return v.Elem()
 	}
 	seen := map[string]bool{}
 	for line := range strings.Lines(string(text)) {
@@ -332,11 +364,7 @@ func TestGoldenBytes(t *testing.T) {
 			t.Fatalf("%s: line %q: %v", path, line, err)
 		}
 		seen[name] = true
-		want := reflect.New(reflect.TypeOf(k.read(&decoder{}, 0))).Elem()
-		populate(want)
-		if r, ok := want.Addr().Interface().(*engine.ResultRecord); ok && name == "history" {
-			r.Curve, r.Output = nil, nil
-		}
+		want := example(name, k)
 		got, err := decode(k.bucket, number8(7), value, nil, func(d *decoder) any { return k.read(d, 7) })
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -346,14 +374,12 @@ func TestGoldenBytes(t *testing.T) {
 			t.Errorf("%s (-meant +read):\n%s", name, diff)
 		}
 		if now := k.value(7, want.Interface()); string(now) != string(value) {
-			t.Errorf("%s is written as\n%x, format 1 has\n%x", name, now, value)
+			t.Errorf("%s is written as\n%x, format %d has\n%x", name, now, format, value)
 		}
 	}
 	for name, k := range kinds {
 		if !seen[name] {
-			v := reflect.New(reflect.TypeOf(k.read(&decoder{}, 0))).Elem()
-			populate(v)
-			t.Errorf("%s has no line for %s; today it is\n%s %x", path, name, name, k.value(7, v.Interface()))
+			t.Errorf("%s has no line for %s; today it is\n%s %x", path, name, name, k.value(7, example(name, k).Interface()))
 		}
 	}
 }

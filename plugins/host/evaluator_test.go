@@ -70,7 +70,7 @@ func TestAnswers(t *testing.T) {
 		wantFailed(t, r.run("invalid"), engine.Invalid, "channels are 0")
 		panicked := r.run("panic")
 		wantFailed(t, panicked, engine.Failed, "panic: assignment to entry in nil map (main.go:")
-		if !strings.HasPrefix(panicked.Result.Fault, "panic (main.go:") || panicked.Result.Crashed {
+		if !strings.HasPrefix(panicked.Fault, "panic (main.go:") || panicked.Crashed {
 			t.Errorf("%+v", panicked.Result)
 		}
 		wantFailed(t, r.run("gene"), engine.Failed, `no gene "nothing.here"`)

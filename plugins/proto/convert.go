@@ -227,7 +227,6 @@ func FinishedFrom(f *Finished) *engine.Result {
 	return &engine.Result{
 		Status: engine.Status(f.Status), Reason: f.Reason, Stopped: f.Stopped,
 		Metrics: ValuesFrom(f.Metrics), Curve: curveFrom(f.Curve), Output: f.Output, Seconds: f.Seconds,
-		Fault: f.Fault, Crashed: f.Crashed,
 	}
 }
 
@@ -236,7 +235,6 @@ func FinishedTo(r *engine.Result) *Finished {
 	return &Finished{
 		Status: string(r.Status), Reason: r.Reason, Stopped: r.Stopped,
 		Metrics: ValuesTo(r.Metrics), Curve: curveTo(r.Curve), Output: r.Output, Seconds: r.Seconds,
-		Fault: r.Fault, Crashed: r.Crashed,
 	}
 }
 

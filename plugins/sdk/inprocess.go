@@ -164,7 +164,7 @@ func (s *localSession) finish(j *Job, o outcome) {
 		}
 		o.result.Files = append(o.result.Files, ref)
 	}
-	s.answer(k, engine.Event{Kind: engine.Finished, Result: o.result})
+	s.answer(k, engine.Event{Kind: engine.Finished, Result: o.result, Fault: o.failure.Fault, Crashed: o.failure.Crashed})
 }
 
 func (s *localSession) put(path, name string) (engine.FileRef, error) {

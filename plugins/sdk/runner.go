@@ -125,6 +125,7 @@ func (r *runner) prepare(j *Job, s sink) {
 // the evaluator left them, inside the runner's directory.
 type outcome struct {
 	result   *engine.Result
+	failure  Failure // of a failed result
 	files    map[string]string
 	returned string
 }
@@ -163,6 +164,7 @@ func (r *runner) finish(j *Job, answer Result, err error) {
 func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
 	seconds := time.Since(j.began).Seconds()
 	result := &engine.Result{Status: engine.OK, Stopped: answer.Stopped || j.stopped, Seconds: answer.Seconds}
+	var failure Failure
 	var invalid *invalidError
 	var returned *returnedError
 	switch {
@@ -178,9 +180,9 @@ func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
 		answer.Metrics = j.last
 	case err != nil:
 		result.Status, result.Reason = engine.Failed, err.Error()
-		var failure *Failure
-		if errors.As(err, &failure) {
-			result.Fault, result.Crashed = failure.Fault, failure.Crashed
+		var more *Failure
+		if errors.As(err, &more) {
+			failure = *more
 		}
 	}
 	if result.Status == engine.OK {
@@ -197,7 +199,7 @@ func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
 	}
 	r.check.Check(j.Task, result)
 
-	out := outcome{result: result}
+	out := outcome{result: result, failure: failure}
 	if result.Status == engine.OK && len(answer.Files) > 0 {
 		out.files = map[string]string{}
 		for _, name := range sortedKeys(answer.Files) {

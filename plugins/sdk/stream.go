@@ -195,6 +195,7 @@ func (st *run) finish(j *Job, o outcome) {
 		return
 	}
 	done := proto.FinishedTo(o.result)
+	done.Fault, done.Crashed = o.failure.Fault, o.failure.Crashed
 	for _, name := range sortedKeys(o.files) {
 		done.Files = append(done.Files, &proto.File{Name: name, Path: o.files[name]})
 	}

@@ -1,0 +1,265 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
+)
+
+// An error is tried again at once, a death after a pause. What fails twice by the
+// same fault is not tried again; a process may die of something else.
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	died := func(x engine.Assignment) engine.Event {
+		return engine.Event{ID: x.Job.ID, Attempt: x.Attempt, Kind: engine.Lost, Alone: true, Reason: "killed"}
+	}
+	failed := func(x engine.Assignment, reason, fault string, crashed bool) engine.Event {
+		e := finished(x, engine.Result{Status: engine.Failed, Reason: reason})
+		e.Fault, e.Crashed = fault, crashed
+		return e
+	}
+	for name, c := range map[string]struct {
+		fails    func(engine.Assignment) engine.Event
+		attempts int
+		wait     time.Duration
+	}{
+		"equal errors": {func(x engine.Assignment) engine.Event { return failed(x, "no luck", "", false) }, 2, 0},
+		"equal faults, other texts": {func(x engine.Assignment) engine.Event {
+			return failed(x, fmt.Sprint("loss ", x.Attempt), "line 7", false)
+		}, 2, 0},
+		"equal texts, other faults": {func(x engine.Assignment) engine.Event {
+			return failed(x, "no luck", fmt.Sprint("line ", x.Attempt), false)
+		}, 4, 0},
+		"other errors":               {func(x engine.Assignment) engine.Event { return failed(x, fmt.Sprint("no luck ", x.Attempt), "", false) }, 4, 0},
+		"equal crashes of a worker":  {func(x engine.Assignment) engine.Event { return failed(x, "killed", "", true) }, 4, 70 * time.Second},
+		"equal deaths of the plugin": {died, 4, 70 * time.Second},
+		"no number":                  {func(x engine.Assignment) engine.Event { return finished(x, engine.Result{Status: engine.OK}) }, 2, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &actor{}
+			a.submit = func(s *scene, x engine.Assignment) error {
+				if x.Job.ID == 5 {
+					s.send(begun(x), c.fails(x))
+				} else {
+					s.send(begun(x), good(x))
+				}
+				return nil
+			}
+			cfg := acting(t, a)
+			cfg.Failures = engine.FailurePolicy{Attempts: 4, Backoff: 10 * time.Second}
+			start := time.Now()
+			st := run(t, cfg).Status()
+			five, err := mustArchive(t, cfg.Ledger).Candidate(5)
+			if err != nil || five.Status != engine.Failed || five.Attempts != c.attempts || st.Retries != c.attempts {
+				t.Errorf("%s: %d retries, candidate 5 is %+v, %v", name, st.Retries, five, err)
+			}
+			if d := time.Since(start); d != c.wait {
+				t.Errorf("%s: waited %s, want %s", name, d, c.wait)
+			}
+		})
+	}
+}
+
+// A healthy search in which many genomes fail goes on; so does one with a genome
+// that fails again and again.
+func TestManyFailuresDoNotPause(t *testing.T) {
+	t.Parallel()
+	cfg := config(enginetest.Memory(t))
+	cfg.Limits.Evaluations, cfg.Final.Skip = 400, true
+	cfg.Failures = engine.FailurePolicy{Attempts: 50, PauseAfter: 8}
+	var mu sync.Mutex
+	tries := map[engine.ID]int{}
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		tries[j.ID]++
+		if j.ID%3 == 0 || j.ID%5 == 0 {
+			return nil, fmt.Errorf("unlucky for the %d. time", min(tries[j.ID], 40))
+		}
+		return evaluate(ctx, j)
+	})}}
+	if st := run(t, cfg).Status(); st.OK+st.Failed != 400 || st.Failed < 150 {
+		t.Errorf("ended as %+v", st)
+	}
+}
+
+// Where nothing succeeds the evaluator is to blame: few genomes are given up, and
+// those that are not get their attempts back.
+func TestPauseBlamesTheEvaluator(t *testing.T) {
+	t.Parallel()
+	for _, window := range []int{1, 8, 20} {
+		led := enginetest.Memory(t)
+		cfg := config(led)
+		cfg.Window, cfg.Workers = window, 4
+		cfg.Failures.PauseAfter = 12
+		broken := true
+		var mu sync.Mutex
+		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if broken && j.ID > 20 {
+				return nil, errors.New("no data")
+			}
+			return evaluate(ctx, j)
+		})}}
+		_, err := engine.Run(t.Context(), cfg)
+		if !errors.Is(err, engine.ErrPaused) || !strings.Contains(err.Error(), "12 different candidates failed") || !strings.Contains(err.Error(), "failures.pause_after") {
+			t.Fatalf("window %d: ended with %v", window, err)
+		}
+		broken = false
+		if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.Failed > max(0, 12-window) {
+			t.Errorf("window %d: went on to %+v", window, st)
+		}
+	}
+}
+
+// A job in doubt when the run ends is not lost, and not given more attempts than
+// others.
+func TestStopInDoubt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			switch {
+			case x.Job.ID == 5:
+				s.send(begun(x), finished(x, engine.Result{Status: engine.Failed, Reason: fmt.Sprint(x.Attempt)}))
+			case x.Job.ID > 5 && x.Job.ID < 9: // nothing comes back that could end the doubt
+				s.send(begun(x))
+			default:
+				s.send(begun(x), good(x))
+			}
+			return nil
+		}
+		cfg := acting(t, a)
+		cfg.Workers, cfg.Window = 4, 4
+		s, err := engine.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Minute, s.Stop)
+		if err := s.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := mustArchive(t, cfg.Ledger).Candidate(5); err != nil || c.Status != "" {
+			t.Fatalf("candidate 5 is %+v, %v", c, err)
+		}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			if x.Job.ID == 5 {
+				s.send(begun(x), finished(x, engine.Result{Status: engine.Failed, Reason: "again"}))
+			} else {
+				s.send(begun(x), good(x))
+			}
+			return nil
+		}
+		run(t, cfg)
+		if c, err := mustArchive(t, cfg.Ledger).Candidate(5); err != nil || c.Status != engine.Failed || c.Attempts != 3 {
+			t.Errorf("candidate 5 is %+v, %v", c, err)
+		}
+	})
+}
+
+// The time of every attempt counts, whatever came of it.
+func TestFailuresCost(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(s *scene, x engine.Assignment){
+		"errors": func(s *scene, x engine.Assignment) {
+			s.send(finished(x, engine.Result{Status: engine.Failed, Reason: fmt.Sprint(x.Attempt)}))
+		},
+		"errors that tell": func(s *scene, x engine.Assignment) {
+			s.send(finished(x, engine.Result{Status: engine.Failed, Reason: fmt.Sprint(x.Attempt), Seconds: 10}))
+		},
+		"deaths": func(s *scene, x engine.Assignment) {
+			s.send(engine.Event{ID: x.Job.ID, Attempt: x.Attempt, Kind: engine.Lost, Alone: true})
+		},
+		"handed back":     func(s *scene, x engine.Assignment) { s.send(returned(x.Job.ID, x.Attempt)) },
+		"wrong numbers":   func(s *scene, x engine.Assignment) { s.send(finished(x, engine.Result{Status: engine.OK})) },
+		"passed deadline": nil,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &actor{}
+			a.submit = func(s *scene, x engine.Assignment) error {
+				if x.Job.ID%4 == 1 {
+					s.send(begun(x), good(x))
+					return nil
+				}
+				go func() {
+					s.send(begun(x))
+					if end != nil {
+						time.Sleep(10 * time.Second)
+						end(s, x)
+					}
+				}()
+				return nil
+			}
+			a.cancel = func(s *scene, id engine.ID, attempt int, _ bool) { s.send(returned(id, attempt)) }
+			cfg := acting(t, a)
+			cfg.Timeout, cfg.Failures.Backoff, cfg.Failures.PauseAfter = 20*time.Second, time.Millisecond, 1000
+			cfg.Limits = engine.Limits{Seconds: 200}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			s, err := engine.Run(ctx, cfg)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			st := s.Status()
+			if st.State != engine.StateFinished || st.Spent.Seconds < 200 || st.Spent.Seconds > 240 || st.Lost < 150 {
+				t.Errorf("%s: ended as %+v", name, st)
+			}
+			arch := mustArchive(t, cfg.Ledger)
+			lost := 0.0
+			for c := range arch.Candidates() {
+				lost += c.Lost
+			}
+			if again := arch.Status(); again.Lost != st.Lost || lost > st.Lost || name != "handed back" && lost == 0 {
+				t.Errorf("%s: %v seconds lost, %v in the ledger, %v of candidates", name, st.Lost, again.Lost, lost)
+			}
+			time.Sleep(time.Hour) // until the last of the evaluator has ended
+		})
+	}
+}
+
+// How often jobs are tried may change in mid-search, which is journaled; what the
+// search began with stays recorded.
+func TestAttemptsChange(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := config(led)
+	cfg.Final.Skip = true
+	cfg.Limits.Evaluations = 20
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		if j.ID == 12 || j.ID == 30 {
+			return nil, fmt.Errorf("no luck at %s", time.Now())
+		}
+		return evaluate(ctx, j)
+	})}}
+	run(t, cfg)
+	begun := digest(t, led, 10)
+	cfg.Failures.Attempts, cfg.Limits.Evaluations = 5, 40
+	run(t, cfg)
+	arch := mustArchive(t, led)
+	for id, want := range map[engine.ID]int{12: 3, 30: 5} {
+		if c, err := arch.Candidate(id); err != nil || c.Attempts != want {
+			t.Errorf("candidate %s had %d attempts, want %d, %v", id, c.Attempts, want, err)
+		}
+	}
+	if arch.Plan.Attempts != 3 || digest(t, led, 10) != begun {
+		t.Errorf("what the search began with has changed: %d attempts", arch.Plan.Attempts)
+	}
+	events := 0
+	for e := range led.Events() {
+		if e.Kind == engine.EventAttempts {
+			events++
+		}
+	}
+	if events != 1 {
+		t.Errorf("%d events", events)
+	}
+}
