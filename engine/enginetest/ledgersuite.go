@@ -542,6 +542,7 @@ func (s *ledgerSuite) files() {
 		}
 	}
 	put("two") // again: once for each job that brings it
+	four := put("four")
 	job := engine.JobRecord{Job: engine.Job{ID: 1, Phase: engine.PhaseSearch, Task: engine.Train, Operator: engine.OpRandom, Budget: 1}, Packed: "genome"}
 	other, third := job, job
 	other.ID, third.ID = 2, 3
@@ -557,9 +558,19 @@ func (s *ledgerSuite) files() {
 	if got := read(two); got != "two" {
 		s.Errorf("file %s, which one of two commits names, holds %q after removing", two.Hash, got)
 	}
-	s.commit(engine.Change{Inbox: []engine.ResultRecord{{ID: 1, Attempt: 1, Attempts: 1, Result: engine.Result{Status: engine.OK, Files: []engine.FileRef{two}}}}})
+	s.commit(engine.Change{Inbox: []engine.ResultRecord{{ID: 1, Attempt: 1, Attempts: 1, Result: engine.Result{Status: engine.OK, Files: []engine.FileRef{two, four}}}}})
 	remove(two, two)
 	gone(two)
+	if err := s.l.Collect(map[string]bool{four.Hash: true}); err != nil {
+		s.Errorf("collect: %v", err)
+	}
+	if got := read(four); got != "four" {
+		s.Errorf("file %s, which was to be kept, holds %q after collecting", four.Hash, got)
+	}
+	if err := s.l.Collect(nil); err != nil {
+		s.Errorf("collect: %v", err)
+	}
+	gone(four)
 	s.again()
 	if s.forgets {
 		return
