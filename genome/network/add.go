@@ -43,9 +43,9 @@ func (g *reduced) add(_ *Network, node *Node) sum {
 	for _, in := range node.Inputs {
 		v := g.values[in]
 		if terms > widest && len(v) > 1 {
-			v = g.atom(Add, colour{}.text(string(Add)), []sum{v})
+			v = g.atom(Add, colour{}.text(string(Add)), false, []sum{v})
 		}
-		total = addSums(total, v)
+		total = g.plus(total, v)
 	}
 	return total
 }

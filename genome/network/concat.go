@@ -68,11 +68,58 @@ func (b *builder) join(ids []int) int {
 	return b.append(Node{Op: Concat, Inputs: b.inputs(ids), Shape: shape})
 }
 
-// concat keeps the order of what it joins; joins of joins are one.
+// concat keeps the order of what it joins. Joins of joins are one, and so are zeros
+// side by side, which have a width here.
 func (g *reduced) concat(n *Network, node *Node) sum {
 	if len(node.Inputs) == 1 {
 		return g.values[node.Inputs[0]]
 	}
+	if g.rules == 0 {
+		return g.concat0(n, node)
+	}
+	var parts []sum
+	zeros, something := 0, false
+	join := func(v sum) {
+		if z, ok := g.only(v, Zero); ok {
+			zeros += z.width
+			return
+		}
+		if zeros > 0 {
+			parts = append(parts, g.zeros(zeros))
+		}
+		parts, zeros, something = append(parts, v), 0, true
+	}
+	for _, in := range node.Inputs {
+		switch inner, ok := g.only(g.values[in], Concat); {
+		case ok:
+			for _, v := range inner.parts {
+				join(v)
+			}
+		case len(g.values[in]) == 0:
+			zeros += n.Nodes[in].Shape[0]
+		default:
+			join(g.values[in])
+		}
+	}
+	if !something {
+		return nil
+	}
+	if zeros > 0 {
+		parts = append(parts, g.zeros(zeros))
+	}
+	return g.atom(Concat, colour{}.text(string(Concat)), false, parts)
+}
+
+// zeros is a part of a join.
+func (g *reduced) zeros(width int) sum {
+	v := g.atom(Zero, colour{}.text(string(Zero)).mix(uint64(width)), false, nil)
+	g.atoms[v[0].atom].width = width
+	return v
+}
+
+// concat0 is concat by revision 0 of the rules, by which zeros in a join within a
+// join lose their width.
+func (g *reduced) concat0(n *Network, node *Node) sum {
 	c := colour{}.text(string(Concat))
 	var parts []sum
 	dead := true
@@ -91,5 +138,5 @@ func (g *reduced) concat(n *Network, node *Node) sum {
 	if dead {
 		return nil
 	}
-	return g.atom(Concat, c, parts)
+	return g.atom(Concat, c, false, parts)
 }

@@ -13,7 +13,7 @@ var _ = operation{
 		if flat, ok := g.only(in, Flatten); ok {
 			in = flat.parts[0] // it flattens by itself
 		}
-		return g.over(node, in)
+		return g.over(node, true, in)
 	},
 }.declare()
 

@@ -190,7 +190,7 @@ func Key(g genome.Genome) genome.Hash {
 	if err != nil {
 		return g.Hash()
 	}
-	h := n.Hash()
+	h := n.HashBy(g.Space().Rules())
 	return digest("network\n", h[:], genes)
 }
 

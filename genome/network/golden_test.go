@@ -47,7 +47,7 @@ func TestGolden(t *testing.T) {
 			lines := strings.Split(strings.TrimSuffix(rest, "\n"), "\n")
 			for _, line := range lines {
 				what, _, _ := strings.Cut(line, "\t")
-				g, err := s.Parse(what)
+				g, err := s.ByRules(0).Parse(what)
 				if err != nil {
 					t.Fatalf("%s: %v", what, err)
 				}
@@ -72,7 +72,7 @@ func golden(t *testing.T, file, declaration string, free *genome.Space) {
 		if i >= 40 {
 			from = free // some of these cannot be read
 		}
-		g, err := from.Random(rng.New(uint64(i)))
+		g, err := from.ByRules(0).Random(rng.New(uint64(i)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,8 +83,9 @@ func golden(t *testing.T, file, declaration string, free *genome.Space) {
 	}
 }
 
-// measured is a genome's line: its text, and after tabs its key and, of its
-// network, the hash, parameters, multiply-adds, depth and digest; or why it is none.
+// measured is a genome's line: its text, and after tabs its key by revision 0 of the
+// rules and, of its network, the hash by revision 0, parameters, multiply-adds, depth,
+// a digest and the hash; or why it is none.
 func measured(t *testing.T, g genome.Genome) string {
 	n, err := Read(g)
 	if err != nil {
@@ -102,7 +103,7 @@ func measured(t *testing.T, g genome.Genome) string {
 	}
 	d := sha256.New()
 	fmt.Fprint(d, string(graph), n.String(), n.Layers(), n.Dot(), n.Mermaid(), n.Live(), arrays)
-	return fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%x", g, Key(g), n.Hash(), n.Parameters(), n.Macs(), n.Depth(), d.Sum(nil)[:8])
+	return fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%x\t%s", g, Key(g), n.HashBy(0), n.Parameters(), n.Macs(), n.Depth(), d.Sum(nil)[:8], n.Hash())
 }
 
 // TestGoldenTrees holds the same of trees that no space has written, half of
@@ -126,7 +127,7 @@ func TestGoldenTrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintln(d, string(graph), n.Hash(), n.Parameters(), n.Macs(), n.Depth(), n.Layers())
+		fmt.Fprintln(d, string(graph), n.HashBy(0), n.Parameters(), n.Macs(), n.Depth(), n.Layers())
 	}
 	const want = "4e26f51dc9148ffa"
 	if got := fmt.Sprintf("%x", d.Sum(nil)[:8]); got != want {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"math"
 	"slices"
+	"sync"
 
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -24,14 +26,30 @@ import (
 // constants; what is counted as written (Parameters, Macs) may differ by those.
 //
 // The hash is that of the colours which refinement gives to the graph (Weisfeiler
-// and Leman's, along both directions of the edges). Isomorphic graphs always
-// agree; that different ones may agree too is possible in theory, for large
-// regular graphs that no sequence of layers resembles.
-func (n *Network) Hash() genome.Hash {
-	g := reduced{seen: map[colour]int32{}}
+// and Leman's, along both directions of the edges) and, where these leave several
+// graphs possible, of a canonical form. For a graph whose symmetries are too many
+// for that, it is the hash of the graph as it is written: then isomorphic networks
+// may have several hashes, but never different ones the same.
+func (n *Network) Hash() genome.Hash { return n.HashBy(genome.Rules) }
+
+// HashBy is the Hash by a revision of the rules. By revision 0 the hash is that of
+// the colours alone, which some different networks have in common; zeros that are
+// joined in a join of joins have no width; and dilation counts where the kernel is 1.
+func (n *Network) HashBy(rules int) genome.Hash { return n.hash(rules, effort) }
+
+func (n *Network) hash(rules, effort int) genome.Hash {
+	g := hashers.Get().(*reduced)
+	defer hashers.Put(g)
+	g.rules, g.effort, g.modulus = rules, effort, modulus
+	if rules == 0 {
+		g.modulus = modulus0
+	}
 	g.reduce(n)
 	return g.hash()
 }
+
+// hashers are used again and again: every candidate is hashed.
+var hashers = sync.Pool{New: func() any { return &reduced{seen: map[colour]int32{}} }}
 
 // colour is a 128-bit fingerprint that grows by mixing.
 type colour struct{ a, b uint64 }
@@ -87,22 +105,32 @@ type atom struct {
 	op    Op
 	label colour // op and attributes
 	parts []sum  // what it reads; several only for Concat, in order
+	width int    // of zeros within a Concat: channels
 }
 
 // reduced is the canonical graph before it forgets the order of its nodes.
 type reduced struct {
+	rules   int
+	effort  int    // for canonical forms
+	modulus uint64 // of counts
+
 	atoms  []atom
 	answer sum
 	values []sum            // of the nodes that are read already
 	parts  []sum            // backs the parts of most atoms
+	terms  []term           // backs their sums
 	seen   map[colour]int32 // atoms without weights by label and parts
 }
 
-// modulus of counts, a prime, so that none becomes zero by doubling.
-const modulus = 1<<61 - 1
+// Counts of a term are residues by a prime of which 2 is a primitive root, so that
+// no number of doublings is another.
+const (
+	modulus  = 1<<62 - 10565
+	modulus0 = 1<<61 - 1 // by which 61 doublings are none
+)
 
-// addSums adds two values.
-func addSums(x, y sum) sum {
+// plus adds two values.
+func (g *reduced) plus(x, y sum) sum {
 	switch {
 	case len(x) == 0:
 		return y
@@ -117,7 +145,7 @@ func addSums(x, y sum) sum {
 		case x[0].atom > y[0].atom:
 			out, y = append(out, y[0]), y[1:]
 		default:
-			out = append(out, term{x[0].atom, (x[0].count + y[0].count) % modulus})
+			out = append(out, term{x[0].atom, (x[0].count + y[0].count) % g.modulus})
 			x, y = x[1:], y[1:]
 		}
 	}
@@ -134,9 +162,11 @@ func (g *reduced) only(v sum, op Op) (*atom, bool) {
 
 // reduce makes the canonical graph of n.
 func (g *reduced) reduce(n *Network) {
-	g.atoms = make([]atom, 0, len(n.Nodes))
-	g.values = make([]sum, len(n.Nodes))
-	g.parts = make([]sum, 0, len(n.Nodes))
+	g.atoms, g.answer = slices.Grow(g.atoms[:0], len(n.Nodes)), nil
+	g.values = slices.Grow(g.values[:0], len(n.Nodes))[:len(n.Nodes)]
+	g.parts = slices.Grow(g.parts[:0], len(n.Nodes))
+	g.terms = slices.Grow(g.terms[:0], len(n.Nodes))
+	clear(g.seen)
 	for i := range n.Nodes {
 		node := &n.Nodes[i]
 		switch o := node.Op.meaning(); {
@@ -145,7 +175,7 @@ func (g *reduced) reduce(n *Network) {
 		case o.neutral != nil && o.neutral(node, n.in(node)):
 			g.values[i] = g.values[node.Inputs[0]]
 		default:
-			g.values[i] = g.over(node, g.values[node.Inputs[0]])
+			g.values[i] = g.over(node, o.own, g.values[node.Inputs[0]])
 		}
 	}
 	if len(g.values) > 0 {
@@ -153,21 +183,33 @@ func (g *reduced) reduce(n *Network) {
 	}
 }
 
-// over is the value of a layer over its input: zero over zero.
-func (g *reduced) over(node *Node, in sum) sum {
+// over is the value of a layer over its input: zero over zero. Two layers with
+// something of their own are two.
+func (g *reduced) over(node *Node, own bool, in sum) sum {
 	if len(in) == 0 {
 		return nil
 	}
 	g.parts = append(g.parts, in)
 	last := len(g.parts)
-	return g.atom(node.Op, label(node), g.parts[last-1:last:last])
+	return g.atom(node.Op, g.label(node), own, g.parts[last-1:last:last])
 }
 
 // label is a colour of everything about a layer but its inputs.
-func label(node *Node) colour {
+func (g *reduced) label(node *Node) colour {
+	dilation, rate := node.Dilation, uint64(int64(node.Rate*(1<<50)))
+	if g.rules > 0 {
+		if rate = math.Float64bits(node.Rate); slices.Contains(node.Kernel, 1) && len(dilation) == len(node.Kernel) {
+			dilation = slices.Clone(dilation)
+			for d, k := range node.Kernel {
+				if k == 1 { // there is nothing to dilate
+					dilation[d] = 1
+				}
+			}
+		}
+	}
 	c := colour{}.text(string(node.Op)).mix(uint64(node.Channels)).
-		numbers(node.Kernel).numbers(node.Stride).numbers(node.Dilation).numbers(node.Pad).numbers(node.Offset).
-		mix(uint64(node.Groups)).text(node.Function).mix(uint64(int64(node.Rate * (1 << 50))))
+		numbers(node.Kernel).numbers(node.Stride).numbers(dilation).numbers(node.Pad).numbers(node.Offset).
+		mix(uint64(node.Groups)).text(node.Function).mix(rate)
 	for i, set := range [...]bool{node.Circular && slices.Max(node.Pad) > 0, node.Bias, node.Affine} {
 		if set {
 			c = c.mix(uint64(i) + 1)
@@ -176,10 +218,11 @@ func label(node *Node) colour {
 	return c
 }
 
-// atom adds a layer, or finds the one without weights that does the same.
-func (g *reduced) atom(op Op, label colour, parts []sum) sum {
+// atom adds a layer; or, where it has nothing of its own, finds the one that does
+// the same.
+func (g *reduced) atom(op Op, label colour, own bool, parts []sum) sum {
 	id := int32(len(g.atoms))
-	if !op.meaning().own {
+	if !own {
 		key := label
 		for _, p := range parts {
 			key = key.mix(uint64(len(p)))
@@ -188,12 +231,19 @@ func (g *reduced) atom(op Op, label colour, parts []sum) sum {
 			}
 		}
 		if old, ok := g.seen[key]; ok {
-			return sum{{old, 1}}
+			return g.once(old)
 		}
 		g.seen[key] = id
 	}
-	g.atoms = append(g.atoms, atom{op, label, parts})
-	return sum{{id, 1}}
+	g.atoms = append(g.atoms, atom{op: op, label: label, parts: parts})
+	return g.once(id)
+}
+
+// once is the value of one atom.
+func (g *reduced) once(id int32) sum {
+	g.terms = append(g.terms, term{id, 1})
+	last := len(g.terms)
+	return g.terms[last-1 : last : last]
 }
 
 // use is one reading of an atom by another.
@@ -264,6 +314,7 @@ func (g *reduced) hash() genome.Hash {
 		answered[number[t.atom]] = t.count
 	}
 	sorted := make([]colour, n)
+	distinct := 0
 	for classes := 0; ; {
 		for k, i := range atoms {
 			c := colours[k]
@@ -282,7 +333,7 @@ func (g *reduced) hash() genome.Hash {
 		copy(colours, down)
 		copy(sorted, down)
 		slices.SortFunc(sorted, compareColours)
-		distinct := 0
+		distinct = 0
 		for k := range sorted {
 			if k == 0 || sorted[k] != sorted[k-1] {
 				distinct++
@@ -293,6 +344,9 @@ func (g *reduced) hash() genome.Hash {
 		}
 		classes = distinct
 	}
+	if g.rules > 0 && distinct < n {
+		sorted = g.exactly(colours, sorted, atoms, number)
+	}
 	out := make([]byte, 0, 16*(n+1))
 	for _, c := range sorted {
 		out = binary.LittleEndian.AppendUint64(out, c.a)
@@ -300,4 +354,60 @@ func (g *reduced) hash() genome.Hash {
 	}
 	digest := sha256.Sum256(out)
 	return genome.Hash(digest[:16])
+}
+
+// exactly adds to the sorted colours of the atoms what they leave open.
+func (g *reduced) exactly(colours, sorted []colour, atoms []int, number []int32) []colour {
+	p := g.shared(colours, atoms, number)
+	if p.determined() {
+		return sorted
+	}
+	c := canon{left: g.effort}
+	certificate, _ := c.form(p, false)
+	if c.left < 0 { // as it is written
+		certificate = colour{}.text("as written")
+		for _, d := range p.colours {
+			certificate = certificate.with(d)
+		}
+		for _, l := range p.links {
+			certificate = certificate.mix(uint64(l.from)).mix(uint64(l.to)).with(l.kind)
+		}
+	}
+	return append(sorted, certificate)
+}
+
+// shared is the piece of the atoms whose colour others have, too. An atom that has
+// its colour alone is linked with all atoms of another colour, or with none.
+func (g *reduced) shared(colours []colour, atoms []int, number []int32) (p piece) {
+	class, size := piece{colours: colours}.classes()
+	at := make([]int32, len(atoms))
+	for k, c := range class {
+		at[k] = -1
+		if size[c] > 1 {
+			at[k] = int32(len(p.colours))
+			p.colours = append(p.colours, colours[k])
+		}
+	}
+	for k, i := range atoms {
+		begin := len(p.links)
+		for part, v := range g.atoms[i].parts {
+			for _, t := range v {
+				if from := at[number[t.atom]]; from >= 0 && at[k] >= 0 {
+					p.links = append(p.links, link{from, at[k], colour{}.mix(uint64(part)).mix(t.count)})
+				}
+			}
+		}
+		// One link for all that an atom reads of another.
+		own := p.links[begin:]
+		slices.SortStableFunc(own, func(x, y link) int { return cmp.Compare(x.from, y.from) })
+		p.links = p.links[:begin]
+		for _, l := range own {
+			if last := len(p.links) - 1; last >= begin && p.links[last].from == l.from {
+				p.links[last].kind = p.links[last].kind.with(l.kind)
+			} else {
+				p.links = append(p.links, l)
+			}
+		}
+	}
+	return p
 }

@@ -76,7 +76,7 @@ func (t *Trainer) Load(path string, own bool) error {
 	switch {
 	case c.Format != want.Format:
 		return refuse("format", c.Format, want.Format)
-	case c.Network != want.Network:
+	case c.Network != want.Network && c.Network != t.setup.Network.HashBy(0).String(): // as it was called before
 		return refuse("network", c.Network, want.Network)
 	case c.Recipe != want.Recipe:
 		return refuse("recipe", fmt.Sprintf("%+v", c.Recipe), fmt.Sprintf("%+v", want.Recipe))
