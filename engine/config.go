@@ -38,7 +38,7 @@ type Config struct {
 	Duplicates Duplicates // default Reject
 	Failures   FailurePolicy
 	Timeout    time.Duration // of one job from its start; 0: none; or AutoTimeout
-	Grace      time.Duration // between cancelling and killing; default 5s
+	Grace      time.Duration // between cancelling and killing; default 5s, negative: none
 	Final      Final
 	Keep       int // checkpoints of the best that many candidates stay; default 10
 
@@ -77,7 +77,7 @@ const (
 // error is the same; one whose process died waits first.
 type FailurePolicy struct {
 	Attempts   int           // per job, default 3
-	Backoff    time.Duration // before the attempt after a death, doubled for each further; default 1s, at most 1m
+	Backoff    time.Duration // before the attempt after a death, doubled for each further; default 1s, at most 1m; negative: none
 	PauseAfter int           // so many different genomes, none of which succeeds and nothing else either, pause the search; default 12
 }
 

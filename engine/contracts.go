@@ -107,7 +107,7 @@ type Decision struct {
 	State     []byte    // small: ids and numbers; large things go to Files
 	Files     []FileRef // files of the store that State relies on, see Setup.Files
 	Proposals []Proposal
-	Keep      []ID   // jobs whose files must stay
+	Keep      []ID   // jobs whose files must stay; naming one that there is not breaks the contract
 	Note      string // for people: one line in the journal
 	Done      bool   // ends the search; what is outstanding is not waited for
 }

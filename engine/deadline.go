@@ -98,7 +98,10 @@ func (d *dispatcher) expectBegin(e *entry) {
 	if d.cfg.Timeout <= 0 {
 		return
 	}
-	after := 2*d.cfg.Timeout + unbegun
+	after := time.Duration(math.MaxInt64)
+	if d.cfg.Timeout < (after-unbegun)/2 {
+		after = 2*d.cfg.Timeout + unbegun
+	}
 	d.ring(e, after, func() {
 		d.overdue(e, fmt.Sprintf("it was not begun within %s", after))
 	})

@@ -66,11 +66,11 @@ func (f *final) top(h History, n int) []ID {
 	var best []*entry
 	for c := range All(h) {
 		if c.Phase == PhaseSearch && c.Status == OK && c.Task == Train {
-			best = f.plan.rank(best, &entry{Candidate: *c})
+			best = f.plan.rank(best, n, &entry{Candidate: *c})
 		}
 	}
 	var ids []ID
-	for _, e := range best[:min(n, len(best))] {
+	for _, e := range best {
 		ids = append(ids, e.ID)
 	}
 	return ids

@@ -123,12 +123,12 @@ func (s *Search) advance(ctx context.Context) {
 }
 
 // next says which results the next turn of a sequence consumes, and whether it
-// can be taken now. The first turn of a strategy consumes none. For the search,
-// nil ids after it mean that the results up to a limit entered History without a
-// turn.
+// can be taken now. The first turn of a strategy names only what a limit cut off
+// from its predecessor. For the search, nil ids after it mean that the results up
+// to a limit entered History without a turn.
 func (s *Search) next(q *sequence) (ids []ID, ready bool) {
 	if !q.begun() {
-		return nil, true
+		return s.at.cutBatch(q), true
 	}
 	if q.part == PartSearch && s.at.Plan.Order == Arrival {
 		return s.arrived()

@@ -74,13 +74,19 @@ func (s *Search) open(ctx context.Context) error {
 	if err := s.pool.startFor(ctx, tasks); err != nil {
 		return err
 	}
-	if at == nil {
+	fresh := at == nil
+	if fresh {
 		at, err = s.beginAnew(by)
 	} else {
 		err = s.goOn(at, by)
 	}
 	if err != nil {
 		return err
+	}
+	if fresh {
+		if err := at.Plan.ascending(s.pool.budget); err != nil {
+			return err
+		}
 	}
 	if w := at.now().Window; by.batch > w {
 		return wrong("window: %d is smaller than the %d results that strategy %s wants at once; widen it (--set window=%d), or give the strategy a smaller round",

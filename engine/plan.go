@@ -142,12 +142,26 @@ func (c *Config) complete() error {
 	if c.Workers < 0 || c.Workers > MaxWorkers {
 		return wrong("workers: %d is not from 1 to %d", c.Workers, MaxWorkers)
 	}
+	for _, x := range []struct {
+		key string
+		n   int
+	}{
+		{"failures.attempts", c.Failures.Attempts}, {"failures.pause_after", c.Failures.PauseAfter},
+		{"final.top", c.Final.Top}, {"final.repeats", c.Final.Repeats}, {"final.tests", c.Final.Tests}, {"checkpoints.keep", c.Keep},
+	} {
+		if x.n < 0 {
+			return wrong("%s: %d is negative; give a number from 1, or leave it out", x.key, x.n)
+		}
+	}
+	if c.Final.Budget < 0 || !isFinite(c.Final.Budget) {
+		return wrong("final.budget: %v is no budget; give a positive number, or leave it out", c.Final.Budget)
+	}
 	c.Workers = max(1, c.Workers)
-	c.Failures.Attempts = cmp.Or(max(0, c.Failures.Attempts), 3)
-	c.Failures.Backoff = cmp.Or(max(0, c.Failures.Backoff), time.Second)
-	c.Failures.PauseAfter = cmp.Or(max(0, c.Failures.PauseAfter), 12)
-	c.Grace = cmp.Or(max(0, c.Grace), 5*time.Second)
-	c.Keep = cmp.Or(max(0, c.Keep), 10)
+	c.Failures.Attempts = cmp.Or(c.Failures.Attempts, 3)
+	c.Failures.Backoff = max(0, cmp.Or(c.Failures.Backoff, time.Second))
+	c.Failures.PauseAfter = cmp.Or(c.Failures.PauseAfter, 12)
+	c.Grace = max(0, cmp.Or(c.Grace, 5*time.Second))
+	c.Keep = cmp.Or(c.Keep, 10)
 	if c.Clock == nil {
 		c.Clock = systemClock{}
 	}
@@ -200,6 +214,17 @@ func (c *Config) measuredBy(metrics []Metric) error {
 	for i, k := range c.Constraints {
 		if err := check(fmt.Sprintf("constraints[%d].metric", i), k.Metric); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// ascending refuses fidelities of one evaluator whose budgets fall: what is
+// promoted trains on, and best compares only the last one.
+func (p *Plan) ascending(budget func(fidelity int) float64) error {
+	for i := 1; i < len(p.Fidelities); i++ {
+		if p.Fidelities[i].Evaluator == p.Fidelities[i-1].Evaluator && budget(i) < budget(i-1) {
+			return wrong("fidelities[%d].budget: %v is less than the %v before it; list fidelities from the cheapest to the dearest", i, budget(i), budget(i-1))
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // pool holds the evaluators that are open.
@@ -128,6 +130,12 @@ func (h *Hello) does(t Task) bool {
 	return slices.Contains(h.Tasks, t)
 }
 
+// budget is what a fidelity's budget comes to.
+func (p *pool) budget(fidelity int) float64 {
+	f := p.cfg.Fidelities[fidelity]
+	return cmp.Or(f.Budget, p.get(f.Evaluator).hello.Budget)
+}
+
 // metrics are those that the open evaluators declare.
 func (p *pool) metrics() (all []Metric) {
 	for _, x := range p.open {
@@ -139,7 +147,7 @@ func (p *pool) metrics() (all []Metric) {
 // close ends every evaluator. One that does not end when its grace is over
 // is left behind: it must not keep the search from ending.
 func (p *pool) close() error {
-	grace := p.cfg.Grace
+	grace := max(p.cfg.Grace, time.Second) // however little jobs get, programs need a moment
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	forced, cancel := context.WithTimeout(context.Background(), 2*grace)

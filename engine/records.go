@@ -68,8 +68,9 @@ type EventRecord struct {
 // TurnRecord journals one turn.
 //
 // Results usually enter History in the turn that consumes them. Only where a
-// limit cuts a batch short do its results enter History at once, and its turn,
-// if the search is extended later, names them again.
+// limit cuts a batch short do its results enter History at once, and the next
+// turn, if the search is extended later, names them: it delivers them to the
+// strategy, unless that is another one, which finds them in History.
 type TurnRecord struct {
 	Part     Part
 	N        uint64

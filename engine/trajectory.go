@@ -144,6 +144,17 @@ func (t *trajectory) consumeEarly(e *entry) ResultRecord {
 	return t.consume(e)
 }
 
+// cutBatch lists the results that entered History without a turn, because a limit
+// cut the batch short that they belong to. The next turn of the same strategy
+// delivers them; where another one takes over they are part of the History that it
+// begins with, and come in no later Results.
+func (t *trajectory) cutBatch(q *sequence) []ID {
+	if q.part == PartFinal || t.Plan.Order == Arrival || t.Plan.Rules < 1 {
+		return nil
+	}
+	return slices.Clone(q.history[min(q.taken, len(q.history)):])
+}
+
 // enter makes a decided entry part of History.
 func (t *trajectory) enter(e *entry) {
 	q := t.sequence(partOf(e.ID))
@@ -156,7 +167,7 @@ func (t *trajectory) enter(e *entry) {
 	switch e.Status {
 	case OK:
 		t.tally.ok++
-		t.best = t.Plan.rank(t.best, e)
+		t.best = t.Plan.rank(t.best, shown, e)
 	case Invalid:
 		t.tally.invalid++
 	case Failed:
@@ -176,10 +187,10 @@ func (t *trajectory) enter(e *entry) {
 // shown is how many of the best are kept at hand.
 const shown = 10
 
-// rank puts a consumed candidate among the best if it belongs there. Stopped
+// rank puts a consumed candidate among the n best if it belongs there. Stopped
 // ones are not compared with full ones, shared weights not with trained ones,
 // and only the highest fidelity reached counts.
-func (p *Plan) rank(best []*entry, e *entry) []*entry {
+func (p *Plan) rank(best []*entry, n int, e *entry) []*entry {
 	if e.Stopped || e.Task != Train {
 		return best
 	}
@@ -198,11 +209,11 @@ func (p *Plan) rank(best []*entry, e *entry) []*entry {
 		best = slices.Delete(best, i, i+1)
 	}
 	i, _ := slices.BinarySearchFunc(best, e, p.order)
-	if i == shown {
+	if i == n {
 		return best
 	}
 	best = slices.Insert(best, i, e)
-	return best[:min(shown, len(best))]
+	return best[:min(n, len(best))]
 }
 
 // order is total: what nothing else tells apart goes by age.

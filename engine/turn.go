@@ -45,6 +45,7 @@ func jobSeed(seed uint64, id ID, pass FinalEvent) uint64 {
 
 // begin prepares the next turn of a sequence, which consumes the given jobs. It
 // marks them consumed; records of those that enter History now are in entered.
+// A strategy's first turn has no Results: what it names is in History already.
 // details reads a result with its curve and output, from any goroutine.
 func (t *trajectory) begin(q *sequence, ids []ID, want int, limits Limits, details func(ID) (ResultRecord, bool)) *turn {
 	x := &turn{sequence: q, seconds: t.counters.Seconds, looks: t.counters.TestLooks}
@@ -62,6 +63,9 @@ func (t *trajectory) begin(q *sequence, ids []ID, want int, limits Limits, detai
 		}
 		c.Curve = t.exactCurve(c.Curve)
 		results = append(results, c)
+	}
+	if !q.begun() { // what a strategy finds it sees in History
+		results = nil
 	}
 	spent := Spent{Evaluations: len(t.search.history)}
 	if t.exact {
@@ -105,6 +109,11 @@ func (t *trajectory) finish(x *turn, d Decision) ([]*entry, error) {
 	}
 	if len(d.Note) > maxNote {
 		return nil, broke("a note of %d bytes; at most %d", len(d.Note), maxNote)
+	}
+	for _, id := range d.Keep {
+		if t.get(id) == nil {
+			return nil, broke("it keeps the files of candidate %s, which there is not", id)
+		}
 	}
 	var jobs []*entry
 	for i := range d.Proposals {

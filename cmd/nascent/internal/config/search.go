@@ -127,12 +127,12 @@ func (d *Document) Read() (*Search, error) {
 			f := &e.Failures
 			return d.fields(n, key, readers{
 				"attempts":    func(n *yaml.Node, key string) (err error) { f.Attempts, err = d.count(n, key, 1); return err },
-				"backoff":     func(n *yaml.Node, key string) (err error) { f.Backoff, err = d.duration(n, key); return err },
+				"backoff":     func(n *yaml.Node, key string) (err error) { f.Backoff, err = d.pause(n, key); return err },
 				"pause_after": func(n *yaml.Node, key string) (err error) { f.PauseAfter, err = d.count(n, key, 1); return err },
 			})
 		},
 		"timeout": func(n *yaml.Node, key string) (err error) { e.Timeout, err = d.duration(n, key); return err },
-		"grace":   func(n *yaml.Node, key string) (err error) { e.Grace, err = d.duration(n, key); return err },
+		"grace":   func(n *yaml.Node, key string) (err error) { e.Grace, err = d.pause(n, key); return err },
 		"final":   func(n *yaml.Node, key string) error { return d.final(n, key, &e.Final) },
 		"checkpoints": func(n *yaml.Node, key string) error {
 			return d.fields(n, key, readers{

@@ -156,6 +156,16 @@ func (d *Document) positive(n *yaml.Node, key string) (float64, error) {
 	return v, err
 }
 
+// pause reads a duration of which 0 means none at all. The engine says that with a
+// negative one, since 0 is what leaves it the default.
+func (d *Document) pause(n *yaml.Node, key string) (time.Duration, error) {
+	v, err := d.duration(n, key)
+	if v == 0 && err == nil {
+		v = -1
+	}
+	return v, err
+}
+
 // duration reads 5ms, 2h, or a number of seconds; at least 0.
 func (d *Document) duration(n *yaml.Node, key string) (time.Duration, error) {
 	const remedy = "write 500ms, 30s, 2h or a number of seconds"
