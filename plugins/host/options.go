@@ -14,6 +14,9 @@ import (
 type Options struct {
 	// Dir is the search's directory. Logs go to Dir/logs.
 	Dir string
+	// Folder is where relative paths in plugins' options start; default the
+	// working directory.
+	Folder string
 	// LogDir is another place for logs. Without it and Dir nothing is logged.
 	LogDir string
 	// Level is the lowest level that is logged; default info.

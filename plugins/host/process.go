@@ -47,6 +47,9 @@ func start(ctx context.Context, p Plugin, o Options) (*process, error) {
 	rand.Read(mark)
 	env := append(environment(os.Environ(), o.Env),
 		proto.EnvHost+"="+hostMark(), proto.EnvSearch+"="+o.SearchID, proto.EnvLevel+"="+logger.GetLevel().String())
+	if o.Folder != "" {
+		env = append(env, proto.EnvFolder+"="+o.Folder)
+	}
 	if p.Script != "" {
 		env = append(env, EnvScript+"="+p.Script)
 	}

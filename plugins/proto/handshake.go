@@ -24,6 +24,8 @@ const (
 	EnvLevel = "NASCENT_LOG_LEVEL"
 	// EnvSearch is the search's id, the same for all processes of one search.
 	EnvSearch = "NASCENT_SEARCH"
+	// EnvFolder is the folder where relative paths in options start.
+	EnvFolder = "NASCENT_FOLDER"
 	// EnvHost is the host's process id and start time, "1234-567890".
 	EnvHost = "NASCENT_HOST"
 	// EnvProcess is different for every plugin process, and inherited by what

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"reflect"
 	"sort"
 	"strings"
 	"time"
 
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
 // Setup is what an evaluator gets to know of the search, and where its Open
@@ -43,6 +46,22 @@ type Setup struct {
 // tags; fields of embedded structs count as its own. It refuses unknown keys, and
 // names those that there are.
 func (s *Setup) Decode(into any) error { return DecodeOptions(s.Options, into) }
+
+// Path is the file that a path in the options means. A relative one starts where
+// the search.yaml lies or, where nothing is there, in the working directory.
+func (s *Setup) Path(path string) string {
+	folder := os.Getenv(proto.EnvFolder)
+	if path == "" || filepath.IsAbs(path) || folder == "" {
+		return path
+	}
+	there := filepath.Join(folder, path)
+	if _, err := os.Stat(there); err != nil {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return there
+}
 
 // OptionError is a refusal because of one option.
 type OptionError struct {

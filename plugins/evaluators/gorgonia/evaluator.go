@@ -78,6 +78,7 @@ func (e *evaluator) open(setup *sdk.Setup) error {
 		return sdk.BadOption("save_every", "%v is no number of epochs: give one above 0, or 0", e.options.SaveEvery)
 	}
 	var err error
+	e.options.Data.At = setup.Path
 	if e.data, err = data.Load(e.options.Data); err != nil {
 		return sdk.BadOption("data", "%v", err)
 	}

@@ -81,6 +81,7 @@ func (e *evaluator) open(setup *sdk.Setup) error {
 	if e.net, err = network.ReadSupernet(e.space); err != nil {
 		return err
 	}
+	e.options.Data.At = setup.Path
 	if e.data, err = data.Load(e.options.Data); err != nil {
 		return sdk.BadOption("data", "%v", err)
 	}

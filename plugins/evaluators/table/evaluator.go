@@ -48,7 +48,13 @@ func open(setup *sdk.Setup) error {
 	if t.keys, err = newKeys(setup.Space, o.Key, o.Pool); err != nil {
 		return err
 	}
-	if t.sheet, err = load(o.File, o.Key.wanted(), t.columns()); err != nil {
+	file := o.File
+	if there := setup.Path(file); there != file {
+		if _, err := os.Stat(there); err == nil { // else $NASCENT_BENCH_DATA may have it
+			file = there
+		}
+	}
+	if t.sheet, err = load(file, o.Key.wanted(), t.columns()); err != nil {
 		var c *columnError
 		if errors.As(err, &c) {
 			return sdk.BadOption(t.askedBy(c.column), "%v", err)

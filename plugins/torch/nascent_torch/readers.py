@@ -38,8 +38,11 @@ class Raw:
 def read(o) -> tuple[Raw, Raw | None, str]:
     """Reads what data Options name: training samples, test samples or None,
     and words for where they come from."""
-    if o.source.partition(":")[0].endswith(".py"):
-        return *_own(o), o.source
+    words = o.source if o.source.partition(":")[0].endswith(".py") else " and ".join(o.files)
+    file, colon, function = o.source.partition(":")
+    o = dataclasses.replace(o, files=[_at(f) for f in o.files], test_files=[_at(f) for f in o.test_files])
+    if file.endswith(".py"):
+        return *_own(dataclasses.replace(o, source=_at(file) + colon + function)), words
     if o.source not in _SOURCES:
         raise ValueError(f"data.source {o.source!r} is unknown; use mnist1d, {', '.join(_SOURCES)}, or a Python file of your own")
     reader, want, what = _SOURCES[o.source]
@@ -50,7 +53,14 @@ def read(o) -> tuple[Raw, Raw | None, str]:
     test = reader(o, o.test_files) if o.test_files else None
     if test and o.source == "images" and len(test.x[0]) < len(pool.x[0]):
         test.x = test.x.expand(-1, len(pool.x[0]), -1, -1)  # grey, where others are in colour
-    return pool, test, " and ".join(o.files)
+    return pool, test, words
+
+
+def _at(path: str) -> str:
+    """Where a path leads: a relative one starts where the search.yaml lies or,
+    where nothing is there, in the working directory."""
+    there = os.path.join(os.environ.get("NASCENT_FOLDER", ""), path)
+    return path if not os.path.exists(there) and os.path.exists(path) else there
 
 
 def _open(path: str):

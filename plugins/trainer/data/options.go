@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -14,16 +15,17 @@ import (
 // Options say where samples come from and how they are split. A JSON string
 // stands for an object with that source alone.
 type Options struct {
-	Source     string   `json:"source"`     // mnist1d (default), idx or csv
-	Files      []string `json:"files"`      // idx: samples, labels; csv: one file
-	TestFiles  []string `json:"test_files"` // likewise; without them part of Files is kept for testing
-	Label      string   `json:"label"`      // csv: the column with the class, default "label"
-	Drop       []string `json:"drop"`       // csv: columns to leave out
-	Layout     string   `json:"layout"`     // idx of four dimensions: channels_first or channels_last
-	Samples    int      `json:"samples"`    // for training and validation together; mnist1d: default 4000, files: default all
-	Validation *float64 `json:"validation"` // samples (1 or more) or share (below 1) of them, default 0.2
-	Test       *float64 `json:"test"`       // samples or share for testing; mnist1d: default 10000, files: default all test files, or 0.2 of Files
-	Seed       uint64   `json:"seed"`       // of generated samples and of the split, default 1
+	Source     string                   `json:"source"`     // mnist1d (default), idx or csv
+	Files      []string                 `json:"files"`      // idx: samples, labels; csv: one file
+	TestFiles  []string                 `json:"test_files"` // likewise; without them part of Files is kept for testing
+	Label      string                   `json:"label"`      // csv: the column with the class, default "label"
+	Drop       []string                 `json:"drop"`       // csv: columns to leave out
+	Layout     string                   `json:"layout"`     // idx of four dimensions: channels_first or channels_last
+	Samples    int                      `json:"samples"`    // for training and validation together; mnist1d: default 4000, files: default all
+	Validation *float64                 `json:"validation"` // samples (1 or more) or share (below 1) of them, default 0.2
+	Test       *float64                 `json:"test"`       // samples or share for testing; mnist1d: default 10000, files: default all test files, or 0.2 of Files
+	At         func(path string) string `json:"-"`          // where a path leads; nil: relative ones start in the working directory
+	Seed       uint64                   `json:"seed"`       // of generated samples and of the split, default 1
 }
 
 // UnmarshalJSON takes an object, strictly, or the name of a source.
@@ -131,6 +133,12 @@ func read(o Options) (pool, test *Set, from string, err error) {
 }
 
 func readSet(o Options, files []string, like *Set) (*Set, error) {
+	if o.At != nil {
+		files = slices.Clone(files)
+		for i := range files {
+			files[i] = o.At(files[i])
+		}
+	}
 	var r *raw
 	var err error
 	if o.Source == "idx" {

@@ -296,6 +296,7 @@ func (c *choices) apply(doc *config.Document) error {
 		if err := doc.Set(s.key, s.value, s.origin); err != nil {
 			return err
 		}
+		doc.Anchor(s.key)
 	}
 	return nil
 }

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -67,8 +70,8 @@ func (d *Document) Adopt(stored *Document) error {
 	return walk(stored.root, "")
 }
 
-// Relocate makes relative paths of programs absolute, for a copy of the
-// document that lies elsewhere.
+// Relocate makes relative paths of programs absolute, and says where those in
+// plugins' options start, for a copy of the document that lies elsewhere.
 func (d *Document) Relocate() {
 	for _, key := range []string{"evaluator", "strategy", "strategy." + within} {
 		d.relocate(d.find(key))
@@ -78,10 +81,77 @@ func (d *Document) Relocate() {
 			d.relocate(all.Content[i])
 		}
 	}
+	d.settle()
 	if dirs := d.find("plugins.dirs"); dirs != nil {
 		for _, n := range dirs.Content {
 			d.replace(n, d.path(n.Value))
 		}
+	}
+}
+
+// folderKey says where relative paths in plugins' options start.
+const folderKey = "plugins.folder"
+
+// settle records where paths in plugins' options start, if there is one that leads
+// somewhere.
+func (d *Document) settle() {
+	if n := d.find(folderKey); n != nil {
+		d.replace(n, d.path(n.Value))
+		return
+	}
+	var leads func(n *yaml.Node) bool
+	leads = func(n *yaml.Node) bool {
+		if n.Kind != yaml.ScalarNode {
+			return slices.ContainsFunc(n.Content, leads)
+		}
+		if n.Value == "" || len(n.Value) > 4096 || filepath.IsAbs(n.Value) {
+			return false
+		}
+		file, _, _ := strings.Cut(n.Value, ":") // FILE.py:FUNCTION
+		_, err := os.Stat(filepath.Join(d.Dir, file))
+		return err == nil
+	}
+	for _, key := range []string{"evaluator", "evaluators", "strategy"} {
+		if n := d.find(key); n != nil && n.Kind == yaml.MappingNode && leads(n) {
+			if d.put(folderKey, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: d.path(".")}, "the search") == nil {
+				d.find(folderKey).LineComment = ""
+			}
+			return
+		}
+	}
+}
+
+// files are the options that name files of data.
+var files = map[string]bool{"file": true, "files": true, "test_files": true, "source": true}
+
+// Anchor makes paths of data that a key of the command line names absolute: relative
+// ones start in the working directory, where that is not where the document lies.
+func (d *Document) Anchor(key string) {
+	here, err := os.Getwd()
+	if root, _, _ := strings.Cut(key, "."); err != nil || root != "evaluator" && root != "evaluators" || here == d.path(".") {
+		return
+	}
+	var walk func(n *yaml.Node, name string)
+	walk = func(n *yaml.Node, name string) {
+		switch n.Kind {
+		case yaml.MappingNode:
+			for i := 0; i < len(n.Content); i += 2 {
+				walk(n.Content[i+1], n.Content[i].Value)
+			}
+		case yaml.SequenceNode:
+			for _, c := range n.Content {
+				walk(c, name)
+			}
+		case yaml.ScalarNode:
+			file, _, _ := strings.Cut(n.Value, ":")
+			if _, err := os.Stat(filepath.Join(here, file)); err == nil && files[name] && file != "" && !filepath.IsAbs(file) {
+				d.replace(n, filepath.Join(here, n.Value))
+			}
+		}
+	}
+	if n := d.find(key); n != nil {
+		path := steps(key)
+		walk(n, path[len(path)-1])
 	}
 }
 

@@ -30,13 +30,14 @@ func (p *Plugin) IsPath() bool { return filepath.IsAbs(p.Use) }
 // but Strategy, Evaluators and Ledger, which are programs and files to be
 // found and opened.
 type Search struct {
-	Engine     engine.Config
-	Strategy   Plugin
-	Evaluators map[string]Plugin // by the names that the fidelities use
-	LogLevel   string            // of the plugins' logs: trace, debug, info, warn or error
-	PluginDirs []string          // where to look for plugins, absolute
-	PluginEnv  []string          // what plugins get of the environment besides the usual: NAME or NAME=VALUE
-	TLS        bool              // between the engine and its plugins
+	Engine       engine.Config
+	Strategy     Plugin
+	Evaluators   map[string]Plugin // by the names that the fidelities use
+	LogLevel     string            // of the plugins' logs: trace, debug, info, warn or error
+	PluginDirs   []string          // where to look for plugins, absolute
+	PluginFolder string            // where relative paths in plugins' options start, absolute
+	PluginEnv    []string          // what plugins get of the environment besides the usual: NAME or NAME=VALUE
+	TLS          bool              // between the engine and its plugins
 
 	TurnTimeout time.Duration // of a strategy's one turn; 0: as host.Options has it
 }
@@ -53,7 +54,7 @@ type readers = map[string]func(n *yaml.Node, key string) error
 
 // Read reads the whole document. The error names the first mistake.
 func (d *Document) Read() (*Search, error) {
-	s := &Search{Evaluators: map[string]Plugin{}, LogLevel: "info", TLS: true}
+	s := &Search{Evaluators: map[string]Plugin{}, LogLevel: "info", TLS: true, PluginFolder: d.path(".")}
 	s.Strategy = Plugin{Key: "strategy", Use: defaultStrategy, Options: json.RawMessage("{}")}
 	e := &s.Engine
 	e.Workers, e.Fill = runtime.GOMAXPROCS(0), true
@@ -151,6 +152,11 @@ func (d *Document) Read() (*Search, error) {
 			return d.fields(n, key, readers{
 				"turn_timeout": func(n *yaml.Node, key string) (err error) { s.TurnTimeout, err = d.duration(n, key); return err },
 				"tls":          func(n *yaml.Node, key string) (err error) { s.TLS, err = d.boolean(n, key); return err },
+				"folder": func(n *yaml.Node, key string) error {
+					folder, err := d.word(n, key)
+					s.PluginFolder = d.path(folder)
+					return err
+				},
 				"dirs": func(n *yaml.Node, key string) error {
 					return d.list(n, key, func(n *yaml.Node, key string) error {
 						dir, err := d.word(n, key)
