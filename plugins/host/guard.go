@@ -59,8 +59,12 @@ func (g *guard) enter() {
 	defer g.mu.Unlock()
 	g.running++
 	if g.dir == "" {
-		if dir, err := os.MkdirTemp(socketBase(), "nascent-"+hostMark()+"-"); err == nil {
-			g.dir = dir
+		for _, base := range socketBases() {
+			dir, err := os.MkdirTemp(base, "nascent-"+hostMark()+"-")
+			if err == nil {
+				g.dir = dir
+				break
+			}
 		}
 	}
 	if g.pipe == nil {
@@ -68,13 +72,13 @@ func (g *guard) enter() {
 	}
 }
 
-// socketBase is where sockets' directories are made. A socket's path has at
-// most 107 bytes.
-func socketBase() string {
-	if base := os.TempDir(); len(base) <= 25 {
-		return base
+// socketBases are where sockets' directories are made: in the first that can be
+// written. A socket's path has at most 107 bytes.
+func socketBases() []string {
+	if base := os.TempDir(); len(base) <= 25 && base != "/tmp" {
+		return []string{base, "/tmp"}
 	}
-	return "/tmp"
+	return []string{"/tmp"}
 }
 
 // launch starts the shell and tells it what there is. With the lock held.

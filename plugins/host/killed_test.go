@@ -124,7 +124,7 @@ func TestReap(t *testing.T) {
 	}
 	cmd.Wait()
 
-	left := filepath.Join(socketBase(), "nascent-1-1-7")
+	left := filepath.Join(socketBases()[0], "nascent-1-1-7")
 	if err := os.Mkdir(left, 0o700); err != nil {
 		t.Fatal(err)
 	}

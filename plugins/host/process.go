@@ -84,7 +84,11 @@ func start(ctx context.Context, p Plugin, o Options) (*process, error) {
 	// From here to the child's own count the guard must keep its directory.
 	guardian.enter()
 	defer guardian.leave(0)
-	config.UnixSocketConfig = &goplugin.UnixSocketConfig{TempDir: guardian.socketDir()}
+	sockets := guardian.socketDir()
+	if sockets == "" {
+		return nil, fmt.Errorf("%s cannot be started: there is no directory for its socket: set $TMPDIR to one that can be written, with a short path", p.Name)
+	}
+	config.UnixSocketConfig = &goplugin.UnixSocketConfig{TempDir: sockets}
 
 	var c *child
 	stop := func() bool { return true }

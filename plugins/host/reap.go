@@ -88,11 +88,12 @@ var socketHome = regexp.MustCompile(`^nascent-(\d+-\d+)-\d+$`)
 
 // removeSockets removes the sockets' directories of dead hosts.
 func removeSockets() {
-	base := socketBase()
-	entries, _ := filepath.Glob(filepath.Join(base, "nascent-*"))
-	for _, path := range entries {
-		if m := socketHome.FindStringSubmatch(filepath.Base(path)); m != nil && !hostAlive(m[1]) {
-			os.RemoveAll(path) // fails, as it should, where it is another user's
+	for _, base := range socketBases() {
+		entries, _ := filepath.Glob(filepath.Join(base, "nascent-*"))
+		for _, path := range entries {
+			if m := socketHome.FindStringSubmatch(filepath.Base(path)); m != nil && !hostAlive(m[1]) {
+				os.RemoveAll(path) // fails, as it should, where it is another user's
+			}
 		}
 	}
 }

@@ -43,6 +43,7 @@ func (a *app) runAll(ctx context.Context, runs []*benchRun, f benchFlags) (whole
 	var others sync.WaitGroup
 	defer others.Wait()
 	defer close(ended)
+	defer outlive()()
 	interrupts := make(chan os.Signal, 4)
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(interrupts)

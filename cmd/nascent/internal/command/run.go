@@ -156,6 +156,12 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 		return err
 	}
 	defer closeStrategy(s.Engine.Strategy)
+	defer outlive()()
+	interrupts := make(chan os.Signal, 4) // from here on something may be left half made
+	if m.among == nil {
+		signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		defer signal.Stop(interrupts)
+	}
 	trace := traceOf(t.dir)
 	led, err := ledger.Open(t.dir, ledger.Options{})
 	if err != nil {
@@ -210,12 +216,18 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if err != nil {
 		return err
 	}
-	err = a.watch(ctx, search, live, monitor, m, t)
+	err = a.watch(ctx, search, live, monitor, m, t, interrupts)
 	server.Close()
 	if err != nil {
 		return t.locate(err)
 	}
-	archive, err := engine.Read(led) // what is durable, not what was meant
+	archive, err := engine.Read(led)     // what is durable, not what was meant
+	if errors.Is(err, engine.ErrEmpty) { // stopped before its first commit
+		if !m.quiet {
+			fmt.Fprintln(a.err, "stopped before the search began; begin it with: nascent run "+quote(shortest(t.dir)))
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -246,14 +258,11 @@ func running(search *engine.Search, led engine.Ledger, dir string) func() (*show
 }
 
 // watch runs the search under the eyes of a person, or of a log.
-func (a *app) watch(ctx context.Context, search *engine.Search, live func() (*show.View, error), monitor *show.Monitor, m manner, t *target) error {
+func (a *app) watch(ctx context.Context, search *engine.Search, live func() (*show.View, error), monitor *show.Monitor, m manner, t *target, interrupts chan os.Signal) error {
 	if m.among != nil {
 		m.among(search)
 		return search.Run(ctx)
 	}
-	interrupts := make(chan os.Signal, 4)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(interrupts)
 	ended := make(chan struct{})
 	var screen show.Screen
 	switch {
@@ -290,6 +299,14 @@ func (a *app) watch(ctx context.Context, search *engine.Search, live func() (*sh
 		fmt.Fprintln(a.err, "stopped; nothing is lost; "+again)
 	}
 	return err
+}
+
+// outlive lets a search go on when nobody reads what it prints any more, as in
+// nascent run x | head. The children of this process are not affected.
+func outlive() (restore func()) {
+	unread := make(chan os.Signal, 1)
+	signal.Notify(unread, syscall.SIGPIPE)
+	return func() { signal.Stop(unread) }
 }
 
 // shortest is the shorter one of a path and its form relative to the working
@@ -373,8 +390,14 @@ func (a *app) report(v *show.View, m manner) error {
 	if err := r.WritePage(filepath.Join(v.Dir, "report.html")); err != nil {
 		fmt.Fprintln(a.err, "nascent: the report's page could not be written: "+err.Error())
 	}
+	var err error
 	if m.json {
-		return a.writeJSON(r.JSON())
+		err = a.writeJSON(r.JSON())
+	} else {
+		err = r.WriteText(a.out, a.lines(), quote(shortest(v.Dir)))
 	}
-	return r.WriteText(a.out, a.lines(), quote(shortest(v.Dir)))
+	if errors.Is(err, syscall.EPIPE) { // nobody reads it, and the page has it all
+		return nil
+	}
+	return err
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/examples"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
@@ -68,6 +69,11 @@ func resolve(path string, c choices) (*target, error) {
 	}
 	if info, err := os.Stat(t.dir); err == nil && !info.IsDir() {
 		return nil, wrongInput("%s is a file; choose a directory with --dir", t.dir)
+	}
+	for _, path := range []string{t.dir, doc.Dir} {
+		if !utf8.ValidString(path) {
+			return nil, wrongInput("%q: this path is not in UTF-8, as programs on the other side of a wire need it; rename it, or reach it by a link with another name", path)
+		}
 	}
 	if err := ledger.Trust(t.dir); err != nil {
 		return nil, err
