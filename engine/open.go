@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -194,17 +195,17 @@ func (s *Search) admit(t *trajectory) error {
 		for i := range t.Evaluators {
 			if e := &t.Evaluators[i]; e.Key == x.key {
 				last = e
-				if e.Hello.Fingerprint == x.hello.Fingerprint {
+				if x.hello.comparable(&e.Hello) {
 					x.fingerprint = i
 				}
 			}
 		}
-		if x.fingerprint >= 0 && last.Hello.Fingerprint == x.hello.Fingerprint {
+		if x.fingerprint >= 0 && x.hello.comparable(&last.Hello) {
 			continue
 		}
 		if last != nil && !s.cfg.AcceptFingerprint && t.leftBy(x.key) {
-			return wrong("evaluator %s is not the one that this search began with (fingerprint %s then, %s now): its program, options or data changed, and old results may not compare with new ones; run with --accept-evaluator to go on all the same",
-				x.key, clip(last.Hello.Fingerprint), clip(x.hello.Fingerprint))
+			return wrong("%s: %s since this search began, and old results may not compare with new ones; run with --accept-evaluator to go on all the same",
+				x.place(), strings.Join(x.hello.changes(&last.Hello), ", "))
 		}
 		e := EvaluatorEvent{Key: x.key, Hello: x.hello}
 		s.journal(t, EventEvaluator, e)

@@ -60,6 +60,9 @@ func wrong(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
 }
 
+// onlyKey is the key of an evaluator that is the only one.
+const onlyKey = "evaluator"
+
 // complete checks the configuration and fills in what it leaves open.
 func (c *Config) complete() error {
 	if c.Space == nil {
@@ -69,7 +72,7 @@ func (c *Config) complete() error {
 		return wrong("strategy: there is none")
 	}
 	if c.Evaluator != nil && len(c.Evaluators) == 0 {
-		c.Evaluators = map[string]EvaluatorRef{"evaluator": {Evaluator: c.Evaluator}}
+		c.Evaluators = map[string]EvaluatorRef{onlyKey: {Evaluator: c.Evaluator}}
 	}
 	if len(c.Evaluators) == 0 {
 		return wrong("evaluator: there is none; say who measures the candidates")

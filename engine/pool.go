@@ -30,6 +30,14 @@ type openEvaluator struct {
 	drained     chan struct{} // closed when its last event was passed on
 }
 
+// place is where a search.yaml names it.
+func (x *openEvaluator) place() string {
+	if x.key == onlyKey {
+		return x.key
+	}
+	return "evaluators." + x.key
+}
+
 type sessionEvent struct {
 	from *openEvaluator
 	Event

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"google.golang.org/grpc"
 
@@ -54,6 +55,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		first.end(ctx)
 		return nil, engine.Hello{}, err
 	}
+	hello.Results = e.plugin.Results
 	s.identity, s.slots = hello.Identity, hello.Slots
 	s.check = proto.NewChecker(hello.Metrics, required)
 	s.want = max(1, (setup.Workers+hello.Slots-1)/hello.Slots)
@@ -153,7 +155,8 @@ func (s *session) connect(ctx context.Context, place int) (*link, error) {
 		return fail(&Refusal{Plugin: s.plugin.Name, Key: r.Key, Text: proto.OneLine(r.Text)})
 	}
 	if s.slots != 0 && l.hello.Identity != s.identity {
-		return fail(fmt.Errorf("%s is not the evaluator any more that this search opened: stop and resume the search", s.plugin.Name))
+		return fail(fmt.Errorf("%s is not the evaluator any more that this search opened: %s; stop the search, and resume it with --accept-evaluator if old results compare with new ones",
+			s.plugin.Name, strings.Join(engine.IdentityChanges(s.identity, l.hello.Identity), ", ")))
 	}
 	stream, cancel := context.WithCancel(context.Background())
 	l.close = cancel

@@ -42,7 +42,7 @@ type Plugin struct {
 	Source      string   `json:"source,omitempty"`
 	Script      string   `json:"script,omitempty"`  // the Python file that the executable is to run
 	Problem     string   `json:"problem,omitempty"` // why it cannot be used, from List
-	Shipped     bool     `json:"shipped,omitempty"` // it comes with nascent: see Several
+	Results     int      `json:"results,omitempty"` // version of its results, where it comes with nascent: see Several
 }
 
 // Dirs are the directories in which plugins are looked for, in this order: that

@@ -74,13 +74,13 @@ func TestServed(t *testing.T) {
 		}
 		return p
 	}
-	serve(`["ours", "theirs"]`)
+	serve(`{"ours": 3, "theirs": 1}`)
 	for range 2 {
-		if p := find("ours", 1); p.Path != filepath.Join(dir, Several) || !slices.Equal(p.Args, []string{"evaluator", "ours"}) || !p.Shipped {
+		if p := find("ours", 1); p.Path != filepath.Join(dir, Several) || !slices.Equal(p.Args, []string{"evaluator", "ours"}) || p.Results != 3 {
 			t.Errorf("%+v", p)
 		}
 	}
-	serve(`["ours", "theirs", "newer"]`)
+	serve(`{"ours": 3, "theirs": 1, "newer": 1}`)
 	find("newer", 2)
 	kept, err := filepath.Glob(filepath.Join(os.Getenv("NASCENT_CACHE"), "serves", "*"))
 	if err != nil || len(kept) != 2 {
@@ -96,7 +96,7 @@ func TestServed(t *testing.T) {
 	if err := os.WriteFile(own, []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if p := find("theirs", 3); p.Path != own || p.Shipped {
+	if p := find("theirs", 3); p.Path != own || p.Results != 0 {
 		t.Errorf("%+v", p)
 	}
 	serve("nonsense")

@@ -17,8 +17,8 @@ import (
 
 // Several is a program that serves more than one plugin, each by the kind and the
 // name that it is called with: nascent-plugins evaluator gorgonia. Called with the
-// word list it prints a line of JSON that says which: {"evaluator": ["gorgonia"],
-// "strategy": ["darts"]}. It is looked for where plugins are; executables with a plugin's
+// word list it prints a line of JSON that says which, with the versions of their results:
+// {"evaluator": {"gorgonia": 1}, "strategy": {"darts": 1}}. It is looked for where plugins are; executables with a plugin's
 // name come first.
 const Several = "nascent-plugins"
 
@@ -44,9 +44,9 @@ func served(kind Kind, dirs []string) ([]Plugin, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range offers[kind] {
+		for name, results := range offers[kind] {
 			if !slices.ContainsFunc(out, func(p Plugin) bool { return p.Name == name }) {
-				out = append(out, Plugin{Path: path, Args: []string{string(kind), name}, Name: name, Kinds: []Kind{kind}, Fingerprint: sum, Shipped: true})
+				out = append(out, Plugin{Path: path, Args: []string{string(kind), name}, Name: name, Kinds: []Kind{kind}, Fingerprint: sum, Results: results})
 			}
 		}
 	}
@@ -55,8 +55,8 @@ func served(kind Kind, dirs []string) ([]Plugin, error) {
 
 // ask has a program say what it serves. The answer is kept in the cache by the
 // program's hash; where there is no cache, it is asked every time.
-func ask(path, sum string) (map[Kind][]string, error) {
-	var answer map[Kind][]string
+func ask(path, sum string) (map[Kind]map[string]int, error) {
+	var answer map[Kind]map[string]int
 	folder, err := cache.Folder("what programs serve", "serves")
 	kept := filepath.Join(folder, sum)
 	if err == nil {

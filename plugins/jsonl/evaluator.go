@@ -61,6 +61,9 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 		return e.excuse(err)
 	}
 	warnOfIdle(e.devices, setup.Workers, max(1, w.hello.Slots))
+	if e.ships {
+		w.hello.Sources = nil
+	}
 	return w.hello.tell(setup)
 }
 

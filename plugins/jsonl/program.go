@@ -16,6 +16,7 @@ import (
 // program is what is run: a Python file or a command.
 type program struct {
 	script       string       // a Python file; "" for a command
+	ships        bool         // it comes with nascent
 	name         string       // for people
 	python       python.Start // of the script
 	command      []string

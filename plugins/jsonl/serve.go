@@ -9,11 +9,21 @@ import (
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
+// Results is the version of what the drivers pass on: whoever changes that raises
+// it, and a search that has results of another version is refused.
+const Results = 1
+
 // ServeEvaluator is the main of an evaluator that drives a program: the Python file
 // script or, where that is "", the command that the option command names.
-func ServeEvaluator(script string) {
+func ServeEvaluator(script string) { serve(program{script: script}) }
+
+// ServeShipped is the main of an evaluator in Python that ships with nascent: that it
+// gives other results, its version says and not its files.
+func ServeShipped(script string) { serve(program{script: script, ships: true}) }
+
+func serve(p program) {
 	settle()
-	e := &evaluator{program: program{script: script}, grace: patience, sweep: sweep, abandon: func(reason string) {
+	e := &evaluator{program: p, grace: patience, sweep: sweep, abandon: func(reason string) {
 		// Several jobs were on board. The host knows what to do when a plugin
 		// dies: it has each tried again alone.
 		fmt.Fprintln(os.Stderr, reason)

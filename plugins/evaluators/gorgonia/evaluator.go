@@ -36,6 +36,10 @@ type evaluator struct {
 	data    *data.Data
 }
 
+// Results is the version of what it answers: whoever changes that raises it, and a
+// search that has results of another version is refused.
+const Results = 1
+
 // Plugin is the evaluator as it is served.
 func Plugin() *sdk.EvaluatorPlugin {
 	e := &evaluator{}

@@ -39,6 +39,10 @@ type options struct {
 	Slots   int          `json:"slots"`
 }
 
+// Results is the version of what it answers: whoever changes that raises it, and a
+// search that has results of another version is refused.
+const Results = 1
+
 // Plugin is the evaluator as it is served.
 func Plugin() *sdk.EvaluatorPlugin {
 	var o options

@@ -44,6 +44,10 @@ type loaded struct {
 	model *nn.Supernet
 }
 
+// Results is the version of what it answers: whoever changes that raises it, and a
+// search that has results of another version is refused.
+const Results = 1
+
 // Plugin describes the evaluator.
 func Plugin() *sdk.EvaluatorPlugin {
 	e := &evaluator{}

@@ -17,6 +17,10 @@ import (
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
+// Results is the version of what it answers: whoever changes that raises it, and a
+// search that has results of another version is refused.
+const Results = 1
+
 // Plugin makes the evaluator.
 func Plugin() *sdk.EvaluatorPlugin {
 	return &sdk.EvaluatorPlugin{

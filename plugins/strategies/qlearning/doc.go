@@ -16,5 +16,8 @@ package qlearning
 
 import "github.com/nascent-nas/nascent/plugins/sdk"
 
+// Results is the version of what it decides: whoever changes that raises it.
+const Results = 1
+
 // Plugin is the strategy as it is served.
 func Plugin() sdk.Plugin { return sdk.Plugin{Strategy: &strategy{}, Name: "qlearning", Version: "1"} }

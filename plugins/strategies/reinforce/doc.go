@@ -14,5 +14,8 @@ package reinforce
 
 import "github.com/nascent-nas/nascent/plugins/sdk"
 
+// Results is the version of what it decides: whoever changes that raises it.
+const Results = 1
+
 // Plugin is the strategy as it is served.
 func Plugin() sdk.Plugin { return sdk.Plugin{Strategy: &strategy{}, Name: "reinforce", Version: "1"} }

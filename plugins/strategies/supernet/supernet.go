@@ -17,6 +17,9 @@ import (
 // Name is what the strategy is called that reads the method from its options.
 const Name = "supernet"
 
+// Results is the version of what it decides: whoever changes that raises it.
+const Results = 1
+
 // Plugin is the strategy of a method, or the one called Name, as it is served.
 func Plugin(name string) sdk.Plugin {
 	p := sdk.Plugin{Strategy: &chosen{}, Name: name, Version: "1"}
