@@ -41,8 +41,9 @@ type app struct {
 	width  int       // of the terminal that out leads to, 0 if there is none
 	colour bool      // it can show colours
 
-	live func() (*show.View, error) // set where the invocation comes from another process: the running search
-	stop func()                     // likewise: end it
+	live   func() (*show.View, error)    // set where the invocation comes from another process: the running search
+	stop   func()                        // likewise: end it
+	cancel func(engine.ID, string) error // likewise: end a job
 
 	began bool // the command line was understood
 }
@@ -103,7 +104,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand()}
+	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(), a.cancelCommand()}
 	root.AddCommand(looking...)
 	if a.live == nil {
 		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.testCommand(), a.checkCommand(), a.replayCommand(), a.sampleCommand(), a.spaceCommand(), a.pluginsCommand(), a.versionCommand())

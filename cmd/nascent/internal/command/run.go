@@ -212,7 +212,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 		return t.locate(err)
 	}
 	live := running(search, led, t.dir)
-	server, err := a.serve(t.dir, live, search.Stop)
+	server, err := a.serve(t.dir, live, search)
 	if err != nil {
 		return err
 	}
@@ -327,10 +327,10 @@ func shortest(dir string) string {
 }
 
 // serve lets other processes ask.
-func (a *app) serve(dir string, live func() (*show.View, error), stop func()) (*socket.Server, error) {
+func (a *app) serve(dir string, live func() (*show.View, error), search *engine.Search) (*socket.Server, error) {
 	server, err := socket.Serve(dir, func(ctx context.Context, r socket.Request, out io.Writer) error {
 		guest := &app{args: r.Args, in: noInput{}, out: show.NewPrinter(out), err: io.Discard, data: out, width: r.Width, colour: r.Colour}
-		guest.live, guest.stop = live, stop
+		guest.live, guest.stop, guest.cancel = live, search.Stop, search.Cancel
 		return guest.execute(ctx)
 	}, exitStatus)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {

@@ -13,7 +13,7 @@ import (
 // operational are the keys that may change between two runs of one search
 // without changing what it finds.
 var operational = map[string]bool{
-	"limits": true, "workers": true, "timeout": true, "grace": true, "checkpoints": true, "logging": true, "plugins": true,
+	"limits": true, "workers": true, "timeout": true, "failures": true, "grace": true, "checkpoints": true, "logging": true, "plugins": true,
 }
 
 // Same tells whether two documents say the same, whatever their layout; and

@@ -132,9 +132,16 @@ func (d *Document) Read() (*Search, error) {
 				"pause_after": func(n *yaml.Node, key string) (err error) { f.PauseAfter, err = d.count(n, key, 1); return err },
 			})
 		},
-		"timeout": func(n *yaml.Node, key string) (err error) { e.Timeout, err = d.duration(n, key); return err },
-		"grace":   func(n *yaml.Node, key string) (err error) { e.Grace, err = d.pause(n, key); return err },
-		"final":   func(n *yaml.Node, key string) error { return d.final(n, key, &e.Final) },
+		"timeout": func(n *yaml.Node, key string) (err error) {
+			if n.Kind == yaml.ScalarNode && n.Value == "auto" {
+				e.Timeout = engine.AutoTimeout
+				return nil
+			}
+			e.Timeout, err = d.duration(n, key)
+			return err
+		},
+		"grace": func(n *yaml.Node, key string) (err error) { e.Grace, err = d.pause(n, key); return err },
+		"final": func(n *yaml.Node, key string) error { return d.final(n, key, &e.Final) },
 		"checkpoints": func(n *yaml.Node, key string) error {
 			return d.fields(n, key, readers{
 				"keep": func(n *yaml.Node, key string) (err error) { e.Keep, err = d.count(n, key, 1); return err },

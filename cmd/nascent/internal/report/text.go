@@ -251,6 +251,9 @@ func (r *Report) took() []string {
 	out := []string{show.Counts(s) + "."}
 	out = append(out, fmt.Sprintf("%s of running, %s of evaluators' time, %s of worker time without a job.",
 		show.Seconds(s.Wall), show.Seconds(s.Spent.Seconds), show.Seconds(s.Idle)))
+	if s.Lost > 0 {
+		out = append(out, fmt.Sprintf("Of the evaluators' time %s went to attempts that brought nothing.", show.Seconds(s.Lost)))
+	}
 	if s.Failed > 0 {
 		out = append(out, "Why evaluations failed: nascent list --filter status=failed --columns id,attempts,reason")
 	}

@@ -129,7 +129,11 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 	field("origin", "%s", origin)
 	field("children", "%s", idList(all.Children))
 	field("seed", "%d", c.Seed)
-	field("cost", "%s, %s", Seconds(c.Seconds), Plural(c.Attempts, "attempt"))
+	cost := fmt.Sprintf("%s, %s", Seconds(c.Seconds), Plural(c.Attempts, "attempt"))
+	if c.Lost > 0 {
+		cost += fmt.Sprintf(", %s of it in what brought nothing", Seconds(c.Lost))
+	}
+	field("cost", "%s", cost)
 	for _, f := range all.Files {
 		missing := ""
 		if f.Missing != "" {

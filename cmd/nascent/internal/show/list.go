@@ -26,6 +26,7 @@ type Record struct {
 	Attempts  int           `json:"attempts"`
 	Reason    string        `json:"reason"`
 	Seconds   float64       `json:"seconds"`
+	Lost      float64       `json:"lost,omitempty"`
 	Stopped   bool          `json:"stopped,omitempty"`
 	Task      engine.Task   `json:"task"`
 	Tag       string        `json:"tag,omitempty"`
@@ -48,7 +49,7 @@ func RecordOf(c *engine.Candidate) Record {
 	return Record{
 		ID: c.ID, Phase: c.Phase, Status: c.Status, Genome: c.Genome.Text(), Hash: c.Genome.Hash().String(),
 		Parents: parents, Operator: c.Operator, Seed: c.Seed, Fidelity: c.Fidelity, Budget: c.Budget,
-		Metrics: metrics, Attempts: c.Attempts, Reason: c.Reason, Seconds: c.Seconds, Stopped: c.Stopped,
+		Metrics: metrics, Attempts: c.Attempts, Reason: c.Reason, Seconds: c.Seconds, Lost: c.Lost, Stopped: c.Stopped,
 		Task: c.Task, Tag: c.Tag, Resume: c.Resume, Inherit: c.Inherit, Reuse: c.Reuse, Replicate: c.Replicate, Baseline: c.Baseline,
 	}
 }

@@ -98,6 +98,9 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		line += ", about " + Seconds(left) + " left"
 	}
 	field("time", "%s", line)
+	if s.Lost > 0 {
+		field("lost", "%s of evaluators' time in attempts that brought nothing", Seconds(s.Lost))
+	}
 	if s.Idle > 0 {
 		field("idle", "%s of worker time without a job", Seconds(s.Idle))
 	}
@@ -134,6 +137,9 @@ func JobLine(v *View, j *engine.RunningJob, width int) string {
 		s += fmt.Sprintf("%s %g/%g %s ", Bar(j.Step/j.Budget, 12), j.Step, j.Budget, v.Units)
 	}
 	s += Seconds(j.Seconds)
+	if j.Slow {
+		s += " SLOW (end it with nascent cancel)"
+	}
 	if j.Attempt > 1 {
 		s += fmt.Sprintf(" attempt %d", j.Attempt)
 	}
