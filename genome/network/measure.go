@@ -75,6 +75,21 @@ func (n *Network) Depth() int64 {
 	return depth[len(depth)-1]
 }
 
+// Trains says why a network cannot be trained in steps of so many samples, the
+// fewest that any step has: with a *LayerError, or nil if it can.
+func (n *Network) Trains(samples int) error {
+	live := n.Live()
+	for i := range n.Nodes {
+		node := &n.Nodes[i]
+		if o := node.Op.meaning(); live[i] && o.trains != nil {
+			if problem := o.trains(node, samples); problem != "" {
+				return &LayerError{Layer: node.Name, Problem: problem}
+			}
+		}
+	}
+	return nil
+}
+
 // Live says of every node whether the answer depends on it.
 func (n *Network) Live() []bool {
 	live := make([]bool, len(n.Nodes))

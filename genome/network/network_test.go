@@ -678,3 +678,25 @@ func TestYesAndNo(t *testing.T) {
 		t.Errorf("no and yes give\n%s\nfalse and true\n%s", b, a)
 	}
 }
+
+// A norm needs two values for each channel.
+func TestTrains(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		tree    string
+		input   []int
+		samples int
+		fault   string
+	}{
+		"a norm of features": {`{"h": {"dense": {"units": 4, "norm": true}}}`, []int{2}, 1, "h.dense.norm: normalises over one value"},
+		"of two samples":     {`{"h": {"dense": {"units": 4, "norm": true}}}`, []int{2}, 2, ""},
+		"of one position":    {`{"l": [{"conv": {"channels": 4, "stride": 4, "norm": true}}]}`, []int{1, 3, 3}, 1, "l[0].conv.norm: normalises over one value"},
+		"of two positions":   {`{"l": [{"conv": {"channels": 4, "norm": true}}]}`, []int{1, 2, 1}, 1, ""},
+		"none":               {`{"h": {"dense": 4}}`, []int{2}, 1, ""},
+	} {
+		err := must(t, tree(t, c.tree), c.input, 3).Trains(c.samples)
+		if (err != nil) != (c.fault != "") || err != nil && !strings.HasPrefix(err.Error(), c.fault) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -19,6 +19,13 @@ var _ = operation{
 		}
 		return a
 	},
+	trains: func(n *Node, samples int) string {
+		if samples > 1 || size(n.Shape[1:]) > 1 {
+			return ""
+		}
+		return "normalises over one value for each channel, which leaves nothing of it, where a batch has 1 sample; " +
+			"choose a batch that leaves 2 or more in every step, or no norm here"
+	},
 }.declare()
 
 // norm{kind batch}.

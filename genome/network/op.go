@@ -15,6 +15,7 @@ type operation struct {
 	parameters func(n *Node, in []int) int64                // that training may change
 	macs       func(n *Node, in []int) int64                // multiply-adds of one sample
 	arrays     func(n *Node, in []int) Arrays               // what its parameters and statistics are, without names
+	trains     func(n *Node, samples int) string            // why it cannot be trained on batches of so many samples; "" if it can
 	deep       bool                                         // counts in the depth of a network
 	slight     bool                                         // drawn on the line of the layer beside it
 	title      string                                       // in drawings; the Op if empty

@@ -107,7 +107,7 @@ func (t *trainer) prepare() error {
 		for i := range n {
 			t.own = append(t.own, i)
 		}
-		return nil
+		return t.trains()
 	}
 	// Two halves, the same in every job (Liu et al. 2018, section 3.1).
 	for i, sample := range rng.New(rng.Derive(1, "halves")).Perm(n) {
@@ -120,14 +120,27 @@ func (t *trainer) prepare() error {
 	if len(t.own) == 0 {
 		return fmt.Errorf("%d samples cannot be halved", n)
 	}
+	return t.trains()
+}
+
+// trains checks that the smallest batch is no too small one.
+func (t *trainer) trains() error {
+	for _, samples := range [][]int{t.own, t.other} {
+		if n := len(samples); n > 0 {
+			if err := t.net.Network.Trains(min(t.recipe.Batch, n-(batches(n, t.recipe.Batch)-1)*t.recipe.Batch)); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
-// perEpoch is how many steps an epoch has; a last batch of less than half the
-// size is left out.
-func (t *trainer) perEpoch() int {
-	return max(1, (len(t.own)+t.recipe.Batch/2)/t.recipe.Batch)
-}
+// batches is how many there are in a pass over n samples; a last one of less than
+// half the size is left out.
+func batches(n, batch int) int { return max(1, (n+batch/2)/batch) }
+
+// perEpoch is how many steps an epoch has.
+func (t *trainer) perEpoch() int { return batches(len(t.own), t.recipe.Batch) }
 
 // run trains until a number of epochs are done, on from what is done already. If
 // the context ends it stops within a step and returns the context's cause.
@@ -198,7 +211,7 @@ func (t *trainer) point(epoch float64) {
 // batch is the one of a step, out of an order of samples that is drawn anew for
 // each pass over them.
 func (t *trainer) batch(samples []int, label string, step int) (x []float32, y []int32) {
-	perPass := max(1, (len(samples)+t.recipe.Batch/2)/t.recipe.Batch)
+	perPass := batches(len(samples), t.recipe.Batch)
 	pass, within := step/perPass, step%perPass
 	perm := rng.New(rng.Derive(t.seed, label, uint64(pass))).Perm(len(samples))
 	from := within * t.recipe.Batch

@@ -423,6 +423,16 @@ class Network(nn.Module):
         out = values[-1]
         return out if self.copies == 1 else out.reshape(len(out), self.copies, -1)
 
+    def trains(self, samples: int) -> None:
+        """Raises Unknown where steps of so many samples, the fewest that any
+        has, cannot train a layer."""
+        for node, live in zip(self.nodes, self.live):
+            if live and node["op"] == "norm" and samples * math.prod(node["shape"][1:]) < 2:
+                raise Unknown(
+                    f"{node['name']}: normalises over one value for each channel, which leaves nothing of it, where a batch has 1 sample; "
+                    "choose a batch that leaves 2 or more in every step, or no norm here"
+                )
+
     def start(self, seeds: Sequence[Callable[[str], int]]) -> None:
         """Draws weights and biases uniformly within 1/sqrt(inputs of one
         output). seeds[k](name) is the seed of copy k's array of that name;

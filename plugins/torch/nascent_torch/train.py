@@ -138,6 +138,8 @@ class Trainer:
         self._warm = 0  # steps that were like the one to be recorded
         self._records = s.graphs and self.tabled
         self.network = Network(s.network, size)
+        last = len(s.train) - (self.per_epoch - 1) * r.batch  # where it is reached
+        self.network.trains(min(r.batch, last) if self.total >= self.per_epoch else r.batch)
         self.network.start([lambda name, c=c: rng.derive(c.seed, "weights " + name) for c in self.candidates])
         self.network.to(s.device)  # as a whole
         if self.tabled:

@@ -97,7 +97,19 @@ func New(s Setup) (*Trainer, error) {
 	if float64(t.total) > t.horizon {
 		return nil, fmt.Errorf("the budget of %v epochs exceeds the horizon of %v; raise the evaluator's horizon", s.Budget, r.Horizon)
 	}
+	if err := s.Network.Trains(t.fewest()); err != nil {
+		return nil, &Invalid{err.Error()}
+	}
 	return t, t.build()
+}
+
+// fewest is how many samples the smallest batch has that is trained on.
+func (t *Trainer) fewest() int {
+	batch, samples := t.setup.Recipe.Batch, t.setup.Train.Len()
+	if t.total < t.perEpoch {
+		return batch // the last one of an epoch is not reached
+	}
+	return min(batch, samples-(t.perEpoch-1)*batch)
 }
 
 // fits checks a network against the data.

@@ -328,3 +328,49 @@ func TestLoadRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A normalisation over one value is no fault of the data or the machine: the
+// candidate is invalid before it is trained.
+func TestNormOverOneValue(t *testing.T) {
+	t.Parallel()
+	flat, err := network.Build(genome.Map{{Key: "hidden", Value: genome.Map{{Key: "dense", Value: genome.Map{
+		{Key: "units", Value: int64(4)}, {Key: "norm", Value: true}}}}}}, []int{1, 40}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := map[int]*data.Part{}
+	for _, n := range []int{189, 190} {
+		validation, test := 60.0, 50.0
+		d, err := data.Load(data.Options{Samples: n + 60, Validation: &validation, Test: &test})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parts[n], _ = d.Search(); parts[n].Len() != n {
+			t.Fatalf("%d samples", parts[n].Len())
+		}
+	}
+	for name, c := range map[string]struct {
+		net     *network.Network
+		batch   int
+		samples int
+		budget  float64
+		invalid bool
+	}{
+		"batch of 1":                   {flat, 1, 190, 1, true},
+		"batch of 1, with positions":   {net(t), 1, 190, 1, false},
+		"last batch of 1":              {flat, 2, 189, 1, true},
+		"last batch of 1, not reached": {flat, 2, 189, 0.5, false},
+		"last batch of 1, left out":    {flat, 4, 189, 1, false},
+		"last batch of 2":              {flat, 2, 190, 1, false},
+	} {
+		r := Default()
+		r.Batch = c.batch
+		s := setup(t, r, c.budget)
+		s.Network, s.Train = c.net, parts[c.samples]
+		_, err := New(s)
+		var invalid *Invalid
+		if errors.As(err, &invalid) != c.invalid || err != nil && !strings.Contains(err.Error(), "hidden.dense.norm: normalises over one value") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import unittest
 import torch
 
 from nascent_torch import data, safetensors
+from nascent_torch.network import Unknown
 from nascent_torch.recipe import Recipe
 from nascent_torch.train import Invalid, Setup, Stopped, Trainer
 
@@ -134,6 +135,32 @@ class Training(unittest.TestCase):
         trainer = one(Recipe(batch=20, learning_rate=0.01), 30, precision="bfloat16")
         self.assertGreater(run(trainer).train_accuracy, 0.25)
         self.assertEqual({t.dtype for t in trainer.state().values()}, {torch.float32})
+
+    def test_norm_over_one_value(self):
+        flat = {
+            "nodes": [
+                {"name": "input", "op": "input", "shape": [1, 40]},
+                {"name": "hidden", "op": "dense", "inputs": [0], "channels": 4, "shape": [4]},
+                {"name": "hidden.norm", "op": "norm", "inputs": [1], "affine": True, "shape": [4]},
+                {"name": "out", "op": "dense", "inputs": [2], "channels": 10, "bias": True, "shape": [10]},
+            ]
+        }
+        train, _ = DATA.search()
+        odd, _ = data.load(data.Options(samples=299, validation=60, test=50)).search()
+        self.assertEqual(len(odd) % 2, 1)
+        for network, part, batch, budget, fault in (
+            (flat, train, 1, 1, True),
+            (net(rate=0), train, 1, 1, False),  # it has positions
+            (flat, odd, 2, 1, True),  # the last batch has 1 sample
+            (flat, odd, 2, 0.5, False),  # it is not reached
+            (flat, odd, 4, 1, False),
+        ):
+            with self.subTest(batch=batch, budget=budget, fault=fault):
+                if fault:
+                    with self.assertRaisesRegex(Unknown, "hidden.norm: normalises over one value"):
+                        one(Recipe(batch=batch), budget, network=network, train=part)
+                else:
+                    one(Recipe(batch=batch), budget, network=network, train=part)
 
     def test_refuses(self):
         for word, changes in {
