@@ -29,6 +29,11 @@ test:
 chaos: all
 	$(GO) run ./internal/chaos -programs $(BIN) $(ARGS)
 
+# Plants bugs, one at a time, and says which tests catch each; one that survives is an
+# error. ARGS="-run target": only those of such a name.
+mutants:
+	$(GO) run ./internal/mutants $(ARGS)
+
 # What shared weights are good for, measured in full: minutes.
 science:
 	$(GO) test -run SharedWeights -v -timeout 30m ./plugins/strategies/supernet -args -whole
@@ -54,4 +59,4 @@ lint:
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all run test chaos science gpu-check gpu-programs bench lint clean
+.PHONY: all run test chaos mutants science gpu-check gpu-programs bench lint clean

@@ -17,6 +17,7 @@ type actor struct {
 	submit func(*scene, engine.Assignment) error
 	cancel func(s *scene, id engine.ID, attempt int, save bool)
 	kill   func(s *scene, id engine.ID, attempt int)
+	ack    func(id engine.ID, attempt int)
 	close  func(*scene, context.Context) error // nil: end at once
 
 	mu     sync.Mutex
@@ -118,10 +119,13 @@ func (s *scene) Kill(id engine.ID, attempt int) {
 	}
 }
 
-func (s *scene) Ack(id engine.ID, _ int) {
+func (s *scene) Ack(id engine.ID, attempt int) {
 	s.mu.Lock()
 	s.acked[id]++
 	s.mu.Unlock()
+	if s.actor.ack != nil {
+		s.actor.ack(id, attempt)
+	}
 }
 
 func (s *scene) Events() <-chan engine.Event { return s.out }

@@ -48,7 +48,8 @@ func TestModel(t *testing.T) {
 	if t.Failed() || *modelSeeds < 60 || strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
 		return // a few searches need not meet everything
 	}
-	for _, what := range append(fates[:], "crash before", "crash after", "stop", "pause", "evaluator gone", "same digest", "exhausted", "resumed from saved", "checkpoint") {
+	for _, what := range append(fates[:], "crash before", "crash after", "stop", "pause", "evaluator gone", "same digest", "exhausted",
+		"resumed from saved", "checkpoint", "another strategy", "target", "violation", "attempts") {
 		if seen.n[what] == 0 {
 			t.Errorf("none of the searches had: %s", what)
 		}
@@ -78,7 +79,14 @@ type model struct {
 	seconds  bool          // limits are of evaluator seconds, not of evaluations
 	wrong    float64       // share of attempts that are not answered
 	troubles int           // runs that end by a crash or a stop
+	stages   []stage       // who decides, one for each limit
 	seen     *tallies
+}
+
+// stage is a strategy with its options.
+type stage struct {
+	name    string
+	options json.RawMessage
 }
 
 func newModel(seed uint64, seen *tallies) *model {
@@ -93,17 +101,41 @@ func newModel(seed uint64, seen *tallies) *model {
 		Name: "model", Space: space, Seed: seed, StrategyName: pick("aging", "genetic", "random"),
 		Order:      engine.Order(pick("strict", "strict", "arrival")),
 		Duplicates: engine.Duplicates(pick("reject", "reuse", "replicate")),
-		Fidelities: []engine.Fidelity{{Evaluator: "f", Budget: 1}, {Evaluator: pick("f", "f", "g"), Budget: 3}},
-		Timeout:    time.Minute,
-		Failures:   engine.FailurePolicy{Attempts: 2 + r.Intn(5), PauseAfter: 2 + r.Intn(12)},
-		Final:      engine.Final{Skip: r.Bool(), Top: 2},
-		Keep:       1 + r.Intn(3),
+		Fidelities: []engine.Fidelity{
+			{Evaluator: "f", Budget: 1}, {Evaluator: pick("f", "f", "g"), Budget: 3}, {Evaluator: "f", Budget: 5},
+		}[:2+r.Intn(2)],
+		Timeout:  time.Minute,
+		Failures: engine.FailurePolicy{Attempts: 2 + r.Intn(5), PauseAfter: 2 + r.Intn(12)},
+		Final:    engine.Final{Skip: r.Bool(), Top: 2},
+		Keep:     1000, // results depend on checkpoints, and how long others stay on timing
 	}
-	options := map[string]any{"promote": map[string]int{"eta": 2 + r.Intn(3), "after": r.Intn(8)}}
-	if m.cfg.StrategyName != "random" {
-		options["population"] = 2 + r.Intn(9)
+	decided := func(name string) stage {
+		options := map[string]any{"promote": map[string]int{"eta": 2 + r.Intn(3), "after": r.Intn(8)}}
+		if name != "random" {
+			options["population"] = 2 + r.Intn(9)
+		}
+		raw, _ := json.Marshal(options)
+		return stage{name, raw}
 	}
-	m.cfg.StrategyOptions, _ = json.Marshal(options)
+	m.stages = []stage{decided(m.cfg.StrategyName)}
+	m.stages = append(m.stages, m.stages[0])
+	if r.Bool() {
+		m.stages[1] = decided(pick("aging", "genetic", "random"))
+	}
+	for range r.Intn(3) {
+		least, most := float64(r.Intn(3)), float64(5+r.Intn(5))
+		c := engine.Constraint{Metric: "size", Min: &least, Max: &most}
+		if r.Bool() {
+			c.Max = nil
+		} else if r.Bool() {
+			c.Min = nil
+		}
+		m.cfg.Constraints = append(m.cfg.Constraints, c)
+	}
+	if r.Intn(3) == 0 {
+		target := 0.9 + 0.6*r.Float64()
+		m.cfg.Limits.Target = &target
+	}
 	if r.Bool() {
 		m.cfg.Window = 10 + r.Intn(5)
 	}
@@ -117,6 +149,7 @@ func newModel(seed uint64, seen *tallies) *model {
 	}
 	if r.Intn(5) == 0 { // results that are shared cost nothing, so there would be no end
 		m.seconds, m.cfg.Duplicates = true, engine.Replicate
+		m.stages[1] = m.stages[0] // it would take over at another turn where attempts were lost
 	}
 	return m
 }
@@ -124,30 +157,57 @@ func newModel(seed uint64, seen *tallies) *model {
 // String is what tells one model from another.
 func (m *model) String() string {
 	c := &m.cfg
-	return fmt.Sprintf("seed %d: %s %s, %s, %s, window %d, limits %v (seconds %v), %d attempts, pause after %d, %d troubles, final %v, %.2f wrong",
-		m.seed, c.StrategyName, c.StrategyOptions, c.Order, c.Duplicates, c.Window, m.limits, m.seconds, c.Failures.Attempts, c.Failures.PauseAfter, m.troubles, !c.Final.Skip, m.wrong)
+	show := func(x *float64) string {
+		if x == nil {
+			return "none"
+		}
+		return fmt.Sprint(*x)
+	}
+	bounds := ""
+	for _, b := range c.Constraints {
+		bounds += fmt.Sprintf("[%s %s]", show(b.Min), show(b.Max))
+	}
+	return fmt.Sprintf("seed %d: %s, %d fidelities, %s, %s, window %d, ", m.seed, m.stages, len(c.Fidelities), c.Order, c.Duplicates, c.Window) +
+		fmt.Sprintf("limits %v (seconds %v), target %s, constraints %s, final %v, ", m.limits, m.seconds, show(c.Limits.Target), bounds, !c.Final.Skip) +
+		fmt.Sprintf("%d attempts, pause after %d, %d troubles, %.2f wrong", c.Failures.Attempts, c.Failures.PauseAfter, m.troubles, m.wrong)
 }
 
-func (m *model) strategy() engine.Strategy {
-	s, err := evolve.New(m.cfg.StrategyName)
+func strategyOf(name string) engine.Strategy {
+	s, err := evolve.New(name)
 	if err != nil {
 		panic(err)
 	}
 	return s
 }
 
+// changes tells that another strategy takes over on the way.
+func (m *model) changes() bool {
+	return len(m.limits) > 1 && (m.stages[0].name != m.stages[1].name || string(m.stages[0].options) != string(m.stages[1].options))
+}
+
+// limited sets the limits of a stage and who decides in it.
+func (m *model) limited(i int) {
+	m.cfg.Limits = engine.Limits{Evaluations: m.limits[i], Target: m.cfg.Limits.Target}
+	if m.seconds {
+		m.cfg.Limits.Evaluations, m.cfg.Limits.Seconds = 0, 2*float64(m.limits[i])
+	}
+	m.cfg.StrategyName, m.cfg.StrategyOptions, m.cfg.ChangeStrategy = m.stages[i].name, m.stages[i].options, i > 0
+}
+
 func (m *model) test(t *testing.T) {
-	led := enginetest.Memory(t)
+	fail := func(format string, args ...any) { t.Errorf("%s\n%s", m, fmt.Sprintf(format, args...)) }
+	led := newWatcher(enginetest.Memory(t), fail)
 	r := rng.New(rng.Derive(m.seed, "trouble"))
-	for i, limit := range m.limits {
-		m.cfg.Limits = engine.Limits{Evaluations: limit}
-		if m.seconds {
-			m.cfg.Limits = engine.Limits{Seconds: 2 * float64(limit)}
-		}
-		if m.through(t, led, r, m.troubles/(i+1)); t.Failed() {
+	for i := range m.limits {
+		m.limited(i)
+		tries := &tries{sent: map[engine.ID]int{}, free: map[engine.ID]int{}, calm: m.troubles == 0 && len(m.limits) == 1}
+		if m.through(t, led, r, m.troubles/(i+1), tries); t.Failed() {
 			return
 		}
-		m.check(t, led)
+		m.check(t, led, tries)
+	}
+	if m.changes() {
+		m.seen.count("another strategy")
 	}
 	if t.Failed() || m.cfg.Order == engine.Arrival {
 		return
@@ -163,9 +223,16 @@ func (m *model) test(t *testing.T) {
 	}
 	calm := *m
 	calm.wrong = 0
-	whole := enginetest.Memory(t)
-	calm.through(t, whole, r, 0)
-	calm.check(t, whole)
+	whole := newWatcher(enginetest.Memory(t), fail)
+	for i := range m.limits {
+		// One that is only extended is as one that never ended, unless what a limit had cut
+		// short reached the target.
+		if i == len(m.limits)-1 || m.changes() || m.cfg.Limits.Target != nil {
+			calm.limited(i)
+			calm.through(t, whole, r, 0, nil)
+		}
+	}
+	calm.check(t, whole, nil)
 	turns := -1
 	if m.seconds { // attempts that brought nothing cost time, so it may have ended earlier
 		turns = int(min(mustArchive(t, led).Status().Turns, mustArchive(t, whole).Status().Turns))
@@ -176,21 +243,42 @@ func (m *model) test(t *testing.T) {
 	m.seen.count("same digest")
 }
 
+// tries counts what becomes of attempts, to compare with those that count.
+type tries struct {
+	mu         sync.Mutex
+	sent, free map[engine.ID]int // attempts at a job; those of them that do not count
+	calm       bool              // nothing but evaluators may disturb the search
+}
+
+func (c *tries) count(what map[engine.ID]int, id engine.ID) {
+	c.mu.Lock()
+	what[id]++
+	c.mu.Unlock()
+}
+
 // through runs the search to its end. The first runs are in for trouble.
-func (m *model) through(t *testing.T, led engine.Ledger, r *rng.Rand, troubles int) {
+func (m *model) through(t *testing.T, led *watcher, r *rng.Rand, troubles int, count *tries) {
+	if count == nil {
+		count = &tries{sent: map[engine.ID]int{}, free: map[engine.ID]int{}}
+	}
 	for n := 0; ; n++ {
 		if n == 300 {
 			t.Fatalf("%s\ndoes not end", m)
 		}
 		cfg := m.cfg
-		cfg.Strategy, cfg.Ledger, cfg.Workers = m.strategy(), led, 1+r.Intn(5)
+		cfg.Strategy, cfg.Ledger, cfg.Workers = watched{strategyOf(cfg.StrategyName), led}, led, 1+r.Intn(5)
 		players := map[string]*player{}
 		cfg.Evaluators = map[string]engine.EvaluatorRef{}
 		for _, f := range cfg.Fidelities {
-			p := &player{model: m, t: t, workers: cfg.Workers, board: map[play]*part{}, saved: map[engine.ID]bool{}}
+			p := &player{
+				model: m, t: t, watcher: led, count: count, workers: cfg.Workers,
+				board: map[play]*part{}, saved: map[engine.ID]bool{}, good: map[play]bool{},
+			}
 			p.actor = actor{
-				hello:  engine.Hello{Seeded: true, Tests: true, Deterministic: true},
-				submit: p.submit, cancel: p.cancel, kill: p.kill, close: func(*scene, context.Context) error { p.leave(); return nil },
+				hello: engine.Hello{Seeded: true, Tests: true, Deterministic: true, Metrics: []engine.Metric{
+					{Name: "accuracy"}, {Name: "size"}, {Name: "seconds"}, {Name: heat, Measured: true}}},
+				submit: p.submit, cancel: p.cancel, kill: p.kill, ack: p.acknowledged,
+				close: func(*scene, context.Context) error { p.leave(); return nil },
 			}
 			players[f.Evaluator] = p
 			cfg.Evaluators[f.Evaluator] = engine.EvaluatorRef{Evaluator: &p.actor}
@@ -238,6 +326,7 @@ func (m *model) through(t *testing.T, led engine.Ledger, r *rng.Rand, troubles i
 			m.seen.count(what)
 		case errors.Is(err, engine.ErrPaused):
 			m.seen.count("pause")
+			count.calm = false
 		case err != nil:
 			t.Fatalf("%s\nends with %v", m, err)
 		case s.Status().State == engine.StateFinished:
@@ -249,19 +338,28 @@ func (m *model) through(t *testing.T, led engine.Ledger, r *rng.Rand, troubles i
 }
 
 // check looks at what must hold of every search that has ended.
-func (m *model) check(t *testing.T, led engine.Ledger) {
+func (m *model) check(t *testing.T, led *watcher, count *tries) {
 	fail := func(format string, args ...any) {
 		t.Helper()
 		t.Errorf("%s\n%s", m, fmt.Sprintf(format, args...))
 	}
 	arch := mustArchive(t, led)
 	st := arch.Status()
+	best, reached := m.best(t, led)
 	limit := m.cfg.Limits.Evaluations
-	if m.seconds {
+	if m.seconds || reached > 0 {
 		limit = st.Evaluations
 	}
-	if st.State != engine.StateFinished || st.Evaluations != limit || st.OK+st.Invalid+st.Failed != limit || st.FinalDone != st.FinalTotal || st.Spent.Seconds < m.cfg.Limits.Seconds {
+	if st.State != engine.StateFinished || st.Evaluations != limit || st.OK+st.Invalid+st.Failed != limit || st.FinalDone != st.FinalTotal ||
+		st.Spent.Seconds < m.cfg.Limits.Seconds && reached == 0 {
 		fail("ended as %+v", st)
+	}
+	// A turn that consumes several results may bring some more than were needed.
+	if reached > 0 && (st.Evaluations < reached || st.Evaluations > reached+20 && st.Evaluations > m.limits[0]) {
+		fail("the target was reached by result %d, and the search ended after %d", reached, st.Evaluations)
+	}
+	if shown := arch.Best(1); best != 0 && (len(shown) == 0 || shown[0].ID != best) {
+		fail("the best is job %s, not %+v", best, shown)
 	}
 	jobs, measured := map[engine.ID]engine.JobRecord{}, map[string]engine.ID{}
 	for j, err := range led.Jobs() {
@@ -296,6 +394,13 @@ func (m *model) check(t *testing.T, led engine.Ledger) {
 		}
 		results[h.ID] = c
 		m.checkCandidate(fail, &c, results)
+		if count != nil && count.calm && c.Reuse == 0 && c.Attempts != 0 {
+			m.seen.count("attempts")
+			if n := count.sent[c.ID] - count.free[c.ID]; c.Attempts != n {
+				fail("job %s was sent out %d times, of which %d do not count; its result says that it took %d attempts",
+					c.ID, count.sent[c.ID], count.free[c.ID], c.Attempts)
+			}
+		}
 		if h.ID <= engine.FinalBase {
 			seconds += h.Seconds
 			lost += h.Lost
@@ -327,7 +432,8 @@ func (m *model) check(t *testing.T, led engine.Ledger) {
 	if len(taken) > len(order) || !slices.Equal(taken, order[:len(taken)]) {
 		fail("turns consumed %v, History has %v", taken, order)
 	}
-	if err := engine.Replay(t.Context(), always(m.strategy()), led, nil); err != nil {
+	find := func(e engine.StrategyEvent) (engine.Strategy, error) { return evolve.New(e.Name) }
+	if err := engine.Replay(t.Context(), find, led, nil); err != nil {
 		fail("replay: %v", err)
 	}
 }
@@ -344,13 +450,19 @@ func (m *model) checkCandidate(fail func(string, ...any), c *engine.Candidate, e
 			fail("job %s shares the result of job %s, but has %+v of %+v", c.ID, c.Reuse, c.Result, other.Result)
 		}
 		source = other
+	} else if from, ok := earlier[c.Resume]; c.Resume != 0 && (!ok || from.Seed != c.Seed) {
+		fail("job %s goes on from job %s, whose training has another seed or no result", c.ID, c.Resume)
 	} else if n := m.cfg.Failures.Attempts; c.Attempts < 1 || c.Attempts > n || c.Status == engine.Failed && c.Attempts < min(2, n) {
 		fail("job %s is %s after %d attempts of %d", c.ID, c.Status, c.Attempts, n)
 	}
 	switch c.Status {
 	case engine.OK:
-		if x, _ := c.Metrics.Get("accuracy"); c.Reuse == 0 && (x != m.measure(&c.Job) || m.invalid(&c.Job)) {
-			fail("job %s measured %v", c.ID, c.Metrics)
+		checkpoint := ""
+		if from := earlier[c.Resume]; c.Resume != 0 && len(from.Files) > 0 {
+			checkpoint = m.checkpoint(&from.Job)
+		}
+		if x, _ := c.Metrics.Get("accuracy"); c.Reuse == 0 && (x != m.measure(&c.Job, checkpoint) || m.invalid(&c.Job)) {
+			fail("job %s measured %v, going on from %q", c.ID, c.Metrics, checkpoint)
 		}
 	case engine.Invalid, engine.Failed:
 		if len(c.Metrics) > 0 || len(c.Curve) > 0 || c.Reason == "" {
@@ -364,28 +476,95 @@ func (m *model) checkCandidate(fail func(string, ...any), c *engine.Candidate, e
 	}
 }
 
-// measure and invalid are functions of the job, as of a deterministic
-// evaluator.
-func (m *model) measure(j *engine.Job) float64 {
+// best is the best candidate at the highest fidelity that was reached, and the place of the
+// first result that reaches the target, counted from 1; found by looking at everything.
+func (m *model) best(t *testing.T, led engine.Ledger) (best engine.ID, reached int) {
+	type figures struct {
+		engine.Job
+		violation, accuracy float64
+	}
+	spaces := map[engine.ID]engine.Job{}
+	for j, err := range led.Jobs() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		spaces[j.ID] = j.Job
+	}
+	var first figures
+	n := 0
+	for h, err := range led.History() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.ID > engine.FinalBase {
+			continue
+		}
+		n++
+		if h.Status != engine.OK || h.Stopped {
+			continue
+		}
+		x := figures{Job: spaces[h.ID]}
+		x.accuracy, _ = h.Metrics.Get("accuracy")
+		size, _ := h.Metrics.Get("size")
+		for _, c := range m.cfg.Constraints {
+			if c.Min != nil && size < *c.Min {
+				x.violation += (*c.Min - size) / max(1, *c.Min)
+			}
+			if c.Max != nil && size > *c.Max {
+				x.violation += (size - *c.Max) / max(1, *c.Max)
+			}
+		}
+		if x.violation > 0 {
+			m.seen.count("violation")
+		}
+		top := x.Fidelity == len(m.cfg.Fidelities)-1
+		if target := m.cfg.Limits.Target; reached == 0 && target != nil && top && x.violation == 0 && x.accuracy >= *target {
+			reached = n
+			m.seen.count("target")
+		}
+		switch {
+		case first.ID == 0, x.Fidelity > first.Fidelity:
+		case x.Fidelity < first.Fidelity, x.violation > first.violation, x.violation == first.violation && x.accuracy < first.accuracy,
+			x.violation == first.violation && x.accuracy == first.accuracy && x.ID > first.ID:
+			continue
+		}
+		first = x
+	}
+	return first.ID, reached
+}
+
+// measure and invalid are functions of the job and of the checkpoint that it goes on
+// from, as of a deterministic evaluator.
+func (m *model) measure(j *engine.Job, checkpoint string) float64 {
 	of := rng.New(rng.Derive(m.seed, j.Genome.Text()))
-	return of.Float64() + 0.1*j.Budget + 0.01*rng.New(j.Seed).Float64()
+	from := rng.New(rng.Derive(m.seed, "from "+checkpoint))
+	return of.Float64() + 0.1*j.Budget + 0.01*rng.New(j.Seed).Float64() + 0.02*from.Float64()
 }
 
 func (m *model) invalid(j *engine.Job) bool {
 	return rng.Derive(m.seed, "invalid"+j.Genome.Text(), uint64(j.Fidelity+1))%12 == 0
 }
 
+// checkpoint is what a training leaves behind. Many leave the same.
+func (m *model) checkpoint(j *engine.Job) string {
+	return fmt.Sprintf("checkpoint %d", rng.Derive(m.seed, "checkpoint"+j.Genome.Text(), uint64(j.Fidelity+1))%5)
+}
+
 // result is what a finished training answers.
-func (m *model) result(j *engine.Job, files engine.Files) engine.Result {
-	x := m.measure(j)
+func (p *player) result(x *part) engine.Result {
+	m, j := p.model, x.Job
+	accuracy := m.measure(j, x.from)
+	size := engine.Value{Name: "size", Value: float64(rng.Derive(m.seed, "size"+j.Genome.Text()) % 10)}
+	hot := engine.Value{Name: heat, Value: float64(x.order)}
 	r := engine.Result{
-		Status: engine.OK, Seconds: 1 + float64(j.Seed%3), Metrics: engine.Values{{Name: "seconds", Value: 1}, {Name: "accuracy", Value: x}},
-		Curve: []engine.Point{{Step: 1, Metrics: engine.Values{{Name: "accuracy", Value: x / 2}}}},
+		Status: engine.OK, Seconds: 1 + float64(j.Seed%3),
+		Metrics: engine.Values{{Name: "seconds", Value: 1}, {Name: "accuracy", Value: accuracy}, hot, size},
+		Curve:   []engine.Point{{Step: 1, Metrics: engine.Values{{Name: "accuracy", Value: accuracy / 2}, hot}}},
 	}
 	if m.invalid(j) { // with numbers that must not count
 		r.Status, r.Reason = engine.Invalid, "it cannot be built"
-	} else if j.Seed%2 == 0 {
-		r.Files = m.file(files, "checkpoint "+j.Genome.Text())
+	} else if j.Seed%4 > 0 {
+		r.Files = m.file(x.scene.files, m.checkpoint(j))
 	}
 	return r
 }
@@ -416,11 +595,14 @@ type player struct {
 	*model
 	actor   actor
 	t       *testing.T
+	watcher *watcher
+	count   *tries
 	workers int
 
 	mu    sync.Mutex
 	board map[play]*part // unanswered
 	saved map[engine.ID]bool
+	good  map[play]bool // answered in time, with a result that is no failure
 	ended bool
 }
 
@@ -433,9 +615,11 @@ type play struct {
 type part struct {
 	engine.Assignment
 	scene *scene
-	order int // among those on board
+	from  string // the checkpoint that it goes on from
+	order int    // among those on board
 	fate  string
-	heed  int // how it takes being cancelled
+	heed  int  // how it takes being cancelled
+	late  bool // its deadline has passed
 	deaf  bool
 	timer *time.Timer
 }
@@ -459,7 +643,8 @@ func (p *player) submit(s *scene, a engine.Assignment) error {
 	if busy >= p.workers || a.Job.Reuse != 0 || p.board[key] != nil {
 		p.t.Errorf("job %+v was sent out to %d workers with %d jobs", a.Job, p.workers, busy)
 	}
-	p.checkFiles(s, a)
+	p.watcher.submitted(a.Job.ID)
+	p.count.count(p.count.sent, a.Job.ID)
 
 	r := rng.New(rng.Derive(p.seed, "fate", uint64(a.Job.ID), uint64(a.Attempt)))
 	x := &part{Assignment: a, scene: s, order: len(s.assignments()), fate: fates[0], heed: r.Intn(4)}
@@ -467,6 +652,7 @@ func (p *player) submit(s *scene, a engine.Assignment) error {
 		x.fate = fates[1+r.Intn(len(fates)-1)]
 	}
 	p.seen.count(x.fate)
+	p.checkFiles(x)
 	p.board[key] = x
 	if x.fate == "swallowed" {
 		return nil
@@ -482,16 +668,26 @@ func (p *player) submit(s *scene, a engine.Assignment) error {
 }
 
 // checkFiles looks whether an attempt gets the files that it is to go on from.
-func (p *player) checkFiles(s *scene, a engine.Assignment) {
-	want := "checkpoint " + a.Job.Genome.Text()
+func (p *player) checkFiles(x *part) {
+	a := x.Assignment
+	var from engine.ResultRecord
+	if a.Job.Resume != 0 {
+		if from = p.watcher.source(a.Job.Resume); len(from.Files) > 0 {
+			x.from = p.checkpoint(&engine.Job{Genome: a.Job.Genome, Fidelity: a.Job.Fidelity - 1})
+		}
+	}
+	want := x.from
 	if a.Saved {
-		want = "saved " + a.Job.ID.String()
+		want = p.progress(x)
 		p.seen.count("resumed from saved")
 	} else if p.saved[a.Job.ID] {
 		p.t.Errorf("job %s does not go on from what it saved", a.Job.ID)
 	}
+	if (want != "") != (len(a.Resume) > 0) {
+		p.t.Errorf("job %s, going on from job %s with the files %v, got %v", a.Job.ID, a.Job.Resume, from.Files, a.Resume)
+	}
 	for _, f := range a.Resume {
-		path, err := s.files.Path(f.Hash)
+		path, err := x.scene.files.Path(f.Hash)
 		if err != nil {
 			p.t.Errorf("job %s: %v", a.Job.ID, err)
 			continue
@@ -503,6 +699,23 @@ func (p *player) checkFiles(s *scene, a engine.Assignment) {
 			p.seen.count("checkpoint")
 		}
 	}
+}
+
+// progress is what an attempt saves: what it went on from is part of it.
+func (p *player) progress(x *part) string { return "saved " + x.Job.ID.String() + ", " + x.from }
+
+// acknowledged follows an acknowledgement.
+func (p *player) acknowledged(id engine.ID, attempt int) {
+	p.mu.Lock()
+	result := p.good[play{id, attempt}]
+	p.mu.Unlock()
+	p.watcher.acknowledged(id, result)
+}
+
+// complete answers an attempt with its result.
+func (p *player) complete(x *part) {
+	p.good[play{x.Job.ID, x.Attempt}] = true
+	p.answer(x, finished(x.Assignment, p.result(x)))
 }
 
 // after runs f, with the lock, unless the attempt is answered by then.
@@ -519,6 +732,11 @@ func (p *player) after(x *part, d time.Duration, f func()) {
 // answer ends an attempt.
 func (p *player) answer(x *part, events ...engine.Event) {
 	delete(p.board, play{x.Job.ID, x.Attempt})
+	for _, e := range events {
+		if !x.late && (e.Kind == engine.Returned || e.Kind == engine.Lost && !e.Alone && !x.Alone) {
+			p.count.count(p.count.free, e.ID)
+		}
+	}
 	if x.timer != nil {
 		x.timer.Stop()
 	}
@@ -531,7 +749,7 @@ func (p *player) end(x *part, r *rng.Rand) {
 	lost := engine.Event{ID: a.Job.ID, Attempt: a.Attempt, Kind: engine.Lost, Reason: "killed", Alone: true}
 	switch x.fate {
 	case "answered":
-		p.answer(x, finished(a, p.result(a.Job, x.scene.files)))
+		p.complete(x)
 	case "failed":
 		e := finished(a, engine.Result{Status: engine.Failed, Reason: "out of luck", Metrics: poison.Metrics, Seconds: 1})
 		e.Fault, e.Crashed = []string{"", "this", "that"}[r.Intn(3)], r.Intn(3) == 0
@@ -578,7 +796,7 @@ func (p *player) neighbours(x *part) (out []*part) {
 func (p *player) save(x *part) {
 	p.saved[x.Job.ID] = true
 	p.answer(x,
-		engine.Event{ID: x.Job.ID, Attempt: x.Attempt, Kind: engine.Saved, Files: p.file(x.scene.files, "saved "+x.Job.ID.String())},
+		engine.Event{ID: x.Job.ID, Attempt: x.Attempt, Kind: engine.Saved, Files: p.file(x.scene.files, p.progress(x))},
 		returned(x.Job.ID, x.Attempt))
 }
 
@@ -586,6 +804,9 @@ func (p *player) cancel(_ *scene, id engine.ID, attempt int, save bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := p.board[play{id, attempt}]
+	if x != nil && !save {
+		x.late = true
+	}
 	switch {
 	case x == nil || x.heed == 0: // or does not listen
 	case x.heed == 1:
@@ -595,7 +816,7 @@ func (p *player) cancel(_ *scene, id engine.ID, attempt int, save bool) {
 	case x.heed == 2 && x.fate != "swallowed":
 		p.save(x)
 	case x.fate == "answered":
-		p.answer(x, finished(x.Assignment, p.result(x.Job, x.scene.files)))
+		p.complete(x)
 	}
 }
 
