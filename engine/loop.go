@@ -63,7 +63,7 @@ func (s *Search) loop(ctx context.Context) error {
 }
 
 func notWritten(err error) error {
-	return fmt.Errorf("the ledger could not be written (run the same command again to go on from the last commit): %w", err)
+	return fmt.Errorf("the ledger could not be written: %w", err)
 }
 
 // heard takes one report from an evaluator.

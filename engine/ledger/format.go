@@ -49,7 +49,9 @@ type migration struct {
 	apply  func(*bbolt.Tx) error
 }
 
-// migrations are all formats there have been, in order; the last is current.
+// migrations are all formats there have been, in order; the last is current. What
+// reads a record reads it in all of them, so that a search may be looked at without
+// being changed.
 var migrations = []migration{
 	{1, "0.1.0", beginFormat1},
 	{2, "0.2.0", func(*bbolt.Tx) error { return nil }}, // attempts, results and counters may hold seconds that were lost

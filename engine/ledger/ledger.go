@@ -272,10 +272,7 @@ func (l *Ledger) openFile(o Options) error {
 		if err != nil {
 			return err
 		}
-		if format < currentFormat() {
-			if l.readOnly {
-				return refused(nil, "%s has the older format %d; `nascent run` brings it to format %d", l.path, format, currentFormat())
-			}
+		if format < currentFormat() && !l.readOnly { // readers take every format as it is
 			if err := migrate(l.db, format); err != nil {
 				return err
 			}

@@ -25,7 +25,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-var update = flag.Bool("update", false, "write testdata/format1.db.gz anew")
+var update = flag.Bool("update", false, "write the file of the current format in testdata anew")
 
 // script writes a search, one commit after another: turn n consumes what turn
 // n-2 proposed, so that there are always an inbox and attempts.
@@ -184,11 +184,10 @@ func TestWholeLedgerPassesCheck(t *testing.T) {
 	}
 }
 
-// A ledger of format 1, as it was first written, is read by every later
-// version.
-func TestGoldenFile(t *testing.T) {
+// A ledger of any format, as it was first written, is read by every later version:
+// as it is, and after it was brought to the current format.
+func TestGoldenFiles(t *testing.T) {
 	t.Parallel()
-	golden := filepath.Join("testdata", "format1.db.gz")
 	fresh := scripted(t, 4)
 	if *update {
 		content, err := os.ReadFile(filepath.Join(fresh, FileName))
@@ -199,33 +198,46 @@ func TestGoldenFile(t *testing.T) {
 		w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
 		w.Write(content)
 		w.Close()
-		if err := os.WriteFile(golden, b.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(fmt.Sprintf("testdata/format%d.db.gz", currentFormat()), b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f, err := os.Open(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	unzip, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := io.ReadAll(unzip)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, FileName), content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	closed(t, open(t, dir)) // migrates
-	if err := Check(dir); err != nil {
-		t.Error(err)
-	}
-	if diff := cmp.Diff(mustDump(t, fresh), mustDump(t, dir)); diff != "" {
-		t.Errorf("the old file reads differently (-now +old):\n%s", diff)
+	want := mustDump(t, fresh)
+	for format := 1; format <= currentFormat(); format++ {
+		f, err := os.Open(fmt.Sprintf("testdata/format%d.db.gz", format))
+		if err != nil {
+			t.Fatalf("%v; write one with -update", err)
+		}
+		defer f.Close()
+		unzip, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(unzip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		path := filepath.Join(dir, FileName)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := Check(dir); err != nil {
+			t.Errorf("format %d: %v", format, err)
+		}
+		if diff := cmp.Diff(want, mustDump(t, dir)); diff != "" {
+			t.Errorf("the file of format %d reads differently (-now +then):\n%s", format, diff)
+		}
+		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, content) {
+			t.Errorf("the file of format %d was changed by reading it: %v", format, err)
+		}
+		closed(t, open(t, dir)) // migrates
+		if err := Check(dir); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(want, mustDump(t, dir)); diff != "" {
+			t.Errorf("the file of format %d reads differently once it was opened (-now +then):\n%s", format, diff)
+		}
 	}
 }
 
