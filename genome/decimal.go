@@ -1,10 +1,7 @@
 package genome
 
 import (
-	"math"
 	"strconv"
-
-	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 // decimal is a float of at most six significant digits, mantissa times a power
@@ -137,7 +134,7 @@ func (q *grid) at(i int64) float64 {
 }
 
 // gridFloat returns value i of a float with a step.
-func (g *gene) gridFloat(i int64) float64 {
+func (g *number) gridFloat(i int64) float64 {
 	if g.grid != nil {
 		return g.grid.at(i)
 	}
@@ -147,7 +144,7 @@ func (g *gene) gridFloat(i int64) float64 {
 // countSteps finds how many values a float with a step has, and makes the last
 // of them its high end. The end as declared is chosen so that it is counted
 // again alike.
-func (g *gene) countSteps(rules int) {
+func (g *number) countSteps(rules int) {
 	if rules >= 1 {
 		g.grid = gridOf(g.flo, g.fstep)
 	}
@@ -168,59 +165,4 @@ func (g *gene) countSteps(rules int) {
 		}
 		g.shownHi, _ = strconv.ParseFloat(strconv.FormatInt(m+1, 10)+"e"+strconv.Itoa(exp), 64)
 	}
-}
-
-// measureRange remembers the logarithms that scaling needs.
-func (g *gene) measureRange(lo, hi float64) {
-	if g.log {
-		g.llo = rng.Log(lo)
-		g.lspan = rng.Log(hi) - g.llo
-		g.curved = g.lspan > 1e-9 // else logarithms cannot tell its values apart
-	}
-}
-
-// number returns the value that code stands for in an int or a float.
-func (g *gene) number(code uint64) float64 {
-	switch {
-	case g.kind == kindInt:
-		return float64(g.lo + int64(code)*g.step)
-	case g.count > 0:
-		return g.gridFloat(int64(code))
-	}
-	return decimal(code).value()
-}
-
-// nearest returns the code of the value nearest to x, within the range.
-func (g *gene) nearest(x float64) uint64 {
-	lo, hi, step := g.flo, g.fhi, g.fstep
-	if g.kind == kindInt {
-		lo, hi, step = float64(g.lo), float64(g.hi), float64(g.step)
-	}
-	x = min(max(x, lo), hi)
-	if g.continuous() {
-		// Rounding cannot leave the range: its ends have six digits too.
-		return uint64(roundSix(x))
-	}
-	i := int64(math.Floor((x-lo)/step + 0.5))
-	return uint64(min(max(i, 0), g.count-1))
-}
-
-// scaled returns where a value lies in its range, from 0 to 1.
-func (g *gene) scaled(code uint64) float64 {
-	lo, hi := g.flo, g.fhi
-	if g.kind == kindInt {
-		lo, hi = float64(g.lo), float64(g.hi)
-	}
-	x := g.number(code)
-	switch {
-	case hi == lo:
-		return 0
-	case x == lo:
-		return 0
-	case x == hi:
-		return 1
-	case g.curved:
-		return min(max((rng.Log(x)-g.llo)/g.lspan, 0), 1)
-	}
-	return min(max((x-lo)/(hi-lo), 0), 1)
 }

@@ -1,9 +1,6 @@
 package genome
 
-import (
-	"slices"
-	"strconv"
-)
+import "slices"
 
 // Diff says for people how b differs from a, a line for each gene:
 //
@@ -40,54 +37,19 @@ type differ struct {
 	lines []string
 }
 
-func (d *differ) text(g *gene, t []uint64, i int) string {
+func (d *differ) text(g gene, t []uint64, i int) string {
 	b, _ := g.appendText(nil, t, i)
 	return string(b)
 }
 
-func (d *differ) compare(g *gene, i, j int, path string) {
-	if g.static {
-		return
+// compare writes the differences between the values at i in a and at j in b.
+func (d *differ) compare(g gene, i, j int, path string) {
+	if !slices.Equal(d.a[i:g.end(d.a, i)], d.b[j:g.end(d.b, j)]) {
+		g.diff(d, i, j, path)
 	}
-	if slices.Equal(d.a[i:g.stretch(d.a, i)], d.b[j:g.stretch(d.b, j)]) {
-		return
-	}
-	switch g.kind {
-	case kindGroup:
-		for _, f := range g.fields {
-			inner := path + "." + f.name
-			if g.tuple {
-				inner = path + "[" + f.name + "]"
-			} else if path == "" {
-				inner = f.name
-			}
-			d.compare(f.gene, i, j, inner)
-			i, j = f.gene.stretch(d.a, i), f.gene.stretch(d.b, j)
-		}
-		return
-	case kindList:
-		if g.plainBits() {
-			break
-		}
-		_, atA := g.starts(d.a, i)
-		_, atB := g.starts(d.b, j)
-		_, steps := d.align(g, i, j, true)
-		for _, p := range steps {
-			switch {
-			case p.i < 0:
-				d.lines = append(d.lines, path+"["+strconv.Itoa(p.j)+"]: + "+d.text(g.elem, d.b, atB[p.j]))
-			case p.j < 0:
-				d.lines = append(d.lines, path+"["+strconv.Itoa(p.i)+"]: - "+d.text(g.elem, d.a, atA[p.i]))
-			default:
-				d.compare(g.elem, atA[p.i], atB[p.j], path+"["+strconv.Itoa(p.j)+"]")
-			}
-		}
-		return
-	case kindChoice:
-		if o := g.options[d.a[i]]; d.a[i] == d.b[j] && o.body != nil {
-			d.compare(o.body, i+1, j+1, path+"."+o.value.(string))
-			return
-		}
-	}
+}
+
+// whole writes one value and the other.
+func (d *differ) whole(g gene, i, j int, path string) {
 	d.lines = append(d.lines, path+": "+d.text(g, d.a, i)+" -> "+d.text(g, d.b, j))
 }

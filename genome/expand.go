@@ -14,24 +14,63 @@ const (
 	maxDepth    = 1000    // genes within genes
 )
 
+func init() {
+	declares("use", []string{"depth"}, func(_ *declarer, v any, m Map, path []string, _ int) (gene, *Mistake) {
+		name, ok := v.(string)
+		if !ok {
+			return nil, fault(child(path, "use"), "write {use: NAME}", "needs the name of a definition, got %s", describe(v))
+		}
+		g := &use{name: name}
+		g.path, g.self = path, g
+		if d, ok := m.Get("depth"); ok {
+			n, ok := whole(d)
+			if !ok || n < 0 || n > 100 {
+				return nil, fault(child(path, "depth"), "write how often it may recurse, for example depth: 3",
+					"needs a whole number from 0 to 100, got %s", describe(d))
+			}
+			g.depth, g.depthSet = int(n), true
+		}
+		return g, nil
+	})
+}
+
+// use stands for a definition, in declarations only: nothing is left of it when
+// the space is expanded, and only expand and declared are called.
+type use struct {
+	settled
+	name     string
+	depth    int // if depthSet
+	depthSet bool
+}
+
+func (g *use) declared() any {
+	m := Map{{"use", g.name}}
+	if g.depthSet {
+		m = append(m, Entry{"depth", int64(g.depth)})
+	}
+	return m
+}
+
+func (g *use) tree(*treeBuilder, int) (any, int) { panic("genome: a use was not expanded") }
+
 // expander replaces every use by its definition. A definition that uses itself
 // becomes one gene per depth that is left; equal ones are shared.
 type expander struct {
-	defs  map[string]*gene
+	defs  map[string]gene
 	used  map[string]bool
-	made  map[string]*gene // by definition and depths left; nil while in the making
+	made  map[string]gene // by definition and depths left; nil while in the making
 	count int
 	depth int
 }
 
 // expand returns the grammar without uses. Nothing is left of an alternative
 // that would recurse further than its depth.
-func (d *declaration) expand() (*gene, *Mistake) {
-	x := &expander{defs: map[string]*gene{}, used: map[string]bool{}, made: map[string]*gene{}}
+func (d *declaration) expand() (*group, *Mistake) {
+	x := &expander{defs: map[string]gene{}, used: map[string]bool{}, made: map[string]gene{}}
 	for _, def := range d.defs {
 		x.defs[def.name] = def.gene
 	}
-	root, err := x.gene(d.root, nil)
+	top, err := x.gene(d.root, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +79,8 @@ func (d *declaration) expand() (*gene, *Mistake) {
 			return nil, fault([]string{"define", def.name}, "use it as {use: "+def.name+"} or remove it", "is never used")
 		}
 	}
-	if root == nil {
+	root, ok := top.(*group)
+	if !ok {
 		return nil, fault(nil, "give one of them a choice or a list that can end", "recursion leaves nothing at depth 0")
 	}
 	if root.genes > maxGenes {
@@ -51,118 +91,18 @@ func (d *declaration) expand() (*gene, *Mistake) {
 
 // gene expands one gene where left says how often each active definition may
 // recurse. It returns nil if that is not possible within the depths.
-func (x *expander) gene(g *gene, left map[string]int) (*gene, *Mistake) {
+func (x *expander) gene(g gene, left map[string]int) (gene, *Mistake) {
 	if x.count++; x.count > maxExpanded {
-		return nil, fault(g.path, "lower the depth of recursion", "the space expands to more than %d genes", maxExpanded)
+		return nil, fault(g.about().path, "lower the depth of recursion", "the space expands to more than %d genes", maxExpanded)
 	}
 	if x.depth++; x.depth > maxDepth {
-		return nil, fault(g.path, "lower the depth of recursion", "genes lie more than %d deep in each other", maxDepth)
+		return nil, fault(g.about().path, "lower the depth of recursion", "genes lie more than %d deep in each other", maxDepth)
 	}
 	defer func() { x.depth-- }()
-	switch g.kind {
-	case kindUse:
-		return x.use(g, left)
-	case kindGroup:
-		out := *g
-		out.fields = make([]field, 0, len(g.fields))
-		out.static, out.genes = true, 0
-		same := true
-		for _, f := range g.fields {
-			e, err := x.gene(f.gene, left)
-			if e == nil || err != nil {
-				return nil, err
-			}
-			same = same && e == f.gene
-			out.fields = append(out.fields, field{f.name, e})
-			out.static = out.static && e.static
-			out.genes += e.genes
-		}
-		return share(g, &out, same), nil
-	case kindList:
-		out := *g
-		e, err := x.gene(g.elem, left)
-		if err != nil {
-			return nil, err
-		}
-		same := e == g.elem
-		if e == nil {
-			if g.minLen > 0 {
-				return nil, nil
-			}
-			// Only the empty list is left.
-			out.maxLen = 0
-			e = &gene{kind: kindGroup, path: g.elem.path, static: true}
-		}
-		out.elem = e
-		out.genes = float64(out.maxLen) * e.genes
-		if out.minLen < out.maxLen {
-			out.genes++
-		}
-		out.genes = max(out.genes, float64(out.maxLen)) // a list of constants still has a length
-		out.static = out.minLen == out.maxLen && e.static || out.maxLen == 0
-		return share(g, &out, same), nil
-	case kindChoice:
-		out := *g
-		out.options = make([]option, 0, len(g.options))
-		out.genes = 1
-		same := true
-		total := 0.0
-		for _, o := range g.options {
-			if o.body != nil {
-				e, err := x.gene(o.body, left)
-				if err != nil {
-					return nil, err
-				}
-				if e == nil {
-					same = false
-					continue
-				}
-				if e.kind != kindGroup || e.tuple {
-					return nil, fault(o.body.path, "wrap it: {NAME: {value: {use: ...}}}", "an option's genes need to be a group, and its definition is none")
-				}
-				same = same && e == o.body
-				o.body = e
-				out.genes = max(out.genes, 1+e.genes)
-			}
-			total += o.weight
-			out.options = append(out.options, o)
-		}
-		if len(out.options) == 0 {
-			return nil, nil
-		}
-		if total == 0 { // the weighted ones were those that recurse
-			for i := range out.options {
-				out.options[i].weight = 1
-			}
-		}
-		return share(g, &out, same), nil
-	}
-	if g.genes == 0 && !g.static {
-		switch g.kind {
-		case kindEdges:
-			g.genes = float64(g.cell.nodes * (g.cell.nodes - 1) / 2)
-		case kindVertices:
-			g.genes = float64(2 * g.cell.nodes)
-		case kindPairs:
-			g.genes = float64(5 * g.cell.nodes)
-		default:
-			g.genes = 1
-		}
-	}
-	return g, nil
+	return g.expand(x, left)
 }
 
-// share returns the declared gene itself, completed, where expansion changed
-// nothing below it.
-func share(g, out *gene, same bool) *gene {
-	if same {
-		g.genes, g.static = out.genes, out.static
-		return g
-	}
-	return out
-}
-
-func (x *expander) use(g *gene, left map[string]int) (*gene, *Mistake) {
+func (g *use) expand(x *expander, left map[string]int) (gene, *Mistake) {
 	def, ok := x.defs[g.name]
 	if !ok {
 		return nil, fault(child(g.path, "use"), "define it under define:", "no definition is named %q", shorten(g.name))
@@ -198,7 +138,7 @@ func (x *expander) use(g *gene, left map[string]int) (*gene, *Mistake) {
 	return e, err
 }
 
-var inTheMaking = &gene{}
+var inTheMaking gene = &constant{}
 
 func contextKey(name string, left map[string]int) string {
 	var b strings.Builder
@@ -209,50 +149,19 @@ func contextKey(name string, left map[string]int) string {
 	return b.String()
 }
 
-// resolve finds the genes that from copies, by their places among the fields of
-// groups from the top.
-func resolve(root *gene) *Mistake {
-	var err *Mistake
-	walkGrammar(root, map[*gene]bool{}, func(g *gene) {
-		if g.kind != kindFrom || err != nil {
+// walkGrammar visits every expanded gene once.
+func walkGrammar(root gene, visit func(gene)) {
+	seen := map[gene]bool{}
+	var walk func(g gene)
+	walk = func(g gene) {
+		if seen[g] {
 			return
 		}
-		at := root
-		g.source = g.source[:0]
-		for part := range strings.SplitSeq(g.name, ".") {
-			i := -1
-			if at.kind == kindGroup {
-				i = slices.IndexFunc(at.fields, func(f field) bool { return f.name == part })
-			}
-			if i < 0 {
-				err = fault(child(g.path, "from"), "write the path of a gene through groups from the top, for example act or train.act", "no gene is named %q", shorten(g.name))
-				return
-			}
-			g.source = append(g.source, i)
-			at = at.fields[i].gene
+		seen[g] = true
+		visit(g)
+		for _, inner := range g.inner() {
+			walk(inner)
 		}
-		walkGrammar(at, map[*gene]bool{}, func(inner *gene) {
-			if inner.kind == kindFrom && err == nil {
-				err = fault(child(g.path, "from"), "copy the gene itself", "%q holds a from of its own", shorten(g.name))
-			}
-		})
-		g.origin = at
-	})
-	return err
-}
-
-// walkGrammar visits every expanded gene once.
-func walkGrammar(g *gene, seen map[*gene]bool, visit func(*gene)) {
-	if g == nil || seen[g] {
-		return
 	}
-	seen[g] = true
-	visit(g)
-	for _, f := range g.fields {
-		walkGrammar(f.gene, seen, visit)
-	}
-	for _, o := range g.options {
-		walkGrammar(o.body, seen, visit)
-	}
-	walkGrammar(g.elem, seen, visit)
+	walk(root)
 }

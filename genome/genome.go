@@ -27,8 +27,12 @@ func (g Genome) String() string { return g.Text() }
 
 // Hash returns the hash of the canonical text.
 func (g Genome) Hash() Hash {
-	var buf [1024]byte
-	return hashOf(g.appendText(buf[:0]))
+	if g.space == nil {
+		return hashOf(nil)
+	}
+	w := g.written()
+	defer w.done()
+	return hashOf(w.text)
 }
 
 // Gene returns the value of a gene as the tree has it: "lr",
@@ -72,82 +76,16 @@ func (g Genome) Tree() Map {
 	if g.space == nil {
 		return nil
 	}
-	var buf [128]uint64
-	t := treeBuilder{root: g.space.root, codes: unpack(buf[:0], g.packed)}
-	m, _ := t.build(t.root, 0)
+	w := unpacked(g.packed)
+	defer w.done()
+	w.tree = treeBuilder{root: g.space.root, codes: w.codes}
+	m, _ := w.tree.root.tree(&w.tree, 0)
+	w.tree = treeBuilder{}
 	return m.(Map)
 }
 
 type treeBuilder struct {
-	root   *gene
+	root   *group
 	codes  []uint64
-	copies map[*gene]any
-}
-
-// build returns the value at i and where it ends.
-func (t *treeBuilder) build(g *gene, i int) (any, int) {
-	switch g.kind {
-	case kindGroup:
-		if g.tuple {
-			out := make([]any, len(g.fields))
-			for k, f := range g.fields {
-				out[k], i = t.build(f.gene, i)
-			}
-			return out, i
-		}
-		m := make(Map, len(g.fields))
-		for k, f := range g.fields {
-			m[k].Key = f.name
-			m[k].Value, i = t.build(f.gene, i)
-		}
-		return m, i
-	case kindList:
-		n := g.minLen
-		if !g.static {
-			n, i = g.length(t.codes, i)
-		}
-		out := make([]any, n)
-		for k := range out {
-			out[k], i = t.build(g.elem, i)
-		}
-		return out, i
-	case kindChoice:
-		o := &g.options[t.codes[i]]
-		if o.body == nil {
-			return o.value, i + 1
-		}
-		m, end := t.build(o.body, i+1)
-		return Map{{o.value.(string), m}}, end
-	case kindEdges, kindVertices, kindPairs:
-		return g.cellTree(t.codes, i), g.stretch(t.codes, i)
-	case kindConst:
-		return g.value, i
-	case kindFrom:
-		return t.copyOf(g), i
-	case kindInt:
-		return g.lo + int64(t.codes[i])*g.step, i + 1
-	case kindFloat:
-		return g.number(t.codes[i]), i + 1
-	}
-	return t.codes[i] == 1, i + 1 // kindBool
-}
-
-// copyOf returns the value that a from copies.
-func (t *treeBuilder) copyOf(g *gene) any {
-	if v, ok := t.copies[g.origin]; ok {
-		return v
-	}
-	at, i := t.root, 0
-	for _, k := range g.source {
-		for _, f := range at.fields[:k] {
-			i = f.gene.stretch(t.codes, i)
-		}
-		at = at.fields[k].gene
-	}
-	v, _ := t.build(at, i)
-	if t.copies == nil {
-		t.copies = map[*gene]any{}
-	}
-	t.copies[g.origin] = v
-	return v
+	copies map[gene]any
 }

@@ -65,19 +65,22 @@ func TestCensusOfNumbers(t *testing.T) {
 			t.Errorf("%s is written as %s, which reads as %s: %v", gene, s.JSON(), again.JSON(), err)
 			continue
 		}
-		g := s.root.fields[0].gene
-		last := g.values() - 1
-		codes := []uint64{0, uint64(last / 2), uint64(last/2 + 1), uint64(max(last-1, 0)), uint64(max(last, 0))}
-		if g.continuous() {
+		var codes []uint64
+		lo, hi := math.Inf(-1), math.Inf(1)
+		switch g := s.root.fields[0].gene.(type) {
+		case *choice:
+			codes = codesBelow(len(g.options))
+		case *number:
 			codes = []uint64{g.nearest(g.flo), g.nearest((g.flo + g.fhi) / 2), g.nearest(0), g.nearest(g.fhi)}
+			if last := g.count - 1; last >= 0 {
+				codes = []uint64{0, uint64(last / 2), uint64(min(last, last/2+1)), uint64(max(last-1, 0)), uint64(last)}
+			}
+			lo, hi = g.flo, g.fhi
 		}
 		var before Genome
 		for _, code := range codes {
-			if !g.continuous() {
-				code = min(code, uint64(last))
-			}
 			point := s.finish([]uint64{code})
-			if v, ok := point.Tree()[0].Value.(float64); ok && g.kind == kindFloat && !(v >= g.flo && v <= g.fhi) {
+			if v, ok := point.Tree()[0].Value.(float64); ok && !(v >= lo && v <= hi) {
 				t.Errorf("%s: %v lies outside", gene, v)
 			}
 			if back, err := again.Parse(point.Text()); err != nil || back.Packed() != point.Packed() {

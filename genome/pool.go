@@ -2,7 +2,6 @@ package genome
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"slices"
 
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -84,9 +83,10 @@ func (g Genome) Form() string {
 	if g.space == nil {
 		return ""
 	}
-	var buf [128]uint64
-	f := former{codes: unpack(buf[:0], g.packed)}
-	f.visit(g.space.root, 0)
+	w := unpacked(g.packed)
+	defer w.done()
+	f := former{codes: w.codes}
+	g.space.root.form(&f, 0)
 	return string(f.out)
 }
 
@@ -95,101 +95,17 @@ type former struct {
 	out   []byte
 }
 
-func (f *former) copy(from, to int) {
+// copy writes codes as they are, and returns to.
+func (f *former) copy(from, to int) int {
 	for _, c := range f.codes[from:to] {
 		f.out = binary.AppendUvarint(f.out, c)
 	}
+	return to
 }
 
-// visit writes the value at i and returns where it ends.
-func (f *former) visit(g *gene, i int) int {
-	if g.static {
-		return i
+// words writes numbers of eight bytes.
+func (f *former) words(words []uint64) {
+	for _, c := range words {
+		f.out = binary.LittleEndian.AppendUint64(f.out, c)
 	}
-	switch g.kind {
-	case kindGroup:
-		for _, field := range g.fields {
-			i = f.visit(field.gene, i)
-		}
-		return i
-	case kindList:
-		n, end := g.length(f.codes, i)
-		f.copy(i, end)
-		i = end
-		for range n {
-			i = f.visit(g.elem, i)
-		}
-		return i
-	case kindChoice:
-		f.copy(i, i+1)
-		if body := g.options[f.codes[i]].body; body != nil {
-			return f.visit(body, i+1)
-		}
-		return i + 1
-	case kindVertices:
-		n := int(f.codes[i])
-		end := i + 2*n - 2
-		f.out = binary.AppendUvarint(f.out, uint64(n))
-		for _, c := range colours(f.codes[i+1:i+n-1], f.codes[i+n-1:end]) {
-			f.out = binary.LittleEndian.AppendUint64(f.out, c)
-		}
-		return end
-	case kindEdges, kindPairs:
-		end := i + g.cellCodes()
-		f.copy(i, end)
-		return end
-	}
-	f.copy(i, i+1)
-	return i + 1
-}
-
-// colours are those of a cell's vertices after as many rounds of refinement
-// (Weisfeiler and Leman) as it has vertices, sorted: NAS-Bench-101 tells its
-// graphs apart in the same way. ops are those of the inner vertices, before the
-// sets of earlier vertices of all but the first.
-func colours(ops, before []uint64) []uint64 {
-	n := len(ops) + 2
-	now, next := make([]uint64, n), make([]uint64, n)
-	now[n-1] = 1
-	for v, op := range ops {
-		now[v+1] = op + 2
-	}
-	var in, out []uint64
-	for range n {
-		for v := range n {
-			in, out = in[:0], out[:0]
-			if v > 0 {
-				for set := before[v-1]; set != 0; set &= set - 1 {
-					in = append(in, now[bits.TrailingZeros64(set)])
-				}
-			}
-			for w := v + 1; w < n; w++ {
-				if before[w-1]>>v&1 == 1 {
-					out = append(out, now[w])
-				}
-			}
-			slices.Sort(in)
-			slices.Sort(out)
-			c := stir(now[v]+1, uint64(len(in)))
-			for _, x := range in {
-				c = stir(c, x)
-			}
-			c = stir(c, uint64(len(out)))
-			for _, x := range out {
-				c = stir(c, x)
-			}
-			next[v] = c
-		}
-		now, next = next, now
-	}
-	slices.Sort(now)
-	return now
-}
-
-// stir mixes x into c (the finisher of SplitMix64).
-func stir(c, x uint64) uint64 {
-	c = (c ^ x) + 0x9e3779b97f4a7c15
-	c = (c ^ c>>30) * 0xbf58476d1ce4e5b9
-	c = (c ^ c>>27) * 0x94d049bb133111eb
-	return c ^ c>>31
 }

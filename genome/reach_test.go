@@ -13,11 +13,11 @@ import (
 // graphsOf lists the packed forms of all cells of one operation that a space
 // with nothing else holds, by trying all sets of edges.
 func graphsOf(s *Space) map[string]bool {
-	g := s.root.fields[0].gene
+	g := s.root.fields[0].gene.(*vertices)
 	out := map[string]bool{}
 	for n := g.minLen; n <= g.maxLen; n++ {
 		for edges := range uint64(1) << (n * (n - 1) / 2) {
-			if k := bits.OnesCount64(edges); k < n-1 || k > g.cell.maxEdges {
+			if k := bits.OnesCount64(edges); k < n-1 || k > g.maxEdges {
 				continue
 			}
 			codes := append([]uint64{uint64(n)}, make([]uint64, n-2)...)

@@ -13,7 +13,7 @@ const maxSizeBits = 332193 // 100,000 digits
 // node in a pairs cell are counted in one order.
 func (s *Space) Size() Size {
 	s.sizeOnce.Do(func() {
-		n := s.root.size(map[*gene]magnitude{})
+		n := sizeOf(s.root, map[gene]magnitude{})
 		s.size = Size{Exact: n.exact, Log10: n.log / ln10}
 		if n.exact != nil && n.exact.BitLen() <= 53 {
 			s.size.Log10 = rng.Log(float64(n.exact.Int64())) / ln10
@@ -62,80 +62,18 @@ func (m magnitude) plus(n magnitude) magnitude {
 	return magnitude{nil, m.log + rng.Log(1+rng.Exp(n.log-m.log))}
 }
 
-func (g *gene) size(seen map[*gene]magnitude) magnitude {
-	if m, ok := seen[g]; ok {
-		return m
-	}
-	m := g.countValues(seen)
-	seen[g] = m
-	return m
-}
+// countOf is count of an int64.
+func countOf(n int64) magnitude { return count(big.NewInt(n)) }
 
-func (g *gene) countValues(seen map[*gene]magnitude) magnitude {
-	one := count(big.NewInt(1))
-	if g.static {
-		return one
+// sizeOf counts the values of a gene.
+func sizeOf(g gene, seen map[gene]magnitude) magnitude {
+	if g.about().static {
+		return countOf(1)
 	}
-	switch g.kind {
-	case kindGroup:
-		for _, f := range g.fields {
-			one = one.times(f.gene.size(seen))
-		}
-		return one
-	case kindList:
-		elem := g.elem.size(seen)
-		if elem.exact == nil || elem.log*float64(g.maxLen) > 0.6931*maxSizeBits {
-			// The longest lists decide: the sum of a geometric series.
-			m := magnitude{nil, elem.log * float64(g.maxLen)}
-			if g.minLen < g.maxLen {
-				m.log -= rng.Log(1 - rng.Exp(-elem.log))
-			}
-			return m
-		}
-		var sum *big.Int
-		// Horner: e^min (1 + e (1 + e (...)))
-		sum = big.NewInt(1)
-		for range g.maxLen - g.minLen {
-			sum.Mul(sum, elem.exact)
-			sum.Add(sum, big.NewInt(1))
-		}
-		return count(sum.Mul(sum, new(big.Int).Exp(elem.exact, big.NewInt(int64(g.minLen)), nil)))
-	case kindChoice:
-		var sum magnitude
-		for i, o := range g.options {
-			m := one
-			if o.body != nil {
-				m = o.body.size(seen)
-			}
-			if i == 0 {
-				sum = m
-			} else {
-				sum = sum.plus(m)
-			}
-		}
-		return sum
-	case kindEdges:
-		return count(new(big.Int).Exp(big.NewInt(int64(len(g.cell.ops))), big.NewInt(int64(g.cellCodes())), nil))
-	case kindVertices:
-		g.cell.counts.fill(g)
-		return count(g.cell.counts.total)
-	case kindPairs:
-		c := g.cell
-		ops := int64(len(c.ops))
-		n := big.NewInt(1)
-		for node := range c.nodes {
-			sources := int64(c.inputs + node)
-			pairs := sources * ops * (sources*ops + 1) / 2
-			if c.distinct {
-				pairs = sources * (sources - 1) / 2 * ops * ops
-			}
-			n.Mul(n, big.NewInt(pairs))
-			n.Mul(n, big.NewInt(int64(len(c.combine))))
-		}
-		return count(n)
+	m, ok := seen[g]
+	if !ok {
+		m = g.size(seen)
+		seen[g] = m
 	}
-	if g.continuous() {
-		return magnitude{nil, 6 * ln10}
-	}
-	return count(big.NewInt(g.values()))
+	return m
 }

@@ -12,7 +12,7 @@ import (
 
 // enumerate lists every value of a gene, independently of how Size counts.
 // It stops at most values.
-func enumerate(g *gene, most int) [][]uint64 {
+func enumerate(g gene, most int) [][]uint64 {
 	join := func(front, back [][]uint64) [][]uint64 {
 		var out [][]uint64
 		for _, f := range front {
@@ -32,17 +32,17 @@ func enumerate(g *gene, most int) [][]uint64 {
 		}
 		return out
 	}
-	if g.static {
+	if g.about().static {
 		return none
 	}
-	switch g.kind {
-	case kindGroup:
+	switch g := g.(type) {
+	case *group:
 		out := none
 		for _, f := range g.fields {
 			out = join(out, enumerate(f.gene, most))
 		}
 		return out
-	case kindList:
+	case *list:
 		var out [][]uint64
 		for n := g.minLen; n <= g.maxLen; n++ {
 			some := none
@@ -55,7 +55,7 @@ func enumerate(g *gene, most int) [][]uint64 {
 			out = append(out, some...)
 		}
 		return out
-	case kindChoice:
+	case *choice:
 		var out [][]uint64
 		for k, o := range g.options {
 			some := [][]uint64{{uint64(k)}}
@@ -65,13 +65,13 @@ func enumerate(g *gene, most int) [][]uint64 {
 			out = append(out, some...)
 		}
 		return out
-	case kindEdges:
+	case *edges:
 		out := none
-		for range g.cellCodes() {
-			out = join(out, scalars(len(g.cell.ops)))
+		for range g.number() {
+			out = join(out, scalars(len(g.ops)))
 		}
 		return out
-	case kindVertices:
+	case *vertices:
 		var out [][]uint64
 		for n := g.minLen; n <= g.maxLen; n++ {
 			edges := n * (n - 1) / 2
@@ -84,12 +84,12 @@ func enumerate(g *gene, most int) [][]uint64 {
 						bit++
 					}
 				}
-				if !onPaths(before) || popcount(set) > g.cell.maxEdges {
+				if !onPaths(before) || popcount(set) > g.maxEdges {
 					continue
 				}
 				some := [][]uint64{{uint64(n)}}
 				for range n - 2 {
-					some = join(some, scalars(len(g.cell.ops)))
+					some = join(some, scalars(len(g.ops)))
 				}
 				out = append(out, join(some, [][]uint64{before})...)
 				if len(out) > most {
@@ -98,9 +98,9 @@ func enumerate(g *gene, most int) [][]uint64 {
 			}
 		}
 		return out
-	case kindPairs:
+	case *pairs:
 		out := none
-		c := g.cell
+		c := g
 		for node := range c.nodes {
 			if len(c.combine) > 1 {
 				out = join(out, scalars(len(c.combine)))
@@ -119,7 +119,11 @@ func enumerate(g *gene, most int) [][]uint64 {
 		}
 		return out
 	}
-	return scalars(int(g.values()))
+	n := int64(2)
+	if g, ok := g.(*number); ok {
+		n = g.count
+	}
+	return scalars(int(n))
 }
 
 func popcount(n int) (c int) {

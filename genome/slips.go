@@ -1,6 +1,7 @@
 package genome
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,20 +22,28 @@ type spelling struct {
 // spellings of Optuna, Ray Tune, NNI, Hyperopt, ConfigSpace, NePS, Katib, Ax,
 // Keras Tuner and Weights & Biases, in small letters without _ and -, and without
 // what stands before them: suggest, hp., tune.
-var spellings = map[string]spelling{
-	"choices": {kind: "choice"}, "options": {kind: "choice"}, "values": {kind: "choice"}, "categorical": {kind: "choice"},
-	"categoricals": {kind: "choice"}, "categories": {kind: "choice"}, "enum": {kind: "choice"}, "oneof": {kind: "choice"},
-	"gridsearch": {kind: "choice"}, "grid": {kind: "choice"}, "discrete": {kind: "choice"}, "ordinal": {kind: "choice"},
-	"categoricaldistribution": {kind: "choice"}, "pchoice": {kind: "choice"}, "sample": {kind: "choice"},
-	"uniform": {kind: "float"}, "loguniform": {kind: "float", log: true}, "reverseloguniform": {kind: "float", log: true},
-	"quniform": {kind: "float", q: true}, "qloguniform": {kind: "float", log: true, q: true}, "discreteuniform": {kind: "float", q: true},
-	"real": {kind: "float"}, "double": {kind: "float"}, "number": {kind: "float"}, "floats": {kind: "float"}, "range": {kind: "float"},
-	"bounds": {kind: "float"}, "interval": {kind: "float"}, "normal": {kind: "float"}, "qnormal": {kind: "float"}, "lognormal": {kind: "float", log: true},
-	"randn": {kind: "float"}, "qrandn": {kind: "float"}, "uniformfloat": {kind: "float"}, "floatdistribution": {kind: "float"}, "logspace": {kind: "float", log: true},
-	"integer": {kind: "int"}, "integers": {kind: "int"}, "ints": {kind: "int"}, "randint": {kind: "int"}, "qrandint": {kind: "int", q: true},
-	"lograndint": {kind: "int", log: true}, "qlograndint": {kind: "int", log: true, q: true}, "uniformint": {kind: "int"},
-	"uniforminteger": {kind: "int"}, "uniformfloathyperparameter": {kind: "float"}, "intdistribution": {kind: "int"}, "intuniform": {kind: "int"},
-	"boolean": {kind: "bool"}, "bools": {kind: "bool"}, "booleans": {kind: "bool"},
+var spellings = map[string]spelling{}
+
+func init() {
+	for kind, words := range map[spelling]string{
+		{kind: "choice"}: `choices options values categorical categoricals categories enum oneof gridsearch grid discrete ordinal
+			categoricaldistribution pchoice sample`,
+		{kind: "float"}: `uniform real double number floats range bounds interval normal qnormal randn qrandn uniformfloat
+			uniformfloathyperparameter floatdistribution`,
+		{kind: "float", log: true}:          `loguniform loguniformvalues reverseloguniform lognormal logspace`,
+		{kind: "float", q: true}:            `quniform discreteuniform`,
+		{kind: "float", log: true, q: true}: `qloguniform`,
+		{kind: "int"}: `integer integers ints randint uniformint uniforminteger
+			uniformintegerhyperparameter intdistribution intuniform`,
+		{kind: "int", log: true}:          `lograndint`,
+		{kind: "int", q: true}:            `qrandint`,
+		{kind: "int", log: true, q: true}: `qlograndint`,
+		{kind: "bool"}:                    `boolean bools booleans`,
+	} {
+		for word := range strings.FieldsSeq(words) {
+			spellings[word] = kind
+		}
+	}
 }
 
 // spelled returns what a word stands for, in another tool or in ours.
@@ -57,10 +66,11 @@ var (
 	// naming says which kind it is where the kind is a value.
 	naming = []string{"type", "_type", "parameterType", "parameter_type", "distribution", "dist", "param_type", "value_type"}
 	// saying holds the range or the options there.
-	saying = []string{"_value", "value", "values", "choices", "options", "bounds", "range", "feasibleSpace", "feasible_space", "categories", "sequence", "name", "_name"}
+	saying = []string{"_value", "value", "values", "choices", "options", "bounds", "range", "feasibleSpace", "feasible_space",
+		"categories", "sequence", "name", "_name"}
 	// beside a gene, in ours and in other tools.
-	beside = []string{"step", "log", "weights", "ordered", "length", "depth", "q", "base", "default", "default_value", "sampling", "prior", "scale", "name", "_name",
-		"mu", "sigma", "is_fidelity", "log_scale", "size", "upper", "lower", "probabilities", "p"}
+	beside = []string{"step", "log", "weights", "ordered", "length", "depth", "q", "base", "default", "default_value", "sampling",
+		"prior", "scale", "name", "_name", "mu", "sigma", "is_fidelity", "log_scale", "size", "upper", "lower", "probabilities", "p"}
 	// rules between genes.
 	ruling = []string{"forbidden", "forbiddens", "forbidden_clauses", "conditions", "condition", "dependencies", "constraints", "exclude"}
 )
@@ -112,7 +122,8 @@ const constants = "; a group of constants needs other names"
 // slipOfTop tells a key of the top that another tool has and we have not.
 func slipOfTop(e Entry, path []string) *Mistake {
 	if slices.Contains(ruling, e.Key) && !holdsKind(e.Value) {
-		return fault(path, "put genes that depend on an option into it, as in choice: [a, {b: {x: {int: [1, 8]}}}]; a constant needs another name",
+		return fault(path,
+			"put genes that depend on an option into it, as in choice: [a, {b: {x: {int: [1, 8]}}}]; a constant needs another name",
 			"is no rule that a space knows")
 	}
 	return nil
@@ -122,26 +133,27 @@ func slipOfTop(e Entry, path []string) *Mistake {
 func slipOfWord(word string, path []string) *Mistake {
 	name, call, called := strings.Cut(word, "(")
 	s, ok := spelled(name)
-	if !ok || called != strings.HasSuffix(word, ")") || !called && !slices.Contains(keywords, word) {
+	if !ok || called != strings.HasSuffix(word, ")") || !called && !isKeyword(word) {
 		return nil
 	}
 	var args []any
 	for arg := range strings.SplitSeq(strings.Trim(call, "()[] "), ",") {
 		arg = strings.Trim(arg, ` "'[]`)
-		if x, err := number(arg); err == nil {
+		if x, err := numberOf(arg); err == nil {
 			args = append(args, x)
 		} else if arg != "" {
 			args = append(args, arg)
 		}
 	}
-	return fault(path, "write "+s.example(args, nil)+"; for the word itself {choice: ["+strconv.Quote(word)+"]}", "%q is a word, no gene", shorten(word))
+	return fault(path, "write "+s.example(args, nil)+"; for the word itself {choice: ["+strconv.Quote(word)+"]}",
+		"%q is a word, no gene", shorten(word))
 }
 
 // holdsKind tells whether a kind of gene is declared anywhere in a value.
 func holdsKind(v any) bool {
 	switch v := v.(type) {
 	case Map:
-		return slices.ContainsFunc(v, func(e Entry) bool { return slices.Contains(keywords, e.Key) || holdsKind(e.Value) })
+		return slices.ContainsFunc(v, func(e Entry) bool { return isKeyword(e.Key) || holdsKind(e.Value) })
 	case []any:
 		return slices.ContainsFunc(v, holdsKind)
 	}
@@ -234,7 +246,7 @@ func (d *declarer) closest(e Entry, m Map) string {
 	list, isList := e.Value.([]any)
 	inner, isMap := e.Value.(Map)
 	word, _ := e.Value.(string)
-	for _, kind := range keywords {
+	for _, kind := range slices.Sorted(maps.Keys(keywords)) {
 		far := distanceOf(strings.ToLower(e.Key), kind)
 		if far > 2 || far > 1 && len(kind) < 5 || e.Key == "pool" {
 			continue

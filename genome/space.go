@@ -31,7 +31,7 @@ type Space struct {
 // is first asked for.
 type grammar struct {
 	decl *declaration
-	root *gene
+	root *group
 	json []byte
 	hash Hash
 
@@ -245,7 +245,8 @@ func (s *Space) violation(g Genome) (float64, error) {
 		if l.max > 0 && l.have > l.max {
 			far += float64(l.have-l.max) / float64(l.max)
 			if worst == nil {
-				worst = fault([]string{"limits", l.name}, "make the network smaller or raise the limit", "the network has %d, the limit is %d", l.have, l.max)
+				worst = fault([]string{"limits", l.name}, "make the network smaller or raise the limit",
+					"the network has %d, the limit is %d", l.have, l.max)
 			}
 		}
 	}
@@ -295,8 +296,9 @@ func (s *Space) codes(buf []uint64, g Genome) ([]uint64, error) {
 
 // Unpack returns the genome of a packed string, after checking its structure.
 func (s *Space) Unpack(packed string) (Genome, error) {
-	var buf [128]uint64
-	t := unpack(buf[:0], packed)
+	w := unpacked(packed)
+	defer w.done()
+	t := w.codes
 	end, err := s.root.check(t, 0)
 	if err != nil {
 		return Genome{}, err
@@ -314,8 +316,11 @@ func (s *Space) Constants() []string {
 	var out []string
 	for _, f := range s.root.fields {
 		copies := false
-		walkGrammar(f.gene, map[*gene]bool{}, func(g *gene) { copies = copies || g.kind == kindFrom })
-		if f.gene.static && !copies {
+		walkGrammar(f.gene, func(g gene) {
+			_, isCopy := g.(*from)
+			copies = copies || isCopy
+		})
+		if f.gene.about().static && !copies {
 			out = append(out, f.name)
 		}
 	}

@@ -5,90 +5,19 @@ import "strconv"
 // Text returns the canonical text: one line, one per genome. docs/space.md has
 // its grammar. Space.Parse reads it.
 func (g Genome) Text() string {
-	return string(g.appendText(make([]byte, 0, 256)))
-}
-
-func (g Genome) appendText(b []byte) []byte {
 	if g.space == nil {
-		return b
+		return ""
 	}
-	var buf [128]uint64
-	t := unpack(buf[:0], g.packed)
-	b, _ = g.space.root.appendFields(b, t, 0)
-	return b
+	w := g.written()
+	defer w.done()
+	return string(w.text)
 }
 
-// appendFields writes the genes of a group without its parentheses. Constants
-// and copies are left out.
-func (g *gene) appendFields(b []byte, t []uint64, i int) ([]byte, int) {
-	first := true
-	for _, f := range g.fields {
-		if f.gene.static {
-			continue
-		}
-		if !first {
-			b = append(b, ' ')
-		}
-		first = false
-		if !g.tuple {
-			b = append(b, f.name...)
-			b = append(b, '=')
-		}
-		b, i = f.gene.appendText(b, t, i)
-	}
-	return b, i
-}
-
-// appendText writes one value.
-func (g *gene) appendText(b []byte, t []uint64, i int) ([]byte, int) {
-	if g.static {
-		return append(b, "()"...), i // only an element of a list is written at all
-	}
-	switch g.kind {
-	case kindGroup:
-		open, shut := byte('('), byte(')')
-		if g.tuple {
-			open, shut = '[', ']'
-		}
-		b, i = g.appendFields(append(b, open), t, i)
-		return append(b, shut), i
-	case kindList:
-		n, i := g.length(t, i)
-		if g.plainBits() {
-			b = append(b, 'b')
-			for _, bit := range t[i : i+n] {
-				b = append(b, '0'+byte(bit))
-			}
-			return b, i + n
-		}
-		b = append(b, '[')
-		for k := range n {
-			if k > 0 {
-				b = append(b, ' ')
-			}
-			b, i = g.elem.appendText(b, t, i)
-		}
-		return append(b, ']'), i
-	case kindChoice:
-		o := &g.options[t[i]]
-		b = append(b, o.text...)
-		if o.body == nil || o.body.static {
-			return b, i + 1
-		}
-		b = append(b, '(')
-		b, i = o.body.appendFields(b, t, i+1)
-		return append(b, ')'), i
-	case kindEdges, kindVertices, kindPairs:
-		return g.appendCell(b, t, i), g.stretch(t, i)
-	case kindInt:
-		return strconv.AppendInt(b, g.lo+int64(t[i])*g.step, 10), i + 1
-	case kindFloat:
-		return appendFloat(b, g.number(t[i])), i + 1
-	}
-	if t[i] == 1 {
-		return append(b, "yes"...), i + 1
-	}
-	return append(b, "no"...), i + 1
+// written returns the genome's text in memory to give back.
+func (g Genome) written() *scratch {
+	w := unpacked(g.packed)
+	w.text, _ = g.space.root.appendFields(w.text[:0], w.codes, 0)
+	return w
 }
 
 // scalarText writes an option as text has it.
@@ -118,12 +47,15 @@ func quote(s string) string {
 	return s
 }
 
-// quoteOperation also quotes what begins with the + that joins nodes.
-func quoteOperation(s string) string {
-	if s[0] == '+' {
-		return strconv.Quote(s)
+// quoteOperations also quotes what begins with the + that joins nodes.
+func quoteOperations(names []string) []string {
+	out := make([]string, len(names))
+	for i, s := range names {
+		if out[i] = quote(s); s[0] == '+' {
+			out[i] = strconv.Quote(s)
+		}
 	}
-	return quote(s)
+	return out
 }
 
 func bare(c byte) bool {

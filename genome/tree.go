@@ -231,7 +231,11 @@ func decodeValue(d *json.Decoder, depth int) (any, error) {
 		_, err = d.Token()
 		return list, err
 	case json.Number:
-		return number(string(t))
+		v, err := numberOf(string(t))
+		if err != nil {
+			return nil, err
+		}
+		return v, nil
 	}
 	return tok, nil // string, bool or nil
 }
@@ -251,9 +255,9 @@ func tooDeep() *Mistake {
 	return fault(nil, "flatten it, or use define", "is nested more than %d levels deep", maxNesting)
 }
 
-// number reads a finite number: an int64, or a float64 where it has a point, an
+// numberOf reads a finite number: an int64, or a float64 where it has a point, an
 // exponent or too many digits.
-func number(s string) (any, error) {
+func numberOf(s string) (any, *Mistake) {
 	if !strings.ContainsAny(s, ".eE") {
 		if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 			return i, nil
@@ -376,11 +380,7 @@ func normaliseValue(v any, depth int, budget *int) (any, *Mistake) {
 		}
 		return v, nil
 	case json.Number:
-		x, err := number(string(v))
-		if err != nil {
-			return nil, err.(*Mistake)
-		}
-		return x, nil
+		return numberOf(string(v))
 	}
 	return nil, fault(nil, "use maps, lists, numbers, booleans and strings", "holds a %s", shorten(fmt.Sprintf("%T", v)))
 }

@@ -162,45 +162,21 @@ func weightsOf(v any, path []string, names []string) ([]float64, *Mistake) {
 }
 
 // checkWeights verifies that every path in variation.weights leads somewhere.
-func (d *declaration) checkWeights(root *gene) *Mistake {
+func (d *declaration) checkWeights(root gene) *Mistake {
 	v, _ := d.variationTree.Get("weights")
 	m, _ := v.(Map)
 	for _, e := range m {
-		if !root.leads(strings.Split(e.Key, "."), 0) {
-			return fault([]string{"variation", "weights", e.Key}, "write the path of a gene without places in lists, for example blocks.channels", "no gene lies at %q", shorten(e.Key))
+		if !leads(root, strings.Split(e.Key, "."), 0) {
+			return fault([]string{"variation", "weights", e.Key}, "write the path of a gene without places in lists, for example blocks.channels",
+				"no gene lies at %q", shorten(e.Key))
 		}
 	}
 	return nil
 }
 
 // leads tells whether a path of names leads to a gene.
-func (g *gene) leads(names []string, depth int) bool {
-	if len(names) == 0 {
-		return true
-	}
-	if depth > maxNesting {
-		return false
-	}
-	switch g.kind {
-	case kindList:
-		return g.elem.leads(names, depth+1)
-	case kindGroup:
-		for _, f := range g.fields {
-			if g.tuple && f.gene.leads(names, depth+1) {
-				return true
-			}
-			if !g.tuple && f.name == names[0] {
-				return f.gene.leads(names[1:], depth+1)
-			}
-		}
-	case kindChoice:
-		for _, o := range g.options {
-			if o.body != nil && o.value == names[0] {
-				return o.body.leads(names[1:], depth+1)
-			}
-		}
-	}
-	return false
+func leads(g gene, names []string, depth int) bool {
+	return len(names) == 0 || depth <= maxNesting && g.leads(names, depth)
 }
 
 func (d *declaration) declareLimits(v any, path []string) *Mistake {
@@ -211,7 +187,8 @@ func (d *declaration) declareLimits(v any, path []string) *Mistake {
 	for _, e := range m {
 		n, ok := whole(e.Value)
 		if !ok || n < 1 {
-			return fault(child(path, e.Key), "write a whole number, or remove it for no limit", "needs a whole number of at least 1, got %s", describe(e.Value))
+			return fault(child(path, e.Key), "write a whole number, or remove it for no limit",
+				"needs a whole number of at least 1, got %s", describe(e.Value))
 		}
 		switch e.Key {
 		case "parameters":

@@ -1,334 +1,595 @@
 package genome
 
 import (
-	"math/big"
+	"fmt"
 	"math/bits"
-	"sync"
+	"slices"
+	"strconv"
 
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
-// vertexCounts counts the graphs of a cell with operations on nodes: strictly
-// upper triangular adjacency matrices where every node but the first has a node
-// before it and every node but the last one after it, with limited edges. Nodes
-// are joined one after another; a state is (nodes so far, those of them that
-// lead nowhere yet, edges left), its count the number of ways to go on.
-type vertexCounts struct {
-	once  sync.Once
-	ways  map[[4]int]*big.Int // by number of nodes and state
-	total *big.Int            // all cells, with their operations
-	sizes []float64           // cells by number of nodes, from minLen
+func init() {
+	declaresCell("vertices", func(c cell) cellGene {
+		g := &vertices{cell: c, counts: &vertexCounts{}}
+		g.self = g
+		return g
+	})
 }
 
-func (v *vertexCounts) fill(g *gene) {
-	v.once.Do(func() {
-		v.ways = map[[4]int]*big.Int{}
-		v.total = new(big.Int)
+// maxVertices bounds the nodes of a cell: its graphs are counted.
+const maxVertices = 16
+
+// vertices is a cell with operations on nodes (NAS-Bench-101), whose number and
+// edges are free; every node lies on a path from input to output. Its codes are
+// the number of nodes, the operations of the inner ones, then for each node from
+// 1 the set of nodes before it.
+type vertices struct {
+	cell
+	minLen, maxLen int // nodes, with input and output
+	maxEdges       int
+	counts         *vertexCounts
+}
+
+const verticesForm = "{vertices: [input, operation, ..., output], edges: [[from, to], ...]}"
+
+func (g *vertices) set(key string, v any, at []string) (bool, *Mistake) {
+	var err *Mistake
+	switch key {
+	case "nodes":
+		g.minLen, g.maxLen, err = nodesFrom(v, at, 2, maxVertices, true)
+	case "max_edges":
+		n, ok := whole(v)
+		if !ok || n < 1 || n > 1000 {
+			return true, fault(at, "write for example max_edges: 9", "needs a whole number of at least 1, got %s", describe(v))
+		}
+		g.maxEdges = int(n)
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+func (g *vertices) complete(at func(string) []string) *Mistake {
+	if full := g.full(); g.maxEdges == 0 || g.maxEdges > full {
+		g.maxEdges = full
+	}
+	if g.maxEdges < g.maxLen-1 {
+		return fault(at("max_edges"), fmt.Sprintf("raise it to %d or lower nodes to %d", g.maxLen-1, g.maxEdges+1),
+			"%d edges cannot join %d nodes", g.maxEdges, g.maxLen)
+	}
+	for _, op := range g.ops {
+		if op == "input" || op == "output" {
+			return fault(at("vertices"), "rename it", "%q is the name of a node", op)
+		}
+	}
+	g.genes = float64(2 * g.maxLen)
+	return nil
+}
+
+// full is how many edges there can be.
+func (g *vertices) full() int { return g.maxLen * (g.maxLen - 1) / 2 }
+
+func (g *vertices) declared() any {
+	m := Map{{"vertices", anyNames(g.ops)}, {"nodes", []any{int64(g.minLen), int64(g.maxLen)}}}
+	if g.maxEdges < g.full() {
+		m = append(m, Entry{"max_edges", int64(g.maxEdges)})
+	}
+	return Map{{"cell", append(m, g.extra...)}}
+}
+
+func (g *vertices) size(map[gene]magnitude) magnitude {
+	g.counts.fill(g)
+	return count(g.counts.total)
+}
+
+func (g *vertices) columns(map[gene]float64) float64 {
+	return float64((g.maxLen-2)*len(g.ops) + g.full())
+}
+
+func (g *vertices) end(t []uint64, i int) int        { return i + 2*int(t[i]) - 2 }
+func (g *vertices) leaves(t []uint64, i int) float64 { return float64(2*t[i] - 2) }
+
+// split returns the operations of the inner nodes and the sets of earlier nodes
+// of all but the first.
+func (g *vertices) split(t []uint64, i int) (ops, before []uint64) {
+	n := int(t[i])
+	return t[i+1 : i+n-1], t[i+n-1 : i+2*n-2]
+}
+
+func (g *vertices) check(t []uint64, i int) (int, *Mistake) {
+	if i >= len(t) {
+		return i, endsEarly()
+	}
+	n := int(min(t[i], 1000))
+	end := i + 2*n - 2
+	if n < g.minLen || n > g.maxLen || end > len(t) {
+		return i, badCell("a wrong number of nodes")
+	}
+	ops, before := g.split(t, i)
+	for _, op := range ops {
+		if op >= uint64(len(g.ops)) {
+			return i, badCell("an unknown operation")
+		}
+	}
+	if problem := g.checkGraph(before); problem != "" {
+		return i, badCell(problem)
+	}
+	return end, nil
+}
+
+// sample draws every valid cell of any number of nodes equally likely.
+func (g *vertices) sample(codes []uint64, r *rng.Rand) []uint64 {
+	n, before := g.counts.sample(g, r)
+	codes = append(codes, uint64(n))
+	for range n - 2 {
+		codes = append(codes, uint64(r.Intn(len(g.ops))))
+	}
+	return append(codes, before...)
+}
+
+// first is a chain of first operations.
+func (g *vertices) first(codes []uint64) []uint64 {
+	codes = append(codes, uint64(g.minLen))
+	codes = append(codes, make([]uint64, g.minLen-2)...)
+	for v := 1; v < g.minLen; v++ {
+		codes = append(codes, 1<<(v-1))
+	}
+	return codes
+}
+
+func (g *vertices) appendText(b []byte, t []uint64, i int) ([]byte, int) {
+	ops, before := g.split(t, i)
+	for k, set := range before {
+		if k > 0 {
+			b = append(b, '+')
+		}
+		op := "output"
+		if k < len(ops) {
+			op = g.texts[ops[k]]
+		}
+		b = append(b, '|')
+		b = append(b, op...)
+		for ; set != 0; set &= set - 1 {
+			b = append(b, '~')
+			b = strconv.AppendInt(b, int64(bits.TrailingZeros64(set)), 10)
+		}
+		b = append(b, '|')
+	}
+	return b, g.end(t, i)
+}
+
+func (g *vertices) parse(p *parser, codes []uint64) ([]uint64, *Mistake) {
+	nodes, err := p.cellNodes(func(nodes []cellNode) bool { return nodes[len(nodes)-1].inputs[0].op == "output" })
+	if err != nil {
+		return nil, err
+	}
+	problem := func(node int, remedy, text string, args ...any) *Mistake {
+		return fault([]string{strconv.Itoa(node)}, remedy, text, args...)
+	}
+	n := len(nodes) + 1
+	if n < g.minLen || n > g.maxLen {
+		return nil, g.wrongNumber(nil, n)
+	}
+	before := make([]uint64, n-1)
+	codes = append(codes, uint64(n))
+	for k, node := range nodes {
+		if len(node.inputs) != 1 || node.combine != "" {
+			return nil, problem(k, "write |operation~source~source|", "needs one operation")
+		}
+		in := node.inputs[0]
+		if k < n-2 {
+			code, err := named(g.ops, in.op)
+			if err != nil {
+				return nil, err.within(strconv.Itoa(k))
+			}
+			codes = append(codes, code)
+		} else if in.op != "output" {
+			return nil, problem(k, "write |output~source|", "the last node is %q", shorten(in.op))
+		}
+		for _, from := range in.from {
+			if from > k || before[k]>>from&1 == 1 {
+				return nil, problem(k, "name each earlier node once", "%d is no source there", from)
+			}
+			before[k] |= 1 << from
+		}
+	}
+	if problem := g.checkGraph(before); problem != "" {
+		return nil, fault(nil, "let every node lie on a path from input to output", "has %s", problem)
+	}
+	return append(codes, before...), nil
+}
+
+func (g *vertices) wrongNumber(path []string, n int) *Mistake {
+	return fault(path, "add or remove some", "has %d nodes with input and output, needs %d to %d", n, g.minLen, g.maxLen)
+}
+
+func (g *vertices) tree(b *treeBuilder, i int) (any, int) {
+	ops, before := g.split(b.codes, i)
+	names := []any{"input"}
+	for _, op := range ops {
+		names = append(names, g.ops[op])
+	}
+	names = append(names, "output")
+	edges := []any{}
+	for from := range names {
+		for to := from + 1; to < len(names); to++ {
+			if before[to-1]>>from&1 == 1 {
+				edges = append(edges, []any{int64(from), int64(to)})
+			}
+		}
+	}
+	return append(Map{{"vertices", names}, {"edges", edges}}, g.extra...), g.end(b.codes, i)
+}
+
+func (g *vertices) read(v any, codes []uint64) ([]uint64, *Mistake) {
+	m, err := g.cellMap(v, verticesForm, "vertices", "edges")
+	if err != nil {
+		return nil, err
+	}
+	names, err := cellList(m, "vertices", verticesForm)
+	if err != nil {
+		return nil, err
+	}
+	n := len(names)
+	if n < g.minLen || n > g.maxLen {
+		return nil, g.wrongNumber([]string{"vertices"}, n)
+	}
+	codes = append(codes, uint64(n))
+	for k, name := range names {
+		switch {
+		case k == 0 && name != "input" || k == n-1 && name != "output":
+			return nil, fault([]string{"vertices", strconv.Itoa(k)}, "begin with input and end with output", "%s stands there", describe(name))
+		case k > 0 && k < n-1:
+			code, err := named(g.ops, name)
+			if err != nil {
+				return nil, err.within(strconv.Itoa(k)).within("vertices")
+			}
+			codes = append(codes, code)
+		}
+	}
+	edges, err := cellList(m, "edges", verticesForm)
+	if err != nil {
+		return nil, err
+	}
+	before := make([]uint64, n-1)
+	for k, e := range edges {
+		at := []string{"edges", strconv.Itoa(k)}
+		from, to, ok := pair(e, whole)
+		if !ok || from < 0 || to <= from || to >= int64(n) {
+			return nil, fault(at, "write [from, to] with from < to", "%s is no edge", describe(e))
+		}
+		if before[to-1]>>from&1 == 1 {
+			return nil, fault(at, "remove one", "%s is there twice", describe(e))
+		}
+		before[to-1] |= 1 << from
+	}
+	if problem := g.checkGraph(before); problem != "" {
+		return nil, fault([]string{"edges"}, "let every node lie on a path from input to output", "has %s", problem)
+	}
+	return append(codes, before...), nil
+}
+
+// mend reads names and edges as far as they make sense and repairs the graph.
+func (g *vertices) mend(m *mender, v any, codes []uint64) []uint64 {
+	return g.mendCell(m, v, codes, func(given Map, codes []uint64) []uint64 {
+		names := listIn(given, "vertices")
+		n := min(max(len(names), 2), 64)
+		q := &graph{ops: make([]uint64, n), before: make([]uint64, n)}
+		for k := 1; k < n-1; k++ {
+			q.ops[k] = salvageName(g.ops, names, k)
+		}
+		for _, e := range listIn(given, "edges") {
+			if from, to, ok := pair(e, whole); ok && from >= 0 && from < to && to < int64(n) {
+				q.before[to] |= 1 << from
+			}
+		}
+		g.repairGraph(q)
+		return q.append(codes)
+	})
+}
+
+func (g *vertices) sites(m *mutant, i int, p place) int {
+	n := int(m.codes[i])
+	if len(g.ops) > 1 {
+		for k := 1; k < n-1; k++ {
+			m.add(change, g, i, k, p)
+		}
+	}
+	if n < g.maxLen {
+		m.add(insert, g, i, n, p)
+	}
+	if n > g.minLen {
+		for v := 1; v < n-1; v++ {
+			m.add(remove, g, i, v, p)
+		}
+	}
+	if n > 2 {
+		m.add(rewire, g, i, n, p)
+	}
+	return i + 2*n - 2
+}
+
+func (g *vertices) mutate(m *mutant, kind int, x site, r *rng.Rand) {
+	switch kind {
+	case change:
+		m.another(x.at+x.sub, len(g.ops), r)
+	case insert:
+		q := readGraph(m.codes, x.at)
+		if q.edges() < g.maxEdges {
+			from, to := q.edge(r.Intn(q.edges()))
+			q.split(from, to, uint64(r.Intn(len(g.ops))))
+			g.replace(m, x.at, q)
+		}
+	case remove:
+		q := readGraph(m.codes, x.at)
+		q.remove(x.sub, true)
+		g.replace(m, x.at, q)
+	case rewire:
+		q := readGraph(m.codes, x.at)
+		if ways := g.rewirings(q, m.rules); len(ways) > 0 {
+			copy(m.codes[x.at+len(q.ops)-1:], ways[r.Intn(len(ways))])
+		}
+	}
+}
+
+// replace puts a graph in the place of the one at its code.
+func (g *vertices) replace(m *mutant, at int, q *graph) {
+	m.spare = q.append(m.spare[:0])
+	m.replace(at, g.end(m.codes, at), m.spare...)
+}
+
+func (g *vertices) alternatives(m *mutant, kind int, x site, emit func(edit) bool) bool {
+	at := x.at
+	switch kind {
+	case change:
+		return emitCodes(codesBelow(len(g.ops)), at+x.sub, emit)
+	case insert:
+		edges := readGraph(m.codes, at).edges()
+		if edges >= g.maxEdges {
+			return true
+		}
+		for k := range edges {
+			for op := range g.ops {
+				if !emit(func(w *mutant) {
+					q := readGraph(w.codes, at)
+					from, to := q.edge(k)
+					q.split(from, to, uint64(op))
+					g.replace(w, at, q)
+				}) {
+					return false
+				}
+			}
+		}
+	case remove:
+		return emit(func(w *mutant) {
+			q := readGraph(w.codes, at)
+			q.remove(x.sub, true)
+			g.replace(w, at, q)
+		})
+	case rewire:
+		q := readGraph(m.codes, at)
+		for _, before := range g.rewirings(q, m.rules) {
+			if !emit(func(w *mutant) { copy(w.codes[at+len(q.ops)-1:], before) }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// cross takes the graph from one parent, each operation from either.
+func (g *vertices) cross(x *crossing, i, j int) {
+	if x.a[i] != x.b[j] || x.isCut {
+		x.take(g, i, j)
+		return
+	}
+	at := len(x.out)
+	x.take(g, i, j)
+	for k := 1; k < int(x.a[i])-1; k++ {
+		x.out[at+k] = x.a[i+k]
+		if x.fromB() {
+			x.out[at+k] = x.b[j+k]
+		}
+	}
+}
+
+// between compares node by node, from the input, and the outputs with each other.
+func (g *vertices) between(d *distance, i, j int) (far, weight float64) {
+	weight = max(g.leaves(d.a, i), g.leaves(d.b, j))
+	p, q := readGraph(d.a, i), readGraph(d.b, j)
+	if len(p.ops) > len(q.ops) {
+		p, q = q, p
+	}
+	n, m := len(p.ops), len(q.ops)
+	far = float64(2 * (m - n))
+	for v := 1; v < n; v++ {
+		w := v
+		if v == n-1 {
+			w = m - 1
+		} else if p.ops[v] != q.ops[v] {
+			far++
+		}
+		if p.before[v] != q.before[w] {
+			far++
+		}
+	}
+	return min(far, float64(2*m-2)), weight
+}
+
+// form holds what does not depend on how the vertices are numbered.
+func (g *vertices) form(f *former, i int) int {
+	ops, before := g.split(f.codes, i)
+	f.copy(i, i+1)
+	f.words(colours(ops, before))
+	return g.end(f.codes, i)
+}
+
+// colours are those of a cell's vertices after as many rounds of refinement
+// (Weisfeiler and Leman) as it has vertices, sorted: NAS-Bench-101 tells its
+// graphs apart in the same way. ops are those of the inner vertices, before the
+// sets of earlier vertices of all but the first.
+func colours(ops, before []uint64) []uint64 {
+	n := len(ops) + 2
+	now, next := make([]uint64, n), make([]uint64, n)
+	now[n-1] = 1
+	for v, op := range ops {
+		now[v+1] = op + 2
+	}
+	var in, out []uint64
+	for range n {
+		for v := range n {
+			in, out = in[:0], out[:0]
+			if v > 0 {
+				for set := before[v-1]; set != 0; set &= set - 1 {
+					in = append(in, now[bits.TrailingZeros64(set)])
+				}
+			}
+			for w := v + 1; w < n; w++ {
+				if before[w-1]>>v&1 == 1 {
+					out = append(out, now[w])
+				}
+			}
+			slices.Sort(in)
+			slices.Sort(out)
+			c := stir(now[v]+1, uint64(len(in)))
+			for _, x := range in {
+				c = stir(c, x)
+			}
+			c = stir(c, uint64(len(out)))
+			for _, x := range out {
+				c = stir(c, x)
+			}
+			next[v] = c
+		}
+		now, next = next, now
+	}
+	slices.Sort(now)
+	return now
+}
+
+// stir mixes x into c (the finisher of SplitMix64).
+func stir(c, x uint64) uint64 {
+	c = (c ^ x) + 0x9e3779b97f4a7c15
+	c = (c ^ c>>30) * 0xbf58476d1ce4e5b9
+	c = (c ^ c>>27) * 0x94d049bb133111eb
+	return c ^ c>>31
+}
+
+// encode keeps inner nodes in their places; the output is always the last one.
+func (g *vertices) encode(e *encoder, i int, path string) {
+	n, last := 0, g.maxLen-1
+	if e.there(i) {
+		n = int(e.at(i, 0))
+	}
+	for v := 1; v < last; v++ {
+		inside := v < n-1
+		var op uint64
+		if inside {
+			op = e.at(i, v)
+		}
+		e.oneHot(func() string { return nodeName(path, v) }, g.ops, inside, op)
+	}
+	for to := 1; to <= last; to++ {
+		var set uint64
+		switch {
+		case to < n-1:
+			set = e.at(i, n-2+to)
+		case to == last && n > 0:
+			set = e.at(i, 2*n-3)
+		}
+		for from := range to {
+			e.put(unit(set>>from&1 == 1), func() string { return edgeName(path, from, strconv.Itoa(to)) })
+		}
+	}
+}
+
+func (g *vertices) ask(q *inquiry, path string) *question {
+	return q.askCell(g, func() {
+		var sizes []string
 		for n := g.minLen; n <= g.maxLen; n++ {
-			count := new(big.Int).Exp(big.NewInt(int64(len(g.cell.ops))), big.NewInt(int64(n-2)), nil)
-			count.Mul(count, v.count(n, 1, 1, g.cell.maxEdges))
-			v.total.Add(v.total, count)
-			f, _ := new(big.Float).SetInt(count).Float64()
-			v.sizes = append(v.sizes, f)
+			sizes = append(sizes, strconv.Itoa(n))
+		}
+		q.add(Site{Name: path + ".nodes", Options: sizes})
+		for v := 1; v < g.maxLen; v++ {
+			to := strconv.Itoa(v)
+			if v == g.maxLen-1 {
+				to = "output"
+			} else {
+				q.add(Site{Name: nodeName(path, v), Options: g.texts})
+			}
+			for from := range v {
+				q.add(Site{Name: edgeName(path, from, to), Kind: SiteEdge, Options: noYes})
+			}
 		}
 	})
 }
 
-// count returns in how many ways a graph of n nodes can be completed when j
-// nodes stand, loose of them without successor, and edges are left.
-func (v *vertexCounts) count(n, j, loose, edges int) *big.Int {
-	if j == n {
-		if loose == 1 {
-			return oneInt
+// decide asks node by node for its operation and for the edges into it. An
+// edge is closed where the limit on edges would then leave too few for the
+// nodes to come and for those that lead nowhere yet, and must be taken where a
+// node would have no input, or would lead nowhere.
+func (g *vertices) decide(w *decider, q *question, _ int) {
+	site := q.site
+	n := g.minLen
+	size := int(w.next())
+	if g.minLen < g.maxLen {
+		closed := make([]bool, g.maxLen-g.minLen+1)
+		for k := range closed {
+			closed[k] = g.minLen+k-1 > g.maxEdges
 		}
-		return zeroInt
+		n += w.ask(Decision{Site: site, Closed: closed}, size-g.minLen)
+		site++
 	}
-	// Every node to come takes an edge, and so does every loose one.
-	if edges < n-j || edges < loose {
-		return zeroInt
+	ops, sets := make([]uint64, n-2), make([]uint64, n-1)
+	if w.replay && w.i+2*n-3 <= len(w.in) {
+		copy(ops, w.in[w.i:])
+		copy(sets, w.in[w.i+n-2:])
+		w.i += 2*n - 3
 	}
-	// More edges than can be drawn make no difference.
-	edges = min(edges, (n*(n-1)-j*(j-1))/2)
-	key := [4]int{n, j, loose, edges}
-	if c, ok := v.ways[key]; ok {
-		return c
-	}
-	sum := new(big.Int)
-	for k := 0; k <= loose; k++ {
-		for t := 0; t <= j-loose; t++ {
-			if k+t > 0 && k+t <= edges {
-				sum.Add(sum, v.step(n, j, loose, edges, k, t))
-			}
-		}
-	}
-	v.ways[key] = sum
-	return sum
-}
-
-// step counts the completions in which node j follows k loose nodes and t
-// others.
-func (v *vertexCounts) step(n, j, loose, edges, k, t int) *big.Int {
-	rest := v.count(n, j+1, loose-k+1, edges-k-t)
-	if rest.Sign() == 0 {
-		return zeroInt
-	}
-	c := new(big.Int).Binomial(int64(loose), int64(k))
-	c.Mul(c, new(big.Int).Binomial(int64(j-loose), int64(t)))
-	return c.Mul(c, rest)
-}
-
-var zeroInt, oneInt = new(big.Int), big.NewInt(1)
-
-// sample draws a number of nodes and the sets of earlier nodes of nodes 1, 2,
-// ..., every cell equally likely (up to the rounding of a float64).
-func (v *vertexCounts) sample(g *gene, r *rng.Rand) (n int, before []uint64) {
-	v.fill(g)
-	n = g.minLen + r.Weighted(v.sizes)
-	var loose uint64 = 1
-	edges := g.cell.maxEdges
-	var weights []float64
-	var choices [][2]int
-	for j := 1; j < n; j++ {
-		others := (uint64(1)<<j - 1) &^ loose
-		l := bits.OnesCount64(loose)
-		left := min(edges, (n*(n-1)-j*(j-1))/2)
-		weights, choices = weights[:0], choices[:0]
-		for k := 0; k <= l; k++ {
-			for t := 0; t <= j-l; t++ {
-				if k+t > 0 && k+t <= left {
-					f, _ := new(big.Float).SetInt(v.peek(n, j, l, left, k, t)).Float64()
-					weights = append(weights, f)
-					choices = append(choices, [2]int{k, t})
-				}
-			}
-		}
-		pick := choices[r.Weighted(weights)]
-		set := subset(loose, pick[0], r) | subset(others, pick[1], r)
-		before = append(before, set)
-		edges -= bits.OnesCount64(set)
-		loose = loose&^set | 1<<j
-	}
-	return n, before
-}
-
-// peek is step without writing to the table, which many goroutines share. Every
-// state that sampling reaches was counted before.
-func (v *vertexCounts) peek(n, j, loose, edges, k, t int) *big.Int {
-	rest := zeroInt
-	j2, loose2, left := j+1, loose-k+1, edges-k-t
-	switch {
-	case left < n-j2 || left < loose2 && j2 < n:
-	case j2 == n:
-		if loose2 == 1 {
-			rest = oneInt
-		}
-	default:
-		left = min(left, (n*(n-1)-j2*(j2-1))/2)
-		if c, ok := v.ways[[4]int{n, j2, loose2, left}]; ok {
-			rest = c
-		}
-	}
-	if rest.Sign() == 0 {
-		return zeroInt
-	}
-	c := new(big.Int).Binomial(int64(loose), int64(k))
-	c.Mul(c, new(big.Int).Binomial(int64(j-loose), int64(t)))
-	return c.Mul(c, rest)
-}
-
-// subset draws k members of a set.
-func subset(set uint64, k int, r *rng.Rand) uint64 {
-	var out uint64
-	for n := bits.OnesCount64(set); set != 0; set &= set - 1 {
-		if r.Intn(n) < k {
-			out |= set & -set
-			k--
-		}
-		n--
-	}
-	return out
-}
-
-// graph is a cell with operations on nodes in work: ops of all nodes, those of
-// input and output unused, and the nodes before each.
-type graph struct {
-	ops    []uint64
-	before []uint64
-}
-
-// readGraph copies a cell out of codes.
-func readGraph(t []uint64, i int) *graph {
-	n := int(t[i])
-	q := &graph{ops: make([]uint64, n), before: make([]uint64, n)}
-	copy(q.ops[1:], t[i+1:i+n-1])
-	copy(q.before[1:], t[i+n-1:i+2*n-2])
-	return q
-}
-
-func (q *graph) append(codes []uint64) []uint64 {
-	n := len(q.ops)
-	codes = append(codes, uint64(n))
-	codes = append(codes, q.ops[1:n-1]...)
-	return append(codes, q.before[1:]...)
-}
-
-func (q *graph) edges() int {
-	n := 0
-	for _, set := range q.before {
-		n += bits.OnesCount64(set)
-	}
-	return n
-}
-
-// after returns the nodes that follow v.
-func (q *graph) after(v int) uint64 {
-	var out uint64
-	for to, set := range q.before {
-		out |= set >> v & 1 << to
-	}
-	return out
-}
-
-// remove takes node v out. With mend, nodes that lose their last neighbour are
-// joined across the gap, with no more edges than before.
-func (q *graph) remove(v int, mend bool) {
-	preds, succs := q.before[v], q.after(v)
-	q.before[v] = 0
-	for to := v + 1; to < len(q.before); to++ {
-		q.before[to] &^= 1 << v
-	}
-	if mend {
-		for to := range q.before {
-			if succs>>to&1 == 1 && q.before[to] == 0 {
-				q.before[to] = 1 << (bits.Len64(preds) - 1)
-			}
-		}
-		for from := range v {
-			if preds>>from&1 == 1 && q.after(from) == 0 {
-				q.before[bits.TrailingZeros64(succs)] |= 1 << from
-			}
-		}
-	}
-	low := uint64(1)<<v - 1
-	for to := range q.before {
-		q.before[to] = q.before[to]&low | q.before[to]>>1&^low
-	}
-	q.before = append(q.before[:v], q.before[v+1:]...)
-	q.ops = append(q.ops[:v], q.ops[v+1:]...)
-}
-
-// split puts a new node with an operation on the edge between two nodes, just
-// before the later one. It adds one edge.
-func (q *graph) split(from, to int, op uint64) {
-	low := uint64(1)<<to - 1
-	for v := to + 1; v < len(q.before); v++ {
-		q.before[v] = q.before[v]&low | q.before[v]&^low<<1
-	}
-	q.before[to] = q.before[to]&^(1<<from) | 1<<to
-	q.before = append(q.before[:to], append([]uint64{1 << from}, q.before[to:]...)...)
-	q.ops = append(q.ops[:to], append([]uint64{op}, q.ops[to:]...)...)
-}
-
-// rewirings lists the graphs that differ by one edge, added or removed. Where none
-// of them is valid, it lists those with one edge in another place; also, from
-// revision 1 of the rules on, where no edge may be added and cells have four nodes
-// or more: there is no way around through smaller cells then.
-func (g *gene) rewirings(q *graph, rules int) [][]uint64 {
-	var out [][]uint64
-	n := len(q.before)
-	try := func() {
-		if g.checkGraph(q.before[1:]) == "" {
-			out = append(out, append([]uint64(nil), q.before[1:]...))
-		}
-	}
-	for to := 1; to < n; to++ {
-		for from := range to {
-			q.before[to] ^= 1 << from
-			try()
-			q.before[to] ^= 1 << from
-		}
-	}
-	if tight := rules >= 1 && g.minLen >= 4 && q.edges() == g.cell.maxEdges; len(out) > 0 && !tight {
-		return out
-	}
-	for to := 1; to < n; to++ {
-		for from := range to {
-			if q.before[to]>>from&1 == 0 {
-				continue
-			}
-			q.before[to] ^= 1 << from
-			for to2 := 1; to2 < n; to2++ {
-				for from2 := range to2 {
-					if q.before[to2]>>from2&1 == 0 && (from2 != from || to2 != to) {
-						q.before[to2] |= 1 << from2
-						try()
-						q.before[to2] ^= 1 << from2
-					}
-				}
-			}
-			q.before[to] ^= 1 << from
-		}
-	}
-	return out
-}
-
-// repairGraph makes a graph valid: nodes off every path from input to output go
-// first, then edges that nothing depends on, then nodes; missing nodes are put
-// on edges.
-func (g *gene) repairGraph(q *graph) {
-	n := len(q.ops)
-	reach, lead := uint64(1), uint64(1)<<(n-1)
+	done := []int{-1} // last decision about each node
+	loose, edges := uint64(1), 0
 	for v := 1; v < n; v++ {
-		if q.before[v]&reach != 0 {
-			reach |= 1 << v
-		}
-	}
-	for v := n - 1; v > 0; v-- {
-		if lead>>v&1 == 1 {
-			lead |= q.before[v]
-		}
-	}
-	for v := n - 2; v > 0; v-- {
-		if reach&lead>>v&1 == 0 {
-			q.remove(v, false)
-		}
-	}
-	if last := len(q.before) - 1; q.before[last] == 0 {
-		q.before[last] = 1 // no path was there, so only input and output are left
-	}
-	for len(q.ops) > g.maxLen {
-		q.remove(len(q.ops)-2, true)
-	}
-	for q.edges() > g.cell.maxEdges {
-		if !q.dropEdge() {
-			q.remove(len(q.ops)-2, true)
-		}
-	}
-	for len(q.ops) < g.minLen {
-		if q.edges() == g.cell.maxEdges && !q.dropEdge() {
-			// Every edge is needed: a chain has the fewest.
-			for v := 1; v < len(q.before); v++ {
-				q.before[v] = 1 << (v - 1)
+		at := site
+		for u := 1; u < v; u++ { // the sites of earlier nodes
+			at += u
+			if len(g.ops) > 1 {
+				at++
 			}
 		}
-		last := len(q.ops) - 1
-		q.split(bits.Len64(q.before[last])-1, last, 0)
-	}
-}
-
-// dropEdge removes the last edge whose ends have others.
-func (q *graph) dropEdge() bool {
-	for to := len(q.before) - 1; to > 0; to-- {
-		if bits.OnesCount64(q.before[to]) < 2 {
-			continue
+		if v == n-1 { // the output has the last node's sites, whatever its number
+			at = site
+			for u := 1; u < g.maxLen-1; u++ {
+				at += u
+				if len(g.ops) > 1 {
+					at++
+				}
+			}
+		} else if len(g.ops) > 1 {
+			ops[v-1] = uint64(w.ask(Decision{Site: at, Place: v}, int(ops[v-1])))
+			at++
 		}
-		for set := q.before[to]; set != 0; set &= set - 1 {
-			from := bits.TrailingZeros64(set)
-			if bits.OnesCount64(q.after(from)) > 1 {
-				q.before[to] &^= 1 << from
-				return true
+		known := sets[v-1]
+		sets[v-1] = 0
+		rest := n - 1 - v // nodes to come
+		for u := range v {
+			after := bits.OnesCount64(loose &^ (1 << u))
+			full := edges+1+rest+after > g.maxEdges
+			must := v == n-1 && loose>>u&1 == 1 || u == v-1 && sets[v-1] == 0
+			var closed []bool
+			if full || must {
+				closed = []bool{must, full && !must}
+			}
+			if w.ask(Decision{Site: at + u, Place: v, Closed: closed, Anchors: done[u : u+1 : u+1]}, int(known>>u&1)) == 1 {
+				sets[v-1] |= 1 << u
+				loose &^= 1 << u
+				edges++
 			}
 		}
+		loose |= 1 << v
+		done = append(done, len(w.asked)-1)
 	}
-	return false
+	w.out = append(w.out, uint64(n))
+	w.out = append(w.out, ops...)
+	w.out = append(w.out, sets...)
 }
