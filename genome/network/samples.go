@@ -32,7 +32,8 @@ func (s *Samples) Suit(n *Network) error {
 	case len(s.Classes) != int(size(last)):
 		return fmt.Errorf("its samples have %d classes, but the network answers %d", len(s.Classes), int(size(last)))
 	case !fits(len(s.Shift)) || len(s.Scale) != len(s.Shift) || s.Offset != nil && len(s.Offset) != len(s.Shift):
-		return fmt.Errorf("it standardises with %d, %d and %d numbers, but a sample has %d values", len(s.Offset), len(s.Shift), len(s.Scale), values)
+		return fmt.Errorf("it standardises with %d, %d and %d numbers, but a sample has %d values",
+			len(s.Offset), len(s.Shift), len(s.Scale), values)
 	}
 	return nil
 }

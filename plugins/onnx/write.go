@@ -30,7 +30,8 @@ func Write(w io.Writer, net *network.Network, weights map[string][]float32, samp
 	if err != nil {
 		return err
 	}
-	m := message(nil).int(modelIR, irVersion).text(modelProducer, "nascent").text(modelProducerVersion, about.Version).text(modelText, about.Text).
+	m := message(nil).int(modelIR, irVersion).text(modelProducer, "nascent").
+		text(modelProducerVersion, about.Version).text(modelText, about.Text).
 		bytes(modelOpset, message(nil).text(opsetDomain, "").int(opsetVersion, opset))
 	for _, p := range about.Properties {
 		m = m.bytes(modelProperty, message(nil).text(propertyKey, p[0]).text(propertyValue, p[1]))
@@ -63,7 +64,8 @@ func build(net *network.Network, weights map[string][]float32, samples *network.
 		return nil, fmt.Errorf("the network does not begin with an input, or has no layers")
 	}
 	last := len(net.Nodes) - 1
-	g := &graph{net: net, weights: weights, used: map[string]bool{inputName: true, outputName: true}, values: make([]string, len(net.Nodes))}
+	used := map[string]bool{inputName: true, outputName: true}
+	g := &graph{net: net, weights: weights, used: used, values: make([]string, len(net.Nodes))}
 	arrays, live := net.Arrays(), net.Live()
 	for i := range arrays {
 		for _, a := range arrays[i].List() {
@@ -93,7 +95,8 @@ func build(net *network.Network, weights map[string][]float32, samples *network.
 			return nil, g.err
 		}
 	}
-	return g.bytes(graphInput, value(inputName, kind, net.Nodes[0].Shape)).bytes(graphOutput, value(outputName, elemFloat, net.Nodes[last].Shape)), nil
+	g.message = g.bytes(graphInput, value(inputName, kind, net.Nodes[0].Shape))
+	return g.bytes(graphOutput, value(outputName, elemFloat, net.Nodes[last].Shape)), nil
 }
 
 // standardise appends what makes raw samples what the network reads. It answers

@@ -115,8 +115,8 @@ func suits(space *genome.Space, d *data.Data) error {
 				input = append(input, int(i))
 			}
 		}
-		if !data.Reads(input, d.Shape) {
-			return fmt.Errorf("space.network.input is %v, but a sample of the data has shape %v: set it so", v, d.Shape)
+		if err := data.Reads(input, d.Shape); err != nil {
+			return fmt.Errorf("space.network.input %w", err)
 		}
 	}
 	return nil

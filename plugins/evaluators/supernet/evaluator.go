@@ -91,10 +91,10 @@ func (e *evaluator) open(setup *sdk.Setup) error {
 	}
 	nodes := e.net.Network.Nodes
 	part, _ := e.data.Search()
-	switch classes := nodes[len(nodes)-1].Shape[0]; {
-	case !data.Reads(nodes[0].Shape, part.Shape()):
-		return fmt.Errorf("space.network.input is %v, but a sample of the data has shape %v: set it so", nodes[0].Shape, part.Shape())
-	case classes != part.Classes():
+	if err := data.Reads(nodes[0].Shape, part.Shape()); err != nil {
+		return fmt.Errorf("space.network.input %w", err)
+	}
+	if classes := nodes[len(nodes)-1].Shape[0]; classes != part.Classes() {
 		return fmt.Errorf("space.network.classes is %d, but the data has %d classes: set it to %d", classes, part.Classes(), part.Classes())
 	}
 	setup.Data = e.data.Fingerprint + " kernels " + nn.KernelSet()

@@ -61,7 +61,10 @@ class Options:
                 raise ValueError(f"data.{key} is {v}; give {wants}")
         options = Options(**value)
         if options.layout and (options.layout not in readers.LAYOUTS or options.source in ("mnist1d", "csv", "images", "cifar10")):
-            raise ValueError(f"data.layout is {options.layout!r} of source {options.source!r}; it is {' or '.join(readers.LAYOUTS)}, and for idx, npz or files of your own")
+            raise ValueError(
+                f"data.layout is {options.layout!r} of source {options.source!r}; "
+                f"it is {' or '.join(readers.LAYOUTS)}, and for idx, npz or files of your own"
+            )
         options.samples, options.seed = int(options.samples), int(options.seed) or 1
         return options
 
@@ -103,7 +106,9 @@ class Set:
             if len(classes) < 2:
                 raise ValueError(f"{where}: all samples are of class {classes[0]!r}; name the column or file that holds the classes")
             if len(classes) > 1 << 16:
-                raise ValueError(f"{where}: holds {len(classes)} classes, more than {1 << 16}; name the column or file that holds the classes")
+                raise ValueError(
+                    f"{where}: holds {len(classes)} classes, more than {1 << 16}; name the column or file that holds the classes"
+                )
         else:
             classes = like.classes
             if raw.columns != like.columns:
@@ -113,7 +118,8 @@ class Set:
                 )
             if list(raw.x.shape[1:]) != like.shape:
                 raise ValueError(
-                    f"{raw.path}: holds samples of shape {list(raw.x.shape[1:])}, but the training file of shape {like.shape}; take files that belong together"
+                    f"{raw.path}: holds samples of shape {list(raw.x.shape[1:])}, but the training file of shape {like.shape}; "
+                    "take files that belong together"
                 )
         if raw.names:
             y = raw.labels
@@ -152,7 +158,9 @@ def _numbered(path: str, labels: Any, classes: list[str]) -> torch.Tensor:
         names = [_whole(name) if _WHOLE.fullmatch(name) else name for name in names]
     for name in names:
         if name not in number:
-            raise ValueError(f'{path}: has class "{name}", which the training file has not ({readers.listed(classes)}); give files with the same classes')
+            raise ValueError(
+                f'{path}: has class "{name}", which the training file has not ({readers.listed(classes)}); give files with the same classes'
+            )
     return torch.tensor([number[name] for name in names])
 
 
@@ -185,7 +193,8 @@ def _fill(raw: readers.Raw, values: torch.Tensor, offset: torch.Tensor | None, f
         at = int(refused.nonzero()[0])
         what = f'column "{raw.columns[at]}"' if raw.columns else "its values"
         raise ValueError(
-            f"{raw.path}: {what} from {low[at]:g} to {high[at]:g} cannot be told apart in float32; write them in another unit, or as logarithms"
+            f"{raw.path}: {what} from {low[at]:g} to {high[at]:g} cannot be told apart in float32; "
+            "write them in another unit, or as logarithms"
         )
     return x.reshape(shape), offset
 
@@ -296,11 +305,14 @@ def load(options: Options, device: Any = "cpu") -> Data:
     return Data(o, pool, read_test and Set.of(read_test, pool), source, device)
 
 
-def reads(wanted: list[int], shape: list[int]) -> bool:
-    """Whether a network with this input can read samples of a shape: equal
-    shapes, but for extents of 1, or either of them a plain list of numbers."""
-    tight, needs = ([d for d in extents if d != 1] for extents in (wanted, shape))
-    return math.prod(wanted) == math.prod(shape) and (len(tight) < 2 or len(needs) < 2 or tight == needs)
+def unread(wanted: list[int], shape: list[int]) -> str:
+    """Why a network with this input cannot read samples of a shape, "" if it can:
+    equal ones, or either of them a plain list of numbers (but for extents of 1)."""
+    plain = any(sum(d != 1 for d in extents) < 2 for extents in (wanted, shape))
+    if math.prod(wanted) == math.prod(shape) and plain or list(wanted) == list(shape):
+        return ""
+    last = len(shape) > 1 and list(wanted) == [shape[-1], *shape[:-1]]
+    return f"is {wanted}, but a sample of the data has shape {shape}: " + ("set data.layout to channels_last" if last else "set it so")
 
 
 def _missing(of: Set, index: list[int], what: str) -> str:
@@ -388,4 +400,5 @@ def _statistics(of: Set, index: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
 def _extremes(x: torch.Tensor, at: torch.Tensor, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The smallest and the largest value of each column."""
     rows = [x[chunk].reshape(-1, columns) for chunk in at.split(4096)]
-    return torch.stack([r.amin(0) for r in rows]).amin(0).to(torch.float64), torch.stack([r.amax(0) for r in rows]).amax(0).to(torch.float64)
+    low, high = torch.stack([r.amin(0) for r in rows]).amin(0), torch.stack([r.amax(0) for r in rows]).amax(0)
+    return low.to(torch.float64), high.to(torch.float64)

@@ -454,8 +454,9 @@ def _suits(space: Any, d: data.Data) -> None:
     count = len(d.classes)
     if declared.get("classes", count) != count:
         raise nascent.Refused(f"space.network.classes is {declared['classes']}, but the data has {count} classes: set it to {count}")
-    if not data.reads(declared.get("input") or d.shape, d.shape):
-        raise nascent.Refused(f"space.network.input is {declared['input']}, but a sample of the data has shape {d.shape}: set it so")
+    wrong = data.unread(declared.get("input") or d.shape, d.shape)
+    if wrong:
+        raise nascent.Refused(f"space.network.input {wrong}")
 
 
 def _number(v: Any) -> bool:

@@ -139,7 +139,9 @@ def _numbers(path: str, x: torch.Tensor) -> torch.Tensor:
 def _idx(o, files) -> Raw:
     x, labels = _idx_file(files[0]), _idx_file(files[1])
     if x.dim() < 2 or labels.dim() != 1:
-        raise ValueError(f"{files[0]} and {files[1]}: have {x.dim()} and {labels.dim()} dimensions; name the file of samples first, then that of labels")
+        raise ValueError(
+            f"{files[0]} and {files[1]}: have {x.dim()} and {labels.dim()} dimensions; name the file of samples first, then that of labels"
+        )
     channels = x.dim() == 4
     x = _arranged(files[0], o.layout, x if channels else x.unsqueeze(1), channels)
     return Raw(files[0], x, _labels(files[1], labels, len(x)), labelled=files[1])
@@ -159,12 +161,15 @@ def _labels(path: str, labels: torch.Tensor, samples: int) -> torch.Tensor:
 
 
 def _arranged(path: str, layout: str, x: torch.Tensor, channels: bool) -> torch.Tensor:
-    """Samples with their channels first. Those that look as if they had them
+    """Samples with their channels first. Those that look as if they had several
     last, and nothing is said of that, are refused."""
     shape = list(x.shape[1:])
+    behind = channels and shape[-1] <= 4 < shape[0]
+    if not layout and behind and shape[-1] == 1:
+        layout = "channels_last"  # in the same order
     if layout and not channels:
         raise ValueError(f"{path}: data.layout says where channels are, but these samples of shape {shape} have none; leave it out")
-    if not layout and channels and shape[-1] <= 4 < shape[0]:
+    if not layout and behind:
         raise ValueError(
             f"{path}: holds samples of shape {shape}, which seem to have {shape[-1]} channels last; "
             f"set data.layout to channels_last, or to channels_first if they have {shape[0]}"
@@ -252,7 +257,7 @@ def _images(o, files) -> Raw:
                 else:
                     clear = picture.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in picture.info
                     if clear and picture.convert("RGBA").getchannel("A").getextrema()[0] < 255:
-                        raise ValueError("shows what is behind it in places; lay it on a background first, for example with convert -flatten")
+                        raise ValueError("shows what is behind it in places; lay it on a background first (convert -flatten)")
                     picture = picture.convert("L" if picture.mode in ("LA", "La") else "RGB")
                 if o.size:
                     picture = picture.resize(size, Image.BILINEAR)
@@ -289,11 +294,17 @@ def _pictures(root: str) -> list[tuple[str, str]]:
                 path = os.path.join(folder, file)
                 if os.path.isdir(path):
                     if any(f.lower().endswith(_PICTURES) for _, _, files in os.walk(path) for f in files):
-                        raise ValueError(f"{path}: holds pictures, but the classes are the folders of {root}; move them up, or name {folder} if its folders are the classes")
+                        raise ValueError(
+                            f"{path}: holds pictures, but the classes are the folders of {root}; "
+                            f"move them up, or name {folder} if its folders are the classes"
+                        )
                 elif file.lower().endswith(_PICTURES):
                     found.append((name, path))
             if here and not any(at == name for at, _ in found[-1:]):
-                raise ValueError(f"{folder}: holds no picture that could be read ({here[0]}), but a class has some; remove it, or convert to one of {' '.join(_PICTURES)}")
+                raise ValueError(
+                    f"{folder}: holds no picture that could be read ({here[0]}), but a class has some; "
+                    f"remove it, or convert to one of {' '.join(_PICTURES)}"
+                )
     except OSError as e:
         raise ValueError(f"{root}: cannot be read ({e.strerror}); name a folder with a folder for each class") from e
     return found
@@ -328,7 +339,10 @@ def _csv(o, files) -> Raw:
                 label, features = _columns(o, path, header)
                 continue
             if len(row) != len(header):
-                raise ValueError(f"{path}:{at}: has {len(row)} fields; every line needs as many fields as the header, {len(header)}, quoted as in RFC 4180")
+                raise ValueError(
+                    f"{path}:{at}: has {len(row)} fields; "
+                    f"every line needs as many fields as the header, {len(header)}, quoted as in RFC 4180"
+                )
             for i in features:
                 values.append(_cell(path, at, header[i], row[i].strip()))
             name = row[label].strip()
@@ -391,7 +405,8 @@ def _cell(path: str, line: int, column: str, cell: str) -> float:
     value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
     if not math.isfinite(value):
         raise ValueError(
-            f"{path}:{line}: column {_quoted(column)} holds {_quoted(cell)}, which is no finite number; correct it, or list the column under data.drop"
+            f"{path}:{line}: column {_quoted(column)} holds {_quoted(cell)}, which is no finite number; "
+            "correct it, or list the column under data.drop"
         )
     return value
 

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from . import graph, grouped, rng, safetensors
 from .augment import Augment
-from .data import Part, reads
+from .data import Part, unread
 from .network import Network, macs
 from .optimizer import Optimizer
 from .recipe import Recipe
@@ -498,8 +498,9 @@ def _fits(network: Any, part: Part) -> None:
     nodes = _nodes(network) if network else []
     if not nodes:
         raise ValueError("the space describes no network; give it layers, such as conv, dense or head, or use another evaluator")
-    if not reads(nodes[0]["shape"], part.shape):
-        raise ValueError(f"the network reads {nodes[0]['shape']}, but a sample of the data has shape {part.shape}; set space.network.input")
+    wrong = unread(nodes[0]["shape"], part.shape)
+    if wrong:
+        raise ValueError(f"space.network.input {wrong}")
     answers = nodes[-1]["shape"]
     if answers != [part.classes]:
         raise ValueError(f"the network answers {answers}, but the data has {part.classes} classes; set space.network.classes")

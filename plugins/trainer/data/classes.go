@@ -81,7 +81,8 @@ func complete(s *Set, kept, other []int) error {
 		}
 		most := slices.Index(has, slices.Max(has))
 		if has[most] < 2 {
-			return fmt.Errorf("%d samples would be left to train on, too few for one of each of the %d classes (does data.label name the class?)", len(kept), len(s.Classes))
+			return fmt.Errorf("%d samples would be left to train on, too few for one of each of the %d classes "+
+				"(does data.label name the class?)", len(kept), len(s.Classes))
 		}
 		j := len(kept) - 1
 		for int(s.Y[kept[j]]) != most {

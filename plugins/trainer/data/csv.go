@@ -161,8 +161,8 @@ func (c Columns) find(path string, header []string) (label int, features []int, 
 		switch {
 		case i == label || slices.Contains(c.Drop, name):
 		case name == "" || strings.HasPrefix(name, "Unnamed: "):
-			return 0, nil, fmt.Errorf("%s: column %d is called %q, as pandas calls its row numbers; list %q under data.drop, or save with index=False",
-				path, i+1, name, name)
+			return 0, nil, fmt.Errorf("%s: column %d is called %q, as pandas calls its row numbers; "+
+				"list %q under data.drop, or save with index=False", path, i+1, name, name)
 		default:
 			features = append(features, i)
 		}

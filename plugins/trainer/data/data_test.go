@@ -291,3 +291,28 @@ func TestOptionErrors(t *testing.T) {
 	var o Options
 	wantError(t, json.Unmarshal([]byte(`{"sauce":"idx"}`), &o), "sauce", "source, files")
 }
+
+// TestReads: a network reads what has its shape, and lists of numbers; nothing that
+// only happens to have as many.
+func TestReads(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		input, shape []int
+		want         string // "" if it reads them
+	}{
+		{[]int{3, 8, 8}, []int{3, 8, 8}, ""},
+		{[]int{192}, []int{3, 8, 8}, ""},
+		{[]int{1, 192}, []int{3, 8, 8}, ""},
+		{[]int{1, 28, 28}, []int{784}, ""},
+		{[]int{40}, []int{1, 40}, ""},
+		{[]int{3, 8, 8}, []int{8, 8, 3}, "is [3 8 8], but a sample of the data has shape [8 8 3]: set data.layout to channels_last"},
+		{[]int{3, 8, 9}, []int{3, 9, 8}, "set it so"},
+		{[]int{28, 28}, []int{1, 28, 28}, "set it so"},
+		{[]int{41}, []int{1, 40}, "set it so"},
+	} {
+		err := Reads(c.input, c.shape)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("input %v, samples %v: %v, want %q", c.input, c.shape, err, c.want)
+		}
+	}
+}

@@ -30,17 +30,20 @@ func readIDX(samples, labels, layout string) (*raw, error) {
 		return nil, err
 	}
 	if len(x.dims) < 2 {
-		return nil, fmt.Errorf("%s: holds %d dimension, but samples need at least two; name the file of samples first, then that of labels", samples, len(x.dims))
+		return nil, fmt.Errorf("%s: holds %d dimension, but samples need at least two; "+
+			"name the file of samples first, then that of labels", samples, len(x.dims))
 	}
 	y, err := readArray(labels)
 	if err != nil {
 		return nil, err
 	}
 	if len(y.dims) != 1 {
-		return nil, fmt.Errorf("%s: holds %d dimensions, but labels have one; name the file of samples first, then that of labels", labels, len(y.dims))
+		return nil, fmt.Errorf("%s: holds %d dimensions, but labels have one; "+
+			"name the file of samples first, then that of labels", labels, len(y.dims))
 	}
 	if y.dims[0] != x.dims[0] {
-		return nil, fmt.Errorf("%s: holds %d labels for the %d samples of %s; take two files that belong together", labels, y.dims[0], x.dims[0], samples)
+		return nil, fmt.Errorf("%s: holds %d labels for the %d samples of %s; take two files that belong together",
+			labels, y.dims[0], x.dims[0], samples)
 	}
 	if x.dims[0] == 0 {
 		return nil, fmt.Errorf("%s: holds no samples; give a file that has some", samples)
@@ -96,7 +99,8 @@ func readArray(path string) (*array, error) {
 	}
 	kind := idxTypes[magic[2]]
 	if magic[0] != 0 || magic[1] != 0 || kind.size == 0 || magic[3] == 0 || magic[3] > 4 {
-		return nil, fmt.Errorf("%s: begins with %x, which is no IDX file of up to 4 dimensions; give a file such as train-images-idx3-ubyte", path, magic)
+		return nil, fmt.Errorf("%s: begins with %x, which is no IDX file of up to 4 dimensions; "+
+			"give a file such as train-images-idx3-ubyte", path, magic)
 	}
 	a := &array{}
 	total := 1

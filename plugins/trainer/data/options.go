@@ -37,7 +37,8 @@ func (o *Options) UnmarshalJSON(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode((*plain)(o)); err != nil {
-		return fmt.Errorf("data: %s; it takes source, files, test_files, label, drop, layout, samples, validation, test and seed", strings.TrimPrefix(err.Error(), "json: "))
+		return fmt.Errorf("data: %s; it takes source, files, test_files, label, drop, layout, samples, validation, test and seed",
+			strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil
 }
@@ -233,7 +234,8 @@ func amount(name string, asked *float64, otherwise float64, all int) (int, error
 		n = math.Round(v * float64(all))
 	}
 	if !(v > 0) || v >= 1 && n != v || n < 1 || n >= float64(all) {
-		return 0, fmt.Errorf("data.%s is %v of %d samples; give a share between 0 and 1 or a whole number of samples, leaving some of both", name, v, all)
+		return 0, fmt.Errorf("data.%s is %v of %d samples; give a share between 0 and 1 or a whole number of samples, leaving some of both",
+			name, v, all)
 	}
 	return int(n), nil
 }

@@ -24,15 +24,20 @@ const (
 )
 
 // arrange puts the channels of samples first. Samples that look as if they had
-// them last, and nothing is said of that, are refused.
+// several last, and nothing is said of that, are refused.
 func (r *raw) arrange(layout string, channels bool) error {
 	last := r.shape[len(r.shape)-1]
+	behind := channels && last <= 4 && r.shape[0] > 4
+	if layout == "" && behind && last == 1 {
+		layout = channelsLast // in the same order
+	}
 	switch {
 	case layout != "" && !channels:
-		return fmt.Errorf("%s: data.layout says where channels are, but these samples of shape %v have none; leave it out", r.path, r.shape)
-	case layout == "" && channels && last <= 4 && r.shape[0] > 4:
-		return fmt.Errorf("%s: holds samples of shape %v, which seem to have %d channels last; set data.layout to channels_last, or to channels_first if they have %d",
-			r.path, r.shape, last, r.shape[0])
+		return fmt.Errorf("%s: data.layout says where channels are, but these samples of shape %v have none; leave it out",
+			r.path, r.shape)
+	case layout == "" && behind:
+		return fmt.Errorf("%s: holds samples of shape %v, which seem to have %d channels last; "+
+			"set data.layout to channels_last, or to channels_first if they have %d", r.path, r.shape, last, r.shape[0])
 	case layout == channelsLast:
 		pixels := 1
 		for _, d := range r.shape[:len(r.shape)-1] {
@@ -66,7 +71,8 @@ func (r *raw) set(like *Set) (*Set, error) {
 		case n < 2:
 			return nil, fmt.Errorf("%s: all samples are of class %q; name the column or file that holds the classes", r.labelled, s.Classes[0])
 		case n > mostClasses:
-			return nil, fmt.Errorf("%s: holds %d classes, more than %d; name the column or file that holds the classes", r.labelled, n, mostClasses)
+			return nil, fmt.Errorf("%s: holds %d classes, more than %d; name the column or file that holds the classes",
+				r.labelled, n, mostClasses)
 		}
 	} else {
 		s.Classes, offset = like.Classes, like.Offset
@@ -75,7 +81,8 @@ func (r *raw) set(like *Set) (*Set, error) {
 			return nil, fmt.Errorf("%s: has the feature columns %s, but the training file %s; give files with the same columns in the same order",
 				r.path, listed(r.columns), listed(like.Columns))
 		case !slices.Equal(r.shape, like.Shape):
-			return nil, fmt.Errorf("%s: holds samples of shape %v, but the training file of shape %v; take files that belong together", r.path, r.shape, like.Shape)
+			return nil, fmt.Errorf("%s: holds samples of shape %v, but the training file of shape %v; take files that belong together",
+				r.path, r.shape, like.Shape)
 		}
 	}
 	var err error
@@ -135,12 +142,15 @@ func (s *Set) fill(path string, values, offset []float64) error {
 		}
 	}
 	for g := range lost {
-		if reach := high[g] - low[g]; math.IsInf(lost[g], 1) || offset == nil && (badly(g, lost[g]) || reach > 1e30 || reach > 0 && reach < 1e-30) {
+		reach := high[g] - low[g]
+		refused := badly(g, lost[g]) || reach > 1e30 || reach > 0 && reach < 1e-30
+		if math.IsInf(lost[g], 1) || offset == nil && refused {
 			what := "its values"
 			if s.Columns != nil {
 				what = fmt.Sprintf("column %q", s.Columns[g])
 			}
-			return fmt.Errorf("%s: %s from %g to %g cannot be told apart in float32; write them in another unit, or as logarithms", path, what, low[g], high[g])
+			return fmt.Errorf("%s: %s from %g to %g cannot be told apart in float32; write them in another unit, or as logarithms",
+				path, what, low[g], high[g])
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"slices"
 
@@ -155,24 +156,29 @@ func statistics(s *Set, index []int) (shift, scale []float32) {
 // one for all values.
 func (s *Set) groups() int { return max(1, len(s.Columns)) }
 
-// Reads tells whether a network with this input can read samples of a shape:
-// equal shapes, but for extents of 1, or either of them a plain list of numbers.
-func Reads(input, shape []int) bool {
-	size, tight := 1, []int{}
-	for _, d := range input {
-		size *= d
-		if d != 1 {
-			tight = append(tight, d)
+// Reads is nil where a network with this input can read samples of a shape: equal
+// ones, or either of them a plain list of numbers (but for extents of 1).
+func Reads(input, shape []int) error {
+	plain := func(shape []int) (values int, list bool) {
+		values = 1
+		longer := 0
+		for _, d := range shape {
+			if values *= d; d != 1 {
+				longer++
+			}
 		}
+		return values, longer < 2
 	}
-	wants, needs := 1, []int{}
-	for _, d := range shape {
-		wants *= d
-		if d != 1 {
-			needs = append(needs, d)
-		}
+	wanted, list := plain(input)
+	given, listed := plain(shape)
+	if wanted == given && (list || listed) || slices.Equal(input, shape) {
+		return nil
 	}
-	return size == wants && (len(tight) < 2 || len(needs) < 2 || slices.Equal(tight, needs))
+	remedy := "set it so"
+	if n := len(shape); n > 1 && n == len(input) && input[0] == shape[n-1] && slices.Equal(input[1:], shape[:n-1]) {
+		remedy = "set data.layout to channels_last"
+	}
+	return fmt.Errorf("is %v, but a sample of the data has shape %v: %s", input, shape, remedy)
 }
 
 // divide splits the samples of s in two: take of them, each class in

@@ -117,8 +117,8 @@ func fits(n *network.Network, p *data.Part) error {
 	if n == nil || len(n.Nodes) == 0 {
 		return errors.New("the space describes no network; give it layers, such as conv, dense or head, or use another evaluator")
 	}
-	if !data.Reads(n.Nodes[0].Shape, p.Shape()) {
-		return fmt.Errorf("the network reads %v, but a sample of the data has shape %v; set space.network.input", n.Nodes[0].Shape, p.Shape())
+	if err := data.Reads(n.Nodes[0].Shape, p.Shape()); err != nil {
+		return fmt.Errorf("space.network.input %w", err)
 	}
 	if answer := n.Nodes[len(n.Nodes)-1].Shape; len(answer) != 1 || answer[0] != p.Classes() {
 		return fmt.Errorf("the network answers %v, but the data has %d classes; set space.network.classes", answer, p.Classes())

@@ -258,7 +258,7 @@ func TestNewRefuses(t *testing.T) {
 		"budget is 0":               func(s *Setup) { s.Budget = 0 },
 		"batch is -1":               func(s *Setup) { s.Recipe.Batch = -1 },
 		"describes no network":      func(s *Setup) { s.Network = nil },
-		"set space.network.input":   func(s *Setup) { s.Network = other(t, []int{1, 28}, 10) },
+		"space.network.input is":    func(s *Setup) { s.Network = other(t, []int{1, 28}, 10) },
 		"set space.network.classes": func(s *Setup) { s.Network = other(t, []int{1, 40}, 3) },
 	} {
 		s := setup(t, Default(), 5)

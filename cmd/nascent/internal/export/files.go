@@ -24,7 +24,8 @@ func Files(text []byte) ([]show.File, error) {
 	}
 	for _, f := range m.Files {
 		if f.Missing != "" {
-			return nil, fmt.Errorf("candidate %s: its file %s is %s; raise checkpoints.keep, or take the files of one of the best", m.ID, f.Name, f.Missing)
+			return nil, fmt.Errorf("candidate %s: its file %s is %s; raise checkpoints.keep, or take the files of one of the best",
+				m.ID, f.Name, f.Missing)
 		}
 		if !filepath.IsLocal(f.Name) || filepath.Base(f.Name) != f.Name {
 			return nil, fmt.Errorf("candidate %s: %q is no name for a file; it is files/%s of the search's directory", m.ID, f.Name, f.Hash)

@@ -61,7 +61,8 @@ func (m *Model) Weights(dir string) (w *Weights, remark string) {
 	if m.Checkpoint != "" {
 		w, err := m.trained(filepath.Join(dir, filepath.FromSlash(m.Checkpoint)))
 		if err == nil && w.Samples == nil {
-			remark = fmt.Sprintf("candidate %s is written without its classes, and takes standardised samples: its checkpoint is of an older nascent and does not say how they were made", m.ID)
+			remark = fmt.Sprintf("candidate %s is written without its classes, and takes standardised samples: "+
+				"its checkpoint is of an older nascent and does not say how they were made", m.ID)
 		}
 		if err == nil {
 			return w, remark

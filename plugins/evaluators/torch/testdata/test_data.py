@@ -3,6 +3,7 @@ import os
 import struct
 import tempfile
 import unittest
+import unittest.mock
 
 import torch
 
@@ -153,6 +154,33 @@ def shares(): return [(torch.zeros(2), 0.5)] * 8
         self.write("own.py", b"number = 3")
         self.refused("no function number", path + ":number", [])
         self.refused("no such file", "/nowhere/own.py", [])
+
+
+class Shapes(unittest.TestCase):
+    def test_unread(self):
+        for wanted, shape in (([3, 8, 8],) * 2, ([192], [3, 8, 8]), ([1, 192], [3, 8, 8]), ([1, 28, 28], [784]), ([40], [1, 40])):
+            self.assertEqual(data.unread(wanted, shape), "")
+        self.assertIn("set data.layout to channels_last", data.unread([3, 8, 8], [8, 8, 3]))
+        for wanted, shape in (([3, 8, 9], [3, 9, 8]), ([28, 28], [1, 28, 28]), ([41], [1, 40])):
+            self.assertIn("set it so", data.unread(wanted, shape))
+
+
+class Paths(unittest.TestCase):
+    def test_start(self):
+        """Relative paths start where the search.yaml lies, or in the working
+        directory where nothing is there."""
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.dict(os.environ, NASCENT_FOLDER=folder):
+            there = os.path.join(folder, "d.csv")
+            self.assertEqual(data.readers._at("d.csv"), there)
+            self.assertEqual(data.readers._at(__file__), __file__)
+            for name in ("own.py", "d.csv"):
+                with open(os.path.join(folder, name), "w") as f:
+                    f.write("import torch\ndef load(): return torch.eye(4), [0, 1, 0, 1]\n")
+            d = data.load(data.Options(source="own.py:load", validation=1, test=1))
+            self.assertEqual((d.shape, d.splits.partition(":")[0]), ([4], "own.py"))
+            self.addCleanup(os.chdir, os.getcwd())
+            os.chdir(os.path.dirname(os.path.abspath(__file__)))
+            self.assertEqual(data.readers._at("test_data.py"), "test_data.py")
 
 
 class Options(unittest.TestCase):

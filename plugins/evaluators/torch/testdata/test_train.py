@@ -167,7 +167,7 @@ class Training(unittest.TestCase):
             "exceeds the horizon of 4": {"recipe": Recipe(horizon=4)},
             "budget is 0": {"budget": 0},
             "describes no network": {"network": None},
-            "set space.network.input": {"network": net(inputs=(1, 28))},
+            "space.network.input is": {"network": net(inputs=(1, 28))},
             "set space.network.classes": {"network": net(classes=3)},
         }.items():
             with self.assertRaisesRegex(ValueError, word):
