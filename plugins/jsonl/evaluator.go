@@ -204,6 +204,9 @@ func (e *evaluator) attend(w *worker) {
 			if len(board) > 1 {
 				e.abandon(reason)
 			}
+			if w.broken != "" { // by what it wrote, not by its end
+				t.job.Finish(sdk.Result{}, &sdk.Failure{Text: reason, Fault: "protocol"})
+			}
 			t.job.Finish(sdk.Result{}, crash(reason))
 		}
 	}
