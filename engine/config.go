@@ -144,7 +144,8 @@ type Snapshot struct {
 	Running     int          `json:"running"`
 	Waiting     int          `json:"waiting"` // proposed, not running, not consumed
 	Turns       uint64       `json:"turns"`
-	Strategy    string       `json:"strategy"` // that decides now
+	Strategy    string       `json:"strategy"`           // that decides now
+	Deciding    float64      `json:"deciding,omitempty"` // for how many seconds it has been deciding one turn, where that is long
 	Workers     int          `json:"workers"`
 	Limits      Limits       `json:"limits"`
 	Spent       Spent        `json:"spent"`

@@ -154,6 +154,30 @@ func (d *dispatcher) slowness(e *entry, elapsed time.Duration) string {
 	return text
 }
 
+// turnNotice is after how long people are told that a strategy takes long.
+func (s *Search) turnNotice() time.Duration {
+	if s.turns.known() < slowKnown {
+		return time.Minute
+	}
+	return max(slowLeast, slowFactor*s.turns.median())
+}
+
+// watchTurn tells people of a turn that takes long. Ending it is for whoever runs
+// the strategy's process: here nothing could.
+func (s *Search) watchTurn(t *turn, after time.Duration) {
+	t.unwatch = s.timers.after(after, func() {
+		if s.stepping != t {
+			return
+		}
+		t.slow = true
+		text := fmt.Sprintf("strategy %s has been deciding turn %d for %s", t.sequence.name, t.N, s.cfg.Clock.Now().Sub(t.begun).Round(time.Second))
+		if m := s.turns.median(); m > 0 {
+			text += fmt.Sprintf(", others took %s", m.Round(time.Millisecond))
+		}
+		s.say("%s; plugins.turn_timeout in search.yaml ends and repeats such turns sooner", text)
+	})
+}
+
 // ring runs f in the loop after a while, unless the attempt has ended by then. An
 // attempt has one such timer. Where it rings much too late this process was
 // stopped, or the machine, and what the job did meanwhile has yet to be read: it

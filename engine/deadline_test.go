@@ -510,3 +510,31 @@ func TestCancel(t *testing.T) {
 		}
 	})
 }
+
+// People are told of a strategy that takes long over a turn.
+func TestSlowTurnIsNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := acting(t, &actor{})
+		stuck := &slow{turn: 9}
+		cfg.Strategy = stuck
+		var said []string
+		cfg.Log = func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+		s, err := engine.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Hour, func() {
+			if st := s.Status(); st.Deciding != 3600 {
+				t.Errorf("deciding for %v seconds", st.Deciding)
+			}
+			s.Stop()
+		})
+		if err := s.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(said, "\n"); strings.Count(text, "strategy climber has been deciding turn 9 for 5s;") != 1 {
+			t.Errorf("said %s", text)
+		}
+	})
+}

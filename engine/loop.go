@@ -220,7 +220,8 @@ func (s *Search) step(ctx context.Context, q *sequence, ids []ID) {
 	for _, r := range t.entered {
 		s.observeConsumed(s.at.get(r.ID))
 	}
-	s.stepping = t
+	s.stepping, t.begun = t, s.cfg.Clock.Now()
+	s.watchTurn(t, s.turnNotice())
 	ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	stepped := s.stepped
 	go func() {
@@ -269,10 +270,12 @@ func (s *Search) endStep() {
 func (s *Search) decided(r stepResult) {
 	t := r.turn
 	t.cancel()
+	t.unwatch()
 	if s.stepping != t {
 		return // it came too late
 	}
 	s.stepping = nil
+	s.turns.add(s.cfg.Clock.Now().Sub(t.begun))
 	if r.err != nil && t.cut {
 		return
 	}

@@ -34,6 +34,7 @@ type Search struct {
 	finalRun bool      // the final strategy is or was at work in this run
 	since    time.Time // of the last account of time
 	stepping *turn     // that the strategy is deciding
+	turns    durations // of turns
 	stepped  chan stepResult
 }
 
@@ -133,6 +134,9 @@ func (s *Search) status() Snapshot {
 	st := s.at.Status()
 	st.Workers, st.Running = s.cfg.Workers, s.jobs.running
 	now := s.cfg.Clock.Now()
+	if t := s.stepping; t != nil && t.slow {
+		st.Deciding = now.Sub(t.begun).Seconds()
+	}
 	for _, x := range s.pool.open {
 		for _, e := range x.jobs {
 			t := e.attempts

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nascent-nas/nascent/genome/rng"
 )
@@ -23,7 +24,10 @@ type turn struct {
 	seconds  float64 // the counters once this turn is finished
 	looks    int
 	cancel   context.CancelFunc
-	cut      bool // it was broken off
+	cut      bool      // it was broken off
+	begun    time.Time // the strategy was asked
+	slow     bool      // people were told that it takes long
+	unwatch  func()
 }
 
 // turnSeed is the seed of a turn, jobSeed that of a job. Jobs of the final

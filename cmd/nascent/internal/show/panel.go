@@ -151,7 +151,14 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 			add(&st.faint, "and %d more", len(s.Jobs)-i)
 			break
 		}
-		add(nil, "%s", JobLine(v, &s.Jobs[i], width))
+		style := (*lipgloss.Style)(nil)
+		if s.Jobs[i].Slow {
+			style = &st.bad
+		}
+		add(style, "%s", JobLine(v, &s.Jobs[i], width))
+	}
+	if s.Deciding > 0 {
+		add(&st.bad, "strategy %s%s", s.Strategy, Deciding(s))
 	}
 	if idle := s.Workers - s.Running; idle > 0 {
 		why := ""

@@ -86,7 +86,7 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	if s.Cause != "" {
 		field("cause", "%s", s.Cause)
 	}
-	field("strategy", "%s", StrategyText(v.Strategies))
+	field("strategy", "%s%s", StrategyText(v.Strategies), Deciding(s))
 	field("evaluations", "%s", Counts(s))
 	field("limits", "%s", LimitsText(s.Limits))
 	rate := 0.0
@@ -124,6 +124,14 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// Deciding says that the strategy takes long over a turn, if it does.
+func Deciding(s engine.Snapshot) string {
+	if s.Deciding == 0 {
+		return ""
+	}
+	return "; SLOW: it has been deciding one turn for " + Seconds(s.Deciding)
 }
 
 // JobLine describes a running job in one line.
