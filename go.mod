@@ -3,6 +3,8 @@ module github.com/nascent-nas/nascent
 go 1.26.0
 
 require (
+	github.com/BurntSushi/toml v1.6.0
+	github.com/agnivade/levenshtein v1.2.2
 	github.com/charmbracelet/lipgloss v1.1.0
 	github.com/chewxy/hm v1.0.0
 	github.com/google/go-cmp v0.7.0

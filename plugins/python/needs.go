@@ -1,12 +1,17 @@
 package python
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
+
+	"github.com/BurntSushi/toml"
 )
 
 // Needs are what a Python file says that it needs, in a block as PEP 723 has it:
@@ -52,95 +57,47 @@ func NeedsOf(file string) (Needs, error) {
 	return n, nil
 }
 
-// parseNeeds reads the part of TOML that the block is written in: texts and lists of
-// texts, before the first table, which belongs to some tool.
+// parseNeeds reads the block, which is TOML: texts and lists of texts, and tables
+// that belong to some tool.
 func parseNeeds(text string) (Needs, error) {
+	var all map[string]any
+	if _, err := toml.Decode(text, &all); err != nil {
+		var at toml.ParseError
+		if errors.As(err, &at) {
+			return Needs{}, fmt.Errorf("line %d of it: %s", at.Position.Line, at.Message)
+		}
+		return Needs{}, err
+	}
 	var n Needs
-	s := &scanner{text}
-	for {
-		s.space(true)
-		if s.rest == "" || s.rest[0] == '[' {
-			return n, nil
-		}
-		key, value, ok := strings.Cut(s.rest, "=")
-		if key = strings.TrimSpace(key); !ok {
-			return n, fmt.Errorf("%.40q says nothing: write key = value", key)
-		}
-		s.rest = value
-		s.space(false)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
 		var err error
-		switch key {
+		switch value := all[key]; key {
 		case "requires-python":
-			n.Python, err = s.text()
+			n.Python, err = textOf(value)
 		case "dependencies":
-			n.Dependencies, err = s.texts()
+			list, ok := value.([]any)
+			if !ok {
+				return n, fmt.Errorf("dependencies: %v is no list: write dependencies = [\"numpy\"]", value)
+			}
+			for _, entry := range list {
+				one, wrong := textOf(entry)
+				n.Dependencies, err = append(n.Dependencies, one), cmp.Or(err, wrong)
+			}
+		case "tool":
 		default:
 			return n, fmt.Errorf("there is no key %.40s: use requires-python and dependencies", key)
 		}
 		if err != nil {
 			return n, fmt.Errorf("%s: %w", key, err)
 		}
-		if s.space(false); s.rest != "" && s.rest[0] != '\n' {
-			return n, fmt.Errorf("%s: something follows the value", key)
-		}
 	}
+	return n, nil
 }
 
-// scanner reads TOML from its beginning.
-type scanner struct{ rest string }
-
-// space passes over blanks and comments, and over ends of lines if it may.
-func (s *scanner) space(lines bool) {
-	for {
-		s.rest = strings.TrimLeft(s.rest, " \t")
-		switch {
-		case strings.HasPrefix(s.rest, "#"):
-			_, after, _ := strings.Cut(s.rest, "\n")
-			s.rest = "\n" + after
-		case lines && strings.HasPrefix(s.rest, "\n"):
-			s.rest = s.rest[1:]
-		default:
-			return
-		}
+func textOf(value any) (string, error) {
+	text, ok := value.(string)
+	if !ok {
+		return "", fmt.Errorf("%v is no text: put it in quotes", value)
 	}
-}
-
-// text takes a text in one line, in double quotes with escapes or in single ones.
-func (s *scanner) text() (string, error) {
-	line, _, _ := strings.Cut(s.rest, "\n")
-	if strings.HasPrefix(line, "'") {
-		if in, _, ok := strings.Cut(line[1:], "'"); ok {
-			s.rest = s.rest[len(in)+2:]
-			return in, nil
-		}
-	} else if quoted, err := strconv.QuotedPrefix(line); err == nil && quoted[0] == '"' {
-		s.rest = s.rest[len(quoted):]
-		return strconv.Unquote(quoted)
-	}
-	return "", fmt.Errorf("%.40q is no text: put it in quotes", line)
-}
-
-// texts takes a list of texts.
-func (s *scanner) texts() ([]string, error) {
-	if !strings.HasPrefix(s.rest, "[") {
-		return nil, fmt.Errorf("it is no list: write dependencies = [\"numpy\"]")
-	}
-	s.rest = s.rest[1:]
-	var out []string
-	for {
-		if s.space(true); strings.HasPrefix(s.rest, "]") {
-			s.rest = s.rest[1:]
-			return out, nil
-		}
-		text, err := s.text()
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, text)
-		if s.space(true); strings.HasPrefix(s.rest, ",") {
-			s.rest = s.rest[1:]
-		} else if !strings.HasPrefix(s.rest, "]") {
-			return nil, fmt.Errorf("there is no comma or bracket after %q", text)
-		}
-	}
+	return text, nil
 }

@@ -40,14 +40,17 @@ func TestNeedsOf(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		block(`dependencies = ["a" "b"]`):         `dependencies: there is no comma or bracket after "a"`,
-		block(`dependencies = "a"`):               `dependencies: it is no list: write dependencies = ["numpy"]`,
-		block(`dependencies = [a]`):               `"a]" is no text: put it in quotes`,
-		block(`dependencies = ["a`):               `is no text: put it in quotes`,
-		block(`requires-python = 3.11`):           `requires-python: "3.11" is no text: put it in quotes`,
-		block(`requires-python = ">=3" "<4"`):     `requires-python: something follows the value`,
+		block(`dependencies = ["a" "b"]`):         `line 1 of it: expected a comma`,
+		block(`dependencies = "a"`):               `dependencies: a is no list: write dependencies = ["numpy"]`,
+		block(`dependencies = [a]`):               `line 1 of it: `,
+		block(`# one`, `dependencies = ["a`):      `line 2 of it: `,
+		block(`requires-python = 3.11`):           `requires-python: 3.11 is no text: put it in quotes`,
+		block(`requires-python = ">=3" "<4"`):     `line 1 of it: `,
+		block(`requires-python = ["3"]`):          `requires-python: [3] is no text: put it in quotes`,
+		block(`dependencies = ["a", 2]`):          `dependencies: 2 is no text: put it in quotes`,
 		block(`requires = ["a"]`):                 `there is no key requires: use requires-python and dependencies`,
-		block(`numpy`):                            `"numpy" says nothing: write key = value`,
+		block(`[project]`, `dependencies = []`):   `there is no key project: use`,
+		block(`numpy`):                            `line 1 of it: `,
 		block(`dependencies = ["a"]`) + block(``): `there are 2 of them: leave one`,
 	} {
 		_, err := NeedsOf(write(t, t.TempDir(), "evaluate.py", text))

@@ -2,12 +2,14 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/agnivade/levenshtein"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nascent-nas/nascent/genome"
@@ -239,30 +241,10 @@ func names[V any](m map[string]V) string {
 // nearest is the known name that a typing mistake probably meant, or "".
 func nearest[V any](name string, known map[string]V) string {
 	best, least := "", 1+max(1, len(name)/3)
-	for _, k := range strings.Split(names(known), ", ") {
-		if n := edits(name, k); n < least {
+	for _, k := range slices.Sorted(maps.Keys(known)) {
+		if n := levenshtein.ComputeDistance(name, k); n < least {
 			best, least = k, n
 		}
 	}
 	return best
-}
-
-// edits is the Levenshtein distance.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			next := diagonal
-			if a[i] != b[j] {
-				next = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], next
-		}
-	}
-	return row[len(b)]
 }
