@@ -197,7 +197,7 @@ func (a *Archive) Candidates() iter.Seq[Candidate] {
 func (a *Archive) Candidate(id ID) (Candidate, error) {
 	e := a.get(id)
 	if e == nil {
-		return Candidate{}, wrong("there is no candidate %s; the newest is %d", id, len(a.search.jobs))
+		return Candidate{}, wrong("", "there is no candidate %s; the newest is %d", id, len(a.search.jobs))
 	}
 	c := e.full()
 	if r, ok, err := a.led.Result(id); err != nil {

@@ -63,9 +63,9 @@ func (t *trajectory) cancellable(id ID, request string) (*entry, error) {
 	e := t.get(id)
 	switch {
 	case e == nil:
-		return nil, wrong("there is no candidate %s; the newest is %d", id, len(t.search.jobs))
+		return nil, wrong("", "there is no candidate %s; the newest is %d", id, len(t.search.jobs))
 	case e.attempts == nil:
-		return nil, wrong("candidate %s has its result already (%s): there is nothing to cancel", id, e.Status)
+		return nil, wrong("", "candidate %s has its result already (%s): there is nothing to cancel", id, e.Status)
 	case e.attempts.cancelled:
 		return nil, nil
 	}

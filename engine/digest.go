@@ -64,7 +64,7 @@ func Digest(led Ledger, turns int) (string, error) {
 		n++
 	}
 	if turns > n {
-		return "", wrong("--turns %d: the search has taken only %d", turns, n)
+		return "", wrong("", "--turns %d: the search has taken only %d", turns, n)
 	}
 	if turns < 0 {
 		for _, id := range a.search.history[min(a.search.taken, len(a.search.history)):] {

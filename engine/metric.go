@@ -32,8 +32,11 @@ func checkName(name string) error {
 	if name == better {
 		return nil
 	}
-	return fmt.Errorf("%.60q is no name for a metric: it takes up to %d letters (a to z), digits and _ . / -, and begins with no dash; call it %.60s",
-		name, maxName, better)
+	return &Mistake{
+		Problem: fmt.Sprintf("%.60q is no name for a metric: it takes up to %d letters (a to z), digits and _ . / -, and begins with no dash",
+			name, maxName),
+		Remedy: fmt.Sprintf("call it %.60s", better),
+	}
 }
 
 // named checks the names of the metrics that the evaluators declare. What a search
@@ -56,10 +59,10 @@ func (s *Search) named() error {
 		seen := map[string]bool{}
 		for _, m := range x.hello.Metrics {
 			if err := checkName(m.Name); err != nil && !recorded[m.Name] {
-				return wrong("evaluator %s: %v", x.key, err)
+				return wrongWithin(x.place(), err)
 			}
 			if seen[m.Name] {
-				return wrong("evaluator %s: it declares the metric %q twice; leave one of them out", x.key, m.Name)
+				return wrong(x.place(), "it declares the metric %q twice", m.Name).but("leave one of them out")
 			}
 			seen[m.Name] = true
 		}

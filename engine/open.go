@@ -41,7 +41,7 @@ func (s *Search) open(ctx context.Context) error {
 	for _, x := range s.pool.open {
 		space, err := restrict(s.cfg.Space, &x.hello)
 		if err != nil {
-			return wrong("evaluator %s: %v", x.key, err)
+			return wrongWithin(x.place(), err)
 		}
 		s.cfg.Space = space
 	}
@@ -58,10 +58,11 @@ func (s *Search) open(ctx context.Context) error {
 		Files: s.cfg.Ledger,
 	})
 	if err != nil {
-		return wrong("strategy %s refuses: %v", s.cfg.StrategyName, err)
+		return strategyRefuses(s.cfg.StrategyName, err)
 	}
 	if needs.Batch > MaxWindow {
-		return wrong("strategy %s wants %d results at once, and a window has at most %d: give it a smaller round", s.cfg.StrategyName, needs.Batch, MaxWindow)
+		return wrong("strategy", "%s wants %d results at once, and a window has at most %d", s.cfg.StrategyName, needs.Batch, MaxWindow).
+			but("give it a smaller round")
 	}
 	by := decider{name: s.cfg.StrategyName, strategy: s.cfg.Strategy, state: state, batch: max(1, needs.Batch)}
 	at, err := readTrajectory(s.cfg.Ledger, s.cfg.Space)
@@ -90,8 +91,8 @@ func (s *Search) open(ctx context.Context) error {
 		}
 	}
 	if w := at.now().Window; by.batch > w {
-		return wrong("window: %d is smaller than the %d results that strategy %s wants at once; widen it (--set window=%d), or give the strategy a smaller round",
-			w, by.batch, by.name, by.batch)
+		return wrong("window", "%d is smaller than the %d results that strategy %s wants at once", w, by.batch, by.name).
+			but("widen it (--set window=%d), or give the strategy a smaller round", by.batch)
 	}
 	return s.load(at)
 }
@@ -124,8 +125,9 @@ func (s *Search) goOn(t *trajectory, by decider) (err error) {
 	now, options, turn := t.now(), compactJSON(s.cfg.StrategyOptions), t.search.turns
 	if now.Name != by.name || !sameJSON(now.Options, options) {
 		if !s.cfg.ChangeStrategy {
-			return wrong("strategy: the search is with %s %s and this asks for %s %s; to go on with another strategy say so: nascent run DIR --strategy %s",
-				now.Name, clip(string(now.Options)), by.name, clip(string(options)), by.name)
+			return wrong("strategy", "the search is with %s %s and this asks for %s %s",
+				now.Name, clip(string(now.Options)), by.name, clip(string(options))).
+				but("to go on with another strategy say so: nascent run DIR --strategy %s", by.name)
 		}
 		e := StrategyEvent{Turn: turn, Name: by.name, Options: options, Source: cmp.Or(s.cfg.StrategySource, by.name), Window: max(now.Window, by.batch)}
 		s.journal(t, EventStrategy, e)
@@ -204,8 +206,8 @@ func (s *Search) admit(t *trajectory) error {
 			continue
 		}
 		if last != nil && !s.cfg.AcceptFingerprint && t.leftBy(x.key) {
-			return wrong("%s: %s since this search began, and old results may not compare with new ones; run with --accept-evaluator to go on all the same",
-				x.place(), strings.Join(x.hello.changes(&last.Hello), ", "))
+			return wrong(x.place(), "%s since this search began, and old results may not compare with new ones",
+				strings.Join(x.hello.changes(&last.Hello), ", ")).but("run with --accept-evaluator to go on all the same")
 		}
 		e := EvaluatorEvent{Key: x.key, Hello: x.hello}
 		s.journal(t, EventEvaluator, e)

@@ -55,30 +55,25 @@ type BaselinePlan struct {
 	Text  string          `json:"text"`
 }
 
-// wrong returns an error that wraps ErrConfig.
-func wrong(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
-}
-
 // onlyKey is the key of an evaluator that is the only one.
 const onlyKey = "evaluator"
 
 // complete checks the configuration and fills in what it leaves open.
 func (c *Config) complete() error {
 	if c.Space == nil {
-		return wrong("space: there is none; say what may be searched")
+		return wrong("space", "there is none").but("say what may be searched")
 	}
 	if c.Strategy == nil {
-		return wrong("strategy: there is none")
+		return wrong("strategy", "there is none")
 	}
 	if c.Evaluator != nil && len(c.Evaluators) == 0 {
 		c.Evaluators = map[string]EvaluatorRef{onlyKey: {Evaluator: c.Evaluator}}
 	}
 	if len(c.Evaluators) == 0 {
-		return wrong("evaluator: there is none; say who measures the candidates")
+		return wrong("evaluator", "there is none").but("say who measures the candidates")
 	}
 	if c.Seed >= rng.MaxSeed {
-		return wrong("seed: %d is not below 2^53", c.Seed)
+		return wrong("seed", "%d is not below 2^53", c.Seed)
 	}
 	c.Name = cmp.Or(c.Name, "search")
 	c.StrategyName = cmp.Or(c.StrategyName, "strategy")
@@ -87,7 +82,7 @@ func (c *Config) complete() error {
 	}
 	if len(c.Fidelities) == 0 {
 		if len(c.Evaluators) > 1 {
-			return wrong("fidelities: with several evaluators, say which comes first")
+			return wrong("fidelities", "with several evaluators, say which comes first")
 		}
 		for name := range c.Evaluators {
 			c.Fidelities = []Fidelity{{Evaluator: name}}
@@ -95,10 +90,10 @@ func (c *Config) complete() error {
 	}
 	for i, f := range c.Fidelities {
 		if _, ok := c.Evaluators[f.Evaluator]; !ok {
-			return wrong("fidelities[%d].evaluator: there is no evaluator %q", i, f.Evaluator)
+			return wrong(fmt.Sprintf("fidelities[%d].evaluator", i), "there is no evaluator %q", f.Evaluator)
 		}
 		if f.Budget < 0 {
-			return wrong("fidelities[%d].budget: %v is negative", i, f.Budget)
+			return wrong(fmt.Sprintf("fidelities[%d].budget", i), "%v is negative", f.Budget)
 		}
 	}
 	if len(c.Objectives) == 0 {
@@ -109,41 +104,41 @@ func (c *Config) complete() error {
 		o := &c.Objectives[i]
 		o.Goal = cmp.Or(o.Goal, Maximize)
 		if o.Goal != Maximize && o.Goal != Minimize {
-			return wrong("objectives[%d].goal: %q is neither maximize nor minimize", i, o.Goal)
+			return wrong(fmt.Sprintf("objectives[%d].goal", i), "%q is neither maximize nor minimize", o.Goal)
 		}
 		if o.Metric == "" {
-			return wrong("objectives[%d].metric: say which metric", i)
+			return wrong(fmt.Sprintf("objectives[%d].metric", i), "say which metric")
 		}
 	}
 	for i, k := range c.Constraints {
 		if k.Metric == "" || k.Min == nil && k.Max == nil {
-			return wrong("constraints[%d]: needs a metric and min or max", i)
+			return wrong(fmt.Sprintf("constraints[%d]", i), "needs a metric and min or max")
 		}
 		if k.Min != nil && k.Max != nil && *k.Min > *k.Max {
-			return wrong("constraints[%d]: min %v is above max %v; nothing could keep it", i, *k.Min, *k.Max)
+			return wrong(fmt.Sprintf("constraints[%d]", i), "min %v is above max %v: nothing could keep it", *k.Min, *k.Max)
 		}
 	}
 	if l := c.Limits; l.Evaluations < 0 || l.Wall < 0 || l.Seconds < 0 {
-		return wrong("limits: none may be negative")
+		return wrong("limits", "none may be negative")
 	}
 	for i, g := range c.Start {
 		if err := c.Space.Check(g); err != nil {
-			return wrong("start[%d]: %v", i, err)
+			return wrongWithin(fmt.Sprintf("start[%d]", i), err)
 		}
 	}
 	c.Order = cmp.Or(c.Order, Strict)
 	if c.Order != Strict && c.Order != Arrival {
-		return wrong("order: %q is neither strict nor arrival", c.Order)
+		return wrong("order", "%q is neither strict nor arrival", c.Order)
 	}
 	c.Duplicates = cmp.Or(c.Duplicates, Reject)
 	if !slices.Contains([]Duplicates{Reject, Reuse, Replicate}, c.Duplicates) {
-		return wrong("duplicates: %q is none of reject, reuse, replicate", c.Duplicates)
+		return wrong("duplicates", "%q is none of reject, reuse, replicate", c.Duplicates)
 	}
 	if c.Window < 0 || c.Window > MaxWindow {
-		return wrong("window: %d is not from 1 to %d", c.Window, MaxWindow)
+		return wrong("window", "%d is not from 1 to %d", c.Window, MaxWindow)
 	}
 	if c.Workers < 0 || c.Workers > MaxWorkers {
-		return wrong("workers: %d is not from 1 to %d", c.Workers, MaxWorkers)
+		return wrong("workers", "%d is not from 1 to %d", c.Workers, MaxWorkers)
 	}
 	for _, x := range []struct {
 		key string
@@ -153,11 +148,11 @@ func (c *Config) complete() error {
 		{"final.top", c.Final.Top}, {"final.repeats", c.Final.Repeats}, {"final.tests", c.Final.Tests}, {"checkpoints.keep", c.Keep},
 	} {
 		if x.n < 0 {
-			return wrong("%s: %d is negative; give a number from 1, or leave it out", x.key, x.n)
+			return wrong(x.key, "%d is negative", x.n).but("give a number from 1, or leave it out")
 		}
 	}
 	if c.Final.Budget < 0 || !isFinite(c.Final.Budget) {
-		return wrong("final.budget: %v is no budget; give a positive number, or leave it out", c.Final.Budget)
+		return wrong("final.budget", "%v is no budget", c.Final.Budget).but("give a positive number, or leave it out")
 	}
 	c.Workers = max(1, c.Workers)
 	c.Failures.Attempts = cmp.Or(c.Failures.Attempts, 3)
@@ -173,16 +168,16 @@ func (c *Config) complete() error {
 	}
 	for i, b := range c.Final.Baselines {
 		if b.Name == "" || b.Genome.IsZero() {
-			return wrong("baselines[%d]: needs a name and a network", i)
+			return wrong(fmt.Sprintf("baselines[%d]", i), "needs a name and a network")
 		}
 	}
 	space, err := network.Bind(c.Space)
 	if err != nil {
-		return wrong("%v", err)
+		return wrongWithin("space", err)
 	}
 	c.Space = space
 	if _, err := c.Space.Random(rng.New(c.Seed)); err != nil {
-		return wrong("%v", err)
+		return wrongWithin("space", err)
 	}
 	return nil
 }
@@ -207,7 +202,7 @@ func (c *Config) measuredBy(metrics []Metric) error {
 			}
 			names = append(names, m.Name)
 		}
-		return wrong("%s: no evaluator measures %q; there are %s", where, name, fmt.Sprint(names))
+		return wrong(where, "no evaluator measures %q", name).but("there are %s", fmt.Sprint(names))
 	}
 	for i, o := range c.Objectives {
 		if err := check(fmt.Sprintf("objectives[%d].metric", i), o.Metric); err != nil {
@@ -227,7 +222,8 @@ func (c *Config) measuredBy(metrics []Metric) error {
 func (p *Plan) ascending(budget func(fidelity int) float64) error {
 	for i := 1; i < len(p.Fidelities); i++ {
 		if p.Fidelities[i].Evaluator == p.Fidelities[i-1].Evaluator && budget(i) < budget(i-1) {
-			return wrong("fidelities[%d].budget: %v is less than the %v before it; list fidelities from the cheapest to the dearest", i, budget(i), budget(i-1))
+			return wrong(fmt.Sprintf("fidelities[%d].budget", i), "%v is less than the %v before it", budget(i), budget(i-1)).
+				but("list fidelities from the cheapest to the dearest")
 		}
 	}
 	return nil
@@ -305,8 +301,8 @@ func samePlan(begun, now Plan) error {
 		none := func(raw []byte) bool { return string(raw) == "null" || string(raw) == "[]" }
 		if !bytes.Equal(x, y) && !(none(x) && none(y)) {
 			key := a.Type().Field(i).Tag.Get("json")
-			return wrong("%s: the search began with %s and this asks for %s; only limits, workers, paths and logging may change (start a new search in another directory)",
-				key, clip(string(x)), clip(string(y)))
+			return wrong(key, "the search began with %s and this asks for %s", clip(string(x)), clip(string(y))).
+				but("only limits, workers, paths and logging may change (start a new search in another directory)")
 		}
 	}
 	return nil

@@ -31,11 +31,13 @@ type openEvaluator struct {
 }
 
 // place is where a search.yaml names it.
-func (x *openEvaluator) place() string {
-	if x.key == onlyKey {
-		return x.key
+func (x *openEvaluator) place() string { return evaluatorPlace(x.key) }
+
+func evaluatorPlace(key string) string {
+	if key == onlyKey {
+		return key
 	}
-	return "evaluators." + x.key
+	return "evaluators." + key
 }
 
 type sessionEvent struct {
@@ -54,7 +56,7 @@ func (p *pool) start(ctx context.Context, key string) error {
 		Space: p.cfg.Space, Workers: p.cfg.Workers, Options: ref.Options, Files: p.cfg.Ledger,
 	})
 	if err != nil {
-		return fmt.Errorf("evaluator %s: %w", key, err)
+		return openFailed(evaluatorPlace(key), "evaluator "+key, err)
 	}
 	if p.cfg.Fill {
 		p.cfg.Workers = max(p.cfg.Workers, min(hello.Slots, MaxWorkers))
@@ -99,8 +101,8 @@ func (p *pool) startFor(ctx context.Context, tasks []Task) error {
 		}
 	}
 	if task, lacks := lacking(); lacks {
-		return wrong("strategy: %s needs an evaluator that does the task %s, and none here does; add one under evaluators, such as supernet: {use: supernet}",
-			p.cfg.StrategyName, task)
+		return wrong("strategy", "%s needs an evaluator that does the task %s, and none here does", p.cfg.StrategyName, task).
+			but("add one under evaluators, such as supernet: {use: supernet}")
 	}
 	return nil
 }

@@ -297,25 +297,25 @@ func TestGenerations(t *testing.T) {
 func TestOptionErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, options, want string }{
-		{"aging", `{"popluation": 3}`, "strategy.popluation: there is no such option; there are crossover, initial, population, promote, sample"},
-		{"aging", `{"population": 0}`, "strategy.population: 0 is no whole number from 1 to 100000"},
-		{"aging", `{"population": 2.5}`, "strategy.population: 2.5 is no whole number from 1 to 100000"},
-		{"aging", `{"population": "many"}`, `strategy.population: "many" is no whole number from 1 to 100000`},
-		{"aging", `{"population": 4, "sample": 5}`, "strategy.sample: 5 is no whole number from 1 to 4"},
-		{"aging", `{"crossover": 1.5}`, "strategy.crossover: 1.5 is no number from 0 to 1"},
-		{"aging", `{"promote": {"eta": 0}}`, "strategy.promote.eta: 0 is no whole number from 1 to 1000"},
-		{"aging", `{"promote": {"ate": 1}}`, "strategy.promote.ate: there is no such option; there are after, eta"},
-		{"aging", `{"promote": "no"}`, `strategy.promote: "no" are no options; write keys with values`},
-		{"genetic", `{"selection": "lottery"}`, `strategy.selection: "lottery" is none of tournament, truncation, roulette, rank`},
-		{"genetic", `{"population": 1}`, "strategy.population: 1 is no whole number from 2 to 100000"},
-		{"genetic", `{"population": 4, "elite": 4}`, "strategy.elite: 4 is no whole number from 0 to 3"},
-		{"genetic", `{"pressure": 3}`, "strategy.pressure: 3 is no number from 1 to 2"},
-		{"random", `{"population": 3}`, "strategy.population: there is no such option; there are promote"},
-		{"random", `7`, "strategy: 7 are no options; write keys with values"},
+		{"aging", `{"popluation": 3}`, "popluation: there is no such option; there are crossover, initial, population, promote, sample"},
+		{"aging", `{"population": 0}`, "population: 0 is no whole number from 1 to 100000"},
+		{"aging", `{"population": 2.5}`, "population: 2.5 is no whole number from 1 to 100000"},
+		{"aging", `{"population": "many"}`, `population: "many" is no whole number from 1 to 100000`},
+		{"aging", `{"population": 4, "sample": 5}`, "sample: 5 is no whole number from 1 to 4"},
+		{"aging", `{"crossover": 1.5}`, "crossover: 1.5 is no number from 0 to 1"},
+		{"aging", `{"promote": {"eta": 0}}`, "promote.eta: 0 is no whole number from 1 to 1000"},
+		{"aging", `{"promote": {"ate": 1}}`, "promote.ate: there is no such option; there are after, eta"},
+		{"aging", `{"promote": "no"}`, `promote: "no" are no options; write keys with values`},
+		{"genetic", `{"selection": "lottery"}`, `selection: "lottery" is none of tournament, truncation, roulette, rank`},
+		{"genetic", `{"population": 1}`, "population: 1 is no whole number from 2 to 100000"},
+		{"genetic", `{"population": 4, "elite": 4}`, "elite: 4 is no whole number from 0 to 3"},
+		{"genetic", `{"pressure": 3}`, "pressure: 3 is no number from 1 to 2"},
+		{"random", `{"population": 3}`, "population: there is no such option; there are promote"},
+		{"random", `7`, "7 are no options; write keys with values"},
 	} {
 		_, _, err := strategy(t, c.name).Open(t.Context(), engine.Setup{Space: space, Options: json.RawMessage(c.options)})
-		if err == nil || err.Error() != c.want {
-			t.Errorf("%s %s: %v; want %s", c.name, c.options, err, c.want)
+		if m := new(genome.Mistake); !errors.As(err, &m) || err.Error() != c.want {
+			t.Errorf("%s %s: %v; want the mistake %s", c.name, c.options, err, c.want)
 		}
 	}
 	if _, err := evolve.New("agin"); err == nil || !strings.Contains(err.Error(), "aging, genetic, random, spos") {

@@ -3,11 +3,14 @@ package evolve
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // options reads a JSON object key by key and remembers the first mistake.
@@ -25,7 +28,7 @@ func readOptions(raw json.RawMessage, path string) *options {
 		return o
 	}
 	if err := json.Unmarshal(raw, &o.raw); err != nil {
-		o.err = fmt.Errorf("%s: %s are no options; write keys with values", strings.TrimSuffix("strategy."+path, "."), short(raw))
+		o.err = &genome.Mistake{Key: strings.TrimSuffix(path, "."), Problem: short(raw) + " are no options", Remedy: "write keys with values"}
 	}
 	return o
 }
@@ -37,9 +40,9 @@ func (o *options) take(key string) (json.RawMessage, bool) {
 	return raw, ok && !bytes.Equal(raw, []byte("null"))
 }
 
-func (o *options) fail(key, format string, args ...any) {
+func (o *options) fail(key, remedy, problem string, args ...any) {
 	if o.err == nil {
-		o.err = fmt.Errorf("strategy.%s%s: %s", o.path, key, fmt.Sprintf(format, args...))
+		o.err = &genome.Mistake{Key: o.path + key, Problem: fmt.Sprintf(problem, args...), Remedy: remedy}
 	}
 }
 
@@ -51,7 +54,7 @@ func (o *options) integer(key string, otherwise, lo, hi int) int {
 	}
 	var x float64
 	if json.Unmarshal(raw, &x) != nil || x != math.Trunc(x) || x < float64(lo) || x > float64(hi) {
-		o.fail(key, "%s is no whole number from %d to %d", short(raw), lo, hi)
+		o.fail(key, "", "%s is no whole number from %d to %d", short(raw), lo, hi)
 		return otherwise
 	}
 	return int(x)
@@ -65,7 +68,7 @@ func (o *options) number(key string, otherwise, lo, hi float64) float64 {
 	}
 	var x float64
 	if json.Unmarshal(raw, &x) != nil || x < lo || x > hi {
-		o.fail(key, "%s is no number from %v to %v", short(raw), lo, hi)
+		o.fail(key, "", "%s is no number from %v to %v", short(raw), lo, hi)
 		return otherwise
 	}
 	return x
@@ -79,7 +82,7 @@ func (o *options) word(key string, words ...string) string {
 	}
 	var w string
 	if json.Unmarshal(raw, &w) != nil || !slices.Contains(words, w) {
-		o.fail(key, "%s is none of %s", short(raw), strings.Join(words, ", "))
+		o.fail(key, "", "%s is none of %s", short(raw), strings.Join(words, ", "))
 		return words[0]
 	}
 	return w
@@ -90,10 +93,25 @@ func (o *options) finish() error {
 	for _, key := range slices.Sorted(maps.Keys(o.raw)) {
 		if !slices.Contains(o.known, key) {
 			slices.Sort(o.known)
-			o.fail(key, "there is no such option; there are %s", strings.Join(o.known, ", "))
+			o.fail(key, "there are "+strings.Join(o.known, ", "), "there is no such option")
 		}
 	}
 	return o.err
+}
+
+// mistake is a mistake in an option.
+func mistake(key, problem string, args ...any) error {
+	return &genome.Mistake{Key: key, Problem: fmt.Sprintf(problem, args...)}
+}
+
+// within is an error of what lies at a key as a mistake there.
+func within(key string, err error) error {
+	var m *genome.Mistake
+	if !errors.As(err, &m) {
+		return mistake(key, "%v", err)
+	}
+	in := *m
+	return in.Within(key)
 }
 
 // short keeps what a user wrote on one line of reasonable length.

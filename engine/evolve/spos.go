@@ -3,7 +3,6 @@ package evolve
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -74,7 +73,7 @@ func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 	}
 	s.setup, s.view, s.Schedule = setup, sposView{}, Schedule{Epochs: epochs, Step: step}
 	if s.inner, err = s.find(use); err != nil {
-		return nil, needs, fmt.Errorf("strategy.search: %w", err)
+		return nil, needs, within("search", err)
 	}
 	all := setup
 	all.Fidelities = append([]engine.Fidelity{{Evaluator: scores}}, setup.Fidelities...)
@@ -87,9 +86,9 @@ func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 	memory, wants, err := s.inner.Open(ctx, seen)
 	switch {
 	case err != nil:
-		return nil, needs, fmt.Errorf("strategy.search: %w", err)
+		return nil, needs, within("search", err)
 	case len(wants.Tasks) > 0:
-		return nil, needs, fmt.Errorf("strategy.search: %s trains shared weights itself: use it as the strategy", use)
+		return nil, needs, mistake("search", "%s trains shared weights itself: use it as the strategy", use)
 	case wants.History == engine.NeedAll:
 		needs.History = engine.NeedAll
 	}
@@ -105,13 +104,13 @@ func readInner(search json.RawMessage) (use string, options json.RawMessage, err
 	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(search, &all); err != nil || all == nil {
-		return "", nil, fmt.Errorf("strategy.search: %s is neither a strategy's name nor {use: name, option: value}", search)
+		return "", nil, mistake("search", "%s is neither a strategy's name nor {use: name, option: value}", search)
 	}
 	if json.Unmarshal(all["use"], &use) != nil {
-		return "", nil, errors.New("strategy.search: say which strategy: {use: aging}")
+		return "", nil, mistake("search", "say which strategy: {use: aging}")
 	}
 	if _, there := all["promote"]; there {
-		return "", nil, fmt.Errorf("strategy.search: what is promoted is an option of %s: write promote beside search, not in it", sposName)
+		return "", nil, mistake("search", "what is promoted is an option of %s: write promote beside search, not in it", sposName)
 	}
 	delete(all, "use")
 	options, err = json.Marshal(all)

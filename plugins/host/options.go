@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/nascent-nas/nascent/engine"
 )
 
 // Options say how a search runs its plugins.
@@ -87,6 +89,14 @@ type Refusal struct {
 	Plugin string // its name
 	Key    string // the option that is wrong, if one is
 	Text   string // one line: cause and remedy
+}
+
+// Unwrap returns the mistake that the plugin refuses.
+func (r *Refusal) Unwrap() error {
+	if r.Key == "" {
+		return &engine.Mistake{Problem: r.Error()}
+	}
+	return &engine.Mistake{Key: r.Key, Problem: r.Text}
 }
 
 func (r *Refusal) Error() string {

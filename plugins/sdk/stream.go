@@ -40,6 +40,13 @@ func refusalOf(err error) *proto.Refusal {
 	var option *OptionError
 	if errors.As(err, &option) {
 		out.Key, out.Text = option.Key, proto.OneLine(option.Problem)
+		return out
+	}
+	var mistake *engine.Mistake
+	if errors.As(err, &mistake) {
+		what := *mistake
+		what.Key = ""
+		out.Key, out.Text = mistake.Key, proto.OneLine(what.Error())
 	}
 	return out
 }

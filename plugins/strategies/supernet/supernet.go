@@ -6,12 +6,12 @@ package supernet
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/search"
+	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 )
 
 // Name is what the strategy is called that reads the method from its options.
@@ -38,11 +38,11 @@ func (c *chosen) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.N
 		Method string `json:"method"`
 	}
 	if err := json.Unmarshal(setup.Options, &o); err != nil || o.Method == "" {
-		return nil, engine.Needs{}, fmt.Errorf("strategy.method: say which of %s", strings.Join(search.Names(), ", "))
+		return nil, engine.Needs{}, schedule.Wrong("method", "say which of %s", strings.Join(search.Names(), ", "))
 	}
 	var err error
 	if c.Strategy, err = search.New(o.Method); err != nil {
-		return nil, engine.Needs{}, fmt.Errorf("strategy.method: %w", err)
+		return nil, engine.Needs{}, schedule.Wrong("method", "%v", err)
 	}
 	return c.Strategy.Open(ctx, setup)
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -158,45 +157,25 @@ func (t *target) missing(p config.Plugin, err error) error {
 	if t.doc.Has(key + ".use") {
 		key += ".use"
 	}
-	return t.doc.Fault(key, "", "%v", err)
+	return t.doc.Fault(&engine.Mistake{Key: key, Problem: err.Error()})
 }
-
-var (
-	keyFirst   = regexp.MustCompile(`^([a-z_]+(?:\[\d+\])?(?:\.[A-Za-z_]+(?:\[\d+\])?)*): (.*)$`)
-	ofStrategy = regexp.MustCompile(`refuses: (?:strategy\.|[^ :]+: option )?([a-z_.]+): (.*)$`)
-)
 
 // locate says where in the search.yaml the cause of the engine's refusal
 // stands.
 func (t *target) locate(err error) error {
-	var refusal *host.Refusal
-	if errors.As(err, &refusal) {
-		at := "evaluator"
-		if name, rest, ok := strings.Cut(strings.TrimPrefix(err.Error(), "evaluator "), ": "); ok && rest != "" && t.doc.Has("evaluators."+name) {
-			at = "evaluators." + name
-		}
-		if strings.Contains(err.Error(), "strategy") {
-			at = "strategy"
-		}
-		if refusal.Key != "" {
-			return t.doc.Fault(at+"."+refusal.Key, "", "%s", refusal.Text)
-		}
-		return t.doc.Fault(at, "", "%s", refusal)
-	}
-	if !errors.Is(err, engine.ErrConfig) {
+	var m *engine.Mistake
+	if !errors.Is(err, engine.ErrConfig) || !errors.As(err, &m) {
 		return err
 	}
-	text := oneLine(err)
-	if m := ofStrategy.FindStringSubmatch(text); m != nil && t.doc.Has("strategy."+m[1]) {
-		return t.doc.Fault("strategy."+m[1], "", "%s", m[2])
+	at := *m
+	steps := at.Steps()
+	switch {
+	case len(steps) == 0 || !config.Known(steps[0]):
+		return err
+	case steps[0] == config.Only && t.doc.Has("evaluators"): // one of several is called so
+		at.Within("evaluators")
 	}
-	if m := keyFirst.FindStringSubmatch(text); m != nil {
-		key := strings.SplitN(strings.SplitN(m[1], ".", 2)[0], "[", 2)[0]
-		if t.doc.Has(key) || config.Known(key) {
-			return t.doc.Fault(m[1], "", "%s", m[2])
-		}
-	}
-	return err
+	return t.doc.Fault(&at)
 }
 
 // ofSearch reads how the search in dir runs its plugins; what cannot be read

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // MaxSize is how long a search.yaml may be, in bytes.
@@ -20,25 +22,22 @@ const maxDepth = 100
 
 // Error is a mistake in a search.yaml or in what the command line sets.
 type Error struct {
-	Where   string // "search.yaml:12", or "--set seed=x"
-	Key     string // "evaluator.delay"; may be empty
-	Problem string
-	Remedy  string // may be empty
+	Where string // "search.yaml:12", or "--set seed=x"
+	genome.Mistake
 }
 
 // Error returns one line: "search.yaml:12: evaluator.delay: problem; remedy".
 func (e *Error) Error() string {
-	var b strings.Builder
-	for _, s := range []string{e.Where, e.Key} {
-		if s != "" {
-			b.WriteString(s + ": ")
-		}
+	text := e.Mistake.Error()
+	if e.Where != "" {
+		text = e.Where + ": " + text
 	}
-	b.WriteString(e.Problem)
-	if e.Remedy != "" {
-		b.WriteString("; " + e.Remedy)
-	}
-	return strings.Join(strings.Fields(b.String()), " ")
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// wrong makes an Error. The key and the remedy may be empty.
+func wrong(where, key, remedy, problem string, args ...any) *Error {
+	return &Error{where, genome.Mistake{Key: key, Problem: fmt.Sprintf(problem, args...), Remedy: remedy}}
 }
 
 // Document is a search.yaml as written.
@@ -56,17 +55,17 @@ type Document struct {
 func Parse(name, dir string, text []byte) (*Document, error) {
 	d := &Document{Name: name, Dir: dir, text: text, origins: map[*yaml.Node]string{}}
 	if len(text) > MaxSize {
-		return nil, &Error{Where: name, Problem: fmt.Sprintf("the file has %d bytes", len(text)), Remedy: fmt.Sprintf("a search.yaml has at most %d", MaxSize)}
+		return nil, wrong(name, "", fmt.Sprintf("a search.yaml has at most %d", MaxSize), "the file has %d bytes", len(text))
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var file yaml.Node
 	if err := dec.Decode(&file); errors.Is(err, io.EOF) {
-		return nil, &Error{Where: name, Problem: "the file is empty", Remedy: "say at least space: and evaluator:"}
+		return nil, wrong(name, "", "say at least space: and evaluator:", "the file is empty")
 	} else if err != nil {
 		return nil, d.syntax(err)
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, &Error{Where: name, Problem: "there is more than one YAML document", Remedy: "keep one search to a file"}
+		return nil, wrong(name, "", "keep one search to a file", "there is more than one YAML document")
 	}
 	d.root = file.Content[0]
 	if d.root.Kind != yaml.MappingNode {
@@ -88,7 +87,7 @@ func (d *Document) syntax(err error) error {
 			where += ":" + m[1]
 		}
 	}
-	return &Error{Where: where, Problem: problem, Remedy: "mend the YAML (indent with spaces, quote text that holds \": \")"}
+	return wrong(where, "", "mend the YAML (indent with spaces, quote text that holds \": \")", "%s", problem)
 }
 
 // plain refuses what a search.yaml has no use for, and what would be read
@@ -134,7 +133,7 @@ func (d *Document) plain(n *yaml.Node, key string, depth int) error {
 
 // fault makes an Error about a node.
 func (d *Document) fault(n *yaml.Node, key, remedy, problem string, args ...any) *Error {
-	return &Error{Where: d.where(n), Key: key, Problem: fmt.Sprintf(problem, args...), Remedy: remedy}
+	return wrong(d.where(n), key, remedy, problem, args...)
 }
 
 func (d *Document) where(n *yaml.Node) string {
@@ -150,12 +149,13 @@ func (d *Document) where(n *yaml.Node) string {
 	return d.Name + ":" + strconv.Itoa(n.Line)
 }
 
-// Fault makes an Error about the value at a dotted key ("limits.wall",
-// "objectives[0].metric"), or about the nearest key above it that is there.
-func (d *Document) Fault(key, remedy, problem string, args ...any) *Error {
+// Fault says where a mistake lies whose key is dotted ("limits.wall",
+// "objectives[0].metric"): at its value, or at the nearest key above it that is
+// there.
+func (d *Document) Fault(m *genome.Mistake) *Error {
 	n := d.root
 	var best *yaml.Node
-	for _, step := range steps(key) {
+	for _, step := range m.Steps() {
 		k, v := child(n, step)
 		if v == nil {
 			break
@@ -165,7 +165,7 @@ func (d *Document) Fault(key, remedy, problem string, args ...any) *Error {
 			best = v
 		}
 	}
-	return d.fault(best, key, remedy, problem, args...)
+	return &Error{d.where(best), *m}
 }
 
 // Given tells whether the command line set a key of a search's own copy.
@@ -188,9 +188,7 @@ func (d *Document) find(key string) *yaml.Node {
 }
 
 // steps splits "a.b[2].c" into a, b, 2, c.
-func steps(key string) []string {
-	return strings.FieldsFunc(key, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
-}
+func steps(key string) []string { return (&genome.Mistake{Key: key}).Steps() }
 
 // child is the key node and the value node of one step, nil if it is not
 // there. The key node of a list's entry is the entry.
@@ -218,7 +216,7 @@ const given = "# from the command line"
 func (d *Document) Set(key, text, origin string) error {
 	var file yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
-		return &Error{Where: origin, Key: key, Problem: "the value is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: "), Remedy: "quote it"}
+		return wrong(origin, key, "quote it", "the value is no YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	value := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str"}
 	if len(file.Content) > 0 {
@@ -230,7 +228,7 @@ func (d *Document) Set(key, text, origin string) error {
 func (d *Document) put(key string, value *yaml.Node, origin string) error {
 	path := steps(key)
 	if len(path) == 0 {
-		return &Error{Where: origin, Problem: "there is no key", Remedy: "write --set KEY=VALUE, for example --set limits.evaluations=500"}
+		return wrong(origin, "", "write --set KEY=VALUE, for example --set limits.evaluations=500", "there is no key")
 	}
 	d.changed = true
 	d.origin(value, origin)
@@ -253,11 +251,13 @@ func (d *Document) put(key string, value *yaml.Node, origin string) error {
 			// evaluator: onemax and evaluator: {use: onemax} are the same
 			use := *v
 			use.LineComment = ""
-			*v = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: v.Line, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "use", Line: v.Line}, &use}}
+			*v = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: v.Line, Content: []*yaml.Node{
+				{Kind: yaml.ScalarNode, Tag: "!!str", Value: "use", Line: v.Line}, &use,
+			}}
 		case v == nil:
 			if n.Kind != yaml.MappingNode {
 				at := strings.Join(path[:i], ".")
-				return &Error{Where: origin, Key: key, Problem: fmt.Sprintf("%s holds %s, so there is no %s in it", at, describe(n), step), Remedy: "set " + at + " as a whole"}
+				return wrong(origin, key, "set "+at+" as a whole", "%s holds %s, so there is no %s in it", at, describe(n), step)
 			}
 			name := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: step}
 			d.origins[name] = origin

@@ -42,8 +42,8 @@ type Search struct {
 	TurnTimeout time.Duration // of a strategy's one turn; 0: as host.Options has it
 }
 
-// only is the name of the evaluator of a search that has one.
-const only = "evaluator"
+// Only is the name of the evaluator of a search that has one.
+const Only = "evaluator"
 
 // defaultStrategy evolves without options.
 const defaultStrategy = "aging"
@@ -68,7 +68,8 @@ func (d *Document) Read() (*Search, error) {
 	err := d.fields(d.root, "", readers{
 		"name": func(n *yaml.Node, key string) (err error) {
 			if e.Name, err = d.word(n, key); err == nil && !nameAlphabet.MatchString(e.Name) {
-				err = d.fault(n, key, "use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit", "%s is no name for a search", describe(n))
+				err = d.fault(n, key, "use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit",
+					"%s is no name for a search", describe(n))
 			}
 			return err
 		},
@@ -77,7 +78,8 @@ func (d *Document) Read() (*Search, error) {
 				return err
 			}
 			if size := e.Space.Size().Exact; size != nil && size.IsInt64() && size.Int64() <= 1 {
-				err = d.fault(n, key, "let a gene vary, for example lr: {float: [1e-4, 1e-1], log: true}; kinds of genes are in docs/space.md", "holds a single genome, so there is nothing to search")
+				err = d.fault(n, key, "let a gene vary, for example lr: {float: [1e-4, 1e-1], log: true}; kinds of genes are in docs/space.md",
+					"holds a single genome, so there is nothing to search")
 			}
 			return err
 		},
@@ -89,7 +91,7 @@ func (d *Document) Read() (*Search, error) {
 		},
 		"evaluator": func(n *yaml.Node, key string) error {
 			p, err := d.plugin(n, key)
-			s.Evaluators[only] = p
+			s.Evaluators[Only] = p
 			return err
 		},
 		"evaluators":  func(n *yaml.Node, key string) error { return d.evaluators(n, key, s) },
@@ -191,7 +193,7 @@ func (d *Document) Read() (*Search, error) {
 		return nil, d.missing("evaluator", "say who measures the candidates, for example evaluator: {use: ./evaluator.go}")
 	}
 	if d.Has("evaluator") && d.Has("evaluators") {
-		return nil, d.Fault("evaluators", "keep one of them", "stands beside evaluator")
+		return nil, d.Fault(&genome.Mistake{Key: "evaluators", Problem: "stands beside evaluator", Remedy: "keep one of them"})
 	}
 	for _, f := range later {
 		if err := f(); err != nil {
@@ -205,7 +207,7 @@ func (d *Document) Read() (*Search, error) {
 }
 
 func (d *Document) missing(key, remedy string) error {
-	return &Error{Where: d.Name, Key: key, Problem: "there is none", Remedy: remedy}
+	return wrong(d.Name, key, remedy, "there is none")
 }
 
 // path makes a path absolute: relative ones start where the document lies.
@@ -439,5 +441,6 @@ func Known(key string) bool { return slices.Contains(keys, key) }
 func Keys() []string { return slices.Clone(keys) }
 
 var keys = []string{
-	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "constraints", "limits", "seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "plugins",
+	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "constraints", "limits",
+	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "plugins",
 }

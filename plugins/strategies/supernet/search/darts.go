@@ -1,9 +1,8 @@
 package search
 
 import (
-	"fmt"
-
 	"github.com/nascent-nas/nascent/plugins/supernet/orders"
+	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 )
 
 // darts is differentiable architecture search (Liu, Simonyan & Yang: DARTS, 2018,
@@ -25,13 +24,13 @@ func (darts) defaults() alphaOptions { return alphaOptions{Epochs: 40, Order: 1}
 func (darts) check(o *alphaOptions) error {
 	switch {
 	case o.Method != "" && o.Method != "darts":
-		return fmt.Errorf("strategy.method: %q is not darts", o.Method)
+		return schedule.Wrong("method", "%q is not darts", o.Method)
 	case o.Order != 1 && o.Order != 2:
-		return fmt.Errorf("strategy.order: %d is neither 1 nor 2", o.Order)
+		return schedule.Wrong("order", "%d is neither 1 nor 2", o.Order)
 	case o.Against != "none" && o.Against != "early_stop" && o.Against != "auxiliary":
-		return fmt.Errorf("strategy.against: %q is none of none, early_stop, auxiliary", o.Against)
+		return schedule.Wrong("against", "%q is none of none, early_stop, auxiliary", o.Against)
 	case o.Hot != 0 || o.Cold != 0:
-		return fmt.Errorf("strategy.hot: temperatures are for gdas; leave it out")
+		return schedule.Wrong("hot", "temperatures are for gdas; leave it out")
 	}
 	return nil
 }

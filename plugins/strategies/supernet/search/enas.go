@@ -88,7 +88,7 @@ func (s *enas) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs
 	}
 	net, err := evolve.ReadSupernet(setup)
 	if err == nil && o.Method != "" && o.Method != "enas" {
-		err = fmt.Errorf("strategy.method: %q is not enas", o.Method)
+		err = schedule.Wrong("method", "%q is not enas", o.Method)
 	}
 	if err = cmp.Or(err, schedule.Between("epochs", o.Epochs, 0.01, 1e6), schedule.Between("epochs_a_job", o.Step, 0.01, 1e6), schedule.Between("paths", float64(o.Paths), 1, 500),
 		schedule.Between("updates", float64(o.Updates), 0, 1000), schedule.Between("batch", float64(o.Batch), 1, 1000), schedule.Between("learning_rate", o.Rate, 0, 10),

@@ -2,7 +2,6 @@ package search
 
 import (
 	"cmp"
-	"fmt"
 
 	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
@@ -23,11 +22,11 @@ func (gdas) defaults() alphaOptions { return alphaOptions{Epochs: 40, Hot: 10, C
 func (gdas) check(o *alphaOptions) error {
 	switch {
 	case o.Method != "" && o.Method != "gdas":
-		return fmt.Errorf("strategy.method: %q is not gdas", o.Method)
+		return schedule.Wrong("method", "%q is not gdas", o.Method)
 	case o.Order != 0:
-		return fmt.Errorf("strategy.order: it is for darts; leave it out")
+		return schedule.Wrong("order", "it is for darts; leave it out")
 	case o.Against != "none" && o.Against != "early_stop":
-		return fmt.Errorf("strategy.against: %q is none of none, early_stop", o.Against)
+		return schedule.Wrong("against", "%q is none of none, early_stop", o.Against)
 	}
 	return cmp.Or(schedule.Between("hot", o.Hot, 1e-3, 1e3), schedule.Between("cold", o.Cold, 1e-3, 1e3))
 }
