@@ -2,6 +2,7 @@ package supernet
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -9,6 +10,7 @@ import (
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/plugins/internal/plugintest"
 	"github.com/nascent-nas/nascent/plugins/sdk"
+	"github.com/nascent-nas/nascent/plugins/strategies/supernet/search"
 	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 )
 
@@ -57,6 +59,32 @@ func TestConformanceInAProcess(t *testing.T) {
 					s.Space, s.Start = networktest.Space(t, exampleSpace), nil
 				},
 				Refused: []json.RawMessage{json.RawMessage(`{"epochs": 0}`), json.RawMessage(`{"method": "magic"}`), json.RawMessage(`{"epoch": 3}`)},
+			})
+		})
+	}
+}
+
+func TestResults(t *testing.T) {
+	t.Parallel()
+	options := map[string]string{
+		"darts": `{"epochs": 3, "order": 1}`, "gdas": `{"epochs": 3}`,
+		"enas": `{"epochs": 2, "epochs_a_job": 1, "paths": 5, "updates": 2, "batch": 4, "finalists": 8, "hidden": 5}`,
+	}
+	for method, sum := range map[string]string{"darts": "4d4b69888b63f402", "gdas": "157c248b2d6b2181", "enas": "fe62315177e19be5"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			strategy, err := search.New(method)
+			if err != nil {
+				t.Fatal(err)
+			}
+			weights := &enginetest.Instant{Measure: answer, Hello: engine.Hello{
+				Name: "weights", Tasks: []engine.Task{engine.Supernet, engine.Score}, Deterministic: true,
+				Metrics: []engine.Metric{{Name: orders.SharedAccuracy}, {Name: orders.SupernetLoss}},
+			}}
+			plugintest.Pinned(t, fmt.Sprint(Results), map[string]string{"1": sum}, engine.Config{
+				Space: networktest.Space(t, exampleSpace), Strategy: strategy, StrategyName: method, StrategyOptions: json.RawMessage(options[method]),
+				Evaluators: map[string]engine.EvaluatorRef{"land": {Evaluator: enginetest.Landscape{}.Instant()}, "weights": {Evaluator: weights}},
+				Fidelities: []engine.Fidelity{{Evaluator: "land"}}, Limits: engine.Limits{Evaluations: 12}, Seed: 7, Final: engine.Final{Skip: true},
 			})
 		})
 	}
