@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -92,18 +91,19 @@ func (w *lowering[E]) next(i int, op network.Op) (int, *network.Node) {
 	return 0, nil
 }
 
-// slopes of the rectifiers, which a layer can carry out as it stores.
-var slopes = map[string]float64{"relu": 0, "leaky_relu": 0.1}
+// lower adds the layer of node i, an n, over the values of its inputs.
+type lower[E kernel.Float] func(w *lowering[E], i int, n *network.Node, in []value) (value, error)
 
-// rectified returns the slope of the rectifier that follows node i and lets
-// done stand for its value; 1 if none follows.
-func (w *lowering[E]) rectified(i int) (slope E, follower int) {
-	if j, n := w.next(i, network.Activation); n != nil {
-		if s, ok := slopes[n.Function]; ok {
-			return E(s), j
-		}
-	}
-	return 1, 0
+// lowers are the layers that can be trained here, by operation; each stands in a
+// file of its own.
+type lowers[E kernel.Float] map[network.Op]lower[E]
+
+var narrow, wide = lowers[float32]{}, lowers[float64]{}
+
+// declare adds a layer, in both widths.
+func declare(op network.Op, of32 lower[float32], of64 lower[float64]) network.Op {
+	narrow[op], wide[op] = of32, of64
+	return op
 }
 
 func (w *lowering[E]) layer(i int, n *network.Node) (value, error) {
@@ -113,106 +113,19 @@ func (w *lowering[E]) layer(i int, n *network.Node) (value, error) {
 			in[j] = w.values[w.source[k]]
 		}
 	}
-	shape := w.net.Nodes[n.Inputs[0]].Shape
-	p := w.params.layers[i]
-	finish := func(v value, follower int) (value, error) {
-		if follower > 0 {
-			w.values[follower] = v
-		}
-		return v, nil
+	known, ok := any(narrow).(lowers[E])
+	if !ok {
+		known = any(wide).(lowers[E])
 	}
-	switch n.Op {
-	case network.Conv, network.Dense:
-		l := kernel.Layer{Geometry: kernel.Whole(in[0].positions), InChannels: in[0].channels, OutChannels: n.Channels, Groups: 1}
-		if n.Op == network.Conv {
-			l.Groups = max(n.Groups, 1)
-			if l.InChannels%l.Groups != 0 || l.OutChannels%l.Groups != 0 {
-				return value{}, fmt.Errorf("%d groups divide neither %d nor %d channels: choose a common divisor", l.Groups, l.InChannels, l.OutChannels)
-			}
-			var err error
-			if l.Geometry, err = window(n, shape); err != nil {
-				return value{}, err
-			}
-		}
-		slope, follower := w.rectified(i)
-		_, norm := w.next(i, network.Norm)
-		return finish(w.conv(in[0], l, w.parameter(p.weight, n.Channels, l.Taps, l.InChannels/l.Groups), w.parameter(p.bias, n.Channels), slope, norm != nil), follower)
-	case network.Norm:
-		slope, follower := w.rectified(i)
-		return finish(w.norm(in[0], w.parameter(p.weight, in[0].channels), w.parameter(p.bias, in[0].channels), p.mean.data, p.variance.data, slope), follower)
-	case network.MaxPool, network.AvgPool:
-		g, err := window(n, shape)
-		if err != nil {
-			return value{}, err
-		}
-		if n.Op == network.MaxPool {
-			return w.maxPool(in[0], g), nil
-		}
-		return w.avgPool(in[0], g), nil
-	case network.GlobalAvg:
-		return w.avgPool(in[0], kernel.Whole(in[0].positions)), nil
-	case network.GlobalMax:
-		return w.maxPool(in[0], kernel.Whole(in[0].positions)), nil
-	case network.Activation:
-		if s, ok := slopes[n.Function]; ok {
-			return w.leaky(in[0], E(s)), nil
-		}
-		f := map[string]func(y, d, x []E){
-			"sigmoid": w.k.Sigmoid, "tanh": w.k.Tanh, "swish": w.k.Swish,
-			"mish": w.k.Mish, "elu": w.k.Elu, "gelu": w.k.Gelu}[n.Function]
-		if f == nil {
-			return value{}, fmt.Errorf("unknown function %q: choose relu, leaky_relu, mish, tanh, sigmoid, gelu, swish or elu", n.Function)
-		}
-		return w.smooth(in[0], n.Function, f), nil
-	case network.Add:
-		if len(in) == 1 {
-			return in[0], nil
-		}
-		return w.add(in), nil
-	case network.Concat:
-		return w.concat(in), nil
-	case network.Mix:
-		if w.super == nil {
-			return value{}, fmt.Errorf("a mixture belongs into a supernet")
-		}
-		return w.mix(in, w.super.mixtureAt(i)), nil
-	case network.Zero:
-		v := value{channels: n.Shape[0], positions: product(n.Shape[1:])}
-		v.node = w.leaf("zero", newTensor[E](v.positions, v.channels, w.lanes))
-		return v, nil
-	case network.Crop:
-		from := make([]int, product(n.Shape[1:]))
-		for p := range from {
-			rest, size := p, 1
-			for d := len(shape) - 1; d > 0; d-- {
-				offset := 0
-				if d <= len(n.Offset) {
-					offset = n.Offset[d-1]
-				}
-				q := rest%n.Shape[d] + offset
-				if q >= shape[d] {
-					return value{}, fmt.Errorf("a crop to shape %v reaches beyond its input of shape %v", n.Shape, shape)
-				}
-				from[p] += q * size
-				rest /= n.Shape[d]
-				size *= shape[d]
-			}
-		}
-		return w.crop(in[0], from, n.Shape[0]), nil
-	case network.Dropout:
-		if n.Rate < 0 || n.Rate >= 1 {
-			return value{}, fmt.Errorf("a dropout rate of %v is outside 0 <= rate < 1", n.Rate)
-		}
-		return w.dropout(in[0], fmt.Sprintf("%s@%d", n.Name, i), n.Rate), nil
-	case network.Flatten:
-		elsewhere := slices.ContainsFunc(w.users[i], func(j int) bool { return w.net.Nodes[j].Op != network.Dense })
-		if in[0].positions == 1 || len(w.users[i]) > 0 && !elsewhere {
-			return in[0], nil // a fully connected layer reads its input in any order
-		}
-		return w.flatten(in[0]), nil
+	f := known[n.Op]
+	if f == nil {
+		return value{}, fmt.Errorf("unknown operation")
 	}
-	return value{}, fmt.Errorf("unknown operation")
+	return f(w, i, n, in)
 }
+
+// shape is that of a node's first input.
+func (w *lowering[E]) shape(n *network.Node) []int { return w.net.Nodes[n.Inputs[0]].Shape }
 
 // window returns the geometry of a convolution or pool.
 func window(n *network.Node, shape []int) (kernel.Geometry, error) {

@@ -55,6 +55,19 @@ func product(s []int) int {
 	return p
 }
 
+// inner is the shape that a layer over an input of shape in has of an array:
+// weights are [out, taps, in of the group], and those of two dimensions read their
+// whole input. All others are as they are.
+func inner(a *network.Array, in []int) []int {
+	switch len(a.Shape) {
+	case 1:
+		return a.Shape
+	case 2:
+		return []int{a.Shape[0], product(in[1:]), in[0]}
+	}
+	return []int{a.Shape[0], product(a.Shape[2:]), a.Shape[1]}
+}
+
 // newParameters allocates what the nodes learn, with first moments if velocity
 // and second ones if square is set.
 func newParameters[E kernel.Float](net *network.Network, velocity, square bool) *parameters[E] {
@@ -64,26 +77,20 @@ func newParameters[E kernel.Float](net *network.Network, velocity, square bool) 
 		if len(list) == 0 {
 			continue
 		}
-		n := &net.Nodes[i]
 		l := &layerParameters[E]{}
-		if arrays.Weight != nil {
-			l.weight = &parameter[E]{Array: *arrays.Weight, inner: []int{n.Shape[0]}}
-			ps.list = append(ps.list, l.weight)
+		ps.layers[i] = l
+		for _, p := range []struct {
+			to    **parameter[E]
+			array *network.Array
+		}{{&l.weight, arrays.Weight}, {&l.bias, arrays.Bias}} {
+			if p.array != nil {
+				*p.to = &parameter[E]{Array: *p.array, inner: inner(p.array, net.Nodes[net.Nodes[i].Inputs[0]].Shape)}
+				ps.list = append(ps.list, *p.to)
+			}
 		}
-		switch n.Op {
-		case network.Conv:
-			l.weight.inner = []int{n.Channels, product(n.Kernel), arrays.Weight.Shape[1]}
-		case network.Dense:
-			in := net.Nodes[n.Inputs[0]].Shape
-			l.weight.inner = []int{n.Channels, product(in[1:]), in[0]}
-		case network.Norm:
+		if arrays.Mean != nil {
 			l.mean, l.variance = statistics[E]{*arrays.Mean, initial[E](arrays.Mean, 0)}, statistics[E]{*arrays.Variance, initial[E](arrays.Variance, 0)}
 		}
-		if arrays.Bias != nil {
-			l.bias = &parameter[E]{Array: *arrays.Bias, inner: []int{n.Shape[0]}}
-			ps.list = append(ps.list, l.bias)
-		}
-		ps.layers[i] = l
 	}
 
 	padded := func(p *parameter[E]) int {

@@ -63,9 +63,7 @@ func BuildSupernet(net *network.Supernet, affine bool, o Options) (*Supernet, er
 			made[g] = &gate{s.choices[net.Mixes[g.Mixture].Choice], g.Option}
 		}
 		s.gates = append(s.gates, made[g])
-		if layers.Nodes[i].Op == network.Norm {
-			layers.Nodes[i].Affine = affine
-		}
+		layers.Nodes[i].Affine = layers.Nodes[i].Affine && affine
 	}
 	var err error
 	if s.model, err = build(layers, o, kernel.For(kernel.Best()), true, s); err != nil {
@@ -93,6 +91,15 @@ func (s *Supernet) mixtureAt(node int) *choice {
 		}
 	}
 	return nil
+}
+
+var _ = declare(network.Mix, lowerMix[float32], lowerMix[float64])
+
+func lowerMix[E kernel.Float](w *lowering[E], i int, _ *network.Node, in []value) (value, error) {
+	if w.super == nil {
+		return value{}, fmt.Errorf("a mixture belongs into a supernet")
+	}
+	return w.mix(in, w.super.mixtureAt(i)), nil
 }
 
 // mix adds a weighted sum. Its weights are no node of the graph: the gradient by
