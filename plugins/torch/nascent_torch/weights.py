@@ -167,7 +167,7 @@ class Trainer:
             self.own, self.other = half[: len(data) // 2], half[len(data) // 2 :]
             if len(self.own) == 0:
                 raise ValueError(f"{len(data)} samples cannot be halved")
-        for samples in (self.own, self.other):
+        for samples in (self.own, self.other) if order.bilevel else (self.own,):
             if len(samples) > 0:
                 self.model.trains(min(recipe.batch, len(samples) - (_batches(samples, recipe.batch) - 1) * recipe.batch))
         self._orders: dict[str, tuple[int, torch.Tensor]] = {}  # of samples, by label: those of a pass
