@@ -86,6 +86,9 @@ func Write(w io.Writer, net *network.Network, about About) error {
 	takes, says := "standardised as in training", ""
 	if about.Samples != nil {
 		takes, says = "raw, as they were read for training", "\n    CLASSES[logits[0].argmax()]"
+		if about.Samples.Offset != nil {
+			takes = "raw, as they were read for training, in float64" // float32 cannot tell them apart
+		}
 	}
 	_, err := fmt.Fprintf(w, `"""%s.
 

@@ -84,7 +84,7 @@ func Load(o Options) (*Data, error) {
 	case "idx", "csv":
 		pool, test, from, err = read(o)
 	default:
-		err = fmt.Errorf("data.source %q is unknown; use mnist1d, idx or csv", o.Source)
+		err = fmt.Errorf("data.source %q is unknown; use mnist1d, idx or csv (the torch evaluator reads more)", o.Source)
 	}
 	if err != nil {
 		return nil, err
