@@ -39,7 +39,9 @@ var kept = []string{"aging", "genetic-fidelities", "killed", "spos", "python"}
 
 // changed are searches whose trajectory was changed on purpose since they were first
 // recorded, with the reason. Whoever records one anew adds it here.
-var changed = map[string]string{}
+var changed = map[string]string{
+	"python-strategy": "what a limit had cut short was brought to the strategy that took over, although it was in its History from the beginning",
+}
 
 // programs builds nascent and the plugins once.
 var programs = sync.OnceValues(func() (string, error) {
