@@ -14,6 +14,7 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/bench"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
 )
@@ -227,7 +228,8 @@ func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 			for _, w := range a.args {
 				words = append(words, quote(w))
 			}
-			fmt.Fprintf(a.err, "stopped with %d of %s finished; nothing is lost; go on with: nascent %s\n", done, searches(len(runs)), strings.Join(words, " "))
+			fmt.Fprintf(a.err, "stopped with %d of %s finished; nothing is lost; go on with: %s %s\n",
+				done, searches(len(runs)), show.Program(), strings.Join(words, " "))
 		}
 		return nil
 	}

@@ -127,7 +127,7 @@ func (a *app) tell(b *bench.Bench, f benchFlags) error {
 		return nil
 	}
 	dir := shortest(f.dir)
-	_, err := fmt.Fprintf(a.out, "Median and quartiles over the seeds. With plots: %s\nEach search: nascent status %s\n",
-		filepath.Join(dir, "bench.html"), quote(filepath.Join(dir, "STRATEGY-SEED")))
+	_, err := fmt.Fprintf(a.out, "Median and quartiles over the seeds. With plots: %s\nEach search: %s status %s\n",
+		filepath.Join(dir, "bench.html"), show.Program(), quote(filepath.Join(dir, "STRATEGY-SEED")))
 	return err
 }

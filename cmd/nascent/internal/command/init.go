@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 )
 
@@ -117,7 +118,7 @@ func (a *app) init(dir string, python, evaluator, strategy bool) error {
 	if tidy {
 		fmt.Fprintf(a.out, "then: cd %s && go mod tidy\n", quote(dir))
 	}
-	fmt.Fprintf(a.out, "run it with: nascent run %s\n", quote(dir))
+	fmt.Fprintf(a.out, "run it with: %s run %s\n", show.Program(), quote(dir))
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
@@ -85,7 +84,7 @@ type newError struct {
 
 func (e *newError) Error() string {
 	if e.described {
-		return "no search has begun in " + e.dir + "; begin it with: nascent run " + quote(e.dir)
+		return "no search has begun in " + e.dir + "; begin it with: " + show.Program() + " run " + quote(e.dir)
 	}
 	return e.dir + " is no search directory (it holds neither ledger.db nor search.yaml); name the directory that a search was run in"
 }
@@ -139,35 +138,14 @@ func (a *app) lines() int {
 	return a.width
 }
 
-// quote makes a path safe to paste into a shell.
-func quote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || slices.Contains([]rune("/._-+:@%"), r)
-	}
-	for _, r := range s {
-		if !plain(r) {
-			out := "'"
-			for _, r := range s {
-				if r == '\'' {
-					out += `'\''`
-				} else {
-					out += string(r)
-				}
-			}
-			return out + "'"
-		}
-	}
-	if s == "" {
-		return "''"
-	}
-	return s
-}
-
 // notRunning refuses what needs a search to itself.
 func notRunning(err error, dir string) error {
 	var locked *ledger.LockedError
 	if errors.As(err, &locked) && locked.PID != 0 {
-		return fmt.Errorf("%w; this needs it stopped: nascent stop %s", err, quote(dir))
+		return fmt.Errorf("%w; this needs it stopped: %s stop %s", err, show.Program(), quote(dir))
 	}
 	return err
 }
+
+// quote makes a path safe to paste into a shell.
+func quote(s string) string { return show.Quote(s) }

@@ -224,7 +224,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	archive, err := engine.Read(led)     // what is durable, not what was meant
 	if errors.Is(err, engine.ErrEmpty) { // stopped before its first commit
 		if !m.quiet {
-			fmt.Fprintln(a.err, "stopped before the search began; begin it with: nascent run "+quote(shortest(t.dir)))
+			fmt.Fprintln(a.err, "stopped before the search began; begin it with: "+show.Program()+" run "+quote(shortest(t.dir)))
 		}
 		return nil
 	}
@@ -273,7 +273,7 @@ func (a *app) watch(ctx context.Context, search *engine.Search, live func() (*sh
 	default:
 		screen = show.NewLines(a.err, live, monitor)
 	}
-	again := "go on with: nascent run " + quote(shortest(t.dir))
+	again := "go on with: " + show.Program() + " run " + quote(shortest(t.dir))
 	go func() {
 		asked := false
 		for {

@@ -33,7 +33,7 @@ func (a *app) statusCommand() *cobra.Command {
 				if asJSON {
 					return a.writeJSON(s)
 				}
-				fmt.Fprintln(a.out, "state        new; begin it with: nascent run "+quote(dir))
+				fmt.Fprintln(a.out, "state        new; begin it with: "+show.Program()+" run "+quote(dir))
 				return nil
 			}
 			return err

@@ -65,7 +65,8 @@ would, and waits until it has. Running jobs keep their progress.`,
 				if asked {
 					text = "stopped"
 				}
-				_, err = fmt.Fprintf(a.out, "%s after %s; go on with: nascent run %s\n", text, show.Plural(s.Evaluations, "evaluation"), quote(dir))
+				_, err = fmt.Fprintf(a.out, "%s after %s; go on with: %s run %s\n",
+					text, show.Plural(s.Evaluations, "evaluation"), show.Program(), quote(dir))
 				return err
 			}
 		},

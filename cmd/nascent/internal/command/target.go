@@ -15,6 +15,7 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/examples"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
 	"github.com/nascent-nas/nascent/internal/safe"
@@ -116,7 +117,8 @@ func replaces(path string, doc *config.Document, dir string) error {
 			return nil
 		}
 	}
-	return wrongInput("%s is there already and describes another search; choose another directory with --dir, or run that one: nascent run %s", own, quote(shortest(dir)))
+	return wrongInput("%s is there already and describes another search; choose another directory with --dir, or run that one: %s run %s",
+		own, show.Program(), quote(shortest(dir)))
 }
 
 // succession finds out whether another strategy is to take over. Which one has
@@ -210,7 +212,8 @@ func load(path string, elsewhere bool) (doc *config.Document, home string, err e
 			return nil, "", wrongInput("%s: a search has begun here, but its search.yaml is missing; put it back, or run the original with --dir %s", path, quote(path))
 		}
 		if !example {
-			return nil, "", wrongInput("%s: there is no search.yaml in this directory; write one, or begin with: nascent init %s", path, quote(path))
+			return nil, "", wrongInput("%s: there is no search.yaml in this directory; write one, or begin with: %s init %s",
+				path, show.Program(), quote(path))
 		}
 	}
 	if statErr == nil && !info.IsDir() {

@@ -90,7 +90,7 @@ func (a *app) tested(dir string) (*report.Report, int, error) {
 	case v.Plan.Final.Skip:
 		return nil, 0, errors.New("this search was begun with final.skip: true, so nothing of it is tested; begin one without it in another directory")
 	case len(s.Best) == 0:
-		return nil, 0, errors.New("no candidate has been trained and measured yet, so there is nothing to test; go on with: nascent run " + quote(dir))
+		return nil, 0, errors.New("no candidate has been trained and measured yet, so there is nothing to test; go on with: " + show.Program() + " run " + quote(dir))
 	default:
 		return nil, s.Evaluations, nil
 	}

@@ -169,3 +169,37 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A mark of the byte order is no part of the first key.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	d, err := Parse("s.yaml", ".", []byte("\ufeffspace: {x: {int: [0, 9]}}\nevaluator: onemax\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Read(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Numbers that are too large for one are no words.
+func TestNumbersOutOfRange(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"space: {x: {float: [0, 1e999]}}\nevaluator: onemax":                                          "s.yaml:1: space.x.float[1]: 1e999 is out of range",
+		"space: {x: {choice: [1, -1e999]}}\nevaluator: onemax":                                        "space.x.choice[1]: -1e999 is out of range",
+		"space: {x: {int: [0, 9]}}\nevaluator: {use: onemax, rate: 1e400}":                            "evaluator.rate: 1e400 is out of range",
+		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nlimits: {target: 1e999}":                       "limits.target: 1e999 is out of range",
+		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nconstraints: [{metric: accuracy, max: 1e999}]": "constraints[0].max: 1e999 is out of range",
+		"space: {x: {int: [0, 9]}}\nevaluator: onemax\ntimeout: 1e999":                                "timeout: ",
+		"space: {x: {choice: [a, \"1e999\"]}}\nevaluator: onemax\nlimits: {target: 1.797e308}":        "",
+	} {
+		d, err := Parse("s.yaml", ".", []byte(text))
+		if err == nil {
+			_, err = d.Read()
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", text, err, want)
+		}
+	}
+}

@@ -51,13 +51,16 @@ type Document struct {
 	origins map[*yaml.Node]string // what set a node that is not in the file
 }
 
+// byteOrderMark is what some editors put before a text.
+var byteOrderMark = []byte("\ufeff")
+
 // Parse reads the text of a search.yaml.
 func Parse(name, dir string, text []byte) (*Document, error) {
 	d := &Document{Name: name, Dir: dir, text: text, origins: map[*yaml.Node]string{}}
 	if len(text) > MaxSize {
 		return nil, wrong(name, "", fmt.Sprintf("a search.yaml has at most %d", MaxSize), "the file has %d bytes", len(text))
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, byteOrderMark)))
 	var file yaml.Node
 	if err := dec.Decode(&file); errors.Is(err, io.EOF) {
 		return nil, wrong(name, "", "say at least space: and evaluator:", "the file is empty")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -51,7 +52,15 @@ func (d *Document) tree(n *yaml.Node, key string) (any, error) {
 	case "!!float":
 		return d.number(n, key)
 	}
+	if x, err := strconv.ParseFloat(n.Value, 64); unquoted(n) && errors.Is(err, strconv.ErrRange) && math.IsInf(x, 0) {
+		return nil, d.fault(n, key, "the largest number is 1.797e308; quote it where it is a word", "%s is out of range", n.Value)
+	}
 	return n.Value, nil
+}
+
+// unquoted tells whether a scalar is written without quotes.
+func unquoted(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
 }
 
 // option decodes the value of a plugin's option. Unlike in a space, where they
@@ -81,8 +90,7 @@ func (d *Document) switches(n *yaml.Node) *yaml.Node {
 
 // yesNo reads a plain yes or no.
 func yesNo(n *yaml.Node) (value, ok bool) {
-	plain := n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0
-	return n.Value == "yes", plain && (n.Value == "yes" || n.Value == "no")
+	return n.Value == "yes", unquoted(n) && n.Tag == "!!str" && (n.Value == "yes" || n.Value == "no")
 }
 
 func (d *Document) word(n *yaml.Node, key string) (string, error) {
@@ -140,6 +148,9 @@ func (d *Document) between(n *yaml.Node, key string, min, max int64) (int, error
 
 func (d *Document) number(n *yaml.Node, key string) (float64, error) {
 	var v float64
+	if _, err := strconv.ParseFloat(n.Value, 64); unquoted(n) && errors.Is(err, strconv.ErrRange) {
+		return 0, d.fault(n, key, "the largest number is 1.797e308", "%s is out of range", n.Value)
+	}
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" && n.Tag != "!!float" || n.Decode(&v) != nil {
 		return 0, d.fault(n, key, "write a number", "holds %s, not a number", describe(n))
 	}

@@ -82,6 +82,9 @@ func TestReportOfHugeNumbers(t *testing.T) {
 	if err := r.WriteText(&text, 100, "s"); err != nil {
 		t.Fatal(err)
 	}
+	if next := show.Program() + " show s 1 "; !strings.Contains(text.String(), next) || strings.Contains(text.String(), " nascent ") {
+		t.Errorf("what to do next is not written with %s, as the program was called", show.Program())
+	}
 	path := filepath.Join(t.TempDir(), "report.html")
 	if err := r.WritePage(path); err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func (r *Report) verdict() []string {
 		if s := r.status; s.OK > 0 && s.Supernet+s.Score == s.Evaluations {
 			return []string{"No candidate was trained for itself: all that the search did was to train shared weights and to score with them. With higher limits it goes on."}
 		}
-		return []string{"Nothing could be measured: every evaluation was invalid or failed. See: nascent list --columns id,status,reason"}
+		return []string{"Nothing could be measured: every evaluation was invalid or failed. See: " + show.Program() + " list --columns id,status,reason"}
 	}
 	size := func(x *row) string {
 		if x.Parameters > 0 {
@@ -255,7 +255,7 @@ func (r *Report) took() []string {
 		out = append(out, fmt.Sprintf("Of the evaluators' time %s went to attempts that brought nothing.", show.Seconds(s.Lost)))
 	}
 	if s.Failed > 0 {
-		out = append(out, "Why evaluations failed: nascent list --filter status=failed --columns id,attempts,reason")
+		out = append(out, "Why evaluations failed: "+show.Program()+" list --filter status=failed --columns id,attempts,reason")
 	}
 	starved := r.view.Starved(s)
 	for _, text := range starved {
@@ -273,17 +273,18 @@ func (r *Report) took() []string {
 func (r *Report) next(dir string) []string {
 	var out []string
 	add := func(command, why string) { out = append(out, fmt.Sprintf("%-46s %s", command, why)) }
+	program := show.Program()
 	if r.status.State != engine.StateFinished {
-		add("nascent run "+dir, "goes on")
+		add(program+" run "+dir, "goes on")
 	}
 	if len(r.rows) > 0 && r.rows[0].ID != 0 {
-		add(fmt.Sprintf("nascent show %s %s", dir, r.rows[0].ID), "the winner: its family, its curve")
+		add(fmt.Sprintf("%s show %s %s", program, dir, r.rows[0].ID), "the winner: its family, its curve")
 	}
-	add("nascent list "+dir+" --sort "+r.order(), "all candidates")
+	add(program+" list "+dir+" --sort "+r.order(), "all candidates")
 	if more := r.more(); more != "" && r.status.State == engine.StateFinished {
-		add("nascent run "+dir+" "+more, "searches on, from here")
+		add(program+" run "+dir+" "+more, "searches on, from here")
 	}
-	add("nascent export "+dir+" --output "+r.status.Name+".csv", "for a spreadsheet or pandas")
+	add(program+" export "+dir+" --output "+show.Quote(r.status.Name+".csv"), "for a spreadsheet or pandas")
 	add(strings.TrimSuffix(dir, "/")+"/report.html", "this report with plots, for a browser")
 	return out
 }
