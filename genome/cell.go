@@ -1,8 +1,10 @@
 package genome
 
 import (
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 func init() {
@@ -47,8 +49,9 @@ func (d *declarer) cell(v any, _ Map, path []string, _ int) (gene, *Mistake) {
 	at := func(key string) []string { return child(path, "cell", key) }
 	m, ok := v.(Map)
 	if !ok || !isCell(m) {
-		return nil, fault(child(path, "cell"), "write {edges: [OPERATIONS], nodes: 4}, or vertices or pairs for edges",
-			"needs a map with a list of operations named edges, vertices or pairs, got %s", describe(v))
+		words := slices.Sorted(maps.Keys(cellKinds))
+		return nil, fault(child(path, "cell"), "write for example {edges: [OPERATIONS], nodes: 4}",
+			"needs a map with a list of operations under one of %s, got %s", strings.Join(words, ", "), describe(v))
 	}
 	kind := ""
 	c := cell{leaf: leaf{base: base{path: path}}}

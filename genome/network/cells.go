@@ -1,6 +1,10 @@
 package network
 
-import "github.com/nascent-nas/nascent/genome"
+import (
+	"slices"
+
+	"github.com/nascent-nas/nascent/genome"
+)
 
 // cell is the reading of a cell's gene.
 type cell interface {
@@ -20,7 +24,7 @@ type place struct {
 // cellKind is a way in which cells are written; each stands in a file of its own.
 type cellKind struct {
 	gene    string   // the list that all of its genes have
-	more    []string // other keys that they may have
+	more    []string // other keys that they may have, the list of another kind too
 	narrow  bool     // has the channels of its input: that is projected
 	read    func(b *builder, v genome.Map) (cell, bool)
 	stacked skeleton
@@ -35,8 +39,10 @@ type skeleton struct {
 	end             func(b *builder, in int) int           // after the last cell; nil: nothing
 }
 
-// cellKinds in the order in which they are tried.
-var cellKinds = []*cellKind{&cellOfVertices, &cellOfPairs, &cellOfEdges}
+// cellKinds are those that the files of the kinds add.
+var cellKinds []*cellKind
+
+func addCell(k *cellKind) { cellKinds = append(cellKinds, k) }
 
 // isCell says whether a value is a cell: a group with the list of a kind.
 func isCell(v any) bool {
@@ -84,7 +90,7 @@ next:
 		return nil, nil, false
 	}
 	for _, k := range cellKinds {
-		if _, ok := v.Get(k.gene); ok && kind == nil {
+		if _, ok := v.Get(k.gene); ok && (kind == nil || slices.Contains(k.more, kind.gene)) {
 			kind = k
 		}
 	}

@@ -17,6 +17,8 @@ var cellOfEdges = cellKind{
 	},
 }
 
+func init() { addCell(&cellOfEdges) }
+
 type edgesCell struct {
 	edges []string // operations of (0,1), (0,2), (1,2), (0,3), ...
 	nodes int      // how many, the input included

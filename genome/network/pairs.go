@@ -11,6 +11,8 @@ var cellOfPairs = cellKind{
 	stacked: skeleton{cells: 8, channels: 16, multiplier: 3, stem: (*builder).convNorm},
 }
 
+func init() { addCell(&cellOfPairs) }
+
 type pairsCell struct {
 	pairs  []combination
 	inputs int  // how many cells before it a cell sees: 1 or 2

@@ -7,13 +7,15 @@ import "github.com/nascent-nas/nascent/genome"
 // al.: NAS-Bench-101, ICML 2019). Its stack: a stem convolution of 128 channels,
 // norm, relu; 9 cells in three stages; a max pool of 2 between stages.
 var cellOfVertices = cellKind{
-	gene: "vertices", read: readVertices,
+	gene: "vertices", more: []string{"edges"}, read: readVertices,
 	stacked: skeleton{
 		cells: 9, channels: 128,
 		stem:      func(b *builder, in, channels int) int { return b.convNormRelu(in, filterOf(channels, 3, 1)) },
 		reduction: func(b *builder, in, _ int) int { return b.pool(in, MaxPool, both(2), both(2), pair{}) },
 	},
 }
+
+func init() { addCell(&cellOfVertices) }
 
 type verticesCell struct {
 	vertices []string // operations; first and last are the input and the answer
