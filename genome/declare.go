@@ -63,6 +63,9 @@ func (read *declarer) declare(tree any) (*declaration, *Mistake) {
 	}
 	for _, e := range top {
 		path := []string{e.Key}
+		if what := reserved[e.Key]; what != "" && declaresGene(e.Value) {
+			return nil, fault(path, "give the gene another name", "is no name of a gene at the top: it holds %s", what)
+		}
 		switch e.Key {
 		case "network":
 			if err := constantValue(e.Value, path); err != nil {
@@ -108,6 +111,18 @@ func (read *declarer) declare(tree any) (*declaration, *Mistake) {
 	}
 	d.root, err = read.group(genes, nil, 0)
 	return d, err
+}
+
+// reserved says what the reserved words of the top hold.
+var reserved = map[string]string{
+	"network": "what the layers read and answer", "limits": "what a network may cost",
+	"define": "definitions", "variation": "how genomes are varied",
+}
+
+// declaresGene tells what declares one gene from a map of something else.
+func declaresGene(v any) bool {
+	m, ok := v.(Map)
+	return v == "bool" || ok && slices.ContainsFunc(m, func(e Entry) bool { return isKeyword(e.Key) && e.Key != "cell" })
 }
 
 // constantValue checks that a value is plain data without nulls.

@@ -18,6 +18,13 @@
 // that sequence as variable-length integers. Every operator works on this
 // sequence, and every genome that leaves the package has been checked.
 //
+// A kind of gene is a file: number.go, boolean.go, choice.go, group.go, list.go,
+// constant.go, and of cells edges.go, vertices.go, pairs.go. Each has a type that
+// implements the interface gene (gene.go) with all that the kind means; what walks
+// genes knows no kinds: declare.go and expand.go, parse.go and text.go, mutate.go,
+// neighbours.go, cross.go, repair.go, distance.go, diff.go, encode.go, decide.go.
+// docs/extending.md says how a kind is added.
+//
 // Variation knows nothing of fitness. Random numbers come only from a stream
 // that the caller gives; equal streams give equal genomes on every machine. A
 // Space is immutable and may be used by several goroutines at once.

@@ -43,6 +43,9 @@ func TestDeclarationErrorsSayWhereWhatAndHow(t *testing.T) {
 		{`{"variation": {"weights": {"b.c": 1}}, "a": "bool"}`, `variation.weights.b.c: no gene lies at "b.c"; write the path of a gene without places in lists, for example blocks.channels`},
 		{`{}`, `has no genes; declare at least one, for example lr: {float: [1e-4, 1e-1], log: true}`},
 		{`[]`, `needs a map of genes, got []; write genes as NAME: GENE, for example lr: {float: [1e-4, 1e-1], log: true}`},
+		{`{"limits": {"int": [1, 2]}, "a": "bool"}`, `limits: is no name of a gene at the top: it holds what a network may cost; give the gene another name`},
+		{`{"network": {"choice": ["a"]}, "a": "bool"}`, `network: is no name of a gene at the top: it holds what the layers read and answer; give the gene another name`},
+		{`{"define": "bool", "a": "bool"}`, `define: is no name of a gene at the top: it holds definitions; give the gene another name`},
 		{`{"a": {"x": 1, "x": 2}}`, `a.x: appears twice; keep one of them`},
 		{`{"a": `, `ends too early; write one whole JSON value`},
 	} {

@@ -21,29 +21,37 @@ func Has(s *genome.Space) bool {
 		return true
 	}
 	var tree genome.Map
-	return json.Unmarshal(s.JSON(), &tree) == nil && declares(tree)
+	if json.Unmarshal(s.JSON(), &tree) != nil {
+		return false
+	}
+	_, _, ok := declares(tree)
+	return ok
 }
 
-// declares says whether a declaration holds a layer with the parameter that marks
-// it. A gene that is merely called "conv" has none.
-func declares(v any) bool {
+// declares finds a layer in a declaration: the word that names it, and the
+// parameter that marks it as one. A gene that is merely called "conv" has none.
+func declares(v any) (word, mark string, ok bool) {
 	switch v := v.(type) {
 	case genome.Map:
 		for _, e := range v {
 			if l := vocabulary[e.Key]; l != nil && l.mark != "" {
 				m, _ := e.Value.(genome.Map)
 				if _, ok := m.Get(l.mark); ok {
-					return true
+					return e.Key, l.mark, true
 				}
 			}
-			if declares(e.Value) {
-				return true
+			if word, mark, ok = declares(e.Value); ok {
+				return word, mark, true
 			}
 		}
 	case []any:
-		return slices.ContainsFunc(v, declares)
+		for _, e := range v {
+			if word, mark, ok = declares(e); ok {
+				return word, mark, true
+			}
+		}
 	}
-	return false
+	return "", "", false
 }
 
 // Bind checks that a space with layers can be read, and returns it with its
@@ -110,7 +118,12 @@ func data(s *genome.Space) (input []int, classes int, err error) {
 	}
 	meta, ok := s.Meta("network")
 	if !ok {
-		return nil, 0, fault("missing, but the space has layers")
+		var tree genome.Map
+		_ = json.Unmarshal(s.JSON(), &tree) // a space's JSON is a map
+		word, mark, _ := declares(tree)
+		return nil, 0, &genome.Mistake{Key: "network",
+			Problem: fmt.Sprintf("missing, but the space has layers: %q with %q is one", word, mark),
+			Remedy:  "write network: {input: [1, 40], classes: 10}, or give a gene that is no layer another name"}
 	}
 	m, ok := meta.(genome.Map)
 	if !ok {

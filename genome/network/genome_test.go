@@ -121,6 +121,8 @@ func TestBindRefuses(t *testing.T) {
 		`{"network": {"input": [16], "classes": 3}, "l": {"list": {"block": {"channels": {"int": [1, 3]}}}, "length": 2}}`:                       "l[0]: needs [channels, length]",
 		`{"network": {"input": [1, 40], "classes": 3}, "stack": {"cells": {"int": [1, 3]}, "channels": 4, "reductions": 0}}`:                     "stack: needs a cell",
 		`{"network": {"input": [1, 40], "classes": 3}, "c": {"cell": {"edges": ["skip", "conv3"], "nodes": 3, "isomorphism": "approximately"}}}`: "isomorphism is approximately",
+		`{"model": [{"block": {"channels": 3, "depth": {"int": [1, 3]}}}]}`: `network: missing, but the space has layers: "block" with "channels" is one; ` +
+			`write network: {input: [1, 40], classes: 10}, or give a gene that is no layer another name`,
 		// What is wrong in some genomes only would otherwise never be drawn.
 		`{"network": {"input": [1, 40], "classes": 3}, "stack": {"cell": {"cell": {"edges": ["none", "skip", "c3"], "nodes": 3}}, "channels": 4, "reductions": 0, "cells": 2}}`: `"c3" is no operation of a cell`,
 		`{"network": {"input": [1, 40], "classes": 3}, "l": {"list": {"conv": {"channels": 4, "act": {"choice": ["relu", "mihs"]}}}, "length": 2}}`:                             "act is mihs; it is one of",
