@@ -22,6 +22,8 @@ const (
 	EventCancel    = "cancel"    // somebody ended a job; Data: CancelEvent
 	EventAttempts  = "attempts"  // from now on jobs are tried that often; Data: a number
 	EventStrategy  = "strategy"  // another strategy decides from this turn on; Data: StrategyEvent
+
+	EventCheckpoints = "checkpoints" // of how many of the best the files stay from this turn on
 )
 
 // StartedEvent is the data of EventStarted.
@@ -117,19 +119,6 @@ func (a *Archive) jobs() iter.Seq[*entry] {
 			}
 		}
 	}
-}
-
-// filesOf lists what a job left behind: its own files, or those of the job whose
-// result it shares.
-func (a *Archive) filesOf(id ID) []FileRef {
-	e := a.get(id)
-	if e != nil && e.Reuse != 0 {
-		e = a.get(e.Reuse)
-	}
-	if e == nil {
-		return nil
-	}
-	return e.Files
 }
 
 // unfinishedTasks lists the tasks besides train of jobs that have no result yet.

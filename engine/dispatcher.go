@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"slices"
@@ -18,6 +21,7 @@ type dispatcher struct {
 	pool       *pool
 	writer     *writer
 	timers     *timers
+	files      *holds
 	owner      owner
 
 	running   int // jobs that evaluators have
@@ -26,9 +30,9 @@ type dispatcher struct {
 	durations map[class]*durations
 }
 
-func newDispatcher(cfg *Config, t *trajectory, p *pool, w *writer, timers *timers, o owner) *dispatcher {
+func newDispatcher(cfg *Config, t *trajectory, p *pool, w *writer, timers *timers, files *holds, o owner) *dispatcher {
 	d := &dispatcher{
-		cfg: cfg, trajectory: t, pool: p, writer: w, timers: timers, owner: o,
+		cfg: cfg, trajectory: t, pool: p, writer: w, timers: timers, files: files, owner: o,
 		streak: streak{genomes: map[genome.Genome]bool{}}, durations: map[class]*durations{},
 	}
 	for e := range t.jobs() {
@@ -47,7 +51,6 @@ type owner interface {
 	enqueue(*entry)              // the job is to be sent out, again
 	closing() bool               // jobs are being called back: how they end does not count
 	fail(error)                  // the search cannot go on
-	drop([]FileRef)              // nothing refers to these any more
 	observe(Update)
 	say(format string, args ...any) // tells people something
 }
@@ -60,19 +63,18 @@ func (d *dispatcher) submit(e *entry) {
 		d.owner.fail(err)
 		return
 	}
+	from, err := d.origin(e)
+	if err != nil {
+		d.owner.enqueue(e)
+		d.owner.fail(err)
+		return
+	}
 	t := e.attempts
 	t.newest++
 	t.late, t.ending, t.slow, t.begun, t.point = "", false, false, time.Time{}, Point{}
-	t.saved = d.stored(t.saved)
-	a := Assignment{Job: &e.Job, Attempt: t.newest, Alone: t.alone, Repeat: d.trajectory.repeats(e)}
-	switch {
-	case len(t.saved) > 0:
+	a := Assignment{Job: &e.Job, Attempt: t.newest, Alone: t.alone, Repeat: d.trajectory.repeats(e), Resume: from.resume, Inherit: from.inherit}
+	if d.hasSaved(e) {
 		a.Resume, a.Saved = t.saved, true
-	case e.Resume != 0:
-		a.Resume = d.stored(d.trajectory.filesOf(e.Resume))
-	}
-	if e.Inherit != 0 {
-		a.Inherit = d.stored(d.trajectory.filesOf(e.Inherit))
 	}
 	e.stage.set(running)
 	t.on = on
@@ -88,15 +90,49 @@ func (d *dispatcher) submit(e *entry) {
 	d.owner.observe(Update{Kind: Dispatched, Job: &e.Job, Attempt: t.newest})
 }
 
-// stored returns the files if all of them are still there, else none: a part of
-// a checkpoint is no checkpoint.
-func (d *dispatcher) stored(files []FileRef) []FileRef {
+// origin is what a job goes on from.
+type origin struct{ resume, inherit []FileRef }
+
+// origin finds the files that a job goes on from. That they are there is part of
+// what the job is, so it is an error if they are not, or not as they were.
+func (d *dispatcher) origin(e *entry) (from origin, err error) {
+	find := func(id ID) []FileRef {
+		files := d.trajectory.filesOf(id)
+		f, e2 := d.stored(files)
+		switch {
+		case e2 == nil:
+			return files
+		case d.trajectory.Plan.Rules < 1 && errors.Is(e2, fs.ErrNotExist):
+			return nil // such searches collected files that jobs were to go on from
+		}
+		err = cmp.Or(err, fmt.Errorf("candidate %s goes on from what candidate %s left, its file %s, and that is not what it was: %w; put files/%s back from a copy and run the same command again, or begin a new search",
+			e.ID, id, f.Name, e2, f.Hash))
+		return nil
+	}
+	return origin{find(e.Resume), find(e.Inherit)}, err
+}
+
+// stored returns the first file that is not stored as it was, with the reason.
+func (d *dispatcher) stored(files []FileRef) (FileRef, error) {
 	for _, f := range files {
 		if _, err := d.writer.ledger.Path(f.Hash); err != nil {
-			return nil
+			return f, err
 		}
 	}
-	return files
+	return FileRef{}, nil
+}
+
+// hasSaved tells whether an earlier attempt's progress is there to go on from.
+// Without it an attempt takes longer and brings the same.
+func (d *dispatcher) hasSaved(e *entry) bool {
+	t := e.attempts
+	if f, err := d.stored(t.saved); err != nil {
+		d.owner.say("candidate %s begins anew: the %s that it had saved is not what it was: %v", e.ID, f.Name, err)
+		d.files.drop(t.saved)
+		t.saved = nil
+		d.record(e)
+	}
+	return len(t.saved) > 0
 }
 
 // release takes a job from its evaluator.
@@ -120,7 +156,11 @@ func (d *dispatcher) handle(ev sessionEvent) {
 	}
 	e := d.trajectory.get(ev.ID)
 	if e == nil || !e.stage.is(running) || e.attempts.on != ev.from || e.attempts.newest != ev.Attempt {
-		return // of an attempt that was given up
+		d.files.discard(ev.Files) // of an attempt that was given up
+		if ev.Result != nil {
+			d.files.discard(ev.Result.Files)
+		}
+		return
 	}
 	t := e.attempts
 	switch ev.Kind {
@@ -138,7 +178,8 @@ func (d *dispatcher) handle(ev sessionEvent) {
 		t.point = ev.Point
 		d.owner.observe(Update{Kind: Progressed, Job: &e.Job, Attempt: t.newest, Point: ev.Point})
 	case Saved:
-		d.owner.drop(t.saved)
+		d.files.hold(ev.Files)
+		d.files.drop(t.saved)
 		t.saved = ev.Files
 		d.record(e)
 	case Finished:
@@ -187,7 +228,7 @@ func (d *dispatcher) finished(e *entry, ev sessionEvent) {
 		d.succeeded(e, ev.from, *r)
 		return
 	}
-	d.owner.drop(r.Files)
+	d.files.discard(r.Files)
 	d.nothing(e, seconds, f)
 }
 
@@ -298,7 +339,7 @@ func (d *dispatcher) succeeded(e *entry, by *openEvaluator, r Result) {
 	d.took(e, d.elapsed(e))
 	if r.Status == Invalid { // whatever was measured on the way is no measure of the genome
 		r.Metrics, r.Curve = nil, nil
-		d.owner.drop(r.Files)
+		d.files.discard(r.Files)
 		r.Files = nil
 	}
 	r.Metrics = slices.Clone(r.Metrics)
@@ -315,7 +356,7 @@ func (d *dispatcher) succeeded(e *entry, by *openEvaluator, r Result) {
 // let go, and the ledger must not name it any more either.
 func (d *dispatcher) settle(e *entry, r ResultRecord) {
 	if t := e.attempts; len(t.saved) > 0 {
-		d.owner.drop(t.saved)
+		d.files.drop(t.saved)
 		t.saved = nil
 		d.record(e)
 	}

@@ -279,7 +279,6 @@ func (s *Search) decided(r stepResult) {
 	if r.err != nil && t.cut {
 		return
 	}
-	before := t.sequence.newest
 	jobs, err := s.finish(r)
 	if err != nil {
 		// The turn is not committed: on resume it is taken again.
@@ -293,7 +292,11 @@ func (s *Search) decided(r stepResult) {
 	for _, e := range jobs {
 		c.Jobs = append(c.Jobs, JobRecord{Job: e.Job, Packed: e.Genome.Packed(), Turn: e.turn})
 	}
-	s.drop(before.Files)
+	s.files.hold(t.Files)
+	if t.Part == PartFinal {
+		s.files.hold(s.at.filesOfAll(t.Keep))
+	}
+	s.files.drop(t.gone)
 	s.writer.counters(s.at.counters)
 	for _, e := range jobs {
 		if e.stage.is(decided) { // invalid from the beginning
@@ -305,7 +308,6 @@ func (s *Search) decided(r stepResult) {
 	if t.Note != "" {
 		s.say("%s", t.Note)
 	}
-	s.files.took(len(t.Consumed))
 }
 
 // finish makes jobs of what a strategy decided.
@@ -349,7 +351,7 @@ func (s *Search) share(e, source *entry) {
 // arrive puts a result into the inbox, and lets those share it who wait for it.
 func (s *Search) arrive(e *entry, r ResultRecord) {
 	s.writer.arrived(r)
-	s.files.hold(e)
+	s.files.hold(e.Files)
 	if partOf(e.ID) == PartSearch && s.at.Plan.Order == Arrival {
 		s.inbox = append(s.inbox, e.ID)
 	}
@@ -417,9 +419,6 @@ func (s *Search) beginFinal() bool {
 
 // closing tells that jobs are being called back.
 func (s *Search) closing() bool { return s.mode == ending || s.mode == leaving }
-
-// drop lets go of files that nothing refers to any more.
-func (s *Search) drop(files []FileRef) { s.files.drop(files) }
 
 // leave ends the run: nothing new is started and running jobs end.
 func (s *Search) leave(cause string) {

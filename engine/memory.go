@@ -82,6 +82,7 @@ func (m *memory) Commit(c *Change) error {
 		delete(m.inbox, r.ID)
 		delete(m.attempts, r.ID)
 	}
+	m.named(c.Unused)
 	maps.Copy(m.states, c.State)
 	if c.Counters != nil {
 		m.counters = *c.Counters

@@ -155,6 +155,11 @@ func (s *Search) load(t *trajectory) error {
 		s.journal(t, EventAttempts, n)
 		t.attempts = n
 	}
+	if turn := t.search.turns; t.checkpoints.mostAt(turn) != s.cfg.Keep {
+		m := mostKept{Turn: turn, Keep: s.cfg.Keep}
+		s.journal(t, EventCheckpoints, m)
+		t.checkpoints.most = append(t.checkpoints.most, m)
+	}
 	s.journal(t, EventStarted, StartedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource})
 	t.workers = s.cfg.Workers
 	t.counters.State, t.counters.Cause = StateRunning, ""
@@ -168,12 +173,10 @@ func (s *Search) load(t *trajectory) error {
 		}
 	}
 	s.at = t
-	s.jobs = newDispatcher(&s.cfg, t, s.pool, s.writer, s.timers, s)
-	s.files = &retention{trajectory: t, writer: s.writer, most: s.cfg.Keep, holders: map[ID]*entry{}, failed: func(err error) {
-		s.say("old checkpoints could not be removed: %v", err)
-	}}
+	s.files = newHolds(s.writer, func(err error) { s.say("old checkpoints could not be removed: %v", err) })
+	s.files.holdRecorded(t)
+	s.jobs = newDispatcher(&s.cfg, t, s.pool, s.writer, s.timers, s.files, s)
 	for e := range t.jobs() {
-		s.files.hold(e)
 		switch {
 		case e.stage.is(waiting) && e.attempts != nil && e.attempts.cancelled:
 			s.jobs.cancel(e)
@@ -183,7 +186,7 @@ func (s *Search) load(t *trajectory) error {
 			s.inbox = append(s.inbox, e.ID)
 		}
 	}
-	return t.led.Collect(s.files.keep())
+	return t.led.Collect(s.files.all())
 }
 
 // admit journals each evaluator that is new to the ledger, and refuses

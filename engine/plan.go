@@ -159,7 +159,7 @@ func (c *Config) complete() error {
 	c.Failures.Backoff = max(0, cmp.Or(c.Failures.Backoff, time.Second))
 	c.Failures.PauseAfter = cmp.Or(c.Failures.PauseAfter, 12)
 	c.Grace = max(0, cmp.Or(c.Grace, 5*time.Second))
-	c.Keep = cmp.Or(c.Keep, 10)
+	c.Keep = cmp.Or(c.Keep, defaultKeep)
 	if c.Clock == nil {
 		c.Clock = systemClock{}
 	}

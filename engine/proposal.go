@@ -49,7 +49,7 @@ func (t *trajectory) job(x *turn, p *Proposal, id ID) (*entry, error) {
 	}
 	j := Job{
 		ID: id, Phase: p.Phase, Task: p.Task, Operator: p.Operator, Parents: p.Parents, Fidelity: p.Fidelity,
-		Budget: p.Budget, Input: p.Input, Resume: p.Resume, Inherit: p.Inherit, Stop: p.Stop, Tag: p.Tag,
+		Budget: p.Budget, Input: p.Input, Resume: t.goesOn(p.Resume), Inherit: t.goesOn(p.Inherit), Stop: p.Stop, Tag: p.Tag,
 		Replicate: p.Replicate, Seed: jobSeed(t.Plan.Seed, id, t.pass),
 	}
 	if j.Phase == "" {

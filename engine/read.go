@@ -78,6 +78,9 @@ func (t *trajectory) readEvents() error {
 		case EventStrategy:
 			t.Strategies = append(t.Strategies, StrategyEvent{})
 			target = &t.Strategies[len(t.Strategies)-1]
+		case EventCheckpoints:
+			t.checkpoints.most = append(t.checkpoints.most, mostKept{})
+			target = &t.checkpoints.most[len(t.checkpoints.most)-1]
 		case EventStarted:
 			var began StartedEvent
 			if err := json.Unmarshal(e.Data, &began); err == nil {
@@ -198,7 +201,10 @@ func (t *trajectory) readTurns() error {
 			if r.N != q.turns {
 				return fmt.Errorf("%w: %s turn %d stands where turn %d should", ErrDamaged, q.part, r.N, q.turns)
 			}
-			q.took(r)
+			if q.part == PartSearch {
+				t.keepFiles(r.Consumed)
+			}
+			t.took(q, r)
 		}
 	}
 	t.search.since, t.final.since = t.now().Turn, t.pass.FirstTurn

@@ -152,12 +152,13 @@ type Change struct {
 	Attempts []AttemptRecord
 	State    map[Part][]byte // of the newest turn of each part
 	Counters *Counters
+	Unused   []FileRef // were Put, and nobody needs them
 }
 
 // Empty tells whether the change changes nothing.
 func (c *Change) Empty() bool {
 	return c.Header == nil && len(c.Events) == 0 && len(c.Turns) == 0 && len(c.Jobs) == 0 && len(c.Inbox) == 0 &&
-		len(c.Consumed) == 0 && len(c.Attempts) == 0 && len(c.State) == 0 && c.Counters == nil
+		len(c.Consumed) == 0 && len(c.Attempts) == 0 && len(c.State) == 0 && c.Counters == nil && len(c.Unused) == 0
 }
 
 // Errors that callers tell apart.

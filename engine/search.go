@@ -24,7 +24,7 @@ type Search struct {
 	writer  *writer
 	pool    *pool
 	jobs    *dispatcher
-	files   *retention
+	files   *holds
 	timers  *timers
 	inbox   []ID            // arrival order: what has a result and was not consumed, as it came
 	sharers map[ID][]*entry // by the job whose result they wait for

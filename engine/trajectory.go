@@ -13,18 +13,19 @@ import (
 type trajectory struct {
 	Archive
 
-	spaces   map[string]*genome.Space // by the names of baselines; "" is the search's own
-	known    measurements
-	measured func(metric string) bool // hidden from strategies
-	exact    bool                     // seconds are exact
-	seq      uint64                   // of the newest event
-	joined   []uint64                 // the turn before which each of Evaluators was journaled
-	requests map[string]bool          // from outside, that were carried out
+	spaces      map[string]*genome.Space // by the names of baselines; "" is the search's own
+	known       measurements
+	measured    func(metric string) bool // hidden from strategies
+	exact       bool                     // seconds are exact
+	checkpoints checkpoints
+	seq         uint64          // of the newest event
+	joined      []uint64        // the turn before which each of Evaluators was journaled
+	requests    map[string]bool // from outside, that were carried out
 }
 
 // newTrajectory has taken no turn and knows no evaluator.
 func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
-	t := &trajectory{known: newMeasurements(), requests: map[string]bool{}}
+	t := &trajectory{known: newMeasurements(), checkpoints: newCheckpoints(), requests: map[string]bool{}}
 	t.Name, t.Plan, t.led = name, plan, led
 	t.Strategies = []StrategyEvent{plan.strategy()}
 	t.attempts = plan.Attempts
@@ -36,6 +37,7 @@ func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
 // restart is a trajectory of the same search that has taken no turn.
 func (t *trajectory) restart() *trajectory {
 	again := newTrajectory(t.Name, t.Plan, t.led)
+	again.checkpoints.most = t.checkpoints.most
 	again.Space, again.Baselines, again.Evaluators, again.spaces = t.Space, t.Baselines, t.Evaluators, t.spaces
 	again.hideMeasured()
 	return again
@@ -144,15 +146,23 @@ func (t *trajectory) consumeEarly(e *entry) ResultRecord {
 	return t.consume(e)
 }
 
-// cutBatch lists the results that entered History without a turn, because a limit
-// cut the batch short that they belong to. The next turn of the same strategy
-// delivers them; where another one takes over they are part of the History that it
-// begins with, and come in no later Results.
+// cutBatch lists what the first turn of a strategy names: the results that entered
+// History because a limit cut the batch short that they belong to. The next turn of
+// the same strategy would have delivered them; another one finds them in the History
+// that it begins with, and they come in no later Results.
 func (t *trajectory) cutBatch(q *sequence) []ID {
-	if q.part == PartFinal || t.Plan.Order == Arrival || t.Plan.Rules < 1 {
+	if q.part == PartFinal || t.Plan.Rules < 1 {
 		return nil
 	}
-	return slices.Clone(q.history[min(q.taken, len(q.history)):])
+	return t.cutShort()
+}
+
+// cutShort lists the results that entered History without a turn.
+func (t *trajectory) cutShort() []ID {
+	if t.Plan.Order == Arrival {
+		return nil
+	}
+	return slices.Clone(t.search.history[min(t.search.taken, len(t.search.history)):])
 }
 
 // enter makes a decided entry part of History.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -21,7 +22,8 @@ type turn struct {
 	sequence *sequence
 	entered  []ResultRecord // of results that enter History now
 	args     Turn
-	seconds  float64 // the counters once this turn is finished
+	gone     []FileRef // that are not needed once it is durable
+	seconds  float64   // the counters once this turn is finished
 	looks    int
 	cancel   context.CancelFunc
 	cut      bool      // it was broken off
@@ -70,6 +72,9 @@ func (t *trajectory) begin(q *sequence, ids []ID, want int, limits Limits, detai
 	}
 	if !q.begun() { // what a strategy finds it sees in History
 		results = nil
+	}
+	if q.part == PartSearch {
+		t.keepFiles(ids)
 	}
 	spent := Spent{Evaluations: len(t.search.history)}
 	if t.exact {
@@ -135,14 +140,23 @@ func (t *trajectory) finish(x *turn, d Decision) ([]*entry, error) {
 	x.Jobs, x.Note, x.Done, x.Keep, x.Files = len(jobs), d.Note, d.Done, d.Keep, d.Files
 	x.Decision = decisionHash(d, jobs)
 	q.state = d.State
-	q.took(x.TurnRecord)
+	x.gone = t.took(q, x.TurnRecord)
 	t.counters.Seconds, t.counters.TestLooks = x.seconds, x.looks
 	return jobs, nil
 }
 
-// took notes that a turn was taken.
-func (q *sequence) took(r TurnRecord) {
+// took notes that a turn was taken, and lists the files that it lets go.
+func (t *trajectory) took(q *sequence, r TurnRecord) (gone []FileRef) {
+	before := q.newest
 	q.turns++
 	q.taken += len(r.Consumed)
 	q.newest = r
+	gone = slices.Clone(before.Files)
+	if q.part == PartFinal {
+		return slices.Concat(gone, t.filesOfAll(before.Keep), t.letGoFinal(r))
+	}
+	for _, e := range t.letGo(r) {
+		gone = append(gone, e.Files...)
+	}
+	return gone
 }

@@ -186,8 +186,8 @@ type Job struct {
 	Budget    float64
 	Seed      uint64 // below 2^53
 	Input     []byte // up to 64 KiB, for the evaluator
-	Resume    ID     // 0, or a finished job whose training goes on, with its seed
-	Inherit   ID     // 0, or a finished job whose weights this one starts from
+	Resume    ID     // 0, or a finished job whose training goes on, with its seed; 0 too if its files were not kept any more when this was proposed
+	Inherit   ID     // 0, or a finished job whose weights this one starts from; 0 as for Resume
 	Stop      *StopRule
 	Tag       string // up to 64 bytes, stored; filters History
 	Replicate bool   // meant to repeat another job: the duplicates policy leaves it alone

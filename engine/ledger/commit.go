@@ -115,6 +115,7 @@ func (t *transaction) apply(tx *bbolt.Tx, c *engine.Change) error {
 			return err
 		}
 	}
+	t.name(c.Unused)
 	return put(t, bucket(tx, bucketMeta), []byte(keyTotals), writeTotals, &t.totals)
 }
 

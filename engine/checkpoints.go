@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+)
+
+// checkpoints are the candidates whose files can be gone on from. They are a
+// function of the turns alone: whether a job finds a checkpoint is known in the turn
+// that proposes it, and is the same whatever was faster.
+type checkpoints struct {
+	kept    map[ID]*entry // of the search, consumed by its turns
+	users   map[ID]int    // jobs without a turn that consumes them, by whose files they go on from
+	results int           // consumed since it was last decided which are kept
+	most    []mostKept    // in the order of turns
+}
+
+// mostKept is how many checkpoints of the best stay, from a turn on.
+type mostKept struct {
+	Turn uint64 `json:"turn"`
+	Keep int    `json:"keep"`
+}
+
+// defaultKeep is Config.Keep where nothing is said.
+const defaultKeep = 10
+
+// keepEvery is after how many results it is decided anew which files are kept.
+const keepEvery = 64
+
+func newCheckpoints() checkpoints {
+	return checkpoints{kept: map[ID]*entry{}, users: map[ID]int{}, most: []mostKept{{Keep: defaultKeep}}}
+}
+
+func (c *checkpoints) mostAt(turn uint64) int {
+	n := c.most[0].Keep
+	for _, m := range c.most {
+		if m.Turn <= turn {
+			n = m.Keep
+		}
+	}
+	return n
+}
+
+// source is the candidate whose files a job that goes on from id gets: itself, or
+// the one whose result it shares. It is nil where there never were any.
+func (a *Archive) source(id ID) *entry {
+	e := a.get(id)
+	if e != nil && e.Reuse != 0 {
+		e = a.get(e.Reuse)
+	}
+	if e == nil || len(e.Files) == 0 {
+		return nil
+	}
+	return e
+}
+
+// filesOf lists what a job that goes on from id gets.
+func (a *Archive) filesOf(id ID) []FileRef {
+	if e := a.source(id); e != nil {
+		return e.Files
+	}
+	return nil
+}
+
+// filesOfAll lists the files of several candidates.
+func (a *Archive) filesOfAll(ids []ID) (all []FileRef) {
+	for _, id := range ids {
+		all = append(all, a.filesOf(id)...)
+	}
+	return all
+}
+
+// goesOn is id if a job proposed now can go on from it, else 0: its files were let
+// go, and the job begins anew. Who never left any can be named all the same.
+func (t *trajectory) goesOn(id ID) ID {
+	if e := t.source(id); t.Plan.Rules > 0 && e != nil && t.checkpoints.kept[e.ID] == nil {
+		return 0
+	}
+	return id
+}
+
+// keepFiles takes in the files of the results that a turn consumes.
+func (t *trajectory) keepFiles(consumed []ID) {
+	for _, id := range consumed {
+		e := t.get(id)
+		if len(e.Files) > 0 {
+			t.checkpoints.kept[id] = e
+		}
+		t.use(e, -1)
+	}
+}
+
+// use counts the candidates that a job goes on from.
+func (t *trajectory) use(e *entry, n int) {
+	for _, id := range [2]ID{e.Resume, e.Inherit} {
+		if from := t.source(id); from != nil {
+			if t.checkpoints.users[from.ID] += n; t.checkpoints.users[from.ID] == 0 {
+				delete(t.checkpoints.users, from.ID)
+			}
+		}
+	}
+}
+
+// letGo follows a turn of the search that made the given jobs, and lists the
+// candidates whose files are not kept any longer. Of each fidelity the best few
+// stay; besides those that the newest decision names, and that unfinished jobs go
+// on from.
+func (t *trajectory) letGo(r TurnRecord) []*entry {
+	c := &t.checkpoints
+	for id := r.FirstID; id < r.FirstID+ID(r.Jobs); id++ {
+		t.use(t.get(id), 1)
+	}
+	if c.results += len(r.Consumed); c.results < keepEvery {
+		return nil
+	}
+	c.results = 0
+	stay := map[ID]bool{}
+	for _, id := range r.Keep {
+		if e := t.source(id); e != nil {
+			stay[e.ID] = true
+		}
+	}
+	byFidelity := map[int][]*entry{}
+	for _, e := range c.kept {
+		if e.Status == OK && !e.Stopped && e.Task == Train {
+			byFidelity[e.Fidelity] = append(byFidelity[e.Fidelity], e)
+		}
+	}
+	for _, list := range byFidelity {
+		slices.SortFunc(list, t.Plan.order)
+		for _, e := range list[:min(c.mostAt(r.N), len(list))] {
+			stay[e.ID] = true
+		}
+	}
+	var gone []*entry
+	for id, e := range c.kept {
+		if !stay[id] && c.users[id] == 0 {
+			gone = append(gone, e)
+			delete(c.kept, id)
+		}
+	}
+	slices.SortFunc(gone, func(a, b *entry) int { return cmp.Compare(a.ID, b.ID) })
+	return gone
+}
+
+// letGoFinal lists what a turn of the final strategy lets go of the results that it
+// consumed: all but what tests report.
+func (t *trajectory) letGoFinal(r TurnRecord) (gone []FileRef) {
+	for _, id := range r.Consumed {
+		for _, f := range t.get(id).Files {
+			if !t.get(id).reports(f) {
+				gone = append(gone, f)
+			}
+		}
+	}
+	return gone
+}
+
+// reports tells whether a file is the report of a test, which stays for ever.
+func (e *entry) reports(f FileRef) bool { return e.Phase == PhaseTest && f.Name == ReportFile }
