@@ -180,7 +180,7 @@ func (l *Ledger) present() error {
 		left string
 	}{
 		{FileName, l.opened, "what it held is lost; put a copy back, or begin anew with `nascent run`"},
-		{lockName, l.locked, "nothing is lost; go on with `nascent run`"},
+		{lockName, l.locked, "where " + FileName + " is still there nothing is lost; go on with `nascent run`"},
 	} {
 		now, err := l.root.Lstat(it.name)
 		switch {
