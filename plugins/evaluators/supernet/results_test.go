@@ -3,6 +3,7 @@ package supernet
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"runtime"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 // Each set of kernels rounds in its own way.
 func TestResults(t *testing.T) {
 	t.Parallel()
+	os.Getenv("NASCENT_KERNEL") // it was read before go test looks what is read, and caches by that
 	if runtime.GOARCH != "amd64" {
 		t.Skip("what is pinned was computed on amd64; other processors round otherwise")
 	}
@@ -25,7 +27,8 @@ func TestResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plugintest.Pinned(t, fmt.Sprintf("%d %s", Results, nn.KernelSet()), map[string]string{"1 go": "9780816cb2f9e932", "1 avx2": "5364e64da94cd426", "1 avx512": "de4897816555c9f0"}, engine.Config{
+	version := fmt.Sprintf("%d %s", Results, nn.KernelSet())
+	plugintest.Pinned(t, version, map[string]string{"1 go": "9780816cb2f9e932", "1 avx2": "5364e64da94cd426", "1 avx512": "de4897816555c9f0"}, engine.Config{
 		Space: networktest.Space(t, cells), Strategy: strategy, StrategyName: "spos", Seed: 7,
 		StrategyOptions: json.RawMessage(`{"epochs": 2, "epochs_a_job": 1, "promote": {"eta": 4, "after": 0}}`),
 		Evaluators: map[string]engine.EvaluatorRef{
