@@ -17,6 +17,8 @@ from typing import Any, Deque, Iterator
 
 import torch
 
+from .network import held
+
 MIB = 1 << 20
 _WORKSPACE = 64 * MIB  # of CUDA's libraries, whatever the network's size
 _CAUTION = 1.5  # over the prediction, before anything was seen
@@ -45,12 +47,7 @@ def predicted(network: Any, batch: int, size: int, adaptive: bool = True) -> int
     for node in nodes:
         shape = nodes[node["inputs"][0]]["shape"] if node.get("inputs") else []
         values += math.prod(node["shape"])
-        if node["op"] == "conv":
-            parameters += node["channels"] * (shape[0] // (node.get("groups") or 1) * math.prod(node["kernel"]) + bool(node.get("bias")))
-        elif node["op"] == "dense":
-            parameters += node["channels"] * (math.prod(shape) + bool(node.get("bias")))
-        elif node["op"] == "norm":
-            parameters += (4 if node.get("affine") else 2) * shape[0]
+        parameters += held(node, shape)
     arrays = 7 if adaptive else 5
     return 4 * size * (arrays * parameters + 2 * batch * values)
 

@@ -441,7 +441,7 @@ class Network(nn.Module):
             layers = dict(zip(self.names, self.layers))
             for name, p in self.named_parameters():
                 layer = layers[name.rpartition(".")[0]]
-                if isinstance(layer, Norm):
+                if not hasattr(layer, "fan_in"):  # it begins as it was made
                     continue
                 p.zero_()
                 bound = 1 / math.sqrt(layer.fan_in)
@@ -509,3 +509,14 @@ def macs(network) -> int:
         elif node["op"] == "dense":
             total += node["channels"] * math.prod(shape)
     return total
+
+
+def held(node: dict, shape: list[int]) -> int:
+    """How many numbers the arrays of a node have, over an input of a shape."""
+    if node["op"] == "conv":
+        return node["channels"] * (shape[0] // (node.get("groups") or 1) * math.prod(node["kernel"]) + bool(node.get("bias")))
+    if node["op"] == "dense":
+        return node["channels"] * (math.prod(shape) + bool(node.get("bias")))
+    if node["op"] == "norm":
+        return (4 if node.get("affine") else 2) * shape[0]
+    return 0
