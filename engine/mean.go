@@ -39,3 +39,7 @@ func Mean(xs []float64) (mean, sd float64) {
 	}
 	return mean, sd
 }
+
+// sum adds two finite numbers; what would be larger than a float64 can hold is the
+// largest there is.
+func sum(a, b float64) float64 { return max(-math.MaxFloat64, min(math.MaxFloat64, a+b)) }

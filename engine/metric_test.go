@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"math"
 	"strings"
 	"testing"
 
@@ -100,4 +101,25 @@ func TestValuesAreJSON(t *testing.T) {
 			t.Fatalf("%q became %s: %v", name, text, err)
 		}
 	})
+}
+
+// What evaluators spent stays a number, however much they say it was.
+func TestHugeCosts(t *testing.T) {
+	t.Parallel()
+	search, err := engine.New(engine.Config{
+		Space: plainSpace, Strategy: climber{}, Limits: engine.Limits{Evaluations: 4}, Final: engine.Final{Skip: true},
+		Evaluator: &enginetest.Instant{Measure: func(*engine.Job) engine.Result {
+			return engine.Result{Status: engine.OK, Seconds: math.MaxFloat64, Metrics: engine.Values{{Name: "accuracy", Value: math.MaxFloat64}}}
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := search.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := search.Status()
+	if _, err := json.Marshal(s); err != nil || s.Spent.Seconds != math.MaxFloat64 {
+		t.Errorf("%v evaluator seconds: %v", s.Spent.Seconds, err)
+	}
 }

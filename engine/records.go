@@ -60,7 +60,7 @@ type Header struct {
 type EventRecord struct {
 	Seq  uint64          `json:"seq"`  // 1, 2, ...
 	Turn uint64          `json:"turn"` // holds from this search turn on
-	Kind string          `json:"kind"` // limits, strategy, fingerprint, started, stopped, paused, finished, extended
+	Kind string          `json:"kind"` // one of the constants that begin with Event
 	Data json.RawMessage `json:"data,omitempty"`
 	Time time.Time       `json:"time"` // for people
 }
@@ -79,7 +79,7 @@ type TurnRecord struct {
 	Jobs     int // how many jobs it made
 	Want     int
 	Spent    Spent     // as the strategy was told
-	Decision [32]byte  // hash of the whole decision, see DecisionHash
+	Decision [32]byte  // hash of the whole decision and the jobs that came of it
 	Keep     []ID      // the decision's
 	Files    []FileRef // the decision's
 	Note     string

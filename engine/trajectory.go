@@ -141,7 +141,7 @@ func (t *trajectory) consume(e *entry) ResultRecord {
 // cuts the batch short that it belongs to.
 func (t *trajectory) consumeEarly(e *entry) ResultRecord {
 	seconds, looks := e.cost()
-	t.counters.Seconds += seconds
+	t.counters.Seconds = sum(t.counters.Seconds, seconds)
 	t.counters.TestLooks += looks
 	return t.consume(e)
 }

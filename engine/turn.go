@@ -62,7 +62,7 @@ func (t *trajectory) begin(q *sequence, ids []ID, want int, limits Limits, detai
 		if e.stage.is(decided) {
 			x.entered = append(x.entered, t.consume(e))
 			seconds, looks := e.cost()
-			x.seconds += seconds
+			x.seconds = sum(x.seconds, seconds)
 			x.looks += looks
 		} else if r, ok := details(id); ok { // entered History when a limit cut its batch short
 			c.Curve, c.Output = r.Curve, r.Output

@@ -37,7 +37,9 @@ type picture struct {
 // Page writes the comparison as one HTML file that loads nothing. head and rows
 // are the table of the figures.
 func (b *Bench) Page(path string, head []string, rows [][]string) error {
-	d := &pageData{Name: b.Search, Headline: b.Headline(), Version: engine.Version, Style: page.Style, Head: head, Rows: rows, About: b.About()}
+	d := &pageData{
+		Name: b.Search, Headline: b.Headline(), Version: engine.Version, Style: page.Style, Head: head, Rows: rows, About: b.About(),
+	}
 	for i, r := range b.Strategies {
 		if r.Refused != "" {
 			d.Refused = append(d.Refused, [2]string{r.Name, r.Refused})
@@ -71,11 +73,14 @@ func (b *Bench) Headline() string {
 // About says how the figures came about.
 func (b *Bench) About() []string {
 	about := []string{
-		"The line is the median over a strategy's seeds, the band the middle half. What is spent counts every job of the search, those that train shared weights too; what the final re-measurements and tests took is not counted.",
-		"The best is taken over trained candidates at the highest fidelity. A search that has none yet counts as the worst, so a line begins where half of the searches have one.",
+		"The line is the median over a strategy's seeds, the band the middle half. What is spent counts every job of the search, " +
+			"those that train shared weights too; what the final re-measurements and tests took is not counted.",
+		"The best is taken over trained candidates at the highest fidelity. " +
+			"A search that has none yet counts as the worst, so a line begins where half of the searches have one.",
 	}
 	if b.Target != nil {
-		about = append(about, fmt.Sprintf("The cost to reach %g is the median over the seeds; > stands before it where too few searches came so far.", *b.Target))
+		about = append(about, fmt.Sprintf(
+			"The cost to reach %g is the median over the seeds; > stands before it where too few searches came so far.", *b.Target))
 	}
 	return about
 }

@@ -70,7 +70,8 @@ func (b *Bench) Table() (head []string, rows [][]string) {
 				}
 				return text
 			}
-			row = append(row, bound(c.Seconds, show.Seconds(c.Seconds.Median)), bound(c.Evaluations, half(c.Evaluations.Median)), fmt.Sprintf("%d of %d", c.Runs, n))
+			row = append(row, bound(c.Seconds, show.Seconds(c.Seconds.Median)),
+				bound(c.Evaluations, half(c.Evaluations.Median)), fmt.Sprintf("%d of %d", c.Runs, n))
 		}
 		rows = append(rows, row)
 	}

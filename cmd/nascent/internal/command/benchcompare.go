@@ -64,7 +64,8 @@ func (r *benchRun) read(b *bench.Bench, f benchFlags) error {
 			}
 		}
 	}
-	run := bench.Run{Seed: r.seed, Dir: filepath.Base(r.target.dir), Trace: bench.Follow(v.Candidates(), &v.Plan, bench.Measure{Metric: b.Metric, Goal: b.Goal})}
+	trace := bench.Follow(v.Candidates(), &v.Plan, bench.Measure{Metric: b.Metric, Goal: b.Goal})
+	run := bench.Run{Seed: r.seed, Dir: filepath.Base(r.target.dir), Trace: trace}
 	if t, err := report.Of(v).Test(); err == nil {
 		run.Report = t.Winner.Report
 		if x := t.Winner.Accuracy; x != nil {

@@ -107,7 +107,8 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(), a.cancelCommand()}
 	root.AddCommand(looking...)
 	if a.live == nil {
-		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.testCommand(), a.checkCommand(), a.replayCommand(), a.sampleCommand(), a.spaceCommand(), a.pluginsCommand(), a.versionCommand())
+		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.testCommand(), a.checkCommand(), a.replayCommand(),
+			a.sampleCommand(), a.spaceCommand(), a.pluginsCommand(), a.versionCommand())
 	}
 	return root
 }
@@ -143,7 +144,8 @@ func exitStatus(err error) int {
 		return exitPaused
 	case errors.Is(err, engine.ErrDamaged):
 		return exitDamaged
-	case errors.As(err, &bad), errors.As(err, &usage), errors.As(err, &input), errors.Is(err, engine.ErrConfig), errors.Is(err, engine.ErrEmpty):
+	case errors.As(err, &bad), errors.As(err, &usage), errors.As(err, &input),
+		errors.Is(err, engine.ErrConfig), errors.Is(err, engine.ErrEmpty):
 		return exitInput
 	}
 	return exitTrouble

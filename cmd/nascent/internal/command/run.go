@@ -134,7 +134,8 @@ func (a *app) until(ctx context.Context, t *target, m manner) (reached bool, err
 	defer done()
 	st := v.Status()
 	if st.Turns < t.turn && st.State == engine.StateFinished {
-		fmt.Fprintf(a.err, "nascent: the search ended after %d turns, before the strategy was to change at turn %d; raise its limits to go on\n", st.Turns, t.turn)
+		fmt.Fprintf(a.err, "nascent: the search ended after %d turns, before the strategy was to change at turn %d; raise its limits to go on\n",
+			st.Turns, t.turn)
 	}
 	return st.Turns >= t.turn, nil
 }

@@ -12,7 +12,8 @@ func (a *app) showCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show DIR [ID]",
 		Short: "Show one candidate: its network, figures, curve and family",
-		Long:  "Shows candidate ID of the search in DIR, by default \"best\", the best: its network drawn as text,\nits metrics and learning curve, its parents and what was changed in it.",
+		Long: "Shows candidate ID of the search in DIR, by default \"best\", the best: its network drawn as text,\n" +
+			"its metrics and learning curve, its parents and what was changed in it.",
 		Example: `  nascent show mnist1d         the best
   nascent show mnist1d 42
   nascent show mnist1d f3      the third of the re-measured and tested ones

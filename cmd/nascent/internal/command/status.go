@@ -15,7 +15,8 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [DIR]",
 		Short: "Say where a search stands",
-		Long:  "Says where the search in DIR (default: the current directory) stands: running or not,\nwhat came of its evaluations, the best so far, what is running.",
+		Long: "Says where the search in DIR (default: the current directory) stands: running or not,\n" +
+			"what came of its evaluations, the best so far, what is running.",
 		Example: `  nascent status mnist1d
   nascent status mnist1d --json | jq .best[0]`,
 		Args: cobra.MaximumNArgs(1),

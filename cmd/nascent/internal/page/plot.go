@@ -81,8 +81,10 @@ func (p *Plot) SVG() string {
 		return '-'
 	}, strings.ToLower(p.X+"-"+p.Y+"-"+string(rune('a'+len(p.Series)%26))))
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s against %s">`, plotWidth, plotHeight, html.EscapeString(p.Y), html.EscapeString(p.X))
-	fmt.Fprintf(&b, `<clipPath id="%s"><rect x="%d" y="%d" width="%d" height="%d"/></clipPath>`, clip, left, top-6, plotWidth-left-right+8, plotHeight-top-below+12)
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s against %s">`,
+		plotWidth, plotHeight, html.EscapeString(p.Y), html.EscapeString(p.X))
+	fmt.Fprintf(&b, `<clipPath id="%s"><rect x="%d" y="%d" width="%d" height="%d"/></clipPath>`,
+		clip, left, top-6, plotWidth-left-right+8, plotHeight-top-below+12)
 	for _, x := range xs {
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`,
 			px(x), px(x), top, plotHeight-below, px(x), plotHeight-below+16, label(x))

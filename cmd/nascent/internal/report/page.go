@@ -59,7 +59,8 @@ func (r *Report) WritePage(path string) error {
 func (r *Report) page() *pageData {
 	s := r.status
 	d := &pageData{
-		Name: s.Name, Headline: r.headline(), Cause: s.Cause, Verdict: r.verdict(), Honesty: r.honesty(), Took: r.took(), Version: engine.Version, Style: page.Style,
+		Name: s.Name, Headline: r.headline(), Cause: s.Cause, Verdict: r.verdict(), Honesty: r.honesty(), Took: r.took(),
+		Version: engine.Version, Style: page.Style,
 		Head: []string{"network", "parameters", "multiply-adds", "in the search", "re-measured", "on test data"},
 	}
 	names, reported := r.reported()
@@ -145,7 +146,10 @@ func (r *Report) bestSoFar() (picture, bool) {
 		}
 	}
 	p := page.Plot{X: "evaluations", Y: r.objective.Metric, Series: []page.Series{{Name: "best so far", Class: "s0", Points: ps, Step: true}}}
-	return picture{Title: "Best so far", About: "The best " + r.objective.Metric + " that any candidate had shown after so many evaluations, at any fidelity.", SVG: template.HTML(p.SVG())}, true
+	return picture{
+		Title: "Best so far", SVG: template.HTML(p.SVG()),
+		About: "The best " + r.objective.Metric + " that any candidate had shown after so many evaluations, at any fidelity.",
+	}, true
 }
 
 // curves plots the learning curves of the best.
@@ -217,7 +221,8 @@ func (r *Report) population() (picture, bool) {
 		{Name: "median", Class: "s0", Points: median},
 	}}
 	return picture{
-		Title: "The population over time", About: fmt.Sprintf("Every measured candidate; the line is the median of the newest %d, the band their middle half.", windowSize),
-		SVG: template.HTML(p.SVG()), Legend: []legend{{"s0", "median"}, {"band", "middle half"}, {"cloud", "candidates"}},
+		Title: "The population over time",
+		About: fmt.Sprintf("Every measured candidate; the line is the median of the newest %d, the band their middle half.", windowSize),
+		SVG:   template.HTML(p.SVG()), Legend: []legend{{"s0", "median"}, {"band", "middle half"}, {"cloud", "candidates"}},
 	}, true
 }

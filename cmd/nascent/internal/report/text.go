@@ -52,7 +52,8 @@ func (r *Report) verdict() []string {
 			return []string{"Nothing was measured yet."}
 		}
 		if s := r.status; s.OK > 0 && s.Supernet+s.Score == s.Evaluations {
-			return []string{"No candidate was trained for itself: all that the search did was to train shared weights and to score with them. With higher limits it goes on."}
+			return []string{"No candidate was trained for itself: all that the search did was to train shared weights and to score with them. " +
+				"With higher limits it goes on."}
 		}
 		return []string{"Nothing could be measured: every evaluation was invalid or failed. See: " + show.Program() + " list --columns id,status,reason"}
 	}
