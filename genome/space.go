@@ -310,8 +310,8 @@ func (s *Space) Unpack(packed string) (Genome, error) {
 	return Genome{s, packed}, nil
 }
 
-// Constants names the genes at the top that are none: they hold nothing to
-// choose and no copy.
+// Constants names the groups and lists at the top in which nothing is left to
+// choose or to copy: every genome has the same there.
 func (s *Space) Constants() []string {
 	var out []string
 	for _, f := range s.root.fields {
@@ -320,9 +320,19 @@ func (s *Space) Constants() []string {
 			_, isCopy := g.(*from)
 			copies = copies || isCopy
 		})
-		if f.gene.about().static && !copies {
+		if f.gene.about().static && !copies && !isScalar(f.gene) {
 			out = append(out, f.name)
 		}
 	}
 	return out
+}
+
+// isScalar tells a constant that is no list.
+func isScalar(g gene) bool {
+	c, ok := g.(*constant)
+	if !ok {
+		return false
+	}
+	_, list := c.value.([]any)
+	return !list
 }

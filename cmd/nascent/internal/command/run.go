@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/genome/network"
 )
 
 // manner is how a run behaves towards people.
@@ -199,6 +201,8 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	begun := sync.OnceFunc(func() {
 		if before {
 			monitor.Say("going on with " + cfg.Name)
+		} else if same := cfg.Space.Constants(); len(same) > 0 && !network.Has(cfg.Space) {
+			monitor.Say("the same in every candidate, with nothing to choose: space." + strings.Join(same, ", space."))
 		}
 		if err := t.keep(); err != nil {
 			monitor.Say(err.Error())
