@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 )
 
 // The SDK's own tests pass on every Python from 3.9 on that is here: by pytest where
@@ -59,6 +61,9 @@ type interpreter struct {
 // start of one costs 200 ms.
 func interpreters(t *testing.T) map[string]*interpreter {
 	t.Helper()
+	if err := proctest.NeverCached(); err != nil {
+		t.Fatal(err)
+	}
 	dirs := filepath.SplitList(os.Getenv("PATH"))
 	if home, err := os.UserHomeDir(); err == nil {
 		dirs = append(dirs, filepath.Join(home, ".pyenv", "versions", "3.*", "bin"))

@@ -10,6 +10,9 @@ import (
 
 func TestProcesses(t *testing.T) {
 	t.Parallel()
+	if err := NeverCached(); err != nil {
+		t.Fatal(err)
+	}
 	path, err := exec.LookPath("sleep")
 	if err != nil {
 		t.Skip("there is no sleep here")

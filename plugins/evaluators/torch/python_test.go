@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 )
 
 // interpreter is a Python that has PyTorch, or the reason why there is none.
@@ -47,14 +49,8 @@ func runPython(t *testing.T, args ...string) string {
 		t.Fatal(err)
 	}
 	program, sdk := filepath.Join(root, "torch"), filepath.Join(root, "python")
-	// Go keeps the results of tests until a file changes that they opened.
-	for _, pattern := range []string{filepath.Join(program, "nascent_torch", "*.py"), "testdata/*.py", filepath.Join(sdk, "nascent", "*.py")} {
-		sources, _ := filepath.Glob(pattern)
-		for _, source := range sources {
-			if _, err := os.ReadFile(source); err != nil {
-				t.Fatal(err)
-			}
-		}
+	if err := proctest.NeverCached(); err != nil {
+		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), python, args...)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+program+string(os.PathListSeparator)+sdk, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=1")

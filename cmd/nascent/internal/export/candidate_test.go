@@ -13,6 +13,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/examples"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/trainer/safetensors"
@@ -149,6 +150,9 @@ func TestExportsAnswer(t *testing.T) {
 // having is a Python that can import some modules; "" if there is none.
 func having(t *testing.T, modules, variable string) string {
 	t.Helper()
+	if err := proctest.NeverCached(); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{os.Getenv(variable), "python3", "/usr/bin/python3"} {
 		if path, err := exec.LookPath(name); name != "" && err == nil && exec.CommandContext(t.Context(), path, "-c", "import "+modules).Run() == nil {
 			return path

@@ -6,11 +6,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 )
 
 // TestCommitted: the committed assembly is what the generator writes.
 func TestCommitted(t *testing.T) {
 	t.Parallel()
+	if err := proctest.NeverCached(); err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	s, stubs := filepath.Join(dir, "kernel_amd64.s"), filepath.Join(dir, "kernel_amd64.go")
 	if out, err := exec.Command("go", "run", ".", "-out", s, "-stubs", stubs, "-pkg", "kernel").CombinedOutput(); err != nil {
