@@ -165,6 +165,11 @@ type EvaluatorSetup struct {
 	Workers int             // how many jobs the engine will keep it busy with at once
 	Options json.RawMessage // the evaluator's own options, a JSON object
 	Files   Files           // the search's content-addressed files
+
+	// Expect is what the evaluator said of itself when it gave the results that the
+	// search has; nil where there are none. One that is another, and can see that
+	// before it runs anything of it, refuses with a ChangedError.
+	Expect *Hello
 }
 
 // Hello is what an Evaluator says of itself.
@@ -182,6 +187,7 @@ type Hello struct {
 	Identity      string   `json:"identity"`          // canonical text of every option and all data that results depend on; IdentityChanges reads it
 	Fingerprint   string   `json:"fingerprint"`       // set by the host: hash over the plugin's executable and Identity
 	Results       int      `json:"results,omitempty"` // set by the host for what ships with nascent: raised when its results change. Then the executable is recorded, but not compared
+	Program       string   `json:"program,omitempty"` // set by the host: sha256 of the executable
 	Pool          [][]byte `json:"pool,omitempty"`    // where only some genomes can be measured: their packed forms; no others are proposed
 	Splits        string   `json:"splits"`            // in words: what is trained, validated and tested on
 }
@@ -225,6 +231,7 @@ const (
 	Saved                         // Files: the job's progress was kept; its next attempt starts there
 	Finished                      // Result
 	Returned                      // not carried out, through no fault of its own: no room, killed beside another, shutting down, cancelled; never counts
+	Broken                        // of no job: the evaluator is another than it was, or cannot go on; Reason. What it has comes back as Returned
 	Lost                          // its process ended, or broke the contract; Alone tells whether the attempt counts
 )
 

@@ -35,6 +35,18 @@ func (h *Hello) changes(then *Hello) []string {
 	return said
 }
 
+// ChangedError refuses an evaluator that is another than it was.
+type ChangedError struct {
+	What []string // "evaluate.py changed"
+}
+
+func (e *ChangedError) Error() string { return strings.Join(e.What, ", ") }
+
+// IdentityFiles are the hashes of the author's own files in an identity, by name: the
+// sources of a program in Python, from the directory of its file, and what the words
+// of a command name, without directories.
+func IdentityFiles(identity string) map[string]string { return readIdentity(identity).files }
+
 // IdentityChanges says in words what is different of two identities, see
 // Hello.Identity: "evaluate.py changed", "option batch: 64, was 32". It is empty
 // where results are the same.

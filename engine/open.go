@@ -5,8 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"iter"
 	"os"
-	"strings"
 
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -31,6 +32,10 @@ func (s *Search) open(ctx context.Context) error {
 	case err == nil:
 		s.cfg.Space = s.cfg.Space.ByRules(begun.Rules)
 	case !errors.Is(err, ErrEmpty):
+		return err
+	}
+	var err error
+	if s.pool.expect, err = s.expected(); err != nil {
 		return err
 	}
 	for _, key := range s.cfg.evaluatorKeys() {
@@ -95,6 +100,45 @@ func (s *Search) open(ctx context.Context) error {
 			but("widen it (--set window=%d), or give the strategy a smaller round", by.batch)
 	}
 	return s.load(at)
+}
+
+// expected is what evaluators said of themselves whose results the search has: who is
+// another is refused, if possible before it runs.
+func (s *Search) expected() (map[string]*Hello, error) {
+	if s.cfg.AcceptFingerprint {
+		return nil, nil
+	}
+	var evaluators []*EvaluatorEvent
+	newest := map[string]*EvaluatorEvent{}
+	for e, err := range s.cfg.Ledger.Events() {
+		if err != nil {
+			return nil, err
+		}
+		if e.Kind == EventEvaluator {
+			var x EvaluatorEvent
+			if err := json.Unmarshal(e.Data, &x); err != nil {
+				return nil, fmt.Errorf("%w: event %d (%s): %v", ErrDamaged, e.Seq, e.Kind, err)
+			}
+			evaluators = append(evaluators, &x)
+			newest[x.Key] = &x
+		}
+	}
+	found := map[string]*Hello{}
+	for _, results := range []iter.Seq2[ResultRecord, error]{s.cfg.Ledger.History(), s.cfg.Ledger.Inbox()} {
+		for r, err := range results {
+			if len(found) == len(newest) {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			if r.Status != Failed && r.Attempts > 0 && r.Fingerprint < len(evaluators) {
+				key := evaluators[r.Fingerprint].Key
+				found[key] = &newest[key].Hello
+			}
+		}
+	}
+	return found, nil
 }
 
 // beginAnew writes down what the search is.
@@ -209,8 +253,7 @@ func (s *Search) admit(t *trajectory) error {
 			continue
 		}
 		if last != nil && !s.cfg.AcceptFingerprint && t.leftBy(x.key) {
-			return wrong(x.place(), "%s since this search began, and old results may not compare with new ones",
-				strings.Join(x.hello.changes(&last.Hello), ", ")).but("run with --accept-evaluator to go on all the same")
+			return becameAnother(x, x.hello.changes(&last.Hello))
 		}
 		e := EvaluatorEvent{Key: x.key, Hello: x.hello}
 		s.journal(t, EventEvaluator, e)

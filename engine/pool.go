@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,6 +17,7 @@ import (
 type pool struct {
 	cfg    *Config
 	open   []*openEvaluator
+	expect map[string]*Hello // by key: of those whose results the search has
 	events chan sessionEvent
 	gone   <-chan struct{} // closed when nobody reads events any more
 }
@@ -40,6 +42,13 @@ func evaluatorPlace(key string) string {
 	return "evaluators." + key
 }
 
+// becameAnother refuses an evaluator whose results do not compare with those that the
+// search has.
+func becameAnother(x *openEvaluator, what []string) error {
+	return wrong(x.place(), "%s since this search began, and old results may not compare with new ones",
+		strings.Join(what, ", ")).but("run with --accept-evaluator to go on all the same")
+}
+
 type sessionEvent struct {
 	from *openEvaluator
 	Event
@@ -48,13 +57,18 @@ type sessionEvent struct {
 
 // start opens an evaluator.
 func (p *pool) start(ctx context.Context, key string) error {
+	expect := p.expect[key]
 	ref := p.cfg.Evaluators[key]
 	if len(ref.Options) == 0 {
 		ref.Options = json.RawMessage("{}")
 	}
 	session, hello, err := ref.Evaluator.Open(ctx, EvaluatorSetup{
-		Space: p.cfg.Space, Workers: p.cfg.Workers, Options: ref.Options, Files: p.cfg.Ledger,
+		Space: p.cfg.Space, Workers: p.cfg.Workers, Options: ref.Options, Files: p.cfg.Ledger, Expect: expect,
 	})
+	var changed *ChangedError
+	if errors.As(err, &changed) {
+		return becameAnother(&openEvaluator{key: key}, changed.What)
+	}
 	if err != nil {
 		return openFailed(evaluatorPlace(key), "evaluator "+key, err)
 	}

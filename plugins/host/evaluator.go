@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"google.golang.org/grpc"
 
@@ -38,6 +37,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		out: queue.New[engine.Event](), events: make(chan engine.Event, 64),
 		forced: make(chan struct{}), acks: map[key]*link{},
 	}
+	s.then = setup.Expect
 	go hashFile(e.plugin.Path) // it is asked for when the plugin runs
 	var first *link
 	err := patient(func() (err error) { first, err = s.connect(ctx, 0); return err })
@@ -46,7 +46,8 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	}
 	hello, required := proto.HelloFrom(first.hello)
 	if err := checkHello(e.plugin.Name, &hello); err == nil {
-		hello.Fingerprint, err = fingerprint(e.plugin.Path, hello.Identity)
+		hello.Program, err = hashFile(e.plugin.Path)
+		hello.Fingerprint = fingerprint(hello.Program, hello.Identity)
 		if err != nil {
 			first.end(ctx)
 			return nil, engine.Hello{}, err
@@ -56,7 +57,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		return nil, engine.Hello{}, err
 	}
 	hello.Results = e.plugin.Results
-	s.identity, s.slots = hello.Identity, hello.Slots
+	s.then, s.slots = &hello, hello.Slots
 	s.check = proto.NewChecker(hello.Metrics, required)
 	s.want = max(1, (setup.Workers+hello.Slots-1)/hello.Slots)
 	for place := range s.want {
@@ -69,13 +70,9 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 
 // fingerprint is the hash of an evaluator: its executable, and the options and
 // data that its results depend on.
-func fingerprint(path, identity string) (string, error) {
-	sum, err := hashFile(path)
-	if err != nil {
-		return "", err
-	}
-	h := sha256.Sum256([]byte(sum + "\n" + identity))
-	return hex.EncodeToString(h[:]), nil
+func fingerprint(program, identity string) string {
+	h := sha256.Sum256([]byte(program + "\n" + identity))
+	return hex.EncodeToString(h[:])
 }
 
 func checkHello(name string, h *engine.Hello) error {
@@ -121,6 +118,11 @@ type order struct {
 // connect starts a process for a place and opens the evaluator in it. The
 // context bounds that alone.
 func (s *session) connect(ctx context.Context, place int) (*link, error) {
+	if s.then != nil {
+		if what := changes(s.plugin, s.setup.Options, s.then); len(what) > 0 {
+			return nil, &engine.ChangedError{What: what}
+		}
+	}
 	o := s.options
 	o.Env = append(slices.Clone(o.Env), proto.EnvPlace+"="+strconv.Itoa(place))
 	p, err := start(ctx, s.plugin, o)
@@ -154,9 +156,8 @@ func (s *session) connect(ctx context.Context, place int) (*link, error) {
 	if r := l.hello.Refusal; r != nil {
 		return fail(&Refusal{Plugin: s.plugin.Name, Key: r.Key, Text: proto.OneLine(r.Text)})
 	}
-	if s.slots != 0 && l.hello.Identity != s.identity {
-		return fail(fmt.Errorf("%s is not the evaluator any more that this search opened: %s; stop the search, and resume it with --accept-evaluator if old results compare with new ones",
-			s.plugin.Name, strings.Join(engine.IdentityChanges(s.identity, l.hello.Identity), ", ")))
+	if s.slots != 0 && l.hello.Identity != s.then.Identity {
+		return fail(&engine.ChangedError{What: engine.IdentityChanges(s.then.Identity, l.hello.Identity)})
 	}
 	stream, cancel := context.WithCancel(context.Background())
 	l.close = cancel

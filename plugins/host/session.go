@@ -30,14 +30,14 @@ type job struct {
 // session is an engine.Session over plugin processes. One lock guards all of
 // its state; nothing waits while holding it.
 type session struct {
-	plugin   Plugin
-	options  Options
-	setup    engine.EvaluatorSetup
-	request  *proto.OpenEvaluator
-	identity string
-	slots    int // jobs at once in one process
-	want     int // processes for all workers
-	check    *proto.Checker
+	plugin  Plugin
+	options Options
+	setup   engine.EvaluatorSetup
+	request *proto.OpenEvaluator
+	then    *engine.Hello // what the evaluator must still be; nil: whatever it is
+	slots   int           // jobs at once in one process
+	want    int           // processes for all workers
+	check   *proto.Checker
 
 	out    *queue.Queue[engine.Event]
 	events chan engine.Event

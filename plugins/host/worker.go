@@ -211,6 +211,10 @@ func (w *worker) settle(l *link, cause error) {
 	if cause != nil {
 		reason = proto.OneLine(cause.Error())
 	}
+	var changed *engine.ChangedError
+	if errors.As(cause, &changed) {
+		s.out.Put(engine.Event{Kind: engine.Broken, Reason: changed.Error() + " while the search ran"})
+	}
 	// That a job had begun may not have reached us before the end, so every
 	// one that was sent counts as on board.
 	board := 0
@@ -227,6 +231,8 @@ func (w *worker) settle(l *link, cause error) {
 			e.Reason, e.Alone = "killed", true
 		case s.closed:
 			e.Kind, e.Reason = engine.Returned, "shutting down"
+		case changed != nil:
+			e.Kind = engine.Returned
 		case w.killed != nil && !j.sent:
 			continue // came in after the blow
 		case w.killed != nil:

@@ -28,6 +28,7 @@ type evaluator struct {
 	mu      sync.Mutex
 	nursery *nursery // nil, or maybe gone
 	worker  *worker  // likewise
+	sources []source // as the first process ran them; nil before
 	closed  bool
 }
 
@@ -48,6 +49,7 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 		}
 		setup.Plugin.Start, setup.Plugin.Evaluate = nil, e.alone
 		warnOfIdle(e.devices, setup.Workers, 1)
+		e.sources = e.program.sources(nil)
 		return nil
 	}
 	e.sharing = share(setup.Space)
@@ -77,6 +79,9 @@ func (e *evaluator) ready() (*worker, error) {
 	if e.worker != nil && !e.worker.over() {
 		return e.worker, nil
 	}
+	if err := e.unchanged(); err != nil {
+		return nil, err
+	}
 	spawn := run(e.command, e.env)
 	if e.nurse != nil {
 		if e.nursery == nil || e.nursery.over() {
@@ -90,9 +95,23 @@ func (e *evaluator) ready() (*worker, error) {
 	}
 	w, err := startWorker(e.name, spawn, e.open, e.startTimeout)
 	if e.worker = w; err == nil {
+		if e.sources == nil {
+			e.sources = e.program.sources(w.hello.Sources)
+		}
 		go e.attend(w)
 	}
 	return w, err
+}
+
+// unchanged ends this process where a file is not what it was: results of two programs
+// must not be mixed. Who starts us again sees that, too, and ends the search.
+func (e *evaluator) unchanged() error {
+	name := changed(e.sources)
+	if name == "" {
+		return nil
+	}
+	e.abandon(name + " changed")
+	return sdk.Returned(name + " changed")
 }
 
 // running is the worker if there is one, and nobody is about to start one.

@@ -14,6 +14,9 @@ import (
 // alone carries out a job in a process of its own: the job comes on standard
 // input, the answer goes to standard output.
 func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
+	if err := e.unchanged(); err != nil {
+		return sdk.Result{}, err
+	}
 	line, err := appendJob(nil, j, 1, nil, e.options, false)
 	if err != nil {
 		return sdk.Result{}, err

@@ -4,7 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,26 +110,90 @@ func (e *evaluator) readCommand(setup *sdk.Setup) error {
 	return err
 }
 
+// A source is a file that results depend on, as it was when it was run first.
+type source struct {
+	path string
+	sum  string
+	info fs.FileInfo
+}
+
+// sources are those of a program: as it tells them, by name, or those that a command
+// names. Those of what ships with nascent are left out.
+func (p *program) sources(told map[string]string) []source {
+	var out []source
+	add := func(path, sum string) bool {
+		now, err := hashFile(path)
+		if err != nil || now == "" || sum != "" && now != sum {
+			return false
+		}
+		info, err := os.Stat(path)
+		if err == nil {
+			out = append(out, source{path, now, info})
+		}
+		return err == nil
+	}
+	switch {
+	case p.ships:
+	case p.script == "":
+		for _, word := range p.command {
+			add(word, "")
+		}
+	default:
+		real, err := filepath.EvalSymlinks(p.script)
+		if err != nil {
+			real = p.script
+		}
+		for _, name := range slices.Sorted(maps.Keys(told)) { // from where Python looks first
+			_ = add(filepath.Join(filepath.Dir(real), name), told[name]) || add(filepath.Join(filepath.Dir(p.script), name), told[name])
+		}
+	}
+	return out
+}
+
+// changed names a file that is not what it was, or "".
+func changed(sources []source) string {
+	for _, s := range sources {
+		info, err := os.Stat(s.path)
+		if err == nil && os.SameFile(info, s.info) && info.Size() == s.info.Size() && info.ModTime().Equal(s.info.ModTime()) {
+			continue
+		}
+		if sum, err := hashFile(s.path); err != nil || sum != s.sum {
+			return filepath.Base(s.path)
+		}
+	}
+	return ""
+}
+
+// hashFile is the SHA-256 of a plain file's content, "" for what is none.
+func hashFile(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return "", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
 // contents is a command without where its files lie: their hashes in place of
 // their paths.
 func contents(command []string) (string, error) {
 	out := slices.Clone(command)
 	for i, word := range command {
-		info, err := os.Stat(word)
-		if err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		f, err := os.Open(word)
-		if err != nil {
+		sum, err := hashFile(word)
+		switch {
+		case errors.Is(err, fs.ErrPermission):
 			return "", sdk.BadOption("command", "%v: make it readable", err)
+		case err == nil && sum != "":
+			out[i] = filepath.Base(word) + " " + sum
 		}
-		h := sha256.New()
-		_, err = io.Copy(h, f)
-		f.Close()
-		if err != nil {
-			return "", err
-		}
-		out[i] = filepath.Base(word) + " " + hex.EncodeToString(h.Sum(nil))
 	}
 	text, err := json.Marshal(out)
 	return string(text), err
