@@ -255,16 +255,23 @@ func describeSpace(s *Space) string {
 	return out.String()
 }
 
+// byLatest sums up what a space does by today's revision of the rules.
+func byLatest(s *Space) string {
+	h := hashOf([]byte(describeSpace(s.ByRules(Rules))))
+	return fmt.Sprintf("today=%x", h[:5])
+}
+
 // Spaces draw, vary, write, read and compare genomes as they did when the file
 // was written, by the rules of that day, bit for bit: recorded searches depend
-// on it. A line says for a space and each operation what came of it, summed up.
+// on it. A line says for a space and each operation what came of it, summed up, and at
+// its end what comes of all of them by the revision of today.
 func TestRecorded(t *testing.T) {
 	t.Parallel()
 	names, spaces := recordedSpaces(t)
 	if *record {
 		var b strings.Builder
 		for i, s := range spaces {
-			fmt.Fprintf(&b, "%s:%s\n", names[i], describeSpace(s))
+			fmt.Fprintf(&b, "%s:%s %s\n", names[i], describeSpace(s), byLatest(s))
 		}
 		if err := os.WriteFile(recordedFile, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -282,7 +289,7 @@ func TestRecorded(t *testing.T) {
 		t.Run(names[i], func(t *testing.T) {
 			t.Parallel()
 			want := strings.Fields(lines[i])
-			got := strings.Fields(names[i] + ":" + describeSpace(s))
+			got := strings.Fields(names[i] + ":" + describeSpace(s) + " " + byLatest(s))
 			for k := range max(len(want), len(got)) {
 				if k >= len(want) || k >= len(got) || want[k] != got[k] {
 					t.Fatalf("%s differs\n got %s\nwant %s\n%s", strings.SplitN(append(got, want...)[min(k, len(got)-1)], "=", 2)[0], got, want, s.JSON())

@@ -50,24 +50,24 @@ func (d *Document) gene(n *yaml.Node, key string, err error) error {
 	if !errors.As(err, &e) {
 		return d.fault(n, key, "", "%v", err)
 	}
-	at, where := n, n
-	for _, step := range e.Steps() {
-		if at != nil {
-			var k *yaml.Node
-			if k, at = child(at, step); at != nil {
-				where = k
-				if _, set := d.origins[at]; set {
-					where = at
-				}
-			}
+	where := n
+	for at, steps := n, e.Steps(); len(steps) > 0; {
+		// The longest that there is: a name may hold a point.
+		taken := len(steps)
+		var k, below *yaml.Node
+		for ; taken > 0 && below == nil; taken-- {
+			k, below = child(at, strings.Join(steps[:taken], "."))
 		}
-		if strings.Trim(step, "0123456789") == "" && step != "" {
-			key += "[" + step + "]"
-		} else {
-			key = join(key, step)
+		if below == nil {
+			break
+		}
+		at, where, steps = below, k, steps[taken+1:]
+		if _, set := d.origins[at]; set {
+			where = at
 		}
 	}
-	return d.fault(where, key, e.Remedy, "%s", e.Problem)
+	m := *e
+	return d.fault(where, m.Within(key).Key, e.Remedy, "%s", e.Problem)
 }
 
 // start reads known-good genomes, as texts or as trees.
