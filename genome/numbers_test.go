@@ -106,3 +106,26 @@ func TestCensusOfNumbers(t *testing.T) {
 		}
 	}
 }
+
+// Steps are counted, not added: a range over zero holds zero. What was recorded
+// before goes on with what it had.
+func TestStepsAreCounted(t *testing.T) {
+	t.Parallel()
+	text := func(s *Space, code uint64) string { return s.finish([]uint64{code}).Text() }
+	s := MustParseSpace(`{"x": {"float": [-0.3, 0.3], "step": 0.1}}`)
+	old := s.ByRules(0)
+	if got := text(s, 3); got != "x=0" {
+		t.Error(got)
+	}
+	if got := text(old, 3); got != "x=5.55112e-17" {
+		t.Errorf("by the first rules %s", got)
+	}
+	old = MustParseSpace(`{"x": {"float": [-0.3, 0], "step": 0.1}}`).ByRules(0)
+	again, err := RecordedSpace(old.JSON(), 0)
+	if err != nil || again.Hash() != old.Hash() || text(again, 3) != "x=5.55112e-17" {
+		t.Errorf("%s is read as %s: %v", old.JSON(), again.JSON(), err)
+	}
+	if back := again.ByRules(Rules); text(back, 3) != "x=0" || back.Rules() != Rules {
+		t.Errorf("by today's rules %s", text(back, 3))
+	}
+}

@@ -57,6 +57,13 @@ func spelled(word string) (spelling, bool) {
 	if !ok && slices.Contains([]string{"int", "float", "choice", "bool"}, w) {
 		s, ok = spelling{kind: w}, true
 	}
+	if !ok && len(w) > 5 { // long words with a slip in them
+		for _, word := range slices.Sorted(maps.Keys(spellings)) {
+			if len(word) > 6 && distanceOf(w, word) == 1 {
+				return spellings[word], true
+			}
+		}
+	}
 	return s, ok
 }
 
@@ -91,6 +98,12 @@ func (d *declarer) slip(m Map, path []string) *Mistake {
 		}
 		if kind := d.closest(e, m); kind != "" {
 			return fault(at, "write "+kind+constants, "%q is no kind of gene", shorten(e.Key))
+		}
+	}
+	if inner, ok := oneOf(m, []string{"attributes"}).(Map); ok && len(m) == 2 { // Optuna's JSON
+		name, _ := oneOf(m, []string{"name"}).(string)
+		if s, ok := spelled(name); ok {
+			return fault(path, "write "+s.example(inner, inner)+constants, "%s declares no gene", describe(m))
 		}
 	}
 	lo, hi := oneOf(m, lowEnds), oneOf(m, highEnds)

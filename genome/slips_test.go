@@ -41,7 +41,13 @@ func TestSlipsAreRefused(t *testing.T) {
 		{`"uniform(0, 1)"`, `lr: "uniform(0, 1)" is a word, no gene; write {float: [0, 1]}`},
 		{`"tune.choice([a, b])"`, `write {choice: ["a", "b"]}`},
 		{`"float"`, `write {float: [0.001, 0.1]}; for the word itself {choice: ["float"]}`},
-		{`{"choice": ["a", {"b": {"x": {"unifrom": [0, 1]}}}]}`, ``}, // nobody's word: a group
+		{`{"choice": ["a", {"b": {"x": {"unifrom": [0, 1]}}}]}`, `lr.choice[1].b.x.unifrom: "unifrom" is no kind of gene; write {float: [0, 1]}`},
+		{`{"choicse": ["a", "b"]}`, `write {choice: ["a", "b"]}`},
+		{`{"name": "FloatDistribution", "attributes": {"low": 0.1, "high": 1, "log": true}}`, `write {float: [0.1, 1], log: true}`},
+		{`{"name": "CategoricalDistribution", "attributes": {"choices": ["a", "b"]}}`, `write {choice: ["a", "b"]}`},
+		{`{"choice": ["a", {"b": {"x": {"unicorn": [0, 1]}}}]}`, ``}, // nobody's word: a group
+		{`{"name": "normal", "deviation": 0.1}`, ``},
+		{`{"value": [3, 3]}`, ``},
 	} {
 		tree := `{"define": {"d": {"int": [1, 2]}}, "other": {"use": "d"}, "lr": ` + c.gene + `}`
 		_, err := ParseSpaceJSON([]byte(tree))
