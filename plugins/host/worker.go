@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -120,7 +121,7 @@ func (w *worker) live(ctx context.Context, l *link) {
 	var failed error
 	if l == nil {
 		if failed = w.pause(ctx); failed == nil {
-			l, failed = s.connect(ctx, w.place)
+			l, failed = w.connect(ctx)
 		}
 	}
 	if l != nil {
@@ -167,6 +168,21 @@ func (w *worker) live(ctx context.Context, l *link) {
 		}
 	}
 	w.settle(l, failed)
+}
+
+// starting bounds how many processes start at once: hundreds would keep each other
+// from getting on, and whoever wants them to end waiting.
+var starting = make(chan struct{}, 2*runtime.NumCPU())
+
+// connect starts a process when it is its turn.
+func (w *worker) connect(ctx context.Context) (*link, error) {
+	select {
+	case starting <- struct{}{}:
+		defer func() { <-starting }()
+		return w.s.connect(ctx, w.place)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // pause waits longer and longer before a process is started that keeps
