@@ -48,8 +48,13 @@ func (f *final) Step(_ context.Context, state []byte, t Turn) (Decision, error) 
 		}
 		return f.test(s)
 	case PhaseRemeasure:
-		s.Winner = f.winner(s.Top, t)
-		return f.test(s)
+		w := f.winner(s.Top, t)
+		s.Winner = w.ID
+		d, err := f.test(s)
+		if f.plan.Rules > 0 && f.plan.Ranking().Violation(w.Metrics) > 0 {
+			d.Note = fmt.Sprintf("measured again, no candidate keeps the constraints; candidate %s comes closest", w.ID)
+		}
+		return d, err
 	}
 	return f.decide(s, Decision{Done: true})
 }
@@ -92,32 +97,52 @@ func (f *final) remeasure(s finalState, top []ID, h History) (Decision, error) {
 	return f.decide(s, d)
 }
 
-// winner is the one with the best means over all its measurements.
-func (f *final) winner(top []ID, t Turn) ID {
-	var means []Candidate
+// winner is the best by what was measured again, with the numbers that it is judged
+// by.
+func (f *final) winner(top []ID, t Turn) Candidate {
+	var judged []Candidate
 	for _, id := range top {
 		c, _ := t.History.Get(id)
-		m := *c
-		m.Metrics = nil
-		for _, v := range c.Metrics {
-			sum, n := v.Value, 1.0
-			for i := range t.Results {
-				r := &t.Results[i]
-				if x, ok := r.Metrics.Get(v.Name); ok && r.Status == OK && r.Parents[0] == id {
-					sum, n = sum+x, n+1
-				}
+		var fresh []Result
+		for i := range t.Results {
+			if r := &t.Results[i]; r.Status == OK && r.Parents[0] == id {
+				fresh = append(fresh, r.Result)
 			}
-			m.Metrics = append(m.Metrics, Value{v.Name, sum / n})
 		}
-		means = append(means, m)
+		m := *c
+		m.Metrics = f.plan.judged(c.Metrics, fresh)
+		if len(fresh) == 0 && f.plan.Rules > 0 {
+			m.Status = Failed // who could not be measured again is behind those who could
+		}
+		judged = append(judged, m)
 	}
-	best := slices.MinFunc(means, func(a, b Candidate) int {
-		if c := Compare(f.plan.Objectives, f.plan.Constraints, &a, &b); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.ID, b.ID)
+	ranking := f.plan.Ranking()
+	return slices.MinFunc(judged, func(a, b Candidate) int {
+		return cmp.Or(ranking.Compare(&a, &b), cmp.Compare(a.ID, b.ID))
 	})
-	return best.ID
+}
+
+// judged are the numbers that a candidate is judged by: the means of what was
+// measured again, because the best of many figures is partly luck. Without fresh
+// results they are the first ones. (Searches from before there were revisions of the
+// rules take the first one into the mean.)
+func (p *Plan) judged(first Values, fresh []Result) (means Values) {
+	for _, v := range first {
+		var xs []float64
+		if p.Rules < 1 || len(fresh) == 0 {
+			xs = append(xs, v.Value)
+		}
+		for i := range fresh {
+			if x, ok := fresh[i].Metrics.Get(v.Name); ok {
+				xs = append(xs, x)
+			}
+		}
+		if len(xs) > 0 {
+			mean, _ := Mean(xs)
+			means = append(means, Value{v.Name, mean})
+		}
+	}
+	return means
 }
 
 func (f *final) test(s finalState) (Decision, error) {
@@ -143,6 +168,8 @@ func (f *final) test(s finalState) (Decision, error) {
 type Outcome struct {
 	Complete   bool       // it came to its end
 	Winner     ID         // 0: none
+	Judged     Values     // the winner's numbers that it was chosen by: the means of what was measured again
+	Violation  float64    // by how much these break the constraints; if they do, nobody's keep them
 	Remeasured []Measured // the best few, in the order of the search's ranking
 	Tested     []Measured // the winner and the baselines, if the evaluator can test
 	Splits     string     // in the evaluator's words: what was trained, validated and tested on
@@ -219,6 +246,16 @@ func (a *Archive) Outcome() (Outcome, bool) {
 		case e.Phase == PhaseTest:
 			o.Tested = group(o.Tested, e)
 		}
+	}
+	if e := a.get(o.Winner); e != nil && o.Winner != 0 {
+		var fresh []Result
+		for _, m := range o.Remeasured {
+			if m.ID == o.Winner {
+				fresh = m.Results
+			}
+		}
+		o.Judged = a.Plan.judged(e.full().Metrics, fresh)
+		o.Violation = a.Plan.Ranking().Violation(o.Judged)
 	}
 	return o, true
 }

@@ -56,12 +56,11 @@ func (a *Archive) reached(target float64) bool {
 		return false
 	}
 	e := a.best[0]
-	if e.Fidelity != len(a.Plan.Fidelities)-1 || Violation(a.Plan.Constraints, e.Metrics) > 0 {
+	if e.Fidelity != len(a.Plan.Fidelities)-1 || a.Plan.Ranking().Violation(e.Metrics) > 0 {
 		return false
 	}
-	o := a.Plan.Objectives[0]
-	x, ok := e.Metrics.Get(o.Metric)
-	return ok && (o.Goal == Minimize && x <= target || o.Goal != Minimize && x >= target)
+	x, ok := e.Metrics.Get(a.Plan.Objectives[0].Metric)
+	return ok && a.Plan.Ranking().Reaches(x, target)
 }
 
 func sameLimits(a, b Limits) bool {

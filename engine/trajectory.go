@@ -228,7 +228,7 @@ func (p *Plan) rank(best []*entry, n int, e *entry) []*entry {
 
 // order is total: what nothing else tells apart goes by age.
 func (p *Plan) order(a, b *entry) int {
-	return cmp.Or(Compare(p.Objectives, p.Constraints, &a.Candidate, &b.Candidate), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(p.Ranking().Compare(&a.Candidate, &b.Candidate), cmp.Compare(a.ID, b.ID))
 }
 
 // view is a History over what was consumed when it was made.

@@ -115,7 +115,7 @@ func TestPromotion(t *testing.T) {
 				}
 			})
 			slices.SortFunc(ranked, func(a, b engine.Candidate) int {
-				return engine.Compare([]engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}, nil, &a, &b)
+				return (engine.Ranking{Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}}).Compare(&a, &b)
 			})
 			for _, c := range ranked[:5] {
 				if !promoted[c.ID] {
@@ -283,7 +283,7 @@ func TestGenerations(t *testing.T) {
 		// Truncation to nobody but the best: that is the parent of all.
 		if i%size == 0 && generation > 0 {
 			for _, d := range cs[:i] {
-				if engine.Compare([]engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}, nil, &d, &best) < 0 {
+				if (engine.Ranking{Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}}).Compare(&d, &best) < 0 {
 					best = d
 				}
 			}

@@ -9,17 +9,14 @@ import (
 )
 
 // judge compares candidates of one fidelity.
-type judge struct {
-	objectives  []engine.Objective
-	constraints []engine.Constraint
-}
+type judge struct{ engine.Ranking }
 
-func newJudge(s engine.Setup) judge { return judge{s.Objectives, s.Constraints} }
+func newJudge(s engine.Setup) judge { return judge{s.Ranking()} }
 
 // compare is negative when a is better; equals are told apart by their age, so
 // that the order is total.
 func (j judge) compare(a, b *engine.Candidate) int {
-	if c := engine.Compare(j.objectives, j.constraints, a, b); c != 0 {
+	if c := j.Compare(a, b); c != 0 {
 		return c
 	}
 	switch {
@@ -80,16 +77,16 @@ func ranking(pressure float64) selector {
 // violate more than the best does get none. Where the objective tells nothing
 // apart, the draw is even.
 func (j judge) roulette(r *rng.Rand, ranked []*engine.Candidate) *engine.Candidate {
-	least := engine.Violation(j.constraints, ranked[0].Metrics)
+	least := j.Violation(ranked[0].Metrics)
 	n := 0
 	scores := make([]float64, len(ranked))
 	low, high := math.Inf(1), math.Inf(-1)
 	for i, c := range ranked {
 		s := 0.0
-		if len(j.objectives) > 0 {
-			s = engine.Worth(j.objectives[0], c.Metrics)
+		if len(j.Objectives) > 0 {
+			s = engine.Worth(j.Objectives[0], c.Metrics)
 		}
-		if math.IsInf(s, 0) || engine.Violation(j.constraints, c.Metrics) != least {
+		if math.IsInf(s, 0) || j.Violation(c.Metrics) != least {
 			break // ranked: all that follow are no better
 		}
 		scores[i], n = s, i+1

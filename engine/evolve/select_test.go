@@ -33,9 +33,9 @@ func shares(pick selector, cs []*engine.Candidate) []float64 {
 
 func TestSelectors(t *testing.T) {
 	t.Parallel()
-	j := judge{objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}}
+	j := judge{engine.Ranking{Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}}}
 	limit := 5.0
-	bound := judge{j.objectives, []engine.Constraint{{Metric: "size", Max: &limit}}}
+	bound := judge{engine.Ranking{Objectives: j.Objectives, Constraints: []engine.Constraint{{Metric: "size", Max: &limit}}}}
 	for _, c := range []struct {
 		name string
 		pick selector
@@ -54,7 +54,7 @@ func TestSelectors(t *testing.T) {
 		{"roulette of equals", j.roulette, ranked(2, 2), []float64{.5, .5}},
 		{"roulette of huge numbers", j.roulette, ranked(math.MaxFloat64, -math.MaxFloat64), []float64{.75, .25}},
 		{"roulette within a constraint", bound.roulette, ranked(9, 7, 1), []float64{.75, .25, 0}},
-		{"roulette without the metric", judge{objectives: []engine.Objective{{Metric: "loss"}}}.roulette, ranked(2, 1), []float64{.5, .5}},
+		{"roulette without the metric", judge{engine.Ranking{Objectives: []engine.Objective{{Metric: "loss"}}}}.roulette, ranked(2, 1), []float64{.5, .5}},
 		{"roulette without objectives", judge{}.roulette, ranked(2, 1), []float64{.5, .5}},
 	} {
 		got := shares(c.pick, c.cs)

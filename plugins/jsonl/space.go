@@ -19,6 +19,7 @@ type Opening struct {
 	Protocol    int                 `json:"protocol"`
 	Serve       string              `json:"serve"` // "strategy"
 	Space       json.RawMessage     `json:"space"`
+	Rules       int                 `json:"rules,omitempty"` // the revision by which genomes are drawn, varied and compared
 	Options     json.RawMessage     `json:"options,omitempty"`
 	Objectives  []engine.Objective  `json:"objectives"`
 	Constraints []engine.Constraint `json:"constraints,omitempty"`
@@ -32,7 +33,8 @@ type Opening struct {
 // OpeningOf tells of a search, and the strategy's own options.
 func OpeningOf(s engine.Setup, options json.RawMessage) *Opening {
 	b := &Opening{
-		Protocol: Protocol, Serve: "strategy", Space: s.Space.JSON(), Options: options, Objectives: s.Objectives, Constraints: s.Constraints,
+		Protocol: Protocol, Serve: "strategy", Space: s.Space.JSON(), Rules: s.Space.Rules(), Options: options,
+		Objectives: s.Objectives, Constraints: s.Constraints,
 		Metrics: s.Metrics, Fidelities: s.Fidelities, Limits: s.Limits, Order: s.Order,
 	}
 	for _, g := range s.Start {

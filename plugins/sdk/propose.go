@@ -62,7 +62,7 @@ func (t *Turn) Tournament(n int) engine.ID {
 		if c.Status != engine.OK || c.Stopped {
 			continue
 		}
-		if best == nil || engine.Compare(t.Setup.Objectives, t.Setup.Constraints, c, best) < 0 {
+		if best == nil || t.Setup.Ranking().Compare(c, best) < 0 {
 			best = c
 		}
 	}

@@ -41,6 +41,9 @@ var kept = []string{"aging", "genetic-fidelities", "killed", "spos", "python"}
 // recorded, with the reason. Whoever records one anew adds it here.
 var changed = map[string]string{
 	"python-strategy": "what a limit had cut short was brought to the strategy that took over, although it was in its History from the beginning",
+	"python":          "its winner is judged by what was measured again, and no longer by the first figure too",
+	"table":           "90.1 scaled by 0.01 is 0.901, and no longer 0.9009999999999999",
+	"pool":            "as table",
 }
 
 // programs builds nascent and the plugins once.
@@ -127,6 +130,15 @@ func (g *golden) recorded(name string) string {
 		}
 	}
 	return ""
+}
+
+// older is what was recorded for searches that older versions began, where that is
+// not what a search has that begins now: they go on by their own rules.
+func (g *golden) older(name string) string {
+	if own := g.recorded(name + " of older searches"); own != "" {
+		return own
+	}
+	return g.recorded(name)
 }
 
 func (g *golden) record(name, text string) {
@@ -299,7 +311,7 @@ func TestOlderLedgers(t *testing.T) {
 			g.needs(t)
 			r := g.begin(t)
 			unpack(t, path, filepath.Join(r.dir, "s"))
-			digests := strings.SplitAfter(g.recorded("digests"), "\n")
+			digests := strings.SplitAfter(g.older("digests"), "\n")
 			digests = digests[:len(digests)-1]
 			last := len(g.commands) - 1
 			r.nascent("status", "s")
@@ -312,7 +324,7 @@ func TestOlderLedgers(t *testing.T) {
 			}
 			n := 0
 			for line := range strings.Lines(r.candidates()) {
-				if n++; !strings.HasPrefix(line, "f") && !strings.Contains(g.recorded("candidates"), "\n"+line) && n > 1 {
+				if n++; !strings.HasPrefix(line, "f") && !strings.Contains(g.older("candidates"), "\n"+line) && n > 1 {
 					t.Errorf("it has another candidate than recorded: %s", line)
 				}
 			}
@@ -325,7 +337,7 @@ func TestOlderLedgers(t *testing.T) {
 			if got, want := r.nascent("digest", "s"), digests[last]; got != want {
 				t.Errorf("having gone on its digest is %s, recorded %s", got, want)
 			}
-			if diff := cmp.Diff(g.recorded("candidates"), r.candidates()); diff != "" {
+			if diff := cmp.Diff(g.older("candidates"), r.candidates()); diff != "" {
 				t.Errorf("having gone on it has other candidates than recorded (-recorded +now):\n%s", diff)
 			}
 			r.nascent("check", "s")

@@ -146,7 +146,7 @@ func (s *climber) Step(_ context.Context, raw []byte, turn engine.Turn) (engine.
 }
 
 func (s *climber) better(a, b *engine.Candidate) bool {
-	return engine.Compare(s.setup.Objectives, s.setup.Constraints, a, b) < 0
+	return s.setup.Ranking().Compare(a, b) < 0
 }
 
 // spoil is where the faults choose another parent than a sound strategy would.

@@ -40,6 +40,7 @@ type table struct {
 	names   []string // of the metrics, in order
 	sheet   *sheet
 	keys    *keys
+	rounded bool // 90.1 scaled by 0.01 is 0.901: searches from before there were revisions of the rules have 0.9009999999999999
 }
 
 // open reads the options and the file, and tells what it found.
@@ -48,7 +49,7 @@ func open(setup *sdk.Setup) error {
 	if err != nil {
 		return err
 	}
-	t := &table{o: o, budgets: budgets, names: slices.Sorted(maps.Keys(o.Metrics))}
+	t := &table{o: o, budgets: budgets, names: slices.Sorted(maps.Keys(o.Metrics)), rounded: setup.Space.Rules() > 0}
 	if t.keys, err = newKeys(setup.Space, o.Key, o.Pool); err != nil {
 		return err
 	}
@@ -294,7 +295,9 @@ func (t *table) measure(row int32, budget float64, n int) (map[string]float64, e
 		}
 		x := t.cell(s, row, have[n])
 		if factor, ok := t.o.Scale[name]; ok {
-			x = float64(x * factor)
+			if x = float64(x * factor); t.rounded {
+				x = engine.Key(x)
+			}
 		}
 		out[name] = x
 	}

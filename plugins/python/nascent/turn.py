@@ -34,6 +34,7 @@ class StrategySetup(Setup):
         """Each with evaluator and budget."""
         self.limits: Dict[str, Any] = order.get("limits") or {}
         """Those that are set: evaluations, wall, seconds, target."""
+        self._rules: int = order.get("rules") or 0
         self.order: str = order.get("order") or "strict"
         """strict or arrival."""
         self.start: List[str] = order.get("start") or []
@@ -45,7 +46,7 @@ class StrategySetup(Setup):
         same order as the built-in strategies have."""
         if candidate.status != "ok":
             return (1, candidate.id)
-        worths = (self._worth(o, candidate.metrics) for o in self.objectives)
+        worths = (self._rounded(self._worth(o, candidate.metrics)) for o in self.objectives)
         return (0, self.violation(candidate), *(-w for w in worths), candidate.id)
 
     def violation(self, candidate: Candidate) -> float:
@@ -57,10 +58,20 @@ class StrategySetup(Setup):
             x = candidate.metrics.get(c["metric"])
             if x is None:
                 return math.inf
+            x = self._rounded(x)
             for bound, excess in ((c.get("max"), 1.0), (c.get("min"), -1.0)):
-                if bound is not None and excess * (x - bound) > 0:
+                if bound is None:
+                    continue
+                bound = self._rounded(bound)
+                if excess * (x - bound) > 0:
                     total += excess * (x - bound) / max(1.0, abs(bound))
-        return total
+        return self._rounded(total)
+
+    def _rounded(self, x: float) -> float:
+        """A number as it is compared: to 12 significant digits, so that what
+        differs by the rounding of a computation alone is equal. Searches from
+        before there were revisions of the rules compare it as it is."""
+        return float(f"{x:.11e}") if self._rules > 0 else x
 
     @staticmethod
     def _worth(objective: Mapping[str, Any], metrics: Mapping[str, float]) -> float:

@@ -89,6 +89,14 @@ class TestRank(unittest.TestCase):
         self.assertEqual(t.setup.violation(t.history.get(3)), 5 / 4)
         self.assertEqual(t.setup.violation(t.history.get(4)), math.inf)
 
+    def test_rounding(self):
+        third = (0.1 + 0.1 + 0.1) / 3
+        for rules, ids in ((0, [2, 1]), (1, [1, 2])):
+            t = turn([row(1, metrics={"a": third}), row(2, metrics={"a": 0.1})], rules=rules, objectives=[{"metric": "a", "goal": "minimize"}],
+                     constraints=[{"metric": "a", "max": 0.1}])
+            self.assertEqual([c.id for c in t.rank(t.history)], ids)
+            self.assertEqual(t.setup.violation(t.history.get(1)) > 0, rules == 0)
+
     def test_tournament(self):
         rows = [row(n, metrics={"a": n % 3}, status="failed" if n == 2 else "ok") for n in range(1, 8)]
         t, drawn = turn(rows, objectives=[{"metric": "a", "goal": "maximize"}]), nascent.Rand(1)

@@ -221,7 +221,7 @@ func (s *strategy) experience(a *agent, c *engine.Candidate, times int, r *rng.R
 // figure x by (1 + x/(1+|x|))/2, turned where less is better. A candidate that
 // breaks a constraint has 0.
 func (s *strategy) reward(c *engine.Candidate) float64 {
-	if engine.Violation(s.setup.Constraints, c.Metrics) > 0 {
+	if s.setup.Ranking().Violation(c.Metrics) > 0 {
 		return 0
 	}
 	o := s.setup.Objectives[0]

@@ -42,7 +42,7 @@ func protocol(t testing.TB, options string, first, seeds int) float64 {
 		// A round is measured to its end, also beyond the limit: that does not count.
 		spent, best := 0.0, engine.Candidate{}
 		for c := range s.Candidates() {
-			if spent += c.Seconds; best.ID == 0 || engine.Compare(objectives, nil, &c, &best) < 0 {
+			if spent += c.Seconds; best.ID == 0 || (engine.Ranking{Objectives: objectives}).Compare(&c, &best) < 0 {
 				best = c
 			}
 			if evaluations++; spent >= 12000 {

@@ -8,10 +8,9 @@ import (
 
 // judge says what candidates are worth to the controller.
 type judge struct {
-	objectives  []engine.Objective
-	constraints []engine.Constraint
-	rank        bool    // by their rank, else by the value of the first objective
-	decay       float64 // of the baseline, for each candidate
+	engine.Ranking
+	rank  bool    // by their rank, else by the value of the first objective
+	decay float64 // of the baseline, for each candidate
 }
 
 // scale is what is remembered of the rewards so far. All but the baseline is for
@@ -50,10 +49,10 @@ func (j *judge) note(s *scale, c *engine.Candidate) {
 // value is the first objective, turned so that more is better, of a candidate
 // that was measured and keeps the constraints.
 func (j *judge) value(c *engine.Candidate) (x float64, ok bool) {
-	if c.Status != engine.OK || engine.Violation(j.constraints, c.Metrics) > 0 {
+	if c.Status != engine.OK || j.Violation(c.Metrics) > 0 {
 		return 0, false
 	}
-	x = engine.Worth(j.objectives[0], c.Metrics)
+	x = engine.Worth(j.Objectives[0], c.Metrics)
 	return x, !math.IsInf(x, 0)
 }
 
@@ -82,7 +81,7 @@ func (j *judge) reward(s *scale, h engine.History, c *engine.Candidate) float64 
 		return x
 	}
 	broken := 1.0
-	if v := engine.Violation(j.constraints, c.Metrics); c.Status == engine.OK && v > 0 && !math.IsInf(v, 0) {
+	if v := j.Violation(c.Metrics); c.Status == engine.OK && v > 0 && !math.IsInf(v, 0) {
 		broken = v / (1 + v)
 	}
 	return s.Worst - float64(j.unit(s)*broken)
@@ -97,7 +96,7 @@ func (j *judge) share(h engine.History, c *engine.Candidate) float64 {
 			continue
 		}
 		others++
-		switch order := engine.Compare(j.objectives, j.constraints, c, x); {
+		switch order := j.Compare(c, x); {
 		case order < 0:
 			worse++
 		case order == 0:

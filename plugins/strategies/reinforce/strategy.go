@@ -71,7 +71,7 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 	}
 	*s = strategy{
 		setup: setup, o: o, promote: promote,
-		judge:  judge{objectives: setup.Objectives, constraints: setup.Constraints, rank: o.Reward == "rank", decay: o.Decay},
+		judge:  judge{Ranking: setup.Ranking(), rank: o.Reward == "rank", decay: o.Decay},
 		keeper: keeper{files: setup.Files, blank: blank},
 	}
 	needs.Batch = o.Batch

@@ -324,7 +324,9 @@ func measured(id engine.ID, loss, size float64) engine.Candidate {
 func TestRewardByValue(t *testing.T) {
 	t.Parallel()
 	limit := 1.0
-	j := judge{objectives: []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}, constraints: []engine.Constraint{{Metric: "size", Max: &limit}}, decay: 0.5}
+	j := judge{decay: 0.5, Ranking: engine.Ranking{
+		Objectives: []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}, Constraints: []engine.Constraint{{Metric: "size", Max: &limit}},
+	}}
 	invalid := engine.Candidate{Job: engine.Job{Task: engine.Train}, Result: engine.Result{Status: engine.Invalid}}
 	var s scale
 	rewards := func(cs ...engine.Candidate) (out []float64) {
@@ -363,7 +365,9 @@ func TestRewardByValue(t *testing.T) {
 func TestRewardByRank(t *testing.T) {
 	t.Parallel()
 	limit := 1.0
-	j := judge{objectives: []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}, constraints: []engine.Constraint{{Metric: "size", Max: &limit}}, rank: true}
+	j := judge{rank: true, Ranking: engine.Ranking{
+		Objectives: []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}, Constraints: []engine.Constraint{{Metric: "size", Max: &limit}},
+	}}
 	h := list{measured(1, 3, 1), measured(2, 2, 1), measured(3, 2, 1), measured(4, 1, 5), measured(5, 0, 1), measured(6, 0, 1), measured(7, 0, 1), measured(8, 2, 1)}
 	h[4].Result = engine.Result{Status: engine.Invalid}
 	h[5].Result = engine.Result{Status: engine.Failed}

@@ -57,6 +57,9 @@ func (r *Report) verdict() []string {
 		}
 		return []string{"Nothing could be measured: every evaluation was invalid or failed. See: " + show.Program() + " list --columns id,status,reason"}
 	}
+	if broken := r.broken(); broken != "" {
+		out = append(out, broken)
+	}
 	size := func(x *row) string {
 		if x.Parameters > 0 {
 			return fmt.Sprintf(" with %s parameters", show.Thousands(x.Parameters))
@@ -184,6 +187,35 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// broken says that the winner breaks the constraints by what it was judged by, and
+// so do all others, or "".
+func (r *Report) broken() string {
+	if r.outcome.Winner == 0 || r.outcome.Violation == 0 {
+		return ""
+	}
+	var figures []string
+	for _, c := range r.view.Plan.Constraints {
+		one := engine.Ranking{Constraints: []engine.Constraint{c}, Rules: r.view.Plan.Rules}
+		if one.Violation(r.outcome.Judged) == 0 {
+			continue
+		}
+		x, ok := r.outcome.Judged.Get(c.Metric)
+		switch {
+		case !ok:
+			figures = append(figures, "no "+c.Metric)
+		case c.Max != nil && x > *c.Max:
+			figures = append(figures, fmt.Sprintf("%s %s where at most %s is allowed", c.Metric, show.Number(c.Metric, x), show.Number(c.Metric, *c.Max)))
+		default:
+			figures = append(figures, fmt.Sprintf("%s %s where at least %s is asked for", c.Metric, show.Number(c.Metric, x), show.Number(c.Metric, *c.Min)))
+		}
+	}
+	when := ""
+	if len(r.outcome.Remeasured) > 0 {
+		when = " when it is measured again"
+	}
+	return fmt.Sprintf("No candidate keeps the constraints%s. The one that comes closest, candidate %s, has %s.", when, r.outcome.Winner, strings.Join(figures, ", "))
 }
 
 // honesty says what the figures stand on.

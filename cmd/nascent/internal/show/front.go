@@ -27,7 +27,7 @@ func (v *View) Front(x, y engine.Objective) (all, front []Mark) {
 		if c.Phase != engine.PhaseSearch || c.Status != engine.OK || c.Stopped || c.Fidelity != top {
 			continue
 		}
-		if engine.Violation(v.Plan.Constraints, c.Metrics) > 0 {
+		if v.Plan.Ranking().Violation(c.Metrics) > 0 {
 			continue
 		}
 		px, okx := c.Metrics.Get(x.Metric)
@@ -81,7 +81,7 @@ func (v *View) BestSoFar() (at []int, best []float64) {
 // Worth is the objective of a candidate that counts: measured in full, with
 // its constraints kept.
 func Worth(v *View, c *engine.Candidate, o engine.Objective) (float64, bool) {
-	if c.Task != engine.Train || c.Status != engine.OK || c.Stopped || engine.Violation(v.Plan.Constraints, c.Metrics) > 0 {
+	if c.Task != engine.Train || c.Status != engine.OK || c.Stopped || v.Plan.Ranking().Violation(c.Metrics) > 0 {
 		return 0, false
 	}
 	return c.Metrics.Get(o.Metric)
