@@ -8,6 +8,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/internal/mailbox"
 )
 
 // actor is an Evaluator whose every move a test writes down. Moves are made in
@@ -27,19 +28,15 @@ type actor struct {
 // scene is a session of an actor.
 type scene struct {
 	*actor
-	files engine.Files
-	out   chan engine.Event
-	mu    sync.Mutex
-	queue []engine.Event
-	wake  chan struct{} // holds a token while there is something to do
-	ended bool
-	seen  []engine.Assignment
-	acked map[engine.ID]int
+	files  engine.Files
+	events *mailbox.Mailbox[engine.Event]
+	mu     sync.Mutex
+	seen   []engine.Assignment
+	acked  map[engine.ID]int
 }
 
 func (a *actor) Open(_ context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
-	s := &scene{actor: a, files: setup.Files, out: make(chan engine.Event), wake: make(chan struct{}, 1), acked: map[engine.ID]int{}}
-	go s.deliver()
+	s := &scene{actor: a, files: setup.Files, events: mailbox.New[engine.Event](), acked: map[engine.ID]int{}}
 	a.mu.Lock()
 	a.scenes = append(a.scenes, s)
 	a.mu.Unlock()
@@ -51,48 +48,11 @@ func (a *actor) Open(_ context.Context, setup engine.EvaluatorSetup) (engine.Ses
 	return s, h, nil
 }
 
-// deliver hands out what was sent, and closes the channel when the scene ends.
-func (s *scene) deliver() {
-	for {
-		s.mu.Lock()
-		queue, ended := s.queue, s.ended
-		s.queue = nil
-		s.mu.Unlock()
-		for _, e := range queue {
-			s.out <- e
-		}
-		if ended {
-			close(s.out)
-			return
-		}
-		<-s.wake
-	}
-}
-
-func (s *scene) nudge() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
 // send sends events; after the end of the scene nothing.
-func (s *scene) send(events ...engine.Event) {
-	s.mu.Lock()
-	if !s.ended {
-		s.queue = append(s.queue, events...)
-	}
-	s.mu.Unlock()
-	s.nudge()
-}
+func (s *scene) send(events ...engine.Event) { s.events.Put(events...) }
 
 // end closes the channel of events.
-func (s *scene) end() {
-	s.mu.Lock()
-	s.ended = true
-	s.mu.Unlock()
-	s.nudge()
-}
+func (s *scene) end() { s.events.Close() }
 
 func (s *scene) assignments() []engine.Assignment {
 	s.mu.Lock()
@@ -128,7 +88,7 @@ func (s *scene) Ack(id engine.ID, attempt int) {
 	}
 }
 
-func (s *scene) Events() <-chan engine.Event { return s.out }
+func (s *scene) Events() <-chan engine.Event { return s.events.Out() }
 
 func (s *scene) Close(ctx context.Context) error {
 	if s.actor.close != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"sync"
+
+	"github.com/nascent-nas/nascent/internal/mailbox"
 )
 
 // ErrInvalid marks an evaluation that failed through the genome's fault; it is
@@ -33,7 +35,7 @@ type funcEvaluator struct {
 func (e *funcEvaluator) Open(_ context.Context, setup EvaluatorSetup) (Session, Hello, error) {
 	hello := e.hello
 	hello.Slots = setup.Workers
-	return &funcSession{f: e.f, events: make(chan Event, 4*setup.Workers), jobs: map[attemptKey]context.CancelFunc{}}, hello, nil
+	return &funcSession{f: e.f, events: mailbox.New[Event](), jobs: map[attemptKey]context.CancelFunc{}}, hello, nil
 }
 
 type attemptKey struct {
@@ -43,13 +45,11 @@ type attemptKey struct {
 
 type funcSession struct {
 	f      func(context.Context, *Job) (map[string]float64, error)
-	events chan Event
+	events *mailbox.Mailbox[Event]
 	wg     sync.WaitGroup
 	mu     sync.Mutex
 	jobs   map[attemptKey]context.CancelFunc
 	closed bool
-	gate   sync.RWMutex // held while an event is sent
-	shut   bool         // no more events
 }
 
 func (s *funcSession) Submit(a Assignment) error {
@@ -63,25 +63,16 @@ func (s *funcSession) Submit(a Assignment) error {
 	}
 	s.jobs[key] = cancel
 	s.wg.Go(func() {
-		s.tell(Event{ID: key.id, Attempt: key.attempt, Kind: Begun})
+		s.events.Put(Event{ID: key.id, Attempt: key.attempt, Kind: Begun})
 		e := s.evaluate(ctx, a.Job)
 		e.ID, e.Attempt = key.id, key.attempt
 		s.mu.Lock()
 		delete(s.jobs, key)
 		s.mu.Unlock()
 		cancel()
-		s.tell(e)
+		s.events.Put(e)
 	})
 	return nil
-}
-
-// tell sends an event, unless the session has ended without this job.
-func (s *funcSession) tell(e Event) {
-	s.gate.RLock()
-	defer s.gate.RUnlock()
-	if !s.shut {
-		s.events <- e
-	}
 }
 
 func (s *funcSession) evaluate(ctx context.Context, job *Job) (e Event) {
@@ -124,7 +115,7 @@ func (s *funcSession) Cancel(id ID, attempt int, _ bool) {
 // Kill can only cancel: a goroutine cannot be ended from outside.
 func (s *funcSession) Kill(id ID, attempt int) { s.Cancel(id, attempt, false) }
 func (s *funcSession) Ack(ID, int)             {}
-func (s *funcSession) Events() <-chan Event    { return s.events }
+func (s *funcSession) Events() <-chan Event    { return s.events.Out() }
 
 // Close waits for the functions that still run. One that does not heed its
 // context is left behind when ctx ends.
@@ -150,9 +141,6 @@ func (s *funcSession) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = errors.New("the evaluator's function does not return although its context has ended; let it look at ctx.Done()")
 	}
-	s.gate.Lock()
-	defer s.gate.Unlock()
-	s.shut = true
-	close(s.events)
+	s.events.Close()
 	return err
 }

@@ -18,7 +18,7 @@ const Version = "0.2.0"
 type Search struct {
 	cfg Config
 	own bool // nobody gave a ledger: its files end with Run
-	*mailbox
+	*calls
 
 	at      *trajectory // where the search stands; nil until Run has read the ledger
 	writer  *writer
@@ -60,7 +60,7 @@ func New(cfg Config) (*Search, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	s := &Search{cfg: cfg, own: own, mailbox: newMailbox(), sharers: map[ID][]*entry{}, stepped: make(chan stepResult, 1)}
+	s := &Search{cfg: cfg, own: own, calls: newCalls(), sharers: map[ID][]*entry{}, stepped: make(chan stepResult, 1)}
 	s.writer = newWriter(cfg.Ledger)
 	s.timers = &timers{clock: cfg.Clock, poke: s.poke, running: map[int]func(){}}
 	s.pool = &pool{cfg: &s.cfg, events: make(chan sessionEvent, 256), gone: s.gone}

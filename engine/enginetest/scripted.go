@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/internal/mailbox"
 )
 
 // Scripted is an Evaluator that does what the test says, when it says so: the
@@ -20,10 +21,10 @@ type Scripted struct {
 	Hello engine.Hello // completed as Instant's
 
 	mu       sync.Mutex
-	changed  chan struct{} // closed and replaced at every change
-	mail     *mailbox
-	board    []engine.Assignment // submitted and not answered
-	unseen   []engine.Assignment // of those, not yet returned by Next
+	changed  chan struct{}                  // closed and replaced at every change
+	events   *mailbox.Mailbox[engine.Event] // of the open session
+	board    []engine.Assignment            // submitted and not answered
+	unseen   []engine.Assignment            // of those, not yet returned by Next
 	setup    engine.EvaluatorSetup
 	opened   int
 	requests []Request
@@ -51,14 +52,14 @@ const (
 func (e *Scripted) Open(_ context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.mail != nil && !e.mail.isClosed() {
+	if e.events != nil && !e.events.Closed() {
 		return nil, engine.Hello{}, fmt.Errorf("the scripted evaluator is open already; close it first")
 	}
-	e.mail, e.setup = newMailbox(), setup
+	e.events, e.setup = mailbox.New[engine.Event](), setup
 	e.board, e.unseen = nil, nil
 	e.opened++
 	e.change()
-	return &scriptedSession{e: e, mail: e.mail}, complete(e.Hello, setup), nil
+	return &scriptedSession{e: e, events: e.events}, complete(e.Hello, setup), nil
 }
 
 // change wakes whoever waits. The lock is held.
@@ -157,7 +158,7 @@ func (e *Scripted) tell(id engine.ID, ev engine.Event) {
 	if ev.Kind == engine.Finished || ev.Kind == engine.Returned || ev.Kind == engine.Lost {
 		e.board = slices.Delete(e.board, i, i+1)
 	}
-	e.mail.send(ev)
+	e.events.Put(ev)
 	e.change()
 }
 
@@ -195,14 +196,14 @@ func (e *Scripted) Lose(id engine.ID, alone bool, reason string) {
 }
 
 type scriptedSession struct {
-	e    *Scripted
-	mail *mailbox
+	e      *Scripted
+	events *mailbox.Mailbox[engine.Event]
 }
 
 func (s *scriptedSession) Submit(a engine.Assignment) error {
 	s.e.mu.Lock()
 	defer s.e.mu.Unlock()
-	if s.mail.isClosed() {
+	if s.events.Closed() {
 		return errClosed
 	}
 	s.e.board = append(s.e.board, a)
@@ -227,15 +228,16 @@ func (s *scriptedSession) Kill(id engine.ID, attempt int) {
 func (s *scriptedSession) Ack(id engine.ID, attempt int) {
 	s.request(Request{Acknowledged, id, attempt, false})
 }
-func (s *scriptedSession) Events() <-chan engine.Event { return s.mail.out }
+func (s *scriptedSession) Events() <-chan engine.Event { return s.events.Out() }
 
-func (s *scriptedSession) Close(ctx context.Context) error {
+func (s *scriptedSession) Close(context.Context) error {
 	s.e.mu.Lock()
+	defer s.e.mu.Unlock()
 	for _, a := range s.e.board {
-		s.mail.send(engine.Event{ID: a.Job.ID, Attempt: a.Attempt, Kind: engine.Returned, Reason: "closed"})
+		s.events.Put(engine.Event{ID: a.Job.ID, Attempt: a.Attempt, Kind: engine.Returned, Reason: "closed"})
 	}
 	s.e.board, s.e.unseen = nil, nil
+	s.events.Close()
 	s.e.change()
-	s.e.mu.Unlock()
-	return s.mail.close(ctx)
+	return nil
 }

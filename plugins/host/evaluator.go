@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/plugins/internal/queue"
+	"github.com/nascent-nas/nascent/internal/mailbox"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
@@ -34,7 +34,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		request: &proto.OpenEvaluator{
 			Space: setup.Space.JSON(), Rules: int64(setup.Space.Rules()), Workers: int64(setup.Workers), Options: setup.Options,
 		},
-		out: queue.New[engine.Event](), events: make(chan engine.Event, 64),
+		events: mailbox.New[engine.Event](),
 		forced: make(chan struct{}), acks: map[key]*link{},
 	}
 	s.then = setup.Expect
@@ -63,7 +63,6 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	for place := range s.want {
 		newWorkerAt(s, place)
 	}
-	go s.pump()
 	s.workers[0].begin(first)
 	return s, hello, nil
 }
@@ -104,7 +103,7 @@ type link struct {
 	hello   *proto.EvaluatorHello
 	stream  grpc.BidiStreamingClient[proto.ToEvaluator, proto.FromEvaluator]
 	close   context.CancelFunc // of the stream's context
-	out     *queue.Queue[order]
+	out     *mailbox.Mailbox[order]
 	began   bool // a job has begun here; under the session's lock
 }
 
@@ -129,7 +128,7 @@ func (s *session) connect(ctx context.Context, place int) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &link{process: p, out: queue.New[order]()}
+	l := &link{process: p, out: mailbox.New[order]()}
 	parent := ""
 	if s.setup.Files != nil {
 		parent = s.setup.Files.Temp()

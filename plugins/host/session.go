@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/plugins/internal/queue"
+	"github.com/nascent-nas/nascent/internal/mailbox"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
@@ -39,8 +39,7 @@ type session struct {
 	want    int           // processes for all workers
 	check   *proto.Checker
 
-	out    *queue.Queue[engine.Event]
-	events chan engine.Event
+	events *mailbox.Mailbox[engine.Event]
 	forced chan struct{} // closed when Close has lost its patience
 	wg     sync.WaitGroup
 
@@ -50,26 +49,13 @@ type session struct {
 	acks    map[key]*link
 }
 
-func (s *session) pump() {
-	defer close(s.events)
-	for {
-		events, ok := s.out.Take(0, nil)
-		if !ok {
-			return
-		}
-		for _, e := range events {
-			s.events <- e
-		}
-	}
-}
-
 // Events implements engine.Session.
-func (s *session) Events() <-chan engine.Event { return s.events }
+func (s *session) Events() <-chan engine.Event { return s.events.Out() }
 
 // emit sends an event about an attempt.
 func (s *session) emit(k key, e engine.Event) {
 	e.ID, e.Attempt = k.id, k.attempt
-	s.out.Put(e)
+	s.events.Put(e)
 }
 
 // Submit implements engine.Session.
@@ -197,7 +183,7 @@ func (s *session) Close(ctx context.Context) error {
 			err = errors.New("a process of " + s.plugin.Name + " does not end, not even when killed: it is stuck in the kernel")
 		}
 	}
-	s.out.Close()
+	s.events.Close()
 	return err
 }
 

@@ -229,7 +229,7 @@ func (w *worker) settle(l *link, cause error) {
 	}
 	var changed *engine.ChangedError
 	if errors.As(cause, &changed) {
-		s.out.Put(engine.Event{Kind: engine.Broken, Reason: changed.Error() + " while the search ran"})
+		s.events.Put(engine.Event{Kind: engine.Broken, Reason: changed.Error() + " while the search ran"})
 	}
 	// That a job had begun may not have reached us before the end, so every
 	// one that was sent counts as on board.
@@ -305,12 +305,12 @@ func (w *worker) receive(l *link) error {
 		}
 		for _, r := range m.Reports {
 			if files(r) {
-				w.s.out.Put(events...) // storing takes time
+				w.s.events.Put(events...) // storing takes time
 				events = events[:0]
 			}
 			events = w.report(l, r, now, events)
 		}
-		w.s.out.Put(events...)
+		w.s.events.Put(events...)
 		clear(events)
 		events = events[:0]
 	}

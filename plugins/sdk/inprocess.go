@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/plugins/internal/queue"
+	"github.com/nascent-nas/nascent/internal/mailbox"
 )
 
 // InProcess makes an evaluator that runs in the caller's process: for tests,
@@ -38,10 +38,9 @@ func (e *inProcess) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	r.hello.Fingerprint = "in process: " + r.hello.Identity
 	s := &localSession{
 		runner: r, files: setup.Files, jobs: map[key]*localJob{},
-		slots: make(chan struct{}, r.hello.Slots),
-		out:   queue.New[engine.Event](), events: make(chan engine.Event, 16),
+		slots:  make(chan struct{}, r.hello.Slots),
+		events: mailbox.New[engine.Event](),
 	}
-	go s.pump()
 	return s, r.hello, nil
 }
 
@@ -55,8 +54,7 @@ type localSession struct {
 	runner *runner
 	files  engine.Files
 	slots  chan struct{} // one token per job that runs
-	out    *queue.Queue[engine.Event]
-	events chan engine.Event
+	events *mailbox.Mailbox[engine.Event]
 	wg     sync.WaitGroup // of jobs that have not ended
 
 	mu     sync.Mutex
@@ -70,20 +68,7 @@ type localJob struct {
 	curve []engine.Point
 }
 
-func (s *localSession) pump() {
-	for {
-		events, ok := s.out.Take(0, nil)
-		if !ok {
-			close(s.events)
-			return
-		}
-		for _, e := range events {
-			s.events <- e
-		}
-	}
-}
-
-func (s *localSession) Events() <-chan engine.Event { return s.events }
+func (s *localSession) Events() <-chan engine.Event { return s.events.Out() }
 
 func (s *localSession) Ack(engine.ID, int) {}
 
@@ -99,7 +84,7 @@ func (s *localSession) Submit(a engine.Assignment) error {
 		return errors.New("job " + k.id.String() + " is already on board")
 	}
 	if err != nil {
-		s.out.Put(engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Finished,
+		s.events.Put(engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Finished,
 			Result: &engine.Result{Status: engine.Failed, Reason: err.Error()}})
 		return nil
 	}
@@ -180,7 +165,7 @@ func (s *localSession) report(k key, e engine.Event) {
 	defer s.mu.Unlock()
 	if s.jobs[k] != nil {
 		e.ID, e.Attempt = k.id, k.attempt
-		s.out.Put(e)
+		s.events.Put(e)
 	}
 }
 
@@ -191,7 +176,7 @@ func (s *localSession) answer(k key, e engine.Event) {
 	if s.jobs[k] != nil {
 		delete(s.jobs, k)
 		e.ID, e.Attempt = k.id, k.attempt
-		s.out.Put(e)
+		s.events.Put(e)
 	}
 }
 
@@ -202,7 +187,7 @@ func (s *localSession) progress(j *Job, p engine.Point) {
 	defer s.mu.Unlock()
 	if job := s.jobs[k]; job != nil && job.Job == j {
 		job.curve = append(job.curve, p)
-		s.out.Put(engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Progress, Point: p})
+		s.events.Put(engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Progress, Point: p})
 	}
 }
 
@@ -217,7 +202,7 @@ func (s *localSession) save(j *Job, name, path string) error {
 	defer s.mu.Unlock()
 	if job := s.jobs[k]; job != nil {
 		job.files = engine.WithFile(job.files, ref)
-		s.out.Put(engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Saved, Files: job.files})
+		s.events.Put(engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Saved, Files: job.files})
 	}
 	return nil
 }
@@ -277,7 +262,7 @@ func (s *localSession) Close(ctx context.Context) error {
 	for _, k := range left {
 		s.answer(k, engine.Event{Kind: engine.Returned, Reason: "shutting down"})
 	}
-	s.out.Close()
+	s.events.Close()
 	if err == nil {
 		os.RemoveAll(s.runner.scratch)
 	}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
-	"github.com/nascent-nas/nascent/plugins/internal/queue"
+	"github.com/nascent-nas/nascent/internal/mailbox"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
@@ -91,7 +91,7 @@ func gather(all []said) *proto.FromEvaluator {
 // run is one stream and the jobs that came by it.
 type run struct {
 	runner *runner
-	out    *queue.Queue[said]
+	out    *mailbox.Mailbox[said]
 	brief  bool           // the host reads FromEvaluator.begun
 	todo   chan *Job      // to whoever waits for one; see start
 	wg     sync.WaitGroup // of the jobs on board
@@ -107,7 +107,7 @@ func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator,
 	if r == nil {
 		return status.Error(codes.FailedPrecondition, "Open comes before Run")
 	}
-	st := &run{runner: r, out: queue.New[said](), brief: brief, todo: make(chan *Job), jobs: map[key]*Job{}}
+	st := &run{runner: r, out: mailbox.New[said](), brief: brief, todo: make(chan *Job), jobs: map[key]*Job{}}
 
 	sent := make(chan error, 1)
 	go func() {

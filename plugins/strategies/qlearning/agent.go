@@ -18,10 +18,11 @@ type experience struct {
 type agent struct {
 	problem *problem
 	table   table
-	memory  []experience        // in order; what was drawn again stands there again
-	sampled []int               // those of memory that are not barred
-	known   map[genome.Hash]int // by the network: the first of memory
-	spelled map[string]int      // by the packed genome: likewise
+	memory  []experience           // in order; what was drawn again stands there again
+	sampled []int                  // those of memory that are not barred
+	known   map[genome.Hash]int    // by the network: the first of memory
+	spelled map[string]int         // by the packed genome: likewise
+	keys    map[string]genome.Hash // networks by the packed genome, as far as they were asked for
 }
 
 // problem is what the agent is told once: it does not change in a search.
@@ -34,7 +35,10 @@ type problem struct {
 }
 
 func newAgent(p *problem) *agent {
-	return &agent{problem: p, table: table{rows: map[uint64][]float64{}, initial: p.initial}, known: map[genome.Hash]int{}, spelled: map[string]int{}}
+	return &agent{
+		problem: p, table: table{rows: map[uint64][]float64{}, initial: p.initial},
+		known: map[genome.Hash]int{}, spelled: map[string]int{}, keys: map[string]genome.Hash{},
+	}
 }
 
 // remember appends an experience, without learning from it.
@@ -44,7 +48,7 @@ func (a *agent) remember(g genome.Genome, reward float64, barred bool) error {
 		e.episode = a.memory[first].episode
 	} else {
 		a.spelled[e.packed] = len(a.memory)
-		if key := network.Key(g); !a.knows(key) {
+		if key := a.key(g); !a.knows(key) {
 			a.known[key] = len(a.memory)
 		}
 	}
@@ -59,6 +63,17 @@ func (a *agent) remember(g genome.Genome, reward float64, barred bool) error {
 	}
 	a.memory = append(a.memory, e)
 	return nil
+}
+
+// key is what equal networks have in common. Each genome is read once for it.
+func (a *agent) key(g genome.Genome) genome.Hash {
+	packed := g.Packed()
+	key, ok := a.keys[packed]
+	if !ok {
+		key = network.Key(g)
+		a.keys[packed] = key
+	}
+	return key
 }
 
 func (a *agent) knows(network genome.Hash) bool {

@@ -12,7 +12,6 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome"
-	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
@@ -270,7 +269,7 @@ func (s *strategy) design(a *agent, st *state, epsilon float64, r *rng.Rand) (ge
 		if s.setup.Space.Check(g) != nil {
 			continue
 		}
-		key := network.Key(g)
+		key := a.key(g)
 		if i, ok := a.known[key]; ok {
 			if e := a.memory[i]; !e.barred {
 				if err := a.remember(g, e.reward, false); err != nil {
@@ -280,7 +279,7 @@ func (s *strategy) design(a *agent, st *state, epsilon float64, r *rng.Rand) (ge
 			}
 			continue
 		}
-		i, err := s.underway(st, key)
+		i, err := s.underway(a, st, key)
 		if err != nil || i < 0 {
 			return g, err
 		}
@@ -291,7 +290,7 @@ func (s *strategy) design(a *agent, st *state, epsilon float64, r *rng.Rand) (ge
 
 // underway is the index of a network among those that are being measured, -1 if
 // it is none of them.
-func (s *strategy) underway(st *state, key genome.Hash) (int, error) {
+func (s *strategy) underway(a *agent, st *state, key genome.Hash) (int, error) {
 	for i := range st.Waiting {
 		w := &st.Waiting[i]
 		if w.key.IsZero() {
@@ -299,7 +298,7 @@ func (s *strategy) underway(st *state, key genome.Hash) (int, error) {
 			if err != nil {
 				return -1, err
 			}
-			w.key = network.Key(g)
+			w.key = a.key(g)
 		}
 		if w.key == key {
 			return i, nil
