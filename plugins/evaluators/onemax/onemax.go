@@ -20,7 +20,6 @@ package onemax
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -97,7 +96,7 @@ func evaluate(job *sdk.Job, o options) (sdk.Result, error) {
 	case share("hang", attempt) < o.Hang:
 		select {}
 	case share("fail", attempt) < o.Fail:
-		return sdk.Result{}, errors.New("failed, as told to")
+		return sdk.Result{}, fmt.Errorf("failed in attempt %d, as told to", job.Attempt)
 	}
 	if share("invalid", job.Text) < o.Invalid {
 		return sdk.Result{}, sdk.Invalid("invalid, as told to")
