@@ -49,6 +49,20 @@ func (a *Archive) fruitless() bool {
 	return true
 }
 
+// hopeless is why a search pauses in which nothing can be measured, or nil: all that
+// was ever tried is invalid, and of that a hundred candidates, or five windows if they
+// are more, in this run. So whoever runs it again gets another try.
+func (s *Search) hopeless() error {
+	a := s.at
+	n := len(a.search.history)
+	if a.tally.invalid < n || n-s.before < max(100, 5*a.now().Window) {
+		return nil
+	}
+	e := a.get(a.search.history[n-1])
+	return fmt.Errorf("%w: all %d candidates so far are invalid, the last one (candidate %s): %s; mend the space or the evaluator in a new search, or run the same command again to try some more",
+		ErrPaused, n, e.ID, e.Reason)
+}
+
 // reached tells whether the best candidate at the highest fidelity of all has
 // the target.
 func (a *Archive) reached(target float64) bool {

@@ -91,6 +91,10 @@ func (s *Search) advance(ctx context.Context) {
 				s.observe(Update{Kind: PhaseChanged})
 				continue
 			}
+			if err := s.hopeless(); err != nil {
+				s.fail(err)
+				return
+			}
 			if t := s.cfg.Turns; t > 0 && search.turns >= t {
 				s.leave("")
 				return

@@ -216,7 +216,7 @@ func (s *Search) load(t *trajectory) error {
 			return err
 		}
 	}
-	s.at = t
+	s.at, s.before = t, len(t.search.history)
 	s.files = newHolds(s.writer, func(err error) { s.say("old checkpoints could not be removed: %v", err) })
 	s.files.holdRecorded(t)
 	s.jobs = newDispatcher(&s.cfg, t, s.pool, s.writer, s.timers, s.files, s)

@@ -31,6 +31,7 @@ type Search struct {
 
 	mode     mode
 	trouble  error     // why the run ends, if it is not by wish
+	before   int       // evaluations that were consumed before this run
 	finalRun bool      // the final strategy is or was at work in this run
 	since    time.Time // of the last account of time
 	stepping *turn     // that the strategy is deciding

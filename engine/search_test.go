@@ -354,6 +354,36 @@ func TestPausesWhenEverythingFails(t *testing.T) {
 	}
 }
 
+// A search in which nothing can be measured pauses, says why, and tries as much again
+// when it is run again. One valid candidate is enough for it to go on.
+func TestPausesWhenEverythingIsInvalid(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := config(led)
+	cfg.Limits.Evaluations, cfg.Strategy = 100_000, randomly{}
+	var valid atomic.Int64
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		if int64(j.ID) == valid.Load() {
+			return evaluate(ctx, j)
+		}
+		return nil, fmt.Errorf("%w: too deep", engine.ErrInvalid)
+	})}}
+	for i := range 2 {
+		_, err := engine.Run(t.Context(), cfg)
+		if !errors.Is(err, engine.ErrPaused) || !strings.Contains(err.Error(), "invalid") || !strings.Contains(err.Error(), "too deep") {
+			t.Fatalf("ended with %v", err)
+		}
+		if st := mustArchive(t, led).Status(); st.State != engine.StateStopped || st.Evaluations != 100*(i+1) || !strings.Contains(st.Cause, "too deep") {
+			t.Errorf("paused as %+v", st)
+		}
+	}
+	valid.Store(230)
+	cfg.Limits.Evaluations = 600
+	if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.OK != 1 || st.Evaluations != 600 {
+		t.Errorf("went on to %+v", st)
+	}
+}
+
 func TestStopKeepsEverythingAndGoesOn(t *testing.T) {
 	t.Parallel()
 	whole := enginetest.Memory(t)
