@@ -32,7 +32,7 @@ var (
 	genomes = []string{"genome", "genome/network", "genome/rng"}
 	wires   = []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin"}
 	public  = []string{ // what shipped plugins see, as any outsider
-		"genome/...", "engine", "engine/evolve", "engine/ledger",
+		"genome/...", "engine", "engine/evolve", "engine/option", "engine/ledger",
 		"plugins/sdk", "plugins/trainer/...", "plugins/supernet/...", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch",
 	}
 )
@@ -43,7 +43,8 @@ var rooms = []room{
 	{folder: "internal/safe", never: impure},    // files that others may have a hand in
 	{folder: "internal/mailbox", never: impure}, // messages from many to one
 	{folder: "genome", never: append([]string{"time"}, impure...)},
-	{folder: "engine/evolve", may: append([]string{"engine"}, genomes...), never: append([]string{"time"}, impure...)},
+	{folder: "engine/option", may: []string{"genome"}, libs: []string{"github.com/agnivade/levenshtein"}, never: impure},
+	{folder: "engine/evolve", may: append([]string{"engine", "engine/option"}, genomes...), never: append([]string{"time"}, impure...)},
 	{folder: "engine/ledger", may: append([]string{"engine", "internal/safe"}, genomes...), libs: []string{"go.etcd.io/bbolt", "golang.org/x/sys"}, never: impure},
 	{folder: "engine/enginetest", may: append([]string{"engine", "internal/mailbox"}, genomes...), libs: []string{"github.com/google/go-cmp"}},
 	{folder: "engine", may: append([]string{"internal/mailbox"}, genomes...), never: impure},
@@ -52,10 +53,10 @@ var rooms = []room{
 	{folder: "plugins/internal/testplugin", may: append([]string{"engine", "engine/evolve", "plugins/proto", "plugins/sdk"}, genomes...), libs: wires}, // speaks the wire badly, for tests
 	{folder: "plugins/internal/plugintest", may: []string{"engine", "engine/enginetest/...", "plugins/host", "plugins/proto"}},
 	{folder: "plugins/internal", may: append([]string{"engine", "internal/safe"}, genomes...), libs: []string{"*"}, never: wires},
-	{folder: "plugins/host", may: append([]string{"engine", "internal/safe", "internal/mailbox", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
-	{folder: "plugins/sdk", may: append([]string{"engine", "internal/mailbox", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
-	{folder: "plugins/trainer", may: genomes, libs: []string{"*"}, never: wires},                            // training with Gorgonia: a library for plugins
-	{folder: "plugins/onnx", may: genomes, libs: []string{"google.golang.org/protobuf/encoding/protowire"}}, // protobuf as a file format, not a wire
+	{folder: "plugins/host", may: append([]string{"engine", "engine/option", "internal/safe", "internal/mailbox", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
+	{folder: "plugins/sdk", may: append([]string{"engine", "engine/option", "internal/mailbox", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
+	{folder: "plugins/trainer", may: append([]string{"engine/option"}, genomes...), libs: []string{"*"}, never: wires}, // training with Gorgonia: a library for plugins
+	{folder: "plugins/onnx", may: genomes, libs: []string{"google.golang.org/protobuf/encoding/protowire"}},            // protobuf as a file format, not a wire
 	{folder: "plugins/python", may: append([]string{"engine", "internal/safe", "plugins/sdk", "plugins/internal/..."}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/jsonl", may: append([]string{"engine", "plugins/sdk", "plugins/python"}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/supernet", may: append([]string{"engine", "engine/evolve"}, genomes...)},
@@ -65,7 +66,7 @@ var rooms = []room{
 	{folder: "internal", may: []string{"genome/...", "engine", "engine/ledger"}, libs: []string{"*"}, never: wires}, // programs that try the others
 	{folder: "cmd/nascent-plugins", may: []string{"plugins/sdk", "plugins/jsonl", "plugins/evaluators/...", "plugins/strategies/..."}},
 	{folder: "cmd/nascent", may: []string{
-		"internal/safe", "genome/...", "engine", "engine/evolve", "engine/ledger",
+		"internal/safe", "genome/...", "engine", "engine/evolve", "engine/option", "engine/ledger",
 		"plugins/host", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch", "plugins/trainer/safetensors",
 	}, libs: []string{"*"}, never: wires},
 }

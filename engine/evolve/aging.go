@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -24,10 +25,12 @@ import (
 // replaced by fresh random ones.
 type aging struct {
 	opener    opener
-	promote   Promoter
+	promotion Promotion
+	promote   *Promoter
 	judge     judge
 	pick      selector
 	size      int     // of the population
+	sample    int     // draws of which the best is a parent
 	initial   int     // candidates before the first child
 	crossover float64 // share of children with two parents
 }
@@ -40,17 +43,21 @@ type agingState struct {
 	Ladder     Ladder      `json:"ladder,omitempty"`
 }
 
-// Open reads the options population, sample, crossover, initial and promote.
+// Declare declares the options.
+func (s *aging) Declare(o *option.Set) {
+	o.Int(&s.size, "population", 20, 1, 100_000, "how many candidates are alive")
+	o.Int(&s.sample, "sample", 5, 1, 100_000, "the parent is the best of that many draws, with replacement").AtMost("population")
+	o.Int(&s.initial, "initial", 20, 1, 1_000_000, "known-good and random candidates before the first child; who cannot be measured is replaced").Like("population")
+	o.Float(&s.crossover, "crossover", 0.15, 0, 1, "share of children with two parents, which are crossed and then mutated; the paper has 0")
+	s.promotion.Declare(o, 4, 20).Like("initial")
+}
+
+// Open reads the options.
 func (s *aging) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
-	o := readOptions(setup.Options, "")
-	s.opener = newOpener(setup)
-	s.judge = newJudge(setup)
-	s.size = o.integer("population", 20, 1, 100_000)
-	s.pick = tournament(o.integer("sample", min(5, s.size), 1, s.size))
-	s.initial = o.integer("initial", s.size, 1, 1_000_000)
-	s.crossover = o.number("crossover", 0.15, 0, 1)
-	s.promote = newPromoter(setup, o, s.initial)
-	return pack(agingState{}), engine.Needs{History: engine.NeedMetrics}, o.finish()
+	err := option.Read(setup.Options, s.Declare)
+	s.opener, s.judge, s.promote = newOpener(setup), newJudge(setup), s.promotion.Promoter(setup)
+	s.pick = tournament(s.sample)
+	return pack(agingState{}), engine.Needs{History: engine.NeedMetrics}, err
 }
 
 // Step ages the population by the turn's results, and fills the room that

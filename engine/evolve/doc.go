@@ -58,16 +58,12 @@ func General() []string { return []string{"aging", "genetic", "random"} }
 // path; "" where it searches alone, or by its default.
 func Inner(name string, options json.RawMessage) string {
 	var o struct {
-		Search json.RawMessage `json:"search"`
+		Search searcher `json:"search"`
 	}
-	if name != sposName || json.Unmarshal(options, &o) != nil || o.Search == nil {
+	if name != sposName || json.Unmarshal(options, &o) != nil {
 		return ""
 	}
-	use, _, err := readInner(o.Search)
-	if err != nil {
-		return ""
-	}
-	return use
+	return o.Search.use
 }
 
 // usable tells whether a result may make its candidate a parent.

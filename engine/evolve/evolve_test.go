@@ -297,7 +297,8 @@ func TestGenerations(t *testing.T) {
 func TestOptionErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, options, want string }{
-		{"aging", `{"popluation": 3}`, "popluation: there is no such option; there are crossover, initial, population, promote, sample"},
+		{"aging", `{"popluation": 3}`, "popluation: there is no such option; did you mean population?"},
+		{"aging", `{"members": 3}`, "members: there is no such option; there are crossover, initial, population, promote, sample"},
 		{"aging", `{"population": 0}`, "population: 0 is no whole number from 1 to 100000"},
 		{"aging", `{"population": 2.5}`, "population: 2.5 is no whole number from 1 to 100000"},
 		{"aging", `{"population": "many"}`, `population: "many" is no whole number from 1 to 100000`},

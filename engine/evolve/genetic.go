@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -26,13 +27,20 @@ import (
 // over gives it its best candidates as first population.
 type genetic struct {
 	opener    opener
-	promote   Promoter
+	promotion Promotion
+	promote   *Promoter
 	judge     judge
 	pick      selector
 	size      int // of the population, and of a generation
 	elite     int
 	crossover float64
 	mutation  float64
+	selection struct {
+		way        string
+		tournament int     // draws of which the best is a parent
+		truncation float64 // share of the best
+		pressure   float64 // of the best, in expected draws
+	}
 }
 
 type geneticState struct {
@@ -46,32 +54,34 @@ type geneticState struct {
 	Ladder     Ladder      `json:"ladder,omitempty"`
 }
 
-// Open reads the options population, selection with its parameter (tournament,
-// truncation or pressure), crossover, mutation, elite and promote.
+// Declare declares the options.
+func (s *genetic) Declare(o *option.Set) {
+	o.Int(&s.size, "population", 20, 2, 100_000, "members, and jobs of a generation")
+	o.Int(&s.elite, "elite", 2, 0, 100_000, "members that always stay").Below("population")
+	o.Float(&s.crossover, "crossover", 0.5, 0, 1, "probability that a child has two parents")
+	o.Float(&s.mutation, "mutation", 0.9, 0, 1, "probability that a child is mutated; one that would be neither crossed nor mutated is mutated")
+	o.Choice(&s.selection.way, "selection", "tournament, truncation, roulette, rank", "how parents are drawn")
+	o.Int(&s.selection.tournament, "tournament", 3, 1, 100_000, "selection tournament: the best of that many draws").AtMost("population")
+	o.Float(&s.selection.truncation, "truncation", 0.5, 0, 1, "selection truncation: evenly among that share of the best")
+	o.Float(&s.selection.pressure, "pressure", 1.8, 1, 2, "selection rank: the best is drawn that many times as often as the average")
+	s.promotion.Declare(o, 4, 20).Like("population")
+}
+
+// Open reads the options.
 func (s *genetic) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
-	o := readOptions(setup.Options, "")
-	s.opener = newOpener(setup)
-	s.judge = newJudge(setup)
-	s.size = o.integer("population", 20, 2, 100_000)
-	s.elite = o.integer("elite", min(2, s.size-1), 0, s.size-1)
-	s.crossover = o.number("crossover", 0.5, 0, 1)
-	s.mutation = o.number("mutation", 0.9, 0, 1)
-	way := o.word("selection", "tournament", "truncation", "roulette", "rank")
-	size := o.integer("tournament", min(3, s.size), 1, s.size)
-	share := o.number("truncation", 0.5, 0, 1)
-	pressure := o.number("pressure", 1.8, 1, 2)
-	switch way {
+	err := option.Read(setup.Options, s.Declare)
+	s.opener, s.judge, s.promote = newOpener(setup), newJudge(setup), s.promotion.Promoter(setup)
+	switch s.selection.way {
 	case "tournament":
-		s.pick = tournament(size)
+		s.pick = tournament(s.selection.tournament)
 	case "truncation":
-		s.pick = truncation(share)
+		s.pick = truncation(s.selection.truncation)
 	case "roulette":
 		s.pick = s.judge.roulette
 	case "rank":
-		s.pick = ranking(pressure)
+		s.pick = ranking(s.selection.pressure)
 	}
-	s.promote = newPromoter(setup, o, s.size)
-	return pack(geneticState{}), engine.Needs{History: engine.NeedMetrics, Batch: s.size}, o.finish()
+	return pack(geneticState{}), engine.Needs{History: engine.NeedMetrics, Batch: s.size}, err
 }
 
 // Step takes the results in, ends the generation if they were its last, and

@@ -1,15 +1,15 @@
 package evolve
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 )
 
 // Promoter sends the best of each fidelity on to the next one, while the
 // search goes on. Strategies of other families can use it as those of this
-// package do, see NewPromoter.
+// package do, see Promotion.
 //
 // Of every eta candidates that a fidelity has measured, one goes on: as soon as
 // promoted < (measured - after) / eta, rounded down, the best that has not gone
@@ -49,41 +49,35 @@ type rung struct {
 // that are kept. What falls out has many betters that go first.
 const queueLength = 32
 
-// NewPromoter makes a Promoter from the strategy's option `promote`: nothing,
-// false, or an object with eta (default 4) and after (default given). The
-// strategy then needs the History's metrics, if On.
-func NewPromoter(setup engine.Setup, promote json.RawMessage, after int) (*Promoter, error) {
-	o := &options{raw: map[string]json.RawMessage{}}
-	if len(promote) > 0 {
-		o.raw["promote"] = promote
+// Promotion is the option `promote` of a strategy as it was read.
+type Promotion struct {
+	Eta   int // one of that many goes on
+	After int // candidates at the lowest fidelity that do not count
+	on    bool
+	group *option.Group
+}
+
+// Declare declares the option: false, or a group of eta and after. What it returns
+// is after, whose default may be another option's value.
+func (p *Promotion) Declare(o *option.Set, eta, after int) *option.Option {
+	p.group = o.Group("promote", "with several fidelities: the best of each go on to the next; false: none does").Switch(&p.on)
+	p.group.Int(&p.Eta, "eta", eta, 1, 1000, "one of that many goes on")
+	return p.group.Int(&p.After, "after", after, 0, 1_000_000, "warm-up: so many candidates at the first fidelity do not count")
+}
+
+// Promoter promotes by the option, once that was read. It is off where there is
+// one fidelity only; if it is On, the strategy needs the History's metrics.
+func (p *Promotion) Promoter(setup engine.Setup) *Promoter {
+	out := &Promoter{judge: newJudge(setup), eta: p.Eta, after: p.After}
+	for i := range len(setup.Fidelities) - 1 {
+		out.next = append(out.next, setup.Fidelities[i].Evaluator == setup.Fidelities[i+1].Evaluator)
 	}
-	p := newPromoter(setup, o, after)
-	return &p, o.finish()
+	out.on = p.on && len(out.next) > 0
+	return out
 }
 
 // On tells whether there is anything to promote to.
 func (p *Promoter) On() bool { return p.on }
-
-// newPromoter reads the option `promote`: false, or an object with eta and
-// after, whose default is given. It is off where there is one fidelity only.
-func newPromoter(setup engine.Setup, o *options, after int) Promoter {
-	p := Promoter{judge: newJudge(setup), on: true}
-	raw, given := o.take("promote")
-	if given && json.Unmarshal(raw, &p.on) == nil {
-		raw = nil
-	}
-	sub := readOptions(raw, o.path+"promote.")
-	p.eta = sub.integer("eta", 4, 1, 1000)
-	p.after = sub.integer("after", after, 0, 1_000_000)
-	if err := sub.finish(); err != nil && o.err == nil {
-		o.err = err
-	}
-	for i := range len(setup.Fidelities) - 1 {
-		p.next = append(p.next, setup.Fidelities[i].Evaluator == setup.Fidelities[i+1].Evaluator)
-	}
-	p.on = p.on && len(p.next) > 0
-	return p
-}
 
 // Learn takes a turn's results in. Its error says that the Ladder does not
 // belong to the turn's History.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/engine/option"
 )
 
 // A strategy of another family promotes by the same rule, and its ladder
@@ -17,7 +18,7 @@ func TestPromoterForOthers(t *testing.T) {
 		Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}},
 		Fidelities: twoFidelities,
 	}
-	p, err := evolve.NewPromoter(setup, json.RawMessage(`{"eta": 2, "after": 1}`), 20)
+	p, err := promoter(setup, `{"promote": {"eta": 2, "after": 1}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,16 +54,23 @@ func TestPromoterForOthers(t *testing.T) {
 		t.Errorf("keeps %v, want %v", got, want)
 	}
 
-	if p, err := evolve.NewPromoter(setup, json.RawMessage(`false`), 20); err != nil || p.On() {
+	if p, err := promoter(setup, `{"promote": false}`); err != nil || p.On() {
 		t.Errorf("promote: false gives %v, %v", p.On(), err)
 	}
-	if _, err := evolve.NewPromoter(setup, json.RawMessage(`{"ate": 1}`), 20); err == nil {
+	if _, err := promoter(setup, `{"promote": {"ate": 1}}`); err == nil {
 		t.Error("an unknown option is taken")
 	}
 	setup.Fidelities = twoFidelities[:1]
-	if p, err := evolve.NewPromoter(setup, nil, 20); err != nil || p.On() {
+	if p, err := promoter(setup, `{}`); err != nil || p.On() {
 		t.Errorf("with one fidelity: %v, %v", p.On(), err)
 	}
+}
+
+// promoter promotes as options say.
+func promoter(setup engine.Setup, options string) (*evolve.Promoter, error) {
+	var p evolve.Promotion
+	err := option.Read(json.RawMessage(options), func(o *option.Set) { p.Declare(o, 4, 20) })
+	return p.Promoter(setup), err
 }
 
 // list is a History.

@@ -4,13 +4,15 @@ import (
 	"context"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 )
 
 // random draws every candidate afresh: the control that any other strategy has
 // to beat at equal cost.
 type random struct {
-	opener  opener
-	promote Promoter
+	opener    opener
+	promotion Promotion
+	promote   *Promoter
 }
 
 type randomState struct {
@@ -19,16 +21,18 @@ type randomState struct {
 	Ladder  Ladder    `json:"ladder,omitempty"`
 }
 
-// Open reads the option promote.
+// Declare declares the options.
+func (s *random) Declare(o *option.Set) { s.promotion.Declare(o, 4, 20) }
+
+// Open reads the options.
 func (s *random) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
-	o := readOptions(setup.Options, "")
-	s.opener = newOpener(setup)
-	s.promote = newPromoter(setup, o, 20)
+	err := option.Read(setup.Options, s.Declare)
+	s.opener, s.promote = newOpener(setup), s.promotion.Promoter(setup)
 	needs := engine.Needs{History: engine.NeedNone}
 	if s.promote.on {
 		needs.History = engine.NeedMetrics
 	}
-	return pack(randomState{}), needs, o.finish()
+	return pack(randomState{}), needs, err
 }
 
 // Step fills the room that there is.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
@@ -23,12 +24,44 @@ const sposName = "spos"
 // It searches by an inner strategy, for which scores are all the trainings that
 // there are: see sposView.
 type spos struct {
-	find    Find
-	setup   engine.Setup
-	inner   engine.Strategy
-	promote *Promoter
-	view    sposView
+	find      Find
+	setup     engine.Setup
+	method    string
+	with      searcher
+	inner     engine.Strategy
+	promotion Promotion
+	promote   *Promoter
+	view      sposView
 	Schedule
+}
+
+// searcher is the option search: the name or path of the inner strategy, and its
+// options.
+type searcher struct {
+	use     string
+	options json.RawMessage
+}
+
+// UnmarshalJSON reads a name, or {use: NAME, option: value}.
+func (s *searcher) UnmarshalJSON(b []byte) error {
+	*s = searcher{options: json.RawMessage("{}")}
+	if json.Unmarshal(b, &s.use) == nil {
+		return nil
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil || all == nil {
+		return &genome.Mistake{Problem: string(b) + " is neither a strategy's name nor {use: name, option: value}"}
+	}
+	if json.Unmarshal(all["use"], &s.use) != nil {
+		return &genome.Mistake{Problem: "say which strategy", Remedy: "write {use: aging}"}
+	}
+	if _, there := all["promote"]; there {
+		return &genome.Mistake{Key: "promote", Problem: "what is promoted is an option of " + sposName, Remedy: "write promote beside search, not in it"}
+	}
+	delete(all, "use")
+	var err error
+	s.options, err = json.Marshal(all)
+	return err
 }
 
 // sposState is what is remembered from turn to turn.
@@ -48,73 +81,49 @@ const scores = "\x00scores"
 // redraws bounds how often a genome is bred again that was scored before.
 const redraws = 100
 
-// Open reads the options, see docs/supernet.md, and opens the inner strategy.
+// Declare declares the options.
+func (s *spos) Declare(o *option.Set) {
+	o.Choice(&s.method, "method", sposName, "as the strategy supernet is told it")
+	o.Float(&s.Epochs, "epochs", 60, 0.01, 1e6, "of training the supernet")
+	o.Float(&s.Schedule.Step, "epochs_a_job", 5, 0.01, 1e6, "of one job")
+	o.Value(&s.with, "search", `"aging"`, "a name, a path, or {use: NAME, option: value}", "the strategy that searches with scores")
+	s.promotion.Declare(o, 20, 100)
+}
+
+// Open reads the options and opens the inner strategy.
 func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
 	needs := engine.Needs{History: engine.NeedMetrics, Tasks: []engine.Task{engine.Supernet, engine.Score}}
-	o := readOptions(setup.Options, "")
-	epochs, step := o.number("epochs", 60, 0.01, 1e6), o.number("epochs_a_job", 5, 0.01, 1e6) // of training the supernet
-	o.word("method", sposName)                                                                // as the plugin supernet is told it
-	search, promote := json.RawMessage(`"aging"`), json.RawMessage(`{"eta": 20, "after": 100}`)
-	if raw, ok := o.take("search"); ok { // the inner strategy: a name, or {use: name, option: value}
-		search = raw
-	}
-	if raw, ok := o.take("promote"); ok { // of scored candidates
-		promote = raw
-	}
-	if err := o.finish(); err != nil {
+	if err := option.Read(setup.Options, s.Declare); err != nil {
 		return nil, needs, err
 	}
 	if _, err := ReadSupernet(setup); err != nil {
 		return nil, needs, err
 	}
-	use, inner, err := readInner(search)
-	if err != nil {
-		return nil, needs, err
+	if p := &s.promotion; setup.Space.Rules() < 1 && p.group.Given("promote") && !p.group.Given("eta") {
+		p.Eta = 4 // as it was where promote was given without
 	}
-	s.setup, s.view, s.Schedule = setup, sposView{}, Schedule{Epochs: epochs, Step: step}
-	if s.inner, err = s.find(use); err != nil {
-		return nil, needs, within("search", err)
+	s.setup, s.view = setup, sposView{}
+	var err error
+	if s.inner, err = s.find(s.with.use); err != nil {
+		return nil, needs, option.Within("search", err)
 	}
 	all := setup
 	all.Fidelities = append([]engine.Fidelity{{Evaluator: scores}}, setup.Fidelities...)
-	if s.promote, err = NewPromoter(all, promote, 100); err != nil {
-		return nil, needs, err
-	}
+	s.promote = s.promotion.Promoter(all)
 	seen := all
-	seen.Options, seen.Fidelities = inner, all.Fidelities[:1]
+	seen.Options, seen.Fidelities = s.with.options, all.Fidelities[:1]
 	seen.Objectives, seen.Constraints = setup.Objectives[:min(1, len(setup.Objectives))], nil
 	memory, wants, err := s.inner.Open(ctx, seen)
 	switch {
 	case err != nil:
-		return nil, needs, within("search", err)
+		return nil, needs, option.Within("search", err)
 	case len(wants.Tasks) > 0:
-		return nil, needs, mistake("search", "%s trains shared weights itself: use it as the strategy", use)
+		return nil, needs, &genome.Mistake{Key: "search", Problem: s.with.use + " trains shared weights itself", Remedy: "use it as the strategy"}
 	case wants.History == engine.NeedAll:
 		needs.History = engine.NeedAll
 	}
 	needs.Batch = wants.Batch
 	return pack(sposState{Inner: memory}), needs, nil
-}
-
-// readInner reads the option search: the name or path of the inner strategy, and its
-// options.
-func readInner(search json.RawMessage) (use string, options json.RawMessage, err error) {
-	if json.Unmarshal(search, &use) == nil {
-		return use, json.RawMessage("{}"), nil
-	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(search, &all); err != nil || all == nil {
-		return "", nil, mistake("search", "%s is neither a strategy's name nor {use: name, option: value}", search)
-	}
-	if json.Unmarshal(all["use"], &use) != nil {
-		return "", nil, mistake("search", "say which strategy: {use: aging}")
-	}
-	if _, there := all["promote"]; there {
-		return "", nil, mistake("search", "what is promoted is an option of %s: write promote beside search, not in it", sposName)
-	}
-	delete(all, "use")
-	options, err = json.Marshal(all)
-	return use, options, err
 }
 
 // Close ends the inner strategy's process, if it has one.

@@ -131,7 +131,7 @@ func TestConvergence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			problem := &problem{space: p.space, begin: begin, rates: o.rates(false), initial: o.Initial, replay: o.Replay}
+			problem := &problem{space: p.space, begin: begin, rates: o.rates(false), initial: o.initial, replay: o.replay}
 			m := explore(t, problem)
 			a, r := newAgent(problem), rng.New(1)
 			s := published().scaled(c.networks)

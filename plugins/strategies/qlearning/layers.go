@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 )
@@ -13,12 +14,20 @@ import (
 // legal are the transitions that an agent may take from layer to layer (section
 // 4.2 of the paper, and its code for what that leaves open).
 type legal struct {
-	Bins            []int `json:"bins"`             // least representation sizes, largest first
-	MaxDense        int   `json:"max_dense"`        // fully connected layers in a row
-	DenseFrom       int   `json:"dense_from"`       // largest representation that one may see
-	GrowingDense    bool  `json:"growing_dense"`    // one may be wider than the one before it
-	RepeatedPooling bool  `json:"repeated_pooling"` // a pool may follow a pool
-	InitialPooling  bool  `json:"initial_pooling"`  // a pool may be the first layer
+	bins                sizes
+	maxDense, denseFrom int
+	growingDense        bool
+	repeatedPooling     bool
+	initialPooling      bool
+}
+
+func (l *legal) declare(s *option.Set) {
+	s.Value(&l.bins, "bins", "[8, 4, 1]", "falling sizes of at least 1", "least representation sizes of the bins, largest first; kernels are at most that large")
+	s.Int(&l.maxDense, "max_dense", 2, 0, maxWhole, "fully connected layers in a row")
+	s.Int(&l.denseFrom, "dense_from", 7, 0, maxWhole, "largest representation that a fully connected layer may see")
+	s.Bool(&l.growingDense, "growing_dense", false, "a fully connected layer may be wider than the one before it")
+	s.Bool(&l.repeatedPooling, "repeated_pooling", false, "a pool may follow a pool")
+	s.Bool(&l.initialPooling, "initial_pooling", false, "a pool may be the first layer")
 }
 
 // wholeLayer bounds how many variants a layer may have for its parameters to be
@@ -258,12 +267,12 @@ func (w *layered) take(option int) {
 
 // bin is the least size of a representation's bin.
 func (l *layers) bin(size int) int {
-	for _, least := range l.Bins {
+	for _, least := range l.bins {
 		if size >= least {
 			return least
 		}
 	}
-	return min(size, l.Bins[len(l.Bins)-1])
+	return min(size, l.bins[len(l.bins)-1])
 }
 
 // extent is the smallest spatial extent of what the first n layers of a list
@@ -346,7 +355,7 @@ func (w *layered) rules(d genome.Decision) []bool {
 		case p.name == "kernel" && (p.layer == "conv" || p.layer == "block" || p.layer == "pool"):
 			closed[k] = closed[k] || size > w.size
 		case p == parameter{"dense", "units"}:
-			closed[k] = closed[k] || !w.GrowingDense && w.previous.kind == "dense" && size > w.previous.units
+			closed[k] = closed[k] || !w.growingDense && w.previous.kind == "dense" && size > w.previous.units
 		}
 	}
 	if !slices.Contains(closed, false) {
@@ -376,13 +385,13 @@ func (w *layered) follows(kind string, least int) bool {
 	case spatial && before == "dense", spatial && least > w.size:
 		return false
 	case kind == "pool" && before == "pool":
-		return w.RepeatedPooling
+		return w.repeatedPooling
 	case kind == "pool" && before == "":
-		return w.InitialPooling
+		return w.initialPooling
 	case kind == "dense" && before == "dense":
-		return w.previous.dense < w.MaxDense
+		return w.previous.dense < w.maxDense
 	case kind == "dense":
-		return w.size <= w.DenseFrom && w.MaxDense > 0
+		return w.size <= w.denseFrom && w.maxDense > 0
 	}
 	return true
 }

@@ -26,7 +26,7 @@ func fixture(t *testing.T, space, options string) (*places, func() walk) {
 		t.Fatal(err)
 	}
 	p := newPlaces(genome.MustParseSpace(space))
-	begin, _, err := states(p, o.State, o.legal)
+	begin, _, err := states(p, o.state, o.legal)
 	if err != nil {
 		t.Fatal(err)
 	}

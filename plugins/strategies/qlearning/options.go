@@ -2,62 +2,55 @@ package qlearning
 
 import (
 	"encoding/json"
-	"slices"
+	"errors"
+	"math"
 
-	"github.com/nascent-nas/nascent/plugins/sdk"
+	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/engine/option"
 )
 
 // options are those of the strategy; docs/qlearning.md describes them.
 type options struct {
-	State        string          `json:"state"` // "" chooses by the space
-	Schedule     schedule        `json:"schedule"`
-	Budget       *int            `json:"budget"` // nil: that of the schedule
-	LearningRate float64         `json:"learning_rate"`
-	Discount     float64         `json:"discount"`
-	Trace        *float64        `json:"trace"` // nil: by the states
-	Replay       int             `json:"replay"`
-	Initial      float64         `json:"initial"`
-	Batch        int             `json:"batch"`
-	Promote      json.RawMessage `json:"promote"`
+	state             string // automatic chooses by the space
+	schedule          schedule
+	budget            int // below 1: that of the schedule
+	learning, initial float64
+	discount, trace   float64 // a trace below 0: by the states
+	replay, batch     int
+	promote           evolve.Promotion
 	legal
 }
 
+// automatic is the state that follows from the space.
+const automatic = "automatic"
+
+// maxWhole bounds options that are whole numbers.
+const maxWhole = 1_000_000
+
+func (o *options) declare(s *option.Set) {
+	s.Int(&o.budget, "budget", -1, 1, maxWhole, "networks that the schedule is scaled to").Said("that of the schedule")
+	s.Value(&o.schedule, "schedule", published().text(), "pairs of an epsilon from 0 to 1 and a number of networks",
+		"with which probability a decision is made at random, and for how many networks")
+	s.Choice(&o.state, "state", automatic+", layers, element, prefix", "what the agent sees when it decides; automatic: as suits the space")
+	s.Float(&o.learning, "learning_rate", 0.01, 0, 1, "alpha")
+	s.Float(&o.discount, "discount", 1, 0, 1, "gamma")
+	s.Float(&o.trace, "trace", -1, 0, 1, "lambda: how far a reward reaches back").Said("0; 0.9 with states that forget most")
+	s.Int(&o.replay, "replay", 100, 1, maxWhole, "networks learned from after each new one")
+	s.Float(&o.initial, "initial", 0.5, -math.MaxFloat64, math.MaxFloat64, "Q-values of what was never tried")
+	s.Int(&o.batch, "batch", 1, 1, maxWhole, "strict order: results a turn")
+	o.promote.Declare(s, 4, 20)
+	o.legal.declare(s)
+}
+
 // readOptions reads a JSON object. What it leaves out is as in the paper.
-func readOptions(raw json.RawMessage) (options, error) {
-	o := options{
-		Schedule: published(), LearningRate: 0.01, Discount: 1, Replay: 100, Initial: 0.5, Batch: 1,
-		legal: legal{Bins: []int{8, 4, 1}, MaxDense: 2, DenseFrom: 7},
-	}
-	if err := sdk.DecodeOptions(raw, &o); err != nil {
+func readOptions(raw json.RawMessage) (o options, err error) {
+	if err := option.Read(raw, o.declare); err != nil {
 		return o, err
 	}
-	if o.State != "" && !slices.Contains([]string{"layers", "element", "prefix"}, o.State) {
-		return o, sdk.BadOption("state", "%q is none of layers, element, prefix", o.State)
+	if o.budget < 1 {
+		o.budget = o.schedule.total()
 	}
-	for _, x := range []struct {
-		key   string
-		value *float64
-	}{{"learning_rate", &o.LearningRate}, {"discount", &o.Discount}, {"trace", o.Trace}} {
-		if x.value != nil && (*x.value < 0 || *x.value > 1) {
-			return o, sdk.BadOption(x.key, "%v is no number from 0 to 1", *x.value)
-		}
-	}
-	budget := o.Schedule.total()
-	if o.Budget != nil {
-		budget = *o.Budget
-	}
-	for _, x := range []struct {
-		key       string
-		value, lo int
-	}{{"budget", budget, 1}, {"replay", o.Replay, 1}, {"batch", o.Batch, 1}, {"max_dense", o.MaxDense, 0}, {"dense_from", o.DenseFrom, 0}} {
-		if x.value < x.lo || x.value > maxWhole {
-			return o, sdk.BadOption(x.key, "%d is no whole number from %d to %d", x.value, x.lo, maxWhole)
-		}
-	}
-	if !falling(o.Bins) {
-		return o, sdk.BadOption("bins", "%v are no falling sizes of at least 1: write [8, 4, 1]", o.Bins)
-	}
-	o.Schedule = o.Schedule.scaled(budget)
+	o.schedule = o.schedule.scaled(o.budget)
 	return o, nil
 }
 
@@ -66,25 +59,32 @@ const forgetfulTrace = 0.9
 
 // rates are the constants of learning. The paper has no trace.
 func (o *options) rates(forgetful bool) rates {
-	r := rates{learning: o.LearningRate, discount: o.Discount}
+	r := rates{learning: o.learning, discount: o.discount, trace: o.trace}
 	switch {
-	case o.Trace != nil:
-		r.trace = *o.Trace
+	case o.trace >= 0:
 	case forgetful:
 		r.trace = forgetfulTrace
+	default:
+		r.trace = 0
 	}
 	return r
 }
 
-// maxWhole bounds options that are whole numbers.
-const maxWhole = 1_000_000
+// sizes fall, down to 1 at least.
+type sizes []int
 
-// falling tells whether sizes fall, down to 1 at least.
-func falling(sizes []int) bool {
-	for i, n := range sizes {
-		if n < 1 || i > 0 && n >= sizes[i-1] {
-			return false
+// UnmarshalJSON reads a list of whole numbers.
+func (s *sizes) UnmarshalJSON(b []byte) error {
+	var given []int
+	err := json.Unmarshal(b, &given)
+	for i, n := range given {
+		if n < 1 || i > 0 && n >= given[i-1] {
+			err = errors.New("not falling")
 		}
 	}
-	return len(sizes) > 0
+	if err != nil || len(given) == 0 {
+		return errors.New(string(b) + " are no falling sizes of at least 1: write [8, 4, 1]")
+	}
+	*s = given
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // phase is a number of networks that are drawn with one epsilon.
@@ -20,6 +21,15 @@ type schedule []phase
 // published is table 2 of the paper: 2,700 networks.
 func published() schedule {
 	return schedule{{1, 1500}, {0.9, 100}, {0.8, 100}, {0.7, 100}, {0.6, 150}, {0.5, 150}, {0.4, 150}, {0.3, 150}, {0.2, 150}, {0.1, 150}}
+}
+
+// text writes a schedule as UnmarshalJSON reads it.
+func (s schedule) text() string {
+	var rows []string
+	for _, p := range s {
+		rows = append(rows, fmt.Sprintf("[%g, %d]", p.epsilon, p.networks))
+	}
+	return "[" + strings.Join(rows, ", ") + "]"
 }
 
 // UnmarshalJSON reads pairs: [[1.0, 1500], [0.9, 100]].

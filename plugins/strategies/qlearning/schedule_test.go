@@ -66,7 +66,7 @@ func TestScheduleOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(schedule{{1, 6}, {.25, 14}}, phases(o.Schedule, 20), same); diff != "" {
+	if diff := cmp.Diff(schedule{{1, 6}, {.25, 14}}, phases(o.schedule, 20), same); diff != "" {
 		t.Error(diff)
 	}
 	for _, bad := range []string{`[]`, `[[1, 0]]`, `[[1.1, 3]]`, `[[-0.1, 3]]`, `[[1, 2.5]]`, `[[1]]`, `[1, 2]`, `"x"`} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/sdk"
@@ -48,6 +49,9 @@ type waiting struct {
 	key    genome.Hash
 }
 
+// Declare declares the options.
+func (s *strategy) Declare(o *option.Set) { new(options).declare(o) }
+
 // Open reads the options, see docs/qlearning.md.
 func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
 	needs := engine.Needs{History: engine.NeedMetrics}
@@ -59,18 +63,16 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 	if len(p.sites) == 0 {
 		return nil, needs, errors.New("qlearning decides a genome option by option, and this space has no options, or too many: give it genes with several values, or lower the depth of recursion")
 	}
-	begin, forgetful, err := states(p, o.State, o.legal)
+	begin, forgetful, err := states(p, o.state, o.legal)
 	if err != nil {
 		return nil, needs, err
 	}
-	if s.promote, err = evolve.NewPromoter(setup, o.Promote, 20); err != nil {
-		return nil, needs, err
-	}
-	s.setup, s.schedule, s.cached, s.hash = setup, o.Schedule, nil, ""
+	s.promote = o.promote.Promoter(setup)
+	s.setup, s.schedule, s.cached, s.hash = setup, o.schedule, nil, ""
 	s.problem = &problem{
-		space: setup.Space, begin: begin, rates: o.rates(forgetful), initial: o.Initial, replay: o.Replay,
+		space: setup.Space, begin: begin, rates: o.rates(forgetful), initial: o.initial, replay: o.replay,
 	}
-	needs.Batch = o.Batch
+	needs.Batch = o.batch
 	return pack(state{}), needs, nil
 }
 
@@ -81,7 +83,7 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 func states(p *places, name string, rules legal) (begin func() walk, forgetful bool, err error) {
 	l := newLayers(p, rules)
 	lists := slices.ContainsFunc(p.units, func(unit string) bool { return unit != "" })
-	if name == "" {
+	if name == automatic {
 		switch {
 		case l != nil:
 			name = "layers"

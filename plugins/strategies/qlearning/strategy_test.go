@@ -416,11 +416,11 @@ func TestOptions(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ options, part string }{
 		{`{"lerning_rate": 1}`, "learning_rate"},
-		{`{"budget": 0}`, "option budget"},
-		{`{"trace": 2}`, "option trace"},
-		{`{"bins": [4, 8]}`, "option bins"},
-		{`{"state": "whole"}`, "option state"},
-		{`{"schedule": [[1]]}`, "option schedule"},
+		{`{"budget": 0}`, "budget: "},
+		{`{"trace": 2}`, "trace: "},
+		{`{"bins": [4, 8]}`, "bins: "},
+		{`{"state": "whole"}`, "state: "},
+		{`{"schedule": [[1]]}`, "schedule: "},
 	} {
 		_, err := readOptions(json.RawMessage(c.options))
 		if err == nil || !strings.Contains(err.Error(), c.part) || strings.Contains(err.Error(), "\n") {

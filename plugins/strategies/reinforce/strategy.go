@@ -8,6 +8,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/trainer/controller"
 )
@@ -51,6 +52,9 @@ type state struct {
 	Ladder  evolve.Ladder  `json:"ladder,omitempty"`
 }
 
+// Declare declares the options.
+func (s *strategy) Declare(o *option.Set) { new(options).declare(o) }
+
 // Open reads the options, see docs/reinforce.md.
 func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
 	needs := engine.Needs{History: engine.NeedMetrics}
@@ -65,16 +69,12 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 	if err != nil {
 		return nil, needs, err
 	}
-	promote, err := evolve.NewPromoter(setup, o.Promote, 2*o.Batch)
-	if err != nil {
-		return nil, needs, err
-	}
 	*s = strategy{
-		setup: setup, o: o, promote: promote,
-		judge:  judge{Ranking: setup.Ranking(), rank: o.Reward == "rank", decay: o.Decay},
+		setup: setup, o: o, promote: o.promote.Promoter(setup),
+		judge:  judge{Ranking: setup.Ranking(), rank: o.reward == "rank", decay: o.decay},
 		keeper: keeper{files: setup.Files, blank: blank},
 	}
-	needs.Batch = o.Batch
+	needs.Batch = o.batch
 	return pack(state{}), needs, nil
 }
 
@@ -97,7 +97,7 @@ func (s *strategy) Step(_ context.Context, packed []byte, turn engine.Turn) (eng
 		return d, err
 	}
 	s.consume(&st, turn)
-	if st.Back >= s.o.Batch {
+	if st.Back >= s.o.batch {
 		learned, note, err := s.learn(&st, turn.History)
 		if err != nil {
 			return d, err
@@ -210,14 +210,14 @@ func (s *strategy) learn(st *state, h engine.History) (learned bool, note string
 // propose fills the room that there is.
 func (s *strategy) propose(st *state, d *engine.Decision, turn engine.Turn) error {
 	r := rng.New(turn.Seed)
-	for len(d.Proposals) < turn.Want && (st.Sent < s.o.Batch || s.setup.Order == engine.Arrival) {
+	for len(d.Proposals) < turn.Want && (st.Sent < s.o.batch || s.setup.Order == engine.Arrival) {
 		p, ok := s.promote.Propose(st.Ladder)
 		switch {
 		case ok:
 		case st.Started < len(s.setup.Start):
 			p = engine.Proposal{Operator: engine.OpStart, Genome: s.setup.Start[st.Started]}
 			st.Started++
-		case st.Known >= s.o.Batch: // sure of itself: look elsewhere, which also costs something
+		case st.Known >= s.o.batch: // sure of itself: look elsewhere, which also costs something
 			p = engine.Proposal{Operator: engine.OpRandom}
 			st.Known = 0
 		default:

@@ -295,10 +295,10 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ space, options, want string }{
 		{`{"x": {"choice": [1]}}`, `{}`, "nothing to decide"},
-		{planted, `{"learnin_rate": 1}`, "there is no such option: use one of algorithm, batch"},
+		{planted, `{"learnin_rate": 1}`, "there is no such option; did you mean learning_rate?"},
 		{planted, `{"reward": "accuracy"}`, "none of rank, value"},
-		{planted, `{"clip": 0.1}`, "reinforce has neither clip nor epochs"},
-		{planted, `{"temperature": 0}`, "option temperature: 0 is no number from 0.001 to 1000"},
+		{planted, `{"clip": 0.1}`, "clip: it is for algorithm: ppo; leave it out"},
+		{planted, `{"temperature": 0}`, "temperature: 0 is no number from 0.001 to 1000"},
 		{planted, `{"promote": {"ate": 1}}`, "there are after, eta"},
 	} {
 		_, _, err := (&strategy{}).Open(t.Context(), setup(c.space, c.options))

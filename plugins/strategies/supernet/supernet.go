@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet/search"
-	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 )
 
 // Name is what the strategy is called that reads the method from its options.
@@ -32,17 +32,22 @@ func Plugin(name string) sdk.Plugin {
 // chosen is the strategy that the option method names.
 type chosen struct{ engine.Strategy }
 
+// Declare declares the option that says which strategy has all the others.
+func (c *chosen) Declare(o *option.Set) {
+	o.Choice(new(string), "method", strings.Join(search.Names(), ", "), "which of them it is; all other options are those of the strategy of that name").Said("required")
+}
+
 // Open reads the method and opens its strategy.
 func (c *chosen) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
 	var o struct {
 		Method string `json:"method"`
 	}
 	if err := json.Unmarshal(setup.Options, &o); err != nil || o.Method == "" {
-		return nil, engine.Needs{}, schedule.Wrong("method", "say which of %s", strings.Join(search.Names(), ", "))
+		return nil, engine.Needs{}, &engine.Mistake{Key: "method", Problem: "there is none", Remedy: "say which of " + strings.Join(search.Names(), ", ")}
 	}
 	var err error
 	if c.Strategy, err = search.New(o.Method); err != nil {
-		return nil, engine.Needs{}, schedule.Wrong("method", "%v", err)
+		return nil, engine.Needs{}, &engine.Mistake{Key: "method", Problem: err.Error()}
 	}
 	return c.Strategy.Open(ctx, setup)
 }

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/agnivade/levenshtein"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 )
 
@@ -225,7 +225,7 @@ func (d *Document) fields(n *yaml.Node, key string, readers map[string]func(n *y
 		read, ok := readers[k.Value]
 		if !ok {
 			remedy := "use " + names(readers)
-			if near := nearest(k.Value, readers); near != "" {
+			if near := option.Nearest(k.Value, slices.Collect(maps.Keys(readers))); near != "" {
 				remedy = "did you mean " + near + "?"
 			}
 			return d.fault(k, name, remedy, "there is no such key")
@@ -247,15 +247,4 @@ func names[V any](m map[string]V) string {
 	}
 	slices.Sort(list)
 	return strings.Join(list, ", ")
-}
-
-// nearest is the known name that a typing mistake probably meant, or "".
-func nearest[V any](name string, known map[string]V) string {
-	best, least := "", 1+max(1, len(name)/3)
-	for _, k := range slices.Sorted(maps.Keys(known)) {
-		if n := levenshtein.ComputeDistance(name, k); n < least {
-			best, least = k, n
-		}
-	}
-	return best
 }

@@ -1,8 +1,8 @@
 package search
 
 import (
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/plugins/supernet/orders"
-	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 )
 
 // darts is differentiable architecture search (Liu, Simonyan & Yang: DARTS, 2018,
@@ -19,25 +19,14 @@ type darts struct{}
 
 func (darts) name() string { return "darts" }
 
-func (darts) defaults() alphaOptions { return alphaOptions{Epochs: 40, Order: 1} }
-
-func (darts) check(o *alphaOptions) error {
-	switch {
-	case o.Method != "" && o.Method != "darts":
-		return schedule.Wrong("method", "%q is not darts", o.Method)
-	case o.Order != 1 && o.Order != 2:
-		return schedule.Wrong("order", "%d is neither 1 nor 2", o.Order)
-	case o.Against != "none" && o.Against != "early_stop" && o.Against != "auxiliary":
-		return schedule.Wrong("against", "%q is none of none, early_stop, auxiliary", o.Against)
-	case o.Hot != 0 || o.Cold != 0:
-		return schedule.Wrong("hot", "temperatures are for gdas; leave it out")
-	}
-	return nil
+func (darts) declare(o *alphaOptions, s *option.Set) {
+	s.Int(&o.order, "order", 1, 1, 2, "with 2 the gradient of the alphas looks one step of the weights ahead")
+	s.Choice(&o.against, "against", "none, early_stop, auxiliary", "what is done against the collapse to skips")
 }
 
 func (darts) order(o *alphaOptions) orders.Order {
-	order := orders.Order{Method: orders.Mixed, Order: o.Order}
-	if o.Against == "auxiliary" {
+	order := orders.Order{Method: orders.Mixed, Order: o.order}
+	if o.against == "auxiliary" {
 		order.Auxiliary = 1
 	}
 	return order

@@ -1,18 +1,16 @@
 package search
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/sdk"
 	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 )
@@ -34,23 +32,32 @@ type differentiable struct {
 // method is what DARTS and GDAS differ in.
 type method interface {
 	name() string
-	defaults() alphaOptions
-	check(o *alphaOptions) error
+	declare(o *alphaOptions, s *option.Set)
 	order(o *alphaOptions) orders.Order
 }
 
 // alphaOptions are the options of both.
 type alphaOptions struct {
-	Epochs  float64         `json:"epochs"`       // of training the supernet
-	Step    float64         `json:"epochs_a_job"` // of one job
-	Order   int             `json:"order"`        // darts: 1 or 2
-	Against string          `json:"against"`      // darts: what is done against the collapse to skips
-	Hot     float64         `json:"hot"`          // gdas: the temperature at first
-	Cold    float64         `json:"cold"`         // gdas: and at last
-	Derive  int             `json:"derive"`       // candidates to derive; 0: until limits end the search
-	Frozen  bool            `json:"frozen"`       // alphas stay as they begin, to see what they are good for
-	Promote json.RawMessage `json:"promote"`
-	Method  string          `json:"method"` // as which the plugin was asked for
+	method       string // as which the plugin was asked for
+	epochs, step float64
+	order        int     // darts
+	against      string  // what is done against the collapse to skips
+	hot, cold    float64 // gdas
+	derive       int
+	frozen       bool
+	promote      evolve.Promotion
+}
+
+// Declare declares the options.
+func (s *differentiable) Declare(o *option.Set) {
+	a := &s.o
+	o.Choice(&a.method, "method", s.method.name(), "as the strategy supernet is told it")
+	o.Float(&a.epochs, "epochs", 40, 0.01, 1e6, "of training the supernet; one is a pass over half of the training part")
+	o.Float(&a.step, "epochs_a_job", 1, 0.01, 1e6, "of one job")
+	s.method.declare(a, o)
+	o.Int(&a.derive, "derive", 0, 0, 1_000_000, "cells to train for themselves; 0: until limits end the search")
+	o.Bool(&a.frozen, "frozen", false, "the alphas stay as they begin: to see what they are good for")
+	a.promote.Declare(o, 4, 8)
 }
 
 // alphaState is what is remembered from turn to turn.
@@ -66,22 +73,16 @@ type alphaState struct {
 // Open reads the options, see docs/supernet.md.
 func (s *differentiable) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
 	needs := engine.Needs{History: engine.NeedMetrics, Tasks: []engine.Task{engine.Supernet}}
-	o := s.method.defaults()
-	o.Step, o.Against = 1, "none"
-	if err := sdk.DecodeOptions(setup.Options, &o); err != nil {
+	if err := option.Read(setup.Options, s.Declare); err != nil {
 		return nil, needs, err
 	}
 	net, err := evolve.ReadSupernet(setup)
-	if err = cmp.Or(err, schedule.Between("epochs", o.Epochs, 0.01, 1e6), schedule.Between("epochs_a_job", o.Step, 0.01, 1e6), schedule.Between("derive", float64(o.Derive), 0, 1e6), s.method.check(&o)); err != nil {
-		return nil, needs, err
-	}
-	promote, err := evolve.NewPromoter(setup, o.Promote, 8)
 	if err != nil {
 		return nil, needs, err
 	}
 	*s = differentiable{
-		method: s.method, setup: setup, net: net, o: o, Schedule: schedule.Of(o.Epochs, o.Step),
-		derivation: derivation{setup: setup, promote: promote, most: o.Derive},
+		method: s.method, setup: setup, net: net, o: s.o, Schedule: schedule.Of(s.o.epochs, s.o.step),
+		derivation: derivation{setup: setup, promote: s.o.promote.Promoter(setup), most: s.o.derive},
 	}
 	return schedule.Pack(alphaState{}), needs, nil
 }
@@ -121,7 +122,7 @@ func (s *differentiable) Step(_ context.Context, packed []byte, turn engine.Turn
 				return d, err
 			}
 			order := s.method.order(&s.o)
-			order.Alphas, order.Frozen = st.Alphas, s.o.Frozen
+			order.Alphas, order.Frozen = st.Alphas, s.o.frozen
 			p, err := s.Schedule.Next(&st.Progress, turn.FirstID, order, g)
 			if err != nil {
 				return d, err
@@ -149,7 +150,7 @@ func (s *differentiable) trained(st *alphaState, c *engine.Candidate) (string, e
 	st.Alphas = answer.Alphas
 	share, mass := skips(s.net, st.Alphas.Logits)
 	note := fmt.Sprintf("%s: epoch %g of %g, skips are %.0f%% of the arg max cell and %.0f%% of softmax(alpha)", s.method.name(), st.Epoch, s.Epochs, 100*share, 100*mass)
-	if s.o.Against == "early_stop" {
+	if s.o.against == "early_stop" {
 		if why := s.collapsing(st); why != "" {
 			st.Ended = true
 			if why == skipping { // those before had not collapsed yet

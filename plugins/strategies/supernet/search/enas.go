@@ -1,9 +1,7 @@
 package search
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -11,10 +9,10 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/sdk"
 	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 	"github.com/nascent-nas/nascent/plugins/trainer/controller"
@@ -44,22 +42,37 @@ type enas struct {
 }
 
 type enasOptions struct {
-	Epochs   float64         `json:"epochs"`         // of training the supernet
-	Step     float64         `json:"epochs_a_job"`   // of one job, between two rounds of the controller
-	Paths    int             `json:"paths"`          // drawn for one job
-	Updates  int             `json:"updates"`        // of the controller after each job
-	Batch    int             `json:"batch"`          // scores for one update
-	Rate     float64         `json:"learning_rate"`  // of the controller
-	Decay    float64         `json:"baseline_decay"` // of the moving average of scores
-	Entropy  float64         `json:"entropy"`        // bonus for it
-	Hidden   int             `json:"hidden"`         // units of the controller
-	Temper   float64         `json:"temperature"`    // logits are divided by it
-	Squash   float64         `json:"squash"`         // and bounded: squash tanh(logit / temperature)
-	Finalist int             `json:"finalists"`      // cells drawn and scored in the end
-	Derive   int             `json:"derive"`         // of them to be trained; 0: until limits end the search
-	Frozen   bool            `json:"frozen"`         // the controller stays as it begins
-	Promote  json.RawMessage `json:"promote"`
-	Method   string          `json:"method"`
+	method               string // as which the plugin was asked for
+	epochs, step         float64
+	paths, updates       int
+	batch                int
+	rate, decay, entropy float64
+	hidden               int
+	temperature, squash  float64
+	finalists, derive    int
+	frozen               bool
+	promote              evolve.Promotion
+}
+
+// Declare declares the options.
+func (s *enas) Declare(o *option.Set) {
+	e := &s.o
+	o.Choice(&e.method, "method", "enas", "as the strategy supernet is told it")
+	o.Float(&e.epochs, "epochs", 60, 0.01, 1e6, "of training the supernet")
+	o.Float(&e.step, "epochs_a_job", 5, 0.01, 1e6, "of one job, between two rounds of the controller")
+	o.Int(&e.paths, "paths", 200, 1, 500, "drawn for one job, used in turn")
+	o.Int(&e.updates, "updates", 4, 0, 1000, "of the controller after each job")
+	o.Int(&e.batch, "batch", 20, 1, 1000, "scores for one update")
+	o.Float(&e.rate, "learning_rate", 0.01, 0, 10, "of the controller (Adam)")
+	o.Float(&e.decay, "baseline_decay", 0.9, 0, 1, "what one more score leaves of the moving average")
+	o.Float(&e.entropy, "entropy", 0.01, 0, 100, "bonus for uncertainty")
+	o.Int(&e.hidden, "hidden", 64, 1, 1024, "units of the LSTM")
+	o.Float(&e.temperature, "temperature", 5, 1e-3, 1e3, "logits are divided by it")
+	o.Float(&e.squash, "squash", 2.5, 0, 1e3, "and bounded: squash x tanh(logit / temperature); 0 does not")
+	o.Int(&e.finalists, "finalists", 100, 1, 100_000, "cells drawn and scored in the end")
+	o.Int(&e.derive, "derive", 0, 0, 1_000_000, "of them to be trained; 0: all, and then more, until limits end the search")
+	o.Bool(&e.frozen, "frozen", false, "the controller stays as it begins")
+	e.promote.Declare(o, 4, 8)
 }
 
 // enasState is what is remembered from turn to turn, beside the controller's file.
@@ -78,43 +91,29 @@ type enasState struct {
 
 // Open reads the options, see docs/supernet.md.
 func (s *enas) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
-	o := enasOptions{
-		Epochs: 60, Step: 5, Paths: 200, Updates: 4, Batch: 20, Rate: 0.01, Decay: 0.9, Entropy: 0.01, Hidden: 64,
-		Temper: 5, Squash: 2.5, Finalist: 100,
-	}
 	needs := engine.Needs{History: engine.NeedMetrics, Tasks: []engine.Task{engine.Supernet, engine.Score}}
-	if err := sdk.DecodeOptions(setup.Options, &o); err != nil {
+	if err := option.Read(setup.Options, s.Declare); err != nil {
 		return nil, needs, err
 	}
+	o := s.o
 	net, err := evolve.ReadSupernet(setup)
-	if err == nil && o.Method != "" && o.Method != "enas" {
-		err = schedule.Wrong("method", "%q is not enas", o.Method)
-	}
-	if err = cmp.Or(err, schedule.Between("epochs", o.Epochs, 0.01, 1e6), schedule.Between("epochs_a_job", o.Step, 0.01, 1e6), schedule.Between("paths", float64(o.Paths), 1, 500),
-		schedule.Between("updates", float64(o.Updates), 0, 1000), schedule.Between("batch", float64(o.Batch), 1, 1000), schedule.Between("learning_rate", o.Rate, 0, 10),
-		schedule.Between("baseline_decay", o.Decay, 0, 1), schedule.Between("entropy", o.Entropy, 0, 100), schedule.Between("hidden", float64(o.Hidden), 1, 1024),
-		schedule.Between("temperature", o.Temper, 1e-3, 1e3), schedule.Between("squash", o.Squash, 0, 1e3), schedule.Between("finalists", float64(o.Finalist), 1, 1e5),
-		schedule.Between("derive", float64(o.Derive), 0, 1e6)); err != nil {
+	if err != nil {
 		return nil, needs, err
 	}
 	blank, err := controller.New(setup.Space, o.policy(), 0)
 	if err != nil {
 		return nil, needs, err
 	}
-	promote, err := evolve.NewPromoter(setup, o.Promote, 8)
-	if err != nil {
-		return nil, needs, err
-	}
 	*s = enas{
-		setup: setup, net: net, o: o, blank: blank, Schedule: schedule.Of(o.Epochs, o.Step),
-		derivation: derivation{setup: setup, promote: promote, most: o.Derive},
+		setup: setup, net: net, o: o, blank: blank, Schedule: schedule.Of(o.epochs, o.step),
+		derivation: derivation{setup: setup, promote: o.promote.Promoter(setup), most: o.derive},
 	}
-	needs.Batch = o.Batch
+	needs.Batch = o.batch
 	return schedule.Pack(enasState{}), needs, nil
 }
 
 func (o *enasOptions) policy() controller.Options {
-	return controller.Options{Hidden: o.Hidden, Layers: 1, Temperature: o.Temper, Squash: o.Squash, Rate: o.Rate}
+	return controller.Options{Hidden: o.hidden, Layers: 1, Temperature: o.temperature, Squash: o.squash, Rate: o.rate}
 }
 
 // Step trains the supernet, or the controller, or derives.
@@ -212,11 +211,11 @@ func (s *enas) learn(st *enasState, h engine.History) (bool, error) {
 	for i, x := range rewards {
 		advantages[i] = (x - st.Baseline) / spread
 	}
-	st.Baseline = float64(s.o.Decay*st.Baseline) + float64((1-s.o.Decay)*mean)
-	if s.o.Frozen {
+	st.Baseline = float64(s.o.decay*st.Baseline) + float64((1-s.o.decay)*mean)
+	if s.o.frozen {
 		return false, nil
 	}
-	_, err := s.cache.policy.Update(sequences, advantages, controller.Loss{Entropy: s.o.Entropy})
+	_, err := s.cache.policy.Update(sequences, advantages, controller.Loss{Entropy: s.o.entropy})
 	return err == nil, err
 }
 
@@ -226,14 +225,14 @@ func (s *enas) propose(st *enasState, d *engine.Decision, turn engine.Turn) erro
 	switch {
 	case turn.Want == 0 || st.Waiting > 0 || st.Running != 0:
 		return nil
-	case st.Weights != 0 && st.Updates < s.o.Updates:
-		ids, err := s.score(st, d, turn, r, s.o.Batch)
+	case st.Weights != 0 && st.Updates < s.o.updates:
+		ids, err := s.score(st, d, turn, r, s.o.batch)
 		st.Scores = ids
 		return err
 	case !s.Schedule.Done(&st.Progress):
 		order := orders.Order{Method: orders.Paths}
 		var last genome.Genome
-		for range s.o.Paths {
+		for range s.o.paths {
 			g, err := s.sample(r)
 			if err != nil {
 				return err
@@ -243,8 +242,8 @@ func (s *enas) propose(st *enasState, d *engine.Decision, turn engine.Turn) erro
 		p, err := s.Schedule.Next(&st.Progress, turn.FirstID, order, last)
 		d.Proposals = append(d.Proposals, p)
 		return err
-	case len(st.Finals) < s.o.Finalist:
-		ids, err := s.score(st, d, turn, r, min(s.o.Batch, s.o.Finalist-len(st.Finals)))
+	case len(st.Finals) < s.o.finalists:
+		ids, err := s.score(st, d, turn, r, min(s.o.batch, s.o.finalists-len(st.Finals)))
 		st.Finals = append(st.Finals, ids...)
 		return err
 	}

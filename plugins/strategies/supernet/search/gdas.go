@@ -1,10 +1,8 @@
 package search
 
 import (
-	"cmp"
-
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/plugins/supernet/orders"
-	"github.com/nascent-nas/nascent/plugins/supernet/schedule"
 )
 
 // gdas searches with one sampled path a step (Dong & Yang: GDAS, 2019, arXiv
@@ -17,20 +15,12 @@ type gdas struct{}
 
 func (gdas) name() string { return "gdas" }
 
-func (gdas) defaults() alphaOptions { return alphaOptions{Epochs: 40, Hot: 10, Cold: 0.1} }
-
-func (gdas) check(o *alphaOptions) error {
-	switch {
-	case o.Method != "" && o.Method != "gdas":
-		return schedule.Wrong("method", "%q is not gdas", o.Method)
-	case o.Order != 0:
-		return schedule.Wrong("order", "it is for darts; leave it out")
-	case o.Against != "none" && o.Against != "early_stop":
-		return schedule.Wrong("against", "%q is none of none, early_stop", o.Against)
-	}
-	return cmp.Or(schedule.Between("hot", o.Hot, 1e-3, 1e3), schedule.Between("cold", o.Cold, 1e-3, 1e3))
+func (gdas) declare(o *alphaOptions, s *option.Set) {
+	s.Choice(&o.against, "against", "none, early_stop", "what is done against the collapse to skips")
+	s.Float(&o.hot, "hot", 10, 1e-3, 1e3, "the temperature at first; it falls linearly")
+	s.Float(&o.cold, "cold", 0.1, 1e-3, 1e3, "the temperature at last")
 }
 
 func (gdas) order(o *alphaOptions) orders.Order {
-	return orders.Order{Method: orders.Gumbel, Hot: o.Hot, Cold: o.Cold}
+	return orders.Order{Method: orders.Gumbel, Hot: o.hot, Cold: o.cold}
 }
