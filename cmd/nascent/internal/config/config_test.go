@@ -73,6 +73,48 @@ func TestSetThenGoOn(t *testing.T) {
 	if s.Engine.Seed != 7 || s.Engine.Limits.Evaluations != 20 || s.Engine.Objectives[0].Metric != "loss" {
 		t.Errorf("read %+v", s.Engine)
 	}
+	// What is set today comes before what was set then.
+	again = parse(t, plain)
+	if err := again.Set("seed", "9", "--seed"); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Adopt(stored); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = again.Read(); err != nil || s.Engine.Seed != 9 || s.Engine.Objectives[0].Metric != "loss" {
+		t.Errorf("read %+v, %v", s.Engine, err)
+	}
+}
+
+// Two documents are one search where they differ in what may change from run to run.
+func TestSame(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		key, value    string
+		all, deciding bool
+	}{
+		{"seed", "3", true, true},
+		{"seed", "4", false, false},
+		{"evaluator.delay", "6ms", false, false},
+		{"space.lr.log", "false", false, false},
+		{"window", "16", false, false},
+		{"limits.evaluations", "21", false, true},
+		{"workers", "3", false, true},
+		{"timeout", "1m", false, true},
+		{"failures.attempts", "5", false, true},
+		{"grace", "2s", false, true},
+		{"checkpoints.keep", "3", false, true},
+		{"logging.level", "debug", false, true},
+		{"plugins.tls", "false", false, true},
+	} {
+		d := parse(t, plain)
+		if err := d.Set(c.key, c.value, "--set"); err != nil {
+			t.Fatal(err)
+		}
+		if all, deciding := Same(parse(t, plain), d); all != c.all || deciding != c.deciding {
+			t.Errorf("%s=%s: the same %v, but for what may change %v; want %v and %v", c.key, c.value, all, deciding, c.all, c.deciding)
+		}
+	}
 }
 
 // An untouched file is kept byte for byte.
@@ -179,6 +221,20 @@ func TestByteOrderMark(t *testing.T) {
 	}
 	if _, err := d.Read(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Seeds are whole numbers that a float64 holds exactly.
+func TestSeeds(t *testing.T) {
+	t.Parallel()
+	for text, good := range map[string]bool{"0": true, "9007199254740991": true, "9007199254740992": false, "-1": false, "1.5": false} {
+		d := parse(t, plain)
+		if err := d.Set("seed", text, "--seed"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Read(); (err == nil) != good {
+			t.Errorf("seed %s: %v", text, err)
+		}
 	}
 }
 

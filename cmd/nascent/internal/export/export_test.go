@@ -127,3 +127,42 @@ func TestTablesOfAnyMetrics(t *testing.T) {
 		}
 	})
 }
+
+// A gene's column holds all that the gene was: whole numbers, numbers where some are
+// not whole, and text where some are no numbers.
+func TestColumnsOfGenes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		space string
+		kind  kind
+		texts []string
+		want  []any
+	}{
+		{`{"x": {"choice": [1, 20]}, "y": {"int": [0, 9]}}`, integers, []string{"x=20 y=1", "x=1 y=1"}, []any{int64(20), int64(1)}},
+		{`{"x": {"choice": [1, 2.5]}, "y": {"int": [0, 9]}}`, numbers, []string{"x=1 y=1", "x=2.5 y=1"}, []any{1.0, 2.5}},
+		{`{"x": {"choice": [1, "many"]}, "y": {"int": [0, 9]}}`, texts, []string{"x=many y=1", "x=1 y=1"}, []any{"many", "1"}},
+		{`{"x": {"choice": [1, "many"]}, "y": {"int": [0, 9]}}`, texts, []string{"x=1 y=1", "x=many y=1"}, []any{"1", "many"}},
+		{`{"x": {"choice": [true, 3]}, "y": {"int": [0, 9]}}`, texts, []string{"x=true y=1", "x=3 y=1"}, []any{"true", "3"}},
+	} {
+		space := genome.MustParseSpace(c.space)
+		var all []engine.Candidate
+		for i, text := range c.texts {
+			g, err := space.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, engine.Candidate{Job: engine.Job{ID: engine.ID(i + 1), Genome: g}})
+		}
+		cols := columns(&show.View{Reader: some{all: all}})
+		i := slices.IndexFunc(cols, func(col column) bool { return col.name == show.GeneColumn("x") })
+		if i < 0 || cols[i].kind != c.kind {
+			t.Errorf("%s: the column of x is %d of %+v; want kind %v", c.space, i, cols, c.kind)
+			continue
+		}
+		for k := range all {
+			if got := cols[i].get(&all[k]); got != c.want[k] {
+				t.Errorf("%s: x is %#v in the table; want %#v", c.texts[k], got, c.want[k])
+			}
+		}
+	}
+}

@@ -20,3 +20,50 @@ func TestVerdictOfNothing(t *testing.T) {
 		}
 	}
 }
+
+// A search that a limit ended is told how to go on; one that reached its target, or
+// that nothing but a stop ended, is not.
+func TestMore(t *testing.T) {
+	t.Parallel()
+	target := 0.9
+	for _, c := range []struct {
+		goal   engine.Goal
+		limits engine.Limits
+		best   float64
+		want   string
+	}{
+		{engine.Maximize, engine.Limits{Evaluations: 50}, 0.5, "--evaluations 100"},
+		{engine.Maximize, engine.Limits{Evaluations: 60}, 0.5, ""},
+		{engine.Maximize, engine.Limits{Evaluations: 60, Wall: 1.5}, 0.5, "--set limits.wall=3s"},
+		{engine.Maximize, engine.Limits{Seconds: 20}, 0.5, "--set limits.seconds=40s"},
+		{engine.Maximize, engine.Limits{Evaluations: 50, Target: &target}, 0.5, "--evaluations 100"},
+		{engine.Maximize, engine.Limits{Evaluations: 50, Target: &target}, 0.95, ""},
+		{engine.Maximize, engine.Limits{Evaluations: 50, Target: &target}, 0.9, ""},
+		{engine.Minimize, engine.Limits{Evaluations: 50, Target: &target}, 0.95, "--evaluations 100"},
+		{engine.Minimize, engine.Limits{Evaluations: 50, Target: &target}, 0.5, ""},
+		{engine.Minimize, engine.Limits{Evaluations: 50, Target: &target}, 0.9, ""},
+	} {
+		r := &Report{objective: engine.Objective{Metric: "loss", Goal: c.goal}, status: engine.Snapshot{
+			Limits: c.limits, Evaluations: 50, Wall: 1.5, Spent: engine.Spent{Seconds: 20},
+			Best: []engine.Best{{Metrics: engine.Values{{Name: "loss", Value: c.best}}}},
+		}}
+		if got := r.more(); got != c.want {
+			t.Errorf("%s, %+v, best %v: %q; want %q", c.goal, c.limits, c.best, got, c.want)
+		}
+	}
+}
+
+// The list that the report names begins with the best.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]engine.Objective{
+		"-accuracy":       {Metric: "accuracy", Goal: engine.Maximize},
+		"loss":            {Metric: "loss", Goal: engine.Minimize},
+		"metric:seconds":  {Metric: "seconds", Goal: engine.Minimize},
+		"-metric:seconds": {Metric: "seconds", Goal: engine.Maximize},
+	} {
+		if got := (&Report{objective: o}).order(); got != want {
+			t.Errorf("%+v is sorted by %s; want %s", o, got, want)
+		}
+	}
+}

@@ -106,3 +106,49 @@ func TestFront(t *testing.T) {
 		}
 	}
 }
+
+// A list holds the first of all, in its order, not the first few in an order; who
+// lacks a value comes last, and meets no condition but that of being different.
+func TestSelect(t *testing.T) {
+	t.Parallel()
+	var all []engine.Candidate
+	for i, y := range []float64{3, 9, 1, 7, 5} {
+		all = append(all, measured(t, engine.ID(i+1), engine.Values{{Name: "y", Value: y}}))
+	}
+	all = append(all, measured(t, 6, nil))
+	v := &View{Reader: some{all: all}, Metrics: []engine.Metric{{Name: "y"}}}
+	for _, c := range []struct {
+		filter, sort string
+		limit        int
+		want         []engine.ID
+	}{
+		{"", "", 2, []engine.ID{1, 2}},
+		{"", "y", 2, []engine.ID{3, 1}},
+		{"", "-y", 2, []engine.ID{2, 4}},
+		{"", "-id", 3, []engine.ID{6, 5, 4}},
+		{"", "-y", 0, []engine.ID{2, 4, 5, 1, 3, 6}},
+		{"", "y", 0, []engine.ID{3, 1, 5, 4, 2, 6}},
+		{"y>=5", "", 0, []engine.ID{2, 4, 5}},
+		{"y>5", "", 0, []engine.ID{2, 4}},
+		{"y<5", "-y", 1, []engine.ID{1}},
+		{"y=7", "", 0, []engine.ID{4}},
+		{"y!=7", "", 0, []engine.ID{1, 2, 3, 5, 6}},
+		{"id<=2", "", 0, []engine.ID{1, 2}},
+	} {
+		s := Selection{Sort: c.sort, Limit: c.limit}
+		if c.filter != "" {
+			f, err := ParseFilter(c.filter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Filters = []Filter{f}
+		}
+		var got []engine.ID
+		for _, found := range v.Select(s) {
+			got = append(got, found.ID)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("filter %q, sort %q, limit %d: %v; want %v", c.filter, c.sort, c.limit, got, c.want)
+		}
+	}
+}

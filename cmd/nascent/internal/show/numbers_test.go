@@ -44,3 +44,15 @@ func TestFiniteNumbers(t *testing.T) {
 		}
 	})
 }
+
+// A curve is drawn from its first value to its last, however many there are.
+func TestSparkline(t *testing.T) {
+	t.Parallel()
+	for want, ys := range map[string][]float64{
+		"▁▄█": {0, 4, 8}, "█": {3}, "▁█": {0, 0, 0, 0, 9}, "█▁": {5, 9, 0}, "": nil,
+	} {
+		if got := Sparkline(ys, len([]rune(want))); got != want {
+			t.Errorf("%v is drawn as %q; want %q", ys, got, want)
+		}
+	}
+}
