@@ -40,13 +40,19 @@ func (p *Promoter) Adopt(l *Ladder, h engine.History) {
 	}
 	*l = make(Ladder, len(p.next))
 	queues := make([][]*engine.Candidate, len(p.next))
+	promoted := make([]map[engine.ID]bool, len(p.next))
+	for i := range promoted {
+		promoted[i] = map[engine.ID]bool{}
+	}
 	for c := range engine.All(h) {
 		if !usable(c) || c.Reuse != 0 {
 			continue
 		}
 		if i := c.Fidelity - 1; i >= 0 && i < len(p.next) && c.Operator == engine.OpSame {
 			(*l)[i].Promoted++
-			queues[i] = slices.DeleteFunc(queues[i], func(x *engine.Candidate) bool { return slices.Contains(c.Parents, x.ID) })
+			for _, id := range c.Parents {
+				promoted[i][id] = true
+			}
 		}
 		if i := c.Fidelity; i < len(p.next) {
 			(*l)[i].Measured++
@@ -54,6 +60,7 @@ func (p *Promoter) Adopt(l *Ladder, h engine.History) {
 		}
 	}
 	for i, queue := range queues {
+		queue = slices.DeleteFunc(queue, func(x *engine.Candidate) bool { return promoted[i][x.ID] })
 		p.judge.rank(queue)
 		for _, c := range queue[:min(len(queue), queueLength)] {
 			(*l)[i].Queue = append((*l)[i].Queue, c.ID)
