@@ -20,6 +20,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/host"
 )
@@ -36,6 +37,11 @@ type bench struct {
 
 func openBench(b *testing.B, file string, workers int) *bench {
 	b.Helper()
+	return openBenchOf(b, genome.MustParseSpace(enginetest.Numbers), file, workers)
+}
+
+func openBenchOf(b *testing.B, space *genome.Space, file string, workers int) *bench {
+	b.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
 		b.Skip("there is no python3 here")
 	}
@@ -47,7 +53,7 @@ func openBench(b *testing.B, file string, workers int) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	out := &bench{B: b, space: genome.MustParseSpace(enginetest.Numbers), rng: rng.New(1)}
+	out := &bench{B: b, space: space, rng: rng.New(1)}
 	out.Session, out.hello, err = host.Evaluator(p, host.Options{SearchID: b.Name()}).Open(context.Background(),
 		engine.EvaluatorSetup{Space: out.space, Workers: workers, Options: json.RawMessage(`{}`), Files: enginetest.Memory(b)})
 	if err != nil {
@@ -109,14 +115,23 @@ func BenchmarkPython(b *testing.B) {
 // host, the plugin and Python. Unlike evaluations/s it hardly depends on what else the
 // machine does.
 func BenchmarkPythonCost(b *testing.B) {
-	e := openBench(b, "wide.py", 512)
+	benchCost(b, openBench(b, "wide.py", 512), 20480)
+}
+
+// The same of architectures: most of a job is its network.
+func BenchmarkPythonCostOfNetworks(b *testing.B) {
+	space := networktest.Space(b, `{"network": {"input": [1, 40], "classes": 10}, "y": {"float": [0, 1]}, "stack": {"cell": {"cell":
+		{"pairs": ["skip", "conv3", "conv5", "avgpool3"], "nodes": 4, "inputs": 2}}, "channels": 8, "cells": 5, "reductions": 2}}`)
+	benchCost(b, openBenchOf(b, space, "wide.py", 512), 2048)
+}
+
+func benchCost(b *testing.B, e *bench, evaluations int) {
 	defer e.close()
 	e.evaluate(2048)
-	plugin := childOf(b, os.Getpid(), "nascent-evaluat")
+	plugin := childOf(b, os.Getpid(), "nascent-plugins")
 	worker := childOf(b, plugin, "python")
 	before := []time.Duration{spent(b, os.Getpid()), spent(b, plugin), spent(b, worker)}
 	b.ResetTimer()
-	const evaluations = 20480
 	for range b.N {
 		e.evaluate(evaluations)
 	}

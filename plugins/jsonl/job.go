@@ -23,8 +23,8 @@ func appendJob(b []byte, j *sdk.Job, id int, paths [][][]int, options json.RawMe
 	}
 	o.raw("genes", j.GenesJSON())
 	o.text("text", j.Text)
-	if j.Network != nil {
-		o.any("network", j.Network)
+	if network := j.NetworkJSON(); len(network) > 0 {
+		o.raw("network", network)
 	}
 	o.number("budget", j.Budget)
 	o.whole("seed", int64(j.Seed))

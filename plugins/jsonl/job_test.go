@@ -1,9 +1,14 @@
 package jsonl
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/genome/network/networktest"
+	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
@@ -25,5 +30,27 @@ func TestBriefJobs(t *testing.T) {
 		if got, err := appendJob(nil, c.job, 7, nil, nil, c.brief); err != nil || string(got) != c.want {
 			t.Errorf("%s %v, want %s", got, err, c.want)
 		}
+	}
+}
+
+// A program gets the network as JSON of the layer graph, in one line.
+func TestNetworkOfAJob(t *testing.T) {
+	t.Parallel()
+	g, err := networktest.Space(t, `{"network": {"input": [1, 16], "classes": 2}, "conv": {"channels": {"int": [1, 8]}, "kernel": 3}, "head": {}}`).Random(rng.New(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, err := network.Read(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := json.Marshal(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := appendJob(nil, &sdk.Job{ID: 1, Attempt: 1, Text: g.Text(), Network: net}, 1, nil, nil, true)
+	var got struct{ Network json.RawMessage }
+	if err != nil || json.Unmarshal(line, &got) != nil || string(got.Network) != string(want) || strings.Contains(string(line), "\n") {
+		t.Errorf("the line %s, %v; its network should be %s", line, err, want)
 	}
 }

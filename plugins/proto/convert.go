@@ -32,15 +32,9 @@ func AssignmentTo(a engine.Assignment, files engine.Files) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	var layers []byte
 	net, err := j.Network()
 	if err != nil {
 		return nil, err
-	}
-	if net != nil {
-		if layers, err = json.Marshal(net); err != nil {
-			return nil, err
-		}
 	}
 	resume, err := FilesTo(a.Resume, files)
 	if err != nil {
@@ -50,12 +44,17 @@ func AssignmentTo(a engine.Assignment, files engine.Files) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Job{
+	job := &Job{
 		Id: uint64(j.ID), Attempt: int64(a.Attempt), Phase: string(j.Phase), Task: string(j.Task),
-		Genes: genes, Text: j.Genome.Text(), Network: layers,
+		Genes: genes, Text: j.Genome.Text(),
 		Fidelity: int64(j.Fidelity), Budget: j.Budget, Seed: j.Seed, Input: j.Input, Tag: j.Tag, Stop: StopTo(j.Stop),
 		Resume: resume, Saved: a.Saved, Inherit: inherit, Repeat: int64(a.Repeat),
-	}, nil
+	}
+	if net != nil {
+		job.Parameters, job.Macs = net.Parameters(), net.Macs()
+		job.Network, err = json.Marshal(net)
+	}
+	return job, err
 }
 
 // FilesTo converts references, with the paths at which the files can be read.

@@ -1197,24 +1197,28 @@ func (x *Cancel) GetSave() bool {
 }
 
 type Job struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Attempt       int64                  `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	Phase         string                 `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`     // "search", "remeasure", "test"
-	Task          string                 `protobuf:"bytes,4,opt,name=task,proto3" json:"task,omitempty"`       // "train", "supernet", "score"
-	Genes         []byte                 `protobuf:"bytes,5,opt,name=genes,proto3" json:"genes,omitempty"`     // the genome as a tree, JSON; a float always has a point or an exponent
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`       // the genome's canonical text
-	Network       []byte                 `protobuf:"bytes,7,opt,name=network,proto3" json:"network,omitempty"` // the layer graph, JSON; none for spaces without layers
-	Fidelity      int64                  `protobuf:"varint,8,opt,name=fidelity,proto3" json:"fidelity,omitempty"`
-	Budget        float64                `protobuf:"fixed64,9,opt,name=budget,proto3" json:"budget,omitempty"` // 0: the evaluator's own
-	Seed          uint64                 `protobuf:"varint,10,opt,name=seed,proto3" json:"seed,omitempty"`     // below 2^53
-	Input         []byte                 `protobuf:"bytes,11,opt,name=input,proto3" json:"input,omitempty"`
-	Tag           string                 `protobuf:"bytes,12,opt,name=tag,proto3" json:"tag,omitempty"`
-	Stop          *StopRule              `protobuf:"bytes,13,opt,name=stop,proto3" json:"stop,omitempty"`
-	Resume        []*File                `protobuf:"bytes,14,rep,name=resume,proto3" json:"resume,omitempty"`
-	Saved         bool                   `protobuf:"varint,15,opt,name=saved,proto3" json:"saved,omitempty"` // resume is what an earlier attempt of this job saved
-	Inherit       []*File                `protobuf:"bytes,16,rep,name=inherit,proto3" json:"inherit,omitempty"`
-	Repeat        int64                  `protobuf:"varint,17,opt,name=repeat,proto3" json:"repeat,omitempty"` // how many earlier jobs measured the same thing
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Id       uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Attempt  int64                  `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Phase    string                 `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`     // "search", "remeasure", "test"
+	Task     string                 `protobuf:"bytes,4,opt,name=task,proto3" json:"task,omitempty"`       // "train", "supernet", "score"
+	Genes    []byte                 `protobuf:"bytes,5,opt,name=genes,proto3" json:"genes,omitempty"`     // the genome as a tree, JSON; a float always has a point or an exponent
+	Text     string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`       // the genome's canonical text
+	Network  []byte                 `protobuf:"bytes,7,opt,name=network,proto3" json:"network,omitempty"` // the layer graph, JSON; none for spaces without layers
+	Fidelity int64                  `protobuf:"varint,8,opt,name=fidelity,proto3" json:"fidelity,omitempty"`
+	Budget   float64                `protobuf:"fixed64,9,opt,name=budget,proto3" json:"budget,omitempty"` // 0: the evaluator's own
+	Seed     uint64                 `protobuf:"varint,10,opt,name=seed,proto3" json:"seed,omitempty"`     // below 2^53
+	Input    []byte                 `protobuf:"bytes,11,opt,name=input,proto3" json:"input,omitempty"`
+	Tag      string                 `protobuf:"bytes,12,opt,name=tag,proto3" json:"tag,omitempty"`
+	Stop     *StopRule              `protobuf:"bytes,13,opt,name=stop,proto3" json:"stop,omitempty"`
+	Resume   []*File                `protobuf:"bytes,14,rep,name=resume,proto3" json:"resume,omitempty"`
+	Saved    bool                   `protobuf:"varint,15,opt,name=saved,proto3" json:"saved,omitempty"` // resume is what an earlier attempt of this job saved
+	Inherit  []*File                `protobuf:"bytes,16,rep,name=inherit,proto3" json:"inherit,omitempty"`
+	Repeat   int64                  `protobuf:"varint,17,opt,name=repeat,proto3" json:"repeat,omitempty"` // how many earlier jobs measured the same thing
+	// Of the network, for those who pass it on unread. Both 0: from a host that does
+	// not say.
+	Parameters    int64 `protobuf:"varint,18,opt,name=parameters,proto3" json:"parameters,omitempty"`
+	Macs          int64 `protobuf:"varint,19,opt,name=macs,proto3" json:"macs,omitempty"` // multiply-adds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1364,6 +1368,20 @@ func (x *Job) GetInherit() []*File {
 func (x *Job) GetRepeat() int64 {
 	if x != nil {
 		return x.Repeat
+	}
+	return 0
+}
+
+func (x *Job) GetParameters() int64 {
+	if x != nil {
+		return x.Parameters
+	}
+	return 0
+}
+
+func (x *Job) GetMacs() int64 {
+	if x != nil {
+		return x.Macs
 	}
 	return 0
 }
@@ -2642,7 +2660,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\x06Cancel\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x03R\aattempt\x12\x12\n" +
-	"\x04save\x18\x03 \x01(\bR\x04save\"\xbb\x03\n" +
+	"\x04save\x18\x03 \x01(\bR\x04save\"\xef\x03\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x03R\aattempt\x12\x14\n" +
@@ -2661,7 +2679,11 @@ const file_nascent_proto_rawDesc = "" +
 	"\x06resume\x18\x0e \x03(\v2\x10.nascent.v1.FileR\x06resume\x12\x14\n" +
 	"\x05saved\x18\x0f \x01(\bR\x05saved\x12*\n" +
 	"\ainherit\x18\x10 \x03(\v2\x10.nascent.v1.FileR\ainherit\x12\x16\n" +
-	"\x06repeat\x18\x11 \x01(\x03R\x06repeat\"S\n" +
+	"\x06repeat\x18\x11 \x01(\x03R\x06repeat\x12\x1e\n" +
+	"\n" +
+	"parameters\x18\x12 \x01(\x03R\n" +
+	"parameters\x12\x12\n" +
+	"\x04macs\x18\x13 \x01(\x03R\x04macs\"S\n" +
 	"\rFromEvaluator\x12,\n" +
 	"\areports\x18\x01 \x03(\v2\x12.nascent.v1.ReportR\areports\x12\x14\n" +
 	"\x05begun\x18\x02 \x03(\x04R\x05begun\"\x92\x02\n" +

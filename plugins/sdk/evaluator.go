@@ -45,8 +45,8 @@ type EvaluatorPlugin struct {
 	// on when they change.
 	Operational []string
 
-	// Undecoded leaves a Job's Genes empty: its GenesJSON has them, for those who
-	// pass them on.
+	// Undecoded leaves a Job's Genes and Network empty: its GenesJSON and NetworkJSON
+	// have them, for those who pass them on.
 	Undecoded bool
 
 	// Open is called once, before the first job. It reads setup.Options and

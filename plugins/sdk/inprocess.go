@@ -108,6 +108,9 @@ func jobFor(a engine.Assignment, files engine.Files) (*Job, error) {
 		Fidelity: a.Job.Fidelity, Budget: a.Job.Budget, Seed: a.Job.Seed, Repeat: a.Repeat, Input: a.Job.Input, Stop: a.Job.Stop,
 		own: a.Saved,
 	}
+	if net != nil {
+		j.parameters, j.macs = net.Parameters(), net.Macs()
+	}
 	if j.resume, err = engine.Paths(files, a.Resume); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -36,7 +37,9 @@ type Job struct {
 	Input    []byte  // from the strategy
 	Stop     *engine.StopRule
 
-	genes           []byte            // Genes as JSON, once they were asked for
+	genes, network  []byte            // Genes and Network as JSON, once they were asked for
+	parameters      int64             // of the network
+	macs            int64             // likewise
 	resume, inherit map[string]string // name to path
 	own             bool              // resume is from an earlier attempt of this job
 	scratch         string            // made when first asked for
@@ -255,6 +258,15 @@ func (j *Job) GenesJSON() []byte {
 		j.genes, _ = j.Genes.MarshalJSON() // a genome's tree always encodes
 	}
 	return j.genes
+}
+
+// NetworkJSON is the finished layer graph as JSON; nil for spaces without layers. It
+// is not to be changed.
+func (j *Job) NetworkJSON() []byte {
+	if j.network == nil && j.Network != nil {
+		j.network, _ = json.Marshal(j.Network) // a finished graph always encodes
+	}
+	return j.network
 }
 
 // Has tells whether there is a gene at path: "lr", "blocks[0].channels".

@@ -253,7 +253,7 @@ func panicError(v any) error {
 
 // describeNetwork fills in what is known without the evaluator.
 func (r *runner) describeNetwork(j *Job, result *engine.Result) {
-	if j.Network == nil {
+	if j.Network == nil && j.network == nil {
 		return
 	}
 	fill := func(name string, value int64) {
@@ -262,8 +262,8 @@ func (r *runner) describeNetwork(j *Job, result *engine.Result) {
 			result.Metrics = append(result.Metrics, engine.Value{Name: name, Value: float64(value)})
 		}
 	}
-	fill("parameters", j.Network.Parameters())
-	fill("macs", j.Network.Macs())
+	fill("parameters", j.parameters)
+	fill("macs", j.macs)
 }
 
 // take puts a file where it stays until the host fetches it: one of a job's

@@ -16,6 +16,7 @@ import (
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
 func TestGenes(t *testing.T) {
@@ -200,6 +201,59 @@ func TestNetworkIsDescribed(t *testing.T) {
 	m, has := e.Result.Metrics.Get("macs")
 	if p != float64(own) || own != 40*8+8+8*10+10 || !has || m <= 0 {
 		t.Errorf("%v parameters, the network has %d; %v macs", p, own, m)
+	}
+}
+
+// Who passes a job on gets its genes and its network as they came, unread, and what
+// is filled in of the network all the same; from hosts that do not say it, too.
+func TestUndecodedJobs(t *testing.T) {
+	t.Parallel()
+	space, err := network.Bind(genome.MustParseSpace(`{"network": {"input": [1, 40], "classes": 10}, "dense": {"units": {"int": [1, 64]}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := space.Parse("dense=(units=8)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := proto.AssignmentTo(engine.Assignment{Job: &engine.Job{ID: 1, Genome: g}, Attempt: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, err := network.Read(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := json.Marshal(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	genes := string(w.Genes)
+	older := &proto.Job{Id: 1, Attempt: 1, Genes: w.Genes, Text: w.Text, Network: w.Network}
+	for name, c := range map[string]struct {
+		job       *proto.Job
+		undecoded bool
+	}{"passed on": {w, true}, "read": {w, false}, "passed on, of an older host": {older, true}, "read, of an older host": {older, false}} {
+		j, err := jobFrom(c.job, c.undecoded)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if (j.Network == nil) != c.undecoded || (j.Genes == nil) != c.undecoded {
+			t.Errorf("%s: has the network %v and the genes %v", name, j.Network, j.Genes)
+		}
+		if string(j.NetworkJSON()) != string(written) || string(j.GenesJSON()) != genes {
+			t.Errorf("%s: has %s and %s; want %s and %s", name, j.NetworkJSON(), j.GenesJSON(), written, genes)
+		}
+		if j.parameters != net.Parameters() || j.macs != net.Macs() {
+			t.Errorf("%s: %d parameters and %d macs; the network has %d and %d", name, j.parameters, j.macs, net.Parameters(), net.Macs())
+		}
+	}
+	w.Network = []byte("what nobody reads") // and so nobody minds
+	if j, err := jobFrom(w, true); err != nil || string(j.NetworkJSON()) != string(w.Network) {
+		t.Errorf("a network that is passed on is read: %v", err)
+	}
+	if _, err := jobFrom(w, false); err == nil {
+		t.Error("a broken network is no error")
 	}
 }
 

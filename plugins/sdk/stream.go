@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/internal/mailbox"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
@@ -210,23 +209,29 @@ func (st *run) finish(j *Job, o outcome) {
 }
 
 func jobFrom(w *proto.Job, undecoded bool) (*Job, error) {
-	var genes genome.Map
-	if !undecoded {
-		var err error
-		if genes, err = proto.DecodeTree(w.Genes); err != nil {
-			return nil, err
-		}
+	job := &Job{
+		ID: engine.ID(w.Id), Attempt: int(w.Attempt), Phase: engine.Phase(w.Phase), Task: engine.Task(w.Task), Tag: w.Tag,
+		Text:     w.Text,
+		Fidelity: int(w.Fidelity), Budget: w.Budget, Seed: w.Seed, Repeat: int(w.Repeat), Input: w.Input, Stop: proto.StopFrom(w.Stop),
+		genes: w.Genes, network: w.Network, parameters: w.Parameters, macs: w.Macs,
+		resume: pathsOf(w.Resume), own: w.Saved, inherit: pathsOf(w.Inherit),
+	}
+	unsaid := w.Parameters == 0 && w.Macs == 0 // maybe: an older host does not say
+	if undecoded && !(unsaid && len(w.Network) > 0) {
+		return job, nil
 	}
 	net, err := proto.NetworkFrom(w.Network)
 	if err != nil {
 		return nil, err
 	}
-	return &Job{
-		ID: engine.ID(w.Id), Attempt: int(w.Attempt), Phase: engine.Phase(w.Phase), Task: engine.Task(w.Task), Tag: w.Tag,
-		Genes: genes, Text: w.Text, Network: net,
-		Fidelity: int(w.Fidelity), Budget: w.Budget, Seed: w.Seed, Repeat: int(w.Repeat), Input: w.Input, Stop: proto.StopFrom(w.Stop),
-		genes: w.Genes, resume: pathsOf(w.Resume), own: w.Saved, inherit: pathsOf(w.Inherit),
-	}, nil
+	if net != nil && unsaid {
+		job.parameters, job.macs = net.Parameters(), net.Macs()
+	}
+	if !undecoded {
+		job.Network = net
+		job.Genes, err = proto.DecodeTree(w.Genes)
+	}
+	return job, err
 }
 
 func pathsOf(files []*proto.File) map[string]string {
