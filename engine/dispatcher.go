@@ -192,7 +192,7 @@ func (d *dispatcher) handle(ev sessionEvent) {
 			d.nothing(e, d.elapsed(e), failure{})
 			return
 		}
-		d.lose(e, d.elapsed(e))
+		d.countLost(e, d.elapsed(e))
 		t.returned++
 		d.owner.observe(Update{Kind: Retried, Job: &e.Job, Attempt: t.newest, Text: ev.Reason})
 		d.retry(e, backoff(t.returned, 100*time.Millisecond))
@@ -203,7 +203,7 @@ func (d *dispatcher) handle(ev sessionEvent) {
 			return
 		}
 		// One of several in its process did it; each is tried alone.
-		d.lose(e, d.elapsed(e))
+		d.countLost(e, d.elapsed(e))
 		t.alone = true
 		d.owner.observe(Update{Kind: Retried, Job: &e.Job, Attempt: t.newest, Text: ev.Reason})
 		d.owner.enqueue(e)
@@ -236,7 +236,7 @@ func (d *dispatcher) finished(e *entry, ev sessionEvent) {
 // unless it was ended by us.
 func (d *dispatcher) nothing(e *entry, seconds float64, f failure) {
 	t := e.attempts
-	d.lose(e, seconds)
+	d.countLost(e, seconds)
 	if t.cancelled {
 		d.giveUpFor(e, cancelled)
 		return
@@ -247,8 +247,8 @@ func (d *dispatcher) nothing(e *entry, seconds float64, f failure) {
 	d.failed(e, f)
 }
 
-// lose counts the time of an attempt that brought nothing.
-func (d *dispatcher) lose(e *entry, seconds float64) {
+// countLost counts the time of an attempt that brought nothing.
+func (d *dispatcher) countLost(e *entry, seconds float64) {
 	if seconds <= 0 {
 		return
 	}

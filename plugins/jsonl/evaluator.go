@@ -19,16 +19,16 @@ type evaluator struct {
 	sweep   func()       // mode once: ends what a job has left behind; nil: nothing does
 	grace   time.Duration
 
-	nurse   []string // the nursery's command; nil without one
-	once    bool     // one process for each job
-	devices int      // GPUs that the search's processes share
-	open    *opening
-	sharing *sharing // nil for spaces whose genomes cannot share weights
+	forkCommand []string // the fork server's command; nil without one
+	once        bool     // one process for each job
+	devices     int      // GPUs that the search's processes share
+	open        *opening
+	sharing     *sharing // nil for spaces whose genomes cannot share weights
 
 	mu      sync.Mutex
-	nursery *nursery // nil, or maybe gone
-	worker  *worker  // likewise
-	sources []source // as the first process ran them; nil before
+	forks   *forkServer // nil, or maybe gone
+	worker  *worker     // likewise
+	sources []source    // as the first process ran them; nil before
 	closed  bool
 }
 
@@ -83,15 +83,15 @@ func (e *evaluator) ready() (*worker, error) {
 		return nil, err
 	}
 	spawn := run(e.command, e.env)
-	if e.nurse != nil {
-		if e.nursery == nil || e.nursery.over() {
-			n, err := startNursery(e.name, e.nurse, e.env, e.startTimeout)
+	if e.forkCommand != nil {
+		if e.forks == nil || e.forks.over() {
+			n, err := startForkServer(e.name, e.forkCommand, e.env, e.startTimeout)
 			if err != nil {
 				return nil, err
 			}
-			e.nursery = n
+			e.forks = n
 		}
-		spawn = e.nursery.spawn
+		spawn = e.forks.spawn
 	}
 	w, err := startWorker(e.name, spawn, e.open, e.startTimeout)
 	if e.worker = w; err == nil {
@@ -130,7 +130,7 @@ func (e *evaluator) running() *worker {
 func (e *evaluator) close() {
 	e.mu.Lock()
 	e.closed = true
-	w, n := e.worker, e.nursery
+	w, n := e.worker, e.forks
 	e.mu.Unlock()
 	if w != nil {
 		e.end(w.process, w.stdin)

@@ -65,7 +65,7 @@ func (e *evaluator) read(setup *sdk.Setup) error {
 		return err
 	}
 	if len(o.Preload) > 0 {
-		e.nurse = e.words(append([]string{"nurse", e.script}, o.Preload...)...)
+		e.forkCommand = e.sdk(append([]string{"forkserver", e.script}, o.Preload...)...)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ type process struct {
 	mu     sync.Mutex
 	dead   bool         // waited for: its id may be another's
 	family map[int]bool // who was in its group when that was killed; nil: is not remembered
-	words  []byte       // the end of its standard error
+	tail   []byte       // the end of its standard error
 }
 
 // A spawner starts a process that leads a group of its own and has its temporary
@@ -170,9 +170,9 @@ func (p *process) listen(stderr *os.File) {
 		n, err := stderr.Read(buf)
 		os.Stderr.Write(buf[:n])
 		p.mu.Lock()
-		p.words = append(p.words, buf[:n]...)
-		if len(p.words) > keep {
-			p.words = append([]byte(nil), p.words[len(p.words)-keep:]...)
+		p.tail = append(p.tail, buf[:n]...)
+		if len(p.tail) > keep {
+			p.tail = append([]byte(nil), p.tail[len(p.tail)-keep:]...)
 		}
 		p.mu.Unlock()
 		if err != nil {
@@ -292,7 +292,7 @@ func (p *process) cause() string {
 func (p *process) unsaid() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.words = nil
+	p.tail = nil
 }
 
 var (
@@ -305,16 +305,16 @@ var (
 func (p *process) crash() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := fatal.FindAllSubmatchIndex(p.words, -1)
+	all := fatal.FindAllSubmatchIndex(p.tail, -1)
 	if all == nil {
 		return ""
 	}
 	at := all[len(all)-1]
-	if signal := strings.ToLower(string(p.words[at[2]:at[3]])); !strings.Contains(p.status, signal) {
+	if signal := strings.ToLower(string(p.tail[at[2]:at[3]])); !strings.Contains(p.status, signal) {
 		return "" // it was a child's
 	}
 	place := ""
-	for _, m := range frame.FindAllSubmatch(p.words[at[1]:], -1) {
+	for _, m := range frame.FindAllSubmatch(p.tail[at[1]:], -1) {
 		file := filepath.Base(string(m[1]))
 		if place == "" || file == p.name {
 			place = fmt.Sprintf("in %s (%s:%s)", m[3], file, m[2])
@@ -330,7 +330,7 @@ func (p *process) crash() string {
 func (p *process) last() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	lines := strings.FieldsFunc(string(p.words), func(r rune) bool { return r == '\n' || r == '\r' })
+	lines := strings.FieldsFunc(string(p.tail), func(r rune) bool { return r == '\n' || r == '\r' })
 	text := strings.Join(lines[max(0, len(lines)-3):], " | ")
 	if len(text) > maxWords {
 		text = "..." + text[len(text)-maxWords:]

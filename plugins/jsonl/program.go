@@ -64,7 +64,7 @@ func (p *program) usePython(named string, limit sdk.Duration) error {
 	if p.env, err = python.Env(); err != nil {
 		return err
 	}
-	p.command = p.words("work", p.script)
+	p.command = p.sdk("work", p.script)
 	if p.limit(limit); p.python.UV && limit <= 0 {
 		p.startTimeout = downloads
 	}
@@ -74,8 +74,8 @@ func (p *program) usePython(named string, limit sdk.Duration) error {
 // downloads is the default of startTimeout where uv may have packages to fetch.
 const downloads = 10 * time.Minute
 
-// words are the command that has the script's Python run the SDK.
-func (p *program) words(args ...string) []string {
+// sdk is the command that has the script's Python run the SDK.
+func (p *program) sdk(args ...string) []string {
 	return slices.Concat(p.python.Words, python.Run(), args)
 }
 

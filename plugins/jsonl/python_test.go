@@ -220,7 +220,7 @@ func TestPythonTrouble(t *testing.T) {
 	}
 }
 
-// Workers that are forked by a nursery end, crash and are replaced like others,
+// Workers that are forked by a fork server end, crash and are replaced like others,
 // and need not import again what it has imported.
 func TestPreload(t *testing.T) {
 	t.Parallel()
@@ -264,7 +264,7 @@ func TestPreload(t *testing.T) {
 	proctest.Gone(t, chain...)
 	r.answer(r.submit("good"))
 	if now := imported(); now == first {
-		t.Error("the dead nursery still imports")
+		t.Error("the dead fork server still imports")
 	}
 }
 

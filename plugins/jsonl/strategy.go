@@ -19,7 +19,7 @@ type strategy struct {
 	check  bool // ask every step twice
 	setup  engine.Setup
 	need   engine.HistoryNeed
-	worker *thinker // nil: none runs
+	worker *strategyWorker // nil: none runs
 }
 
 // commandOptions are those of a strategy that is a command.
@@ -81,7 +81,7 @@ func (s *strategy) read(options json.RawMessage) error {
 }
 
 // begin starts a worker, and another one if somebody kills it.
-func (s *strategy) begin(ctx context.Context) (w *thinker, hello *intent, err error) {
+func (s *strategy) begin(ctx context.Context) (w *strategyWorker, hello *strategyHello, err error) {
 	err = patient(func() error {
 		w, hello, err = s.start(ctx)
 		return err
@@ -89,10 +89,10 @@ func (s *strategy) begin(ctx context.Context) (w *thinker, hello *intent, err er
 	return w, hello, err
 }
 
-func (s *strategy) start(ctx context.Context) (*thinker, *intent, error) {
+func (s *strategy) start(ctx context.Context) (*strategyWorker, *strategyHello, error) {
 	limited, cancel := context.WithTimeout(ctx, s.startTimeout)
 	defer cancel()
-	w, err := think(s.name, run(s.command, s.env))
+	w, err := startStrategyWorker(s.name, run(s.command, s.env))
 	if err != nil {
 		return nil, nil, err
 	}

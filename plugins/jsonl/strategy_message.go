@@ -101,25 +101,25 @@ func stepOf(state []byte, t engine.Turn, files engine.Files) (*step, error) {
 	return s, nil
 }
 
-// words is a line from a strategy: its hello, a refusal, a question about the
+// reply is a line from a strategy: its hello, a refusal, a question about the
 // space, a decision, or why there is none.
-type words struct {
-	Hello    *intent   `json:"hello"`
-	Refuse   *refusal  `json:"refuse"`
-	Decision *decision `json:"decision"`
-	Failed   *string   `json:"failed"`
+type reply struct {
+	Hello    *strategyHello `json:"hello"`
+	Refuse   *refusal       `json:"refuse"`
+	Decision *decision      `json:"decision"`
+	Failed   *string        `json:"failed"`
 
 	Question
 }
 
 // conclusive tells whether JSON is a line from a strategy that something waits for.
 func conclusive(line []byte) bool {
-	var m words
+	var m reply
 	return json.Unmarshal(line, &m) == nil && (m.Hello != nil || m.Refuse != nil || m.Decision != nil || m.Failed != nil || m.Space != "")
 }
 
-// intent is what a strategy says of itself. Everything may be left out.
-type intent struct {
+// strategyHello is what a strategy says of itself. Everything may be left out.
+type strategyHello struct {
 	Protocol int                `json:"protocol"`
 	State    json.RawMessage    `json:"state"`
 	History  engine.HistoryNeed `json:"history"` // default metrics
@@ -136,8 +136,8 @@ func stored(state json.RawMessage) []byte {
 }
 
 // needs checks what a strategy says of itself.
-func (i *intent) needs() (engine.Needs, error) {
-	n := engine.Needs{History: i.History, Batch: i.Batch, Tasks: i.Tasks}
+func (h *strategyHello) needs() (engine.Needs, error) {
+	n := engine.Needs{History: h.History, Batch: h.Batch, Tasks: h.Tasks}
 	if n.History == "" {
 		n.History = engine.NeedMetrics
 	}
@@ -147,7 +147,7 @@ func (i *intent) needs() (engine.Needs, error) {
 	if n.Batch < 0 {
 		return n, fmt.Errorf("the strategy asks for a batch of %d: use 1 or more", n.Batch)
 	}
-	return n, understood(i.Protocol)
+	return n, understood(h.Protocol)
 }
 
 // decision is what a strategy decided.

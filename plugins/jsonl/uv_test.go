@@ -64,7 +64,7 @@ func under(t *testing.T, path string) host.Options {
 
 var withUV = "run --no-project --with brought>=1 --python >=3.9 python " + strings.Join(python.Run(), " ") + " "
 
-// uv starts an evaluator whose file says what it needs, and its nursery. What it
+// uv starts an evaluator whose file says what it needs, and its fork server. What it
 // is does not depend on that.
 func TestUV(t *testing.T) {
 	t.Parallel()
@@ -74,7 +74,7 @@ func TestUV(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain := openRig(t, host.Evaluator(p, under(t, path)), `{}`)
-	nursed := openRig(t, host.Evaluator(p, under(t, path)), `{"preload": ["brought"]}`)
+	forked := openRig(t, host.Evaluator(p, under(t, path)), `{"preload": ["brought"]}`)
 	imported := func(r *rig) float64 {
 		e := r.answer(r.submit("good"))
 		v, ok := e.Result.Metrics.Get("accuracy")
@@ -83,13 +83,13 @@ func TestUV(t *testing.T) {
 		}
 		return v
 	}
-	if imported(plain) == imported(nursed) {
+	if imported(plain) == imported(forked) {
 		t.Error("two workers have one process")
 	}
-	if got, want := orders(t, asked, p.Script), []string{withUV + "work FILE", withUV + "nurse FILE brought"}; !slices.Equal(got, want) {
+	if got, want := orders(t, asked, p.Script), []string{withUV + "work FILE", withUV + "forkserver FILE brought"}; !slices.Equal(got, want) {
 		t.Errorf("uv was asked for %q, want %q", got, want)
 	}
-	if a, b := plain.hello.Fingerprint, nursed.hello.Fingerprint; a != b {
+	if a, b := plain.hello.Fingerprint, forked.hello.Fingerprint; a != b {
 		t.Errorf("%s and %s", a, b)
 	}
 }

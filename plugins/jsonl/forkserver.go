@@ -12,11 +12,11 @@ import (
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
-// nursery is a Python process that has imported what workers need, which may take
+// forkServer is a Python process that has imported what workers need, which may take
 // seconds, and forks them. It gets a worker's pipes over a socket, with the
 // directory for its temporary files, and tells of births and deaths on its
 // standard output.
-type nursery struct {
+type forkServer struct {
 	*process
 	socket *os.File
 	ready  chan string // once: a problem, or ""
@@ -32,7 +32,7 @@ type birth struct {
 	death chan syscall.WaitStatus
 }
 
-// report is a line from a nursery; one field is set, and with Ended Status.
+// report is a line from the fork server; one field is set, and with Ended Status.
 type report struct {
 	Ready   bool   `json:"ready"`
 	Problem string `json:"problem"`
@@ -41,17 +41,17 @@ type report struct {
 	Status  uint32 `json:"status"` // as wait gives it
 }
 
-// startNursery starts one and waits until it has imported everything.
-func startNursery(name string, command, env []string, limit time.Duration) (*nursery, error) {
+// startForkServer starts one and waits until it has imported everything.
+func startForkServer(name string, command, env []string, limit time.Duration) (*forkServer, error) {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a socket: %w; raise the limit of open files (ulimit -n)", err)
 	}
-	n := &nursery{
-		socket: os.NewFile(uintptr(pair[0]), "nursery"), ready: make(chan string, 1), births: make(chan birth, 1),
+	n := &forkServer{
+		socket: os.NewFile(uintptr(pair[0]), "fork server"), ready: make(chan string, 1), births: make(chan birth, 1),
 		deaths: map[int]chan syscall.WaitStatus{},
 	}
-	theirs := os.NewFile(uintptr(pair[1]), "nursery")
+	theirs := os.NewFile(uintptr(pair[1]), "fork server")
 	n.process, err = launch(name, run(command, env, theirs))
 	theirs.Close()
 	if err != nil {
@@ -82,7 +82,7 @@ func startNursery(name string, command, env []string, limit time.Duration) (*nur
 	}
 }
 
-func (n *nursery) take(line []byte) error {
+func (n *forkServer) take(line []byte) error {
 	var r report
 	if err := json.Unmarshal(line, &r); err != nil {
 		return err
@@ -100,8 +100,8 @@ func (n *nursery) take(line []byte) error {
 	return nil
 }
 
-// spawn is the nursery's spawner.
-func (n *nursery) spawn(stdin, stdout, stderr *os.File, temp string) (int, func() (string, bool), error) {
+// spawn is the fork server's spawner.
+func (n *forkServer) spawn(stdin, stdout, stderr *os.File, temp string) (int, func() (string, bool), error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	rights := syscall.UnixRights(int(stdin.Fd()), int(stdout.Fd()), int(stderr.Fd()))

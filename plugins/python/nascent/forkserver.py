@@ -1,4 +1,4 @@
-"""The nursery: a process that has imported what workers need, and forks them.
+"""The fork server: a process that has imported what workers need, and forks them.
 
 It tells what happens on its standard output, a line of JSON each. A line on the
 socket at descriptor 3 asks for a worker and has the directory for its temporary
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SET_PDEATHSIG = 1  # of prctl
 
 
-def nurse(path: str, modules: List[str]) -> None:
+def serve(path: str, modules: List[str]) -> None:
     """Import the modules, then fork workers for the evaluator at path until the
     socket ends."""
     pipe = private()

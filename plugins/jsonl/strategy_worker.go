@@ -11,11 +11,11 @@ import (
 	"github.com/nascent-nas/nascent/genome"
 )
 
-// thinker is a process that conclusive. It speaks when it is spoken to: every line
+// strategyWorker is a process that conclusive. It speaks when it is spoken to: every line
 // of it is a question about the space, or ends the talk.
-type thinker struct {
+type strategyWorker struct {
 	*process
-	heard  chan *words         // closed when it is gone and everything that it wrote was read
+	heard  chan *reply         // closed when it is gone and everything that it wrote was read
 	broken string              // how it broke the protocol; valid once heard is closed
 	rows   []*engine.Candidate // of the History that it has
 }
@@ -23,13 +23,13 @@ type thinker struct {
 // faulty is an error of the strategy, not of its process.
 type faulty struct{ error }
 
-// think starts a program.
-func think(name string, spawn spawner) (*thinker, error) {
+// startStrategyWorker starts a program.
+func startStrategyWorker(name string, spawn spawner) (*strategyWorker, error) {
 	p, err := launch(name, spawn)
 	if err != nil {
 		return nil, err
 	}
-	w := &thinker{process: p, heard: make(chan *words, 1)}
+	w := &strategyWorker{process: p, heard: make(chan *reply, 1)}
 	go func() {
 		defer close(w.heard)
 		if w.broken = w.hear(func(line []byte) error { return decode(line, w.take) }, conclusive); w.broken != "" {
@@ -40,7 +40,7 @@ func think(name string, spawn spawner) (*thinker, error) {
 	return w, nil
 }
 
-func (w *thinker) take(m *words) error {
+func (w *strategyWorker) take(m *reply) error {
 	select {
 	case w.heard <- m:
 		return nil
@@ -50,14 +50,14 @@ func (w *thinker) take(m *words) error {
 }
 
 // end ends the process and waits for that.
-func (w *thinker) end() {
+func (w *strategyWorker) end() {
 	w.kill()
 	<-w.gone
 }
 
 // talk sends lines, answers what the program asks of the space, and returns what
 // else it says. An error other than ctx's is its end.
-func (w *thinker) talk(ctx context.Context, space *genome.Space, lines ...question) (*words, error) {
+func (w *strategyWorker) talk(ctx context.Context, space *genome.Space, lines ...question) (*reply, error) {
 	stop := context.AfterFunc(ctx, w.kill) // a write may wait for a program that does not read
 	defer stop()
 	for {
@@ -82,7 +82,7 @@ func (w *thinker) talk(ctx context.Context, space *genome.Space, lines ...questi
 }
 
 // send writes a line. A process that is gone gets nothing: hearing tells of it.
-func (w *thinker) send(q question) error {
+func (w *strategyWorker) send(q question) error {
 	line, err := json.Marshal(q)
 	if err != nil {
 		return &faulty{err}
@@ -95,7 +95,7 @@ func (w *thinker) send(q question) error {
 }
 
 // fate is why the process is gone.
-func (w *thinker) fate() error {
+func (w *strategyWorker) fate() error {
 	if w.broken != "" {
 		return errors.New(w.broken)
 	}
@@ -103,7 +103,7 @@ func (w *thinker) fate() error {
 }
 
 // decide asks one step. Its error is a *faulty if the strategy is to blame.
-func (w *thinker) decide(ctx context.Context, setup *engine.Setup, need engine.HistoryNeed, state []byte, turn engine.Turn) (*decision, error) {
+func (w *strategyWorker) decide(ctx context.Context, setup *engine.Setup, need engine.HistoryNeed, state []byte, turn engine.Turn) (*decision, error) {
 	lines, err := w.lacking(need, turn.History)
 	if err != nil {
 		return nil, &faulty{err}
@@ -128,7 +128,7 @@ func (w *thinker) decide(ctx context.Context, setup *engine.Setup, need engine.H
 }
 
 // lacking is what the process's copy of the History lacks.
-func (w *thinker) lacking(need engine.HistoryNeed, h engine.History) ([]question, error) {
+func (w *strategyWorker) lacking(need engine.HistoryNeed, h engine.History) ([]question, error) {
 	if need == engine.NeedNone || h == nil {
 		return nil, nil
 	}
