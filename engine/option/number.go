@@ -89,6 +89,8 @@ func between(least, top float64, most string) string {
 		from, to = "above "+decimal(Under(least)), ", up to "
 	}
 	switch {
+	case least == -math.MaxFloat64 && top == math.MaxFloat64:
+		return "of any size"
 	case most != "":
 		return from + to + most
 	case isUnder(top) && isOver(least):

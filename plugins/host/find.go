@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
@@ -42,7 +44,10 @@ type Plugin struct {
 	Source      string   `json:"source,omitempty"`
 	Script      string   `json:"script,omitempty"`  // the Python file that the executable is to run
 	Problem     string   `json:"problem,omitempty"` // why it cannot be used, from List
-	Results     int      `json:"results,omitempty"` // version of its results, where it comes with nascent: see Several
+	// Options are what may be said of it in search.yaml, by kind: known after
+	// Describe, of those that declare them.
+	Options map[Kind][]option.Described `json:"options,omitempty"`
+	Results int                         `json:"results,omitempty"` // version of its results, where it comes with nascent: see Several
 }
 
 // Dirs are the directories in which plugins are looked for, in this order: that
@@ -264,7 +269,20 @@ func Describe(ctx context.Context, p Plugin, o Options) (Plugin, error) {
 		return p, proc.explain(err)
 	}
 	p.Name, p.Version, p.Protocol = d.Name, d.Version, proc.protocol
-	p.Kinds = nil
+	p.Kinds, p.Options = nil, nil
+	for kind, text := range map[Kind][]byte{KindEvaluator: d.EvaluatorOptions, KindStrategy: d.StrategyOptions} {
+		var options []option.Described
+		if len(text) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(text, &options); err != nil {
+			return p, fmt.Errorf("it does not say its options as JSON: %w", err)
+		}
+		if p.Options == nil {
+			p.Options = map[Kind][]option.Described{}
+		}
+		p.Options[kind] = options
+	}
 	for _, k := range d.Kinds {
 		p.Kinds = append(p.Kinds, Kind(k))
 	}

@@ -67,13 +67,15 @@ func (*DescribeRequest) Descriptor() ([]byte, []int) {
 }
 
 type Description struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kinds         []string               `protobuf:"bytes,1,rep,name=kinds,proto3" json:"kinds,omitempty"` // "evaluator", "strategy"
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	Sdk           string                 `protobuf:"bytes,4,opt,name=sdk,proto3" json:"sdk,omitempty"` // what the plugin was made with, for people: "go 1"
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Kinds            []string               `protobuf:"bytes,1,rep,name=kinds,proto3" json:"kinds,omitempty"` // "evaluator", "strategy"
+	Name             string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Version          string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Sdk              string                 `protobuf:"bytes,4,opt,name=sdk,proto3" json:"sdk,omitempty"`                                                   // what the plugin was made with, for people: "go 1"
+	EvaluatorOptions []byte                 `protobuf:"bytes,5,opt,name=evaluator_options,json=evaluatorOptions,proto3" json:"evaluator_options,omitempty"` // what may be said of it in search.yaml: JSON, a list of
+	StrategyOptions  []byte                 `protobuf:"bytes,6,opt,name=strategy_options,json=strategyOptions,proto3" json:"strategy_options,omitempty"`    // {name, type, default, bounds, meaning, options}
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Description) Reset() {
@@ -132,6 +134,20 @@ func (x *Description) GetSdk() string {
 		return x.Sdk
 	}
 	return ""
+}
+
+func (x *Description) GetEvaluatorOptions() []byte {
+	if x != nil {
+		return x.EvaluatorOptions
+	}
+	return nil
+}
+
+func (x *Description) GetStrategyOptions() []byte {
+	if x != nil {
+		return x.StrategyOptions
+	}
+	return nil
 }
 
 // Refusal is a "no" with its reason; not a failure of the plugin.
@@ -2573,12 +2589,14 @@ const file_nascent_proto_rawDesc = "" +
 	"\n" +
 	"\rnascent.proto\x12\n" +
 	"nascent.v1\"\x11\n" +
-	"\x0fDescribeRequest\"c\n" +
+	"\x0fDescribeRequest\"\xbb\x01\n" +
 	"\vDescription\x12\x14\n" +
 	"\x05kinds\x18\x01 \x03(\tR\x05kinds\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x10\n" +
-	"\x03sdk\x18\x04 \x01(\tR\x03sdk\"/\n" +
+	"\x03sdk\x18\x04 \x01(\tR\x03sdk\x12+\n" +
+	"\x11evaluator_options\x18\x05 \x01(\fR\x10evaluatorOptions\x12)\n" +
+	"\x10strategy_options\x18\x06 \x01(\fR\x0fstrategyOptions\"/\n" +
 	"\aRefusal\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\"|\n" +

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 )
 
 // Metrics are what a job came to, by name. All must be finite. Every name must
@@ -49,8 +50,12 @@ type EvaluatorPlugin struct {
 	// have them, for those who pass them on.
 	Undecoded bool
 
-	// Open is called once, before the first job. It reads setup.Options and
-	// loads data; an error refuses the search with its text.
+	// Options declares the options, and what they are read into before Open is
+	// called: see package option. Without it Open reads setup.Options.
+	Options func(*option.Set)
+
+	// Open is called once, before the first job. It loads data; an error refuses
+	// the search with its text.
 	Open func(setup *Setup) error
 
 	// Evaluate carries out one job. It is called from up to Slots goroutines.

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
@@ -45,17 +47,12 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 	if p.SlotsFollowWorkers {
 		setup.Slots = max(1, setup.Workers)
 	}
+	if err := readOptions(p, setup.Options); err != nil {
+		return nil, err
+	}
 	if p.Open != nil {
 		if err := openGuarded(p, setup); err != nil {
 			return nil, err
-		}
-	} else if given, err := optionMap(setup.Options); err != nil {
-		return nil, err
-	} else {
-		for _, key := range sortedKeys(given) {
-			if !slices.Contains(p.Operational, key) {
-				return nil, BadOption(key, "this evaluator has no options: leave it out")
-			}
 		}
 	}
 	setup.Slots = max(1, setup.Slots)
@@ -98,6 +95,27 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 	_, required := proto.HelloFrom(proto.HelloTo(r.hello, r.optional))
 	r.check = proto.NewChecker(metrics, required)
 	return r, nil
+}
+
+// readOptions reads what the plugin declares. One that declares nothing, and has no
+// Open to read them, has no options.
+func readOptions(p *EvaluatorPlugin, given json.RawMessage) error {
+	if p.Options != nil {
+		return option.Read(given, p.Options)
+	}
+	if p.Open != nil {
+		return nil
+	}
+	all, err := optionMap(given)
+	if err != nil {
+		return err
+	}
+	for _, key := range sortedKeys(all) {
+		if !slices.Contains(p.Operational, key) {
+			return BadOption(key, "this evaluator has no options: leave it out")
+		}
+	}
+	return nil
 }
 
 func openGuarded(p *EvaluatorPlugin, setup *Setup) (err error) {

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,10 +18,12 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
-// Plugin is what one process serves: an evaluator, a strategy, or both.
+// Plugin is what one process serves: an evaluator, a strategy, or both. A strategy
+// that is an option.Declarer tells people its options.
 type Plugin struct {
 	Evaluator *EvaluatorPlugin
 	Strategy  engine.Strategy
@@ -179,6 +182,12 @@ type describer struct {
 func (d *describer) Describe(context.Context, *proto.DescribeRequest) (*proto.Description, error) {
 	p := d.g.p
 	out := &proto.Description{Name: p.Name, Version: p.Version, Sdk: "go"}
+	if d, ok := p.Strategy.(option.Declarer); ok {
+		out.StrategyOptions = described(d.Declare)
+	}
+	if p.Evaluator != nil && p.Evaluator.Options != nil {
+		out.EvaluatorOptions = described(p.Evaluator.Options)
+	}
 	if p.Strategy != nil {
 		out.Kinds = append(out.Kinds, "strategy")
 		if out.Name == "" {
@@ -201,4 +210,13 @@ func (d *describer) Describe(context.Context, *proto.DescribeRequest) (*proto.De
 		out.Version = "0"
 	}
 	return out, nil
+}
+
+// described tells of options on the wire.
+func described(declare func(*option.Set)) []byte {
+	text, err := json.Marshal(option.List(declare))
+	if err != nil {
+		panic(err) // these are texts
+	}
+	return text
 }

@@ -3,15 +3,6 @@
 // them that are true. It can be told to be slow, and to fail in every way in
 // which an evaluator can.
 //
-// Options:
-//
-//	delay    how long a job takes: "5ms"; default none
-//	fail     share of attempts that fail; default 0
-//	crash    share of attempts in which the process exits; default 0
-//	hang     share of attempts that never end; default 0
-//	invalid  share of genomes that are invalid; default 0
-//	slots    jobs at once in one process; default as many as there are workers
-//
 // Which attempts fail, crash or hang follows from the job's seed and the number
 // of the attempt, so the next one may well succeed; none of these options can
 // change a result. Which genomes are invalid follows from the genome.
@@ -25,17 +16,24 @@ import (
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
 type options struct {
-	Delay   sdk.Duration `json:"delay"`
-	Fail    float64      `json:"fail"`
-	Crash   float64      `json:"crash"`
-	Hang    float64      `json:"hang"`
-	Invalid float64      `json:"invalid"`
-	Slots   int          `json:"slots"`
+	delay                      time.Duration
+	fail, crash, hang, invalid float64
+	slots                      int
+}
+
+func (o *options) declare(s *option.Set) {
+	s.Duration(&o.delay, "delay", 0, "how long a job takes")
+	s.Float(&o.fail, "fail", 0, 0, 1, "share of attempts that fail")
+	s.Float(&o.crash, "crash", 0, 0, 1, "share of attempts in which the process exits")
+	s.Float(&o.hang, "hang", 0, 0, 1, "share of attempts that never end")
+	s.Float(&o.invalid, "invalid", 0, 0, 1, "share of genomes that are invalid")
+	s.Int(&o.slots, "slots", 0, 0, 100_000, "jobs at once in one process").Said("as many as there are workers")
 }
 
 // Results is the version of what it answers: whoever changes that raises it, and a
@@ -53,26 +51,10 @@ func Plugin() *sdk.EvaluatorPlugin {
 			{Name: "seconds", Unit: "s", Goal: engine.Minimize, Measured: true},
 		},
 		Operational: []string{"delay", "fail", "crash", "hang", "slots"},
+		Options:     o.declare,
 		Open: func(setup *sdk.Setup) error {
-			if err := setup.Decode(&o); err != nil {
-				return err
-			}
-			for _, share := range []struct {
-				key string
-				of  float64
-			}{{"fail", o.Fail}, {"crash", o.Crash}, {"hang", o.Hang}, {"invalid", o.Invalid}} {
-				if share.of < 0 || share.of > 1 {
-					return sdk.BadOption(share.key, "%v is not a share: use a number from 0 to 1", share.of)
-				}
-			}
-			if o.Delay < 0 {
-				return sdk.BadOption("delay", "it is negative: use 0 or more")
-			}
-			if o.Slots < 0 {
-				return sdk.BadOption("slots", "it is negative: use 1 or more")
-			}
-			if o.Slots > 0 {
-				setup.Slots = o.Slots
+			if o.slots > 0 {
+				setup.Slots = o.slots
 			}
 			setup.Splits = "nothing is trained; ones are counted"
 			return nil
@@ -82,23 +64,23 @@ func Plugin() *sdk.EvaluatorPlugin {
 }
 
 func evaluate(job *sdk.Job, o options) (sdk.Result, error) {
-	if o.Delay > 0 {
+	if o.delay > 0 {
 		select {
-		case <-time.After(time.Duration(o.Delay)):
+		case <-time.After(o.delay):
 		case <-job.Context().Done():
 			return sdk.Result{}, job.Context().Err()
 		}
 	}
 	switch attempt := fmt.Sprintf("%d %d", job.Seed, job.Attempt); {
-	case share("crash", attempt) < o.Crash:
+	case share("crash", attempt) < o.crash:
 		fmt.Fprintf(os.Stderr, "crashing in job %s, as told to\n", job.ID)
 		os.Exit(3)
-	case share("hang", attempt) < o.Hang:
+	case share("hang", attempt) < o.hang:
 		select {}
-	case share("fail", attempt) < o.Fail:
+	case share("fail", attempt) < o.fail:
 		return sdk.Result{}, fmt.Errorf("failed in attempt %d, as told to", job.Attempt)
 	}
-	if share("invalid", job.Text) < o.Invalid {
+	if share("invalid", job.Text) < o.invalid {
 		return sdk.Result{}, sdk.Invalid("invalid, as told to")
 	}
 	ones, total := count(job.Genes)

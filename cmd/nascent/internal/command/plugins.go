@@ -10,10 +10,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/spf13/cobra"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
-	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome"
@@ -187,56 +185,4 @@ func ofSearch(dir string) (host.Options, []string) {
 		}
 	}
 	return host.Options{}, []string{dir}
-}
-
-func (a *app) pluginsCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "plugins [DIR]",
-		Short: "List the evaluators and strategies that can be used",
-		Long: `Lists every plugin that is found: beside nascent itself, in the search directory
-DIR if one is given, and in the directories named in $NASCENT_PLUGINS. Each is
-started once to ask what it is.`,
-		Example: `  nascent plugins
-  nascent plugins mnist1d --json`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o, dirs := host.Options{}, []string(nil)
-			if len(args) == 1 {
-				if err := isDir(args[0]); err != nil {
-					return err
-				}
-				o, dirs = ofSearch(args[0])
-				o.Dir = ""
-			}
-			found, err := host.List(cmd.Context(), o, dirs...)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				for _, name := range evolve.Names() {
-					found = append(found, host.Plugin{Name: name, Kinds: []host.Kind{host.KindStrategy}, Version: engine.Version, Path: "built in"})
-				}
-				return a.writeJSON(found)
-			}
-			t := show.Table{Head: []string{"kind", "name", "version", "fingerprint", "where"}, Width: a.width}
-			for _, p := range found {
-				var kinds []string
-				for _, k := range p.Kinds {
-					kinds = append(kinds, string(k))
-				}
-				where := p.Path
-				if p.Problem != "" {
-					where = "cannot be used: " + p.Problem
-				}
-				t.Rows = append(t.Rows, []string{strings.Join(kinds, "+"), p.Name, p.Version, show.Clip(p.Fingerprint, 13), where})
-			}
-			for _, name := range evolve.Names() {
-				t.Rows = append(t.Rows, []string{"strategy", name, engine.Version, "-", "built in"})
-			}
-			return t.Write(a.out)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON array")
-	return cmd
 }
