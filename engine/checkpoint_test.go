@@ -347,3 +347,43 @@ func TestFilesThatNobodyNeedsAreRemoved(t *testing.T) {
 		}
 	})
 }
+
+// What was tested can be exported as it was tested, for as long as the search is there;
+// what was only measured again is let go.
+func TestTestedFilesStay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{hello: engine.Hello{Seeded: true, Tests: true}}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			path := filepath.Join(s.files.Temp(), "weights of "+x.Job.ID.String())
+			if err := os.WriteFile(path, []byte(path), 0o600); err != nil {
+				return err
+			}
+			ref, err := s.files.Put(path, "checkpoint")
+			if err != nil {
+				return err
+			}
+			e := good(x)
+			e.Result.Files = []engine.FileRef{ref}
+			s.send(begun(x), e)
+			return nil
+		}
+		cfg := acting(t, a)
+		cfg.Final.Skip = false
+		for _, evaluations := range []int{30, 60, 60} { // extended, and opened once more
+			cfg.Limits.Evaluations = evaluations
+			run(t, cfg)
+			there := map[engine.Phase]int{}
+			for c := range mustArchive(t, cfg.Ledger).Candidates() {
+				for _, f := range c.Files {
+					if _, err := cfg.Ledger.Path(f.Hash); err == nil {
+						there[c.Phase]++
+					}
+				}
+			}
+			if tests := 3 * evaluations / 30; there[engine.PhaseTest] != tests || there[engine.PhaseRemeasure] != 0 {
+				t.Errorf("%d evaluations: of tested candidates %d files are there, of those measured again %d; want %d and 0", evaluations, there[engine.PhaseTest], there[engine.PhaseRemeasure], tests)
+			}
+		}
+	})
+}

@@ -144,17 +144,13 @@ func (t *trajectory) letGo(r TurnRecord) []*entry {
 }
 
 // letGoFinal lists what a turn of the final strategy lets go of the results that it
-// consumed: all but what tests report.
+// consumed: all but what was tested, which stays with its report for as long as the
+// search: people export the very networks whose results they publish.
 func (t *trajectory) letGoFinal(r TurnRecord) (gone []FileRef) {
 	for _, id := range r.Consumed {
-		for _, f := range t.get(id).Files {
-			if !t.get(id).reports(f) {
-				gone = append(gone, f)
-			}
+		if e := t.get(id); e.Phase != PhaseTest {
+			gone = append(gone, e.Files...)
 		}
 	}
 	return gone
 }
-
-// reports tells whether a file is the report of a test, which stays for ever.
-func (e *entry) reports(f FileRef) bool { return e.Phase == PhaseTest && f.Name == ReportFile }

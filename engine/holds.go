@@ -74,12 +74,8 @@ func (h *holds) holdRecorded(t *trajectory) {
 			h.hold(e.attempts.saved)
 		case !e.stage.is(consumed):
 			h.hold(e.Files)
-		case partOf(e.ID) == PartFinal:
-			for _, f := range e.Files {
-				if e.reports(f) {
-					h.hold([]FileRef{f})
-				}
-			}
+		case e.Phase == PhaseTest:
+			h.hold(e.Files)
 		}
 	}
 	for _, id := range t.cutShort() {

@@ -162,7 +162,7 @@ type FileRef struct {
 }
 
 // ReportFile is the name of a file that a job of phase test may leave: a JSON
-// object of numbers that only reports show. It stays as long as the search.
+// object of numbers that only reports show.
 const ReportFile = "report"
 
 // StopRule ends a job early: at Step (units of the budget) a job whose Metric
