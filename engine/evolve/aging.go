@@ -8,6 +8,8 @@ import (
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
+func init() { register("aging", true, func(Find) engine.Strategy { return &aging{} }) }
+
 // aging is aging evolution, also called regularized evolution (Real, Aggarwal,
 // Huang, Le: Regularized Evolution for Image Classifier Architecture Search,
 // 2019, arXiv 1802.01548). The population is a queue: a child enters at its

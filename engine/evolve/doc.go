@@ -7,7 +7,7 @@
 //   - spos: single-path one-shot search (Guo et al. 2020), which scores candidates
 //     with shared weights and searches with another strategy
 //
-// [New] makes one by its name. They are pure, as [engine.Strategy] asks: what
+// [New] makes one by its name; the file of an algorithm adds it. They are pure, as [engine.Strategy] asks: what
 // they remember from turn to turn is ids and numbers in their state, and what
 // came of a candidate is read from the History. A candidate that is invalid,
 // failed or was stopped early is never a parent and never promoted.
@@ -19,6 +19,7 @@ package evolve
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -28,6 +29,21 @@ import (
 // comes by that.
 type Find func(use string) (engine.Strategy, error)
 
+// algorithm is a strategy that is built in.
+type algorithm struct {
+	name    string
+	general bool // searches any space
+	build   func(find Find) engine.Strategy
+}
+
+// algorithms are all that are built in, by name: the file of each adds it.
+var algorithms []algorithm
+
+func register(name string, general bool, build func(find Find) engine.Strategy) {
+	algorithms = append(algorithms, algorithm{name, general, build})
+	slices.SortFunc(algorithms, func(a, b algorithm) int { return strings.Compare(a.name, b.name) })
+}
+
 // New returns the strategy called name, ready for Open. Where it searches with
 // another, that is built in, too.
 func New(name string) (engine.Strategy, error) { return NewWith(name, New) }
@@ -35,35 +51,28 @@ func New(name string) (engine.Strategy, error) { return NewWith(name, New) }
 // NewWith returns the strategy called name, ready for Open, which finds what it
 // searches with by find.
 func NewWith(name string, find Find) (engine.Strategy, error) {
-	switch name {
-	case "aging":
-		return &aging{}, nil
-	case "genetic":
-		return &genetic{}, nil
-	case "random":
-		return &random{}, nil
-	case sposName:
-		return &spos{find: find}, nil
+	for _, a := range algorithms {
+		if a.name == name {
+			return a.build(find), nil
+		}
 	}
 	return nil, fmt.Errorf("there is no built-in strategy %q; there are %s", name, strings.Join(Names(), ", "))
 }
 
-// Names lists the strategies that New makes, the default first.
-func Names() []string { return append(General(), sposName) }
+// Names lists the strategies that New makes, in alphabetical order.
+func Names() []string { return names(func(algorithm) bool { return true }) }
 
 // General lists those that search any space: spos wants cells.
-func General() []string { return []string{"aging", "genetic", "random"} }
+func General() []string { return names(func(a algorithm) bool { return a.general }) }
 
-// Inner is what the options of a strategy say that it searches with, a name or a
-// path; "" where it searches alone, or by its default.
-func Inner(name string, options json.RawMessage) string {
-	var o struct {
-		Search searcher `json:"search"`
+func names(which func(algorithm) bool) []string {
+	var out []string
+	for _, a := range algorithms {
+		if which(a) {
+			out = append(out, a.name)
+		}
 	}
-	if name != sposName || json.Unmarshal(options, &o) != nil {
-		return ""
-	}
-	return o.Search.use
+	return out
 }
 
 // usable tells whether a result may make its candidate a parent.

@@ -9,6 +9,8 @@ import (
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
+func init() { register("genetic", true, func(Find) engine.Strategy { return &genetic{} }) }
+
 // genetic is a generational genetic algorithm (Holland 1975; Goldberg 1989,
 // Genetic Algorithms in Search, Optimization and Machine Learning).
 //

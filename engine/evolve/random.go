@@ -7,6 +7,8 @@ import (
 	"github.com/nascent-nas/nascent/engine/option"
 )
 
+func init() { register("random", true, func(Find) engine.Strategy { return &random{} }) }
+
 // random draws every candidate afresh: the control that any other strategy has
 // to beat at equal cost.
 type random struct {

@@ -15,6 +15,20 @@ import (
 // sposName is what the strategy is called.
 const sposName = "spos"
 
+func init() { register(sposName, false, func(find Find) engine.Strategy { return &spos{find: find} }) }
+
+// Inner is what the options of a strategy say that it searches with, a name or a
+// path; "" where it searches alone, or by its default.
+func Inner(name string, options json.RawMessage) string {
+	var o struct {
+		Search searcher `json:"search"`
+	}
+	if name != sposName || json.Unmarshal(options, &o) != nil {
+		return ""
+	}
+	return o.Search.use
+}
+
 // spos is single-path one-shot search (Guo, Zhang, Mu, Heng, Liu, Wei & Sun 2020,
 // arXiv 1904.00420): the shared weights are trained on paths that are drawn evenly,
 // and then a strategy of any kind searches with scores, each of which takes

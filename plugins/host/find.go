@@ -108,7 +108,7 @@ func Find(kind Kind, name string, dirs ...string) (Plugin, error) {
 		}
 		known = append(known, p.Name)
 	}
-	hint := "none is installed"
+	hint := "none is installed, and " + Several + ", which serves those that come with nascent, is not beside it"
 	if len(known) > 0 {
 		hint = "there are " + strings.Join(known, ", ")
 	}
