@@ -42,7 +42,7 @@ func (a *actor) Open(_ context.Context, setup engine.EvaluatorSetup) (engine.Ses
 	a.mu.Unlock()
 	h := a.hello
 	if h.Metrics == nil {
-		h.Metrics = []engine.Metric{{Name: "accuracy"}, {Name: "seconds"}}
+		h.Metrics, h.Optional = []engine.Metric{{Name: "accuracy"}, {Name: "seconds"}}, []string{"seconds"}
 	}
 	h.Slots = setup.Workers
 	return s, h, nil

@@ -182,14 +182,15 @@ type Hello struct {
 	Seeded        bool     `json:"seeded"`        // results depend on the job's seed, so measuring again tells something
 	Tests         bool     `json:"tests"`         // can carry out phase test
 	Metrics       []Metric `json:"metrics"`
-	Budget        float64  `json:"budget"`            // what budget 0 means
-	BudgetUnit    string   `json:"budget_unit"`       // "epochs"
-	Identity      string   `json:"identity"`          // canonical text of every option and all data that results depend on; IdentityChanges reads it
-	Fingerprint   string   `json:"fingerprint"`       // set by the host: hash over the plugin's executable and Identity
-	Results       int      `json:"results,omitempty"` // set by the host for what ships with nascent: raised when its results change. Then the executable is recorded, but not compared
-	Program       string   `json:"program,omitempty"` // set by the host: sha256 of the executable
-	Pool          [][]byte `json:"pool,omitempty"`    // where only some genomes can be measured: their packed forms; no others are proposed
-	Splits        string   `json:"splits"`            // in words: what is trained, validated and tested on
+	Optional      []string `json:"optional,omitempty"` // exact metrics that a result may leave out
+	Budget        float64  `json:"budget"`             // what budget 0 means
+	BudgetUnit    string   `json:"budget_unit"`        // "epochs"
+	Identity      string   `json:"identity"`           // canonical text of every option and all data that results depend on; IdentityChanges reads it
+	Fingerprint   string   `json:"fingerprint"`        // set by the host: hash over the plugin's executable and Identity
+	Results       int      `json:"results,omitempty"`  // set by the host for what ships with nascent: raised when its results change. Then the executable is recorded, but not compared
+	Program       string   `json:"program,omitempty"`  // set by the host: sha256 of the executable
+	Pool          [][]byte `json:"pool,omitempty"`     // where only some genomes can be measured: their packed forms; no others are proposed
+	Splits        string   `json:"splits"`             // in words: what is trained, validated and tested on
 }
 
 // Session is an open Evaluator. Its methods may be called from any goroutine

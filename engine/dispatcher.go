@@ -212,24 +212,22 @@ func (d *dispatcher) handle(ev sessionEvent) {
 
 // finished takes the result of an attempt.
 func (d *dispatcher) finished(e *entry, ev sessionEvent) {
-	r := ev.Result
-	if r == nil {
+	if ev.Result == nil {
 		d.nothing(e, d.elapsed(e), failure{reason: "the evaluator reported an end without a result"})
 		return
 	}
+	r := *ev.Result
+	d.judge(e, ev.from, &r)
 	seconds := d.elapsed(e)
-	if r.Seconds > 0 && isFinite(r.Seconds) {
+	if r.Seconds > 0 {
 		seconds = r.Seconds
 	}
-	f := failure{reason: r.Reason, fault: ev.Fault, died: ev.Crashed}
-	if flaw := d.flaw(e, r); flaw != "" {
-		f = failure{reason: flaw}
-	} else if r.Status != Failed && e.attempts.late == "" && !e.attempts.cancelled {
-		d.succeeded(e, ev.from, *r)
+	if r.Status != Failed && e.attempts.late == "" && !e.attempts.cancelled {
+		d.succeeded(e, ev.from, r)
 		return
 	}
 	d.files.discard(r.Files)
-	d.nothing(e, seconds, f)
+	d.nothing(e, seconds, failure{reason: r.Reason, fault: ev.Fault, died: ev.Crashed})
 }
 
 // nothing takes an attempt that brought nothing after so many seconds, because of f
@@ -268,40 +266,24 @@ func (d *dispatcher) elapsed(e *entry) float64 {
 	return max(0, d.cfg.Clock.Now().Sub(e.attempts.begun).Seconds())
 }
 
-// flaw says what is wrong with a result that claims to be one, or "": numbers
-// that are none, or nothing that the search could judge by.
-func (d *dispatcher) flaw(e *entry, r *Result) string {
-	if r.Status == Failed {
-		return ""
+// judge holds a result to what its evaluator declared and to what the search judges
+// by.
+func (d *dispatcher) judge(e *entry, by *openEvaluator, r *Result) {
+	by.hello.Judge(e.Task, r)
+	if r.Status != OK || r.Stopped || e.Task != Train || e.Phase == PhaseTest {
+		return
 	}
-	if r.Status != OK && r.Status != Invalid {
-		return fmt.Sprintf("the evaluator answered with the unknown status %q", r.Status)
-	}
-	for _, m := range r.Metrics {
-		if !isFinite(m.Value) {
-			return fmt.Sprintf("metric %s is %v", m.Name, m.Value)
+	lacks := func(metric, use string) {
+		if _, has := r.Metrics.Get(metric); r.Status == OK && !has {
+			r.Status, r.Reason = Failed, fmt.Sprintf("the result has no metric %s, %s", metric, use)
 		}
-	}
-	if !isFinite(r.Seconds) || r.Seconds < 0 {
-		return fmt.Sprintf("the result says that it took %v seconds", r.Seconds)
-	}
-	if len(r.Output) > maxInput {
-		return fmt.Sprintf("an output of %d bytes; at most %d", len(r.Output), maxInput)
-	}
-	if r.Status == Invalid || r.Stopped || e.Task != Train || e.Phase == PhaseTest {
-		return ""
 	}
 	for _, o := range d.trajectory.Plan.Objectives {
-		if _, ok := r.Metrics.Get(o.Metric); !ok {
-			return fmt.Sprintf("the result has no metric %s, which the search is to %s", o.Metric, o.Goal)
-		}
+		lacks(o.Metric, "which the search is to "+string(o.Goal))
 	}
 	for _, c := range d.trajectory.Plan.Constraints {
-		if _, ok := r.Metrics.Get(c.Metric); !ok {
-			return fmt.Sprintf("the result has no metric %s, which a constraint bounds", c.Metric)
-		}
+		lacks(c.Metric, "which a constraint bounds")
 	}
-	return ""
 }
 
 // endAll ends every running job; their progress is kept.
@@ -325,15 +307,6 @@ func (d *dispatcher) sessionEnded(x *openEvaluator) {
 
 func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// finite leaves out what is no number: a curve may show how training diverged,
-// but neither JSON nor a plot can.
-func finite(vs Values) Values {
-	if !slices.ContainsFunc(vs, func(v Value) bool { return !isFinite(v.Value) }) {
-		return vs
-	}
-	return slices.DeleteFunc(slices.Clone(vs), func(v Value) bool { return !isFinite(v.Value) })
-}
-
 // succeeded takes a result that says something of the genome.
 func (d *dispatcher) succeeded(e *entry, by *openEvaluator, r Result) {
 	d.took(e, d.elapsed(e))
@@ -343,11 +316,6 @@ func (d *dispatcher) succeeded(e *entry, by *openEvaluator, r Result) {
 		r.Files = nil
 	}
 	r.Metrics = slices.Clone(r.Metrics)
-	SortValues(r.Metrics)
-	r.Curve = slices.DeleteFunc(slices.Clone(r.Curve), func(p Point) bool { return !isFinite(p.Step) })
-	for i := range r.Curve {
-		r.Curve[i].Metrics = finite(r.Curve[i].Metrics)
-	}
 	d.settle(e, ResultRecord{Attempt: e.attempts.newest, Attempts: e.attempts.counted + 1, Fingerprint: by.fingerprint, Result: r})
 	d.trust()
 }

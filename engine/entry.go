@@ -100,5 +100,7 @@ func (e *entry) share() Result {
 
 // SortValues puts values in the order of their names.
 func SortValues(vs Values) {
-	slices.SortFunc(vs, func(a, b Value) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(vs, byName)
 }
+
+func byName(a, b Value) int { return cmp.Compare(a.Name, b.Name) }

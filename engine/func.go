@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 
 	"github.com/nascent-nas/nascent/internal/mailbox"
@@ -17,14 +16,20 @@ var ErrInvalid = errors.New("invalid")
 // Func makes an Evaluator of a function in this process. It is called for
 // several jobs at once, as many as the search has workers, and should return
 // soon after its context ends. An error that wraps ErrInvalid is the genome's
-// fault, any other a failure that is retried; so is a panic.
+// fault, any other a failure that is retried; so is a panic. It answers metrics that
+// are declared here (default accuracy, to be maximized), and may leave out those that
+// the search does not judge by.
 func Func(f func(ctx context.Context, job *Job) (map[string]float64, error), metrics ...Metric) Evaluator {
 	if len(metrics) == 0 {
 		metrics = []Metric{{Name: "accuracy", Goal: Maximize}}
 	}
-	return &funcEvaluator{f: f, hello: Hello{
+	e := &funcEvaluator{f: f, hello: Hello{
 		Name: "function", Version: Version, Deterministic: true, Seeded: true, Metrics: metrics, Identity: "function", Fingerprint: "function",
 	}}
+	for _, m := range metrics {
+		e.hello.Optional = append(e.hello.Optional, m.Name)
+	}
+	return e
 }
 
 type funcEvaluator struct {
@@ -95,12 +100,8 @@ func (s *funcSession) evaluate(ctx context.Context, job *Job) (e Event) {
 	}
 	r := &Result{Status: OK}
 	for name, x := range metrics {
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return failed(fmt.Sprintf("metric %s is %v", name, x))
-		}
 		r.Metrics = append(r.Metrics, Value{name, x})
 	}
-	SortValues(r.Metrics)
 	return Event{Kind: Finished, Result: r}
 }
 

@@ -39,8 +39,8 @@ func checkName(name string) error {
 	}
 }
 
-// named checks the names of the metrics that the evaluators declare. What a search
-// has recorded already it goes on with, whatever it is called.
+// named checks what the evaluators declare of their metrics. What a search has
+// recorded already it goes on with, whatever it is called.
 func (s *Search) named() error {
 	recorded := map[string]bool{}
 	for e, err := range s.cfg.Ledger.Events() {
@@ -63,6 +63,9 @@ func (s *Search) named() error {
 			}
 			if seen[m.Name] {
 				return wrong(x.place(), "it declares the metric %q twice", m.Name).but("leave one of them out")
+			}
+			if m.Goal != "" && m.Goal != Maximize && m.Goal != Minimize {
+				return wrong(x.place(), "it declares the metric %s with the goal %q", m.Name, m.Goal).but("write maximize or minimize")
 			}
 			seen[m.Name] = true
 		}

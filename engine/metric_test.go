@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -53,6 +54,26 @@ func TestNamesOfMetrics(t *testing.T) {
 		err := measuring(t, name, enginetest.Memory(t))
 		if !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), better) || strings.ContainsAny(err.Error(), "\x07\x1b\n") {
 			t.Errorf("%q: %v; want a refusal that says %q, on one line that can be printed", name, err, better)
+		}
+	}
+}
+
+func TestGoalsOfMetrics(t *testing.T) {
+	t.Parallel()
+	for goal, right := range map[engine.Goal]bool{"": true, engine.Maximize: true, engine.Minimize: true, "up": false} {
+		search, err := engine.New(engine.Config{
+			Space: plainSpace, Strategy: climber{}, Limits: engine.Limits{Evaluations: 3}, Final: engine.Final{Skip: true},
+			Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}},
+			Evaluator: engine.Func(func(context.Context, *engine.Job) (map[string]float64, error) {
+				return map[string]float64{"accuracy": 1, "size": 2}, nil
+			}, engine.Metric{Name: "accuracy"}, engine.Metric{Name: "size", Goal: goal}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = search.Run(t.Context())
+		if right && err != nil || !right && (!errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), `size with the goal "up"`)) {
+			t.Errorf("the goal %q: %v", goal, err)
 		}
 	}
 }

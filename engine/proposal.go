@@ -23,10 +23,10 @@ func (t *trajectory) job(x *turn, p *Proposal, id ID) (*entry, error) {
 	switch {
 	case p.Fidelity < 0 || p.Fidelity >= len(t.Plan.Fidelities):
 		return nil, fmt.Errorf("fidelity %d of %d", p.Fidelity, len(t.Plan.Fidelities))
-	case len(p.Input) > maxInput:
-		return nil, fmt.Errorf("an input of %d bytes; at most %d", len(p.Input), maxInput)
-	case len(p.Tag) > maxTag:
-		return nil, fmt.Errorf("a tag of %d bytes; at most %d", len(p.Tag), maxTag)
+	case len(p.Input) > MaxInput:
+		return nil, fmt.Errorf("an input of %d bytes; at most %d", len(p.Input), MaxInput)
+	case len(p.Tag) > MaxTag:
+		return nil, fmt.Errorf("a tag of %d bytes; at most %d", len(p.Tag), MaxTag)
 	case x.Part == PartSearch && p.Phase != "" && p.Phase != PhaseSearch:
 		return nil, fmt.Errorf("phase %q: only the final strategy measures outside the search", p.Phase)
 	case !slices.Contains([]Task{"", Train, Supernet, Score}, p.Task):

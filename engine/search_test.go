@@ -309,6 +309,8 @@ func TestResultsWithoutUsableNumbersFail(t *testing.T) {
 		"has no metric accuracy": {"loss": 1},
 		"accuracy is NaN":        {"accuracy": math.NaN()},
 		"loss is +Inf":           {"accuracy": 1, "loss": math.Inf(1)},
+		"has no metrics":         {},
+		"metric beauty is not declared: add it to the evaluator's metrics, next to accuracy, loss": {"accuracy": 1, "beauty": 1},
 	} {
 		led := enginetest.Memory(t)
 		cfg := config(led)
@@ -319,7 +321,7 @@ func TestResultsWithoutUsableNumbersFail(t *testing.T) {
 				return metrics, nil
 			}
 			return evaluate(ctx, j)
-		})}}
+		}, engine.Metric{Name: "accuracy", Goal: engine.Maximize}, engine.Metric{Name: "loss"})}}
 		run(t, cfg)
 		c, err := mustArchive(t, led).Candidate(3)
 		if err != nil || c.Status != engine.Failed || !strings.Contains(c.Reason, want) || c.Attempts != 2 {

@@ -9,12 +9,8 @@ import (
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
-// Bounds on what a strategy may put into one proposal or turn.
-const (
-	maxInput = 64 << 10
-	maxTag   = 64
-	maxNote  = 1 << 10
-)
+// maxNote is how many bytes a Decision's Note may have.
+const maxNote = 1 << 10
 
 // turn is one turn in the making.
 type turn struct {

@@ -347,7 +347,7 @@ func (s *search) accept(t T, turn engine.Turn, d engine.Decision) bool {
 		if len(p.Tag) > 64 || !utf8.ValidString(p.Tag) {
 			wrong("proposal %d: a tag is at most 64 bytes of UTF-8; this is %q", i, p.Tag)
 		}
-		if len(p.Input) > 64<<10 {
+		if len(p.Input) > engine.MaxInput {
 			wrong("proposal %d: an input of %d bytes; at most 64 KiB", i, len(p.Input))
 		}
 		for _, id := range p.Parents {

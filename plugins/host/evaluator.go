@@ -44,7 +44,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	if err != nil {
 		return nil, engine.Hello{}, err
 	}
-	hello, required := proto.HelloFrom(first.hello)
+	hello := proto.HelloFrom(first.hello)
 	if err := checkHello(e.plugin.Name, &hello); err == nil {
 		hello.Program, err = hashFile(e.plugin.Path)
 		hello.Fingerprint = fingerprint(hello.Program, hello.Identity)
@@ -58,7 +58,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	}
 	hello.Results = e.plugin.Results
 	s.then, s.slots = &hello, hello.Slots
-	s.check = proto.NewChecker(hello.Metrics, required)
+	s.hello = hello
 	s.want = max(1, (setup.Workers+hello.Slots-1)/hello.Slots)
 	for place := range s.want {
 		newWorkerAt(s, place)
@@ -81,16 +81,6 @@ func checkHello(name string, h *engine.Hello) error {
 	for _, t := range h.Tasks {
 		if !slices.Contains([]engine.Task{engine.Train, engine.Supernet, engine.Score}, t) {
 			return fmt.Errorf("%s says that it can do the task %q, which there is not: update nascent or the plugin", name, t)
-		}
-	}
-	seen := map[string]bool{}
-	for _, m := range h.Metrics {
-		if m.Name == "" || seen[m.Name] {
-			return fmt.Errorf("%s declares the metric %q twice or without a name: correct the plugin", name, m.Name)
-		}
-		seen[m.Name] = true
-		if m.Goal != "" && m.Goal != engine.Maximize && m.Goal != engine.Minimize {
-			return fmt.Errorf("%s declares the metric %s with the goal %q: use maximize or minimize", name, m.Name, m.Goal)
 		}
 	}
 	return nil
@@ -153,7 +143,7 @@ func (s *session) connect(ctx context.Context, place int) (*link, error) {
 		return fail(p.explain(err))
 	}
 	if r := l.hello.Refusal; r != nil {
-		return fail(&Refusal{Plugin: s.plugin.Name, Key: r.Key, Text: proto.OneLine(r.Text)})
+		return fail(&Refusal{Plugin: s.plugin.Name, Key: r.Key, Text: engine.OneLine(r.Text)})
 	}
 	if s.slots != 0 && l.hello.Identity != s.then.Identity {
 		return fail(&engine.ChangedError{What: engine.IdentityChanges(s.then.Identity, l.hello.Identity)})

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/plugins/internal/identity"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
@@ -166,18 +167,18 @@ func (p *process) startError(ctx context.Context, err error) error {
 		return fmt.Errorf("starting %s: %w", p.plugin.Name, context.Cause(ctx))
 	}
 	if p.child == nil || p.child.ID() == "" {
-		return fmt.Errorf("%s cannot be started: %s", p.plugin.Name, proto.OneLine(err.Error()))
+		return fmt.Errorf("%s cannot be started: %s", p.plugin.Name, engine.OneLine(err.Error()))
 	}
 	if p.protocol == 0 {
 		return fmt.Errorf("%s does not come up: %s without the handshake of a plugin%s", p.plugin.Name, p.child.status, p.quote())
 	}
-	return fmt.Errorf("%s does not come up: %s%s", p.plugin.Name, proto.OneLine(err.Error()), p.quote())
+	return fmt.Errorf("%s does not come up: %s%s", p.plugin.Name, engine.OneLine(err.Error()), p.quote())
 }
 
 // quote is the process's last words as the end of a sentence.
 func (p *process) quote() string {
 	if words := p.log.words(); words != "" {
-		return "; its last words: " + proto.OneLine(words)
+		return "; its last words: " + engine.OneLine(words)
 	}
 	return ""
 }
@@ -234,7 +235,7 @@ func (p *process) explain(err error) error {
 		return errors.New(p.cause())
 	}
 	if s, ok := status.FromError(err); ok {
-		return fmt.Errorf("%s: %s%s", p.plugin.Name, proto.OneLine(s.Message()), p.quote())
+		return fmt.Errorf("%s: %s%s", p.plugin.Name, engine.OneLine(s.Message()), p.quote())
 	}
 	return fmt.Errorf("%s: %w", p.plugin.Name, err)
 }

@@ -37,7 +37,7 @@ type session struct {
 	then    *engine.Hello // what the evaluator must still be; nil: whatever it is
 	slots   int           // jobs at once in one process
 	want    int           // processes for all workers
-	check   *proto.Checker
+	hello   engine.Hello
 
 	events *mailbox.Mailbox[engine.Event]
 	forced chan struct{} // closed when Close has lost its patience
@@ -194,6 +194,6 @@ func (s *session) unsendable(l *link, k key, cause error) {
 	if w := s.find(k); w != nil && w.link == l {
 		w.drop(k)
 		s.emit(k, engine.Event{Kind: engine.Finished, Result: &engine.Result{
-			Status: engine.Failed, Reason: proto.OneLine(cause.Error())}})
+			Status: engine.Failed, Reason: engine.OneLine(cause.Error())}})
 	}
 }

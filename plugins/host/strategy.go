@@ -99,7 +99,7 @@ func (s *StrategyPlugin) ready(ctx context.Context) error {
 	case err != nil:
 		err = proc.explain(err)
 	case hello.Refusal != nil:
-		err = &Refusal{Plugin: s.plugin.Name, Key: hello.Refusal.Key, Text: proto.OneLine(hello.Refusal.Text)}
+		err = &Refusal{Plugin: s.plugin.Name, Key: hello.Refusal.Key, Text: engine.OneLine(hello.Refusal.Text)}
 	}
 	if err != nil {
 		proc.kill()
@@ -180,7 +180,7 @@ func (s *StrategyPlugin) Step(ctx context.Context, state []byte, turn engine.Tur
 		}
 		s.turns, s.longest = s.turns+1, max(s.longest, time.Since(began))
 		if answer.Error != "" {
-			return engine.Decision{}, fmt.Errorf("%s: %s", s.plugin.Name, proto.OneLine(answer.Error))
+			return engine.Decision{}, fmt.Errorf("%s: %s", s.plugin.Name, engine.OneLine(answer.Error))
 		}
 		d, err := proto.DecisionFrom(answer, s.setup.Space)
 		if err == nil {

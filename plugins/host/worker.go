@@ -225,7 +225,7 @@ func (w *worker) settle(l *link, cause error) {
 	defer s.mu.Unlock()
 	reason := "its process ended"
 	if cause != nil {
-		reason = proto.OneLine(cause.Error())
+		reason = engine.OneLine(cause.Error())
 	}
 	var changed *engine.ChangedError
 	if errors.As(cause, &changed) {
@@ -374,7 +374,7 @@ func (w *worker) report(l *link, r *proto.Report, now time.Time, events []engine
 		s.mu.Unlock()
 		add(engine.Event{Kind: engine.Progress, Point: p})
 	case *proto.Report_Returned:
-		reason := proto.OneLine(what.Returned)
+		reason := engine.OneLine(what.Returned)
 		if reason == "" {
 			reason = "handed back"
 		}
@@ -408,13 +408,12 @@ func (w *worker) report(l *link, r *proto.Report, now time.Time, events []engine
 // the store.
 func (w *worker) result(l *link, j *job, f *proto.Finished) *engine.Result {
 	result := proto.FinishedFrom(f)
-	if result.Seconds == 0 && !w.s.check.Exact("seconds") {
+	if result.Seconds == 0 && !w.s.hello.Exact("seconds") {
 		result.Seconds = time.Since(j.begun).Seconds()
 	}
 	if len(result.Curve) == 0 {
 		result.Curve = j.curve
 	}
-	w.s.check.Check(j.assignment.Job.Task, result)
 	for _, file := range f.Files {
 		if result.Status == engine.Failed {
 			os.Remove(file.Path)
@@ -422,7 +421,7 @@ func (w *worker) result(l *link, j *job, f *proto.Finished) *engine.Result {
 		}
 		ref, err := put(w.s.setup.Files, l.scratch, file)
 		if err != nil {
-			*result = engine.Result{Status: engine.Failed, Reason: proto.OneLine(err.Error()), Seconds: result.Seconds}
+			*result = engine.Result{Status: engine.Failed, Reason: engine.OneLine(err.Error()), Seconds: result.Seconds}
 			continue
 		}
 		result.Files = append(result.Files, ref)

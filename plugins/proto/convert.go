@@ -82,9 +82,8 @@ func NetworkFrom(b []byte) (*network.Network, error) {
 	return net, nil
 }
 
-// HelloTo and HelloFrom convert what an evaluator says of itself. optional
-// names the metrics that a result may leave out.
-func HelloTo(h engine.Hello, optional []string) *EvaluatorHello {
+// HelloTo and HelloFrom convert what an evaluator says of itself.
+func HelloTo(h engine.Hello) *EvaluatorHello {
 	out := &EvaluatorHello{
 		Name: h.Name, Version: h.Version, Slots: int64(h.Slots),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
@@ -95,15 +94,14 @@ func HelloTo(h engine.Hello, optional []string) *EvaluatorHello {
 		out.Tasks = append(out.Tasks, string(t))
 	}
 	for _, m := range out.Metrics {
-		m.Optional = m.Measured || slices.Contains(optional, m.Name)
+		m.Optional = m.Measured || slices.Contains(h.Optional, m.Name)
 	}
 	return out
 }
 
-// HelloFrom also returns the names of the metrics that an ok train result must
-// have.
-func HelloFrom(h *EvaluatorHello) (hello engine.Hello, required []string) {
-	hello = engine.Hello{
+// HelloFrom is the inverse of HelloTo.
+func HelloFrom(h *EvaluatorHello) engine.Hello {
+	hello := engine.Hello{
 		Name: h.Name, Version: h.Version, Slots: max(1, int(h.Slots)),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
 		Metrics: MetricsFrom(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
@@ -113,11 +111,11 @@ func HelloFrom(h *EvaluatorHello) (hello engine.Hello, required []string) {
 		hello.Tasks = append(hello.Tasks, engine.Task(t))
 	}
 	for _, m := range h.Metrics {
-		if !m.Optional && !m.Measured {
-			required = append(required, m.Name)
+		if m.Optional && !m.Measured {
+			hello.Optional = append(hello.Optional, m.Name)
 		}
 	}
-	return hello, required
+	return hello
 }
 
 // MetricsTo and MetricsFrom convert declarations.

@@ -21,18 +21,15 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome/network"
-	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
 // runner carries out jobs with one opened plugin: the same for a plugin
 // process and in process.
 type runner struct {
-	plugin   *EvaluatorPlugin
-	hello    engine.Hello
-	optional []string // metrics that results may leave out
-	check    *proto.Checker
-	scratch  string // a directory of this runner's own
-	number   atomic.Int64
+	plugin  *EvaluatorPlugin
+	hello   engine.Hello
+	scratch string // a directory of this runner's own
+	number  atomic.Int64
 }
 
 // open readies a plugin. name is what it is called if it says nothing.
@@ -62,7 +59,7 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 	}
 	r := &runner{plugin: p, scratch: scratch}
 	metrics := p.Metrics
-	r.optional = p.Optional
+	optional := slices.Clone(p.Optional)
 	if metrics == nil {
 		metrics = []engine.Metric{
 			{Name: "accuracy", Goal: engine.Maximize},
@@ -75,13 +72,13 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 				engine.Metric{Name: "macs", Goal: engine.Minimize})
 		}
 		for _, m := range metrics {
-			r.optional = append(r.optional, m.Name)
+			optional = append(optional, m.Name)
 		}
 	}
 	r.hello = engine.Hello{
 		Name: p.Name, Version: p.Version, Slots: setup.Slots, Tasks: p.Tasks,
 		Deterministic: !p.Nondeterministic, Seeded: !p.Unseeded, Tests: p.Tests,
-		Metrics: metrics, Budget: p.Budget, BudgetUnit: p.BudgetUnit, Identity: identity, Splits: setup.Splits, Pool: setup.Pool,
+		Metrics: metrics, Optional: optional, Budget: p.Budget, BudgetUnit: p.BudgetUnit, Identity: identity, Splits: setup.Splits, Pool: setup.Pool,
 	}
 	if r.hello.Name == "" {
 		r.hello.Name = name
@@ -92,8 +89,6 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 	if r.hello.Budget == 0 {
 		r.hello.Budget = 1
 	}
-	_, required := proto.HelloFrom(proto.HelloTo(r.hello, r.optional))
-	r.check = proto.NewChecker(metrics, required)
 	return r, nil
 }
 
@@ -193,7 +188,7 @@ func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
 		return outcome{returned: "cancelled"}
 	case errors.As(err, &returned):
 		r.clean(j)
-		return outcome{returned: proto.OneLine(err.Error())}
+		return outcome{returned: engine.OneLine(err.Error())}
 	case err != nil && j.stopped && (errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled)):
 		answer.Metrics = j.last
 	case err != nil:
@@ -209,13 +204,13 @@ func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
 		result.Metrics = make(engine.Values, 0, len(answer.Metrics)+2)
 		for name, value := range answer.Metrics {
 			result.Metrics = append(result.Metrics, engine.Value{Name: name, Value: value})
-		} // Check sorts them
+		} // Judge sorts them
 		r.describeNetwork(j, result)
 	}
-	if result.Seconds == 0 && !r.check.Exact("seconds") {
+	if result.Seconds == 0 && !r.hello.Exact("seconds") {
 		result.Seconds = seconds
 	}
-	r.check.Check(j.Task, result)
+	r.hello.Judge(j.Task, result) // as the search will: files of what is failed are not handed over
 
 	out := outcome{result: result, failure: failure}
 	if result.Status == engine.OK && len(answer.Files) > 0 {

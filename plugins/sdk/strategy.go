@@ -65,7 +65,7 @@ func (s *strategyServer) Step(ctx context.Context, req *proto.StepRequest) (answ
 	for _, w := range req.History {
 		c, err := proto.CandidateFrom(w, s.space)
 		if err != nil {
-			return &proto.StepResponse{Error: proto.OneLine(err.Error())}, nil
+			return &proto.StepResponse{Error: engine.OneLine(err.Error())}, nil
 		}
 		s.history.add(c)
 	}
@@ -77,13 +77,13 @@ func (s *strategyServer) Step(ctx context.Context, req *proto.StepRequest) (answ
 	for _, w := range req.Results {
 		c, err := proto.CandidateFrom(w, s.space)
 		if err != nil {
-			return &proto.StepResponse{Error: proto.OneLine(err.Error())}, nil
+			return &proto.StepResponse{Error: engine.OneLine(err.Error())}, nil
 		}
 		turn.Results = append(turn.Results, *c)
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			answer, err = &proto.StepResponse{Error: proto.OneLine(panicError(v).Error())}, nil
+			answer, err = &proto.StepResponse{Error: engine.OneLine(panicError(v).Error())}, nil
 		}
 	}()
 	decision, err := s.strategy.Step(ctx, req.State, turn)
@@ -91,7 +91,7 @@ func (s *strategyServer) Step(ctx context.Context, req *proto.StepRequest) (answ
 		if ctx.Err() != nil {
 			return nil, status.FromContextError(ctx.Err()).Err()
 		}
-		return &proto.StepResponse{Error: proto.OneLine(err.Error())}, nil
+		return &proto.StepResponse{Error: engine.OneLine(err.Error())}, nil
 	}
 	answer = proto.DecisionTo(decision)
 	s.files.handOver(answer.Files)

@@ -35,17 +35,17 @@ type evaluatorServer struct {
 
 // refusalOf makes a Refusal of an error.
 func refusalOf(err error) *proto.Refusal {
-	out := &proto.Refusal{Text: proto.OneLine(err.Error())}
+	out := &proto.Refusal{Text: engine.OneLine(err.Error())}
 	var option *OptionError
 	if errors.As(err, &option) {
-		out.Key, out.Text = option.Key, proto.OneLine(option.Problem)
+		out.Key, out.Text = option.Key, engine.OneLine(option.Problem)
 		return out
 	}
 	var mistake *engine.Mistake
 	if errors.As(err, &mistake) {
 		what := *mistake
 		what.Key = ""
-		out.Key, out.Text = mistake.Key, proto.OneLine(what.Error())
+		out.Key, out.Text = mistake.Key, engine.OneLine(what.Error())
 	}
 	return out
 }
@@ -65,7 +65,7 @@ func (s *evaluatorServer) Open(_ context.Context, req *proto.OpenEvaluator) (*pr
 		return &proto.EvaluatorHello{Refusal: refusalOf(err)}, nil
 	}
 	s.runner, s.brief = r, req.Begun
-	return proto.HelloTo(r.hello, r.optional), nil
+	return proto.HelloTo(r.hello), nil
 }
 
 // said is something about a job on its way to the host.
@@ -159,7 +159,7 @@ func (st *run) start(w *proto.Job) {
 		return
 	case err != nil:
 		st.report(k, &proto.Report{What: &proto.Report_Finished{Finished: &proto.Finished{
-			Status: string(engine.Failed), Reason: proto.OneLine(err.Error())}}})
+			Status: string(engine.Failed), Reason: engine.OneLine(err.Error())}}})
 		return
 	case full:
 		st.report(k, &proto.Report{What: &proto.Report_Returned{Returned: "no room: all slots are taken"}})

@@ -286,7 +286,7 @@ func TestReportColumnsAreHidden(t *testing.T) {
 		}
 		hidden(where, b)
 	}
-	wire("the hello", proto.HelloTo(d.hello, nil))
+	wire("the hello", proto.HelloTo(d.hello))
 	for _, m := range d.hello.Metrics {
 		if m.Name == "secret" {
 			t.Error("the secret is declared as a metric")

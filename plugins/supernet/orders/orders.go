@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
 )
 
@@ -89,7 +90,7 @@ func Read(raw []byte, into any) error {
 // Write is the inverse of Read.
 func Write(from any) ([]byte, error) {
 	raw, err := json.Marshal(from)
-	if err == nil && len(raw) > 64<<10 {
+	if err == nil && len(raw) > engine.MaxInput {
 		err = fmt.Errorf("%d bytes, more than the 64 KiB that a job carries: choose smaller cells, or fewer paths a job", len(raw))
 	}
 	return raw, err
