@@ -316,6 +316,54 @@ func TestFilesOfEqualContentStay(t *testing.T) {
 	})
 }
 
+// What an attempt saved is there for the next one, also in the next run.
+func TestSavedProgressOutlivesTheRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			if x.Job.ID != 5 {
+				s.send(begun(x), good(x))
+				return nil
+			}
+			path := filepath.Join(s.files.Temp(), "progress")
+			if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+				return err
+			}
+			ref, err := s.files.Put(path, "progress")
+			s.send(begun(x), engine.Event{ID: 5, Attempt: x.Attempt, Kind: engine.Saved, Files: []engine.FileRef{ref}})
+			return err
+		}
+		a.cancel = func(s *scene, id engine.ID, attempt int, _ bool) { s.send(returned(id, attempt)) }
+		cfg := acting(t, a)
+		for range 2 {
+			s, err := engine.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(time.Minute, s.Stop)
+			if err := s.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found := ""
+		a.submit = func(s *scene, x engine.Assignment) error {
+			if x.Job.ID == 5 && x.Saved && len(x.Resume) == 1 {
+				if path, err := s.files.Path(x.Resume[0].Hash); err != nil {
+					t.Error(err)
+				} else if b, err := os.ReadFile(path); err == nil {
+					found = string(b)
+				}
+			}
+			s.send(begun(x), good(x))
+			return nil
+		}
+		if st := run(t, cfg).Status(); st.OK != 30 || found != "half" {
+			t.Errorf("the attempt in the third run found %q; ended as %+v", found, st)
+		}
+	})
+}
+
 // What nobody needs is removed while the search runs, and what is kept at its end is
 // what the next run begins with.
 func TestFilesThatNobodyNeedsAreRemoved(t *testing.T) {

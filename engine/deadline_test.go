@@ -447,6 +447,38 @@ func TestDeadlineAfterAPause(t *testing.T) {
 	})
 }
 
+// What passed while the engine was stopped does not count towards a deadline that was
+// far away.
+func TestDeadlineLeavesOutAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		clock := &sleepy{}
+		a := &actor{}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			go func() {
+				s.send(begun(x))
+				if x.Job.ID == 5 {
+					time.Sleep(time.Second)
+					clock.jump(2 * time.Hour)
+					time.Sleep(20 * time.Minute)
+				}
+				s.send(good(x))
+			}()
+			return nil
+		}
+		a.cancel = func(s *scene, id engine.ID, attempt int, _ bool) {
+			t.Errorf("candidate %s was cancelled", id)
+			s.send(returned(id, attempt))
+		}
+		cfg := acting(t, a)
+		cfg.Timeout, cfg.Clock = time.Hour, clock
+		if st := run(t, cfg).Status(); st.OK != 30 || st.Retries != 0 {
+			t.Errorf("ended as %+v", st)
+		}
+		time.Sleep(time.Hour) // until the last of the evaluator has ended
+	})
+}
+
 // A cancelled job fails at its place, once for each request, also where it waits or
 // the search does not run; the search can be replayed.
 func TestCancel(t *testing.T) {
@@ -501,6 +533,11 @@ func TestCancel(t *testing.T) {
 		}
 		if events != 5 {
 			t.Errorf("%d events", events)
+		}
+		for _, id := range []engine.ID{5, 6} { // asked again, of what was carried out long ago
+			if err := engine.Cancel(cfg.Ledger, id, fmt.Sprint("request ", id), time.Now()); err != nil {
+				t.Errorf("candidate %s: %v", id, err)
+			}
 		}
 		if err := engine.Cancel(cfg.Ledger, 5, "late", time.Now()); err == nil {
 			t.Error("cancelled what has failed")

@@ -263,3 +263,26 @@ func TestAttemptsChange(t *testing.T) {
 		t.Errorf("%d events", events)
 	}
 }
+
+// The pause before another attempt doubles, up to a minute.
+func TestBackoffIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			if x.Job.ID == 5 {
+				s.send(begun(x), engine.Event{ID: x.Job.ID, Attempt: x.Attempt, Kind: engine.Lost, Alone: true, Reason: "killed"})
+			} else {
+				s.send(begun(x), good(x))
+			}
+			return nil
+		}
+		cfg := acting(t, a)
+		cfg.Failures = engine.FailurePolicy{Attempts: 5, Backoff: 25 * time.Second}
+		start := time.Now()
+		run(t, cfg)
+		if d, want := time.Since(start), (25+50+60+60)*time.Second; d != want {
+			t.Errorf("five attempts waited %s, want %s", d, want)
+		}
+	})
+}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -244,6 +245,41 @@ func TestReplayProvesDecisions(t *testing.T) {
 		err := engine.Replay(t.Context(), always(climber{}), &altered{led}, nil)
 		if !errors.Is(err, engine.ErrDamaged) || !strings.Contains(err.Error(), "turn 7") {
 			t.Errorf("%s: one altered decision gives %v", order, err)
+		}
+	}
+}
+
+// thrifty decides by its limits.
+type thrifty struct{ climber }
+
+func (s thrifty) Step(ctx context.Context, state []byte, t engine.Turn) (engine.Decision, error) {
+	d, err := s.climber.Step(ctx, state, t)
+	for i := range d.Proposals {
+		d.Proposals[i].Tag = fmt.Sprint(t.Limits.Evaluations)
+	}
+	return d, err
+}
+
+// Every turn is replayed with the limits that held when it was taken.
+func TestReplayKnowsTheLimitsOfEveryTurn(t *testing.T) {
+	t.Parallel()
+	for _, order := range []engine.Order{engine.Strict, engine.Arrival} {
+		led := enginetest.Memory(t)
+		cfg := config(led)
+		cfg.Strategy, cfg.Order = thrifty{}, order
+		tags := map[string]bool{}
+		for _, n := range []int{20, 30, 45} {
+			cfg.Limits.Evaluations = n
+			run(t, cfg)
+		}
+		for c := range mustArchive(t, led).Candidates() {
+			tags[c.Tag] = true
+		}
+		if len(tags) < 3 {
+			t.Errorf("%s: the limits %v were seen", order, tags)
+		}
+		if err := engine.Replay(t.Context(), always(thrifty{}), led, nil); err != nil {
+			t.Errorf("%s: %v", order, err)
 		}
 	}
 }
@@ -509,6 +545,26 @@ func TestLimitsOfASmallSpace(t *testing.T) {
 	}
 }
 
+// A search that only seconds or a target could end is over where nothing but what is
+// invalid, and costs nothing, is found any more.
+func TestSearchThatFindsOnlyWhatIsInvalidEnds(t *testing.T) {
+	t.Parallel()
+	a := &actor{}
+	a.submit = func(s *scene, x engine.Assignment) error {
+		if x.Job.ID <= 3 {
+			s.send(begun(x), good(x))
+		} else {
+			s.send(begun(x), finished(x, engine.Result{Status: engine.Invalid, Reason: "too deep"}))
+		}
+		return nil
+	}
+	cfg := acting(t, a)
+	cfg.Strategy, cfg.Limits, cfg.Turns = randomly{}, engine.Limits{Seconds: 1e6}, 3000
+	if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.OK != 3 || st.Invalid < 1000 || st.Invalid > 1100 {
+		t.Errorf("ended as %+v", st)
+	}
+}
+
 // priced makes every evaluation cost two seconds.
 type priced struct{ engine.Evaluator }
 
@@ -592,4 +648,86 @@ func (randomly) Step(_ context.Context, _ []byte, t engine.Turn) (engine.Decisio
 		d.Proposals[i].Operator = engine.OpRandom
 	}
 	return d, nil
+}
+
+// What was stopped early is not compared with what was trained to the end: it is
+// neither the best nor does it reach a target.
+func TestStoppedCandidatesAreNotCompared(t *testing.T) {
+	t.Parallel()
+	target := 2.0
+	a := &actor{}
+	a.submit = func(s *scene, x engine.Assignment) error {
+		e := good(x)
+		if x.Job.ID%3 == 0 {
+			e.Result.Stopped, e.Result.Metrics[0].Value = true, 5
+		}
+		s.send(begun(x), e)
+		return nil
+	}
+	cfg := acting(t, a)
+	cfg.Limits.Target = &target
+	s := run(t, cfg)
+	if st := s.Status(); st.OK != 30 {
+		t.Errorf("ended as %+v", st)
+	}
+	best := s.Best(10)
+	for _, c := range best {
+		if c.Stopped {
+			t.Errorf("candidate %s, which was stopped early, is among the best", c.ID)
+		}
+	}
+	if len(best) != 10 {
+		t.Errorf("%d are the best", len(best))
+	}
+}
+
+// The winner and the baselines are tested at the highest fidelity, whatever the
+// search has reached.
+func TestTestsAreOfTheHighestFidelity(t *testing.T) {
+	t.Parallel()
+	cfg := acting(t, &actor{hello: engine.Hello{Tests: true}})
+	cfg.Final = engine.Final{Top: 2, Repeats: 2, Tests: 2}
+	cfg.Fidelities = []engine.Fidelity{{Evaluator: "f", Budget: 1}, {Evaluator: "f", Budget: 3}}
+	s := run(t, cfg)
+	tests := 0
+	for c := range s.Candidates() {
+		switch {
+		case c.Phase == engine.PhaseTest:
+			if tests++; c.Fidelity != 1 || c.Budget != 3 {
+				t.Errorf("test %s is of fidelity %d, budget %v", c.ID, c.Fidelity, c.Budget)
+			}
+		case c.Fidelity != 0 || c.Budget != 1:
+			t.Errorf("%s of phase %s is of fidelity %d, budget %v", c.ID, c.Phase, c.Fidelity, c.Budget)
+		}
+	}
+	if o, ok := s.Outcome(); !ok || !o.Complete || tests != 2 || len(o.Tested) != 1 || len(o.Tested[0].Results) != 2 {
+		t.Errorf("%d tests, and the outcome is %+v", tests, o)
+	}
+}
+
+// dozing takes a second for each turn.
+type dozing struct{ randomly }
+
+func (s dozing) Step(ctx context.Context, state []byte, t engine.Turn) (engine.Decision, error) {
+	time.Sleep(time.Second)
+	return s.randomly.Step(ctx, state, t)
+}
+
+// What the limit has no place for is not sent out, however far the strategy lags
+// behind.
+func TestNoJobIsSentOutBeyondTheLimit(t *testing.T) {
+	t.Parallel()
+	for _, order := range []engine.Order{engine.Strict, engine.Arrival} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &actor{}
+			cfg := acting(t, a)
+			cfg.Strategy, cfg.Order, cfg.Window, cfg.Limits.Evaluations = dozing{}, order, 16, 6
+			if st := run(t, cfg).Status(); st.Evaluations != 6 {
+				t.Errorf("%s: ended as %+v", order, st)
+			}
+			if n := len(a.scenes[0].assignments()); n != 6 {
+				t.Errorf("%s: %d jobs were sent out", order, n)
+			}
+		})
+	}
 }

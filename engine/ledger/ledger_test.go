@@ -465,13 +465,14 @@ func tamper(t testing.TB, dir string, f func(tx *bbolt.Tx, tr *transaction)) {
 func TestNewerFormat(t *testing.T) {
 	t.Parallel()
 	dir := scripted(t, 1)
+	next := currentFormat() + 1
 	tamper(t, dir, func(tx *bbolt.Tx, _ *transaction) {
-		e := encoder{b: fmt.Appendf(nil, formatText, 7, "9.8.7")}
+		e := encoder{b: fmt.Appendf(nil, formatText, next, "9.8.7")}
 		tx.Bucket([]byte(bucketMeta)).Put([]byte(keyFormat), e.seal(bucketMeta, []byte(keyFormat), 0))
 	})
 	for name, err := range opening(dir) {
 		oneLine(t, err)
-		if !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "format 7") || !strings.Contains(err.Error(), "nascent 9.8.7 or newer") {
+		if !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), fmt.Sprintf("format %d,", next)) || !strings.Contains(err.Error(), "nascent 9.8.7 or newer") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -547,6 +548,8 @@ func TestCheckFindsContradictions(t *testing.T) {
 		"job uncounted":   {func(tx *bbolt.Tx, tr *transaction) { tr.totals.jobs++ }, "bucket jobs has"},
 		"job's turn":      {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 5); r.Turn = 3; setJob(tr, tx, r) }, "bucket jobs, key 5"},
 		"job's parent":    {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 9); r.Parents[0] = 10; setJob(tr, tx, r) }, "bucket jobs, key 9"},
+		"job's ancestor":  {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 9); r.Inherit = 99; setJob(tr, tx, r) }, "bucket jobs, key 9"},
+		"job's twin":      {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 9); r.Reuse = 9; setJob(tr, tx, r) }, "bucket jobs, key 9"},
 		"job's source":    {func(tx *bbolt.Tx, tr *transaction) { r := job(tx, 9); r.Resume = 99; setJob(tr, tx, r) }, "bucket jobs, key 9"},
 		"turn's first id": {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 2); r.FirstID++; setTurn(tr, tx, r) }, "turns.search, key 2"},
 		"turn's jobs":     {func(tx *bbolt.Tx, tr *transaction) { r := turn(tx, 2); r.Jobs++; setTurn(tr, tx, r) }, "jobs, key"},
