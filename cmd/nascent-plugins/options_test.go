@@ -14,6 +14,7 @@ import (
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/plugins/evaluators/onemax"
+	weights "github.com/nascent-nas/nascent/plugins/evaluators/supernet"
 	"github.com/nascent-nas/nascent/plugins/strategies/qlearning"
 	"github.com/nascent-nas/nascent/plugins/strategies/reinforce"
 	"github.com/nascent-nas/nascent/plugins/strategies/supernet"
@@ -24,7 +25,9 @@ var update = flag.Bool("update", false, "write the tables of options in docs ane
 // declarations are the options of what ships, by kind and name.
 func declarations(t *testing.T) map[string]func(*option.Set) {
 	t.Helper()
-	all := map[string]func(*option.Set){"evaluator onemax": onemax.Plugin().Options}
+	all := map[string]func(*option.Set){
+		"evaluator onemax": onemax.Plugin().Options, "evaluator supernet": weights.Plugin().Options,
+	}
 	declared := func(name string, s engine.Strategy) {
 		d, ok := s.(option.Declarer)
 		if !ok {
@@ -54,7 +57,6 @@ var elsewhere = map[string]string{
 	"strategy exec":   "its options are a program's",
 
 	"evaluator gorgonia": "they are genes as well",
-	"evaluator supernet": "like gorgonia's",
 	"evaluator table":    "they are columns of a file",
 }
 
@@ -106,15 +108,16 @@ func TestRecordedOptions(t *testing.T) {
 	t.Parallel()
 	all := declarations(t)
 	for name, recorded := range map[string][]string{
-		"evaluator onemax":  {`{}`, `{"delay":"1ms","fail":0.1,"slots":1}`, `{"delay":0.5}`, `{"crash":0.02,"hang":0.01,"invalid":0.2}`},
-		"strategy aging":    {`{}`, `{"population":10,"sample":3}`, `{"initial":30,"crossover":0,"promote":{"eta":3,"after":6}}`, `{"population":2.0}`},
-		"strategy genetic":  {`{"population":6}`, `{"elite":0,"selection":"roulette"}`, `{"selection":"rank","pressure":1.2,"mutation":1,"promote":false}`},
-		"strategy random":   {`{}`, `{"promote":false}`, `{"promote":{"eta":4,"after":0}}`, `{"promote":null}`},
-		"strategy spos":     {`{"method":"spos","epochs":3}`, `{"search":{"use":"aging","population":5},"promote":{"eta":5,"after":10}}`, `{"search":"./mine.py"}`},
-		"strategy darts":    {`{"method":"darts","order":2}`, `{"epochs":3,"epochs_a_job":0.5,"against":"auxiliary","derive":4,"frozen":true}`},
-		"strategy gdas":     {`{"epochs":4,"hot":5,"cold":0.5,"against":"early_stop"}`},
-		"strategy enas":     {`{"epochs":4,"epochs_a_job":1,"updates":1,"batch":5,"paths":10,"finalists":10,"hidden":8,"promote":{"eta":2}}`},
-		"strategy supernet": {`{"method":"gdas"}`},
+		"evaluator onemax":   {`{}`, `{"delay":"1ms","fail":0.1,"slots":1}`, `{"delay":0.5}`, `{"crash":0.02,"hang":0.01,"invalid":0.2}`},
+		"evaluator supernet": {`{"data":"mnist1d"}`, `{"data":{"source":"csv","files":["a.csv"],"seed":2},"batch":64,"alpha_learning_rate":0.01}`},
+		"strategy aging":     {`{}`, `{"population":10,"sample":3}`, `{"initial":30,"crossover":0,"promote":{"eta":3,"after":6}}`, `{"population":2.0}`},
+		"strategy genetic":   {`{"population":6}`, `{"elite":0,"selection":"roulette"}`, `{"selection":"rank","pressure":1.2,"mutation":1,"promote":false}`},
+		"strategy random":    {`{}`, `{"promote":false}`, `{"promote":{"eta":4,"after":0}}`, `{"promote":null}`},
+		"strategy spos":      {`{"method":"spos","epochs":3}`, `{"search":{"use":"aging","population":5},"promote":{"eta":5,"after":10}}`, `{"search":"./mine.py"}`},
+		"strategy darts":     {`{"method":"darts","order":2}`, `{"epochs":3,"epochs_a_job":0.5,"against":"auxiliary","derive":4,"frozen":true}`},
+		"strategy gdas":      {`{"epochs":4,"hot":5,"cold":0.5,"against":"early_stop"}`},
+		"strategy enas":      {`{"epochs":4,"epochs_a_job":1,"updates":1,"batch":5,"paths":10,"finalists":10,"hidden":8,"promote":{"eta":2}}`},
+		"strategy supernet":  {`{"method":"gdas"}`},
 		"strategy qlearning": {
 			`{"budget":60}`, `{"schedule":[[1,100]],"state":"prefix","trace":0.5,"replay":300}`, `{"bins":[8,4,1],"max_dense":2,"dense_from":7,"initial_pooling":true}`,
 		},

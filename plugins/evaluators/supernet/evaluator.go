@@ -9,10 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/plugins/sdk"
@@ -23,8 +23,13 @@ import (
 
 // options are what search.yaml may say of the evaluator.
 type options struct {
-	Data data.Options `json:"data"`
+	data data.Options
 	Recipe
+}
+
+func (o *options) declare(s *option.Set) {
+	s.Value(&o.data, "data", `"mnist1d"`, "a source, or a group", "as for gorgonia; the same as for the evaluator that trains")
+	o.Recipe.Declare(s)
 }
 
 // evaluator does not change after open.
@@ -66,27 +71,20 @@ func Plugin() *sdk.EvaluatorPlugin {
 			{Name: "seconds", Unit: "s", Goal: engine.Minimize, Measured: true},
 		},
 		Optional: []string{orders.SharedAccuracy, orders.SharedLoss, orders.SupernetLoss, orders.AlphaLoss}, // each belongs to one task
+		Options:  e.options.declare,
 		Open:     e.open,
 		Evaluate: e.evaluate,
 	}
 }
 
 func (e *evaluator) open(setup *sdk.Setup) error {
-	e.options = options{Recipe: DefaultRecipe()}
-	if err := setup.Decode(&e.options); err != nil {
-		return err
-	}
-	if err := e.options.Check(); err != nil {
-		key, problem, _ := strings.Cut(err.Error(), " ")
-		return sdk.BadOption(key, "%s", problem)
-	}
 	var err error
 	e.space = setup.Space
 	if e.net, err = network.ReadSupernet(e.space); err != nil {
 		return err
 	}
-	e.options.Data.At = setup.Path
-	if e.data, err = data.Load(e.options.Data); err != nil {
+	e.options.data.At = setup.Path
+	if e.data, err = data.Load(e.options.data); err != nil {
 		return sdk.BadOption("data", "%v", err)
 	}
 	nodes := e.net.Network.Nodes

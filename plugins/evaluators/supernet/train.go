@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -22,27 +23,13 @@ type Recipe struct {
 	AlphaDecay   float64 `json:"alpha_weight_decay"`  // of the alphas, part of the gradient
 }
 
-// DefaultRecipe is the recipe where options say nothing.
-func DefaultRecipe() Recipe {
-	return Recipe{Batch: 32, LearningRate: 0.02, WeightDecay: 0.01, AlphaRate: 0.006, AlphaDecay: 1e-3}
-}
-
-// Check returns an error that begins with the name of the first value that makes
-// no sense.
-func (r Recipe) Check() error {
-	switch {
-	case r.Batch < 1 || r.Batch > 1<<16:
-		return fmt.Errorf("batch is %d; give 1 to 65536 samples", r.Batch)
-	case !(r.LearningRate > 0 && r.LearningRate < 1000):
-		return fmt.Errorf("learning_rate is %v; give a number above 0, such as 0.01", r.LearningRate)
-	case !(r.WeightDecay >= 0 && r.WeightDecay < 1000):
-		return fmt.Errorf("weight_decay is %v; give a number from 0, such as 0.01", r.WeightDecay)
-	case !(r.AlphaRate > 0 && r.AlphaRate < 1000):
-		return fmt.Errorf("alpha_learning_rate is %v; give a number above 0, such as 0.006", r.AlphaRate)
-	case !(r.AlphaDecay >= 0 && r.AlphaDecay < 1000):
-		return fmt.Errorf("alpha_weight_decay is %v; give a number from 0, such as 0.001", r.AlphaDecay)
-	}
-	return nil
+// Declare declares the recipe as options.
+func (r *Recipe) Declare(s *option.Set) {
+	s.Int(&r.Batch, "batch", 32, 1, 1<<16, "samples in one step, and in one batch of a score")
+	s.Float(&r.LearningRate, "learning_rate", 0.02, option.Over(0), option.Under(1000), "of the weights (AdamW), cosine to 0 over all epochs")
+	s.Float(&r.WeightDecay, "weight_decay", 0.01, 0, option.Under(1000), "of the weights, decoupled")
+	s.Float(&r.AlphaRate, "alpha_learning_rate", 0.006, option.Over(0), option.Under(1000), "of the alphas (Adam, 0.5 and 0.999)")
+	s.Float(&r.AlphaDecay, "alpha_weight_decay", 1e-3, 0, option.Under(1000), "of the alphas, part of the gradient")
 }
 
 // Point is what was measured over one epoch, each batch before its step.

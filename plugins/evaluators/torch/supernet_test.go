@@ -9,6 +9,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -36,7 +37,11 @@ func TestSupernetDefaults(t *testing.T) {
 	if err := json.Unmarshal([]byte(got), &here); err != nil {
 		t.Fatal(err)
 	}
-	if want := weights.DefaultRecipe(); here != want {
+	var want weights.Recipe
+	if err := option.Read(nil, want.Declare); err != nil {
+		t.Fatal(err)
+	}
+	if here != want {
 		t.Errorf("the defaults are %+v, those of the evaluator supernet %+v", here, want)
 	}
 }
