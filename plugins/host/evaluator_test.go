@@ -345,6 +345,21 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+// A process that had a job alone takes others again.
+func TestAfterAlone(t *testing.T) {
+	t.Parallel()
+	r := open(t, testPlugin, options(t), 2, `{"slots": 2}`)
+	first := pidOf(t, r.run("ok"))
+	alone := r.job("ok")
+	r.assign(engine.Assignment{Job: alone, Attempt: 1, Alone: true})
+	if pid := pidOf(t, r.answersTo(alone.ID)[alone.ID]); pid != first {
+		t.Errorf("a process without a job was not good enough for one alone")
+	}
+	if pid := pidOf(t, r.run("ok")); pid != first {
+		t.Errorf("another process took the next job")
+	}
+}
+
 func TestProcessesForWorkers(t *testing.T) {
 	t.Parallel()
 	r := open(t, testPlugin, options(t), 5, `{"slots": 2}`)

@@ -96,6 +96,7 @@ func TestOnceTrouble(t *testing.T) {
 		reason string
 	}{
 		`echo a print; echo '{"metrics": {"accuracy": 0.5}, "remark": "well"}'`: {engine.OK, "well"},
+		`printf '%02000d and so it broke\n' 0 >&2; exit 3`:                      {engine.Failed, "00 and so it broke"},
 		`echo '{"metrics": {"accuracy": 0.5}}'; echo it broke >&2; exit 3`:      {engine.Failed, "ended with exit status 3; its last words: it broke"},
 		`echo '{"failed": "no data"}'; exit 3`:                                  {engine.Failed, "no data"},
 		`echo hello`:                                                            {engine.Failed, `answered nothing: print one line such as {"metrics": {"accuracy": 0.9}}`},
@@ -210,6 +211,33 @@ func TestPrintBeforeAnswer(t *testing.T) {
 		Options: json.RawMessage(command(t, map[string]any{"command": []string{script(t, program)}}))})
 	if err == nil || !strings.Contains(err.Error(), swallowed) {
 		t.Error(err)
+	}
+}
+
+// A job whose process is killed because another one does not end comes back, and is
+// not to blame.
+func TestKilledBecauseOfAnother(t *testing.T) {
+	t.Parallel()
+	program := `while read -r line; do case $line in '{"open"'*) echo '{"hello": {"slots": 2}}' ;; esac; done`
+	r := openRig(t, served(t, &evaluator{}), command(t, map[string]any{"command": []string{script(t, program)}}))
+	deaf, other := r.submit("good"), r.submit("good")
+	begun := map[engine.ID]bool{}
+	for len(begun) < 2 {
+		if e := <-r.session.Events(); e.Kind == engine.Begun {
+			begun[e.ID] = true
+		}
+	}
+	r.session.Cancel(deaf, 1, false)
+	said := map[engine.ID]engine.Event{}
+	for len(said) < 2 {
+		if e := <-r.session.Events(); e.Kind != engine.Begun {
+			said[e.ID] = e
+		}
+	}
+	for id, want := range map[engine.ID]string{deaf: "cancelled", other: "its process was killed because of another job"} {
+		if e := said[id]; e.Kind != engine.Returned || e.Reason != want {
+			t.Errorf("job %s: %+v %+v, want %s", id, e, e.Result, want)
+		}
 	}
 }
 

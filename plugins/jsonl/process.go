@@ -160,8 +160,9 @@ func exitStatus(ws syscall.WaitStatus) (string, bool) {
 // keep is how much of the end of standard error is remembered.
 const keep = 16 << 10
 
-// maxWords is how much of it a reason quotes.
-const maxWords = 600
+// maxWords is how much of it a reason quotes: so much that its end is not cut off
+// where the whole reason becomes one line.
+const maxWords = 400
 
 // listen passes standard error on and remembers its end.
 func (p *process) listen(stderr *os.File) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -304,6 +305,77 @@ func TestStopAndCancel(t *testing.T) {
 			t.Errorf("saved %v: %+v", saved, e)
 		}
 		break
+	}
+}
+
+// The rule to stop holds from its own step on, for numbers that are none, too.
+func TestStopRule(t *testing.T) {
+	t.Parallel()
+	up := engine.StopRule{Metric: "accuracy", Goal: engine.Maximize, Step: 2, Threshold: 0.5}
+	down := engine.StopRule{Metric: "accuracy", Goal: engine.Minimize, Step: 2, Threshold: 0.5}
+	for _, c := range []struct {
+		rule   engine.StopRule
+		values []float64
+		steps  int // that are reported
+	}{
+		{up, []float64{0.1, 0.6, 0.7}, 3},
+		{up, []float64{0.9, 0.5, 0.6}, 3},
+		{up, []float64{0.9, 0.4, 0.9}, 2},
+		{up, []float64{0.9, 0.9, 0.4, 0.9}, 3},
+		{up, []float64{0.9, math.NaN(), 0.9}, 2},
+		{up, []float64{math.NaN(), 0.9, 0.9}, 3},
+		{down, []float64{0.9, 0.4, 0.3}, 3},
+		{down, []float64{0.1, 0.5, 0.1}, 3},
+		{down, []float64{0.1, 0.6, 0.1}, 2},
+		{down, []float64{0.1, math.NaN(), 0.1}, 2},
+	} {
+		steps := 0
+		l := openLocal(t, small, 1, EvaluatorPlugin{Evaluate: func(job *Job) (Result, error) {
+			for i, v := range c.values {
+				steps = i + 1
+				job.Report(float64(steps), Metrics{"accuracy": v})
+				if job.Cancelled() {
+					return Result{}, context.Cause(job.Context())
+				}
+			}
+			return Result{Metrics: Metrics{"accuracy": 1}}, nil
+		}})
+		g, err := small.Parse("x=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Submit(engine.Assignment{Job: &engine.Job{ID: 1, Genome: g, Stop: &c.rule}, Attempt: 1}); err != nil {
+			t.Fatal(err)
+		}
+		e := l.answer(1)
+		if steps != c.steps || e.Result == nil || e.Result.Status == engine.OK && e.Result.Stopped != (steps < len(c.values)) {
+			t.Errorf("%+v, %v: %d steps, want %d; %+v", c.rule, c.values, steps, c.steps, e.Result)
+		}
+	}
+}
+
+// A file of the evaluator's own is copied, not taken away.
+func TestFilesOfOthersStay(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "model")
+	if err := os.WriteFile(path, []byte("weights"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := openLocal(t, small, 1, EvaluatorPlugin{Evaluate: func(job *Job) (Result, error) {
+		return Result{Metrics: Metrics{"accuracy": 1}, Files: map[string]string{"model": path}}, nil
+	}})
+	e := l.answer(l.submit(small, "x=1"))
+	if e.Result == nil || len(e.Result.Files) != 1 {
+		t.Fatalf("%+v %+v", e, e.Result)
+	}
+	kept, err := l.files.Path(e.Result.Files[0].Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{path, kept} {
+		if b, err := os.ReadFile(p); err != nil || string(b) != "weights" {
+			t.Errorf("%s holds %q, %v", p, b, err)
+		}
 	}
 }
 
