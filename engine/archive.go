@@ -14,38 +14,38 @@ var ErrEmpty = errors.New("no search has begun here")
 
 // Kinds of EventRecord.
 const (
-	EventStarted   = "started"   // the engine began to run; Data: StartedEvent
-	EventEnded     = "ended"     // the engine ended its run; Data: EndedEvent
-	EventLimits    = "limits"    // Data: Limits
-	EventEvaluator = "evaluator" // Data: EvaluatorEvent; its place among these is the Fingerprint of results
-	EventFinal     = "final"     // the final strategy began a pass; Data: FinalEvent
-	EventCancel    = "cancel"    // somebody ended a job; Data: CancelEvent
-	EventAttempts  = "attempts"  // from now on jobs are tried that often; Data: a number
-	EventStrategy  = "strategy"  // another strategy decides from this turn on; Data: StrategyEvent
+	eventStarted   = "started"   // the engine began to run; Data: startedEvent
+	eventEnded     = "ended"     // the engine ended its run; Data: endedEvent
+	eventLimits    = "limits"    // Data: Limits
+	eventEvaluator = "evaluator" // Data: EvaluatorEvent; its place among these is the Fingerprint of results
+	eventFinal     = "final"     // the final strategy began a pass; Data: finalEvent
+	eventCancel    = "cancel"    // somebody ended a job; Data: cancelEvent
+	eventAttempts  = "attempts"  // from now on jobs are tried that often; Data: a number
+	eventStrategy  = "strategy"  // another strategy decides from this turn on; Data: StrategyEvent
 
-	EventCheckpoints = "checkpoints" // of how many of the best the files stay from this turn on
+	eventCheckpoints = "checkpoints" // of how many of the best the files stay from this turn on
 )
 
-// StartedEvent is the data of EventStarted.
-type StartedEvent struct {
+// startedEvent is the data of eventStarted.
+type startedEvent struct {
 	PID     int    `json:"pid"`
 	Workers int    `json:"workers"`
 	Source  string `json:"source,omitempty"` // where the strategy that decides was found this time
 }
 
-// EndedEvent is the data of EventEnded.
-type EndedEvent struct {
+// endedEvent is the data of eventEnded.
+type endedEvent struct {
 	State RunState `json:"state"`
 	Cause string   `json:"cause,omitempty"`
 }
 
-// EvaluatorEvent is the data of EventEvaluator.
+// EvaluatorEvent is the data of eventEvaluator.
 type EvaluatorEvent struct {
 	Key   string `json:"key"` // by which Fidelities name it
 	Hello Hello  `json:"hello"`
 }
 
-// StrategyEvent is the data of EventStrategy. The strategy's first turn consumes
+// StrategyEvent is the data of eventStrategy. The strategy's first turn consumes
 // no results; jobs that were under way are delivered to it afterwards.
 type StrategyEvent struct {
 	Turn    uint64          `json:"turn"` // its first
@@ -55,9 +55,9 @@ type StrategyEvent struct {
 	Window  int             `json:"window"` // from here on
 }
 
-// FinalEvent is the data of EventFinal: where a pass of the final strategy
+// finalEvent is the data of eventFinal: where a pass of the final strategy
 // begins.
-type FinalEvent struct {
+type finalEvent struct {
 	FirstID     ID     `json:"first_id"`
 	FirstTurn   uint64 `json:"first_turn"`
 	Evaluations int    `json:"evaluations"` // of the search when the pass began
@@ -81,7 +81,7 @@ type Archive struct {
 	workers       int        // of the newest start
 	attempts      int        // how often a job is tried now
 	limited       uint64     // the turn from which Limits hold
-	pass          FinalEvent // the newest of the final strategy's, if there are any
+	pass          finalEvent // the newest of the final strategy's, if there are any
 	passes        int
 	led           Ledger
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// CancelEvent is the data of EventCancel.
-type CancelEvent struct {
+// cancelEvent is the data of eventCancel.
+type cancelEvent struct {
 	ID      ID     `json:"id"`
 	Request string `json:"request"`
 }
@@ -30,7 +30,7 @@ func (s *Search) Cancel(id ID, request string) (err error) {
 			return
 		}
 		s.at.ask(e, request)
-		s.journal(s.at, EventCancel, CancelEvent{ID: id, Request: request})
+		s.journal(s.at, eventCancel, cancelEvent{ID: id, Request: request})
 		s.say("candidate %s is cancelled", id)
 		s.jobs.cancel(e)
 	})
@@ -48,11 +48,11 @@ func Cancel(led Ledger, id ID, request string, now time.Time) error {
 	if err != nil || e == nil {
 		return err
 	}
-	data, err := json.Marshal(CancelEvent{ID: id, Request: request})
+	data, err := json.Marshal(cancelEvent{ID: id, Request: request})
 	if err != nil {
 		return err
 	}
-	return led.Commit(&Change{Events: []EventRecord{{Seq: t.seq + 1, Turn: t.search.turns, Kind: EventCancel, Data: data, Time: now.UTC()}}})
+	return led.Commit(&Change{Events: []EventRecord{{Seq: t.seq + 1, Turn: t.search.turns, Kind: eventCancel, Data: data, Time: now.UTC()}}})
 }
 
 // cancellable is the job that a request is to end; nil where that was carried out.
@@ -94,10 +94,10 @@ func (t *trajectory) readCancels() error {
 		if err != nil {
 			return err
 		}
-		if e.Kind != EventCancel {
+		if e.Kind != eventCancel {
 			continue
 		}
-		var c CancelEvent
+		var c cancelEvent
 		if err := json.Unmarshal(e.Data, &c); err != nil {
 			return fmt.Errorf("%w: event %d (%s): %v", ErrDamaged, e.Seq, e.Kind, err)
 		}

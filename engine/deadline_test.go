@@ -527,7 +527,7 @@ func TestCancel(t *testing.T) {
 		}
 		events := 0
 		for e := range cfg.Ledger.Events() {
-			if e.Kind == engine.EventCancel {
+			if e.Kind == "cancel" {
 				events++
 			}
 		}

@@ -255,7 +255,7 @@ func TestAttemptsChange(t *testing.T) {
 	}
 	events := 0
 	for e := range led.Events() {
-		if e.Kind == engine.EventAttempts {
+		if e.Kind == "attempts" {
 			events++
 		}
 	}

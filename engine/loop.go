@@ -418,10 +418,10 @@ func (s *Search) beginFinal() bool {
 		return true // the pass that a crash or a stop interrupted, or that is complete
 	}
 	q := &a.final
-	a.pass = FinalEvent{FirstID: q.nextID(), FirstTurn: q.turns, Evaluations: len(a.search.history)}
+	a.pass = finalEvent{FirstID: q.nextID(), FirstTurn: q.turns, Evaluations: len(a.search.history)}
 	a.passes++
 	q.since, q.state, q.queue = q.turns, nil, nil
-	s.journal(a, EventFinal, a.pass)
+	s.journal(a, eventFinal, a.pass)
 	return true
 }
 
@@ -458,7 +458,7 @@ func (s *Search) fail(err error) {
 // conclude writes the last state.
 func (s *Search) conclude() error {
 	s.account()
-	s.journal(s.at, EventEnded, EndedEvent{State: s.at.counters.State, Cause: s.at.counters.Cause})
+	s.journal(s.at, eventEnded, endedEvent{State: s.at.counters.State, Cause: s.at.counters.Cause})
 	s.writer.counters(s.at.counters)
 	if err := s.writer.finish(); err != nil {
 		return notWritten(err)

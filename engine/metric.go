@@ -48,7 +48,7 @@ func (s *Search) named() error {
 			return err
 		}
 		var said EvaluatorEvent
-		if e.Kind != EventEvaluator || json.Unmarshal(e.Data, &said) != nil {
+		if e.Kind != eventEvaluator || json.Unmarshal(e.Data, &said) != nil {
 			continue
 		}
 		for _, m := range said.Hello.Metrics {

@@ -86,7 +86,7 @@ type older struct {
 
 func (o older) Events() iter.Seq2[engine.EventRecord, error] {
 	return func(yield func(engine.EventRecord, error) bool) {
-		if !yield(engine.EventRecord{Kind: engine.EventEvaluator, Data: o.data}, nil) {
+		if !yield(engine.EventRecord{Kind: "evaluator", Data: o.data}, nil) {
 			return
 		}
 		o.Ledger.Events()(yield)

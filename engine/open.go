@@ -114,7 +114,7 @@ func (s *Search) expected() (map[string]*Hello, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e.Kind == EventEvaluator {
+		if e.Kind == eventEvaluator {
 			var x EvaluatorEvent
 			if err := json.Unmarshal(e.Data, &x); err != nil {
 				return nil, fmt.Errorf("%w: event %d (%s): %v", ErrDamaged, e.Seq, e.Kind, err)
@@ -174,7 +174,7 @@ func (s *Search) goOn(t *trajectory, by decider) (err error) {
 				but("to go on with another strategy say so: nascent run DIR --strategy %s", by.name)
 		}
 		e := StrategyEvent{Turn: turn, Name: by.name, Options: options, Source: cmp.Or(s.cfg.StrategySource, by.name), Window: max(now.Window, by.batch)}
-		s.journal(t, EventStrategy, e)
+		s.journal(t, eventStrategy, e)
 		t.Strategies = append(t.Strategies, e)
 		s.writer.state(PartSearch, by.state)
 		s.say("from turn %d on strategy %s decides", e.Turn, e.Name)
@@ -192,19 +192,19 @@ func (s *Search) load(t *trajectory) error {
 		return err
 	}
 	if !sameLimits(t.Limits, s.cfg.Limits) {
-		s.journal(t, EventLimits, s.cfg.Limits)
+		s.journal(t, eventLimits, s.cfg.Limits)
 		t.Limits, t.limited = s.cfg.Limits, t.search.turns
 	}
 	if n := s.cfg.Failures.Attempts; n != t.attempts {
-		s.journal(t, EventAttempts, n)
+		s.journal(t, eventAttempts, n)
 		t.attempts = n
 	}
 	if turn := t.search.turns; t.checkpoints.mostAt(turn) != s.cfg.Keep {
 		m := mostKept{Turn: turn, Keep: s.cfg.Keep}
-		s.journal(t, EventCheckpoints, m)
+		s.journal(t, eventCheckpoints, m)
 		t.checkpoints.most = append(t.checkpoints.most, m)
 	}
-	s.journal(t, EventStarted, StartedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource})
+	s.journal(t, eventStarted, startedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource})
 	t.workers = s.cfg.Workers
 	t.counters.State, t.counters.Cause = StateRunning, ""
 	s.writer.counters(t.counters)
@@ -256,7 +256,7 @@ func (s *Search) admit(t *trajectory) error {
 			return becameAnother(x, x.hello.changes(&last.Hello))
 		}
 		e := EvaluatorEvent{Key: x.key, Hello: x.hello}
-		s.journal(t, EventEvaluator, e)
+		s.journal(t, eventEvaluator, e)
 		x.fingerprint = len(t.Evaluators)
 		t.Evaluators = append(t.Evaluators, e)
 		t.joined = append(t.joined, t.search.turns)

@@ -68,29 +68,29 @@ func (t *trajectory) readEvents() error {
 		t.seq = e.Seq
 		var target any
 		switch e.Kind {
-		case EventLimits:
+		case eventLimits:
 			t.Limits, t.limited = Limits{}, e.Turn
 			target = &t.Limits
-		case EventEvaluator:
+		case eventEvaluator:
 			t.Evaluators = append(t.Evaluators, EvaluatorEvent{})
 			t.joined = append(t.joined, e.Turn)
 			target = &t.Evaluators[len(t.Evaluators)-1]
-		case EventStrategy:
+		case eventStrategy:
 			t.Strategies = append(t.Strategies, StrategyEvent{})
 			target = &t.Strategies[len(t.Strategies)-1]
-		case EventCheckpoints:
+		case eventCheckpoints:
 			t.checkpoints.most = append(t.checkpoints.most, mostKept{})
 			target = &t.checkpoints.most[len(t.checkpoints.most)-1]
-		case EventStarted:
-			var began StartedEvent
+		case eventStarted:
+			var began startedEvent
 			if err := json.Unmarshal(e.Data, &began); err == nil {
 				t.now().Source = cmp.Or(began.Source, t.now().Source)
 				t.workers = began.Workers
 			}
 			continue
-		case EventAttempts:
+		case eventAttempts:
 			target = &t.attempts
-		case EventFinal:
+		case eventFinal:
 			t.passes++
 			target = &t.pass
 		default:

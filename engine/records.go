@@ -60,7 +60,7 @@ type Header struct {
 type EventRecord struct {
 	Seq  uint64          `json:"seq"`  // 1, 2, ...
 	Turn uint64          `json:"turn"` // holds from this search turn on
-	Kind string          `json:"kind"` // one of the constants that begin with Event
+	Kind string          `json:"kind"` // what it is, such as "limits": archive.go has all kinds
 	Data json.RawMessage `json:"data,omitempty"`
 	Time time.Time       `json:"time"` // for people
 }

@@ -42,7 +42,7 @@ func (e *entry) measurement() measurement {
 // begins to count where the search ended: what earlier passes measured depends on
 // where the search was ended before. Tests are told apart, for they measure on
 // other data.
-func (e *entry) repeated(pass FinalEvent) repeated {
+func (e *entry) repeated(pass finalEvent) repeated {
 	k := repeated{measurement: e.measurement()}
 	if e.Phase == PhaseTest {
 		k.fidelity = ^k.fidelity
@@ -60,7 +60,7 @@ func (e *entry) counts() bool { return e.Task == Train && e.Reuse == 0 }
 
 // add makes a job known, and counts those with smaller ids that measure the same
 // thing.
-func (m *measurements) add(e *entry, pass FinalEvent) {
+func (m *measurements) add(e *entry, pass finalEvent) {
 	if !e.counts() {
 		return
 	}
@@ -81,7 +81,7 @@ func (m *measurements) add(e *entry, pass FinalEvent) {
 }
 
 // remove undoes add of the newest job.
-func (m *measurements) remove(e *entry, pass FinalEvent) {
+func (m *measurements) remove(e *entry, pass finalEvent) {
 	if !e.counts() {
 		return
 	}

@@ -92,7 +92,7 @@ func limitsByTurn(led Ledger) ([]turnLimits, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e.Kind == EventLimits {
+		if e.Kind == eventLimits {
 			l := turnLimits{from: e.Turn}
 			if err := json.Unmarshal(e.Data, &l.limits); err != nil {
 				return nil, fmt.Errorf("%w: event %d: %v", ErrDamaged, e.Seq, err)

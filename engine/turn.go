@@ -31,14 +31,14 @@ type turn struct {
 // turnSeed is the seed of a turn, jobSeed that of a job. Jobs of the final
 // strategy count from the beginning of their pass, and know how far the
 // search had come: so a search that was extended ends like one that never paused.
-func turnSeed(seed uint64, q *sequence, pass FinalEvent) uint64 {
+func turnSeed(seed uint64, q *sequence, pass finalEvent) uint64 {
 	if q.part == PartFinal {
 		return rng.Derive(seed, "final turn", uint64(pass.Evaluations), q.turns-pass.FirstTurn)
 	}
 	return rng.Derive(seed, "turn", q.turns)
 }
 
-func jobSeed(seed uint64, id ID, pass FinalEvent) uint64 {
+func jobSeed(seed uint64, id ID, pass finalEvent) uint64 {
 	if id > FinalBase {
 		return rng.Derive(seed, "final job", uint64(pass.Evaluations), uint64(id-pass.FirstID))
 	}
