@@ -60,7 +60,8 @@ func (d *dispatcher) failed(e *entry, f failure) {
 	}
 	if n := len(d.streak.genomes); n >= d.cfg.Failures.PauseAfter && !d.owner.closing() {
 		d.forgive()
-		d.owner.fail(fmt.Errorf("%w: %d different candidates failed and nothing succeeded in between, the last one (candidate %s): %s; mend the cause and run the same command again, or raise failures.pause_after if that many may fail",
+		d.owner.fail(fmt.Errorf("%w: %d different candidates failed and nothing succeeded in between, the last one "+
+			"(candidate %s): %s; mend the cause and run the same command again, or raise failures.pause_after if that many may fail",
 			ErrPaused, n, e.ID, f.reason))
 	}
 }

@@ -59,7 +59,8 @@ func (s *Search) hopeless() error {
 		return nil
 	}
 	e := a.get(a.search.history[n-1])
-	return fmt.Errorf("%w: all %d candidates so far are invalid, the last one (candidate %s): %s; mend the space or the evaluator in a new search, or run the same command again to try some more",
+	return fmt.Errorf("%w: all %d candidates so far are invalid, the last one (candidate %s): %s; mend the space or "+
+		"the evaluator in a new search, or run the same command again to try some more",
 		ErrPaused, n, e.ID, e.Reason)
 }
 

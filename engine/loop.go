@@ -69,7 +69,8 @@ func notWritten(err error) error {
 // heard takes one report from an evaluator.
 func (s *Search) heard(e sessionEvent) {
 	if e.Kind == Broken {
-		s.fail(fmt.Errorf("%s: %s, so the search stopped; put it back as it was, or run the same command with --accept-evaluator if old results compare with new ones", e.from.place(), e.Reason))
+		s.fail(fmt.Errorf("%s: %s, so the search stopped; put it back as it was, or run the same command with "+
+			"--accept-evaluator if old results compare with new ones", e.from.place(), e.Reason))
 		return
 	}
 	s.jobs.handle(e)

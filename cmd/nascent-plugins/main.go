@@ -70,6 +70,7 @@ func main() {
 		json.NewEncoder(os.Stdout).Encode(versions)
 		return
 	}
-	fmt.Fprintln(os.Stderr, "nascent-plugins serves the evaluators and strategies that come with nascent, which starts it: keep it beside nascent; nascent-plugins list names them")
+	fmt.Fprintln(os.Stderr, "nascent-plugins serves the evaluators and strategies that come with nascent, which starts it: "+
+		"keep it beside nascent; nascent-plugins list names them")
 	os.Exit(2)
 }

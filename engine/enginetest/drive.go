@@ -210,7 +210,8 @@ func (s *search) run(t T, strategy engine.Strategy) {
 		a.answer = text
 		for range 2 {
 			if _, again := s.ask(t, strategy, a); again != text {
-				t.Errorf("turn %d: asked again with the same arguments, the strategy answers differently (a clock, the order of a map, the global random source, or a variable that outlives the call): %s", n, difference(text, again))
+				t.Errorf("turn %d: asked again with the same arguments, the strategy answers differently (a "+
+					"clock, the order of a map, the global random source, or a variable that outlives the call): %s", n, difference(text, again))
 				return
 			}
 		}
@@ -410,7 +411,8 @@ func (s *search) breed(id engine.ID, p engine.Proposal) (genome.Genome, error) {
 	}
 	need := map[string]int{engine.OpRandom: 0, engine.OpMutate: 1, engine.OpSame: 1, engine.OpCross: 2, engine.OpCrossMutate: 2}
 	if n, known := need[p.Operator]; !known || n != len(p.Parents) {
-		return genome.Genome{}, fmt.Errorf("operator %q with %d parents and no genome; known are random (0), mutate and same (1), cross and cross+mutate (2)", p.Operator, len(p.Parents))
+		return genome.Genome{}, fmt.Errorf("operator %q with %d parents and no genome; known are random (0), mutate and same (1), "+
+			"cross and cross+mutate (2)", p.Operator, len(p.Parents))
 	}
 	r := rng.New(rng.Derive(s.seed, "make", uint64(id)))
 	var g genome.Genome

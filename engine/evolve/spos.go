@@ -221,7 +221,8 @@ func (s *spos) search(ctx context.Context, st *sposState, d engine.Decision, tur
 	r := rng.New(turn.Seed).Split("scores")
 	for _, p := range decided.Proposals {
 		if p.Task != "" && p.Task != engine.Train || p.Fidelity != 0 {
-			return d, fmt.Errorf("the strategy that searches with scores proposes a job of task %q at fidelity %d: there are only trainings at fidelity 0", p.Task, p.Fidelity)
+			return d, fmt.Errorf("the strategy that searches with scores proposes a job of task %q at fidelity %d: there "+
+				"are only trainings at fidelity 0", p.Task, p.Fidelity)
 		}
 		if err := s.breed(&p, st.Pending, r); err != nil {
 			return d, err

@@ -40,7 +40,8 @@ func (l *Ledger) Commit(c *engine.Change) error {
 		return err
 	})
 	if err != nil {
-		err = fmt.Errorf("cannot commit to %s: %w; the outcome is unknown: close the ledger and open it again, with the same command, to go on from the last commit", l.path, err)
+		err = fmt.Errorf("cannot commit to %s: %w; the outcome is unknown: close the ledger and open it again, with "+
+			"the same command, to go on from the last commit", l.path, err)
 		l.mu.Lock()
 		l.unfit, l.faulted = err, !ended
 		l.mu.Unlock()

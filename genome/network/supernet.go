@@ -151,7 +151,8 @@ func (n *Supernet) readSites() error {
 		if list, ok := strings.CutSuffix(what, "[]?"); ok {
 			what = "the length of " + list
 		}
-		return fmt.Errorf("weights are shared among the operations of cells of edges or pairs, but the space also searches %s: make it a constant, or choose a strategy that trains every candidate", what)
+		return fmt.Errorf("weights are shared among the operations of cells of edges or pairs, but the space also "+
+			"searches %s: make it a constant, or choose a strategy that trains every candidate", what)
 	}
 	for _, site := range n.sites { // in the order of the declaration
 		m := pairSite.FindStringSubmatch(site.Name)

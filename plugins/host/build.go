@@ -48,7 +48,8 @@ func Build(source string) (string, error) {
 	module, workdir := above(dir, "go.mod"), dir
 	if module == "" {
 		if module = nascentSource(); module == "" {
-			return "", fmt.Errorf("%s lies in no Go module and nascent's source is not found: set $%s to it, or add a go.mod that requires %s", source, EnvSource, modulePath)
+			return "", fmt.Errorf("%s lies in no Go module and nascent's source is not found: set $%s to it, or add a "+
+				"go.mod that requires %s", source, EnvSource, modulePath)
 		}
 		workdir = module
 		if info.IsDir() {

@@ -112,7 +112,8 @@ func Find(kind Kind, name string, dirs ...string) (Plugin, error) {
 	if len(known) > 0 {
 		hint = "there are " + strings.Join(known, ", ")
 	}
-	return Plugin{}, fmt.Errorf("no %s is called %s (%s): put %s beside nascent, into the search's directory or into one named in $%s, or give a path", kind, name, hint, file, EnvPlugins)
+	return Plugin{}, fmt.Errorf("no %s is called %s (%s): put %s beside nascent, into the search's directory or into one named "+
+		"in $%s, or give a path", kind, name, hint, file, EnvPlugins)
 }
 
 func findPath(kind Kind, name string, dirs []string) (Plugin, error) {

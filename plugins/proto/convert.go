@@ -294,7 +294,8 @@ func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
 // goes by, and binds its layers.
 func SpaceFrom(declaration []byte, rules int64) (*genome.Space, error) {
 	if rules < 0 || rules > genome.Rules {
-		return nil, fmt.Errorf("the search goes by revision %d of the rules for genomes, and this plugin knows them up to %d: build it with the nascent of today", rules, genome.Rules)
+		return nil, fmt.Errorf("the search goes by revision %d of the rules for genomes, and this plugin knows them up to "+
+			"%d: build it with the nascent of today", rules, genome.Rules)
 	}
 	space, err := genome.RecordedSpace(declaration, int(rules))
 	if err != nil {

@@ -79,7 +79,8 @@ func fileOf(fd int, name string) *os.File {
 func Serve(p Plugin) {
 	self := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	if os.Getenv(proto.Handshake.MagicCookieKey) != proto.Handshake.MagicCookieValue {
-		fmt.Fprintf(os.Stderr, "%s is a plugin of nascent and is not run by hand: put it beside nascent, into the search's directory or into one named in $NASCENT_PLUGINS, and name it in search.yaml\n", self)
+		fmt.Fprintf(os.Stderr, "%s is a plugin of nascent and is not run by hand: put it beside nascent, into the search's "+
+			"directory or into one named in $NASCENT_PLUGINS, and name it in search.yaml\n", self)
 		os.Exit(1)
 	}
 	watchLifeline()

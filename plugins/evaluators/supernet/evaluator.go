@@ -107,7 +107,8 @@ func (e *evaluator) evaluate(job *sdk.Job) (sdk.Result, error) {
 	case engine.Score:
 		return e.score(job)
 	}
-	return sdk.Result{}, errors.New("the supernet evaluator trains shared weights and scores with them; candidates are trained by another one, such as gorgonia: name it in fidelities")
+	return sdk.Result{}, errors.New("the supernet evaluator trains shared weights and scores with them; candidates are trained by " +
+		"another one, such as gorgonia: name it in fidelities")
 }
 
 // build makes a supernet with fresh weights for a method. DARTS and GDAS have

@@ -61,7 +61,8 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 	}
 	p := newPlaces(setup.Space)
 	if len(p.sites) == 0 {
-		return nil, needs, errors.New("qlearning decides a genome option by option, and this space has no options, or too many: give it genes with several values, or lower the depth of recursion")
+		return nil, needs, errors.New("qlearning decides a genome option by option, and this space has no options, or too many: " +
+			"give it genes with several values, or lower the depth of recursion")
 	}
 	begin, forgetful, err := states(p, o.state, o.legal)
 	if err != nil {

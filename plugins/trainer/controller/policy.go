@@ -103,7 +103,8 @@ func New(space *genome.Space, o Options, seed uint64) (*Policy, error) {
 	}
 	p := &Policy{space: space, sites: space.Sites(), o: o, power1: 1, power2: 1}
 	if len(p.sites) == 0 {
-		return nil, fmt.Errorf("a controller has nothing to decide in this space, or too many places to decide at: give it genes with several values, or lower the depth of recursion")
+		return nil, fmt.Errorf("a controller has nothing to decide in this space, or too many places to decide at: give it " +
+			"genes with several values, or lower the depth of recursion")
 	}
 	options, heads, inputs := 1, 0, 0
 	for _, s := range p.sites {

@@ -110,7 +110,8 @@ func build[E kernel.Float](net *network.Network, o Options, k *kernel.Kernels[E]
 	}
 	answer := &net.Nodes[len(net.Nodes)-1]
 	if len(answer.Shape) != 1 {
-		return nil, fmt.Errorf("nn: layer %q (%s): the network's answer has shape %v, but a classifier answers [classes]: end with a dense layer", answer.Name, answer.Op, answer.Shape)
+		return nil, fmt.Errorf("nn: layer %q (%s): the network's answer has shape %v, but a classifier answers [classes]: "+
+			"end with a dense layer", answer.Name, answer.Op, answer.Shape)
 	}
 	building.Lock()
 	defer building.Unlock()

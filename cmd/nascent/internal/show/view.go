@@ -73,7 +73,8 @@ func (v *View) Status() engine.Snapshot {
 func (v *View) Starved(s engine.Snapshot) []string {
 	var out []string
 	if s.Workers > 0 && s.Workers < v.Slots {
-		out = append(out, fmt.Sprintf("one process of the evaluator takes %s at once (its slots, or its batch), but workers is %d: leave workers out, or set it to %d",
+		out = append(out, fmt.Sprintf("one process of the evaluator takes %s at once (its slots, or its batch), but workers is "+
+			"%d: leave workers out, or set it to %d",
 			Plural(v.Slots, "job"), s.Workers, min(v.Slots, engine.MaxWorkers)))
 	}
 	window := v.Plan.Window
@@ -81,7 +82,8 @@ func (v *View) Starved(s engine.Snapshot) []string {
 		window = max(window, e.Window)
 	}
 	if v.Plan.Order == engine.Strict && window < s.Workers {
-		out = append(out, fmt.Sprintf("window is %d, so at most %d of %d workers have a job: a search begun with --set window=%d keeps them busy, and so does order: arrival",
+		out = append(out, fmt.Sprintf("window is %d, so at most %d of %d workers have a job: a search begun with --set window=%d "+
+			"keeps them busy, and so does order: arrival",
 			window, window, s.Workers, min(2*s.Workers, engine.MaxWindow)))
 	}
 	return out

@@ -149,7 +149,8 @@ func (s *differentiable) trained(st *alphaState, c *engine.Candidate) (string, e
 	before := st.Alphas
 	st.Alphas = answer.Alphas
 	share, mass := skips(s.net, st.Alphas.Logits)
-	note := fmt.Sprintf("%s: epoch %g of %g, skips are %.0f%% of the arg max cell and %.0f%% of softmax(alpha)", s.method.name(), st.Epoch, s.Epochs, 100*share, 100*mass)
+	note := fmt.Sprintf("%s: epoch %g of %g, skips are %.0f%% of the arg max cell and %.0f%% of "+
+		"softmax(alpha)", s.method.name(), st.Epoch, s.Epochs, 100*share, 100*mass)
 	if s.o.against == "early_stop" {
 		if why := s.collapsing(st); why != "" {
 			st.Ended = true
