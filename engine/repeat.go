@@ -10,6 +10,13 @@ import (
 type measurements struct {
 	first map[measurement]ID // the job whose result others may share
 	again map[repeated]int   // jobs that measure the same thing besides
+	left  left
+}
+
+// left counts the jobs that the search did not consume, by what they measure.
+type left struct {
+	counts   map[repeated]int // nil until it is asked for
+	consumed int              // how many it had when they were counted
 }
 
 // measurement is equal for jobs that would measure the same thing.
@@ -26,7 +33,7 @@ type repeated struct {
 }
 
 func newMeasurements() measurements {
-	return measurements{map[measurement]ID{}, map[repeated]int{}}
+	return measurements{first: map[measurement]ID{}, again: map[repeated]int{}}
 }
 
 // measurement is the entry's. Reading its network takes longer than all else that
@@ -111,10 +118,20 @@ func (t *trajectory) repeats(e *entry) int {
 	}
 	k := e.repeated(t.pass)
 	k.pass = 0
-	for _, other := range t.search.jobs {
-		if !other.stage.is(consumed) && other.counts() && other.repeated(t.pass) == k {
-			n--
+	return n - t.unconsumed()[k]
+}
+
+// unconsumed counts, once the search has ended, what it left behind.
+func (t *trajectory) unconsumed() map[repeated]int {
+	l := &t.known.left
+	if l.counts != nil && l.consumed == len(t.search.history) {
+		return l.counts
+	}
+	*l = left{map[repeated]int{}, len(t.search.history)}
+	for _, e := range t.search.jobs {
+		if !e.stage.is(consumed) && e.counts() {
+			l.counts[e.repeated(t.pass)]++
 		}
 	}
-	return n
+	return l.counts
 }

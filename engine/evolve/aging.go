@@ -2,6 +2,8 @@ package evolve
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/option"
@@ -35,14 +37,25 @@ type aging struct {
 	sample    int     // draws of which the best is a parent
 	initial   int     // candidates before the first child
 	crossover float64 // share of children with two parents
+	memo      memo[agingState]
 }
 
 type agingState struct {
-	First      engine.ID   `json:"first"`      // of its own candidates; 0 before the first turn
-	Started    int         `json:"started"`    // known-good genomes proposed
-	Initial    int         `json:"initial"`    // initial candidates proposed, less those that could not be measured
-	Population []engine.ID `json:"population"` // oldest first
-	Ladder     Ladder      `json:"ladder,omitempty"`
+	First      engine.ID `json:"first"`      // of its own candidates; 0 before the first turn
+	Started    int       `json:"started"`    // known-good genomes proposed
+	Initial    int       `json:"initial"`    // initial candidates proposed, less those that could not be measured
+	Population roll      `json:"population"` // oldest first
+	Ladder     Ladder    `json:"ladder,omitempty"`
+
+	ranked []*engine.Candidate // the population before the turn, best first, if it is known
+}
+
+// pack writes the state as JSON.
+func (st *agingState) pack() []byte {
+	b := make([]byte, 0, len(st.Population.text)+256)
+	b = fmt.Appendf(b, `{"first":%d,"started":%d,"initial":%d`, st.First, st.Started, st.Initial)
+	b = st.Ladder.appendTo(st.Population.appendTo(b, "population"))
+	return append(b, '}')
 }
 
 // Declare declares the options.
@@ -59,28 +72,27 @@ func (s *aging) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Need
 	err := option.Read(setup.Options, s.Declare)
 	s.opener, s.judge, s.promote = newOpener(setup), newJudge(setup), s.promotion.Promoter(setup)
 	s.pick = tournament(s.sample)
-	return pack(agingState{}), engine.Needs{History: engine.NeedMetrics}, err
+	return new(agingState).pack(), engine.Needs{History: engine.NeedMetrics}, err
 }
 
 // Step ages the population by the turn's results, and fills the room that
 // there is with promotions, initial candidates or children, in this order.
 func (s *aging) Step(_ context.Context, state []byte, turn engine.Turn) (engine.Decision, error) {
-	var st agingState
-	if err := unpack(state, &st); err != nil {
+	st, err := s.memo.read(state)
+	if err != nil {
 		return engine.Decision{}, err
 	}
 	if st.First == 0 {
-		s.begin(&st, turn)
+		s.begin(st, turn)
 	}
 	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err
 	}
-	s.age(&st, turn.Results)
-	ranked, err := find(turn.History, st.Population)
+	joined, left := s.age(st, turn.Results)
+	ranked, err := s.rank(st, turn.History, joined, left)
 	if err != nil {
 		return engine.Decision{}, err
 	}
-	s.judge.rank(ranked)
 
 	var d engine.Decision
 	r := rng.New(turn.Seed)
@@ -96,7 +108,8 @@ func (s *aging) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 		}
 		d.Proposals = append(d.Proposals, p)
 	}
-	d.State, d.Keep = pack(st), s.promote.Keep(st.Ladder)
+	st.ranked = ranked
+	d.State, d.Keep = s.memo.keep(st.pack(), st), s.promote.Keep(st.Ladder)
 	return d, nil
 }
 
@@ -109,27 +122,54 @@ func (s *aging) begin(st *agingState, turn engine.Turn) {
 	}
 	st.Started, st.Initial = len(s.opener.start), s.initial
 	for _, c := range found[max(0, len(found)-s.size):] {
-		st.Population = append(st.Population, c.ID)
+		st.Population.add(c.ID)
 	}
 	s.promote.Adopt(&st.Ladder, turn.History)
 }
 
 // age lets results of the lowest fidelity enter the population, and as many of
-// the oldest leave.
-func (s *aging) age(st *agingState, results []engine.Candidate) {
+// the oldest leave. It lists both.
+func (s *aging) age(st *agingState, results []engine.Candidate) (joined, left []engine.ID) {
 	for i := range results {
 		c := &results[i]
 		switch {
 		case c.Fidelity != 0:
 		case usable(c):
-			st.Population = append(st.Population, c.ID)
+			joined = append(joined, c.ID)
 		case c.ID >= st.First && (c.Operator == engine.OpRandom || c.Operator == engine.OpStart):
 			st.Initial--
 		}
 	}
-	if over := len(st.Population) - s.size; over > 0 {
-		st.Population = st.Population[over:]
+	st.Population.add(joined...)
+	return joined, st.Population.shorten(s.size)
+}
+
+// rank lists the population, best first. Where its order before the turn is known,
+// it is kept, but for who joined and left.
+func (s *aging) rank(st *agingState, h engine.History, joined, left []engine.ID) ([]*engine.Candidate, error) {
+	ranked := st.ranked
+	if len(ranked) == 0 || !has(h, ranked[0]) {
+		ranked, err := find(h, st.Population.ids)
+		s.judge.rank(ranked)
+		return ranked, err
 	}
+	came, err := find(h, joined)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range came {
+		at, _ := slices.BinarySearchFunc(ranked, c, s.judge.compare)
+		ranked = slices.Insert(ranked, at, c)
+	}
+	went, err := find(h, left)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range went {
+		at, _ := slices.BinarySearchFunc(ranked, c, s.judge.compare)
+		ranked = slices.Delete(ranked, at, at+1)
+	}
+	return ranked, nil
 }
 
 // child proposes offspring of ranked candidates.

@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func strategy(t *testing.T, name string) engine.Strategy {
+func strategy(t testing.TB, name string) engine.Strategy {
 	t.Helper()
 	s, err := evolve.New(name)
 	if err != nil {

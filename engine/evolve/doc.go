@@ -132,3 +132,9 @@ func find(h engine.History, ids []engine.ID) ([]*engine.Candidate, error) {
 	}
 	return out, nil
 }
+
+// has tells whether a candidate that was found in a History is of this one.
+func has(h engine.History, c *engine.Candidate) bool {
+	now, ok := h.Get(c.ID)
+	return ok && now == c
+}

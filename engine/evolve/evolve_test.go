@@ -22,7 +22,7 @@ var space = genome.MustParseSpace(`{
 	"act": {"choice": ["relu", "mish", "tanh"]}, "lr": {"float": [1e-3, 3e-2], "log": true}, "decay": {"choice": [0, 1e-3, 1e-2, 1e-1], "ordered": true}}`)
 
 // config is a search of a landscape by a built-in strategy.
-func config(t *testing.T, name, options string, land enginetest.Landscape, seed uint64, evaluations int) engine.Config {
+func config(t testing.TB, name, options string, land enginetest.Landscape, seed uint64, evaluations int) engine.Config {
 	t.Helper()
 	return engine.Config{
 		Space: space, Strategy: strategy(t, name), StrategyName: name, StrategyOptions: json.RawMessage(options),

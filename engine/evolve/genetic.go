@@ -43,17 +43,29 @@ type genetic struct {
 		truncation float64 // share of the best
 		pressure   float64 // of the best, in expected draws
 	}
+	memo memo[geneticState]
 }
 
 type geneticState struct {
-	First      engine.ID   `json:"first"`      // of its own candidates; 0 before the first turn
-	Started    int         `json:"started"`    // known-good genomes proposed
-	Generation int         `json:"generation"` // from 0
-	Sent       int         `json:"sent"`       // jobs of this generation proposed
-	Back       int         `json:"back"`       // and consumed
-	Population []engine.ID `json:"population"` // parents, best first
-	Children   []engine.ID `json:"children"`   // of this generation, measured so far
-	Ladder     Ladder      `json:"ladder,omitempty"`
+	First      engine.ID `json:"first"`      // of its own candidates; 0 before the first turn
+	Started    int       `json:"started"`    // known-good genomes proposed
+	Generation int       `json:"generation"` // from 0
+	Sent       int       `json:"sent"`       // jobs of this generation proposed
+	Back       int       `json:"back"`       // and consumed
+	Population roll      `json:"population"` // parents, best first
+	Children   roll      `json:"children"`   // of this generation, measured so far
+	Ladder     Ladder    `json:"ladder,omitempty"`
+
+	parents []*engine.Candidate // the population, if it was looked up
+}
+
+// pack writes the state as JSON.
+func (st *geneticState) pack() []byte {
+	b := make([]byte, 0, len(st.Population.text)+len(st.Children.text)+256)
+	b = fmt.Appendf(b, `{"first":%d,"started":%d,"generation":%d,"sent":%d,"back":%d`,
+		st.First, st.Started, st.Generation, st.Sent, st.Back)
+	b = st.Children.appendTo(st.Population.appendTo(b, "population"), "children")
+	return append(st.Ladder.appendTo(b), '}')
 }
 
 // Declare declares the options.
@@ -83,18 +95,18 @@ func (s *genetic) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Ne
 	case "rank":
 		s.pick = ranking(s.selection.pressure)
 	}
-	return pack(geneticState{}), engine.Needs{History: engine.NeedMetrics, Batch: s.size}, err
+	return new(geneticState).pack(), engine.Needs{History: engine.NeedMetrics, Batch: s.size}, err
 }
 
 // Step takes the results in, ends the generation if they were its last, and
 // proposes what is missing of the present one.
 func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engine.Decision, error) {
-	var st geneticState
-	if err := unpack(state, &st); err != nil {
+	st, err := s.memo.read(state)
+	if err != nil {
 		return engine.Decision{}, err
 	}
 	if st.First == 0 {
-		s.begin(&st, turn)
+		s.begin(st, turn)
 	}
 	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err
@@ -105,34 +117,35 @@ func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engin
 			st.Back++
 		}
 		if usable(c) && c.Fidelity == 0 {
-			st.Children = append(st.Children, c.ID)
+			st.Children.add(c.ID)
 		}
 	}
 	var d engine.Decision
 	if st.Back >= s.size {
-		if err := s.succeed(&st, turn.History); err != nil {
+		if err := s.succeed(st, turn.History); err != nil {
 			return engine.Decision{}, err
 		}
 		d.Note = fmt.Sprintf("generation %d", st.Generation)
 	}
-	parents, err := find(turn.History, st.Population)
-	if err != nil {
-		return engine.Decision{}, err
+	if len(st.parents) == 0 || !has(turn.History, st.parents[0]) {
+		if st.parents, err = find(turn.History, st.Population.ids); err != nil {
+			return engine.Decision{}, err
+		}
 	}
 	r := rng.New(turn.Seed)
 	for len(d.Proposals) < turn.Want && st.Sent < s.size {
 		p, ok := s.promote.Propose(st.Ladder)
 		switch {
 		case ok:
-		case len(parents) == 0 || st.Started < len(s.opener.start):
+		case len(st.parents) == 0 || st.Started < len(s.opener.start):
 			p = s.opener.next(&st.Started)
 		default:
-			p = s.child(r, parents)
+			p = s.child(r, st.parents)
 		}
 		d.Proposals = append(d.Proposals, p)
 		st.Sent++
 	}
-	d.State, d.Keep = pack(st), s.promote.Keep(st.Ladder)
+	d.State, d.Keep = s.memo.keep(st.pack(), st), s.promote.Keep(st.Ladder)
 	return d, nil
 }
 
@@ -145,7 +158,7 @@ func (s *genetic) begin(st *geneticState, turn engine.Turn) {
 	}
 	s.judge.rank(found)
 	for _, c := range found[:min(len(found), s.size)] {
-		st.Population = append(st.Population, c.ID)
+		st.Population.add(c.ID)
 	}
 	st.Started, st.Generation = len(s.opener.start), 1
 	s.promote.Adopt(&st.Ladder, turn.History)
@@ -153,11 +166,11 @@ func (s *genetic) begin(st *geneticState, turn engine.Turn) {
 
 // succeed makes the next population and begins its generation.
 func (s *genetic) succeed(st *geneticState, h engine.History) error {
-	old, err := find(h, st.Population) // ranked already
+	old, err := find(h, st.Population.ids) // ranked already
 	if err != nil {
 		return err
 	}
-	young, err := find(h, st.Children)
+	young, err := find(h, st.Children.ids)
 	if err != nil {
 		return err
 	}
@@ -167,12 +180,12 @@ func (s *genetic) succeed(st *geneticState, h engine.History) error {
 	stay := min(len(old), s.size-len(young)) // the elite, and who fills up
 	next := append(old[:stay:stay], young...)
 	s.judge.rank(next)
-	st.Population = st.Population[:0]
+	st.Population, st.parents = roll{}, next
 	for _, c := range next {
-		st.Population = append(st.Population, c.ID)
+		st.Population.add(c.ID)
 	}
 	st.Generation++
-	st.Sent, st.Back, st.Children = 0, 0, nil
+	st.Sent, st.Back, st.Children = 0, 0, roll{}
 	return nil
 }
 
