@@ -5,6 +5,7 @@ package plugintest
 import (
 	"context"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -52,6 +53,7 @@ func Process(t testing.TB, p host.Plugin) func() engine.Strategy {
 // is its evaluator.
 func SameWhenKilled(t *testing.T, p host.Plugin, search engine.Config, measure func(*engine.Job) float64) {
 	t.Helper()
+	p.Args = append(slices.Clone(p.Args), t.Name()) // tests that run beside it have children of their own
 	var killed atomic.Int64
 	digest := func(s engine.Strategy, disturb bool) string {
 		t.Helper()
