@@ -25,10 +25,10 @@ func (a *app) listCommand() *cobra.Command {
 		Long: `Lists the candidates of the search in DIR, in the order in which their results
 were consumed, or sorted.
 
-Columns are id, phase, status, genome, hash, parents, operator, seed, fidelity,
-budget, attempts, reason, seconds, stopped, task, tag, resume, inherit, reuse,
-baseline, every metric by its name (metric:NAME where a column above is called so),
-and single genes as gene:PATH.`,
+` + strings.Join(show.Wrap("Columns are "+strings.Join(show.Columns, ", ")+", every metric by its name "+
+			"(metric:NAME where a column above is called so), and single genes as gene:PATH.", 79), "\n") + `
+What a job cost is seconds, of the attempt that brought its result, and lost, of
+those that brought nothing.`,
 		Example: `  nascent list mnist1d --sort -accuracy --limit 10
   nascent list mnist1d --filter 'accuracy>0.95' --filter 'parameters<2000'
   nascent list mnist1d --filter status=failed --columns id,attempts,reason
@@ -119,7 +119,11 @@ func (a *app) list(v *show.View, sel show.Selection, columns []string, asJSON bo
 		if size := "parameters"; show.Known(v, size) == nil && !slices.Contains(columns, size) {
 			columns = append(columns, size)
 		}
-		columns = append(columns, "budget", "seconds", "operator", "parents")
+		columns = append(columns, "budget", "seconds")
+		if slices.ContainsFunc(found, func(c engine.Candidate) bool { return c.Lost > 0 }) {
+			columns = append(columns, "lost")
+		}
+		columns = append(columns, "operator", "parents")
 		if slices.ContainsFunc(found, func(c engine.Candidate) bool { return c.Reason != "" }) {
 			columns = append(columns, "reason")
 		}

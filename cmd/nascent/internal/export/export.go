@@ -101,8 +101,10 @@ func columns(v *show.View) []column {
 		other("resume", func(c *engine.Candidate) engine.ID { return c.Resume }),
 		other("inherit", func(c *engine.Candidate) engine.ID { return c.Inherit }),
 		other("reuse", func(c *engine.Candidate) engine.ID { return c.Reuse }),
+		{"replicate", truths, func(c *engine.Candidate) any { return c.Replicate }},
 		text("baseline"),
 		{"seconds", numbers, func(c *engine.Candidate) any { return c.Seconds }},
+		{"lost", numbers, func(c *engine.Candidate) any { return c.Lost }},
 	}
 	seen := map[string]bool{}
 	var metrics []string

@@ -31,7 +31,8 @@ func (s some) Candidates() iter.Seq[engine.Candidate] { return slices.Values(s.a
 func TestTablesOfAnyMetrics(t *testing.T) {
 	t.Parallel()
 	names := []string{
-		"id", "phase", "status", "genome", "seed", "fidelity", "budget", "attempts", "reason", "seconds", "stopped", "task", "tag", "baseline",
+		"id", "phase", "status", "genome", "seed", "fidelity", "budget", "attempts", "reason", "seconds", "lost", "stopped", "task",
+		"tag", "replicate", "baseline",
 		"gene:x", "metric:loss", "loss", "a\x07b", "a,b", `say "x"`, "two\nlines", "größe",
 	}
 	values := []float64{math.MaxFloat64, -math.MaxFloat64, 5e-324, 0, 1}
@@ -47,9 +48,10 @@ func TestTablesOfAnyMetrics(t *testing.T) {
 	c := engine.Candidate{
 		Job:    engine.Job{ID: 12, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
 		Result: engine.Result{Status: engine.OK, Metrics: metrics, Seconds: math.MaxFloat64},
+		Lost:   1e300,
 	}
 	v := &show.View{Reader: some{all: []engine.Candidate{c}}}
-	want := map[string]float64{"id": 12, "seconds": math.MaxFloat64}
+	want := map[string]float64{"id": 12, "seconds": math.MaxFloat64, "lost": 1e300}
 	x, _ := g.Gene("x")
 	want[show.GeneColumn("x")] = float64(x.(int64))
 	for _, m := range metrics {
@@ -112,6 +114,7 @@ func TestTablesOfAnyMetrics(t *testing.T) {
 		}
 		var got struct {
 			Seconds float64
+			Lost    float64
 			Metrics map[string]float64
 		}
 		if err := json.Unmarshal(b.Bytes(), &got); err != nil {
@@ -122,8 +125,8 @@ func TestTablesOfAnyMetrics(t *testing.T) {
 				t.Errorf("metric %q is %v; want %v", m.Name, x, m.Value)
 			}
 		}
-		if got.Seconds != c.Seconds {
-			t.Errorf("it took %v seconds; want %v", got.Seconds, c.Seconds)
+		if got.Seconds != c.Seconds || got.Lost != c.Lost {
+			t.Errorf("it took %v seconds and lost %v; want %v and %v", got.Seconds, got.Lost, c.Seconds, c.Lost)
 		}
 	})
 }

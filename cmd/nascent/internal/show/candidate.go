@@ -129,11 +129,7 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 	field("origin", "%s", origin)
 	field("children", "%s", idList(all.Children))
 	field("seed", "%d", c.Seed)
-	cost := fmt.Sprintf("%s, %s", Seconds(c.Seconds), Plural(c.Attempts, "attempt"))
-	if c.Lost > 0 {
-		cost += fmt.Sprintf(", %s of it in what brought nothing", Seconds(c.Lost))
-	}
-	field("cost", "%s", cost)
+	field("cost", "%s", cost(c))
 	for _, f := range all.Files {
 		missing := ""
 		if f.Missing != "" {
@@ -179,6 +175,18 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// cost is what a candidate's job took, all attempts together.
+func cost(c *engine.Candidate) string {
+	s := fmt.Sprintf("%s, %s", Seconds(c.Seconds+c.Lost), Plural(c.Attempts, "attempt"))
+	switch {
+	case c.Lost > 0 && c.Seconds == 0:
+		s += ", all of it in what brought nothing"
+	case c.Lost > 0:
+		s += fmt.Sprintf(", %s of it in what brought nothing", Seconds(c.Lost))
+	}
+	return s
 }
 
 func idList(ids []engine.ID) string {

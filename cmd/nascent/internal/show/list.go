@@ -26,7 +26,7 @@ type Record struct {
 	Attempts  int           `json:"attempts"`
 	Reason    string        `json:"reason"`
 	Seconds   float64       `json:"seconds"`
-	Lost      float64       `json:"lost,omitempty"`
+	Lost      float64       `json:"lost"`
 	Stopped   bool          `json:"stopped,omitempty"`
 	Task      engine.Task   `json:"task"`
 	Tag       string        `json:"tag,omitempty"`
@@ -54,10 +54,10 @@ func RecordOf(c *engine.Candidate) Record {
 	}
 }
 
-// fixed are the columns that every search has.
-var fixed = []string{
+// Columns are those that every search has.
+var Columns = []string{
 	"id", "phase", "status", "genome", "hash", "parents", "operator", "seed", "fidelity", "budget", "attempts",
-	"reason", "seconds", "stopped", "task", "tag", "resume", "inherit", "reuse", "baseline",
+	"reason", "seconds", "lost", "stopped", "task", "tag", "resume", "inherit", "reuse", "replicate", "baseline",
 }
 
 // Before the name of a metric or of a gene that a column shows.
@@ -69,7 +69,7 @@ const (
 // MetricColumn is the name of the column of a metric: as it is called, or
 // metric:NAME where another column has that name.
 func MetricColumn(name string) string {
-	if slices.Contains(fixed, name) || strings.Contains(name, ":") {
+	if slices.Contains(Columns, name) || strings.Contains(name, ":") {
 		return metricPrefix + name
 	}
 	return name
@@ -83,7 +83,7 @@ func metricOf(column string) string {
 	if name, ok := strings.CutPrefix(column, metricPrefix); ok {
 		return name
 	}
-	if slices.Contains(fixed, column) || strings.HasPrefix(column, genePrefix) {
+	if slices.Contains(Columns, column) || strings.HasPrefix(column, genePrefix) {
 		return ""
 	}
 	return column
@@ -130,6 +130,8 @@ func Column(c *engine.Candidate, name string) any {
 		return c.Reason
 	case "seconds":
 		return c.Seconds
+	case "lost":
+		return c.Lost
 	case "stopped":
 		return strconv.FormatBool(c.Stopped)
 	case "task":
@@ -142,6 +144,8 @@ func Column(c *engine.Candidate, name string) any {
 		return id(c.Inherit)
 	case "reuse":
 		return id(c.Reuse)
+	case "replicate":
+		return strconv.FormatBool(c.Replicate)
 	case "baseline":
 		return c.Baseline
 	}
@@ -177,7 +181,7 @@ func Known(v *View, name string) error {
 		metrics = append(metrics, MetricColumn(m.Name))
 	}
 	return fmt.Errorf("there is no column %q; use %s, a metric (%s) or gene:PATH",
-		name, strings.Join(fixed, ", "), strings.Join(metrics, ", "))
+		name, strings.Join(Columns, ", "), strings.Join(metrics, ", "))
 }
 
 // Cell writes a column for a table.
@@ -186,8 +190,11 @@ func Cell(c *engine.Candidate, name string) string {
 	case nil:
 		return "-"
 	case float64:
-		if name == "seed" {
+		switch name {
+		case "seed":
 			return strconv.FormatUint(c.Seed, 10)
+		case "lost":
+			return Seconds(x)
 		}
 		return Number(cmp.Or(metricOf(name), name), x)
 	case string:

@@ -1,8 +1,11 @@
 package show
 
 import (
+	"encoding/json"
 	"iter"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -37,7 +40,7 @@ func TestColumnsDoNotCollide(t *testing.T) {
 	t.Parallel()
 	var metrics engine.Values
 	var declared []engine.Metric
-	names := append(slices.Clone(fixed), "gene:x", "metric:accuracy", "accuracy", "x", "a\x07b")
+	names := append(slices.Clone(Columns), "gene:x", "metric:accuracy", "accuracy", "x", "a\x07b")
 	for i, name := range names {
 		metrics = append(metrics, engine.Value{Name: name, Value: float64(1000 + i)})
 		declared = append(declared, engine.Metric{Name: name})
@@ -64,7 +67,7 @@ func TestColumnsDoNotCollide(t *testing.T) {
 		}
 	}
 	plain := measured(t, 7, nil)
-	for _, name := range fixed {
+	for _, name := range Columns {
 		if seen[name] {
 			t.Errorf("a metric has the column %s", name)
 		}
@@ -149,6 +152,55 @@ func TestSelect(t *testing.T) {
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("filter %q, sort %q, limit %d: %v; want %v", c.filter, c.sort, c.limit, got, c.want)
+		}
+	}
+}
+
+// What failed attempts took is to be seen, sorted by and filtered like what brought
+// a result.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	all := []engine.Candidate{measured(t, 1, nil), measured(t, 2, nil), measured(t, 3, nil)}
+	all[0].Seconds, all[0].Lost = 5, 2
+	all[1].Status, all[1].Reason, all[1].Lost, all[1].Attempts = engine.Failed, "no", 90, 3
+	all[2].Seconds = 7
+	v := &View{Reader: some{all: all}}
+	f, err := ParseFilter("lost>1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := v.Select(Selection{Filters: []Filter{f}, Sort: "-lost"})
+	if len(found) != 2 || found[0].ID != 2 || found[1].ID != 1 {
+		t.Errorf("most was lost by %v; want candidates 2 and 1", found)
+	}
+	if got := Cell(&all[1], "lost"); got != "1m30s" {
+		t.Errorf("the table says that %s was lost", got)
+	}
+	text, err := json.Marshal(RecordOf(&all[2]))
+	if err != nil || !strings.Contains(string(text), `"seconds":7,"lost":0,`) {
+		t.Errorf("%v, %s", err, text)
+	}
+	for i, want := range []string{
+		"7.0s, 0 attempts, 2.0s of it in what brought nothing", "1m30s, 3 attempts, all of it in what brought nothing", "7.0s, 0 attempts",
+	} {
+		if got := cost(&all[i]); got != want {
+			t.Errorf("candidate %s cost %q; want %q", all[i].ID, got, want)
+		}
+	}
+}
+
+// Every column stands in the documentation.
+func TestColumnsAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(text), "\n## list --json\n")
+	list, _, _ = strings.Cut(list, "\n## ")
+	for _, name := range Columns {
+		if !strings.Contains(list, "`"+name+"`") {
+			t.Errorf("docs/cli.md says nothing of the column %s", name)
 		}
 	}
 }
