@@ -75,6 +75,14 @@ func (h *Hello) problem(task Task, r *Result) string {
 			return "the result has no metrics"
 		}
 	}
+	for i, f := range r.Files {
+		if err := CheckFileName(f.Name); err != nil {
+			return "the evaluator keeps a file under a wrong name: " + err.Error()
+		}
+		if slices.ContainsFunc(r.Files[:i], func(g FileRef) bool { return g.Name == f.Name }) {
+			return fmt.Sprintf("the evaluator keeps two files under the name %s", f.Name)
+		}
+	}
 	if len(r.Output) > MaxInput {
 		return fmt.Sprintf("the output has %d bytes, at most %d are allowed: put large results into a file", len(r.Output), MaxInput)
 	}

@@ -35,6 +35,12 @@ func TestJudge(t *testing.T) {
 		"status":            {engine.Train, engine.Result{Status: "fine", Metrics: good}, engine.Failed, `the evaluator answered with the status "fine": use ok, invalid or failed`},
 		"output": {engine.Train, engine.Result{Status: engine.OK, Metrics: good, Output: make([]byte, engine.MaxInput+1)}, engine.Failed,
 			"the output has 65537 bytes, at most 65536 are allowed: put large results into a file"},
+		"a file elsewhere": {engine.Train, engine.Result{Status: engine.OK, Metrics: good, Files: []engine.FileRef{{Name: "../evil"}}}, engine.Failed,
+			`the evaluator keeps a file under a wrong name: "../evil" is no name for a file: it takes up to 200 bytes that can be ` +
+				`printed, no / or \, and is not . or .., such as checkpoint or model.bin`},
+		"a file twice": {engine.Train, engine.Result{Status: engine.OK, Metrics: good, Files: []engine.FileRef{{Name: "a"}, {Name: "a"}}},
+			engine.Failed, "the evaluator keeps two files under the name a"},
+		"files":          {engine.Train, engine.Result{Status: engine.OK, Metrics: good, Files: []engine.FileRef{{Name: "a"}, {Name: "b"}}}, engine.OK, ""},
 		"largest output": {engine.Train, engine.Result{Status: engine.OK, Metrics: good, Output: make([]byte, engine.MaxInput)}, engine.OK, ""},
 		"no reason":      {engine.Train, engine.Result{Status: engine.Invalid}, engine.Invalid, "the evaluator gave no reason"},
 		"failed after no time": {engine.Train, engine.Result{Status: engine.Failed, Reason: "no luck", Seconds: math.NaN()}, engine.Failed,

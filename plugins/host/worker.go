@@ -383,7 +383,11 @@ func (w *worker) report(l *link, r *proto.Report, now time.Time, events []engine
 		add(engine.Event{Kind: engine.Returned, Reason: reason})
 	case *proto.Report_Saved:
 		s.mu.Unlock()
-		ref, err := put(w.s.setup.Files, l.scratch, what.Saved)
+		var ref engine.FileRef
+		err := engine.CheckFileName(what.Saved.Name)
+		if err == nil {
+			ref, err = put(w.s.setup.Files, l.scratch, what.Saved)
+		}
 		s.mu.Lock()
 		if err != nil {
 			l.process.log.to.Error("cannot keep saved progress", "job", k.id.String(), "error", err)

@@ -108,6 +108,7 @@ func TestOnceTrouble(t *testing.T) {
 		`echo '{"metrics": {"accuracy": null}}'`:                                {engine.Failed, "metric accuracy is NaN"},
 		`printf 'read {"id": 1}  100%%'; echo '{"metrics": {"accuracy": 1}}'`:   {engine.Failed, "answered behind something else that it printed in one line: end the print with a new line"},
 		`echo 'I will say {"metrics": {"accuracy": 1}}'; echo '{"metrics": {"accuracy": 0.5}, "remark": "said"}'`: {engine.OK, "said"},
+		`echo '{"metrics": {"accuracy": 1}, "files": {"../evil": "x"}}'`:                                          {engine.Failed, `under a wrong name: "../evil" is no name for a file`},
 		`kill -9 $$`: {engine.Failed, "ended by signal 9"},
 		`sleep 3600 & echo '{"returned": "no room"}'`: {"", "no room"},
 	} {

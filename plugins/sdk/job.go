@@ -219,6 +219,9 @@ func (j *Job) Save(name, path string) error {
 	if j.finished {
 		return fmt.Errorf("job %s has ended: save before Evaluate returns", j.ID)
 	}
+	if err := engine.CheckFileName(name); err != nil {
+		return err
+	}
 	return j.sink.save(j, name, path)
 }
 

@@ -216,9 +216,9 @@ func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
 	if result.Status == engine.OK && len(answer.Files) > 0 {
 		out.files = map[string]string{}
 		for _, name := range sortedKeys(answer.Files) {
-			path, err := r.take(answer.Files[name])
+			path, err := r.keep(name, answer.Files[name])
 			if err != nil {
-				*result = engine.Result{Status: engine.Failed, Reason: fmt.Sprintf("cannot take the file %s: %v", name, err), Seconds: result.Seconds}
+				*result = engine.Result{Status: engine.Failed, Reason: engine.OneLine(err.Error()), Seconds: result.Seconds}
 				out.files = nil
 				break
 			}
@@ -277,6 +277,18 @@ func (r *runner) describeNetwork(j *Job, result *engine.Result) {
 	}
 	fill("parameters", j.parameters)
 	fill("macs", j.macs)
+}
+
+// keep takes a file that a job leaves under a name.
+func (r *runner) keep(name, path string) (string, error) {
+	if err := engine.CheckFileName(name); err != nil {
+		return "", fmt.Errorf("the evaluator keeps a file under a wrong name: %w", err)
+	}
+	taken, err := r.take(path)
+	if err != nil {
+		return "", fmt.Errorf("cannot take the file %s: %w", name, err)
+	}
+	return taken, nil
 }
 
 // take puts a file where it stays until the host fetches it: one of a job's

@@ -354,6 +354,28 @@ func TestStopRule(t *testing.T) {
 	}
 }
 
+// A name that a file could not be copied out under is refused where it is given.
+func TestNamesOfFiles(t *testing.T) {
+	t.Parallel()
+	var saving error
+	l := openLocal(t, small, 1, EvaluatorPlugin{Evaluate: func(job *Job) (Result, error) {
+		path := filepath.Join(job.Scratch(), "x")
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			return Result{}, err
+		}
+		saving = job.Save("a/b", path)
+		return Result{Metrics: Metrics{"accuracy": 1}, Files: map[string]string{"../evil": path}}, nil
+	}})
+	e := l.answer(l.submit(small, "x=1"))
+	if e.Result == nil || e.Result.Status != engine.Failed || len(e.Result.Files) > 0 ||
+		!strings.HasPrefix(e.Result.Reason, `the evaluator keeps a file under a wrong name: "../evil" is no name for a file: `) {
+		t.Errorf("%+v", e.Result)
+	}
+	if saving == nil || !strings.Contains(saving.Error(), `"a/b" is no name for a file`) {
+		t.Errorf("saving under the name a/b: %v", saving)
+	}
+}
+
 // A file of the evaluator's own is copied, not taken away.
 func TestFilesOfOthersStay(t *testing.T) {
 	t.Parallel()

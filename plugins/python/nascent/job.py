@@ -179,15 +179,16 @@ class Job:
         finds the file in resume. A file of scratch is moved, another one is
         copied."""
         self._looked = True
-        self._tell({"id": self._id, "save": {name: self._take(file)}})
+        self._tell({"id": self._id, "save": {name: self._take(file, name)}})
 
     def keep(self, file: Union[str, Path], name: str = "checkpoint") -> None:
         """Keep a file with the job's result: a promoted job finds it in resume.
         A file of scratch is moved, another one is copied."""
-        self._kept = {**self._kept, name: self._take(file)}
+        self._kept = {**self._kept, name: self._take(file, name)}
 
-    def _take(self, file: Union[str, Path]) -> str:
+    def _take(self, file: Union[str, Path], name: str) -> str:
         import shutil
+        check_file_name(name)
         self._taken += 1
         taken = self.scratch / f"taken-{self._taken}"
         if self.scratch.resolve() in _path(str(file)).resolve().parents:
@@ -221,6 +222,15 @@ _READ: Dict[str, Callable[[Job], Any]] = {
     "resume": lambda job: _checkpoint(job.files),
     "resumed_own": lambda job: job._order.get("own", False),
 }
+
+
+def check_file_name(name: str) -> None:
+    """Refuse names that a kept file could not be copied out under."""
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a file is a {type(name).__name__}, not a text")
+    if name in ("", ".", "..") or "/" in name or "\\" in name or not name.isprintable() or len(name.encode()) > 200:
+        raise ValueError(f"{name[:60]!r} is no name for a file: it takes up to 200 bytes that can be printed, no / or \\, "
+                         "and is not . or .., such as checkpoint or model.bin")
 
 
 def ending(jobs: Iterable[Job]) -> bool:

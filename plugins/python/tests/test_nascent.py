@@ -156,6 +156,23 @@ class TestJob(unittest.TestCase):
     def test_cancelled_is_no_exception(self):
         self.assertFalse(issubclass(nascent.Cancelled, Exception))
 
+    def test_names_of_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            job = self.job(scratch=os.path.join(folder, "job"))
+            file = job.scratch / "x"
+            for name in ("checkpoint", "größe", "best weights.bin", "..."):
+                file.write_text("x")
+                job.keep(file, name)
+            file.write_text("x")
+            for name in ("", ".", "..", "../evil", "/a", "a/b", "a\\b", "a\nb", "\x1b[1m", "\u202ea", "\udc80", "x" * 201):
+                for take in (job.keep, job.save):
+                    with self.assertRaisesRegex(ValueError, "is no name for a file: it takes up to 200 bytes that can be printed, no /"):
+                        take(file, name)
+            with self.assertRaisesRegex(TypeError, "^the name of a file is a PosixPath, not a text$"):
+                job.keep(file, file)
+            self.assertTrue(file.exists())
+        self.assertEqual(self.sent, [])
+
     def test_files(self):
         with tempfile.TemporaryDirectory() as folder:
             job = self.job(scratch=os.path.join(folder, "job"))

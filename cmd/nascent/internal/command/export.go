@@ -125,13 +125,13 @@ func (a *app) describe(ctx context.Context, dir, name string) ([]byte, error) {
 }
 
 // exportFiles copies the files that a candidate's job kept into a directory, under
-// their names. It replaces none.
+// their names. It replaces none. What cannot be copied does not keep the others.
 func (a *app) exportFiles(ctx context.Context, dir, name, to string) error {
 	text, err := a.describe(ctx, dir, name)
 	if err != nil {
 		return err
 	}
-	files, err := export.Files(text)
+	files, others, err := export.Files(text)
 	if err != nil {
 		return wrongInput("%v", err)
 	}
@@ -144,8 +144,10 @@ func (a *app) exportFiles(ctx context.Context, dir, name, to string) error {
 			return wrongInput("--files %s: %s is there already; choose another directory, or remove it", to, path)
 		}
 	}
-	if err := os.MkdirAll(to, 0o755); err != nil {
-		return wrongInput("--files %s: %v; choose a directory that you may write", to, errors.Unwrap(err))
+	if len(files) > 0 {
+		if err := os.MkdirAll(to, 0o755); err != nil {
+			return wrongInput("--files %s: %v; choose a directory that you may write", to, errors.Unwrap(err))
+		}
 	}
 	for _, f := range files {
 		path := filepath.Join(to, f.Name)
@@ -154,7 +156,7 @@ func (a *app) exportFiles(ctx context.Context, dir, name, to string) error {
 		}
 		fmt.Fprintf(a.out, "%s (%s bytes)\n", path, show.Thousands(f.Size))
 	}
-	return nil
+	return others
 }
 
 // exportCandidate writes one candidate. Whatever the format, the search is

@@ -2,7 +2,9 @@ package export
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 
@@ -37,8 +39,11 @@ func checkpoint(v *show.View, c *engine.Candidate, net *network.Network) (path, 
 		if f.Name != checkpointName {
 			continue
 		}
-		if _, err := v.Ledger.Path(f.Hash); err != nil {
+		switch _, err := v.Ledger.Path(f.Hash); {
+		case errors.Is(err, fs.ErrNotExist):
 			return "", "its checkpoint is not kept any more: raise checkpoints.keep, or export one of the best"
+		case err != nil:
+			return "", fmt.Sprintf("its checkpoint is damaged: put a copy back as files/%s of the search's directory", f.Hash)
 		}
 		return "files/" + f.Hash, ""
 	}

@@ -28,8 +28,14 @@ type Candidate struct {
 // File is a file that a candidate's job kept.
 type File struct {
 	engine.FileRef
-	Missing string `json:"missing,omitempty"` // why it cannot be had
+	Missing string `json:"missing,omitempty"` // why it cannot be had: FileGone or FileDamaged
 }
+
+// Why a kept file cannot be had.
+const (
+	FileGone    = "not kept any more"
+	FileDamaged = "damaged"
+)
 
 // filesOf lists what a candidate's job kept, or that of the candidate whose result it
 // shares.
@@ -45,9 +51,9 @@ func (v *View) filesOf(c *engine.Candidate) []File {
 		file := File{FileRef: f}
 		switch _, err := v.Ledger.Path(f.Hash); {
 		case errors.Is(err, fs.ErrNotExist):
-			file.Missing = "not kept any more"
+			file.Missing = FileGone
 		case err != nil:
-			file.Missing = "damaged"
+			file.Missing = FileDamaged
 		}
 		out = append(out, file)
 	}
