@@ -76,9 +76,13 @@ const (
 // evaluator reports an error is tried again at once, and not a third time if the
 // error is the same; one whose process died waits first.
 type FailurePolicy struct {
-	Attempts   int           // per job, default 3
-	Backoff    time.Duration // before the attempt after a death, doubled for each further; default 1s, at most 1m; negative: none
-	PauseAfter int           // so many different genomes, none of which succeeds and nothing else either, pause the search; default 12
+	Attempts int           // per job, default 3
+	Backoff  time.Duration // before the attempt after a death, doubled for each further; default 1s, at most 1m; negative: none
+
+	// PauseAfter different genomes, none of which succeeds and nothing else either,
+	// pause the search. The default is 12, or while nothing at all has succeeded as
+	// many as the window holds if those are fewer.
+	PauseAfter int
 }
 
 // Final configures the built-in strategy that ends a search.

@@ -215,6 +215,7 @@ type Session interface {
 type Assignment struct {
 	Job     *Job
 	Attempt int       // grows with every start within one run of the engine
+	Probe   bool      // the job has its result already; whether its evaluator still works is to be found out
 	Alone   bool      // must not share its process with another job
 	Resume  []FileRef // files of the finished job to go on from, or what an earlier attempt saved
 	Saved   bool      // Resume is from an earlier attempt of this same job

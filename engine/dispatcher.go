@@ -27,6 +27,8 @@ type dispatcher struct {
 	running   int // jobs that evaluators have
 	resting   int // jobs that wait for a while before they are tried again
 	streak    streak
+	probe     *entry // runs again, or nil
+	probes    int    // of this run
 	durations map[class]*durations
 }
 
@@ -59,20 +61,20 @@ type owner interface {
 func (d *dispatcher) submit(e *entry) {
 	on, err := d.pool.forJob(&e.Job)
 	if err != nil {
-		d.owner.enqueue(e)
 		d.owner.fail(err)
+		d.enqueue(e)
 		return
 	}
 	from, err := d.origin(e)
 	if err != nil {
-		d.owner.enqueue(e)
 		d.owner.fail(err)
+		d.enqueue(e)
 		return
 	}
 	t := e.attempts
 	t.newest++
 	t.late, t.ending, t.slow, t.begun, t.point = "", false, false, time.Time{}, Point{}
-	a := Assignment{Job: &e.Job, Attempt: t.newest, Alone: t.alone, Repeat: d.trajectory.repeats(e), Resume: from.resume, Inherit: from.inherit}
+	a := Assignment{Job: &e.Job, Attempt: t.newest, Alone: t.alone, Probe: t.probe, Repeat: d.trajectory.repeats(e), Resume: from.resume, Inherit: from.inherit}
 	if d.hasSaved(e) {
 		a.Resume, a.Saved = t.saved, true
 	}
@@ -82,8 +84,8 @@ func (d *dispatcher) submit(e *entry) {
 	d.running++
 	if err := on.session.Submit(a); err != nil {
 		d.release(e)
-		d.owner.enqueue(e)
 		d.owner.fail(fmt.Errorf("evaluator %s takes no more jobs: %w", on.key, err))
+		d.enqueue(e)
 		return
 	}
 	d.expectBegin(e)
@@ -156,6 +158,9 @@ func (d *dispatcher) handle(ev sessionEvent) {
 		return
 	}
 	e := d.trajectory.get(ev.ID)
+	if d.probe != nil && d.probe.ID == ev.ID {
+		e = d.probe
+	}
 	if e == nil || !e.stage.is(running) || e.attempts.on != ev.from || e.attempts.newest != ev.Attempt {
 		d.files.discard(ev.Files) // of an attempt that was given up
 		if ev.Result != nil {
@@ -207,7 +212,7 @@ func (d *dispatcher) handle(ev sessionEvent) {
 		d.countLost(e, d.elapsed(e))
 		t.alone = true
 		d.owner.observe(Update{Kind: Retried, Job: &e.Job, Attempt: t.newest, Text: ev.Reason})
-		d.owner.enqueue(e)
+		d.enqueue(e)
 	}
 }
 
@@ -224,6 +229,12 @@ func (d *dispatcher) finished(e *entry, ev sessionEvent) {
 		seconds = r.Seconds
 	}
 	if r.Status != Failed && e.attempts.late == "" && !e.attempts.cancelled {
+		if e.attempts.probe {
+			d.files.discard(r.Files)
+			d.countLost(e, seconds)
+			d.endProbe(nil)
+			return
+		}
 		d.succeeded(e, ev.from, r)
 		return
 	}
@@ -302,7 +313,7 @@ func (d *dispatcher) sessionEnded(x *openEvaluator) {
 	for _, id := range slices.Sorted(maps.Keys(x.jobs)) {
 		e := x.jobs[id]
 		d.release(e)
-		d.owner.enqueue(e)
+		d.enqueue(e)
 	}
 }
 
@@ -337,6 +348,9 @@ func (d *dispatcher) settle(e *entry, r ResultRecord) {
 // record journals what is known of the attempts at a job.
 func (d *dispatcher) record(e *entry) {
 	t := e.attempts
+	if t.probe {
+		return
+	}
 	d.writer.next.Attempts = append(d.writer.next.Attempts,
 		AttemptRecord{ID: e.ID, Started: t.newest, Counted: t.counted, Reason: t.last.reason, Saved: t.saved, Lost: e.lost})
 }

@@ -46,6 +46,7 @@ type attempts struct {
 	alone     bool      // the next must be alone in its process
 	returned  int       // times in a row that it came back uncounted
 	cancelled bool      // somebody asked for its end
+	probe     bool      // whether its evaluator works is to be found out; see beginProbe
 
 	// Of the newest, while an evaluator has it:
 	on     *openEvaluator

@@ -32,11 +32,14 @@ type streak struct {
 	doubted []*entry // have used up their attempts; not believed yet
 }
 
+// manyFailures is the default of FailurePolicy.PauseAfter.
+const manyFailures = 12
+
 // failed counts an attempt that brought nothing. The job is tried again, or has
 // failed for good.
 func (d *dispatcher) failed(e *entry, f failure) {
 	if d.owner.closing() { // it was being ended
-		d.owner.enqueue(e)
+		d.enqueue(e)
 		return
 	}
 	t := e.attempts
@@ -44,6 +47,14 @@ func (d *dispatcher) failed(e *entry, f failure) {
 	t.counted++
 	t.returned = 0
 	t.last = f
+	if t.probe {
+		if final {
+			d.endProbe(&f)
+		} else {
+			d.again(e, f)
+		}
+		return
+	}
 	d.trajectory.counters.Retries++
 	d.writer.counters(d.trajectory.counters)
 	d.record(e)
@@ -52,18 +63,36 @@ func (d *dispatcher) failed(e *entry, f failure) {
 		d.streak.doubted = append(d.streak.doubted, e)
 	} else {
 		d.owner.observe(Update{Kind: Retried, Job: &e.Job, Attempt: t.newest, Text: f.reason})
-		wait := time.Duration(0)
-		if f.died {
-			wait = backoff(t.counted, d.cfg.Failures.Backoff)
-		}
-		d.retry(e, wait)
+		d.again(e, f)
 	}
-	if n := len(d.streak.genomes); n >= d.cfg.Failures.PauseAfter && !d.owner.closing() {
-		d.forgive()
-		d.owner.fail(fmt.Errorf("%w: %d different candidates failed and nothing succeeded in between, the last one "+
-			"(candidate %s): %s; mend the cause and run the same command again, or raise failures.pause_after if that many may fail",
-			ErrPaused, n, e.ID, f.reason))
+	if n := len(d.streak.genomes); n >= cmp.Or(d.cfg.Failures.PauseAfter, manyFailures) && !d.owner.closing() {
+		d.pauseFor(e)
 	}
+}
+
+// again tries a job once more, after a death not at once.
+func (d *dispatcher) again(e *entry, f failure) {
+	wait := time.Duration(0)
+	if f.died {
+		wait = backoff(e.attempts.counted, d.cfg.Failures.Backoff)
+	}
+	d.retry(e, wait)
+}
+
+// pauseFor ends the run because too much failed, e the last.
+func (d *dispatcher) pauseFor(e *entry) {
+	what := fmt.Sprintf("candidate %s failed and nothing has succeeded", e.ID)
+	if n := len(d.streak.genomes); n > 1 {
+		what = fmt.Sprintf("%d different candidates failed and nothing succeeded in between, the last one (candidate %s)", n, e.ID)
+	}
+	d.pause("%s: %s; mend the cause and run the same command again, or set failures.pause_after higher if that many may fail",
+		what, e.attempts.last.reason)
+}
+
+// pause ends the run because the evaluator is to blame.
+func (d *dispatcher) pause(format string, args ...any) {
+	d.forgive()
+	d.owner.fail(fmt.Errorf("%w: "+format, append([]any{ErrPaused}, args...)...))
 }
 
 // giveUp gives a job that used up its attempts the result that it failed.
@@ -88,20 +117,23 @@ func (d *dispatcher) trust() {
 	d.streak.doubted = nil
 }
 
-// yield gives up the oldest job in doubt, where the search waits for nothing else.
-func (d *dispatcher) yield() {
-	if len(d.streak.doubted) == 0 || d.running > 0 || d.resting > 0 {
+// decideDoubt finds out who is to blame where the search waits for jobs in doubt and
+// nothing else. What succeeded before tells, if it is run again. While nothing has
+// succeeded it is the evaluator, unless more failures than these are said to be
+// normal: then the oldest job is given up.
+func (d *dispatcher) decideDoubt() {
+	if len(d.streak.doubted) == 0 || d.running > 0 || d.resting > 0 || d.probe != nil {
 		return
 	}
-	i := 0
-	for k, e := range d.streak.doubted {
-		if e.ID < d.streak.doubted[i].ID {
-			i = k
-		}
+	e := slices.MinFunc(d.streak.doubted, func(a, b *entry) int { return cmp.Compare(a.ID, b.ID) })
+	switch {
+	case d.beginProbe(e):
+	case d.cfg.Failures.PauseAfter == 0:
+		d.pauseFor(e)
+	default:
+		d.streak.doubted = slices.DeleteFunc(d.streak.doubted, func(x *entry) bool { return x == e })
+		d.giveUp(e)
 	}
-	e := d.streak.doubted[i]
-	d.streak.doubted = slices.Delete(d.streak.doubted, i, i+1)
-	d.giveUp(e)
 }
 
 // forgive gives every unfinished job all its attempts back. A pause means that
@@ -120,14 +152,26 @@ func (d *dispatcher) forgive() {
 // retry makes the job available after a while.
 func (d *dispatcher) retry(e *entry, after time.Duration) {
 	if d.owner.closing() || after == 0 {
-		d.owner.enqueue(e)
+		d.enqueue(e)
 		return
 	}
 	d.resting++
 	d.timers.after(after, func() {
 		d.resting--
-		d.owner.enqueue(e)
+		d.enqueue(e)
 	})
+}
+
+// enqueue makes the job available to the evaluators.
+func (d *dispatcher) enqueue(e *entry) {
+	switch {
+	case !e.attempts.probe:
+		d.owner.enqueue(e)
+	case d.owner.closing():
+		d.endProbe(nil)
+	default:
+		d.submit(e)
+	}
 }
 
 // backoff is how long to wait after the n-th failure: doubled each time, at most

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,33 +92,99 @@ func TestManyFailuresDoNotPause(t *testing.T) {
 	}
 }
 
-// Where nothing succeeds the evaluator is to blame: few genomes are given up, and
-// those that are not get their attempts back.
+// Where nothing succeeds the evaluator is to blame: the search pauses, as often as it is
+// run before that is mended, and no candidate is given up for it.
 func TestPauseBlamesTheEvaluator(t *testing.T) {
 	t.Parallel()
-	for _, window := range []int{1, 8, 20} {
-		led := enginetest.Memory(t)
-		cfg := config(led)
-		cfg.Window, cfg.Workers = window, 4
-		cfg.Failures.PauseAfter = 12
-		broken := true
-		var mu sync.Mutex
-		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			if broken && j.ID > 20 {
-				return nil, errors.New("no data")
+	for _, order := range []engine.Order{engine.Strict, engine.Arrival} {
+		for _, window := range []int{1, 3, 8, 20} {
+			for _, from := range []engine.ID{1, 2, 21} { // the first job that finds it broken
+				t.Run(fmt.Sprintf("%s order, window %d, from %d", order, window, from), func(t *testing.T) {
+					t.Parallel()
+					cfg := config(enginetest.Memory(t))
+					cfg.Order, cfg.Window, cfg.Workers = order, window, 4
+					run(t, cfg)
+					want := digest(t, cfg.Ledger, -1)
+					cfg.Ledger = enginetest.Memory(t)
+					const works, broken, mended = 0, 1, 2
+					var state atomic.Int32
+					cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+						if j.ID >= from {
+							state.CompareAndSwap(works, broken)
+						}
+						if state.Load() == broken {
+							return nil, errors.New("no data")
+						}
+						return evaluate(ctx, j)
+					})}}
+					for range 3 {
+						_, err := engine.Run(t.Context(), cfg)
+						if !errors.Is(err, engine.ErrPaused) || !strings.Contains(err.Error(), "failed and nothing") || !strings.Contains(err.Error(), "no data") {
+							t.Fatalf("ended with %v", err)
+						}
+					}
+					state.Store(mended)
+					if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.OK != 60 {
+						t.Errorf("went on to %+v", st)
+					}
+					if got := digest(t, cfg.Ledger, -1); order == engine.Strict && got != want {
+						t.Errorf("the digest is %s, undisturbed %s", got, want)
+					}
+				})
 			}
-			return evaluate(ctx, j)
-		})}}
-		_, err := engine.Run(t.Context(), cfg)
-		if !errors.Is(err, engine.ErrPaused) || !strings.Contains(err.Error(), "12 different candidates failed") || !strings.Contains(err.Error(), "failures.pause_after") {
-			t.Fatalf("window %d: ended with %v", window, err)
 		}
-		broken = false
-		if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.Failed > max(0, 12-window) {
-			t.Errorf("window %d: went on to %+v", window, st)
+	}
+}
+
+// Where candidates fail one after the other and the evaluator still works they are to
+// blame themselves, however few may be under way at once.
+func TestProbeBlamesTheCandidates(t *testing.T) {
+	t.Parallel()
+	for _, window := range []int{1, 3, 8} {
+		cfg := config(enginetest.Memory(t))
+		cfg.Window, cfg.Workers, cfg.Final.Skip, cfg.Clock = window, 2, true, &enginetest.Clock{}
+		probes, n := map[engine.ID]int{}, 0
+		a := &actor{}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			if x.Probe {
+				probes[x.Job.ID]++
+				n++
+			}
+			r := engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "accuracy", Value: measure(x.Job)}}, Seconds: 1}
+			if x.Job.ID%20 >= 10 {
+				r = engine.Result{Status: engine.Failed, Reason: fmt.Sprint("too large ", x.Attempt)}
+			}
+			s.send(begun(x), finished(x, r))
+			return nil
 		}
+		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: a}}
+		st := run(t, cfg).Status()
+		if st.OK+st.Failed != 60 || st.Failed != 30 {
+			t.Errorf("window %d: ended as %+v", window, st)
+		}
+		if n == 0 || window == 1 && probes[9] != 10 {
+			t.Errorf("window %d: probes %v", window, probes)
+		}
+		if st.Lost != float64(n) {
+			t.Errorf("window %d: %v seconds lost, and %d probes took a second each", window, st.Lost, n)
+		}
+	}
+}
+
+// While nothing has succeeded there is nothing to tell by. A number of failures that
+// is said to be normal is then believed.
+func TestFailuresSaidToBeNormal(t *testing.T) {
+	t.Parallel()
+	cfg := config(enginetest.Memory(t))
+	cfg.Failures = engine.FailurePolicy{Attempts: 1, PauseAfter: 30}
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		if j.ID <= 20 {
+			return nil, errors.New("no room")
+		}
+		return evaluate(ctx, j)
+	})}}
+	if st := run(t, cfg).Status(); st.OK != 40 || st.Failed != 20 {
+		t.Errorf("ended as %+v", st)
 	}
 }
 

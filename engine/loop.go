@@ -26,7 +26,7 @@ func (s *Search) loop(ctx context.Context) error {
 		}
 		s.dispatch()
 		if !s.closing() && s.stepping == nil && s.writer.idle() {
-			s.jobs.yield()
+			s.jobs.decideDoubt()
 		}
 		s.writer.flush()
 		if s.mode == leaving && s.jobs.running == 0 && s.stepping == nil && s.writer.idle() {

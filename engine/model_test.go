@@ -643,8 +643,10 @@ func (p *player) submit(s *scene, a engine.Assignment) error {
 	if busy >= p.workers || a.Job.Reuse != 0 || p.board[key] != nil {
 		p.t.Errorf("job %+v was sent out to %d workers with %d jobs", a.Job, p.workers, busy)
 	}
-	p.watcher.submitted(a.Job.ID)
-	p.count.count(p.count.sent, a.Job.ID)
+	p.watcher.submitted(a)
+	if !a.Probe {
+		p.count.count(p.count.sent, a.Job.ID)
+	}
 
 	r := rng.New(rng.Derive(p.seed, "fate", uint64(a.Job.ID), uint64(a.Attempt)))
 	x := &part{Assignment: a, scene: s, order: len(s.assignments()), fate: fates[0], heed: r.Intn(4)}
@@ -652,6 +654,9 @@ func (p *player) submit(s *scene, a engine.Assignment) error {
 		x.fate = fates[1+r.Intn(len(fates)-1)]
 	}
 	p.seen.count(x.fate)
+	if a.Probe {
+		p.seen.count("probe")
+	}
 	p.checkFiles(x)
 	p.board[key] = x
 	if x.fate == "swallowed" {
@@ -680,7 +685,7 @@ func (p *player) checkFiles(x *part) {
 	if a.Saved {
 		want = p.progress(x)
 		p.seen.count("resumed from saved")
-	} else if p.saved[a.Job.ID] {
+	} else if p.saved[a.Job.ID] && !a.Probe {
 		p.t.Errorf("job %s does not go on from what it saved", a.Job.ID)
 	}
 	if (want != "") != (len(a.Resume) > 0) {
@@ -733,7 +738,7 @@ func (p *player) after(x *part, d time.Duration, f func()) {
 func (p *player) answer(x *part, events ...engine.Event) {
 	delete(p.board, play{x.Job.ID, x.Attempt})
 	for _, e := range events {
-		if !x.late && (e.Kind == engine.Returned || e.Kind == engine.Lost && !e.Alone && !x.Alone) {
+		if !x.late && !x.Probe && (e.Kind == engine.Returned || e.Kind == engine.Lost && !e.Alone && !x.Alone) {
 			p.count.count(p.count.free, e.ID)
 		}
 	}

@@ -155,7 +155,7 @@ func TestTasksOfAnEarlierStrategy(t *testing.T) {
 		c.Strategy, c.StrategyName = &sharer{tasks: tasks}, "sharer"
 		c.Evaluators["weights"] = engine.EvaluatorRef{Evaluator: shared{Evaluator: engine.Func(evaluate), tasks: tasks, name: "weights"}}
 		c.Fidelities = []engine.Fidelity{{Evaluator: "f", Budget: 10}}
-		c.Limits.Evaluations = n
+		c.Limits.Evaluations, c.Failures.PauseAfter = n, 100
 		run(t, c)
 		c = with(c, "heir")
 		c.Limits.Evaluations = 30

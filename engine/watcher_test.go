@@ -66,9 +66,16 @@ func (w *watcher) Commit(c *engine.Change) error {
 }
 
 // submitted looks at a job that is sent to an evaluator.
-func (w *watcher) submitted(id engine.ID) {
+func (w *watcher) submitted(a engine.Assignment) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	id := a.Job.ID
+	if a.Probe { // what comes of it must change nothing
+		if r, there := w.results[id]; !there || r.Status != engine.OK {
+			w.fail("job %s is to tell whether its evaluator works, and has not succeeded before", id)
+		}
+		return
+	}
 	if _, named := w.jobs[id]; !named {
 		w.fail("job %s was sent out before a commit named it", id)
 	}
