@@ -225,6 +225,16 @@ func (g *choice) leads(names []string, depth int) bool {
 	return false
 }
 
+func (g *choice) branches() []branch {
+	var out []branch
+	for _, o := range g.options {
+		if o.body != nil {
+			out = append(out, branch{name: o.text, gene: o.body})
+		}
+	}
+	return out
+}
+
 func (g *choice) size(seen map[gene]magnitude) magnitude {
 	var sum magnitude
 	for i, o := range g.options {

@@ -111,6 +111,15 @@ func resolve(root gene) *Mistake {
 	return err
 }
 
+// original is the gene that a from copies.
+func (g *from) original(root *group) gene {
+	at := gene(root)
+	for _, k := range g.source {
+		at = at.(*group).fields[k].gene
+	}
+	return at
+}
+
 // copyOf returns the value that a from copies.
 func (t *treeBuilder) copyOf(g *from) any {
 	if v, ok := t.copies[g.origin]; ok {

@@ -28,6 +28,7 @@ type declarable interface {
 	expand(x *expander, left map[string]int) (gene, *Mistake) // without uses; nil if the depth is used up
 	inner() []gene                                            // the genes in it
 	leads(names []string, depth int) bool                     // whether a path of names leads to a gene
+	branches() []branch                                       // how the tree goes on below its value; nil for leaves
 	size(seen map[gene]magnitude) magnitude                   // how many values it has
 }
 
@@ -106,6 +107,7 @@ func (l *leaf) expand(*expander, map[string]int) (gene, *Mistake) {
 
 func (l *leaf) inner() []gene                                         { return nil }
 func (l *leaf) leads([]string, int) bool                              { return false }
+func (l *leaf) branches() []branch                                    { return nil }
 func (l *leaf) agree(any, any) *Mistake                               { return nil }
 func (l *leaf) contradictions(*mender, any, any)                      {}
 func (l *leaf) samples() [][]uint64                                   { return [][]uint64{l.self.first(nil)} }

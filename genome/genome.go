@@ -1,10 +1,5 @@
 package genome
 
-import (
-	"strconv"
-	"strings"
-)
-
 // Genome is one point of a Space, an immutable value. Genomes of one *Space are
 // equal if and only if == says so. The zero Genome belongs to no space.
 type Genome struct {
@@ -41,32 +36,11 @@ func (g Genome) Gene(path string) (any, bool) {
 	if g.space == nil {
 		return nil, false
 	}
-	var v any = g.Tree()
-	for part := range strings.SplitSeq(path, ".") {
-		name, rest, indexed := strings.Cut(part, "[")
-		if name != "" {
-			m, ok := v.(Map)
-			if !ok {
-				return nil, false
-			}
-			if v, ok = m.Get(name); !ok {
-				// A plain option is its own scalar.
-				return nil, false
-			}
-		}
-		for indexed {
-			var number string
-			number, rest, indexed = strings.Cut(rest, "[")
-			number, ok := strings.CutSuffix(number, "]")
-			list, isList := v.([]any)
-			i, err := strconv.Atoi(number)
-			if !ok || !isList || err != nil || i < 0 || i >= len(list) {
-				return nil, false
-			}
-			v = list[i]
-		}
+	way, ok := steps(path)
+	if !ok {
+		return nil, false
 	}
-	return v, true
+	return follow(g.Tree(), way)
 }
 
 // Tree returns the genome as evaluators read it: groups as Map, scalars as

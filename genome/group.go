@@ -143,6 +143,16 @@ func (g *group) leads(names []string, depth int) bool {
 	return false
 }
 
+func (g *group) branches() []branch {
+	out := make([]branch, len(g.fields))
+	for i, f := range g.fields {
+		if out[i] = (branch{name: f.name, gene: f.gene}); g.tuple {
+			out[i] = branch{place: i, places: 1, gene: f.gene}
+		}
+	}
+	return out
+}
+
 func (g *group) size(seen map[gene]magnitude) magnitude {
 	n := countOf(1)
 	for _, f := range g.fields {

@@ -85,6 +85,7 @@ func (g *list) expand(x *expander, left map[string]int) (gene, *Mistake) {
 
 func (g *list) inner() []gene                        { return []gene{g.elem} }
 func (g *list) leads(names []string, depth int) bool { return leads(g.elem, names, depth+1) }
+func (g *list) branches() []branch                   { return []branch{{places: g.maxLen, gene: g.elem}} }
 
 // bits tells a list whose elements are booleans: it is written b0110.
 func (g *list) bits() bool {

@@ -59,16 +59,18 @@ those that brought nothing.`,
 			}
 			sel.Sort, sel.Limit = sort, limit
 			return a.look(cmd.Context(), directory(args), nil, a.out, func(v *show.View) error {
-				asked := slices.Clone(columns)
+				asked := map[string][]string{"--columns": columns}
 				if sort != "" {
-					asked = append(asked, strings.TrimPrefix(sort, "-"))
+					asked["--sort"] = []string{strings.TrimPrefix(sort, "-")}
 				}
 				for _, f := range sel.Filters {
-					asked = append(asked, f.Column())
+					asked["--filter"] = append(asked["--filter"], f.Column())
 				}
-				for _, c := range asked {
-					if err := show.Known(v, c); err != nil {
-						return wrongInput("%v", err)
+				for _, flag := range []string{"--columns", "--sort", "--filter"} {
+					for _, c := range asked[flag] {
+						if err := show.Known(v, c); err != nil {
+							return wrongInput("%s: %v", flag, err)
+						}
 					}
 				}
 				return a.list(v, sel, columns, asJSON)

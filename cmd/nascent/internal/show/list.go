@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // Record is one candidate as `list --json` writes it.
@@ -169,6 +171,9 @@ func Column(c *engine.Candidate, name string) any {
 
 // Known checks a column's name.
 func Known(v *View, name string) error {
+	if path, isGene := strings.CutPrefix(name, genePrefix); isGene {
+		return knownGene(v.Space, path)
+	}
 	metric := metricOf(name)
 	if metric == "" {
 		return nil
@@ -182,6 +187,24 @@ func Known(v *View, name string) error {
 	}
 	return fmt.Errorf("there is no column %q; use %s, a metric (%s) or gene:PATH",
 		name, strings.Join(Columns, ", "), strings.Join(metrics, ", "))
+}
+
+// knownGene checks that a space has a gene.
+func knownGene(s *genome.Space, path string) error {
+	if s == nil || s.Has(path) {
+		return nil
+	}
+	const shown = 8
+	paths := s.Paths(1000)
+	meant := ""
+	if near := option.Nearest(path, paths); near != "" {
+		meant = fmt.Sprintf("did you mean %s%s? ", genePrefix, near)
+	}
+	list := strings.Join(paths[:min(shown, len(paths))], ", ")
+	if len(paths) > shown {
+		list += ", ..."
+	}
+	return fmt.Errorf("the space has no gene %q; %sit has %s", path, meant, list)
 }
 
 // Cell writes a column for a table.

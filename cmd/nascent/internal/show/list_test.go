@@ -204,3 +204,28 @@ func TestColumnsAreDocumented(t *testing.T) {
 		}
 	}
 }
+
+// A gene that no genome of the space has is refused, with what was meant; one that
+// only some have is not.
+func TestColumnsOfGenes(t *testing.T) {
+	t.Parallel()
+	v := &View{Reader: some{}, Space: genome.MustParseSpace(
+		`{"rate": {"float": [0, 1]}, "blocks": {"list": {"op": {"choice": ["skip", {"conv": {"kernel": {"int": [1, 3]}}}]}}, "length": [0, 3]}}`)}
+	for _, column := range []string{"gene:rate", "gene:blocks", "gene:blocks[2].op.conv.kernel", "gene:blocks[0].op"} {
+		if err := Known(v, column); err != nil {
+			t.Error(err)
+		}
+	}
+	for column, want := range map[string]string{
+		"gene:zz":   `the space has no gene "zz"; it has rate, blocks, blocks[0].op, blocks[0].op.conv.kernel`,
+		"gene:raet": `the space has no gene "raet"; did you mean gene:rate? it has rate, blocks, blocks[0].op, blocks[0].op.conv.kernel`,
+		"gene:blocks[1].op.conv.kernle": `the space has no gene "blocks[1].op.conv.kernle"; did you mean gene:blocks[0].op.conv.kernel? ` +
+			`it has rate, blocks, blocks[0].op, blocks[0].op.conv.kernel`,
+		"gene:blocks[3]": `the space has no gene "blocks[3]"; did you mean gene:blocks? it has rate, blocks, blocks[0].op, blocks[0].op.conv.kernel`,
+		"gene:":          `the space has no gene ""; it has rate, blocks, blocks[0].op, blocks[0].op.conv.kernel`,
+	} {
+		if err := Known(v, column); err == nil || err.Error() != want {
+			t.Errorf("column %s: %v; want %s", column, err, want)
+		}
+	}
+}
