@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 )
 
@@ -99,7 +98,7 @@ func (t *trajectory) readCancels() error {
 		}
 		var c cancelEvent
 		if err := json.Unmarshal(e.Data, &c); err != nil {
-			return fmt.Errorf("%w: event %d (%s): %v", ErrDamaged, e.Seq, e.Kind, err)
+			return damaged("event %d (%s): %v", e.Seq, e.Kind, err)
 		}
 		t.requests[c.Request] = true
 		if e := t.get(c.ID); e != nil && e.attempts != nil {

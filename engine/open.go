@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"os"
 
@@ -117,7 +116,7 @@ func (s *Search) expected() (map[string]*Hello, error) {
 		if e.Kind == eventEvaluator {
 			var x EvaluatorEvent
 			if err := json.Unmarshal(e.Data, &x); err != nil {
-				return nil, fmt.Errorf("%w: event %d (%s): %v", ErrDamaged, e.Seq, e.Kind, err)
+				return nil, damaged("event %d (%s): %v", e.Seq, e.Kind, err)
 			}
 			evaluators = append(evaluators, &x)
 			newest[x.Key] = &x

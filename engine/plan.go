@@ -326,7 +326,7 @@ func (p *Plan) spaces() (map[string]*genome.Space, error) {
 			s, err = network.Bind(s)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: the recorded space %q: %v", ErrDamaged, name, err)
+			return damaged("the recorded space %q: %v", name, err)
 		}
 		out[name] = s
 		return nil

@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -27,7 +26,7 @@ func readTrajectory(led Ledger, own *genome.Space) (*trajectory, error) {
 	for _, b := range plan.Final.Baselines {
 		g, err := t.spaces[b.Name].Parse(b.Text)
 		if err != nil {
-			return nil, fmt.Errorf("%w: baseline %s: %v", ErrDamaged, b.Name, err)
+			return nil, damaged("baseline %s: %v", b.Name, err)
 		}
 		t.Baselines = append(t.Baselines, Baseline{Name: b.Name, Genome: g})
 	}
@@ -52,7 +51,7 @@ func recorded(led Ledger) (h Header, p Plan, err error) {
 		return h, p, ErrEmpty
 	}
 	if err := json.Unmarshal(h.Config, &p); err != nil {
-		return h, p, fmt.Errorf("%w: the recorded configuration: %v", ErrDamaged, err)
+		return h, p, damaged("the recorded configuration: %v", err)
 	}
 	if p.Rules < 0 || p.Rules > genome.Rules {
 		return h, p, wrong("", "the search goes by revision %d of the rules for genomes, and this nascent knows them up to %d: go on with the newer nascent that began it", p.Rules, genome.Rules)
@@ -97,13 +96,13 @@ func (t *trajectory) readEvents() error {
 			continue
 		}
 		if err := json.Unmarshal(e.Data, target); err != nil {
-			return fmt.Errorf("%w: event %d (%s): %v", ErrDamaged, e.Seq, e.Kind, err)
+			return damaged("event %d (%s): %v", e.Seq, e.Kind, err)
 		}
 	}
 	for i := range t.Evaluators {
 		s, err := restrict(t.Space, &t.Evaluators[i].Hello)
 		if err != nil {
-			return fmt.Errorf("%w: evaluator %s: %v", ErrDamaged, t.Evaluators[i].Key, err)
+			return damaged("evaluator %s: %v", t.Evaluators[i].Key, err)
 		}
 		t.Space, t.spaces[""] = s, s
 	}
@@ -139,11 +138,11 @@ func (t *trajectory) readJobs() error {
 func (t *trajectory) entry(j JobRecord) (*entry, error) {
 	space, ok := t.spaces[j.Baseline]
 	if !ok {
-		return nil, fmt.Errorf("%w: job %s belongs to the unknown baseline %q", ErrDamaged, j.ID, j.Baseline)
+		return nil, damaged("job %s belongs to the unknown baseline %q", j.ID, j.Baseline)
 	}
 	g, err := space.Unpack(j.Packed)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the genome of job %s: %v", ErrDamaged, j.ID, err)
+		return nil, damaged("the genome of job %s: %v", j.ID, err)
 	}
 	j.Job.Genome = g
 	return &entry{Candidate: Candidate{Job: j.Job}, turn: j.Turn, attempts: &attempts{}}, nil
@@ -153,7 +152,7 @@ func (t *trajectory) readResults() error {
 	settle := func(r ResultRecord) (*entry, error) {
 		e := t.get(r.ID)
 		if e == nil || e.stage.is(consumed) {
-			return nil, fmt.Errorf("%w: a result of job %s, which has none to come", ErrDamaged, r.ID)
+			return nil, damaged("a result of job %s, which has none to come", r.ID)
 		}
 		t.settle(e, r)
 		return e, nil
@@ -199,7 +198,7 @@ func (t *trajectory) readTurns() error {
 				return err
 			}
 			if r.N != q.turns {
-				return fmt.Errorf("%w: %s turn %d stands where turn %d should", ErrDamaged, q.part, r.N, q.turns)
+				return damaged("%s turn %d stands where turn %d should", q.part, r.N, q.turns)
 			}
 			if q.part == PartSearch {
 				t.keepFiles(r.Consumed)

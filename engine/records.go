@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 )
@@ -170,3 +171,8 @@ var (
 	// ErrConfig marks wrong input: nothing was changed.
 	ErrConfig = errors.New("wrong configuration")
 )
+
+// damaged says that what a ledger holds is not what was written.
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s; put a copy of the search's directory back", ErrDamaged, fmt.Sprintf(format, args...))
+}

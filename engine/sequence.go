@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"fmt"
 )
 
 // sequence is one of the two sequences of turns, the search's own and the final
@@ -56,7 +55,7 @@ func (q *sequence) nextID() ID { return q.base + ID(len(q.jobs)) + 1 }
 
 func (q *sequence) add(e *entry) error {
 	if want := q.nextID(); e.ID != want {
-		return fmt.Errorf("%w: job %s stands where job %s should", ErrDamaged, e.ID, want)
+		return damaged("job %s stands where job %s should", e.ID, want)
 	}
 	q.jobs = append(q.jobs, e)
 	return nil

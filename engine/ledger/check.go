@@ -315,8 +315,6 @@ func (l *Ledger) kept(bucket string, key uint64, files []engine.FileRef) error {
 	for _, f := range files {
 		if _, err := l.Path(f.Hash); errors.Is(err, fs.ErrNotExist) {
 			return damaged("bucket %s, key %d: the file %s (%s) is missing", bucket, key, f.Hash, f.Name)
-		} else if errors.Is(err, engine.ErrDamaged) {
-			return err
 		} else if err != nil {
 			return damaged("bucket %s, key %d: %v", bucket, key, err)
 		}

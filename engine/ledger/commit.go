@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -40,19 +41,38 @@ func (l *Ledger) Commit(c *engine.Change) error {
 		return err
 	})
 	if err != nil {
-		err = fmt.Errorf("cannot commit to %s: %w; the outcome is unknown: close the ledger and open it again, with "+
-			"the same command, to go on from the last commit", l.path, err)
+		err = l.failed(err)
 		l.mu.Lock()
 		l.unfit, l.faulted = err, !ended
 		l.mu.Unlock()
 		return err
 	}
+	l.measure()
 	l.totals = t.totals
 	l.store.named(t.named)
 	if cap(t.e.b) <= maxArena {
 		l.arena = t.e.b
 	}
 	return nil
+}
+
+// failed says why a commit failed, and what to do.
+func (l *Ledger) failed(err error) error {
+	if !errors.Is(err, engine.ErrDamaged) {
+		return fmt.Errorf("cannot commit to %s: %w; the outcome is unknown: close the ledger and open it again, with "+
+			"the same command, to go on from the last commit", l.path, err)
+	}
+	if why := l.present(); why != nil {
+		return why
+	}
+	return fmt.Errorf("cannot commit to %s: %w", l.path, err)
+}
+
+// measure notes how long the file is.
+func (l *Ledger) measure() {
+	if info, err := l.file.Stat(); err == nil {
+		l.longest.Store(max(l.longest.Load(), info.Size()))
+	}
 }
 
 // maxArena is the most memory that is kept from one commit for the next.

@@ -190,6 +190,8 @@ func (l *Ledger) present() error {
 			return fmt.Errorf("cannot look at %s: %w; see to the directory, and go on with `nascent run`", filepath.Join(dir, it.name), cause(err))
 		case !os.SameFile(it.open, now):
 			return fmt.Errorf("%s was replaced while the search ran: %s", filepath.Join(dir, it.name), it.left)
+		case it.name == FileName && now.Size() < l.longest.Load(): // bbolt never shrinks it
+			return damaged("%s was cut short while the search ran, from %d bytes to %d", filepath.Join(dir, it.name), l.longest.Load(), now.Size())
 		}
 	}
 	open, err := l.root.Stat(".")

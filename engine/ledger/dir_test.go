@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -385,6 +386,64 @@ func TestUnfinishedFilesAreRemoved(t *testing.T) {
 	if list := names(t, dir); slices.Contains(list, safe.Unfinished+"123") || !slices.Contains(list, "search.yaml.1") {
 		t.Errorf("there are %v", list)
 	}
+}
+
+// A ledger that is cut short while it is open is told from one that could not be
+// written: opening it again will not help.
+func TestCutShort(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int64{0, 100, 4096, 8192, 20000} {
+		dir := scripted(t, 40)
+		l := open(t, dir)
+		if err := os.Truncate(filepath.Join(dir, FileName), size); err != nil {
+			t.Fatal(err)
+		}
+		var s script
+		for range 40 {
+			s.next()
+		}
+		for what, err := range map[string]error{"commit": l.Commit(s.next()), "again": l.Commit(s.next())} {
+			if !errors.Is(err, engine.ErrDamaged) {
+				t.Fatalf("%s after it was cut to %d bytes: %v", what, size, err)
+			}
+			oneLine(t, err)
+			for _, want := range []string{"was cut short while the search ran, from ", fmt.Sprintf("bytes to %d;", size), "put a copy of the search's directory back"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%s after it was cut to %d bytes: %v; want %q", what, size, err, want)
+				}
+			}
+		}
+		l.Close()
+		for name, err := range opening(dir) {
+			if !errors.Is(err, engine.ErrDamaged) && size != 100 || !strings.Contains(err.Error(), "put a copy") {
+				t.Errorf("%s of %d bytes: %v", name, size, err)
+			}
+		}
+	}
+}
+
+// So is one whose pages are gone when they are read, in words that are ours.
+func TestCutShortWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	err := guard(func() error {
+		var none *struct{ x int }
+		none.x++
+		return nil
+	})
+	if want := "the ledger is damaged: its pages cannot be read: one of them is not what was written; put a copy of the search's directory back"; err.Error() != want {
+		t.Errorf("%v; want %s", err, want)
+	}
+	dir := scripted(t, 40)
+	l := open(t, dir)
+	if err := os.Truncate(filepath.Join(dir, FileName), 8192); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, _, err := l.Result(1); !errors.Is(err, engine.ErrDamaged) || !strings.Contains(err.Error(), "was cut short while the search ran") {
+			t.Errorf("%v", err)
+		}
+	}
+	l.Close()
 }
 
 // On a full disk, or one that became read-only, a commit says why.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -10,16 +11,23 @@ import (
 
 // kindError is one line of text that errors.Is finds to be of several kinds.
 type kindError struct {
-	text  string
-	kinds []error
+	text   string
+	remedy string
+	kinds  []error
 }
 
-func (e *kindError) Error() string   { return e.text }
+func (e *kindError) Error() string   { return e.text + e.remedy }
 func (e *kindError) Unwrap() []error { return e.kinds }
 
 // damaged says that the ledger's content is not what was written.
 func damaged(format string, args ...any) error {
-	return &kindError{damagedText + fmt.Sprintf(format, args...), []error{engine.ErrDamaged}}
+	return &kindError{damagedText + fmt.Sprintf(format, args...), "; put a copy of the search's directory back", []error{engine.ErrDamaged}}
+}
+
+// changed says that a kept file's content is not what was Put. What to do depends on
+// what it is needed for.
+func changed(hash, got string) error {
+	return &kindError{fmt.Sprintf("the content of the file %s has the hash %s", hash, got), "", []error{engine.ErrDamaged}}
 }
 
 const damagedText = "the ledger is damaged: "
@@ -34,7 +42,7 @@ func refused(cause error, format string, args ...any) error {
 	if cause != nil {
 		kinds = append(kinds, cause)
 	}
-	return &kindError{fmt.Sprintf(format, args...), kinds}
+	return &kindError{fmt.Sprintf(format, args...), "", kinds}
 }
 
 // LockedError is the refusal to open a directory that another process has
@@ -57,7 +65,10 @@ func guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = damaged("reading its pages failed: %v", p)
+			if _, ok := p.(runtime.Error); ok {
+				p = "one of them is not what was written"
+			}
+			err = damaged("its pages cannot be read: %v", p)
 		}
 	}()
 	return f()

@@ -213,7 +213,7 @@ func (s *store) verify(hash string) error {
 		return fmt.Errorf("cannot read the file %s: %w", hash, cause(err))
 	}
 	if got != hash {
-		return damaged("the content of file %s has the hash %s", hash, got)
+		return changed(hash, got)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -288,7 +288,7 @@ func (s *store) check() error {
 	}
 	for _, hash := range hashes {
 		if err := s.verify(hash); err != nil {
-			return err
+			return fmt.Errorf("%w; put a copy of it back as %s, or remove it if nobody needs it", err, filepath.Join(s.dir, hash))
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/internal/safe"
@@ -46,6 +47,8 @@ type Ledger struct {
 	file     *os.File // that db reads and writes
 
 	opened, locked fs.FileInfo // of file and lock, as they were found
+
+	longest atomic.Int64 // bytes that the file was seen to have
 
 	totals totals // only Commit changes them
 	arena  []byte // of the records of one commit
@@ -119,6 +122,7 @@ func Open(dir string, o Options) (_ *Ledger, err error) {
 	}
 	tidy(l.root)
 	if l.opened, err = l.file.Stat(); err == nil {
+		l.longest.Store(l.opened.Size())
 		l.locked, err = l.lock.Stat()
 	}
 	return l, err
@@ -299,7 +303,7 @@ func (l *Ledger) readThrough() error {
 	err = verifyPages(f, info.Size())
 	switch {
 	case errors.Is(err, errNoLedger):
-		return refused(nil, "%s is no ledger: %v; name a search directory", path, err)
+		return refused(nil, "%s is no ledger, or was cut short: %v; name a search directory, or put a copy back", path, err)
 	case errors.Is(err, engine.ErrDamaged):
 		return damaged("%s: %s", path, err.(*kindError).detail())
 	}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -44,7 +45,13 @@ func (l *Ledger) view(f func(*bbolt.Tx) error) error {
 	if err := l.fit(); err != nil {
 		return err
 	}
-	return guard(func() error { return l.db.View(f) })
+	err := guard(func() error { return l.db.View(f) })
+	if l.locked != nil && errors.Is(err, engine.ErrDamaged) { // it was open for writing: see what became of it
+		if why := l.present(); why != nil {
+			return why
+		}
+	}
+	return err
 }
 
 // decode reads one record.
