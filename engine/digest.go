@@ -20,6 +20,21 @@ func Digest(led Ledger, turns int) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return a.digest(turns)
+}
+
+// Digest is that of the search's ledger, after Run. What it found is at hand, so it
+// takes a moment.
+func (s *Search) Digest() (line string, err error) {
+	s.ask(func() {
+		if err = ErrEmpty; s.at != nil {
+			line, err = s.at.digest(-1)
+		}
+	})
+	return line, err
+}
+
+func (a *trajectory) digest(turns int) (string, error) {
 	h := hasher{sha256.New()}
 	did := a.Plan
 	did.Strategy, did.Options, did.Rules = "", nil, 0
@@ -47,7 +62,7 @@ func Digest(led Ledger, turns int) (string, error) {
 		h.Write(t.Decision[:])
 	}
 	n := 0
-	for t, err := range led.Turns(PartSearch) {
+	for t, err := range a.led.Turns(PartSearch) {
 		if err != nil {
 			return "", err
 		}
@@ -71,7 +86,7 @@ func Digest(led Ledger, turns int) (string, error) {
 			h.result(a.get(id))
 		}
 		if a.passes > 0 && a.pass.Evaluations == len(a.search.history) {
-			for t, err := range led.Turns(PartFinal) {
+			for t, err := range a.led.Turns(PartFinal) {
 				if err != nil {
 					return "", err
 				}

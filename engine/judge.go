@@ -104,6 +104,12 @@ func (h *Hello) Exact(name string) bool {
 // required tells whether an ok train result must have a metric.
 func (h *Hello) required(m Metric) bool { return !m.Measured && !slices.Contains(h.Optional, m.Name) }
 
+// Declares tells whether the evaluator may report a metric of this name.
+func (h *Hello) Declares(name string) bool {
+	_, ok := h.metric(name)
+	return ok
+}
+
 func (h *Hello) metric(name string) (Metric, bool) {
 	for _, m := range h.Metrics {
 		if m.Name == name {

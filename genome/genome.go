@@ -36,11 +36,16 @@ func (g Genome) Gene(path string) (any, bool) {
 	if g.space == nil {
 		return nil, false
 	}
+	return g.Tree().At(path)
+}
+
+// At returns the value at a path, as [Genome.Gene] does.
+func (m Map) At(path string) (any, bool) {
 	way, ok := steps(path)
 	if !ok {
 		return nil, false
 	}
-	return follow(g.Tree(), way)
+	return follow(m, way)
 }
 
 // Tree returns the genome as evaluators read it: groups as Map, scalars as

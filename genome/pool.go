@@ -20,6 +20,9 @@ type pool struct {
 // that is restricted already, what both hold remains. Bind comes before it: the
 // limits hold for members too.
 func (s *Space) Pool(packed [][]byte) (*Space, error) {
+	if s.pool != nil && slices.EqualFunc(packed, s.pool.members, func(b []byte, g Genome) bool { return string(b) == g.packed }) {
+		return s, nil // restricted so already
+	}
 	p := &pool{forms: make(map[string]bool, len(packed))}
 	for _, b := range packed {
 		g, err := s.Unpack(string(b))

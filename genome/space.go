@@ -25,6 +25,7 @@ type Space struct {
 	rules   int
 	measure Measure
 	pool    *pool // nil: all genomes
+	memo    *memo // nil: nothing is remembered
 }
 
 // grammar is the declaration of a space, and what is derived from it when it
@@ -43,6 +44,8 @@ type grammar struct {
 	names       []string
 	askOnce     sync.Once
 	ask         *question
+	vetOnce     sync.Once
+	vetted      error // see Vet
 	sites       []Site
 }
 
@@ -214,6 +217,13 @@ func (s *Space) Bind(m Measure) *Space {
 	c := *s
 	c.measure = m
 	return &c
+}
+
+// Vet returns what check says of the space, which follows from its declaration: it is
+// called once for all copies.
+func (s *Space) Vet(check func() error) error {
+	s.vetOnce.Do(func() { s.vetted = check() })
+	return s.vetted
 }
 
 // finish makes a genome of checked codes.

@@ -60,33 +60,59 @@ func Bind(s *genome.Space) (*genome.Space, error) {
 	if !Has(s) {
 		return s, nil
 	}
-	if _, _, err := data(s); err != nil {
+	if err := s.Vet(func() error { return vet(s) }); err != nil {
 		return nil, err
+	}
+	return s.Bind(Measure), nil
+}
+
+// vet says why no networks can be read of a space.
+func vet(s *genome.Space) error {
+	if _, _, err := data(s); err != nil {
+		return err
 	}
 	// A space of which nothing can be read is a mistake in its declaration, and so
 	// is a name that no layer has: what has it would never be drawn, and nobody
 	// told. The first sample's complaint is as good as any.
 	var first error
-	readable := false
+	some := false
 	r := rng.New(1)
-	for i := 0; i < 1000 && (i < 100 || !readable); i++ {
+	for i := 0; i < 1000 && (i < 100 || !some); i++ {
 		g, err := s.Random(r)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		_, err = measure(g)
 		if l := (*LayerError)(nil); errors.As(err, &l) && l.slip {
 			problem, remedy, _ := strings.Cut(l.Error(), "; ")
-			return nil, &genome.Mistake{Problem: problem, Remedy: cmp.Or(remedy, "correct that layer")}
+			return &genome.Mistake{Problem: problem, Remedy: cmp.Or(remedy, "correct that layer")}
 		}
-		if readable = readable || err == nil; first == nil {
+		if some = some || err == nil; first == nil {
 			first = err
 		}
 	}
-	if !readable {
-		return nil, &genome.Mistake{Problem: "no network can be made of this space: " + first.Error(), Remedy: "correct that layer"}
+	if !some {
+		return &genome.Mistake{Problem: "no network can be made of this space: " + first.Error(), Remedy: "correct that layer"}
 	}
-	return s.Bind(measure), nil
+	return nil
+}
+
+// Measure is what a genome's network costs, by which limits hold; nothing where the
+// space has no layers.
+func Measure(g genome.Genome) (genome.Cost, error) {
+	if _, ok := g.Space().Meta("network"); !ok {
+		return genome.Cost{}, nil
+	}
+	m := g.Derived("cost", func() any {
+		cost, err := measure(g)
+		return costs{cost, err}
+	}).(costs)
+	return m.cost, m.err
+}
+
+type costs struct {
+	cost genome.Cost
+	err  error
 }
 
 // builders are those that measure uses again and again: it is called for every
@@ -179,6 +205,10 @@ func Read(g genome.Genome) (*Network, error) {
 // read. Cells of edges that say `isomorphism: published` are compared as
 // NAS-Bench-201 does instead: see CellClass.
 func Key(g genome.Genome) genome.Hash {
+	return g.Derived("key", func() any { return key(g) }).(genome.Hash)
+}
+
+func key(g genome.Genome) genome.Hash {
 	input, classes, err := data(g.Space())
 	if err != nil {
 		return g.Hash()

@@ -184,7 +184,7 @@ func (l *link) send(s *session) {
 			case o.ack != nil:
 				m.Acks = append(m.Acks, o.ack)
 			default:
-				job, err := proto.AssignmentTo(*o.job, s.setup.Files)
+				job, err := proto.AssignmentTo(*o.job, s.setup.Files, &s.hello)
 				if err != nil {
 					s.unsendable(l, key{o.job.Job.ID, o.job.Attempt}, err)
 					continue

@@ -56,3 +56,12 @@ func hashFile(path string) (string, error) {
 	}
 	return sum, nil
 }
+
+// Own is the SHA-256 of the program that runs, in hex.
+func Own() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	return hashFile(path)
+}

@@ -25,17 +25,9 @@ func DecodeTree(b []byte) (genome.Map, error) {
 	return m, nil
 }
 
-// AssignmentTo makes the order to a plugin. Files say where they can be read.
-func AssignmentTo(a engine.Assignment, files engine.Files) (*Job, error) {
+// AssignmentTo makes the order to an evaluator. Files say where they can be read.
+func AssignmentTo(a engine.Assignment, files engine.Files, to *engine.Hello) (*Job, error) {
 	j := a.Job
-	genes, err := j.Genome.Tree().MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
-	net, err := j.Network()
-	if err != nil {
-		return nil, err
-	}
 	resume, err := FilesTo(a.Resume, files)
 	if err != nil {
 		return nil, err
@@ -46,14 +38,27 @@ func AssignmentTo(a engine.Assignment, files engine.Files) (*Job, error) {
 	}
 	job := &Job{
 		Id: uint64(j.ID), Attempt: int64(a.Attempt), Phase: string(j.Phase), Task: string(j.Task),
-		Genes: genes, Text: j.Genome.Text(),
+		Text:     j.Genome.Text(),
 		Fidelity: int64(j.Fidelity), Budget: j.Budget, Seed: j.Seed, Input: j.Input, Tag: j.Tag, Stop: StopTo(j.Stop),
 		Resume: resume, Saved: a.Saved, Inherit: inherit, Repeat: int64(a.Repeat),
 	}
-	if net != nil {
-		job.Parameters, job.Macs = net.Parameters(), net.Macs()
-		job.Network, err = json.Marshal(net)
+	if to.Lookup {
+		if to.Declares("parameters") || to.Declares("macs") {
+			cost, err := network.Measure(j.Genome)
+			job.Parameters, job.Macs = cost.Parameters, cost.Macs
+			return job, err
+		}
+		return job, nil
 	}
+	if job.Genes, err = j.Genome.Tree().MarshalJSON(); err != nil {
+		return nil, err
+	}
+	net, err := j.Network()
+	if err != nil || net == nil {
+		return job, err
+	}
+	job.Parameters, job.Macs = net.Parameters(), net.Macs()
+	job.Network, err = json.Marshal(net)
 	return job, err
 }
 
@@ -88,7 +93,7 @@ func HelloTo(h engine.Hello) *EvaluatorHello {
 		Name: h.Name, Version: h.Version, Slots: int64(h.Slots),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
 		Metrics: MetricsTo(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
-		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool,
+		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool, Lookup: h.Lookup,
 	}
 	for _, t := range h.Tasks {
 		out.Tasks = append(out.Tasks, string(t))
@@ -105,7 +110,7 @@ func HelloFrom(h *EvaluatorHello) engine.Hello {
 		Name: h.Name, Version: h.Version, Slots: max(1, int(h.Slots)),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
 		Metrics: MetricsFrom(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
-		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool,
+		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool, Lookup: h.Lookup,
 	}
 	for _, t := range h.Tasks {
 		hello.Tasks = append(hello.Tasks, engine.Task(t))

@@ -907,6 +907,9 @@ type EvaluatorHello struct {
 	Identity      string                 `protobuf:"bytes,12,opt,name=identity,proto3" json:"identity,omitempty"` // canonical text of all options and data that results depend on
 	Splits        string                 `protobuf:"bytes,13,opt,name=splits,proto3" json:"splits,omitempty"`
 	Pool          [][]byte               `protobuf:"bytes,14,rep,name=pool,proto3" json:"pool,omitempty"` // packed genomes, where only these can be measured
+	// Results are looked up by the genome's text, in microseconds: jobs carry neither
+	// genes nor network, and one process may serve several searches.
+	Lookup        bool `protobuf:"varint,15,opt,name=lookup,proto3" json:"lookup,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1037,6 +1040,13 @@ func (x *EvaluatorHello) GetPool() [][]byte {
 		return x.Pool
 	}
 	return nil
+}
+
+func (x *EvaluatorHello) GetLookup() bool {
+	if x != nil {
+		return x.Lookup
+	}
+	return false
 }
 
 type ToEvaluator struct {
@@ -2650,7 +2660,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\aoptions\x18\x03 \x01(\fR\aoptions\x12\x18\n" +
 	"\ascratch\x18\x04 \x01(\tR\ascratch\x12\x14\n" +
 	"\x05begun\x18\x05 \x01(\bR\x05begun\x12\x14\n" +
-	"\x05rules\x18\x06 \x01(\x03R\x05rules\"\x9c\x03\n" +
+	"\x05rules\x18\x06 \x01(\x03R\x05rules\"\xb4\x03\n" +
 	"\x0eEvaluatorHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2667,7 +2677,8 @@ const file_nascent_proto_rawDesc = "" +
 	"budgetUnit\x12\x1a\n" +
 	"\bidentity\x18\f \x01(\tR\bidentity\x12\x16\n" +
 	"\x06splits\x18\r \x01(\tR\x06splits\x12\x12\n" +
-	"\x04pool\x18\x0e \x03(\fR\x04pool\"\x89\x01\n" +
+	"\x04pool\x18\x0e \x03(\fR\x04pool\x12\x16\n" +
+	"\x06lookup\x18\x0f \x01(\bR\x06lookup\"\x89\x01\n" +
 	"\vToEvaluator\x12#\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x0f.nascent.v1.JobR\x04jobs\x12,\n" +
 	"\acancels\x18\x02 \x03(\v2\x12.nascent.v1.CancelR\acancels\x12'\n" +

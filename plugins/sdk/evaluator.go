@@ -50,6 +50,11 @@ type EvaluatorPlugin struct {
 	// have them, for those who pass them on.
 	Undecoded bool
 
+	// Lookup says that results are looked up by a Job's Text, in microseconds: its Genes
+	// and Network stay empty, and one process may serve several searches, in which
+	// the ids of jobs are then not those of any of them.
+	Lookup bool
+
 	// Options declares the options, and what they are read into before Open is
 	// called: see package option. Without it Open reads setup.Options.
 	Options func(*option.Set)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/internal/mailbox"
 )
 
@@ -73,7 +74,7 @@ func (s *localSession) Events() <-chan engine.Event { return s.events.Out() }
 func (s *localSession) Ack(engine.ID, int) {}
 
 func (s *localSession) Submit(a engine.Assignment) error {
-	j, err := jobFor(a, s.files)
+	j, err := jobFor(a, s.files, &s.runner.hello)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -97,19 +98,29 @@ func (s *localSession) Submit(a engine.Assignment) error {
 }
 
 // jobFor makes the evaluator's view of an assignment.
-func jobFor(a engine.Assignment, files engine.Files) (*Job, error) {
-	net, err := a.Job.Network()
-	if err != nil {
-		return nil, err
-	}
+func jobFor(a engine.Assignment, files engine.Files, hello *engine.Hello) (*Job, error) {
 	j := &Job{
 		ID: a.Job.ID, Attempt: a.Attempt, Phase: a.Job.Phase, Task: a.Job.Task, Tag: a.Job.Tag,
-		Genes: a.Job.Genome.Tree(), Text: a.Job.Genome.Text(), Network: net,
+		Text:     a.Job.Genome.Text(),
 		Fidelity: a.Job.Fidelity, Budget: a.Job.Budget, Seed: a.Job.Seed, Repeat: a.Repeat, Input: a.Job.Input, Stop: a.Job.Stop,
 		own: a.Saved,
 	}
-	if net != nil {
-		j.parameters, j.macs = net.Parameters(), net.Macs()
+	var err error
+	switch {
+	case !hello.Lookup:
+		j.Genes = a.Job.Genome.Tree()
+		if j.Network, err = a.Job.Network(); err != nil {
+			return nil, err
+		}
+		if j.Network != nil {
+			j.parameters, j.macs = j.Network.Parameters(), j.Network.Macs()
+		}
+	case hello.Declares("parameters") || hello.Declares("macs"):
+		cost, err := network.Measure(a.Job.Genome)
+		if err != nil {
+			return nil, err
+		}
+		j.parameters, j.macs = cost.Parameters, cost.Macs
 	}
 	if j.resume, err = engine.Paths(files, a.Resume); err != nil {
 		return nil, err

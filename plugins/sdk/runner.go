@@ -78,7 +78,7 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 	r.hello = engine.Hello{
 		Name: p.Name, Version: p.Version, Slots: setup.Slots, Tasks: p.Tasks,
 		Deterministic: !p.Nondeterministic, Seeded: !p.Unseeded, Tests: p.Tests,
-		Metrics: metrics, Optional: optional, Budget: p.Budget, BudgetUnit: p.BudgetUnit, Identity: identity, Splits: setup.Splits, Pool: setup.Pool,
+		Metrics: metrics, Optional: optional, Budget: p.Budget, BudgetUnit: p.BudgetUnit, Identity: identity, Splits: setup.Splits, Pool: setup.Pool, Lookup: p.Lookup,
 	}
 	if r.hello.Name == "" {
 		r.hello.Name = name
@@ -266,7 +266,7 @@ func panicError(v any) error {
 
 // describeNetwork fills in what is known without the evaluator.
 func (r *runner) describeNetwork(j *Job, result *engine.Result) {
-	if j.Network == nil && j.network == nil {
+	if j.Network == nil && j.network == nil && j.parameters == 0 && j.macs == 0 {
 		return
 	}
 	fill := func(name string, value int64) {

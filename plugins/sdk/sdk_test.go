@@ -217,7 +217,7 @@ func TestUndecodedJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := proto.AssignmentTo(engine.Assignment{Job: &engine.Job{ID: 1, Genome: g}, Attempt: 1}, nil)
+	w, err := proto.AssignmentTo(engine.Assignment{Job: &engine.Job{ID: 1, Genome: g}, Attempt: 1}, nil, &engine.Hello{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator,
 
 func (st *run) start(w *proto.Job) {
 	k := key{engine.ID(w.Id), int(w.Attempt)}
-	j, err := jobFrom(w, st.runner.plugin.Undecoded)
+	j, err := jobFrom(w, st.runner.plugin.Undecoded || st.runner.plugin.Lookup)
 	st.mu.Lock()
 	full, double := len(st.jobs) >= st.runner.hello.Slots, st.jobs[k] != nil
 	if err == nil && !full && !double {

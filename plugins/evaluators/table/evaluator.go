@@ -24,7 +24,7 @@ const Results = 1
 // Plugin makes the evaluator.
 func Plugin() *sdk.EvaluatorPlugin {
 	return &sdk.EvaluatorPlugin{
-		Name: "table", Version: "1", SlotsFollowWorkers: true,
+		Name: "table", Version: "1", SlotsFollowWorkers: true, Lookup: true,
 		Operational: []string{"file"}, // its content is part of the identity
 		Open:        open,
 		Evaluate: func(*sdk.Job) (sdk.Result, error) {
@@ -186,11 +186,10 @@ func (t *table) seeded() bool {
 // evaluate looks a job up.
 func (t *table) evaluate(job *sdk.Job) (sdk.Result, error) {
 	begun := time.Now()
-	key, err := t.keys.of(job.Text, job.Gene)
+	row, ok, err := t.keys.row(job.Text)
 	if err != nil {
 		return sdk.Result{}, sdk.Invalid("the genome has no key: %v", err)
 	}
-	row, ok := t.keys.rows[key]
 	if !ok {
 		return sdk.Result{}, sdk.Invalid("the table has no row for %s; with pool: true such genomes are not proposed", clip(job.Text))
 	}

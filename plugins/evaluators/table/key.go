@@ -114,27 +114,40 @@ func (k *keyOption) wanted() []string {
 	return k.columns.names()
 }
 
+// row finds the row of a genome by its text.
+func (k *keys) row(text string) (row int32, ok bool, err error) {
+	key, err := k.of(text)
+	if err != nil {
+		return 0, false, err
+	}
+	row, ok = k.rows[key]
+	return row, ok, nil
+}
+
 // of is the key of a genome.
-func (k *keys) of(text string, gene func(path string) (any, bool)) (string, error) {
-	switch {
-	case k.o.canonical:
-		g, err := k.space.Parse(text)
-		if err != nil {
-			return "", err
+func (k *keys) of(text string) (string, error) {
+	if !k.o.canonical && len(k.o.genes) == 0 {
+		if k.whole {
+			return text, nil
 		}
+		return cellText.FindString(text), nil
+	}
+	g, err := k.space.Parse(text)
+	switch {
+	case err != nil:
+		return "", err
+	case k.o.canonical:
 		return k.canonical(g)
-	case len(k.o.genes) > 0:
+	default:
+		tree := g.Tree()
 		return k.o.genes.fill(func(path string) string {
-			v, ok := gene(path)
+			v, ok := tree.At(path)
 			if !ok {
 				return ""
 			}
 			return plain(geneText(v))
 		}), nil
-	case k.whole:
-		return text, nil
 	}
-	return cellText.FindString(text), nil
 }
 
 // index reads the keys of all rows. Rows about genomes that the space does not

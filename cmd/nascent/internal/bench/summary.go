@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -37,13 +38,41 @@ type Row struct {
 // Run is one search.
 type Run struct {
 	Seed        int64         `json:"seed"`
-	Dir         string        `json:"dir"` // relative to the bench's directory
+	Dir         string        `json:"dir,omitempty"`    // relative to the bench's directory, where the search is kept
+	Digest      string        `json:"digest,omitempty"` // of a search that is not kept
 	Evaluations float64       `json:"evaluations"`
 	Seconds     float64       `json:"seconds"`
 	Best        *float64      `json:"best"`             // null: nothing that counts was measured
 	Test        *float64      `json:"test"`             // the winner's mean over its seeds; null: not tested
 	Report      engine.Values `json:"report,omitempty"` // what the winner's tests left for reports alone
 	Trace       Trace         `json:"-"`
+}
+
+// Outcome is what a finished search came to.
+type Outcome struct {
+	Search     string             `json:"search"`
+	Metric     string             `json:"metric"`
+	Goal       engine.Goal        `json:"goal"`
+	Trace      Trace              `json:"trace"`
+	Test       *float64           `json:"test,omitempty"`
+	TestMetric string             `json:"test_metric,omitempty"`
+	Report     map[string]float64 `json:"report,omitempty"`
+	Digest     string             `json:"digest,omitempty"` // of a search that is not kept: as nascent digest would print it
+}
+
+// Add puts a finished search among those of a strategy.
+func (b *Bench) Add(to *Row, seed int64, dir string, o *Outcome) {
+	if b.Metric == "" {
+		b.Search, b.Metric, b.Goal = o.Search, o.Metric, o.Goal
+	}
+	if o.TestMetric != "" {
+		b.TestMetric = o.TestMetric
+	}
+	run := Run{Seed: seed, Dir: dir, Digest: o.Digest, Test: o.Test, Trace: o.Trace}
+	for _, name := range slices.Sorted(maps.Keys(o.Report)) {
+		run.Report = append(run.Report, engine.Value{Name: name, Value: o.Report[name]})
+	}
+	to.Runs = append(to.Runs, run)
 }
 
 // Spread is a median with its quartiles; null where a search that has no value

@@ -34,14 +34,14 @@ type Cost [2]float64
 
 // Step is one rise of the best so far.
 type Step struct {
-	At    Cost // spent when it was known, the job that brought it included
-	Value float64
+	At    Cost    `json:"at"` // spent when it was known, the job that brought it included
+	Value float64 `json:"value"`
 }
 
 // Trace is the best so far of one search against what it had spent.
 type Trace struct {
-	Spent Cost   // in all
-	Steps []Step // each better than the one before
+	Spent Cost   `json:"spent"` // in all
+	Steps []Step `json:"steps"` // each better than the one before
 }
 
 // Measure is what a bench compares candidates by.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -34,6 +34,7 @@ type benchFlags struct {
 	target      float64
 	json, quiet bool
 	accept      bool
+	keep        bool
 	changed     func(flag string) bool
 }
 
@@ -50,6 +51,9 @@ Each is an ordinary search in a directory of its own, DIR/STRATEGY-SEED (DIR is
 ./NAME-bench by default), to be looked at, checked and replayed like any other.
 Started again, it goes on: finished searches are only read, interrupted ones
 resumed. With higher limits they all go on, with more seeds some are added.
+Where results are looked up (evaluator table), searches take milliseconds: they
+run in memory, with the same decisions, and only what they came to is kept.
+--keep keeps them like the others.
 
 What is spent counts all jobs of a search, those for shared weights too. For
 every strategy to pay alike, give a limit in evaluator seconds. Strategies with
@@ -72,9 +76,10 @@ options are written as in YAML: --strategies 'aging,{use: aging, population: 20}
 	s.StringVar(&f.seconds, "seconds", "", "end each search after so many evaluator seconds")
 	s.StringArrayVar(&f.set, "set", nil, "set any key of the search.yaml: KEY=VALUE (may be repeated)")
 	s.IntVar(&f.workers, "workers", 0, "jobs at once in each search (default: as for run)")
-	s.IntVar(&f.parallel, "parallel", 1, "searches at once")
+	s.IntVar(&f.parallel, "parallel", 0, "searches at once (default 1; over tables, twice the processors)")
 	s.StringVar(&f.metric, "metric", "", "what to compare by (default: the first objective)")
 	s.Float64Var(&f.target, "target", 0, "tell also what it cost until the best was as good as this")
+	s.BoolVar(&f.keep, "keep", false, "keep searches over tables too, each in a directory of its own")
 	s.BoolVar(&f.accept, "accept-evaluator", false, "go on although the evaluator, its options or its data changed")
 	s.BoolVar(&f.json, "json", false, "print one JSON object")
 	s.BoolVar(&f.quiet, "quiet", false, "print nothing but the table")
@@ -86,6 +91,8 @@ type contender struct {
 	name string // also of its directories
 	text string // as --strategy takes it
 	row  *bench.Row
+
+	looked *looked // its searches, where they run in memory
 }
 
 // contenders reads a list of strategies, in the words of a YAML list. A name that
@@ -165,10 +172,22 @@ func slug(options string) string {
 type benchRun struct {
 	by     *contender
 	seed   int64
-	target *target
-	done   bool           // it was finished before
+	home   home
+	done   bool           // it has finished
 	search *engine.Search // while it runs
 	err    error
+}
+
+// home is where a search of a bench lives: in a directory, or in memory.
+type home interface {
+	// finished tells whether the search has nothing left to do.
+	finished() bool
+	// run carries the search on; among is told of it before it runs.
+	run(ctx context.Context, a *app, accept bool, among func(*engine.Search)) error
+	// dir is its directory within the bench's, if it has one.
+	dir() string
+	// outcome is what a finished search came to by a metric, or the first objective.
+	outcome(metric string) (*bench.Outcome, error)
 }
 
 // bench runs what is not finished yet, and compares.
@@ -177,7 +196,7 @@ func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.seeds < 1 || f.parallel < 1 {
+	if f.seeds < 1 || f.changed("parallel") && f.parallel < 1 {
 		return wrongInput("--seeds %d --parallel %d: both are at least 1", f.seeds, f.parallel)
 	}
 	if f.dir == "" {
@@ -191,25 +210,59 @@ func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 		return err
 	}
 	var runs []*benchRun
+	var over *lookups
+	defer func() { over.close() }()
+	known := false           // what over is
+	kept := false            // some search lives in a directory
 	for i := range f.seeds { // seed by seed: what is there after an interruption can be compared
 		for _, c := range all {
 			r := &benchRun{by: c, seed: f.first + int64(i)}
-			if r.target, err = f.search(path, c, r.seed); err != nil {
+			dir := filepath.Join(f.dir, c.name+"-"+strconv.FormatInt(r.seed, 10))
+			if i > 0 && over != nil && !begun(dir) {
+				r.home = &inMemory{over, c.looked, r.seed}
+				runs = append(runs, r)
+				continue
+			}
+			t, err := f.search(path, c, r.seed, dir)
+			if err != nil {
 				return err
 			}
+			r.home = &inDirectory{t}
+			kept = kept || t.stored != nil
 			if i == 0 {
-				if err := a.canStart(r.target); err != nil {
+				if err := a.canStart(t); err != nil {
 					return err
+				}
+				if !known && !f.keep {
+					if over, err = a.openLookups(ctx, t, &f); err != nil {
+						return err
+					}
+				}
+				known = true
+				if over != nil {
+					if c.looked, err = over.read(t); err != nil {
+						return err
+					}
+					if t.stored == nil {
+						r.home = &inMemory{over, c.looked, r.seed}
+					}
 				}
 			}
 			runs = append(runs, r)
 		}
 	}
-	if !slices.ContainsFunc(runs, func(r *benchRun) bool { return r.target.stored != nil }) {
+	if !kept && over.empty() {
 		for _, name := range []string{"bench.json", "bench.html"} {
 			if _, err := os.Lstat(filepath.Join(f.dir, name)); err == nil {
 				return wrongInput("%s is there already and is not of this bench; choose another directory with --dir, or move it away", filepath.Join(f.dir, name))
 			}
+		}
+	}
+	if f.parallel == 0 {
+		f.parallel = 1
+		if over != nil {
+			f.parallel = searchesAtOnce
+			defer debug.SetGCPercent(debug.SetGCPercent(400)) // there is little to keep, and much to do
 		}
 	}
 	whole, err := a.runAll(ctx, runs, f)
@@ -244,12 +297,12 @@ func searches(n int) string {
 }
 
 // search describes one search of the bench.
-func (f *benchFlags) search(path string, by *contender, seed int64) (*target, error) {
+func (f *benchFlags) search(path string, by *contender, seed int64, dir string) (*target, error) {
 	doc, _, err := load(path, true)
 	if err != nil {
 		return nil, err
 	}
-	t := &target{doc: doc, dir: filepath.Join(f.dir, by.name+"-"+strconv.FormatInt(seed, 10))}
+	t := &target{doc: doc, dir: dir}
 	if err := ledger.Trust(t.dir); err != nil {
 		return nil, err
 	}

@@ -33,9 +33,11 @@ func (a *app) compare(all []*contender, runs []*benchRun, f benchFlags) error {
 		case r.err != nil:
 			trouble = append(trouble, fmt.Errorf("%s seed %d: %w", r.by.name, r.seed, r.err))
 		case r.done:
-			if err := r.read(b, f); err != nil {
+			o, err := r.home.outcome(f.metric)
+			if err != nil {
 				return err
 			}
+			b.Add(r.by.row, r.seed, r.home.dir(), o)
 		}
 	}
 	b.Sum()
@@ -48,32 +50,28 @@ func (a *app) compare(all []*contender, runs []*benchRun, f benchFlags) error {
 	return nil
 }
 
-// read adds a finished search to what is compared.
-func (r *benchRun) read(b *bench.Bench, f benchFlags) error {
-	v, done, err := inspect(r.target.dir)
-	if err != nil {
-		return err
-	}
-	defer done()
-	if b.Metric == "" {
-		o := v.Objective()
-		b.Search, b.Metric, b.Goal = v.Status().Name, o.Metric, o.Goal
-		if f.metric != "" && f.metric != o.Metric {
-			if b.Metric, b.Goal, err = measure(v, f.metric); err != nil {
-				return err
-			}
+// outcomeOf reads what a finished search came to.
+func outcomeOf(v *show.View, metric string) (o *bench.Outcome, err error) {
+	first := v.Objective()
+	o = &bench.Outcome{Search: v.Status().Name, Metric: first.Metric, Goal: first.Goal}
+	if metric != "" && metric != o.Metric {
+		if o.Metric, o.Goal, err = measure(v, metric); err != nil {
+			return nil, err
 		}
 	}
-	trace := bench.Follow(v.Candidates(), &v.Plan, bench.Measure{Metric: b.Metric, Goal: b.Goal})
-	run := bench.Run{Seed: r.seed, Dir: filepath.Base(r.target.dir), Trace: trace}
+	o.Trace = bench.Follow(v.Candidates(), &v.Plan, bench.Measure{Metric: o.Metric, Goal: o.Goal})
 	if t, err := report.Of(v).Test(); err == nil {
-		run.Report = t.Winner.Report
+		for _, v := range t.Winner.Report {
+			if o.Report == nil {
+				o.Report = map[string]float64{}
+			}
+			o.Report[v.Name] = v.Value
+		}
 		if x := t.Winner.Accuracy; x != nil {
-			run.Test, b.TestMetric = &x.Mean, t.Metric
+			o.Test, o.TestMetric = &x.Mean, t.Metric
 		}
 	}
-	r.by.row.Runs = append(r.by.row.Runs, run)
-	return nil
+	return o, nil
 }
 
 // measure finds the direction of a metric.
@@ -128,7 +126,12 @@ func (a *app) tell(b *bench.Bench, f benchFlags) error {
 		return nil
 	}
 	dir := shortest(f.dir)
-	_, err := fmt.Fprintf(a.out, "Median and quartiles over the seeds. With plots: %s\nEach search: %s status %s\n",
-		filepath.Join(dir, "bench.html"), show.Program(), quote(filepath.Join(dir, "STRATEGY-SEED")))
+	each := "Searches over tables are not kept; --keep keeps them"
+	for _, r := range b.Strategies {
+		if slices.ContainsFunc(r.Runs, func(x bench.Run) bool { return x.Dir != "" }) {
+			each = "Each search: " + show.Program() + " status " + quote(filepath.Join(dir, "STRATEGY-SEED"))
+		}
+	}
+	_, err := fmt.Fprintf(a.out, "Median and quartiles over the seeds. With plots: %s\n%s\n", filepath.Join(dir, "bench.html"), each)
 	return err
 }

@@ -22,7 +22,7 @@ import (
 func (a *app) runAll(ctx context.Context, runs []*benchRun, f benchFlags) (whole bool, err error) {
 	before := 0
 	for _, r := range runs {
-		if r.done = r.finished(); r.done {
+		if r.done = r.home.finished(); r.done {
 			before++
 		}
 	}
@@ -71,13 +71,13 @@ func (a *app) runAll(ctx context.Context, runs []*benchRun, f benchFlags) (whole
 		return slices.ContainsFunc(runs, func(x *benchRun) bool { return x.by == r.by && x.err != nil && exitStatus(x.err) == exitInput })
 	}
 	run := func(r *benchRun) {
-		m := manner{quiet: true, accept: f.accept, among: func(s *engine.Search) {
+		among := func(s *engine.Search) {
 			mu.Lock()
 			defer mu.Unlock()
 			if r.search = s; stopped {
 				s.Stop()
 			}
-		}}
+		}
 		mu.Lock()
 		skip := stopped || r.done || refused(r)
 		mu.Unlock()
@@ -86,11 +86,13 @@ func (a *app) runAll(ctx context.Context, runs []*benchRun, f benchFlags) (whole
 		}
 		quiet := *a
 		quiet.out, quiet.err = discard{}, discard{}
-		err := quiet.run(ctx, r.target, m)
-		done := err == nil && r.finished()
+		err := r.home.run(ctx, &quiet, f.accept, among)
+		done := err == nil && r.home.finished()
 		var wrong error
-		if done {
-			wrong = r.measures(f.metric)
+		if done { // the first one to end tells, before all the others have run in vain
+			if _, err := r.home.outcome(f.metric); exitStatus(err) == exitInput {
+				wrong = err
+			}
 		}
 		mu.Lock()
 		r.search, r.err, r.done = nil, err, done
@@ -125,39 +127,6 @@ func (a *app) runAll(ctx context.Context, runs []*benchRun, f benchFlags) (whole
 		}
 	}
 	return true, nil
-}
-
-// measures refuses a metric that a search has not: the first one to end tells,
-// before all the others have run in vain.
-func (r *benchRun) measures(metric string) error {
-	if metric == "" {
-		return nil
-	}
-	v, done, err := inspect(r.target.dir)
-	if err != nil {
-		return nil // whoever reads it next says why
-	}
-	defer done()
-	_, _, err = measure(v, metric)
-	return err
-}
-
-// finished tells whether a search has nothing left to do.
-func (r *benchRun) finished() bool {
-	if !begun(r.target.dir) {
-		return false
-	}
-	s, err := r.target.doc.Read()
-	if err != nil {
-		return false
-	}
-	v, done, err := inspect(r.target.dir)
-	if err != nil {
-		return false // whoever runs it says why
-	}
-	defer done()
-	status := v.Status()
-	return status.State == engine.StateFinished && !further(status, s.Engine.Limits)
 }
 
 // follow prints where the bench stands, at growing intervals up to a minute.

@@ -25,7 +25,11 @@ func hostOptions(dir string, s *config.Search) host.Options {
 
 // connect finds the programs that a search names. It starts none.
 func (a *app) connect(t *target, s *config.Search) error {
-	o := hostOptions(t.dir, s)
+	return a.connectBy(t, s, hostOptions(t.dir, s))
+}
+
+// connectBy does so for plugins that run in a manner of their own.
+func (a *app) connectBy(t *target, s *config.Search, o host.Options) error {
 	dirs := append([]string{t.dir, t.doc.Dir}, s.PluginDirs...)
 	s.Engine.Evaluators = map[string]engine.EvaluatorRef{}
 	for name, p := range s.Evaluators {

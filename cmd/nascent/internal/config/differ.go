@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -41,6 +42,24 @@ func Same(a, b *Document) (all, deciding bool) {
 		}
 	}
 	return all, deciding
+}
+
+// Deciding writes what decides how a search goes and where it ends, its seed left
+// out: equal texts describe the same searches.
+func Deciding(d *Document) ([]byte, error) {
+	all := map[string]any{}
+	for i := 0; i < len(d.root.Content); i += 2 {
+		k := d.root.Content[i].Value
+		if k == "seed" || operational[k] && k != "limits" {
+			continue
+		}
+		v, err := d.tree(d.root.Content[i+1], k)
+		if err != nil {
+			return nil, err
+		}
+		all[k] = v
+	}
+	return json.Marshal(all) // keys sorted
 }
 
 // Adopt sets again what an earlier command line had set in the search's own
