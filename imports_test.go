@@ -53,7 +53,8 @@ var rooms = []room{
 	{folder: "plugins/internal/testplugin", may: append([]string{"engine", "engine/evolve", "plugins/proto", "plugins/sdk"}, genomes...), libs: wires}, // speaks the wire badly, for tests
 	{folder: "plugins/internal/plugintest", may: []string{"engine", "engine/enginetest/...", "plugins/host", "plugins/proto"}},
 	{folder: "plugins/internal", may: append([]string{"engine", "internal/safe"}, genomes...), libs: []string{"*"}, never: wires},
-	{folder: "plugins/host", may: append([]string{"engine", "engine/option", "internal/safe", "internal/mailbox", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
+	{folder: "plugins/host", may: append([]string{"engine", "engine/option", "internal/safe", "internal/mailbox", "plugins/proto",
+		"plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/sdk", may: append([]string{"engine", "engine/option", "internal/mailbox", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/trainer", may: append([]string{"engine/option"}, genomes...), libs: []string{"*"}, never: wires}, // training with Gorgonia: a library for plugins
 	{folder: "plugins/onnx", may: genomes, libs: []string{"google.golang.org/protobuf/encoding/protowire"}},            // protobuf as a file format, not a wire

@@ -62,7 +62,8 @@ func TestDeclarationErrorsSayWhereWhatAndHow(t *testing.T) {
 
 func TestTextErrorsSayWhereWhatAndHow(t *testing.T) {
 	t.Parallel()
-	s := MustParseSpace(`{"lr": {"float": [1e-4, 1e-1], "log": true}, "blocks": {"list": {"channels": {"int": [4, 32], "step": 4}, "act": {"choice": ["relu", {"elu": {"on": "bool"}}]}}, "length": [1, 2]},
+	s := MustParseSpace(`{"lr": {"float": [1e-4, 1e-1], "log": true},
+		"blocks": {"list": {"channels": {"int": [4, 32], "step": 4}, "act": {"choice": ["relu", {"elu": {"on": "bool"}}]}}, "length": [1, 2]},
 		"cell": {"cell": {"vertices": ["c3"], "nodes": [3, 5]}}}`)
 	good := "lr=0.01 blocks=[(channels=8 act=elu(on=yes))] cell=|c3~0|+|output~1|"
 	for _, c := range []struct{ old, new, want string }{
@@ -159,7 +160,8 @@ func TestHostileGenomes(t *testing.T) {
 	s := MustParseSpace(everything)
 	r := rng.New(3)
 	var e *Mistake
-	for _, text := range []string{"", "=", "lr", "lr=", strings.Repeat("(", 1e5), "blocks=" + strings.Repeat("[", 1e5), `act="`, "bits=b2", "bits=b" + strings.Repeat("0", 1e6), "nodes=|", "nodes=||", "edges=:", "\x00\xff"} {
+	for _, text := range []string{"", "=", "lr", "lr=", strings.Repeat("(", 1e5), "blocks=" + strings.Repeat("[", 1e5), `act="`, "bits=b2",
+		"bits=b" + strings.Repeat("0", 1e6), "nodes=|", "nodes=||", "edges=:", "\x00\xff"} {
 		if _, err := s.Parse(text); !errors.As(err, &e) {
 			t.Errorf("%.20q: %v", text, err)
 		}

@@ -228,7 +228,9 @@ func TestMetaAndLimits(t *testing.T) {
 }
 
 func benchGenome(b *testing.B) (*Space, Genome) {
-	s := MustParseSpace(`{"lr": {"float": [1e-4, 1e-1], "log": true}, "act": {"choice": ["relu", "mish"]}, "blocks": {"list": {"channels": {"choice": [4, 8, 12, 16], "ordered": true}, "kernel": {"choice": [3, 5, 7]}, "dilation": {"choice": [1, 2, 4]}, "norm": "bool", "residual": "bool"}, "length": 6}}`)
+	s := MustParseSpace(`{"lr": {"float": [1e-4, 1e-1], "log": true}, "act": {"choice": ["relu", "mish"]},
+		"blocks": {"list": {"channels": {"choice": [4, 8, 12, 16], "ordered": true}, "kernel": {"choice": [3, 5, 7]},
+		"dilation": {"choice": [1, 2, 4]}, "norm": "bool", "residual": "bool"}, "length": 6}}`)
 	g, err := s.Random(rng.New(1))
 	if err != nil {
 		b.Fatal(err)

@@ -54,7 +54,8 @@ func recordedSpaces(t *testing.T) (names []string, spaces []*Space) {
 			"x": {"use": "p", "depth": 2}, "y": {"list": {"use": "p", "depth": 1}, "length": [1, 2]}}`,
 		`{"n": {"int": [-1000000, 1000000]}, "s": {"int": [3, 1000], "step": 7}, "g": {"int": [1, 1000000], "log": true}, "t": {"int": [2, 900], "step": 3, "log": true},
 			"f": {"float": [-3, 1e6]}, "h": {"float": [1e-9, 1e9], "log": true}, "u": {"float": [0.05, 3], "step": 0.01}, "v": {"float": [-2, 2], "step": 0.25}}`,
-		`{"w": {"list": {"list": "bool", "length": [0, 3]}, "length": [0, 3]}, "f": {"list": {"choice": ["a", {"b": {"l": {"list": {"int": [0, 9]}, "length": [1, 2]}}}]}, "length": 3}, "t": [["bool", {"a": "bool"}], 3]}`,
+		`{"w": {"list": {"list": "bool", "length": [0, 3]}, "length": [0, 3]},
+			"f": {"list": {"choice": ["a", {"b": {"l": {"list": {"int": [0, 9]}, "length": [1, 2]}}}]}, "length": 3}, "t": [["bool", {"a": "bool"}], 3]}`,
 	} {
 		s, err := ParseSpaceJSON([]byte(json))
 		add(fmt.Sprint("chosen", i), s, err)

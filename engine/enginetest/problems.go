@@ -9,11 +9,13 @@ import (
 // three kinds of cells.
 const (
 	Numbers      = `{"x": {"float": [-5, 5]}, "y": {"float": [1e-4, 1e-1], "log": true}, "n": {"int": [0, 100]}, "b": {"bool": true}}`
-	Conditionals = `{"lr": {"float": [1e-4, 1e-1], "log": true}, "optimizer": {"choice": ["sgd", {"adam": {"beta": {"float": [0.5, 0.999]}}}, {"momentum": {"m": {"float": [0, 1]}, "nesterov": {"bool": true}}}]}, "size": {"choice": [8, 16, 32], "ordered": true}}`
-	Lists        = `{"blocks": {"list": {"width": {"int": [4, 32], "step": 4}, "kind": {"choice": ["a", "b", "c"]}}, "length": [1, 5]}, "bits": {"list": {"bool": true}, "length": 12}}`
-	EdgeCell     = `{"ops": {"cell": {"edges": ["none", "skip", "c1", "c3", "pool"], "nodes": 4}}}`
-	VertexCell   = `{"ops": {"cell": {"vertices": ["c3", "c1", "pool"], "nodes": [3, 7], "max_edges": 9}}}`
-	PairCell     = `{"ops": {"cell": {"pairs": ["sep3", "sep5", "skip", "pool"], "nodes": 4, "inputs": 2}}}`
+	Conditionals = `{"lr": {"float": [1e-4, 1e-1], "log": true},
+		"optimizer": {"choice": ["sgd", {"adam": {"beta": {"float": [0.5, 0.999]}}},
+		{"momentum": {"m": {"float": [0, 1]}, "nesterov": {"bool": true}}}]}, "size": {"choice": [8, 16, 32], "ordered": true}}`
+	Lists      = `{"blocks": {"list": {"width": {"int": [4, 32], "step": 4}, "kind": {"choice": ["a", "b", "c"]}}, "length": [1, 5]}, "bits": {"list": {"bool": true}, "length": 12}}`
+	EdgeCell   = `{"ops": {"cell": {"edges": ["none", "skip", "c1", "c3", "pool"], "nodes": 4}}}`
+	VertexCell = `{"ops": {"cell": {"vertices": ["c3", "c1", "pool"], "nodes": [3, 7], "max_edges": 9}}}`
+	PairCell   = `{"ops": {"cell": {"pairs": ["sep3", "sep5", "skip", "pool"], "nodes": 4, "inputs": 2}}}`
 )
 
 // problem is one made-up search that a strategy is driven through.

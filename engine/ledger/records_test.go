@@ -156,7 +156,8 @@ var kinds = map[string]kind{
 		return r
 	}, writeInbox, readInbox),
 	"attempt": kindOf(bucketTries, func(t *rapid.T, key uint64) engine.AttemptRecord {
-		return engine.AttemptRecord{ID: engine.ID(key), Started: drawInt.Draw(t, "started"), Counted: drawInt.Draw(t, "counted"), Reason: rapid.String().Draw(t, "reason"), Saved: drawFiles(t), Lost: drawLost(t)}
+		return engine.AttemptRecord{ID: engine.ID(key), Started: drawInt.Draw(t, "started"), Counted: drawInt.Draw(t, "counted"),
+			Reason: rapid.String().Draw(t, "reason"), Saved: drawFiles(t), Lost: drawLost(t)}
 	}, writeAttempt, readAttempt),
 	"counters": kindOf(bucketMeta, func(t *rapid.T, _ uint64) engine.Counters {
 		return engine.Counters{

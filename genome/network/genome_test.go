@@ -124,8 +124,9 @@ func TestBindRefuses(t *testing.T) {
 		`{"model": [{"block": {"channels": 3, "depth": {"int": [1, 3]}}}]}`: `network: missing, but the space has layers: "block" with "channels" is one; ` +
 			`write network: {input: [1, 40], classes: 10}, or give a gene that is no layer another name`,
 		// What is wrong in some genomes only would otherwise never be drawn.
-		`{"network": {"input": [1, 40], "classes": 3}, "stack": {"cell": {"cell": {"edges": ["none", "skip", "c3"], "nodes": 3}}, "channels": 4, "reductions": 0, "cells": 2}}`: `"c3" is no operation of a cell`,
-		`{"network": {"input": [1, 40], "classes": 3}, "l": {"list": {"conv": {"channels": 4, "act": {"choice": ["relu", "mihs"]}}}, "length": 2}}`:                             "act is mihs; it is one of",
+		`{"network": {"input": [1, 40], "classes": 3}, "stack": {"cell": {"cell": {"edges": ["none", "skip", "c3"], "nodes": 3}},
+			"channels": 4, "reductions": 0, "cells": 2}}`: `"c3" is no operation of a cell`,
+		`{"network": {"input": [1, 40], "classes": 3}, "l": {"list": {"conv": {"channels": 4, "act": {"choice": ["relu", "mihs"]}}}, "length": 2}}`: "act is mihs; it is one of",
 	} {
 		_, err := Bind(genome.MustParseSpace(json))
 		var e *genome.Mistake
@@ -150,8 +151,10 @@ func TestKey(t *testing.T) {
 		return g
 	}
 	const (
-		base   = "blocks=[block(channels=8 kernel=5 stride=2 dilation=1 pool=none norm=yes residual=no) block(channels=6 kernel=3 stride=1 dilation=1 pool=none norm=yes residual=no)] head=(pool=average dropout=0.1) act=relu pad_mode=zero lr=0.01"
-		unread = "blocks=[block(channels=8 kernel=5 stride=2 dilation=4 pool=max norm=yes residual=yes) block(channels=6 kernel=3 stride=1 dilation=1 pool=none norm=yes residual=no)] head=(pool=average dropout=0.1) act=relu pad_mode=zero lr=0.01"
+		base = "blocks=[block(channels=8 kernel=5 stride=2 dilation=1 pool=none norm=yes residual=no) " +
+			"block(channels=6 kernel=3 stride=1 dilation=1 pool=none norm=yes residual=no)] head=(pool=average dropout=0.1) act=relu pad_mode=zero lr=0.01"
+		unread = "blocks=[block(channels=8 kernel=5 stride=2 dilation=4 pool=max norm=yes residual=yes) " +
+			"block(channels=6 kernel=3 stride=1 dilation=1 pool=none norm=yes residual=no)] head=(pool=average dropout=0.1) act=relu pad_mode=zero lr=0.01"
 	)
 	form := func(text string) string { // elements of the list are groups of one layer
 		return strings.NewReplacer("block(", "(block=(", "=no) ", "=no)) ", "=yes) ", "=yes)) ", "=no)]", "=no))]").Replace(text)

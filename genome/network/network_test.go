@@ -127,7 +127,8 @@ func TestErrorsNameTheLayer(t *testing.T) {
 		{`{"r": {"residual": {"body": ["flatten"], "project": true}}}`, "r.residual.project: cannot project [1 40] to [40]; end the body before it is flattened"},
 		{`{"s": {"stack": {"cell": {"edges": ["skip"]}, "cell2": {"edges": ["skip"]}}}}`, `s.stack: has another cell "cell2"; it takes one, or normal and reduction`},
 		{`{"s": {"stack": {"cell": {"edges": ["skip"]}, "reduction": {"edges": ["skip"]}}}}`, "s.stack: takes a reduction cell only for cells of pairs"},
-		{`{"s": {"stack": {"cell": {"vertices": ["input", "conv3", "conv3", "output"], "edges": [[0, 1], [0, 2], [1, 3], [2, 3]]}, "channels": 1}}}`, "s.stack.cells[0]: 1 channels cannot be divided among 2 vertices"},
+		{`{"s": {"stack": {"cell": {"vertices": ["input", "conv3", "conv3", "output"], "edges": [[0, 1], [0, 2], [1, 3], [2, 3]]},
+			"channels": 1}}}`, "s.stack.cells[0]: 1 channels cannot be divided among 2 vertices"},
 		{`{"s": {"stack": {"cell": {"vertices": ["input", "conv3", "output"], "edges": [[1, 0]]}}}}`, "s.stack: edge [1 0]; it runs from a vertex to a later one of 3"},
 		{`{"l": [{"pairs": [["skip", 0, "conv_7x1_1x7", 1]]}]}`, `l[0][0][1]: "conv_7x1_1x7" needs [channels, height, width], has [1 40]`},
 		{`{"l": [{"pairs": [["skip", 0, "skip"]]}]}`, "l[0]: node 0 is [skip 0 skip]; it needs [operation, source, operation, source]"},
@@ -136,7 +137,8 @@ func TestErrorsNameTheLayer(t *testing.T) {
 		{`{"l": [{"pairs": [["skip", 0, "skip", 1]], "inputs": 3}]}`, "l[0]: inputs is 3; a cell sees 1 or 2 cells before it"},
 		{`{"stack": {"channels": 4}}`, "stack: needs a cell"},
 		{`{"stack": {"cell": {"edges": ["skip_connect", "conv3"]}}}`, "stack: edges is [skip_connect conv3]; it needs the operations of a complete graph: 1, 3, 6, 10, ..."},
-		{`{"stack": {"cell": {"edges": ["skop"]}}}`, `stack.cells[0][0][1]: "skop" is no operation of a cell; write none, skip_connect, or conv, nor_conv, sep_conv, dil_conv, avg_pool, max_pool with a kernel, as in sep_conv_3x3`},
+		{`{"stack": {"cell": {"edges": ["skop"]}}}`,
+			`stack.cells[0][0][1]: "skop" is no operation of a cell; write none, skip_connect, or conv, nor_conv, sep_conv, dil_conv, avg_pool, max_pool with a kernel, as in sep_conv_3x3`},
 		{`{"stack": {"cell": {"edges": ["conv4"]}}}`, `stack.cells[0][0][1]: "conv4" has an even kernel; cells need odd ones, which keep the extent`},
 		{`{"stack": {"cell": {"edges": ["skip"]}, "cells": 2}}`, "stack: 2 cells are too few for 2 reductions; use at least 3"},
 		{`{"stack": {"cell": {"edges": ["skip"]}, "cells": 9, "reductions": 4}}`, "stack.reduction[4]: cannot halve length 5; use fewer reductions or an input that divides by 2 for each"},
@@ -208,7 +210,8 @@ func shapes(t testing.TB, n *Network, classes int) {
 		rank := len(first) - 1
 		switch node.Op {
 		case Conv:
-			if first[0]%node.Groups != 0 || node.Channels%node.Groups != 0 || len(node.Kernel) != rank || len(node.Stride) != rank || len(node.Dilation) != rank || len(node.Pad) != rank || node.Shape[0] != node.Channels {
+			if first[0]%node.Groups != 0 || node.Channels%node.Groups != 0 || len(node.Kernel) != rank ||
+				len(node.Stride) != rank || len(node.Dilation) != rank || len(node.Pad) != rank || node.Shape[0] != node.Channels {
 				t.Fatalf("node %d: %+v", i, node)
 			}
 			for d := range node.Kernel {
@@ -288,7 +291,9 @@ func samples(t testing.TB) map[string]*Network {
 			[]int{3, 16, 16}, 10),
 		"vertices": must(t, tree(t, `{"stack": {"cells": 3, "channels": 10, "cell": {"vertices": ["input", "conv3", "conv1", "max", "conv3", "output"],
 			"edges": [[0,1],[0,2],[1,3],[2,3],[2,4],[1,4],[3,5],[4,5],[0,5]]}}}`), []int{3, 16, 16}, 10),
-		"pairs": must(t, tree(t, `{"stack": {"cells": 3, "channels": 6, "cell": {"pairs": [["sep_conv_3x3", 0, "dil_conv_5x5", 1], ["skip_connect", 0, "sep_conv_3x3", 2], ["none", 1, "avg_pool_3x3", 3]], "output": "loose"}}}`), []int{2, 32}, 5),
+		"pairs": must(t, tree(t, `{"stack": {"cells": 3, "channels": 6,
+			"cell": {"pairs": [["sep_conv_3x3", 0, "dil_conv_5x5", 1], ["skip_connect", 0, "sep_conv_3x3", 2], ["none", 1, "avg_pool_3x3", 3]],
+			"output": "loose"}}}`), []int{2, 32}, 5),
 	}
 }
 
@@ -327,7 +332,9 @@ func TestHashSeesEveryAttribute(t *testing.T) {
 			try := func(what string, change func(*Node)) {
 				m := &Network{Nodes: slices.Clone(n.Nodes)}
 				node := &m.Nodes[i]
-				node.Inputs, node.Kernel, node.Stride, node.Dilation, node.Pad = slices.Clone(node.Inputs), slices.Clone(node.Kernel), slices.Clone(node.Stride), slices.Clone(node.Dilation), slices.Clone(node.Pad)
+				for _, ints := range []*[]int{&node.Inputs, &node.Kernel, &node.Stride, &node.Dilation, &node.Pad} {
+					*ints = slices.Clone(*ints)
+				}
 				change(node)
 				counts := what != "dilation" || n.Nodes[i].Kernel[0] > 1 // one position has no gaps
 				if (m.Hash() != want) != (counts && !dead(n, i)) {
@@ -382,30 +389,38 @@ func TestHashEquivalences(t *testing.T) {
 		a, b string
 		same bool
 	}{
-		"identity":                    {`[` + conv + `, "identity"]`, `[` + conv + `]`, true},
-		"dropout of 0":                {`[{"dropout": {"rate": 0}}, ` + conv + `]`, `[` + conv + `]`, true},
-		"pool of 1":                   {`[{"pool": {"kernel": 1}}, ` + conv + `]`, `[` + conv + `]`, true},
-		"flatten before dense":        {`["flatten", {"dense": 3}]`, `[{"dense": 3}]`, true},
-		"zero added":                  {`[{"add": {"branches": [` + conv + `, "zero"]}}]`, `[` + conv + `]`, true},
-		"convolution of zeros added":  {`[{"add": {"branches": ["identity", ["zero", ` + conv + `]]}}, ` + conv + `]`, `[` + conv + `]`, true},
-		"zeros of several widths":     {`[{"concat": {"branches": [{"concat": {"branches": ["zero", "identity"]}}, {"concat": {"branches": [["zero", {"conv": {"channels": 8}}], "norm"]}}]}}, {"conv": {"channels": 4, "groups": 4}}]`, `[{"concat": {"branches": [{"concat": {"branches": [["zero", {"conv": {"channels": 8}}], "identity"]}}, {"concat": {"branches": ["zero", "norm"]}}]}}, {"conv": {"channels": 4, "groups": 4}}]`, false},
-		"zeros joined in a join":      {`[{"concat": {"branches": [{"concat": {"branches": ["zero", "identity"]}}, "norm"]}}]`, `[{"concat": {"branches": ["zero", "identity", "norm"]}}]`, true},
-		"zeros side by side":          {`[{"concat": {"branches": ["zero", "zero", "identity"]}}]`, `[{"concat": {"branches": [["zero", {"conv": {"channels": 8}}], "identity"]}}]`, true},
-		"dilation of nothing":         {`[{"conv": {"channels": 4, "kernel": 1, "dilation": 3}}]`, `[{"conv": {"channels": 4, "kernel": 1}}]`, true},
-		"61 doublings":                {`{"repeat": {"times": 61, "body": [{"add": {"branches": ["identity", "identity"]}}]}}`, `["identity"]`, false},
-		"zeros joined count":          {`[{"concat": {"branches": ["identity", "zero"]}}, ` + conv + `]`, `[` + conv + `]`, false},
-		"order of addition":           {`[{"add": {"branches": [` + conv + `, "norm"]}}]`, `[{"add": {"branches": ["norm", ` + conv + `]}}]`, true},
-		"order of joining":            {`[{"concat": {"branches": [` + conv + `, "norm"]}}]`, `[{"concat": {"branches": ["norm", ` + conv + `]}}]`, false},
-		"sums of sums":                {`[{"add": {"branches": ["norm", {"add": {"branches": [` + conv + `, "identity"]}}]}}]`, `[{"add": {"branches": [{"add": {"branches": ["norm", "identity"]}}, ` + conv + `]}}]`, true},
-		"joins of joins":              {`[{"concat": {"branches": ["norm", {"concat": {"branches": [` + conv + `, "identity"]}}]}}]`, `[{"concat": {"branches": [{"concat": {"branches": ["norm", ` + conv + `]}}, "identity"]}}]`, true},
-		"once and twice":              {`[{"add": {"branches": ["identity", "identity"]}}]`, `["identity"]`, false},
-		"a layer twice, two layers":   {`[{"add": {"branches": [` + conv + `, ` + conv + `]}}]`, `[` + conv + `, {"add": {"branches": ["identity", "identity"]}}]`, false},
-		"a pool twice, two pools":     {`[{"add": {"branches": ["pool", "pool"]}}]`, `["pool", {"add": {"branches": ["identity", "identity"]}}]`, true},
-		"a dropout twice, two":        {`[{"add": {"branches": [{"dropout": {"rate": 0.1}}, {"dropout": {"rate": 0.1}}]}}]`, `[{"dropout": {"rate": 0.1}}, {"add": {"branches": ["identity", "identity"]}}]`, false},
+		"identity":                   {`[` + conv + `, "identity"]`, `[` + conv + `]`, true},
+		"dropout of 0":               {`[{"dropout": {"rate": 0}}, ` + conv + `]`, `[` + conv + `]`, true},
+		"pool of 1":                  {`[{"pool": {"kernel": 1}}, ` + conv + `]`, `[` + conv + `]`, true},
+		"flatten before dense":       {`["flatten", {"dense": 3}]`, `[{"dense": 3}]`, true},
+		"zero added":                 {`[{"add": {"branches": [` + conv + `, "zero"]}}]`, `[` + conv + `]`, true},
+		"convolution of zeros added": {`[{"add": {"branches": ["identity", ["zero", ` + conv + `]]}}, ` + conv + `]`, `[` + conv + `]`, true},
+		"zeros of several widths": {`[{"concat": {"branches": [{"concat": {"branches": ["zero", "identity"]}},
+			{"concat": {"branches": [["zero", {"conv": {"channels": 8}}], "norm"]}}]}}, {"conv": {"channels": 4, "groups": 4}}]`,
+			`[{"concat": {"branches": [{"concat": {"branches": [["zero", {"conv": {"channels": 8}}], "identity"]}},
+			{"concat": {"branches": ["zero", "norm"]}}]}}, {"conv": {"channels": 4, "groups": 4}}]`, false},
+		"zeros joined in a join": {`[{"concat": {"branches": [{"concat": {"branches": ["zero", "identity"]}}, "norm"]}}]`, `[{"concat": {"branches": ["zero", "identity", "norm"]}}]`, true},
+		"zeros side by side":     {`[{"concat": {"branches": ["zero", "zero", "identity"]}}]`, `[{"concat": {"branches": [["zero", {"conv": {"channels": 8}}], "identity"]}}]`, true},
+		"dilation of nothing":    {`[{"conv": {"channels": 4, "kernel": 1, "dilation": 3}}]`, `[{"conv": {"channels": 4, "kernel": 1}}]`, true},
+		"61 doublings":           {`{"repeat": {"times": 61, "body": [{"add": {"branches": ["identity", "identity"]}}]}}`, `["identity"]`, false},
+		"zeros joined count":     {`[{"concat": {"branches": ["identity", "zero"]}}, ` + conv + `]`, `[` + conv + `]`, false},
+		"order of addition":      {`[{"add": {"branches": [` + conv + `, "norm"]}}]`, `[{"add": {"branches": ["norm", ` + conv + `]}}]`, true},
+		"order of joining":       {`[{"concat": {"branches": [` + conv + `, "norm"]}}]`, `[{"concat": {"branches": ["norm", ` + conv + `]}}]`, false},
+		"sums of sums": {`[{"add": {"branches": ["norm", {"add": {"branches": [` + conv + `, "identity"]}}]}}]`,
+			`[{"add": {"branches": [{"add": {"branches": ["norm", "identity"]}}, ` + conv + `]}}]`, true},
+		"joins of joins": {`[{"concat": {"branches": ["norm", {"concat": {"branches": [` + conv + `, "identity"]}}]}}]`,
+			`[{"concat": {"branches": [{"concat": {"branches": ["norm", ` + conv + `]}}, "identity"]}}]`, true},
+		"once and twice":            {`[{"add": {"branches": ["identity", "identity"]}}]`, `["identity"]`, false},
+		"a layer twice, two layers": {`[{"add": {"branches": [` + conv + `, ` + conv + `]}}]`, `[` + conv + `, {"add": {"branches": ["identity", "identity"]}}]`, false},
+		"a pool twice, two pools":   {`[{"add": {"branches": ["pool", "pool"]}}]`, `["pool", {"add": {"branches": ["identity", "identity"]}}]`, true},
+		"a dropout twice, two": {`[{"add": {"branches": [{"dropout": {"rate": 0.1}}, {"dropout": {"rate": 0.1}}]}}]`,
+			`[{"dropout": {"rate": 0.1}}, {"add": {"branches": ["identity", "identity"]}}]`, false},
 		"two layers of one name each": {`[{"conv": {"channels": 4, "kernel": 3}}, {"act": {"kind": "relu"}}]`, `[{"conv": {"channels": 4, "act": "relu"}}]`, true},
 		"block without extras":        {`[{"block": {"channels": 4}}]`, `[{"conv": {"channels": 4, "act": "relu"}}]`, true},
-		"cropped channels":            {`[{"vertices": ["input", "conv3", "conv3", "max", "output"], "edges": [[0, 1], [1, 2], [1, 3], [2, 4], [3, 4]], "channels": 5}]`, `[{"vertices": ["input", "conv3", "max", "conv3", "output"], "edges": [[0, 1], [1, 2], [1, 3], [2, 4], [3, 4]], "channels": 5}]`, false},
-		"nothing but zeros":           {`["zero", ` + conv + `]`, `["zero"]`, true},
+		"cropped channels": {`[{"vertices": ["input", "conv3", "conv3", "max", "output"],
+			"edges": [[0, 1], [1, 2], [1, 3], [2, 4], [3, 4]], "channels": 5}]`,
+			`[{"vertices": ["input", "conv3", "max", "conv3", "output"], "edges": [[0, 1], [1, 2], [1, 3], [2, 4], [3, 4]], "channels": 5}]`, false},
+		"nothing but zeros": {`["zero", ` + conv + `]`, `["zero"]`, true},
 	} {
 		a := must(t, tree(t, `{"l": `+c.a+`}`), []int{4, 8}, 3)
 		b := must(t, tree(t, `{"l": `+c.b+`}`), []int{4, 8}, 3)
@@ -491,9 +506,12 @@ func random(r *rng.Rand, depth int) any {
 	}
 	switch r.Intn(16) {
 	case 0, 1, 2:
-		return group("conv", params(group("channels", small(), "kernel", small(), "stride", small(), "dilation", small(), "padding", word("same", "valid", 1), "pad_mode", word("zero", "circular"), "groups", small(), "bias", r.Bool(), "norm", r.Bool(), "act", word("relu", "none"))))
+		return group("conv", params(group("channels", small(), "kernel", small(), "stride", small(), "dilation", small(), "padding",
+			word("same", "valid", 1), "pad_mode", word("zero", "circular"), "groups", small(), "bias", r.Bool(), "norm", r.Bool(), "act",
+			word("relu", "none"))))
 	case 3, 4, 5:
-		return group("block", params(group("channels", small(), "kernel", small(), "stride", small(), "dilation", small(), "norm", r.Bool(), "residual", r.Bool(), "pool", word("none", "max", "average"), "dropout", word(0, 0.1))))
+		return group("block", params(group("channels", small(), "kernel", small(), "stride", small(), "dilation", small(), "norm", r.Bool(),
+			"residual", r.Bool(), "pool", word("none", "max", "average"), "dropout", word(0, 0.1))))
 	case 6:
 		return group("dense", params(group("units", small(), "act", "mish")))
 	case 7:
@@ -507,13 +525,15 @@ func random(r *rng.Rand, depth int) any {
 	case 11:
 		return group("repeat", params(group("times", small(), "body", sequence())))
 	case 12:
-		return group("stack", params(group("channels", small(), "cells", small(), "reductions", small(), "cell", group("edges", list(operation(), operation(), operation())), "body", group("edges", list(operation())))))
+		return group("stack", params(group("channels", small(), "cells", small(), "reductions", small(), "cell",
+			group("edges", list(operation(), operation(), operation())), "body", group("edges", list(operation())))))
 	case 13:
 		return group("edges", list(operation(), operation(), operation()), "channels", small())
 	case 14:
 		return group("vertices", list("input", operation(), operation(), "output"), "edges", list(list(0, 1), list(1, 2), list(word(0, 1, 2), 3), list(2, 3)), "channels", small())
 	default:
-		return group("pairs", list(list(operation(), r.Intn(2), operation(), r.Intn(2)), list(operation(), r.Intn(3), operation(), r.Intn(3))), "channels", small(), "combine", list(word("add", "concat"), "add"))
+		return group("pairs", list(list(operation(), r.Intn(2), operation(), r.Intn(2)),
+			list(operation(), r.Intn(3), operation(), r.Intn(3))), "channels", small(), "combine", list(word("add", "concat"), "add"))
 	}
 }
 

@@ -11,11 +11,13 @@ import (
 )
 
 var superSpaces = map[string]string{
-	"edges": `{"network": {"input": [1, 40], "classes": 10}, "stack": {"cell": {"cell": {"edges": ["none", "skip_connect", "nor_conv_1", "nor_conv_3", "dil_conv_3", "avg_pool_3", "max_pool_3"], "nodes": 4}},
+	"edges": `{"network": {"input": [1, 40], "classes": 10},
+		"stack": {"cell": {"cell": {"edges": ["none", "skip_connect", "nor_conv_1", "nor_conv_3", "dil_conv_3", "avg_pool_3", "max_pool_3"], "nodes": 4}},
 		"channels": 3, "cells": 3, "reductions": 2}}`,
 	"pairs": `{"network": {"input": [3, 8, 8], "classes": 5}, "define": {"cell": {"cell": {"pairs": ["skip_connect", "sep_conv_3x3", "max_pool_3x3"], "nodes": 3, "inputs": 2, "distinct": true}}},
 		"stack": {"normal": {"use": "cell"}, "reduction": {"use": "cell"}, "channels": 4, "cells": 4, "reductions": 1}}`,
-	"pairs of one input": `{"network": {"input": [1, 16], "classes": 2}, "stack": {"cell": {"cell": {"pairs": ["skip", "conv3", "none"], "nodes": 2, "inputs": 1}}, "channels": 4, "cells": 2, "reductions": 0}}`,
+	"pairs of one input": `{"network": {"input": [1, 16], "classes": 2},
+		"stack": {"cell": {"cell": {"pairs": ["skip", "conv3", "none"], "nodes": 2, "inputs": 1}}, "channels": 4, "cells": 2, "reductions": 0}}`,
 }
 
 // superSpace reads and binds a space.
@@ -144,8 +146,9 @@ func TestSupernetRefusals(t *testing.T) {
 	t.Parallel()
 	cell := `{"cell": {"edges": ["skip", "conv3"], "nodes": 3}}`
 	for declaration, want := range map[string]string{
-		`{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [0.1, 1]}, "stack": {"cell": ` + cell + `, "channels": 4, "cells": 3}}`:                                         "also searches lr",
-		`{"network": {"input": [1, 40], "classes": 10}, "l": {"list": {"block": {"channels": 4}}, "length": [1, 3]}}`:                                                                   "also searches the length of l:",
+		`{"network": {"input": [1, 40], "classes": 10}, "lr": {"float": [0.1, 1]}, "stack": {"cell": ` + cell + `, "channels": 4, "cells": 3}}`: "also searches lr",
+		`{"network": {"input": [1, 40], "classes": 10}, "l": {"list": {"block": {"channels": 4}},
+			"length": [1, 3]}}`: "also searches the length of l:",
 		`{"network": {"input": [1, 40], "classes": 10}, "stack": {"cell": {"cell": {"vertices": ["conv3x3"], "nodes": [3, 5]}}, "channels": 4, "cells": 3}}`:                            "stack.cell.nodes",
 		`{"network": {"input": [4, 40], "classes": 10}, "net": [` + cell + `]}`:                                                                                                         "put it into a stack",
 		`{"network": {"input": [1, 40], "classes": 10}, "dense": {"units": 4}}`:                                                                                                         "nothing to choose",

@@ -152,7 +152,8 @@ func TestUVTrouble(t *testing.T) {
 		}
 		good(do)
 	}
-	for do, want := range map[string]string{"crash": "exit status 3; its last words: that is it", "segfault": "trouble.py ended with exit status 139 (signal 11, segmentation fault) in segfault (trouble.py:58)"} {
+	for do, want := range map[string]string{"crash": "exit status 3; its last words: that is it",
+		"segfault": "trouble.py ended with exit status 139 (signal 11, segmentation fault) in segfault (trouble.py:58)"} {
 		if e := r.answer(r.submit(do)); e.Kind != engine.Finished || !strings.Contains(e.Result.Reason, want) {
 			t.Errorf("%s: %+v %+v", do, e, e.Result)
 		}

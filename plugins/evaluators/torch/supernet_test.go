@@ -22,7 +22,8 @@ import (
 
 // spaces whose genomes can share weights.
 var shared = map[string]string{
-	"edges": `{"network": {"input": [1, 24], "classes": 4}, "stack": {"cell": {"cell": {"edges": ["none", "skip_connect", "nor_conv_1", "nor_conv_3", "dil_conv_3", "avg_pool_3", "max_pool_3"], "nodes": 4}},
+	"edges": `{"network": {"input": [1, 24], "classes": 4},
+		"stack": {"cell": {"cell": {"edges": ["none", "skip_connect", "nor_conv_1", "nor_conv_3", "dil_conv_3", "avg_pool_3", "max_pool_3"], "nodes": 4}},
 		"channels": 3, "cells": 3, "reductions": 2}}`,
 	"pairs": `{"network": {"input": [2, 8, 8], "classes": 4}, "define": {"cell": {"cell": {"pairs": ["skip_connect", "sep_conv_3x3", "max_pool_3x3"], "nodes": 3, "distinct": true}}},
 		"stack": {"normal": {"use": "cell"}, "reduction": {"use": "cell"}, "channels": 4, "cells": 3, "reductions": 1}}`,

@@ -49,7 +49,8 @@ func evaluations(n int) func(*engine.Config) {
 }
 
 // words are the options of a space of 4,096 genomes.
-const words = `{"a": {"choice": [1, 2, 3, 4]}, "b": {"choice": [1, 2, 3, 4]}, "c": {"choice": [1, 2, 3, 4]}, "d": {"choice": [1, 2, 3, 4]}, "e": {"choice": [1, 2, 3, 4]}, "f": {"choice": [1, 2, 3, 4]}}`
+const words = `{"a": {"choice": [1, 2, 3, 4]}, "b": {"choice": [1, 2, 3, 4]}, "c": {"choice": [1, 2, 3, 4]}, "d": {"choice": [1, 2, 3, 4]},
+	"e": {"choice": [1, 2, 3, 4]}, "f": {"choice": [1, 2, 3, 4]}}`
 
 // Known-good genomes come first, and are not counted by the schedule. The tags
 // tell with which epsilon a network was drawn.

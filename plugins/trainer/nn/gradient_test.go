@@ -19,35 +19,44 @@ func everyLayer() map[string]*net {
 		return n.then(d)
 	}
 	nets := map[string]*net{
-		"conv":     input(2, 9).conv(3, 3, 1, 1).act("tanh").conv(7, 4, 1, 0).op(network.Flatten).dense(3),
-		"stride":   input(2, 11).conv(6, 3, 2, 1).act("tanh").conv(4, 2, 3, 0).dense(3),
-		"no bias":  input(1, 8).then(network.Node{Op: network.Conv, Channels: 3, Kernel: []int{3}}).act("tanh").then(network.Node{Op: network.Dense, Channels: 3}),
-		"dilation": conv(conv(input(3, 12), network.Node{Channels: 5, Kernel: []int{3}, Dilation: []int{3}, Pad: []int{3}}).act("tanh"), network.Node{Channels: 4, Kernel: []int{2}, Dilation: []int{4}, Stride: []int{2}}).dense(3),
-		"circular": conv(conv(input(2, 10), network.Node{Channels: 5, Kernel: []int{5}, Pad: []int{4}, Dilation: []int{2}, Circular: true}).act("tanh"), network.Node{Channels: 4, Kernel: []int{3}, Pad: []int{1}, Stride: []int{2}, Circular: true}).dense(3),
-		"groups":   conv(conv(input(4, 8), network.Node{Channels: 6, Kernel: []int{3}, Groups: 2, Pad: []int{1}}).act("tanh"), network.Node{Channels: 9, Kernel: []int{3}, Groups: 3}).dense(3),
+		"conv":    input(2, 9).conv(3, 3, 1, 1).act("tanh").conv(7, 4, 1, 0).op(network.Flatten).dense(3),
+		"stride":  input(2, 11).conv(6, 3, 2, 1).act("tanh").conv(4, 2, 3, 0).dense(3),
+		"no bias": input(1, 8).then(network.Node{Op: network.Conv, Channels: 3, Kernel: []int{3}}).act("tanh").then(network.Node{Op: network.Dense, Channels: 3}),
+		"dilation": conv(conv(input(3, 12), network.Node{Channels: 5, Kernel: []int{3}, Dilation: []int{3}, Pad: []int{3}}).act("tanh"),
+			network.Node{Channels: 4, Kernel: []int{2}, Dilation: []int{4}, Stride: []int{2}}).dense(3),
+		"circular": conv(conv(input(2, 10), network.Node{Channels: 5, Kernel: []int{5}, Pad: []int{4}, Dilation: []int{2}, Circular: true}).
+			act("tanh"), network.Node{Channels: 4, Kernel: []int{3}, Pad: []int{1}, Stride: []int{2}, Circular: true}).dense(3),
+		"groups": conv(conv(input(4, 8), network.Node{Channels: 6, Kernel: []int{3}, Groups: 2, Pad: []int{1}}).act("tanh"), network.Node{Channels: 9, Kernel: []int{3}, Groups: 3}).dense(3),
 		"depthwise": conv(conv(input(5, 8), network.Node{Channels: 5, Kernel: []int{3}, Groups: 5, Pad: []int{1}}).act("tanh"), network.Node{Channels: 10, Kernel: []int{3}, Groups: 5}).
 			conv(3, 1, 1, 0).dense(3),
-		"2-D": conv(conv(input(2, 7, 6), network.Node{Channels: 5, Kernel: []int{3, 2}, Stride: []int{2, 1}, Pad: []int{1, 0}}).act("tanh"), network.Node{Channels: 4, Kernel: []int{2, 3}, Dilation: []int{2, 1}, Pad: []int{1, 1}, Groups: 1}).
+		"2-D": conv(conv(input(2, 7, 6), network.Node{Channels: 5, Kernel: []int{3, 2}, Stride: []int{2, 1}, Pad: []int{1, 0}}).act("tanh"),
+			network.Node{Channels: 4, Kernel: []int{2, 3}, Dilation: []int{2, 1}, Pad: []int{1, 1}, Groups: 1}).
 			op(network.Flatten).act("tanh").dense(3),
 		"2-D circular": conv(input(1, 5, 6), network.Node{Channels: 4, Kernel: []int{3, 3}, Pad: []int{1, 2}, Dilation: []int{1, 2}, Circular: true}).norm().act("relu").op(network.GlobalAvg).dense(3),
 		"relu conv":    input(2, 9).conv(5, 3, 1, 1).act("relu").conv(6, 3, 1, 1).act("leaky_relu").dense(4).act("relu").dense(3),
 		"norm":         input(2, 9).norm().conv(5, 3, 1, 1).norm().act("tanh").conv(4, 3, 1, 1).norm().act("relu").conv(4, 3, 1, 0).norm().act("leaky_relu").dense(5).norm().dense(3),
 		"norm plain":   input(2, 9).conv(5, 3, 1, 1).then(network.Node{Op: network.Norm}).act("tanh").dense(3),
-		"max pool":     input(2, 12).conv(5, 3, 1, 1).then(network.Node{Op: network.MaxPool, Kernel: []int{3}, Stride: []int{2}, Pad: []int{1}}).conv(4, 1, 1, 0).then(network.Node{Op: network.MaxPool, Kernel: []int{2}, Stride: []int{2}}).dense(3),
-		"avg pool":     input(2, 12).conv(5, 3, 1, 1).then(network.Node{Op: network.AvgPool, Kernel: []int{3}, Stride: []int{2}, Pad: []int{1}}).conv(4, 1, 1, 0).then(network.Node{Op: network.AvgPool, Kernel: []int{2}, Stride: []int{3}}).dense(3),
-		"pools 2-D":    input(2, 6, 7).conv(4, 2, 1, 0).then(network.Node{Op: network.MaxPool, Kernel: []int{2, 3}, Stride: []int{1, 2}}).then(network.Node{Op: network.AvgPool, Kernel: []int{3, 2}, Stride: []int{1, 1}, Pad: []int{1, 0}}).dense(3),
-		"global avg":   input(2, 9).conv(5, 3, 1, 1).op(network.GlobalAvg).dense(3),
-		"global max":   input(2, 9).conv(5, 3, 1, 1).op(network.GlobalMax).dense(3),
-		"flat":         input(7).dense(6).act("tanh").norm().op(network.Flatten).op(network.Identity).dense(3),
-		"dropout":      input(2, 9).conv(5, 3, 1, 1).then(network.Node{Op: network.Dropout, Rate: 0.3}).act("tanh").dense(4).then(network.Node{Op: network.Dropout, Rate: 0.5}).dense(3),
+		"max pool": input(2, 12).conv(5, 3, 1, 1).then(network.Node{Op: network.MaxPool, Kernel: []int{3}, Stride: []int{2},
+			Pad: []int{1}}).conv(4, 1, 1, 0).then(network.Node{Op: network.MaxPool, Kernel: []int{2}, Stride: []int{2}}).dense(3),
+		"avg pool": input(2, 12).conv(5, 3, 1, 1).then(network.Node{Op: network.AvgPool, Kernel: []int{3}, Stride: []int{2},
+			Pad: []int{1}}).conv(4, 1, 1, 0).then(network.Node{Op: network.AvgPool, Kernel: []int{2}, Stride: []int{3}}).dense(3),
+		"pools 2-D": input(2, 6, 7).conv(4, 2, 1, 0).then(network.Node{Op: network.MaxPool, Kernel: []int{2, 3}, Stride: []int{1, 2}}).
+			then(network.Node{Op: network.AvgPool, Kernel: []int{3, 2}, Stride: []int{1, 1}, Pad: []int{1, 0}}).dense(3),
+		"global avg": input(2, 9).conv(5, 3, 1, 1).op(network.GlobalAvg).dense(3),
+		"global max": input(2, 9).conv(5, 3, 1, 1).op(network.GlobalMax).dense(3),
+		"flat":       input(7).dense(6).act("tanh").norm().op(network.Flatten).op(network.Identity).dense(3),
+		"dropout":    input(2, 9).conv(5, 3, 1, 1).then(network.Node{Op: network.Dropout, Rate: 0.3}).act("tanh").dense(4).then(network.Node{Op: network.Dropout, Rate: 0.5}).dense(3),
 		"residual": input(2, 9).conv(4, 3, 1, 1).act("tanh").conv(4, 3, 1, 1).then(network.Node{Op: network.Add, Inputs: []int{2, 3}}).act("relu").
 			then(network.Node{Op: network.Add, Inputs: []int{2, 3, 5}}).then(network.Node{Op: network.Add, Inputs: []int{6, 6}}).dense(3),
 		"concat": input(2, 9).conv(4, 3, 1, 1).act("tanh").conv(3, 3, 1, 1).then(network.Node{Op: network.Concat, Inputs: []int{3, 0, 2}}).
-			then(network.Node{Op: network.Identity}).conv(4, 3, 2, 0).op(network.GlobalAvg).then(network.Node{Op: network.GlobalMax, Inputs: []int{4}}).then(network.Node{Op: network.Concat, Inputs: []int{7, 8}}).dense(3),
+			then(network.Node{Op: network.Identity}).conv(4, 3, 2, 0).op(network.GlobalAvg).
+			then(network.Node{Op: network.GlobalMax, Inputs: []int{4}}).then(network.Node{Op: network.Concat, Inputs: []int{7, 8}}).dense(3),
 		"crop":     input(2, 9).conv(4, 3, 1, 1).then(network.Node{Op: network.Crop, Channels: 3, Offset: []int{1}}).act("tanh").conv(4, 3, 2, 1).dense(3),
 		"crop 2-D": input(2, 4, 5).conv(4, 2, 1, 1).then(network.Node{Op: network.Crop, Channels: 4, Offset: []int{1, 2}}).op(network.Flatten).act("tanh").dense(3),
 		"zero": input(2, 9).conv(4, 3, 1, 1).then(network.Node{Op: network.Zero, Inputs: []int{1}}).then(network.Node{Op: network.Concat, Inputs: []int{1, 2}}).act("relu").
-			then(network.Node{Op: network.Zero, Stride: []int{2}}).then(network.Node{Op: network.AvgPool, Inputs: []int{4}, Kernel: []int{1}, Stride: []int{2}}).then(network.Node{Op: network.Add, Inputs: []int{5, 6}}).dense(3),
+			then(network.Node{Op: network.Zero, Stride: []int{2}}).
+			then(network.Node{Op: network.AvgPool, Inputs: []int{4}, Kernel: []int{1}, Stride: []int{2}}).
+			then(network.Node{Op: network.Add, Inputs: []int{5, 6}}).dense(3),
 	}
 	for _, f := range []string{"relu", "leaky_relu", "mish", "tanh", "sigmoid", "gelu", "swish", "elu"} {
 		nets[f] = input(6).dense(7).then(network.Node{Op: network.Identity}).norm().act(f).act(f).dense(3)

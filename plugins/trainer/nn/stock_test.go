@@ -132,7 +132,8 @@ func TestAgainstStock(t *testing.T) {
 	for what, n := range map[string]*net{
 		"handmade": handmade(),
 		"2-D":      input(2, 9, 8).conv(4, 3, 1, 1).act("relu").then(pool(2)).conv(5, 3, 2, 1).act("relu").op(network.Flatten).dense(3),
-		"dilated":  input(3, 8, 8).then(network.Node{Op: network.Conv, Channels: 5, Kernel: []int{3, 3}, Dilation: []int{2, 2}, Pad: []int{2, 2}, Stride: []int{1, 1}}).act("relu").op(network.Flatten).dense(4),
+		"dilated": input(3, 8, 8).then(network.Node{Op: network.Conv, Channels: 5, Kernel: []int{3, 3}, Dilation: []int{2, 2},
+			Pad: []int{2, 2}, Stride: []int{1, 1}}).act("relu").op(network.Flatten).dense(4),
 	} {
 		const batch = 11
 		name(n)
