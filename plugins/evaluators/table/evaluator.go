@@ -25,7 +25,7 @@ const Results = 1
 func Plugin() *sdk.EvaluatorPlugin {
 	return &sdk.EvaluatorPlugin{
 		Name: "table", Version: "1", SlotsFollowWorkers: true, Lookup: true,
-		Operational: []string{"file"}, // its content is part of the identity
+		Operational: []string{"file", "join"}, // what they say is part of the identity
 		Open:        open,
 		Evaluate: func(*sdk.Job) (sdk.Result, error) {
 			return sdk.Result{}, errors.New("the table is not open")
@@ -53,18 +53,8 @@ func open(setup *sdk.Setup) error {
 	if t.keys, err = newKeys(setup.Space, o.Key, o.Pool); err != nil {
 		return err
 	}
-	file := o.File
-	if there := setup.Path(file); there != file {
-		if _, err := os.Stat(there); err == nil { // else $NASCENT_BENCH_DATA may have it
-			file = there
-		}
-	}
-	if t.sheet, err = load(file, o.Key.wanted(), t.columns()); err != nil {
-		var c *columnError
-		if errors.As(err, &c) {
-			return sdk.BadOption(t.askedBy(c.column), "%v", err)
-		}
-		return sdk.BadOption("file", "%v", err)
+	if t.sheet, err = t.load(setup); err != nil {
+		return err
 	}
 	if err := t.checkCost(); err != nil {
 		return sdk.BadOption("cost", "%v", err)
@@ -77,8 +67,12 @@ func open(setup *sdk.Setup) error {
 		setup.Pool = append(setup.Pool, []byte(g.Packed()))
 	}
 	t.keys.made = nil
-	setup.Data = "sha256:" + t.sheet.sum
-	setup.Splits = fmt.Sprintf("looked up in %s; nothing is trained", filepath.Base(o.File))
+	setup.Data = t.sheet.sum
+	names := []string{filepath.Base(o.File)}
+	for _, j := range o.Join {
+		names = append(names, filepath.Base(j.file))
+	}
+	setup.Splits = fmt.Sprintf("looked up in %s; nothing is trained", strings.Join(names, " and "))
 	if len(o.Report) > 0 {
 		setup.Splits += "; hidden until the end: " + strings.Join(o.Report, ", ")
 	}
@@ -176,7 +170,7 @@ func (t *table) seeded() bool {
 			return true
 		}
 		m := t.o.Metrics[name]
-		if slices.ContainsFunc(m.sources(), func(s source) bool { return len(s.columns) > 1 }) {
+		if slices.ContainsFunc(m.sources(), func(s source) bool { return s.repeats() > 1 }) {
 			return true
 		}
 	}
@@ -191,7 +185,11 @@ func (t *table) evaluate(job *sdk.Job) (sdk.Result, error) {
 		return sdk.Result{}, sdk.Invalid("the genome has no key: %v", err)
 	}
 	if !ok {
-		return sdk.Result{}, sdk.Invalid("the table has no row for %s; with pool: true such genomes are not proposed", clip(job.Text))
+		what := "the table has"
+		if len(t.o.Join) > 0 {
+			what = "some of the joined files have"
+		}
+		return sdk.Result{}, sdk.Invalid("%s no row for %s; with pool: true such genomes are not proposed", what, clip(job.Text))
 	}
 	if len(t.budgets) > 0 && !slices.Contains(t.budgets, job.Budget) {
 		return sdk.Result{}, fmt.Errorf("the table has nothing at budget %v: set budgets in fidelities to some of %v", job.Budget, t.budgets)
@@ -200,7 +198,7 @@ func (t *table) evaluate(job *sdk.Job) (sdk.Result, error) {
 	if t.o.Cost != nil {
 		s, _ := t.o.Cost.get(job.Budget)
 		if r.Seconds = s.number; !s.given {
-			r.Seconds = t.sheet.numbers[s.columns[0]][row]
+			r.Seconds = t.cell(s, row, 0)
 		}
 		r.Metrics["seconds"] = r.Seconds
 	} else {
@@ -261,13 +259,23 @@ func (t *table) columnsAt(budget float64) int {
 	for _, name := range t.names {
 		m := t.o.Metrics[name]
 		if s, ok := m.get(budget); ok {
-			most = max(most, len(s.columns))
+			most = max(most, s.repeats())
 		}
 	}
 	return most
 }
 
+// cell is a repeat of a row, NaN where it is empty.
 func (t *table) cell(s source, row int32, repeat int) float64 {
+	if s.mean {
+		sum, n := 0.0, 0
+		for _, c := range s.columns {
+			if x := t.sheet.numbers[c][row]; !math.IsNaN(x) {
+				sum, n = sum+x, n+1
+			}
+		}
+		return sum / float64(n) // of none: NaN
+	}
 	return t.sheet.numbers[s.columns[min(repeat, len(s.columns)-1)]][row]
 }
 

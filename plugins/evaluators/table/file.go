@@ -26,7 +26,7 @@ const EnvData = "NASCENT_BENCH_DATA"
 // made, numbers of others.
 type sheet struct {
 	name    string // of the file, for errors
-	sum     string // SHA-256 of its bytes, hex
+	sum     string // of its bytes, and of what was joined to it
 	lines   []int  // where each row stands
 	texts   map[string][]string
 	numbers map[string][]float64 // NaN: an empty cell
@@ -58,9 +58,16 @@ func unwrap(err error) error {
 	return err
 }
 
-// load reads a CSV file with a header line, plain or compressed with gzip.
-// wanted columns are read as text or numbers.
-func load(name string, texts, numbers []string) (*sheet, error) {
+// reader reads a CSV file: its header when it is opened, then its rows.
+type reader struct {
+	sheet  *sheet
+	csv    *csv.Reader
+	header []string
+	index  map[string]int // of the header
+}
+
+// openFile reads the header line of a CSV file, plain or compressed with gzip.
+func openFile(name string) (*reader, error) {
 	path, err := find(name)
 	if err != nil {
 		return nil, err
@@ -70,53 +77,60 @@ func load(name string, texts, numbers []string) (*sheet, error) {
 		return nil, unwrap(err)
 	}
 	sum := sha256.Sum256(raw)
-	s := &sheet{name: path, sum: hex.EncodeToString(sum[:]), texts: map[string][]string{}, numbers: map[string][]float64{}}
-	var r io.Reader = bytes.NewReader(raw)
+	s := &sheet{name: path, sum: "sha256:" + hex.EncodeToString(sum[:]), texts: map[string][]string{}, numbers: map[string][]float64{}}
+	var in io.Reader = bytes.NewReader(raw)
 	if bytes.HasPrefix(raw, []byte{0x1f, 0x8b}) {
-		z, err := gzip.NewReader(r)
+		z, err := gzip.NewReader(in)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %v: the compressed file is damaged, get it again", path, err)
 		}
-		r = z
+		in = z
 	}
-	c := csv.NewReader(bufio.NewReaderSize(r, 1<<16))
-	c.ReuseRecord = true
-	header, err := c.Read()
+	r := &reader{sheet: s, csv: csv.NewReader(bufio.NewReaderSize(in, 1<<16)), index: map[string]int{}}
+	r.csv.ReuseRecord = true
+	header, err := r.csv.Read()
 	if err != nil {
 		return nil, s.fault(err, "is no CSV file with a header line")
 	}
-	header = slices.Clone(header)
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
-	index := map[string]int{}
-	for i, h := range header {
-		if _, twice := index[h]; twice {
+	r.header = slices.Clone(header)
+	r.header[0] = strings.TrimPrefix(r.header[0], "\ufeff")
+	for i, h := range r.header {
+		if _, twice := r.index[h]; twice {
 			return nil, fmt.Errorf("%s:1: column %q is there twice: rename one", path, h)
 		}
-		index[h] = i
+		r.index[h] = i
 	}
-	for _, name := range slices.Concat(texts, numbers) {
-		if _, ok := index[name]; !ok {
-			return nil, &columnError{path, name, header}
-		}
-	}
+	return r, nil
+}
+
+// has tells whether the file has a column.
+func (r *reader) has(column string) bool {
+	_, ok := r.index[column]
+	return ok
+}
+
+// read reads all rows: some columns as text, some as numbers, all of which the file
+// has.
+func (r *reader) read(texts, numbers []string) (*sheet, error) {
+	s := r.sheet
 	for {
-		row, err := c.Read()
+		row, err := r.csv.Read()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
 			return nil, s.fault(err, "is damaged")
 		}
-		line, _ := c.FieldPos(0)
+		line, _ := r.csv.FieldPos(0)
 		for _, name := range texts {
-			s.texts[name] = append(s.texts[name], strings.Clone(row[index[name]]))
+			s.texts[name] = append(s.texts[name], strings.Clone(row[r.index[name]]))
 		}
 		for _, name := range numbers {
-			cell := strings.TrimSpace(row[index[name]])
+			cell := strings.TrimSpace(row[r.index[name]])
 			x := math.NaN()
 			if cell != "" {
 				if x, err = strconv.ParseFloat(cell, 64); err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
-					return nil, fmt.Errorf("%s:%d: column %s: %q is no number: correct it, or leave the cell empty", path, line, name, cell)
+					return nil, fmt.Errorf("%s:%d: column %s: %q is no number: correct it, or leave the cell empty", s.name, line, name, cell)
 				}
 			}
 			s.numbers[name] = append(s.numbers[name], x)
@@ -124,7 +138,7 @@ func load(name string, texts, numbers []string) (*sheet, error) {
 		s.lines = append(s.lines, line)
 	}
 	if len(s.lines) == 0 {
-		return nil, fmt.Errorf("%s: has no rows below its header: give a table with some", path)
+		return nil, fmt.Errorf("%s: has no rows below its header: give a table with some", s.name)
 	}
 	return s, nil
 }
@@ -140,10 +154,10 @@ func (s *sheet) fault(err error, what string) error {
 	return fmt.Errorf("%s: %s (%v): get it again", s.name, what, err)
 }
 
-// columnError says that the file lacks a column.
+// columnError says that the files lack a column.
 type columnError struct {
-	file, column string
-	there        []string
+	files, column string
+	there         []string
 }
 
 func (e *columnError) Error() string {
@@ -151,5 +165,5 @@ func (e *columnError) Error() string {
 	if len(list) > 300 {
 		list = list[:300] + " ..."
 	}
-	return fmt.Sprintf("%s has no column %q: use one of %s", e.file, e.column, list)
+	return fmt.Sprintf("%s has no column %q: use one of %s", e.files, e.column, list)
 }

@@ -16,6 +16,7 @@ import (
 // options are the evaluator's, as search.yaml has them.
 type options struct {
 	File    string             `json:"file"`
+	Join    joins              `json:"join"`
 	Key     keyOption          `json:"key"`
 	Metrics map[string]perStep `json:"metrics"`
 	Cost    *perStep           `json:"cost"`
@@ -23,6 +24,40 @@ type options struct {
 	Noise   map[string]float64 `json:"noise"`
 	Scale   map[string]float64 `json:"scale"`
 	Pool    bool               `json:"pool"`
+}
+
+// join is a file that is joined to the first.
+type join struct {
+	file string
+	on   string // a column of both; "": that of the key
+}
+
+// joins are those files.
+type joins []join
+
+func (js *joins) UnmarshalJSON(b []byte) error {
+	const forms = "write a file, {file: F, on: COLUMN}, or a list of these"
+	var list []json.RawMessage
+	if json.Unmarshal(b, &list) != nil {
+		list = []json.RawMessage{b}
+	}
+	for _, raw := range list {
+		var j join
+		if json.Unmarshal(raw, &j.file) != nil {
+			var o struct{ File, On string }
+			d := json.NewDecoder(bytes.NewReader(raw))
+			d.DisallowUnknownFields()
+			if d.Decode(&o) != nil {
+				return fmt.Errorf("%s is nothing to join: %s", raw, forms)
+			}
+			j = join{o.File, o.On}
+		}
+		if j.file == "" {
+			return fmt.Errorf("%s names no file: %s", raw, forms)
+		}
+		*js = append(*js, j)
+	}
+	return nil
 }
 
 // keyOption says how the row of a genome is found.
@@ -152,8 +187,17 @@ func (t template) fill(value func(name string) string) string {
 // constant.
 type source struct {
 	columns []string
+	mean    bool // of the columns that a row has, as one repeat
 	number  float64
 	given   bool // number is
+}
+
+// repeats is how many there are in a row without empty cells.
+func (s *source) repeats() int {
+	if s.mean {
+		return 1
+	}
+	return len(s.columns)
 }
 
 func (s *source) UnmarshalJSON(b []byte) error {
@@ -172,7 +216,12 @@ func (s *source) UnmarshalJSON(b []byte) error {
 		s.given = true
 		return nil
 	}
-	return fmt.Errorf("%s is neither a column nor a list of columns", b)
+	var of map[string][]string
+	if json.Unmarshal(b, &of) == nil && len(of) == 1 && len(of["mean"]) > 0 && !slices.Contains(of["mean"], "") {
+		s.columns, s.mean = of["mean"], true
+		return nil
+	}
+	return fmt.Errorf("%s is neither a column nor a list of columns, nor {mean: [COLUMN, COLUMN]}", b)
 }
 
 // perStep is a source for each budget, or one for any.
@@ -183,7 +232,8 @@ type perStep struct {
 
 func (p *perStep) UnmarshalJSON(b []byte) error {
 	var raw map[string]json.RawMessage
-	if json.Unmarshal(b, &raw) != nil || raw == nil {
+	err := json.Unmarshal(b, &raw)
+	if _, mean := raw["mean"]; err != nil || raw == nil || mean {
 		p.any = new(source)
 		return p.any.UnmarshalJSON(b)
 	}
@@ -278,7 +328,7 @@ func read(setup *sdk.Setup) (o options, budgets []float64, err error) {
 			if s.given && !(s.number > 0) {
 				return o, nil, sdk.BadOption("cost", "%v seconds are no cost: write a number above 0", s.number)
 			}
-			if len(s.columns) > 1 {
+			if s.repeats() > 1 {
 				return o, nil, sdk.BadOption("cost", "%d columns for one budget: name one", len(s.columns))
 			}
 		}
@@ -312,7 +362,7 @@ func (o *options) checkRepeats(names []string, budgets []float64) error {
 		for _, name := range names {
 			m := o.Metrics[name]
 			s, ok := m.get(b)
-			if n := len(s.columns); ok && n > 1 {
+			if n := s.repeats(); ok && n > 1 {
 				if most > 1 && n != most {
 					return sdk.BadOption("metrics", "%s has %d columns and %s has %d for the same budget: repeats go together, so give both as many, or one", who, most, name, n)
 				}

@@ -361,6 +361,28 @@ func TestReportColumnsAreHidden(t *testing.T) {
 	}
 }
 
+// A mean is over the columns that a row has, and is one repeat.
+func TestMeanOfColumns(t *testing.T) {
+	t.Parallel()
+	mean := map[string]any{"mean": []string{"val200_a", "val200_b", "val200_c"}}
+	for _, metric := range []any{mean, map[string]any{"200": mean}} {
+		d := open(t, scalars, with(t, small, map[string]any{"metrics": map[string]any{"accuracy": metric}}))
+		for text, want := range map[string]float64{"lr=0.001 act=relu": 92, "lr=0.001 act=mish": 82} {
+			for d.repeat = range 2 {
+				if x := accuracy(t, d.ask(text, 200, 1)); x != want {
+					t.Errorf("%s: %v, want %v", text, x, want)
+				}
+			}
+		}
+		if r := d.ask("lr=0.1 act=relu", 200, 1); r.Status != engine.Invalid {
+			t.Errorf("of no column: %+v", r)
+		}
+		if d.hello.Seeded {
+			t.Error("measuring again tells nothing")
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	long := map[string]any{"accuracy": map[string]any{"12": []string{"val12", "cheap"}, "200": "val200_a"}}
@@ -408,6 +430,7 @@ func TestRefusals(t *testing.T) {
 		{"nothing", "", nil, []string{"option file", "header"}},
 		{"damaged gzip", "\x1f\x8b garbage", nil, []string{"option file", "damaged"}},
 		{"adjacency without vertices", small, map[string]any{"key": map[string]any{"canonical": map[string]any{"adjacency": "name", "operations": "rate"}}}, []string{"option key", "cell of vertices"}},
+		{"a mean of nothing", small, map[string]any{"metrics": map[string]any{"accuracy": map[string]any{"mean": []string{}}}}, []string{"option metrics", "mean"}},
 		{"fine", small, map[string]any{"metrics": long, "cost": 3}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -141,7 +141,7 @@ func (d *Document) settle() {
 }
 
 // files are the options that name files of data.
-var files = map[string]bool{"file": true, "files": true, "test_files": true, "source": true}
+var files = map[string]bool{"file": true, "files": true, "join": true, "test_files": true, "source": true}
 
 // Anchor makes paths of data that a key of the command line names absolute: relative
 // ones start in the working directory, where that is not where the document lies.
