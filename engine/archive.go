@@ -75,7 +75,7 @@ type Archive struct {
 	Strategies []StrategyEvent  // one after the other, the one that the search began with first
 
 	search, final sequence
-	best          []*entry // at the highest fidelity reached, best first, of different genomes
+	leaders       *leaders
 	tally         tally
 	counters      Counters
 	workers       int        // of the newest start
@@ -211,11 +211,24 @@ func (a *Archive) Metrics() []Metric {
 }
 
 // Best returns the best candidates of the search at the highest fidelity
-// reached, best first, at most ten and of different genomes.
+// reached, best first, at most ten and of different genomes. With several objectives
+// they are of the front before all others, the best by the first objective first.
 func (a *Archive) Best(n int) []Candidate {
+	best := a.leaders.best()
+	return a.whole(best[:min(n, len(best))])
+}
+
+// Front returns the candidates at the highest fidelity reached that no other one
+// dominates, of different genomes, the best by the first objective first. With one
+// objective there are none; of more than 500 those are left out that stand closest to
+// others.
+func (a *Archive) Front() []Candidate { return a.whole(a.leaders.front()) }
+
+// whole are candidates with all metrics.
+func (a *Archive) whole(cs []*Candidate) []Candidate {
 	var out []Candidate
-	for _, e := range a.best[:min(n, len(a.best))] {
-		out = append(out, e.full())
+	for _, c := range cs {
+		out = append(out, a.get(c.ID).full())
 	}
 	return out
 }
@@ -242,12 +255,13 @@ func (a *Archive) Status() Snapshot {
 		}
 	}
 	s.Waiting = len(a.search.jobs) - n
-	for _, e := range a.best[:min(5, len(a.best))] {
-		s.Best = append(s.Best, bestOf(e))
-	}
+	s.Best, s.Front = bestOf(a.Best(5)), bestOf(a.Front())
 	return s
 }
 
-func bestOf(e *entry) Best {
-	return Best{ID: e.ID, Genome: e.Genome.Text(), Hash: e.Genome.Hash().String(), Fidelity: e.Fidelity, Metrics: e.full().Metrics}
+func bestOf(cs []Candidate) (out []Best) {
+	for _, c := range cs {
+		out = append(out, Best{ID: c.ID, Genome: c.Genome.Text(), Hash: c.Genome.Hash().String(), Fidelity: c.Fidelity, Metrics: c.Metrics})
+	}
+	return out
 }

@@ -120,16 +120,16 @@ func (t *trajectory) letGo(r TurnRecord) []*entry {
 			stay[e.ID] = true
 		}
 	}
-	byFidelity := map[int][]*entry{}
+	byFidelity := map[int][]*Candidate{}
 	for _, e := range c.kept {
 		if e.Status == OK && !e.Stopped && e.Task == Train {
-			byFidelity[e.Fidelity] = append(byFidelity[e.Fidelity], e)
+			byFidelity[e.Fidelity] = append(byFidelity[e.Fidelity], &e.Candidate)
 		}
 	}
 	for _, list := range byFidelity {
-		slices.SortFunc(list, t.Plan.order)
-		for _, e := range list[:min(c.mostAt(r.N), len(list))] {
-			stay[e.ID] = true
+		t.Plan.Ranking().Sort(list)
+		for _, best := range list[:min(c.mostAt(r.N), len(list))] {
+			stay[best.ID] = true
 		}
 	}
 	var gone []*entry

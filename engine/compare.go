@@ -1,30 +1,42 @@
 package engine
 
 import (
+	"iter"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/nascent-nas/nascent/genome"
 )
 
-// Ranking says which of two candidates is better. Everything that compares uses
+// Ranking says which of several candidates are better. Everything that compares uses
 // it: strategies, kept checkpoints, the best, targets, the final strategy, reports.
 type Ranking struct {
-	Objectives  []Objective
+	Objectives  []Objective // equal in rank
+	Ties        []Objective // decide, in their order, what the objectives do not
 	Constraints []Constraint
 	Rules       int // before revision 1 numbers are compared as they are, else by their Key
 }
 
+// newRanking is a search's ranking by its revision of the rules: before revision 2
+// the first objective decided, and the others were ties.
+func newRanking(objectives, ties []Objective, constraints []Constraint, rules int) Ranking {
+	if rules < 2 && len(objectives) > 1 {
+		objectives, ties = objectives[:1], slices.Concat(objectives[1:], ties)
+	}
+	return Ranking{objectives, ties, constraints, rules}
+}
+
 // Ranking is the search's.
-func (p *Plan) Ranking() Ranking { return Ranking{p.Objectives, p.Constraints, p.Rules} }
+func (p *Plan) Ranking() Ranking { return newRanking(p.Objectives, p.Ties, p.Constraints, p.Rules) }
 
 // Ranking is the search's.
 func (s *Setup) Ranking() Ranking {
-	r := Ranking{s.Objectives, s.Constraints, genome.Rules}
+	rules := genome.Rules
 	if s.Space != nil {
-		r.Rules = s.Space.Rules()
+		rules = s.Space.Rules()
 	}
-	return r
+	return newRanking(s.Objectives, s.Ties, s.Constraints, rules)
 }
 
 // Key is a number as it is compared: rounded to 12 significant digits, so that what
@@ -51,34 +63,30 @@ func (r *Ranking) key(x float64) float64 {
 
 // Compare orders two candidates of one fidelity: negative when a is better,
 // positive when b is, 0 when nothing tells them apart (callers then prefer the
-// smaller id). What was not measured is worst. Among the measured, keeping all
-// constraints beats violating any, and a smaller violation beats a larger
-// (Deb 2000); then the objectives decide, in their order.
+// smaller id) or, with several objectives, when each is better in one of them. So only
+// with one objective is it an order by which candidates can be sorted: a Rank sorts.
+// What was not measured is worst. Among the measured, keeping all constraints beats
+// violating any, and a smaller violation beats a larger (Deb 2000); then the
+// objectives decide; between equals in all of them the ties, in their order.
 func (r Ranking) Compare(a, b *Candidate) int {
-	if (a.Status == OK) != (b.Status == OK) {
-		return sign(a.Status == OK)
-	}
-	if a.Status != OK {
-		return 0
-	}
-	if va, vb := r.Violation(a.Metrics), r.Violation(b.Metrics); va != vb {
-		return sign(va < vb)
-	}
-	for _, o := range r.Objectives {
-		x, y := r.key(Worth(o, a.Metrics)), r.key(Worth(o, b.Metrics))
-		if x != y {
-			return sign(x > y)
-		}
-	}
-	return 0
+	return r.member(a).compare(r.member(b))
 }
 
-// sign is -1 when the first is better.
-func sign(first bool) int {
-	if first {
-		return -1
+// Better is how many of n others a candidate is better than. One that nothing tells
+// it apart from counts half, and with several objectives so does one that is better in
+// one of them and worse in another.
+func (r Ranking) Better(c *Candidate, others iter.Seq[*Candidate]) (better float64, n int) {
+	m := r.member(c)
+	for x := range others {
+		n++
+		switch order := m.compare(r.member(x)); {
+		case order < 0:
+			better++
+		case order == 0:
+			better += 0.5
+		}
 	}
-	return 1
+	return better, n
 }
 
 // Worth is the objective's metric turned so that more is better; minus

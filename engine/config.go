@@ -24,7 +24,8 @@ type Config struct {
 	Evaluators map[string]EvaluatorRef // by the names that Fidelities use
 	Fidelities []Fidelity              // default: one, of the only evaluator, at its own budget
 
-	Objectives  []Objective // default: maximize accuracy
+	Objectives  []Objective // default: maximize accuracy; several are equal in rank, up to MaxObjectives
+	Ties        []Objective // decide, in their order, what the objectives do not
 	Constraints []Constraint
 	Limits      Limits
 	Start       []genome.Genome
@@ -54,6 +55,8 @@ type Config struct {
 const (
 	MaxWorkers = 10_000
 	MaxWindow  = 100_000
+
+	MaxObjectives = 8
 )
 
 // EvaluatorRef is an evaluator and its options.
@@ -133,34 +136,39 @@ const (
 // Snapshot is where a search stands, for people and tools. Its JSON is what
 // `nascent status --json` prints.
 type Snapshot struct {
-	Name        string       `json:"name"`
-	State       RunState     `json:"state"`
-	Phase       Phase        `json:"phase"`
-	Cause       string       `json:"cause,omitempty"`
-	Evaluations int          `json:"evaluations"` // consumed jobs of phase search
-	OK          int          `json:"ok"`
-	Invalid     int          `json:"invalid"`
-	Failed      int          `json:"failed"`
-	Reused      int          `json:"reused"`   // of the evaluations, those that shared an earlier result
-	Supernet    int          `json:"supernet"` // of the evaluations, those that trained shared weights
-	Score       int          `json:"score"`    // and those that were measured with them
-	Retries     int          `json:"retries"`  // attempts that failed and counted
-	Running     int          `json:"running"`
-	Waiting     int          `json:"waiting"` // proposed, not running, not consumed
-	Turns       uint64       `json:"turns"`
-	Strategy    string       `json:"strategy"`           // that decides now
-	Deciding    float64      `json:"deciding,omitempty"` // for how many seconds it has been deciding one turn, where that is long
-	Workers     int          `json:"workers"`
-	Limits      Limits       `json:"limits"`
-	Spent       Spent        `json:"spent"`
-	Lost        float64      `json:"lost"` // of the evaluator seconds that were spent, those of attempts that brought nothing
-	Wall        float64      `json:"wall"`
-	Idle        float64      `json:"idle"` // worker seconds without a job
-	TestLooks   int          `json:"test_looks"`
-	FinalDone   int          `json:"final_done"`  // jobs of the final strategy consumed
-	FinalTotal  int          `json:"final_total"` // and planned so far
-	Best        []Best       `json:"best"`        // at the highest fidelity reached, best first, up to 5 different genomes
-	Jobs        []RunningJob `json:"jobs,omitempty"`
+	Name        string   `json:"name"`
+	State       RunState `json:"state"`
+	Phase       Phase    `json:"phase"`
+	Cause       string   `json:"cause,omitempty"`
+	Evaluations int      `json:"evaluations"` // consumed jobs of phase search
+	OK          int      `json:"ok"`
+	Invalid     int      `json:"invalid"`
+	Failed      int      `json:"failed"`
+	Reused      int      `json:"reused"`   // of the evaluations, those that shared an earlier result
+	Supernet    int      `json:"supernet"` // of the evaluations, those that trained shared weights
+	Score       int      `json:"score"`    // and those that were measured with them
+	Retries     int      `json:"retries"`  // attempts that failed and counted
+	Running     int      `json:"running"`
+	Waiting     int      `json:"waiting"` // proposed, not running, not consumed
+	Turns       uint64   `json:"turns"`
+	Strategy    string   `json:"strategy"`           // that decides now
+	Deciding    float64  `json:"deciding,omitempty"` // for how many seconds it has been deciding one turn, where that is long
+	Workers     int      `json:"workers"`
+	Limits      Limits   `json:"limits"`
+	Spent       Spent    `json:"spent"`
+	Lost        float64  `json:"lost"` // of the evaluator seconds that were spent, those of attempts that brought nothing
+	Wall        float64  `json:"wall"`
+	Idle        float64  `json:"idle"` // worker seconds without a job
+	TestLooks   int      `json:"test_looks"`
+	FinalDone   int      `json:"final_done"`  // jobs of the final strategy consumed
+	FinalTotal  int      `json:"final_total"` // and planned so far
+	Best        []Best   `json:"best"`        // at the highest fidelity reached, best first, up to 5 different genomes
+
+	// Front are with several objectives those at the highest fidelity reached that no
+	// other one dominates, of different genomes, the best by the first objective first.
+	Front []Best `json:"front,omitempty"`
+
+	Jobs []RunningJob `json:"jobs,omitempty"`
 }
 
 // Best is one of the best candidates.

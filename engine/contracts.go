@@ -35,7 +35,8 @@ type Strategy interface {
 // Setup is what a Strategy knows of the search from the beginning.
 type Setup struct {
 	Space       *genome.Space
-	Objectives  []Objective
+	Objectives  []Objective // several are equal in rank; see Ranking, by which candidates are compared
+	Ties        []Objective // decide what the objectives do not
 	Constraints []Constraint
 	Metrics     []Metric // what the evaluators declare
 	Fidelities  []Fidelity

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // Digest is one hex line over configuration, seed, evaluators, jobs, decisions
@@ -38,6 +39,9 @@ func (a *trajectory) digest(turns int) (string, error) {
 	h := hasher{sha256.New()}
 	did := a.Plan
 	did.Strategy, did.Options, did.Rules = "", nil, 0
+	if len(did.Objectives) == 1 { // as searches had it that began before there were ties
+		did.Objectives, did.Ties = slices.Concat(did.Objectives, did.Ties), nil
+	}
 	plan, err := json.Marshal(did)
 	if err != nil {
 		return "", err

@@ -290,7 +290,7 @@ func (d *dispatcher) judge(e *entry, by *openEvaluator, r *Result) {
 			r.Status, r.Reason = Failed, fmt.Sprintf("the result has no metric %s, %s", metric, use)
 		}
 	}
-	for _, o := range d.trajectory.Plan.Objectives {
+	for _, o := range slices.Concat(d.trajectory.Plan.Objectives, d.trajectory.Plan.Ties) {
 		lacks(o.Metric, "which the search is to "+string(o.Goal))
 	}
 	for _, c := range d.trajectory.Plan.Constraints {

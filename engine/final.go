@@ -67,16 +67,15 @@ func (f *final) decide(s finalState, d Decision) (Decision, error) {
 
 // top lists the n best candidates of the search at the highest fidelity that
 // it reached, of different genomes.
-func (f *final) top(h History, n int) []ID {
-	var best []*entry
+func (f *final) top(h History, n int) (ids []ID) {
+	best := f.plan.leaders(n)
 	for c := range All(h) {
-		if c.Phase == PhaseSearch && c.Status == OK && c.Task == Train {
-			best = f.plan.rank(best, n, &entry{Candidate: *c})
+		if c.Phase == PhaseSearch {
+			best.add(c)
 		}
 	}
-	var ids []ID
-	for _, e := range best {
-		ids = append(ids, e.ID)
+	for _, c := range best.best() {
+		ids = append(ids, c.ID)
 	}
 	return ids
 }
@@ -99,8 +98,8 @@ func (f *final) remeasure(s finalState, top []ID, h History) (Decision, error) {
 
 // winner is the best by what was measured again, with the numbers that it is judged
 // by.
-func (f *final) winner(top []ID, t Turn) Candidate {
-	var judged []Candidate
+func (f *final) winner(top []ID, t Turn) *Candidate {
+	var judged []*Candidate
 	for _, id := range top {
 		c, _ := t.History.Get(id)
 		var fresh []Result
@@ -114,12 +113,9 @@ func (f *final) winner(top []ID, t Turn) Candidate {
 		if len(fresh) == 0 && f.plan.Rules > 0 {
 			m.Status = Failed // who could not be measured again is behind those who could
 		}
-		judged = append(judged, m)
+		judged = append(judged, &m)
 	}
-	ranking := f.plan.Ranking()
-	return slices.MinFunc(judged, func(a, b Candidate) int {
-		return cmp.Or(ranking.Compare(&a, &b), cmp.Compare(a.ID, b.ID))
-	})
+	return f.plan.Ranking().byFirst(judged)[0]
 }
 
 // judged are the numbers that a candidate is judged by: the means of what was

@@ -64,18 +64,21 @@ func (s *Search) hopeless() error {
 		ErrPaused, n, e.ID, e.Reason)
 }
 
-// reached tells whether the best candidate at the highest fidelity of all has
-// the target.
+// reached tells whether a candidate at the highest fidelity of all that keeps the
+// constraints has the target.
 func (a *Archive) reached(target float64) bool {
-	if len(a.best) == 0 {
+	l := a.leaders
+	if l.rank.Len() == 0 || l.fidelity != len(a.Plan.Fidelities)-1 {
 		return false
 	}
-	e := a.best[0]
-	if e.Fidelity != len(a.Plan.Fidelities)-1 || a.Plan.Ranking().Violation(e.Metrics) > 0 {
-		return false
+	ranking := a.Plan.Ranking()
+	for _, c := range l.rank.List()[:l.rank.Front()] {
+		x, ok := c.Metrics.Get(ranking.Objectives[0].Metric)
+		if ok && ranking.Reaches(x, target) && ranking.Violation(c.Metrics) == 0 {
+			return true
+		}
 	}
-	x, ok := e.Metrics.Get(a.Plan.Objectives[0].Metric)
-	return ok && a.Plan.Ranking().Reaches(x, target)
+	return false
 }
 
 func sameLimits(a, b Limits) bool {

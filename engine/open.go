@@ -57,7 +57,7 @@ func (s *Search) open(ctx context.Context) error {
 		return err
 	}
 	state, needs, err := s.cfg.Strategy.Open(ctx, Setup{
-		Space: s.cfg.Space, Objectives: s.cfg.Objectives, Constraints: s.cfg.Constraints, Metrics: metrics,
+		Space: s.cfg.Space, Objectives: s.cfg.Objectives, Ties: s.cfg.Ties, Constraints: s.cfg.Constraints, Metrics: metrics,
 		Fidelities: s.cfg.Fidelities, Limits: s.cfg.Limits, Order: s.cfg.Order, Start: s.cfg.Start, Options: s.cfg.StrategyOptions,
 		Files: s.cfg.Ledger,
 	})
@@ -156,6 +156,10 @@ func (s *Search) beginAnew(by decider) (*trajectory, error) {
 		t.spaces[b.Name] = b.Genome.Space()
 	}
 	t.search.decider = by
+	if n := len(plan.Objectives); n > 1 && plan.Rules > 1 {
+		s.say("the %d objectives are equal in rank, so the answer is a front; where the first is to decide and the others only break ties, "+
+			"list them under ties:", n)
+	}
 	return t, nil
 }
 
@@ -182,6 +186,9 @@ func (s *Search) goOn(t *trajectory, by decider) (err error) {
 	}
 	by.since = t.now().Turn
 	t.search.decider = by
+	if len(t.Plan.Objectives) > 1 && t.Plan.Rules < 2 {
+		s.say("the first objective decides and the others break ties, as it was when this search began; in a new one they are equal in rank")
+	}
 	return nil
 }
 

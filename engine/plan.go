@@ -23,6 +23,7 @@ type Plan struct {
 	Options     json.RawMessage `json:"options"`
 	Fidelities  []Fidelity      `json:"fidelities"`
 	Objectives  []Objective     `json:"objectives"`
+	Ties        []Objective     `json:"ties,omitempty"`
 	Constraints []Constraint    `json:"constraints"`
 	Start       []string        `json:"start"` // canonical texts
 	Seed        uint64          `json:"seed"`
@@ -99,16 +100,8 @@ func (c *Config) complete() error {
 	if len(c.Objectives) == 0 {
 		c.Objectives = []Objective{{Metric: "accuracy", Goal: Maximize}}
 	}
-	c.Objectives = slices.Clone(c.Objectives) // the caller's stay as they are
-	for i := range c.Objectives {
-		o := &c.Objectives[i]
-		o.Goal = cmp.Or(o.Goal, Maximize)
-		if o.Goal != Maximize && o.Goal != Minimize {
-			return wrong(fmt.Sprintf("objectives[%d].goal", i), "%q is neither maximize nor minimize", o.Goal)
-		}
-		if o.Metric == "" {
-			return wrong(fmt.Sprintf("objectives[%d].metric", i), "say which metric")
-		}
+	if err := c.completeObjectives(); err != nil {
+		return err
 	}
 	for i, k := range c.Constraints {
 		if k.Metric == "" || k.Min == nil && k.Max == nil {
@@ -181,6 +174,37 @@ func (c *Config) complete() error {
 	return nil
 }
 
+// completeObjectives checks objectives and ties, and fills in their goals.
+func (c *Config) completeObjectives() error {
+	if n := len(c.Objectives); n > MaxObjectives {
+		return wrong("objectives", "there are %d, and a front has %d at most", n, MaxObjectives).but("make ties or constraints of some")
+	}
+	seen := map[string]string{}
+	for _, list := range []struct {
+		key string
+		all *[]Objective
+	}{{"objectives", &c.Objectives}, {"ties", &c.Ties}} {
+		*list.all = slices.Clone(*list.all) // the caller's stay as they are
+		for i := range *list.all {
+			o, key := &(*list.all)[i], fmt.Sprintf("%s[%d]", list.key, i)
+			if o.Goal = cmp.Or(o.Goal, Maximize); o.Goal != Maximize && o.Goal != Minimize {
+				return wrong(key+".goal", "%q is neither maximize nor minimize", o.Goal)
+			}
+			if o.Scale != Linear && o.Scale != LogScale {
+				return wrong(key+".scale", "%q is no scale", o.Scale).but("write log, or leave it out")
+			}
+			if o.Metric == "" {
+				return wrong(key+".metric", "say which metric")
+			}
+			if first, there := seen[o.Metric]; there {
+				return wrong(key+".metric", "%s stands in %s already", o.Metric, first).but("remove one")
+			}
+			seen[o.Metric] = list.key
+		}
+	}
+	return nil
+}
+
 // evaluatorKeys lists the evaluators that fidelities name.
 func (c *Config) evaluatorKeys() (keys []string) {
 	for _, f := range c.Fidelities {
@@ -205,6 +229,11 @@ func (c *Config) measuredBy(metrics []Metric) error {
 	}
 	for i, o := range c.Objectives {
 		if err := check(fmt.Sprintf("objectives[%d].metric", i), o.Metric); err != nil {
+			return err
+		}
+	}
+	for i, o := range c.Ties {
+		if err := check(fmt.Sprintf("ties[%d].metric", i), o.Metric); err != nil {
 			return err
 		}
 	}
@@ -238,7 +267,7 @@ func (p *Plan) strategy() StrategyEvent {
 func (c *Config) plan(batch int, seeded, tests bool) Plan {
 	p := Plan{
 		Space: c.Space.JSON(), Rules: c.Space.Rules(), Strategy: c.StrategyName, Options: compactJSON(c.StrategyOptions),
-		Fidelities: c.Fidelities, Objectives: c.Objectives, Constraints: c.Constraints,
+		Fidelities: c.Fidelities, Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints,
 		Seed: c.Seed, Order: c.Order, Window: c.Window, Duplicates: c.Duplicates, Attempts: c.Failures.Attempts,
 		Final: FinalPlan{Skip: c.Final.Skip, Top: c.Final.Top, Repeats: c.Final.Repeats, Budget: c.Final.Budget, Tests: c.Final.Tests},
 	}

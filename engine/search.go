@@ -115,6 +115,7 @@ func (s *Search) Archive() *Archive {
 	s.ask(func() {
 		if s.at != nil {
 			now := s.at.Archive
+			now.leaders = now.leaders.clone()
 			a = &now
 		}
 	})

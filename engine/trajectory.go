@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/nascent-nas/nascent/genome"
@@ -28,7 +27,7 @@ func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
 	t := &trajectory{known: newMeasurements(), checkpoints: newCheckpoints(), requests: map[string]bool{}}
 	t.Name, t.Plan, t.led = name, plan, led
 	t.Strategies = []StrategyEvent{plan.strategy()}
-	t.attempts = plan.Attempts
+	t.attempts, t.leaders = plan.Attempts, plan.leaders(shown)
 	t.search.part, t.final.part, t.final.base = PartSearch, PartFinal, FinalBase
 	t.hideMeasured()
 	return t
@@ -53,7 +52,7 @@ func (t *trajectory) hideMeasured() {
 		}
 	}
 	asked := map[string]bool{}
-	for _, o := range t.Plan.Objectives {
+	for _, o := range slices.Concat(t.Plan.Objectives, t.Plan.Ties) {
 		asked[o.Metric] = true
 	}
 	for _, c := range t.Plan.Constraints {
@@ -177,7 +176,7 @@ func (t *trajectory) enter(e *entry) {
 	switch e.Status {
 	case OK:
 		t.tally.ok++
-		t.best = t.Plan.rank(t.best, shown, e)
+		t.leaders.add(&e.Candidate)
 	case Invalid:
 		t.tally.invalid++
 	case Failed:
@@ -196,40 +195,6 @@ func (t *trajectory) enter(e *entry) {
 
 // shown is how many of the best are kept at hand.
 const shown = 10
-
-// rank puts a consumed candidate among the n best if it belongs there. Stopped
-// ones are not compared with full ones, shared weights not with trained ones,
-// and only the highest fidelity reached counts.
-func (p *Plan) rank(best []*entry, n int, e *entry) []*entry {
-	if e.Stopped || e.Task != Train {
-		return best
-	}
-	if len(best) > 0 {
-		if top := best[0].Fidelity; e.Fidelity < top {
-			return best
-		} else if e.Fidelity > top {
-			best = nil
-		}
-	}
-	best = slices.Clone(best) // a reader may hold the old one
-	if i := slices.IndexFunc(best, func(x *entry) bool { return x.Genome == e.Genome }); i >= 0 {
-		if p.order(best[i], e) <= 0 {
-			return best
-		}
-		best = slices.Delete(best, i, i+1)
-	}
-	i, _ := slices.BinarySearchFunc(best, e, p.order)
-	if i == n {
-		return best
-	}
-	best = slices.Insert(best, i, e)
-	return best[:min(n, len(best))]
-}
-
-// order is total: what nothing else tells apart goes by age.
-func (p *Plan) order(a, b *entry) int {
-	return cmp.Or(p.Ranking().Compare(&a.Candidate, &b.Candidate), cmp.Compare(a.ID, b.ID))
-}
 
 // view is a History over what was consumed when it was made.
 type view struct {

@@ -91,12 +91,21 @@ const (
 	Minimize Goal = "minimize"
 )
 
-// Objective is what a search improves. Several are compared in their order:
-// a later one decides between equals in all earlier ones.
+// Objective is what a search improves. Several are equal in rank: the answer is a
+// front. As a tie it decides between candidates that the objectives do not tell apart.
 type Objective struct {
 	Metric string `json:"metric"`
 	Goal   Goal   `json:"goal"`
+	Scale  Scale  `json:"scale,omitempty"` // by which distances on a front are measured
 }
+
+// Scale is what differences of a metric are measured on.
+type Scale string
+
+const (
+	Linear   Scale = ""
+	LogScale Scale = "log" // ratios count; what is below 1e-12 counts as that
+)
 
 // Constraint bounds a metric from one or both sides. A candidate that keeps
 // all constraints is better than any that does not (Deb 2000).

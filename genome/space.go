@@ -15,7 +15,8 @@ import (
 //	1  steps of floats are counted as decimals; edges of a cell with operations
 //	   on nodes also change places where every edge is taken; genes of weight 0
 //	   never mutate
-const Rules = 1
+//	2  several objectives are equal in rank; before, the first decided
+const Rules = 2
 
 // Space is what may be searched: a typed grammar of genes, the measure that its
 // limits are checked by, and the genomes that it is restricted to. It is

@@ -61,9 +61,6 @@ func (p *Promoter) Adopt(l *Ladder, h engine.History) {
 	}
 	for i, queue := range queues {
 		queue = slices.DeleteFunc(queue, func(x *engine.Candidate) bool { return promoted[i][x.ID] })
-		p.judge.rank(queue)
-		for _, c := range queue[:min(len(queue), queueLength)] {
-			(*l)[i].Queue = append((*l)[i].Queue, c.ID)
-		}
+		(*l)[i].fill(p.of(i).Rank(queue...))
 	}
 }

@@ -3,7 +3,6 @@ package evolve
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/option"
@@ -47,7 +46,7 @@ type agingState struct {
 	Population roll      `json:"population"` // oldest first
 	Ladder     Ladder    `json:"ladder,omitempty"`
 
-	ranked []*engine.Candidate // the population before the turn, best first, if it is known
+	ranked *engine.Rank // the population, if its order is known
 }
 
 // pack writes the state as JSON.
@@ -89,10 +88,10 @@ func (s *aging) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 		return engine.Decision{}, err
 	}
 	joined, left := s.age(st, turn.Results)
-	ranked, err := s.rank(st, turn.History, joined, left)
-	if err != nil {
+	if err := s.rank(st, turn.History, joined, left); err != nil {
 		return engine.Decision{}, err
 	}
+	ranked := st.ranked.List()
 
 	var d engine.Decision
 	r := rng.New(turn.Seed)
@@ -108,7 +107,6 @@ func (s *aging) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 		}
 		d.Proposals = append(d.Proposals, p)
 	}
-	st.ranked = ranked
 	d.State, d.Keep = s.memo.keep(st.pack(), st), s.promote.Keep(st.Ladder)
 	return d, nil
 }
@@ -144,32 +142,29 @@ func (s *aging) age(st *agingState, results []engine.Candidate) (joined, left []
 	return joined, st.Population.shorten(s.size)
 }
 
-// rank lists the population, best first. Where its order before the turn is known,
-// it is kept, but for who joined and left.
-func (s *aging) rank(st *agingState, h engine.History, joined, left []engine.ID) ([]*engine.Candidate, error) {
-	ranked := st.ranked
-	if len(ranked) == 0 || !has(h, ranked[0]) {
-		ranked, err := find(h, st.Population.ids)
-		s.judge.rank(ranked)
-		return ranked, err
+// rank puts the population in order. Where its order before the turn is known, it is
+// kept, but for who joined and left.
+func (s *aging) rank(st *agingState, h engine.History, joined, left []engine.ID) error {
+	if st.ranked == nil || st.ranked.Len() == 0 || !has(h, st.ranked.List()[0]) {
+		all, err := find(h, st.Population.ids)
+		st.ranked = s.judge.Rank(all...)
+		return err
 	}
 	came, err := find(h, joined)
 	if err != nil {
-		return nil, err
-	}
-	for _, c := range came {
-		at, _ := slices.BinarySearchFunc(ranked, c, s.judge.compare)
-		ranked = slices.Insert(ranked, at, c)
+		return err
 	}
 	went, err := find(h, left)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	for _, c := range came {
+		st.ranked.Add(c)
 	}
 	for _, c := range went {
-		at, _ := slices.BinarySearchFunc(ranked, c, s.judge.compare)
-		ranked = slices.Delete(ranked, at, at+1)
+		st.ranked.Remove(c)
 	}
-	return ranked, nil
+	return nil
 }
 
 // child proposes offspring of ranked candidates.

@@ -156,7 +156,7 @@ func (s *genetic) begin(st *geneticState, turn engine.Turn) {
 	if len(found) == 0 {
 		return
 	}
-	s.judge.rank(found)
+	s.judge.Sort(found)
 	for _, c := range found[:min(len(found), s.size)] {
 		st.Population.add(c.ID)
 	}
@@ -174,12 +174,12 @@ func (s *genetic) succeed(st *geneticState, h engine.History) error {
 	if err != nil {
 		return err
 	}
-	s.judge.rank(young)
+	s.judge.Sort(young)
 	elite := min(s.elite, len(old))
 	young = young[:min(len(young), s.size-elite)]
 	stay := min(len(old), s.size-len(young)) // the elite, and who fills up
 	next := append(old[:stay:stay], young...)
-	s.judge.rank(next)
+	s.judge.Sort(next)
 	st.Population, st.parents = roll{}, next
 	for _, c := range next {
 		st.Population.add(c.ID)

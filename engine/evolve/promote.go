@@ -1,8 +1,6 @@
 package evolve
 
 import (
-	"slices"
-
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/option"
 )
@@ -29,6 +27,7 @@ import (
 // is room for before it proposes anything else, and keeps the files of Keep.
 type Promoter struct {
 	judge judge
+	first judge  // of fidelity 0
 	next  []bool // whether training goes on from fidelity i to i+1: one evaluator does both
 	eta   int
 	after int
@@ -43,6 +42,14 @@ type rung struct {
 	Measured int         `json:"measured"`
 	Promoted int         `json:"promoted"`
 	Queue    []engine.ID `json:"queue"` // the best that have not gone on, best first
+}
+
+// fill makes the best of a rank the queue.
+func (g *rung) fill(rank *engine.Rank) {
+	g.Queue = nil
+	for _, c := range rank.List()[:min(rank.Len(), queueLength)] {
+		g.Queue = append(g.Queue, c.ID)
+	}
 }
 
 // queueLength bounds a rung's queue, and with it the state and the checkpoints
@@ -68,12 +75,20 @@ func (p *Promotion) Declare(o *option.Set, eta, after int) *option.Option {
 // Promoter promotes by the option, once that was read. It is off where there is
 // one fidelity only; if it is On, the strategy needs the History's metrics.
 func (p *Promotion) Promoter(setup engine.Setup) *Promoter {
-	out := &Promoter{judge: newJudge(setup), eta: p.Eta, after: p.After}
+	out := &Promoter{judge: newJudge(setup), first: newJudge(setup), eta: p.Eta, after: p.After}
 	for i := range len(setup.Fidelities) - 1 {
 		out.next = append(out.next, setup.Fidelities[i].Evaluator == setup.Fidelities[i+1].Evaluator)
 	}
 	out.on = p.on && len(out.next) > 0
 	return out
+}
+
+// of is how candidates of a fidelity are compared.
+func (p *Promoter) of(fidelity int) judge {
+	if fidelity == 0 {
+		return p.first
+	}
+	return p.judge
 }
 
 // On tells whether there is anything to promote to.
@@ -101,9 +116,7 @@ func (p *Promoter) Learn(l *Ladder, turn engine.Turn) error {
 		if err != nil {
 			return err
 		}
-		at, _ := slices.BinarySearchFunc(queue, c, p.judge.compare)
-		g.Queue = slices.Insert(g.Queue, at, c.ID)
-		g.Queue = g.Queue[:min(len(g.Queue), queueLength)]
+		g.fill(p.of(c.Fidelity).Rank(append(queue, c)...))
 	}
 	return nil
 }

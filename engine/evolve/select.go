@@ -2,7 +2,6 @@ package evolve
 
 import (
 	"math"
-	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -12,24 +11,6 @@ import (
 type judge struct{ engine.Ranking }
 
 func newJudge(s engine.Setup) judge { return judge{s.Ranking()} }
-
-// compare is negative when a is better; equals are told apart by their age, so
-// that the order is total.
-func (j judge) compare(a, b *engine.Candidate) int {
-	if c := j.Compare(a, b); c != 0 {
-		return c
-	}
-	switch {
-	case a.ID < b.ID:
-		return -1
-	case a.ID > b.ID:
-		return 1
-	}
-	return 0
-}
-
-// rank sorts candidates, best first.
-func (j judge) rank(cs []*engine.Candidate) { slices.SortFunc(cs, j.compare) }
 
 // selector picks one of at least one ranked candidates (best first).
 type selector func(r *rng.Rand, ranked []*engine.Candidate) *engine.Candidate
@@ -75,7 +56,8 @@ func ranking(pressure float64) selector {
 // of those that keep the constraints best (Goldberg 1989, with windowing), plus
 // one n-th of the range, so that the worst keeps a chance. Candidates that
 // violate more than the best does get none. Where the objective tells nothing
-// apart, the draw is even.
+// apart, the draw is even. With several objectives it is in proportion to the
+// places among the ranked, as no number says how good a candidate is.
 func (j judge) roulette(r *rng.Rand, ranked []*engine.Candidate) *engine.Candidate {
 	least := j.Violation(ranked[0].Metrics)
 	n := 0
@@ -83,8 +65,12 @@ func (j judge) roulette(r *rng.Rand, ranked []*engine.Candidate) *engine.Candida
 	low, high := math.Inf(1), math.Inf(-1)
 	for i, c := range ranked {
 		s := 0.0
-		if len(j.Objectives) > 0 {
+		switch len(j.Objectives) {
+		case 0:
+		case 1:
 			s = engine.Worth(j.Objectives[0], c.Metrics)
+		default:
+			s = float64(-i)
 		}
 		if math.IsInf(s, 0) || j.Violation(c.Metrics) != least {
 			break // ranked: all that follow are no better

@@ -9,6 +9,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -92,6 +93,24 @@ type sposState struct {
 // so that nothing goes on from what was only scored.
 const scores = "\x00scores"
 
+// scored are the objectives that scores tell of: the first, in whose place the shared
+// accuracy stands, and what the network itself says.
+func scored(objectives []engine.Objective) []engine.Objective {
+	var out []engine.Objective
+	for i, o := range objectives {
+		if _, said := ofNetwork[o.Metric]; i == 0 || said {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// ofNetwork are the metrics that a network says itself.
+var ofNetwork = map[string]func(*network.Network) int64{
+	"parameters": (*network.Network).Parameters,
+	"macs":       (*network.Network).Macs,
+}
+
 // redraws bounds how often a genome is bred again that was scored before.
 const redraws = 100
 
@@ -126,7 +145,8 @@ func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 	s.promote = s.promotion.Promoter(all)
 	seen := all
 	seen.Options, seen.Fidelities = s.with.options, all.Fidelities[:1]
-	seen.Objectives, seen.Constraints = setup.Objectives[:min(1, len(setup.Objectives))], nil
+	seen.Objectives, seen.Ties, seen.Constraints = scored(setup.Ranking().Objectives), nil, nil
+	s.promote.first = newJudge(seen)
 	memory, wants, err := s.inner.Open(ctx, seen)
 	switch {
 	case err != nil:
@@ -186,7 +206,7 @@ func (s *spos) Step(ctx context.Context, packed []byte, turn engine.Turn) (engin
 // search promotes what is due, and lets the inner strategy fill the room that is
 // left.
 func (s *spos) search(ctx context.Context, st *sposState, d engine.Decision, turn engine.Turn) (engine.Decision, error) {
-	s.view.follow(turn.History, s.setup.Objectives, st.First)
+	s.view.follow(turn.History, scored(s.setup.Ranking().Objectives), st.First)
 	if err := s.learn(st, turn); err != nil {
 		return d, err
 	}

@@ -48,12 +48,20 @@ func (v *sposView) shows(c *engine.Candidate) bool { return c.Task == engine.Sco
 func (v *sposView) as(c *engine.Candidate) *engine.Candidate {
 	out := *c
 	out.Task, out.Fidelity, out.Metrics = engine.Train, 0, nil
-	if x, ok := c.Metrics.Get(SharedAccuracy); ok && len(v.objectives) > 0 {
-		if v.objectives[0].Goal == engine.Minimize {
-			x = 1 - x
-		}
-		out.Metrics = engine.Values{{Name: v.objectives[0].Metric, Value: x}}
+	x, ok := c.Metrics.Get(SharedAccuracy)
+	if !ok || len(v.objectives) == 0 {
+		return &out
 	}
+	if v.objectives[0].Goal == engine.Minimize {
+		x = 1 - x
+	}
+	out.Metrics = engine.Values{{Name: v.objectives[0].Metric, Value: x}}
+	for _, o := range v.objectives[1:] {
+		if net, err := c.Network(); err == nil && net != nil {
+			out.Metrics = append(out.Metrics, engine.Value{Name: o.Metric, Value: float64(ofNetwork[o.Metric](net))})
+		}
+	}
+	engine.SortValues(out.Metrics)
 	return &out
 }
 

@@ -22,6 +22,7 @@ type Opening struct {
 	Rules       int                 `json:"rules,omitempty"` // the revision by which genomes are drawn, varied and compared
 	Options     json.RawMessage     `json:"options,omitempty"`
 	Objectives  []engine.Objective  `json:"objectives"`
+	Ties        []engine.Objective  `json:"ties,omitempty"`
 	Constraints []engine.Constraint `json:"constraints,omitempty"`
 	Metrics     []engine.Metric     `json:"metrics,omitempty"`
 	Fidelities  []engine.Fidelity   `json:"fidelities"`
@@ -34,7 +35,7 @@ type Opening struct {
 func OpeningOf(s engine.Setup, options json.RawMessage) *Opening {
 	b := &Opening{
 		Protocol: Protocol, Serve: "strategy", Space: s.Space.JSON(), Rules: s.Space.Rules(), Options: options,
-		Objectives: s.Objectives, Constraints: s.Constraints,
+		Objectives: s.Objectives, Ties: s.Ties, Constraints: s.Constraints,
 		Metrics: s.Metrics, Fidelities: s.Fidelities, Limits: s.Limits, Order: s.Order,
 	}
 	for _, g := range s.Start {

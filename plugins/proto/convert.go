@@ -246,9 +246,7 @@ func SetupTo(s engine.Setup) *OpenStrategy {
 		Space: s.Space.JSON(), Rules: int64(s.Space.Rules()), Pool: s.Space.Members(),
 		Metrics: MetricsTo(s.Metrics), Limits: LimitsTo(s.Limits), Order: string(s.Order), Options: s.Options,
 	}
-	for _, o := range s.Objectives {
-		out.Objectives = append(out.Objectives, &Objective{Metric: o.Metric, Goal: string(o.Goal)})
-	}
+	out.Objectives, out.Ties = objectivesTo(s.Objectives), objectivesTo(s.Ties)
 	for _, c := range s.Constraints {
 		out.Constraints = append(out.Constraints, &Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max})
 	}
@@ -276,9 +274,7 @@ func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
 		Space: space, Metrics: MetricsFrom(s.Metrics), Limits: LimitsFrom(s.Limits),
 		Order: engine.Order(s.Order), Options: s.Options,
 	}
-	for _, o := range s.Objectives {
-		out.Objectives = append(out.Objectives, engine.Objective{Metric: o.Metric, Goal: engine.Goal(o.Goal)})
-	}
+	out.Objectives, out.Ties = objectivesFrom(s.Objectives), objectivesFrom(s.Ties)
 	for _, c := range s.Constraints {
 		out.Constraints = append(out.Constraints, engine.Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max})
 	}
@@ -293,6 +289,20 @@ func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
 		out.Start = append(out.Start, g)
 	}
 	return out, nil
+}
+
+func objectivesTo(all []engine.Objective) (out []*Objective) {
+	for _, o := range all {
+		out = append(out, &Objective{Metric: o.Metric, Goal: string(o.Goal), Scale: string(o.Scale)})
+	}
+	return out
+}
+
+func objectivesFrom(all []*Objective) (out []engine.Objective) {
+	for _, o := range all {
+		out = append(out, engine.Objective{Metric: o.Metric, Goal: engine.Goal(o.Goal), Scale: engine.Scale(o.Scale)})
+	}
+	return out
 }
 
 // SpaceFrom reads a space as it is sent, with the revision of the rules that it

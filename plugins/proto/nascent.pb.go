@@ -283,6 +283,7 @@ type Objective struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Metric        string                 `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
 	Goal          string                 `protobuf:"bytes,2,opt,name=goal,proto3" json:"goal,omitempty"`
+	Scale         string                 `protobuf:"bytes,3,opt,name=scale,proto3" json:"scale,omitempty"` // of distances on a front: "" for linear, "log"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -327,6 +328,13 @@ func (x *Objective) GetMetric() string {
 func (x *Objective) GetGoal() string {
 	if x != nil {
 		return x.Goal
+	}
+	return ""
+}
+
+func (x *Objective) GetScale() string {
+	if x != nil {
+		return x.Scale
 	}
 	return ""
 }
@@ -1780,6 +1788,7 @@ type OpenStrategy struct {
 	Scratch       string                 `protobuf:"bytes,10,opt,name=scratch,proto3" json:"scratch,omitempty"` // a directory for files to be handed over; the host removes it afterwards
 	Pool          [][]byte               `protobuf:"bytes,11,rep,name=pool,proto3" json:"pool,omitempty"`       // packed genomes, where only these may be proposed
 	Rules         int64                  `protobuf:"varint,12,opt,name=rules,proto3" json:"rules,omitempty"`    // as in OpenEvaluator
+	Ties          []*Objective           `protobuf:"bytes,13,rep,name=ties,proto3" json:"ties,omitempty"`       // decide, in their order, what the objectives do not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1896,6 +1905,13 @@ func (x *OpenStrategy) GetRules() int64 {
 		return x.Rules
 	}
 	return 0
+}
+
+func (x *OpenStrategy) GetTies() []*Objective {
+	if x != nil {
+		return x.Ties
+	}
+	return nil
 }
 
 type StrategyHello struct {
@@ -2615,10 +2631,11 @@ const file_nascent_proto_rawDesc = "" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x12\n" +
 	"\x04goal\x18\x03 \x01(\tR\x04goal\x12\x1a\n" +
 	"\bmeasured\x18\x04 \x01(\bR\bmeasured\x12\x1a\n" +
-	"\boptional\x18\x05 \x01(\bR\boptional\"7\n" +
+	"\boptional\x18\x05 \x01(\bR\boptional\"M\n" +
 	"\tObjective\x12\x16\n" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x12\n" +
-	"\x04goal\x18\x02 \x01(\tR\x04goal\"b\n" +
+	"\x04goal\x18\x02 \x01(\tR\x04goal\x12\x14\n" +
+	"\x05scale\x18\x03 \x01(\tR\x05scale\"b\n" +
 	"\n" +
 	"Constraint\x12\x16\n" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x15\n" +
@@ -2737,7 +2754,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\aseconds\x18\b \x01(\x01R\aseconds\x12\x14\n" +
 	"\x05fault\x18\t \x01(\tR\x05fault\x12\x18\n" +
 	"\acrashed\x18\n" +
-	" \x01(\bR\acrashed\"\xaf\x03\n" +
+	" \x01(\bR\acrashed\"\xda\x03\n" +
 	"\fOpenStrategy\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\fR\x05space\x125\n" +
 	"\n" +
@@ -2755,7 +2772,8 @@ const file_nascent_proto_rawDesc = "" +
 	"\ascratch\x18\n" +
 	" \x01(\tR\ascratch\x12\x12\n" +
 	"\x04pool\x18\v \x03(\fR\x04pool\x12\x14\n" +
-	"\x05rules\x18\f \x01(\x03R\x05rules\"\x9a\x01\n" +
+	"\x05rules\x18\f \x01(\x03R\x05rules\x12)\n" +
+	"\x04ties\x18\r \x03(\v2\x15.nascent.v1.ObjectiveR\x04ties\"\x9a\x01\n" +
 	"\rStrategyHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x12\x18\n" +
@@ -2906,34 +2924,35 @@ var file_nascent_proto_depIdxs = []int32{
 	3,  // 19: nascent.v1.OpenStrategy.metrics:type_name -> nascent.v1.Metric
 	6,  // 20: nascent.v1.OpenStrategy.fidelities:type_name -> nascent.v1.Fidelity
 	7,  // 21: nascent.v1.OpenStrategy.limits:type_name -> nascent.v1.Limits
-	2,  // 22: nascent.v1.StrategyHello.refusal:type_name -> nascent.v1.Refusal
-	27, // 23: nascent.v1.StepRequest.results:type_name -> nascent.v1.Candidate
-	8,  // 24: nascent.v1.StepRequest.spent:type_name -> nascent.v1.Spent
-	7,  // 25: nascent.v1.StepRequest.limits:type_name -> nascent.v1.Limits
-	27, // 26: nascent.v1.StepRequest.history:type_name -> nascent.v1.Candidate
-	12, // 27: nascent.v1.StepRequest.files:type_name -> nascent.v1.File
-	12, // 28: nascent.v1.StepResponse.files:type_name -> nascent.v1.File
-	28, // 29: nascent.v1.StepResponse.proposals:type_name -> nascent.v1.Proposal
-	11, // 30: nascent.v1.Candidate.stop:type_name -> nascent.v1.StopRule
-	9,  // 31: nascent.v1.Candidate.metrics:type_name -> nascent.v1.Values
-	10, // 32: nascent.v1.Candidate.curve:type_name -> nascent.v1.Point
-	12, // 33: nascent.v1.Candidate.files:type_name -> nascent.v1.File
-	11, // 34: nascent.v1.Proposal.stop:type_name -> nascent.v1.StopRule
-	0,  // 35: nascent.v1.Plugin.Describe:input_type -> nascent.v1.DescribeRequest
-	13, // 36: nascent.v1.Evaluator.Open:input_type -> nascent.v1.OpenEvaluator
-	15, // 37: nascent.v1.Evaluator.Run:input_type -> nascent.v1.ToEvaluator
-	23, // 38: nascent.v1.Strategy.Open:input_type -> nascent.v1.OpenStrategy
-	25, // 39: nascent.v1.Strategy.Step:input_type -> nascent.v1.StepRequest
-	1,  // 40: nascent.v1.Plugin.Describe:output_type -> nascent.v1.Description
-	14, // 41: nascent.v1.Evaluator.Open:output_type -> nascent.v1.EvaluatorHello
-	19, // 42: nascent.v1.Evaluator.Run:output_type -> nascent.v1.FromEvaluator
-	24, // 43: nascent.v1.Strategy.Open:output_type -> nascent.v1.StrategyHello
-	26, // 44: nascent.v1.Strategy.Step:output_type -> nascent.v1.StepResponse
-	40, // [40:45] is the sub-list for method output_type
-	35, // [35:40] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	4,  // 22: nascent.v1.OpenStrategy.ties:type_name -> nascent.v1.Objective
+	2,  // 23: nascent.v1.StrategyHello.refusal:type_name -> nascent.v1.Refusal
+	27, // 24: nascent.v1.StepRequest.results:type_name -> nascent.v1.Candidate
+	8,  // 25: nascent.v1.StepRequest.spent:type_name -> nascent.v1.Spent
+	7,  // 26: nascent.v1.StepRequest.limits:type_name -> nascent.v1.Limits
+	27, // 27: nascent.v1.StepRequest.history:type_name -> nascent.v1.Candidate
+	12, // 28: nascent.v1.StepRequest.files:type_name -> nascent.v1.File
+	12, // 29: nascent.v1.StepResponse.files:type_name -> nascent.v1.File
+	28, // 30: nascent.v1.StepResponse.proposals:type_name -> nascent.v1.Proposal
+	11, // 31: nascent.v1.Candidate.stop:type_name -> nascent.v1.StopRule
+	9,  // 32: nascent.v1.Candidate.metrics:type_name -> nascent.v1.Values
+	10, // 33: nascent.v1.Candidate.curve:type_name -> nascent.v1.Point
+	12, // 34: nascent.v1.Candidate.files:type_name -> nascent.v1.File
+	11, // 35: nascent.v1.Proposal.stop:type_name -> nascent.v1.StopRule
+	0,  // 36: nascent.v1.Plugin.Describe:input_type -> nascent.v1.DescribeRequest
+	13, // 37: nascent.v1.Evaluator.Open:input_type -> nascent.v1.OpenEvaluator
+	15, // 38: nascent.v1.Evaluator.Run:input_type -> nascent.v1.ToEvaluator
+	23, // 39: nascent.v1.Strategy.Open:input_type -> nascent.v1.OpenStrategy
+	25, // 40: nascent.v1.Strategy.Step:input_type -> nascent.v1.StepRequest
+	1,  // 41: nascent.v1.Plugin.Describe:output_type -> nascent.v1.Description
+	14, // 42: nascent.v1.Evaluator.Open:output_type -> nascent.v1.EvaluatorHello
+	19, // 43: nascent.v1.Evaluator.Run:output_type -> nascent.v1.FromEvaluator
+	24, // 44: nascent.v1.Strategy.Open:output_type -> nascent.v1.StrategyHello
+	26, // 45: nascent.v1.Strategy.Step:output_type -> nascent.v1.StepResponse
+	41, // [41:46] is the sub-list for method output_type
+	36, // [36:41] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_nascent_proto_init() }

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -53,23 +54,24 @@ func Cross(a, b engine.ID) Proposal {
 // Tournament draws n candidates of the History, with replacement, and returns
 // the best of them that was measured; 0 if none was.
 func (t *Turn) Tournament(n int) engine.ID {
-	var best *engine.Candidate
+	var drawn []*engine.Candidate
 	for range n {
 		if t.History.Len() == 0 {
 			break
 		}
 		c := t.History.At(t.Rand.Intn(t.History.Len()))
-		if c.Status != engine.OK || c.Stopped {
-			continue
-		}
-		if best == nil || t.Setup.Ranking().Compare(c, best) < 0 {
-			best = c
+		if c.Status == engine.OK && !c.Stopped && !slices.ContainsFunc(drawn, func(x *engine.Candidate) bool { return x.ID == c.ID }) {
+			drawn = append(drawn, c)
 		}
 	}
-	if best == nil {
+	if len(drawn) == 0 {
 		return 0
 	}
-	return best.ID
+	ranking := t.Setup.Ranking()
+	if len(ranking.Objectives) > 1 {
+		return ranking.Rank(drawn...).List()[0].ID
+	}
+	return slices.MinFunc(drawn, ranking.Compare).ID // of equals the first drawn
 }
 
 // proposer is a strategy without a state of its own.

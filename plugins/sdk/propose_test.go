@@ -6,6 +6,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 func TestPropose(t *testing.T) {
@@ -21,4 +22,37 @@ func TestPropose(t *testing.T) {
 			return Mutate(t.Tournament(3))
 		})
 	}, enginetest.StrategyOptions{Refused: []json.RawMessage{}}) // options are left to the function
+}
+
+// rows is a History of candidates in the order of their ids.
+type rows []engine.Candidate
+
+func (h rows) Len() int                                   { return len(h) }
+func (h rows) At(i int) *engine.Candidate                 { return &h[i] }
+func (h rows) Get(id engine.ID) (*engine.Candidate, bool) { return &h[id-1], true }
+func (h rows) Curve(engine.ID) ([]engine.Point, error)    { return nil, nil }
+func (h rows) Output(engine.ID) ([]byte, error)           { return nil, nil }
+
+// A tournament of several objectives is won by the first in their rank, whose ends go
+// before its middle.
+func TestTournament(t *testing.T) {
+	t.Parallel()
+	var h rows
+	for i, at := range [][2]float64{{2, 2}, {1, 3}, {1, 1}, {2.5, 1.5}, {3, 1}} {
+		c := engine.Candidate{Job: engine.Job{ID: engine.ID(i + 1)}}
+		c.Status, c.Metrics = engine.OK, engine.Values{{Name: "a", Value: at[0]}, {Name: "b", Value: at[1]}}
+		h = append(h, c)
+	}
+	setup := &engine.Setup{Objectives: []engine.Objective{{Metric: "a", Goal: engine.Maximize}, {Metric: "b", Goal: engine.Maximize}}}
+	turn := &Turn{Turn: engine.Turn{History: h}, Rand: rng.New(1), Setup: setup}
+	if got := turn.Tournament(100); got != 2 {
+		t.Errorf("of all %d wins, want 2", got)
+	}
+	setup.Objectives = setup.Objectives[:1]
+	if got := turn.Tournament(100); got != 5 {
+		t.Errorf("by one objective %d wins, want 5", got)
+	}
+	if got := (&Turn{Turn: engine.Turn{History: rows{}}, Rand: rng.New(1), Setup: setup}).Tournament(3); got != 0 {
+		t.Errorf("of none %d wins", got)
+	}
 }

@@ -92,7 +92,7 @@ class Rehearsal:
         """Numbers from 0 to 1 for whatever is compared."""
         r = Rand(derive(self.seed, "result", id))
         setup = self.decider.setup
-        names = [c["metric"] for c in setup.objectives + setup.constraints] or ["accuracy"]
+        names = [c["metric"] for c in setup.objectives + setup.ties + setup.constraints] or ["accuracy"]
         return {name: round(r.float64(), 4) for name in dict.fromkeys(names)}
 
     def keep(self, n: int, files: Dict[str, str]) -> None:

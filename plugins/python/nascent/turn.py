@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union, overload
 
 from .declare import Setup, answered, check, declared, names
 from .history import Candidate, History
+from .rank import Ranking, _Member
 from .rng import Rand
 from .space import Space
 
@@ -25,7 +25,10 @@ class StrategySetup(Setup):
     def __init__(self, options: Dict[str, Any], order: Mapping[str, Any], space: Space) -> None:
         super().__init__(options, space)
         self.objectives: List[Dict[str, Any]] = order.get("objectives") or []
-        """In their order: metric, and goal, maximize or minimize."""
+        """Each with metric, and goal, maximize or minimize. Several are equal in
+        rank; in a search that began before that was so the first one decides."""
+        self.ties: List[Dict[str, Any]] = order.get("ties") or []
+        """Decide, in their order, what the objectives do not."""
         self.constraints: List[Dict[str, Any]] = order.get("constraints") or []
         """Each with metric, and min, max or both."""
         self.metrics: List[Dict[str, Any]] = order.get("metrics") or []
@@ -34,51 +37,27 @@ class StrategySetup(Setup):
         """Each with evaluator and budget."""
         self.limits: Dict[str, Any] = order.get("limits") or {}
         """Those that are set: evaluations, wall, seconds, target."""
-        self._rules: int = order.get("rules") or 0
         self.order: str = order.get("order") or "strict"
         """strict or arrival."""
         self.start: List[str] = order.get("start") or []
         """Known-good genomes to begin with."""
 
-    def key(self, candidate: Candidate) -> Tuple[float, ...]:
-        """What candidates are compared by; the smallest is the best. Constraints
-        come first (Deb 2000), then the objectives in their order, then age: the
-        same order as the built-in strategies have."""
-        if candidate.status != "ok":
-            return (1, candidate.id)
-        worths = (self._rounded(self._worth(o, candidate.metrics)) for o in self.objectives)
-        return (0, self.violation(candidate), *(-w for w in worths), candidate.id)
+        self.ranking = Ranking(self.objectives, self.ties, self.constraints, order.get("rules") or 0)
+        """By which candidates are compared."""
+
+    def key(self, candidate: Candidate) -> Tuple[Any, ...]:
+        """What candidates are compared by with one objective; the smallest is the
+        best. With several there is no such thing: turn.rank puts a set in order."""
+        if len(self.ranking.objectives) > 1:
+            raise TypeError("there are several objectives, so no key says which candidate is better: use turn.rank(candidates)")
+        m = _Member(self.ranking, candidate)
+        return (*m.worse, *(-x for x in m.at), *m.tied)
 
     def violation(self, candidate: Candidate) -> float:
         """By how much a candidate breaks the constraints, 0 where it keeps all:
         the sum of the distances to the bounds, relative to a bound where that is
         not smaller than one; infinite where a metric is missing."""
-        total = 0.0
-        for c in self.constraints:
-            x = candidate.metrics.get(c["metric"])
-            if x is None:
-                return math.inf
-            x = self._rounded(x)
-            for bound, excess in ((c.get("max"), 1.0), (c.get("min"), -1.0)):
-                if bound is None:
-                    continue
-                bound = self._rounded(bound)
-                if excess * (x - bound) > 0:
-                    total += excess * (x - bound) / max(1.0, abs(bound))
-        return self._rounded(total)
-
-    def _rounded(self, x: float) -> float:
-        """A number as it is compared: to 12 significant digits, so that what
-        differs by the rounding of a computation alone is equal. Searches from
-        before there were revisions of the rules compare it as it is."""
-        return float(f"{x:.11e}") if self._rules > 0 else x
-
-    @staticmethod
-    def _worth(objective: Mapping[str, Any], metrics: Mapping[str, float]) -> float:
-        x = metrics.get(objective["metric"], math.nan)
-        if math.isnan(x):
-            return -math.inf
-        return -x if objective["goal"] == "minimize" else x
+        return self.ranking.violation(candidate)
 
 
 class Spent(NamedTuple):
@@ -130,18 +109,22 @@ class Turn:
 
     def rank(self, candidates: Iterable[Candidate]) -> List[Candidate]:
         """Those that were measured, best first: of task train, not failed, not
-        stopped early."""
-        return sorted((c for c in candidates if c.measured), key=self.setup.key)
+        stopped early. Constraints come first (Deb 2000), then the objectives, then
+        the ties, then age: the same order as the built-in strategies have. With
+        several objectives it is that of the fronts and, within each, of the crowding
+        distances (Deb et al. 2002); it depends on the whole set."""
+        return self.setup.ranking.rank(c for c in candidates if c.measured)
 
     def tournament(self, n: int) -> Optional[Candidate]:
         """The best of n candidates of the history, drawn with replacement; None
         if none of them was measured."""
-        best = None
-        for _ in range(n if len(self.history) else 0):
-            c = self.history[self.rng.intn(len(self.history))]
-            if c.measured and (best is None or self.setup.key(c)[:-1] < self.setup.key(best)[:-1]):
-                best = c
-        return best
+        drawn = [self.history[self.rng.intn(len(self.history))] for _ in range(n if len(self.history) else 0)]
+        drawn = [c for c in drawn if c.measured]
+        if len(self.setup.ranking.objectives) > 1:
+            drawn = self.rank(dict.fromkeys(drawn))
+        else:
+            drawn.sort(key=lambda c: self.setup.key(c)[:-1])  # of equals the first drawn
+        return drawn[0] if drawn else None
 
 
 class Proposal:

@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 import nascent  # noqa: E402
 from nascent import rng  # noqa: E402
 from nascent.decide import _decision  # noqa: E402
+from nascent.rank import Ranking  # noqa: E402
 
 
 class TestRand(unittest.TestCase):
@@ -88,6 +89,33 @@ class TestRank(unittest.TestCase):
         self.assertEqual([c.id for c in t.rank(t.history)], [2, 5, 6, 1, 3])
         self.assertEqual(t.setup.violation(t.history.get(3)), 5 / 4)
         self.assertEqual(t.setup.violation(t.history.get(4)), math.inf)
+
+    def test_several_objectives(self):
+        rows = [row(1, metrics={"a": 1, "b": 1}), row(2, metrics={"a": 2, "b": 2}), row(3, metrics={"a": 3, "b": 9}),
+                row(4, metrics={"a": 1, "b": 2, "c": 1})]
+        both = [{"metric": "a", "goal": "maximize"}, {"metric": "b", "goal": "minimize"}]
+        t = turn(rows, rules=2, objectives=both, ties=[{"metric": "c", "goal": "maximize"}])
+        self.assertEqual([c.id for c in t.rank(t.history)], [1, 3, 2, 4])
+        self.assertEqual([c.id for c in t.setup.ranking.front(t.history)], [1, 3, 2])
+        self.assertEqual(t.tournament(50).id, 1)
+        with self.assertRaisesRegex(TypeError, "turn.rank"):
+            t.setup.key(t.history[0])
+        older = turn(rows, rules=1, objectives=both)  # the first objective decides
+        self.assertEqual([c.id for c in older.rank(older.history)], [3, 2, 1, 4])
+
+    def test_as_in_go(self):
+        path = ROOT.parent.parent / "testdata" / "rank.json"
+        with open(path, encoding="utf-8") as f:
+            sets = json.load(f)
+        self.assertGreater(len(sets), 100)
+        for n, s in enumerate(sets):
+            ranking = Ranking(s["objectives"], s["ties"] or [], s["constraints"] or [], s["rules"])
+            candidates = [nascent.Candidate(c) for c in s["candidates"]]
+            fronts = ranking._fronts(candidates)
+            self.assertEqual([c.id for c in ranking.rank(candidates)], s["order"], n)
+            self.assertEqual(len(fronts[0]), s["front"], n)
+            if len(ranking.objectives) > 1:
+                self.assertEqual([m.crowding for front in fronts for m in front], [float(x.strip("+")) for x in s["crowding"]], n)
 
     def test_rounding(self):
         third = (0.1 + 0.1 + 0.1) / 3

@@ -177,7 +177,7 @@ func (s *strategy) consume(a *agent, st *state, turn engine.Turn, r *rng.Rand) e
 			st.Started = len(s.setup.Start)
 		}
 		for c := range engine.All(turn.History) {
-			if err := s.experience(a, c, 1, r); err != nil {
+			if err := s.experience(a, c, turn.History, 1, r); err != nil {
 				return err
 			}
 		}
@@ -190,7 +190,7 @@ func (s *strategy) consume(a *agent, st *state, turn engine.Turn, r *rng.Rand) e
 			times += st.Waiting[k].Again
 			st.Waiting = slices.Delete(st.Waiting, k, k+1)
 		}
-		if err := s.experience(a, c, times, r); err != nil {
+		if err := s.experience(a, c, turn.History, times, r); err != nil {
 			return err
 		}
 	}
@@ -200,13 +200,13 @@ func (s *strategy) consume(a *agent, st *state, turn engine.Turn, r *rng.Rand) e
 // experience takes a result into the memory and learns, as often as its network
 // was drawn. What was stopped early or is of another fidelity teaches nothing,
 // as its figures do not compare; an invalid network has the reward 0.
-func (s *strategy) experience(a *agent, c *engine.Candidate, times int, r *rng.Rand) error {
+func (s *strategy) experience(a *agent, c *engine.Candidate, h engine.History, times int, r *rng.Rand) error {
 	if c.Task != engine.Train || c.Fidelity != 0 || c.Stopped {
 		return nil
 	}
 	reward := 0.0
 	if c.Status == engine.OK {
-		reward = s.reward(c)
+		reward = s.reward(c, h)
 	}
 	for range times {
 		if err := a.remember(c.Genome, reward, c.Status == engine.Failed); err != nil {
@@ -219,14 +219,30 @@ func (s *strategy) experience(a *agent, c *engine.Candidate, times int, r *rng.R
 	return nil
 }
 
-// reward is the first objective between 0 and 1: an accuracy as it is, another
-// figure x by (1 + x/(1+|x|))/2, turned where less is better. A candidate that
-// breaks a constraint has 0.
-func (s *strategy) reward(c *engine.Candidate) float64 {
-	if s.setup.Ranking().Violation(c.Metrics) > 0 {
+// newest is how many candidates a reward by several objectives looks back.
+const newest = 1000
+
+// reward is between 0 and 1. By one objective it is an accuracy as it is, of another
+// figure x (1 + x/(1+|x|))/2, turned where less is better. By several it is the share
+// of the newest candidates in the History that this one is better than. A candidate
+// that breaks a constraint has 0.
+func (s *strategy) reward(c *engine.Candidate, h engine.History) float64 {
+	ranking := s.setup.Ranking()
+	if ranking.Violation(c.Metrics) > 0 {
 		return 0
 	}
-	o := s.setup.Objectives[0]
+	if len(ranking.Objectives) > 1 {
+		better, n := ranking.Better(c, func(yield func(*engine.Candidate) bool) {
+			for i := max(0, h.Len()-newest); i < h.Len(); i++ {
+				x := h.At(i)
+				if x.Status == engine.OK && x.Task == engine.Train && x.Fidelity == 0 && !x.Stopped && x.ID != c.ID && !yield(x) {
+					return
+				}
+			}
+		})
+		return (0.5 + better) / float64(n+1)
+	}
+	o := ranking.Objectives[0]
 	x := engine.Worth(o, c.Metrics)
 	switch {
 	case math.IsInf(x, -1):

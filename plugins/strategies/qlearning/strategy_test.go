@@ -203,7 +203,7 @@ func TestRewards(t *testing.T) {
 		{"a failed one", result(engine.Failed, 0.4, 0), false, 0},
 	} {
 		a := newAgent(s.problem)
-		if err := s.experience(a, &c.c, 1, rng.New(1)); err != nil {
+		if err := s.experience(a, &c.c, nil, 1, rng.New(1)); err != nil {
 			t.Fatal(err)
 		}
 		if a.memory[0].barred == c.learned || len(a.sampled) == 0 == c.learned || a.memory[0].reward != c.reward || len(a.table.rows) == 0 == c.learned {
@@ -219,7 +219,7 @@ func TestRewards(t *testing.T) {
 		{Job: engine.Job{Task: engine.Train}, Result: engine.Result{Status: engine.OK, Stopped: true}},
 	} {
 		a := newAgent(s.problem)
-		if err := s.experience(a, &c, 1, rng.New(1)); err != nil || len(a.memory) > 0 {
+		if err := s.experience(a, &c, nil, 1, rng.New(1)); err != nil || len(a.memory) > 0 {
 			t.Errorf("a %s at fidelity %d, stopped is %v: %d in memory, %v", c.Task, c.Fidelity, c.Stopped, len(a.memory), err)
 		}
 	}
@@ -231,11 +231,42 @@ func TestRewards(t *testing.T) {
 	}{{"accuracy", engine.Maximize, 0.93, 0.93}, {"score", engine.Maximize, 3, 0.875}, {"loss", engine.Minimize, 3, 0.125}, {"loss", engine.Minimize, 0, 0.5}} {
 		s := &strategy{setup: engine.Setup{Objectives: []engine.Objective{{Metric: c.metric, Goal: c.goal}}}}
 		x := engine.Candidate{Result: engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: c.metric, Value: c.value}}}}
-		if got := s.reward(&x); got != c.want {
+		if got := s.reward(&x, nil); got != c.want {
 			t.Errorf("%s %s of %v has the reward %v, want %v", c.goal, c.metric, c.value, got, c.want)
 		}
 	}
 }
+
+// By several objectives a reward is the share of the History that is worse.
+func TestRewardBySeveral(t *testing.T) {
+	t.Parallel()
+	limit := 5.0
+	s := &strategy{setup: engine.Setup{
+		Objectives:  []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "size", Goal: engine.Minimize}},
+		Constraints: []engine.Constraint{{Metric: "size", Max: &limit}},
+	}}
+	var h rows
+	for i, at := range [][2]float64{{0.5, 3}, {0.6, 4}, {0.4, 3}, {0.6, 3}, {0.9, 9}} {
+		h = append(h, engine.Candidate{
+			Job:    engine.Job{ID: engine.ID(i + 1), Task: engine.Train},
+			Result: engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "accuracy", Value: at[0]}, {Name: "size", Value: at[1]}}},
+		})
+	}
+	for i, want := range []float64{(0.5 + 2.5) / 5, (0.5 + 2) / 5, (0.5 + 1.5) / 5, (0.5 + 4) / 5, 0} {
+		if got := s.reward(&h[i], h); got != want {
+			t.Errorf("candidate %d has the reward %v, want %v", i+1, got, want)
+		}
+	}
+}
+
+// rows is a History of candidates in the order of their ids.
+type rows []engine.Candidate
+
+func (h rows) Len() int                                   { return len(h) }
+func (h rows) At(i int) *engine.Candidate                 { return &h[i] }
+func (h rows) Get(id engine.ID) (*engine.Candidate, bool) { return &h[id-1], true }
+func (h rows) Curve(engine.ID) ([]engine.Point, error)    { return nil, nil }
+func (h rows) Output(engine.ID) ([]byte, error)           { return nil, nil }
 
 // One that was drawn again while it was measured counts as often as it was drawn.
 func TestDrawnAgain(t *testing.T) {

@@ -69,8 +69,8 @@ func (j *judge) unit(s *scale) float64 {
 }
 
 // reward is what a candidate is worth. By rank it is the share of the others in
-// the History that are worse: constraints first, then the objectives in their
-// order. By value it is the first objective; what breaks a constraint is then
+// the History that are worse: constraints first, then the objectives, then the ties.
+// By value it is the first objective; what breaks a constraint is then
 // below the worst that keeps all, by up to one unit as it breaks more, and what
 // is invalid, or lacks the objective, by a whole one.
 func (j *judge) reward(s *scale, h engine.History, c *engine.Candidate) float64 {
@@ -88,22 +88,16 @@ func (j *judge) reward(s *scale, h engine.History, c *engine.Candidate) float64 
 }
 
 // share is the rank among all that were measured, from 0 to 1; equals share the
-// ranks between them.
+// ranks between them, and so do those of which each is better in one objective.
 func (j *judge) share(h engine.History, c *engine.Candidate) float64 {
-	worse, others := 0.5, 0
-	for x := range engine.All(h) {
-		if x.Reuse != 0 || x.ID == c.ID || x.ID == c.Reuse || !tells(x) {
-			continue
+	better, others := j.Better(c, func(yield func(*engine.Candidate) bool) {
+		for x := range engine.All(h) {
+			if x.Reuse == 0 && x.ID != c.ID && x.ID != c.Reuse && tells(x) && !yield(x) {
+				return
+			}
 		}
-		others++
-		switch order := j.Compare(c, x); {
-		case order < 0:
-			worse++
-		case order == 0:
-			worse += 0.5
-		}
-	}
-	return worse / float64(others+1)
+	})
+	return (0.5 + better) / float64(others+1)
 }
 
 // average lets rewards enter the baseline; the first ones make it.

@@ -9,6 +9,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/engine/option"
+	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/trainer/controller"
 )
@@ -64,6 +65,11 @@ func (s *strategy) Open(_ context.Context, setup engine.Setup) ([]byte, engine.N
 	}
 	if len(setup.Objectives) == 0 {
 		return nil, needs, errors.New("reinforce has nothing to reward: give the search an objective")
+	}
+	if o.reward == "value" && len(setup.Ranking().Objectives) > 1 {
+		return nil, needs, &genome.Mistake{
+			Key: "reward", Problem: "no value says how good a candidate is by several objectives", Remedy: "write rank, or leave it out",
+		}
 	}
 	blank, err := controller.New(setup.Space, o.policy(), 0)
 	if err != nil {

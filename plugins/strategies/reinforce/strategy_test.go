@@ -311,6 +311,11 @@ func TestRefusals(t *testing.T) {
 	if _, _, err := (&strategy{}).Open(t.Context(), none); err == nil {
 		t.Error("it searches for nothing")
 	}
+	several := setup(planted, `{"reward": "value"}`)
+	several.Objectives = append(several.Objectives, engine.Objective{Metric: "size", Goal: engine.Minimize})
+	if _, _, err := (&strategy{}).Open(t.Context(), several); err == nil || !strings.Contains(err.Error(), "write rank") {
+		t.Errorf("reward by value of two objectives: %v", err)
+	}
 }
 
 // measured is a candidate with a loss and a size.

@@ -115,7 +115,7 @@ func (a *app) list(v *show.View, sel show.Selection, columns []string, asJSON bo
 			columns = append(columns, "task")
 		}
 		columns = append(columns, "status")
-		for _, o := range v.Plan.Objectives {
+		for _, o := range slices.Concat(v.Plan.Objectives, v.Plan.Ties) {
 			columns = append(columns, show.MetricColumn(o.Metric))
 		}
 		if size := "parameters"; show.Known(v, size) == nil && !slices.Contains(columns, size) {

@@ -34,8 +34,8 @@ strategy is told of the search. Nothing is evaluated and nothing is kept.`,
 			}
 			c := s.Engine
 			setup := engine.Setup{
-				Space: c.Space, Objectives: c.Objectives, Constraints: c.Constraints, Fidelities: c.Fidelities, Limits: c.Limits, Order: c.Order,
-				Start: c.Start,
+				Space: c.Space, Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints, Fidelities: c.Fidelities,
+				Limits: c.Limits, Order: c.Order, Start: c.Start,
 			}
 			out := json.NewEncoder(a.out)
 			if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use}); err != nil {

@@ -1,9 +1,12 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nascent-nas/nascent/engine"
 )
 
 const plain = `name: plain
@@ -39,6 +42,33 @@ func TestRead(t *testing.T) {
 	}
 	if s.Strategy.Use != "aging" || !s.TLS || e.Workers < 1 {
 		t.Errorf("defaults %+v", s)
+	}
+}
+
+func TestObjectives(t *testing.T) {
+	t.Parallel()
+	const head = "space: {x: {int: [0, 9]}}\nevaluator: onemax\n"
+	s, err := parse(t, head+`objectives: [{metric: accuracy}, {metric: size, goal: minimize, scale: log}]
+ties: [{metric: loss, goal: minimize}, {metric: age, scale: linear}]
+`).Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "size", Goal: engine.Minimize, Scale: engine.LogScale}}
+	ties := []engine.Objective{{Metric: "loss", Goal: engine.Minimize}, {Metric: "age", Goal: engine.Maximize}}
+	if !slices.Equal(s.Engine.Objectives, want) || !slices.Equal(s.Engine.Ties, ties) {
+		t.Errorf("objectives %+v, ties %+v", s.Engine.Objectives, s.Engine.Ties)
+	}
+	for text, want := range map[string]string{
+		"objectives: [{metric: a}]\nties: [{metric: a}]\n":   "ties[0].metric: a stands in objectives and in ties",
+		"ties: [{metric: a}]\nobjectives: [{metric: a}]\n":   "objectives[0].metric: a stands in objectives and in ties",
+		"ties: [{metric: a}, {metric: a, goal: minimize}]\n": "ties[1].metric: a stands there already",
+		"objectives: [{metric: a, scale: ln}]\n":             "objectives[0].scale",
+		"objectives: []\n":                                   "the list is empty",
+	} {
+		if _, err := parse(t, head+text).Read(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s gives %v", text, err)
+		}
 	}
 }
 

@@ -96,7 +96,8 @@ func (d *Document) Read() (*Search, error) {
 		},
 		"evaluators":  func(n *yaml.Node, key string) error { return d.evaluators(n, key, s) },
 		"fidelities":  postpone(func(n *yaml.Node, key string) error { return d.fidelities(n, key, s) }),
-		"objectives":  func(n *yaml.Node, key string) error { return d.objectives(n, key, e) },
+		"objectives":  func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Objectives, &e.Ties) },
+		"ties":        func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Ties, &e.Objectives) },
 		"constraints": func(n *yaml.Node, key string) error { return d.constraints(n, key, e) },
 		"limits":      func(n *yaml.Node, key string) error { return d.limits(n, key, &e.Limits) },
 		"seed": func(n *yaml.Node, key string) error {
@@ -344,7 +345,8 @@ func (d *Document) fidelities(n *yaml.Node, key string, s *Search) error {
 	return err
 }
 
-func (d *Document) objectives(n *yaml.Node, key string, e *engine.Config) error {
+// objectives reads those that are equal in rank, or the ties; others are the others.
+func (d *Document) objectives(n *yaml.Node, key string, all, others *[]engine.Objective) error {
 	err := d.list(n, key, func(n *yaml.Node, key string) error {
 		o := engine.Objective{Goal: engine.Maximize}
 		err := d.fields(n, key, readers{
@@ -354,21 +356,36 @@ func (d *Document) objectives(n *yaml.Node, key string, e *engine.Config) error 
 				o.Goal = engine.Goal(v)
 				return err
 			},
+			"scale": func(n *yaml.Node, key string) error {
+				v, err := d.oneOf(n, key, linear, string(engine.LogScale))
+				if v != linear {
+					o.Scale = engine.Scale(v)
+				}
+				return err
+			},
 		})
 		if err == nil && o.Metric == "" {
 			err = d.fault(n, key+".metric", "write {metric: accuracy, goal: maximize}", "there is none")
 		}
-		if err == nil && slices.ContainsFunc(e.Objectives, func(old engine.Objective) bool { return old.Metric == o.Metric }) {
-			err = d.fault(n, key+".metric", "remove one", "%s is an objective already", o.Metric)
+		stands := func(old engine.Objective) bool { return old.Metric == o.Metric }
+		switch {
+		case err != nil:
+		case slices.ContainsFunc(*all, stands):
+			err = d.fault(n, key+".metric", "remove one", "%s stands there already", o.Metric)
+		case slices.ContainsFunc(*others, stands):
+			err = d.fault(n, key+".metric", "remove one", "%s stands in objectives and in ties", o.Metric)
 		}
-		e.Objectives = append(e.Objectives, o)
+		*all = append(*all, o)
 		return err
 	})
-	if err == nil && len(e.Objectives) == 0 {
+	if err == nil && key == "objectives" && len(*all) == 0 {
 		err = d.fault(n, key, "list at least one, or remove the key (then accuracy is maximized)", "the list is empty")
 	}
 	return err
 }
+
+// linear is the scale of an objective that has none.
+const linear = "linear"
 
 func (d *Document) constraints(n *yaml.Node, key string, e *engine.Config) error {
 	return d.list(n, key, func(n *yaml.Node, key string) error {
@@ -441,6 +458,6 @@ func Known(key string) bool { return slices.Contains(keys, key) }
 func Keys() []string { return slices.Clone(keys) }
 
 var keys = []string{
-	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "constraints", "limits",
+	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "ties", "constraints", "limits",
 	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "plugins",
 }

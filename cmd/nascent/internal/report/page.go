@@ -101,11 +101,22 @@ func (r *Report) page() *pageData {
 	p := r.view.Plan
 	add := func(name, value string) { d.Plan = append(d.Plan, [2]string{name, value}) }
 	add("strategy", show.StrategyText(r.view.Strategies))
-	var goals []string
-	for _, o := range p.Objectives {
-		goals = append(goals, string(o.Goal)+" "+o.Metric)
+	ranking := p.Ranking()
+	goals := func(all []engine.Objective, with string) string {
+		var out []string
+		for _, o := range all {
+			goal := string(o.Goal) + " " + o.Metric
+			if o.Scale != engine.Linear {
+				goal += " (" + string(o.Scale) + " scale)"
+			}
+			out = append(out, goal)
+		}
+		return strings.Join(out, with)
 	}
-	add("objectives", strings.Join(goals, ", then "))
+	add("objectives", goals(ranking.Objectives, " and "))
+	if len(ranking.Ties) > 0 {
+		add("ties", goals(ranking.Ties, ", then "))
+	}
 	for _, c := range p.Constraints {
 		bound := c.Metric
 		if c.Min != nil {

@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,7 +101,7 @@ func Whole(x float64) int64 {
 	return int64(math.Round(x))
 }
 
-// Values writes metrics: the objectives first, then the others by name.
+// Values writes metrics: objectives and ties first, then the others by name.
 func Values(v *View, ms engine.Values) string {
 	var parts []string
 	for _, name := range MetricNames(v, ms) {
@@ -110,7 +111,7 @@ func Values(v *View, ms engine.Values) string {
 	return strings.Join(parts, "  ")
 }
 
-// MetricNames orders the names of metrics: the objectives first.
+// MetricNames orders the names of metrics: objectives and ties first.
 func MetricNames(v *View, ms engine.Values) []string {
 	var names []string
 	seen := map[string]bool{}
@@ -120,7 +121,7 @@ func MetricNames(v *View, ms engine.Values) []string {
 			names = append(names, name)
 		}
 	}
-	for _, o := range v.Plan.Objectives {
+	for _, o := range slices.Concat(v.Plan.Objectives, v.Plan.Ties) {
 		add(o.Metric)
 	}
 	for _, c := range v.Plan.Constraints {

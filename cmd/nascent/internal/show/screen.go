@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -129,12 +130,12 @@ func Line(v *View, s engine.Snapshot, pace float64) string {
 	return strings.Join(parts, "  ")
 }
 
-// firstValues keeps the objectives and the parameters.
+// firstValues keeps objectives, ties and the parameters.
 func firstValues(v *View, ms engine.Values) engine.Values {
 	var out engine.Values
 	for _, m := range ms {
 		keep := m.Name == "parameters"
-		for _, o := range v.Plan.Objectives {
+		for _, o := range slices.Concat(v.Plan.Objectives, v.Plan.Ties) {
 			keep = keep || o.Metric == m.Name
 		}
 		if keep {

@@ -1,0 +1,175 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+var unitSquare = genome.MustParseSpace(`{"x": {"float": [0, 1], "step": 0.05}, "y": {"float": [0, 1], "step": 0.05}}`)
+
+// opposed are two metrics of which neither is best where the other is (ZDT1, Zitzler,
+// Deb & Thiele 2000), and one that nothing else depends on.
+func opposed(_ context.Context, j *engine.Job) (map[string]float64, error) {
+	x := unitSquare.Encode(j.Genome)
+	g := 1 + 9*x[1]
+	return map[string]float64{"cost": x[0], "error": g * (1 - math.Sqrt(x[0]/g)), "third": math.Round(2 * x[1])}, nil
+}
+
+// front is a search for the front of opposed.
+func front(t *testing.T, strategy string) engine.Config {
+	t.Helper()
+	s, err := evolve.New(strategy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(enginetest.Memory(t))
+	cfg.Space, cfg.Strategy, cfg.StrategyName = unitSquare, s, strategy
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(opposed,
+		engine.Metric{Name: "cost"}, engine.Metric{Name: "error"}, engine.Metric{Name: "third"})}}
+	cfg.Objectives = []engine.Objective{{Metric: "error", Goal: engine.Minimize}, {Metric: "cost", Goal: engine.Minimize}}
+	cfg.Ties = []engine.Objective{{Metric: "third"}}
+	return cfg
+}
+
+func value(c engine.Values, metric string) float64 {
+	x, _ := c.Get(metric)
+	return x
+}
+
+// The front of a search is what nobody dominates, and the same after its process ended.
+func TestFrontOfASearch(t *testing.T) {
+	t.Parallel()
+	cfg := front(t, "aging")
+	said := ""
+	cfg.Log = func(format string, args ...any) { said += fmt.Sprintf(format, args...) + "\n" }
+	s := run(t, cfg)
+	dominates := func(a, b engine.Values) bool {
+		better := value(a, "cost") < value(b, "cost") || value(a, "error") < value(b, "error")
+		return better && value(a, "cost") <= value(b, "cost") && value(a, "error") <= value(b, "error")
+	}
+	want := map[string]bool{}
+	all := slices.Collect(s.Candidates())
+	for _, c := range all {
+		if c.Phase == engine.PhaseSearch && !slices.ContainsFunc(all, func(d engine.Candidate) bool { return dominates(d.Metrics, c.Metrics) }) {
+			want[c.Genome.Text()] = true
+		}
+	}
+	a, err := engine.Read(cfg.Ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range []engine.Snapshot{s.Status(), a.Status()} {
+		if len(st.Front) != len(want) || len(want) < 3 {
+			t.Fatalf("the front has %d, want %d", len(st.Front), len(want))
+		}
+		for i, b := range st.Front {
+			if !want[b.Genome] {
+				t.Errorf("%s is dominated", b.Genome)
+			}
+			if i > 0 && value(b.Metrics, "error") <= value(st.Front[i-1].Metrics, "error") {
+				t.Errorf("the front is not in the order of the first objective: %+v", st.Front)
+			}
+		}
+		if st.Best[0].ID != st.Front[0].ID || len(st.Best) != min(5, len(want)) {
+			t.Errorf("the best are %+v", st.Best)
+		}
+	}
+	if got := len(s.Archive().Front()); got != len(want) {
+		t.Errorf("the archive of a running search has a front of %d", got)
+	}
+	if !strings.Contains(said, "answer is a front") {
+		t.Errorf("it said %q", said)
+	}
+	plan := a.Plan
+	if raw, err := json.Marshal(plan); err != nil || !strings.Contains(string(raw), `"ties":[{"metric":"third","goal":"maximize"}]`) {
+		t.Errorf("the plan is %s, %v", raw, err)
+	}
+}
+
+// A target of a front is reached by any candidate on it.
+func TestTargetOfAFront(t *testing.T) {
+	t.Parallel()
+	cfg := front(t, "random")
+	target := 0.7
+	cfg.Limits.Target, cfg.Limits.Evaluations = &target, 400
+	s := run(t, cfg)
+	if st := s.Status(); st.Evaluations == 400 || !slices.ContainsFunc(st.Front, func(b engine.Best) bool { return value(b.Metrics, "error") <= target }) {
+		t.Errorf("after %d evaluations its front is %+v", st.Evaluations, st.Front)
+	}
+}
+
+// A search that began when the first objective decided goes on so; it is the search
+// with one objective and ties that can be begun now, to the digest.
+func TestObjectivesByRevision(t *testing.T) {
+	t.Parallel()
+	for _, strategy := range []string{"aging", "genetic"} {
+		var digests [3]string
+		for i, c := range []struct {
+			rules, objectives int
+		}{{1, 2}, {2, 1}, {2, 2}} {
+			cfg := front(t, strategy)
+			both := cfg.Objectives
+			cfg.Space, cfg.Ties, cfg.Objectives = unitSquare.ByRules(c.rules), both[c.objectives:], both[:c.objectives]
+			s := run(t, cfg)
+			digests[i] = digest(t, cfg.Ledger, -1)
+			again := func(engine.StrategyEvent) (engine.Strategy, error) { return evolve.New(strategy) }
+			if err := engine.Replay(t.Context(), again, cfg.Ledger, nil); err != nil {
+				t.Errorf("%s: rules %d and %d objectives: %v", strategy, c.rules, c.objectives, err)
+			}
+			if got := len(s.Status().Front); (got > 0) != (i == 2) {
+				t.Errorf("%s: rules %d and %d objectives have a front of %d", strategy, c.rules, c.objectives, got)
+			}
+			cfg.Limits.Evaluations += 20
+			said := ""
+			cfg.Log = func(format string, args ...any) { said += fmt.Sprintf(format, args...) + "\n" }
+			cfg.Space = unitSquare // as it is declared today
+			run(t, cfg)
+			if strings.Contains(said, "the first objective decides") != (i == 0) {
+				t.Errorf("%s: rules %d and %d objectives: going on it says %q", strategy, c.rules, c.objectives, said)
+			}
+			if a, err := engine.Read(cfg.Ledger); err != nil || a.Plan.Rules != c.rules {
+				t.Errorf("%s: it goes on by rules %d, %v", strategy, a.Plan.Rules, err)
+			}
+		}
+		if digests[0] != digests[1] {
+			t.Errorf("%s: two objectives of before and one with a tie differ", strategy)
+		}
+		if digests[1] == digests[2] {
+			t.Errorf("%s: a second objective is but a tie", strategy)
+		}
+	}
+}
+
+func TestObjectivesAreChecked(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*engine.Config){
+		"ties[0].metric":       func(c *engine.Config) { c.Ties = []engine.Objective{{Metric: "cost"}} },
+		"ties[0].goal":         func(c *engine.Config) { c.Ties[0].Goal = "up" },
+		"objectives[1].metric": func(c *engine.Config) { c.Objectives[1].Metric = "error" },
+		"objectives[0].scale":  func(c *engine.Config) { c.Objectives[0].Scale = "ln" },
+		"objectives":           func(c *engine.Config) { c.Objectives = make([]engine.Objective, engine.MaxObjectives+1) },
+	} {
+		cfg := front(t, "random")
+		change(&cfg)
+		var m *engine.Mistake
+		if _, err := engine.New(cfg); !errors.As(err, &m) || m.Key != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	cfg := front(t, "random")
+	cfg.Ties[0].Metric = "nobody"
+	if _, err := engine.Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "ties[0].metric") {
+		t.Errorf("a tie that nobody measures: %v", err)
+	}
+}

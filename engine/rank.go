@@ -1,0 +1,397 @@
+package engine
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// Rank keeps candidates of one fidelity in a total order, best first, while they
+// come and go. What was not measured is last. Among the measured go before:
+//
+//   - the smaller violation of the constraints (Deb 2000);
+//   - the lower front: front 0 are those that no other one dominates, that is to say
+//     is at least as good as in every objective and better in one; front 1 those that
+//     only front 0 dominates, and so on (Deb et al. 2002). Who lacks an objective is
+//     behind all that have them;
+//   - within a front who stands alone: the larger crowding distance, over the
+//     candidates that differ in an objective. The ends of a front have an infinite
+//     one; who repeats another's objectives has none;
+//   - who is better by the ties, in their order; the smaller id.
+//
+// With one objective that is the order of its values, then of the ties, then of age.
+// Numbers are compared by their Key.
+//
+// A change costs about as much as the members of the set, times the objectives; with
+// one objective the logarithm of that. A Rank is not safe for concurrent use.
+type Rank struct {
+	ranking Ranking
+	list    []*Candidate // best first; with several objectives only until the next change
+	members []*member    // with one objective at most: of list
+	fronts  []front      // with several
+	n       int
+}
+
+// member is a candidate with the keys that it is compared by.
+type member struct {
+	*Candidate
+	violation float64
+	at        []float64 // its worth by each objective
+	place     []float64 // the same, on the scale of each
+	ties      []float64
+	crowding  float64
+}
+
+// front are candidates of which none dominates another, in no order unless sorted.
+type front struct {
+	members []*member
+	sorted  bool
+}
+
+// Rank puts candidates in order, each id once. With several objectives n of them cost
+// about n times the square root of n.
+func (r Ranking) Rank(candidates ...*Candidate) *Rank {
+	s := &Rank{ranking: r, n: len(candidates)}
+	all := make([]*member, len(candidates))
+	for i, c := range candidates {
+		all[i] = r.member(c)
+	}
+	// In this order nobody dominates one before.
+	slices.SortFunc(all, func(a, b *member) int {
+		return cmp.Or(a.worse(b), slices.CompareFunc(b.at, a.at, cmp.Compare[float64]), a.tied(b))
+	})
+	if len(r.Objectives) < 2 {
+		s.members = all
+		for _, m := range all {
+			s.list = append(s.list, m.Candidate)
+		}
+		return s
+	}
+	for _, m := range all {
+		if k := s.frontOf(m); k < len(s.fronts) {
+			s.fronts[k].members = append(s.fronts[k].members, m)
+		} else {
+			s.fronts = append(s.fronts, front{members: []*member{m}})
+		}
+	}
+	return s
+}
+
+// Sort puts candidates in the order of a Rank.
+func (r Ranking) Sort(candidates []*Candidate) {
+	copy(candidates, r.Rank(candidates...).List())
+}
+
+// Len is how many candidates there are.
+func (s *Rank) Len() int { return s.n }
+
+// List are all candidates, best first, until the next change. It is not to be changed.
+func (s *Rank) List() []*Candidate {
+	if s.list == nil {
+		s.list = make([]*Candidate, 0, s.n)
+		for i := range s.fronts {
+			s.fronts[i].sort()
+			for _, m := range s.fronts[i].members {
+				s.list = append(s.list, m.Candidate)
+			}
+		}
+	}
+	return s.list
+}
+
+// Front is how many candidates no other one is better than: the first of List. With
+// one objective these are the equals of the best.
+func (s *Rank) Front() int {
+	if len(s.ranking.Objectives) > 1 {
+		if len(s.fronts) == 0 {
+			return 0
+		}
+		return len(s.fronts[0].members)
+	}
+	n := 0
+	for n < s.n && s.members[n].dominates(s.members[0]) == 0 {
+		n++
+	}
+	return n
+}
+
+// Add takes a candidate in whose id is new.
+func (s *Rank) Add(c *Candidate) { s.add(s.ranking.member(c)) }
+
+func (s *Rank) add(m *member) {
+	s.n++
+	if len(s.ranking.Objectives) < 2 {
+		i, _ := slices.BinarySearchFunc(s.members, m, (*member).order)
+		s.members, s.list = slices.Insert(s.members, i, m), slices.Insert(s.list, i, m.Candidate)
+		return
+	}
+	// Efficient update of the fronts (Li, Deb, Zhang & Zhang 2017): whom a newcomer
+	// dominates moves on to the next front, and so on.
+	s.list = nil
+	come := []*member{m}
+	for k := s.frontOf(m); ; k++ {
+		if k == len(s.fronts) {
+			s.fronts = append(s.fronts, front{members: come})
+			return
+		}
+		stay, moved := split(s.fronts[k].members, func(x *member) bool { return !dominated(x, come) })
+		if len(stay) == 0 { // all of them move on, and with them all that follow
+			s.fronts = slices.Insert(s.fronts, k, front{members: come})
+			return
+		}
+		s.fronts[k] = front{members: append(stay, come...)}
+		if come = moved; len(come) == 0 {
+			return
+		}
+	}
+}
+
+// Remove takes a candidate out, and tells whether it was in.
+func (s *Rank) Remove(c *Candidate) bool {
+	m := s.ranking.member(c)
+	if len(s.ranking.Objectives) < 2 {
+		i, ok := slices.BinarySearchFunc(s.members, m, (*member).order)
+		if ok {
+			s.members, s.list = slices.Delete(s.members, i, i+1), slices.Delete(s.list, i, i+1)
+			s.n--
+		}
+		return ok
+	}
+	for k := range s.fronts {
+		stay, gone := split(s.fronts[k].members, func(x *member) bool { return x.ID != c.ID })
+		if len(gone) == 0 {
+			continue
+		}
+		s.n--
+		s.list = nil
+		s.close(k, stay, gone)
+		return true
+	}
+	return false
+}
+
+// close moves those up whom only members dominated that are gone from front k.
+func (s *Rank) close(k int, stay, gone []*member) {
+	for {
+		s.fronts[k] = front{members: stay}
+		if len(stay) == 0 { // all that follow are a front lower
+			s.fronts = slices.Delete(s.fronts, k, k+1)
+			return
+		}
+		if k+1 == len(s.fronts) {
+			return
+		}
+		var up []*member
+		rest, below := split(s.fronts[k+1].members, func(x *member) bool { return !dominated(x, gone) })
+		for _, x := range below {
+			if dominated(x, stay) {
+				rest = append(rest, x)
+			} else {
+				up = append(up, x)
+			}
+		}
+		if len(up) == 0 {
+			return
+		}
+		s.fronts[k].members = append(stay, up...)
+		k, stay, gone = k+1, rest, up
+	}
+}
+
+// onlyFront drops, with several objectives, all fronts but the first and, where that
+// has more than most members, its last ones.
+func (s *Rank) onlyFront(most int) {
+	first := &s.fronts[0]
+	if len(first.members) > most {
+		first.sort()
+		*first, s.list = front{members: first.members[:most:most]}, nil
+	}
+	s.fronts, s.n = s.fronts[:1], len(first.members)
+}
+
+// clone is a Rank of the same candidates, in order already.
+func (s *Rank) clone() *Rank {
+	again := *s
+	again.list = slices.Clone(s.List())
+	again.members, again.fronts = slices.Clone(s.members), slices.Clone(s.fronts)
+	return &again
+}
+
+// frontOf is the first front that has nobody who dominates m. Who is dominated by
+// one of a front is dominated by one of each front before.
+func (s *Rank) frontOf(m *member) int {
+	lo, hi := 0, len(s.fronts)
+	for lo < hi {
+		if mid := (lo + hi) / 2; dominated(m, s.fronts[mid].members) {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// member computes what a candidate is compared by.
+func (r *Ranking) member(c *Candidate) *member {
+	n := len(r.Objectives)
+	worths := make([]float64, n+len(r.Ties))
+	for i := range worths {
+		worths[i] = math.Inf(-1)
+	}
+	m := &member{Candidate: c, at: worths[:n:n], place: worths[:n:n], ties: worths[n:]}
+	if c.Status != OK {
+		return m
+	}
+	m.violation = r.Violation(c.Metrics)
+	for i, o := range r.Ties {
+		m.ties[i] = r.key(Worth(o, c.Metrics))
+	}
+	for i, o := range r.Objectives {
+		m.at[i] = r.key(Worth(o, c.Metrics))
+	}
+	if slices.Contains(m.at, math.Inf(-1)) {
+		for i := range m.at {
+			m.at[i] = math.Inf(-1)
+		}
+		return m
+	}
+	for i, o := range r.Objectives {
+		if o.Scale == LogScale {
+			m.place = slices.Clone(m.place)
+			m.place[i] = r.key(o.place(m.at[i]))
+		}
+	}
+	return m
+}
+
+// place is a worth on the objective's scale.
+func (o *Objective) place(worth float64) float64 {
+	if o.Scale != LogScale {
+		return worth
+	}
+	if o.Goal == Minimize {
+		return -rng.Log(max(-worth, leastLog))
+	}
+	return rng.Log(max(worth, leastLog))
+}
+
+// leastLog is as what a smaller number counts on a logarithmic scale.
+const leastLog = 1e-12
+
+// worse compares what comes before the objectives: positive where the member is
+// worse than another.
+func (a *member) worse(b *member) int {
+	switch {
+	case a.Status == OK && b.Status == OK:
+		return cmp.Compare(a.violation, b.violation)
+	case a.Status == OK:
+		return -1
+	case b.Status == OK:
+		return 1
+	}
+	return 0
+}
+
+// dominates is negative where a dominates b, positive where b dominates a.
+func (a *member) dominates(b *member) int {
+	if w := a.worse(b); w != 0 {
+		return w
+	}
+	better, worse := false, false
+	for i, x := range a.at {
+		better, worse = better || x > b.at[i], worse || x < b.at[i]
+	}
+	switch {
+	case better && !worse:
+		return -1
+	case worse && !better:
+		return 1
+	}
+	return 0
+}
+
+// compare is Ranking.Compare.
+func (a *member) compare(b *member) int {
+	if c := a.dominates(b); c != 0 || !slices.Equal(a.at, b.at) {
+		return c
+	}
+	return slices.Compare(b.ties, a.ties)
+}
+
+// dominated tells whether one of all dominates m.
+func dominated(m *member, all []*member) bool {
+	for _, x := range all {
+		if x.dominates(m) < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// tied compares by the ties, then by age.
+func (a *member) tied(b *member) int {
+	return cmp.Or(slices.CompareFunc(b.ties, a.ties, cmp.Compare[float64]), cmp.Compare(a.ID, b.ID))
+}
+
+// order is the total order with one objective.
+func (a *member) order(b *member) int { return cmp.Or(a.dominates(b), a.tied(b)) }
+
+// sort puts the members in order, those that stand alone first.
+func (f *front) sort() {
+	if f.sorted {
+		return
+	}
+	f.sorted = true
+	slices.SortFunc(f.members, func(a, b *member) int { return cmp.Or(slices.Compare(a.at, b.at), a.tied(b)) })
+	var points []*member // the first of each point
+	for _, m := range f.members {
+		if m.crowding = 0; len(points) == 0 || !slices.Equal(m.at, points[len(points)-1].at) {
+			points = append(points, m)
+		}
+	}
+	crowd(points)
+	slices.SortFunc(f.members, func(a, b *member) int { return cmp.Or(cmp.Compare(b.crowding, a.crowding), a.tied(b)) })
+}
+
+// crowd computes the crowding distances of different points: the sum, over the
+// objectives, of the distance between the neighbours on both sides, as a part of that
+// between the ends. Halves are subtracted, which no number is too large for.
+func crowd(points []*member) {
+	if len(points) < 3 {
+		for _, m := range points {
+			m.crowding = math.Inf(1)
+		}
+		return
+	}
+	for i := range points[0].at {
+		slices.SortFunc(points, func(a, b *member) int {
+			return cmp.Or(cmp.Compare(a.place[i], b.place[i]), slices.Compare(a.at, b.at))
+		})
+		first, last := points[0], points[len(points)-1]
+		span := last.place[i]/2 - first.place[i]/2
+		if span == 0 {
+			continue
+		}
+		first.crowding, last.crowding = math.Inf(1), math.Inf(1)
+		for k := 1; k < len(points)-1; k++ {
+			points[k].crowding += (points[k+1].place[i]/2 - points[k-1].place[i]/2) / span
+		}
+	}
+	for _, m := range points {
+		m.crowding = Key(m.crowding)
+	}
+}
+
+// split parts those for which stays holds from the others.
+func split(all []*member, stays func(*member) bool) (stay, others []*member) {
+	for _, m := range all {
+		if stays(m) {
+			stay = append(stay, m)
+		} else {
+			others = append(others, m)
+		}
+	}
+	return stay, others
+}
