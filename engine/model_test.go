@@ -107,7 +107,7 @@ func newModel(seed uint64, seen *tallies) *model {
 		Timeout:  time.Minute,
 		Failures: engine.FailurePolicy{Attempts: 2 + r.Intn(5), PauseAfter: 2 + r.Intn(12)},
 		Final:    engine.Final{Skip: r.Bool(), Top: 2},
-		Keep:     1000, // results depend on checkpoints, and how long others stay on timing
+		Keep:     1 + r.Intn(3),
 	}
 	decided := func(name string) stage {
 		options := map[string]any{"promote": map[string]int{"eta": 2 + r.Intn(3), "after": r.Intn(8)}}
