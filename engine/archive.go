@@ -75,7 +75,7 @@ type Archive struct {
 	Strategies []StrategyEvent  // one after the other, the one that the search began with first
 
 	search, final sequence
-	leaders       *leaders
+	leaders       *Leaders
 	tally         tally
 	counters      Counters
 	workers       int        // of the newest start
@@ -214,7 +214,7 @@ func (a *Archive) Metrics() []Metric {
 // reached, best first, at most ten and of different genomes. With several objectives
 // they are of the front before all others, the best by the first objective first.
 func (a *Archive) Best(n int) []Candidate {
-	best := a.leaders.best()
+	best := a.leaders.Best()
 	return a.whole(best[:min(n, len(best))])
 }
 
@@ -222,7 +222,7 @@ func (a *Archive) Best(n int) []Candidate {
 // dominates, of different genomes, the best by the first objective first. With one
 // objective there are none; of more than 500 those are left out that stand closest to
 // others.
-func (a *Archive) Front() []Candidate { return a.whole(a.leaders.front()) }
+func (a *Archive) Front() []Candidate { return a.whole(a.leaders.Front()) }
 
 // whole are candidates with all metrics.
 func (a *Archive) whole(cs []*Candidate) []Candidate {
@@ -256,6 +256,9 @@ func (a *Archive) Status() Snapshot {
 	}
 	s.Waiting = len(a.search.jobs) - n
 	s.Best, s.Front = bestOf(a.Best(5)), bestOf(a.Front())
+	if volume, reference, ok := a.leaders.Hypervolume(); ok {
+		s.Hypervolume, s.Reference = &volume, reference
+	}
 	return s
 }
 

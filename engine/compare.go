@@ -128,11 +128,15 @@ func (r Ranking) Violation(metrics Values) float64 {
 	return r.key(total)
 }
 
-// Reaches tells whether a value of the first objective is as good as a target.
-func (r Ranking) Reaches(x, target float64) bool {
-	x, target = r.key(x), r.key(target)
-	if len(r.Objectives) > 0 && r.Objectives[0].Goal == Minimize {
-		return x <= target
+// Reaches tells whether metrics keep the constraints and are as good as all targets,
+// each of an objective.
+func (r Ranking) Reaches(metrics, targets Values) bool {
+	for _, o := range r.Objectives {
+		x, measured := metrics.Get(o.Metric)
+		y, asked := targets.Get(o.Metric)
+		if x, y = r.key(x), r.key(y); asked && (!measured || x != y && (x < y) != (o.Goal == Minimize)) {
+			return false
+		}
 	}
-	return x >= target
+	return r.Violation(metrics) == 0
 }

@@ -58,7 +58,7 @@ func TestRankingRounds(t *testing.T) {
 		if second := r.Compare(candidate(sum(0.1, 0.2), 2), candidate(0.3, 1)) > 0; second != (rules > 0) {
 			t.Errorf("rules %d: 0.1+0.2 ties with 0.3: %v", rules, second)
 		}
-		if reaches := r.Reaches(0.9009999999999999, 0.901); reaches != (rules > 0) {
+		if reaches := r.Reaches(candidate(0.9009999999999999, 1).Metrics, engine.Values{{Name: "accuracy", Value: 0.901}}); reaches != (rules > 0) {
 			t.Errorf("rules %d: 90.1 %% reaches 0.901: %v", rules, reaches)
 		}
 	}

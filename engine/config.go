@@ -26,6 +26,7 @@ type Config struct {
 
 	Objectives  []Objective // default: maximize accuracy; several are equal in rank, up to MaxObjectives
 	Ties        []Objective // decide, in their order, what the objectives do not
+	Reference   Values      // of all objectives, if there are several: what the hypervolume is measured against
 	Constraints []Constraint
 	Limits      Limits
 	Start       []genome.Genome
@@ -167,6 +168,11 @@ type Snapshot struct {
 	// Front are with several objectives those at the highest fidelity reached that no
 	// other one dominates, of different genomes, the best by the first objective first.
 	Front []Best `json:"front,omitempty"`
+
+	// Hypervolume is what they dominate, see Leaders.Hypervolume; nil with one objective,
+	// or before there is anything to measure it against.
+	Hypervolume *float64 `json:"hypervolume,omitempty"`
+	Reference   Values   `json:"reference,omitempty"` // against which it is measured
 
 	Jobs []RunningJob `json:"jobs,omitempty"`
 }

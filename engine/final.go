@@ -68,13 +68,13 @@ func (f *final) decide(s finalState, d Decision) (Decision, error) {
 // top lists the n best candidates of the search at the highest fidelity that
 // it reached, of different genomes.
 func (f *final) top(h History, n int) (ids []ID) {
-	best := f.plan.leaders(n)
+	best := f.plan.Leaders(n)
 	for c := range All(h) {
 		if c.Phase == PhaseSearch {
-			best.add(c)
+			best.Add(c)
 		}
 	}
-	for _, c := range best.best() {
+	for _, c := range best.Best() {
 		ids = append(ids, c.ID)
 	}
 	return ids

@@ -109,6 +109,88 @@ func TestTargetOfAFront(t *testing.T) {
 	}
 }
 
+// A target may be a point, which one candidate reaches in all objectives.
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	cfg := front(t, "random")
+	targets := engine.Values{{Name: "cost", Value: 0.5}, {Name: "error", Value: 1.2}}
+	cfg.Limits.Targets, cfg.Limits.Evaluations = targets, 400
+	s := run(t, cfg)
+	both := func(c engine.Candidate) bool {
+		return value(c.Metrics, "error") <= 1.2 && value(c.Metrics, "cost") <= 0.5
+	}
+	all := slices.Collect(s.Candidates())
+	if n := s.Status().Evaluations; n == 400 || !both(all[n-1]) || slices.ContainsFunc(all[:n-1], both) {
+		t.Errorf("it ends after %d evaluations: %+v", n, all[n-1].Metrics)
+	}
+	one := func(metric string, most float64) bool {
+		return slices.ContainsFunc(all[:len(all)-1], func(c engine.Candidate) bool { return value(c.Metrics, metric) <= most })
+	}
+	if !one("cost", 0.5) || !one("error", 1.2) {
+		t.Error("nobody reached one of both before: choose another seed")
+	}
+	a, err := engine.Read(cfg.Ledger)
+	if err != nil || !slices.Equal(a.Limits.Targets, targets) {
+		t.Errorf("recorded is %+v, %v", a.Limits, err)
+	}
+	cfg.Limits.Targets = engine.Values{{Name: "cost", Value: 0}, {Name: "error", Value: 0}}
+	cfg.Limits.Evaluations += 30
+	if st := run(t, cfg).Status(); st.Evaluations != 430 {
+		t.Errorf("with another target it has %d evaluations", st.Evaluations)
+	}
+}
+
+// The hypervolume is what the front dominates, against what was declared or what the
+// first candidates were.
+func TestHypervolumeOfASearch(t *testing.T) {
+	t.Parallel()
+	area := func(cs []engine.Candidate, x0, y0 float64) (area float64) {
+		for i := len(cs) - 1; i >= 0; i-- { // cost rises
+			right := x0
+			if i > 0 {
+				right = min(x0, value(cs[i-1].Metrics, "cost"))
+			}
+			if e := value(cs[i].Metrics, "error"); e < y0 && value(cs[i].Metrics, "cost") < right {
+				area += (right - value(cs[i].Metrics, "cost")) * (y0 - e)
+			}
+		}
+		return area
+	}
+	for _, declared := range []bool{true, false} {
+		cfg := front(t, "random")
+		cost, err := 0.9, 2.0
+		if declared {
+			cfg.Reference = engine.Values{{Name: "cost", Value: cost}, {Name: "error", Value: err}}
+		}
+		s := run(t, cfg)
+		if !declared {
+			lo, hi := [2]float64{9, 9}, [2]float64{}
+			n := 0
+			for c := range s.Candidates() {
+				if n++; n > 20 {
+					break
+				}
+				for i, x := range []float64{value(c.Metrics, "cost"), value(c.Metrics, "error")} {
+					lo[i], hi[i] = min(lo[i], x), max(hi[i], x)
+				}
+			}
+			cost, err = hi[0]+(hi[0]-lo[0])/10, hi[1]+(hi[1]-lo[1])/10
+		}
+		st := s.Status()
+		if st.Hypervolume == nil || math.Abs(*st.Hypervolume-area(s.Archive().Front(), cost, err)) > 1e-9 {
+			t.Errorf("declared is %v: %v, want %v", declared, st.Hypervolume, area(s.Archive().Front(), cost, err))
+		}
+		if math.Abs(value(st.Reference, "cost")-cost) > 1e-9 || math.Abs(value(st.Reference, "error")-err) > 1e-9 {
+			t.Errorf("declared is %v: the reference is %v, want %v and %v", declared, st.Reference, cost, err)
+		}
+	}
+	one := front(t, "random")
+	one.Objectives = one.Objectives[:1]
+	if st := run(t, one).Status(); st.Hypervolume != nil || st.Reference != nil {
+		t.Errorf("one objective has the hypervolume %v", *st.Hypervolume)
+	}
+}
+
 // A search that began when the first objective decided goes on so; it is the search
 // with one objective and ties that can be begun now, to the digest.
 func TestObjectivesByRevision(t *testing.T) {
@@ -158,7 +240,11 @@ func TestObjectivesAreChecked(t *testing.T) {
 		"ties[0].goal":         func(c *engine.Config) { c.Ties[0].Goal = "up" },
 		"objectives[1].metric": func(c *engine.Config) { c.Objectives[1].Metric = "error" },
 		"objectives[0].scale":  func(c *engine.Config) { c.Objectives[0].Scale = "ln" },
-		"objectives":           func(c *engine.Config) { c.Objectives = make([]engine.Objective, engine.MaxObjectives+1) },
+		"reference": func(c *engine.Config) {
+			c.Reference = engine.Values{{Name: "cost", Value: 1}}
+		},
+		"limits.target": func(c *engine.Config) { c.Limits.Targets = engine.Values{{Name: "third", Value: 1}} },
+		"objectives":    func(c *engine.Config) { c.Objectives = make([]engine.Objective, engine.MaxObjectives+1) },
 	} {
 		cfg := front(t, "random")
 		change(&cfg)

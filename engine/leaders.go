@@ -6,69 +6,83 @@ import (
 	"github.com/nascent-nas/nascent/genome"
 )
 
-// leaders are the best candidates at the highest fidelity that was reached: the n best
+// Leaders are the best candidates at the highest fidelity that was reached: the n best
 // of different genomes or, with several objectives, the front. They are kept while
 // candidates come, so that a long history costs no more than a short one.
-type leaders struct {
-	n        int
-	rank     *Rank
-	fidelity int
+type Leaders struct {
+	n         int
+	rank      *Rank
+	fidelity  int
+	reference reference
+	volume    *float64 // of the front, once it was asked for
 }
 
 // maxFront is how many of a front are kept at most. Of a larger one those are let go
 // that stand closest to others.
 const maxFront = 500
 
-func (p *Plan) leaders(n int) *leaders { return &leaders{n: n, rank: p.Ranking().Rank()} }
+// Leaders are those of nobody yet.
+func (p *Plan) Leaders(n int) *Leaders {
+	r := p.Ranking()
+	return &Leaders{n: n, rank: r.Rank(), reference: newReference(&r, p.Reference)}
+}
 
-// add takes a candidate in if it belongs there. Stopped ones are not compared with
-// full ones, shared weights not with trained ones, and only the highest fidelity
-// reached counts.
-func (l *leaders) add(c *Candidate) {
+// Add takes a candidate in if it belongs there, and tells whether it did. Stopped ones
+// are not compared with full ones, shared weights not with trained ones, and only the
+// highest fidelity reached counts.
+func (l *Leaders) Add(c *Candidate) bool {
 	if c.Status != OK || c.Stopped || c.Task != Train || c.Fidelity < l.fidelity {
-		return
+		return false
 	}
 	if c.Fidelity > l.fidelity {
-		l.rank, l.fidelity = l.rank.ranking.Rank(), c.Fidelity
+		l.rank, l.fidelity, l.volume = l.rank.ranking.Rank(), c.Fidelity, nil
+		l.reference = l.reference.anew()
 	}
 	m := l.rank.ranking.member(c)
 	if l.several() {
-		if l.rank.frontOf(m) == 0 {
-			l.rank.add(m)
-			l.rank.onlyFront(maxFront)
+		moved := l.reference.add(m)
+		if moved {
+			l.volume = nil
 		}
-		return
+		if l.rank.frontOf(m) > 0 {
+			return moved
+		}
+		l.rank.add(m)
+		l.rank.onlyFront(maxFront)
+		l.volume = nil
+		return true
 	}
 	list := l.rank.List()
 	if len(list) == l.n && l.rank.members[l.n-1].order(m) < 0 {
-		return
+		return false
 	}
 	if i := slices.IndexFunc(list, func(x *Candidate) bool { return x.Genome == c.Genome }); i >= 0 {
 		if l.rank.members[i].order(m) < 0 {
-			return
+			return false
 		}
 		l.rank.Remove(list[i])
 	}
 	if l.rank.add(m); l.rank.Len() > l.n {
 		l.rank.Remove(l.rank.List()[l.n])
 	}
+	return true
 }
 
-func (l *leaders) several() bool { return len(l.rank.ranking.Objectives) > 1 }
+func (l *Leaders) several() bool { return len(l.rank.ranking.Objectives) > 1 }
 
-// best are the n best, of different genomes. With several objectives they are of the
+// Best are the n best, of different genomes. With several objectives they are of the
 // front: the best by the first objective, then those that stand alone.
-func (l *leaders) best() []*Candidate {
+func (l *Leaders) Best() []*Candidate {
 	list := l.rank.List()
 	if l.several() {
-		list = different(slices.Concat(l.front()[:min(1, len(list))], list))
+		list = different(slices.Concat(l.Front()[:min(1, len(list))], list))
 	}
 	return list[:min(l.n, len(list))]
 }
 
-// front are the candidates that no other one dominates, of different genomes, the best
+// Front are the candidates that no other one dominates, of different genomes, the best
 // by the first objective first; none with one objective.
-func (l *leaders) front() []*Candidate {
+func (l *Leaders) Front() []*Candidate {
 	if !l.several() {
 		return nil
 	}
@@ -100,4 +114,8 @@ func (r Ranking) byFirst(cs []*Candidate) []*Candidate {
 }
 
 // clone are the leaders of now, whoever comes later.
-func (l *leaders) clone() *leaders { return &leaders{l.n, l.rank.clone(), l.fidelity} }
+func (l *Leaders) clone() *Leaders {
+	now := *l
+	now.rank = l.rank.clone()
+	return &now
+}

@@ -2,6 +2,9 @@ package engine
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,9 +21,9 @@ func (s *Search) over() string {
 		return fmt.Sprintf("%g evaluator seconds", l.Seconds)
 	case l.Wall > 0 && a.counters.Wall >= l.Wall:
 		return fmt.Sprintf("%g seconds of running", l.Wall)
-	case l.Target != nil && a.reached(*l.Target):
-		return fmt.Sprintf("target %g", *l.Target)
-	case (l.Seconds > 0 || l.Target != nil) && l.Evaluations == 0 && l.Wall == 0 && a.fruitless():
+	case l.aims() && a.reached(l):
+		return l.aim()
+	case (l.Seconds > 0 || l.aims()) && l.Evaluations == 0 && l.Wall == 0 && a.fruitless():
 		return fmt.Sprintf("the last %d found nothing that was not known", a.patience())
 	}
 	return ""
@@ -64,30 +67,36 @@ func (s *Search) hopeless() error {
 		ErrPaused, n, e.ID, e.Reason)
 }
 
+// aims tells whether there is a target.
+func (l *Limits) aims() bool { return l.Target != nil || len(l.Targets) > 0 }
+
+// aim says what the target is.
+func (l *Limits) aim() string {
+	if l.Target != nil {
+		return fmt.Sprintf("target %g", *l.Target)
+	}
+	var all []string
+	for _, v := range l.Targets {
+		all = append(all, fmt.Sprintf("%s %g", v.Name, v.Value))
+	}
+	return "target " + strings.Join(all, ", ")
+}
+
 // reached tells whether a candidate at the highest fidelity of all that keeps the
 // constraints has the target.
-func (a *Archive) reached(target float64) bool {
-	l := a.leaders
-	if l.rank.Len() == 0 || l.fidelity != len(a.Plan.Fidelities)-1 {
+func (a *Archive) reached(l Limits) bool {
+	if a.leaders.rank.Len() == 0 || a.leaders.fidelity != len(a.Plan.Fidelities)-1 {
 		return false
 	}
 	ranking := a.Plan.Ranking()
-	for _, c := range l.rank.List()[:l.rank.Front()] {
-		x, ok := c.Metrics.Get(ranking.Objectives[0].Metric)
-		if ok && ranking.Reaches(x, target) && ranking.Violation(c.Metrics) == 0 {
-			return true
-		}
+	targets := l.Targets
+	if l.Target != nil {
+		targets = Values{{ranking.Objectives[0].Metric, *l.Target}}
 	}
-	return false
+	return slices.ContainsFunc(a.leaders.rank.first(), func(c *Candidate) bool { return ranking.Reaches(c.Metrics, targets) })
 }
 
-func sameLimits(a, b Limits) bool {
-	if (a.Target == nil) != (b.Target == nil) || a.Target != nil && *a.Target != *b.Target {
-		return false
-	}
-	a.Target, b.Target = nil, nil
-	return a == b
-}
+func sameLimits(a, b Limits) bool { return reflect.DeepEqual(a, b) }
 
 // watchWall wakes the loop when the wall limit is reached.
 func (s *Search) watchWall() {

@@ -24,6 +24,7 @@ type Plan struct {
 	Fidelities  []Fidelity      `json:"fidelities"`
 	Objectives  []Objective     `json:"objectives"`
 	Ties        []Objective     `json:"ties,omitempty"`
+	Reference   Values          `json:"reference,omitempty"`
 	Constraints []Constraint    `json:"constraints"`
 	Start       []string        `json:"start"` // canonical texts
 	Seed        uint64          `json:"seed"`
@@ -202,6 +203,22 @@ func (c *Config) completeObjectives() error {
 			seen[o.Metric] = list.key
 		}
 	}
+	for _, points := range []struct {
+		key string
+		all Values
+	}{{"reference", c.Reference}, {"limits.target", c.Limits.Targets}} {
+		for _, v := range points.all {
+			if seen[v.Name] != "objectives" || !isFinite(v.Value) {
+				return wrong(points.key, "%s %g is no value of an objective", v.Name, v.Value).but("give finite values of metrics that stand in objectives")
+			}
+		}
+	}
+	if n := len(c.Reference); n > 0 && (n < 2 || n < len(c.Objectives)) {
+		return wrong("reference", "there are %d values and %d objectives", n, len(c.Objectives)).but("give one for each of at least two objectives")
+	}
+	if c.Limits.Target != nil && len(c.Limits.Targets) > 0 {
+		return wrong("limits.target", "there are two").but("give one of them")
+	}
 	return nil
 }
 
@@ -267,7 +284,7 @@ func (p *Plan) strategy() StrategyEvent {
 func (c *Config) plan(batch int, seeded, tests bool) Plan {
 	p := Plan{
 		Space: c.Space.JSON(), Rules: c.Space.Rules(), Strategy: c.StrategyName, Options: compactJSON(c.StrategyOptions),
-		Fidelities: c.Fidelities, Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints,
+		Fidelities: c.Fidelities, Objectives: c.Objectives, Ties: c.Ties, Reference: c.Reference, Constraints: c.Constraints,
 		Seed: c.Seed, Order: c.Order, Window: c.Window, Duplicates: c.Duplicates, Attempts: c.Failures.Attempts,
 		Final: FinalPlan{Skip: c.Final.Skip, Top: c.Final.Top, Repeats: c.Final.Repeats, Budget: c.Final.Budget, Tests: c.Final.Tests},
 	}

@@ -117,6 +117,18 @@ func (s *Rank) Front() int {
 	return n
 }
 
+// first are the members of the front in no particular order.
+func (s *Rank) first() []*Candidate {
+	if len(s.ranking.Objectives) < 2 {
+		return s.list[:s.Front()]
+	}
+	var out []*Candidate
+	for _, m := range s.fronts[0].members {
+		out = append(out, m.Candidate)
+	}
+	return out
+}
+
 // Add takes a candidate in whose id is new.
 func (s *Rank) Add(c *Candidate) { s.add(s.ranking.member(c)) }
 

@@ -36,22 +36,6 @@ type rankRow struct {
 	Metrics Values `json:"metrics"`
 }
 
-// UnmarshalJSON reads the metrics' object.
-func (r *rankRow) UnmarshalJSON(b []byte) error {
-	var in struct {
-		ID      ID                 `json:"id"`
-		Status  Status             `json:"status"`
-		Metrics map[string]float64 `json:"metrics"`
-	}
-	err := json.Unmarshal(b, &in)
-	r.ID, r.Status = in.ID, in.Status
-	for name, x := range in.Metrics {
-		r.Metrics = append(r.Metrics, Value{name, x})
-	}
-	SortValues(r.Metrics)
-	return err
-}
-
 func (c *rankCase) ranking() Ranking { return newRanking(c.Objectives, c.Ties, c.Constraints, c.Rules) }
 
 func (c *rankCase) set() (all []*Candidate) {
@@ -363,7 +347,7 @@ func TestLeaders(t *testing.T) {
 	r := rng.New(7)
 	for i, c := range drawRanks(300) {
 		plan := &Plan{Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints, Rules: c.Rules}
-		l := plan.leaders(5)
+		l := plan.Leaders(5)
 		var all []*Candidate
 		for _, x := range c.set() {
 			g, err := space.Random(r)
@@ -371,7 +355,7 @@ func TestLeaders(t *testing.T) {
 				t.Fatal(err)
 			}
 			x.Genome, x.Task = g, Train
-			l.add(x)
+			l.Add(x)
 			if x.Status != OK {
 				continue
 			}
@@ -389,20 +373,20 @@ func TestLeaders(t *testing.T) {
 				seen[x.Genome], order = true, append(order, id)
 			}
 		}
-		best := l.best()
+		best := l.Best()
 		if len(best) != min(5, len(order)) {
 			t.Fatalf("set %d: %d best of %d", i, len(best), len(order))
 		}
 		if !several {
-			if !slices.Equal(idsOf(best), order[:len(best)]) || len(l.front()) > 0 {
+			if !slices.Equal(idsOf(best), order[:len(best)]) || len(l.Front()) > 0 {
 				t.Errorf("set %d: the best are %v, want %v", i, idsOf(best), order)
 			}
 			continue
 		}
-		if got := l.front(); len(got) != len(order) || len(got) > 0 && got[0] != best[0] {
+		if got := l.Front(); len(got) != len(order) || len(got) > 0 && got[0] != best[0] {
 			t.Errorf("set %d: the front is %v, want %v; the best is %d", i, idsOf(got), order, best[0].ID)
 		}
-		for _, x := range l.front() {
+		for _, x := range l.Front() {
 			if o := plan.Objectives[0]; Worth(o, x.Metrics) > Worth(o, best[0].Metrics) || !slices.Contains(want, x.ID) {
 				t.Errorf("set %d: %d is better by the first objective than %d, which stands first; on the front are %v", i, x.ID, best[0].ID, want)
 			}
@@ -427,19 +411,19 @@ func TestLargeFront(t *testing.T) {
 	t.Parallel()
 	space := genome.MustParseSpace(`{"x": {"int": [1, 5000]}}`)
 	plan := &Plan{Objectives: []Objective{{Metric: "a", Goal: Maximize}, {Metric: "b", Goal: Minimize}}, Rules: 2}
-	l := plan.leaders(10)
+	l := plan.Leaders(10)
 	for i := range 2 * maxFront {
 		g, err := space.Parse(fmt.Sprintf("x=%d", i+1))
 		if err != nil {
 			t.Fatal(err)
 		}
 		x := float64(i * i) // ever further apart
-		l.add(&Candidate{
+		l.Add(&Candidate{
 			Job:    Job{ID: ID(i + 1), Genome: g, Task: Train},
 			Result: Result{Status: OK, Metrics: Values{{"a", x}, {"b", x}}},
 		})
 	}
-	front := l.front()
+	front := l.Front()
 	if len(front) != maxFront || l.rank.Len() != maxFront || front[0].ID != 2*maxFront || front[maxFront-1].ID != 1 {
 		t.Errorf("of a front of %d stay %d, from %d to %d", 2*maxFront, len(front), front[0].ID, front[len(front)-1].ID)
 	}

@@ -27,7 +27,7 @@ func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
 	t := &trajectory{known: newMeasurements(), checkpoints: newCheckpoints(), requests: map[string]bool{}}
 	t.Name, t.Plan, t.led = name, plan, led
 	t.Strategies = []StrategyEvent{plan.strategy()}
-	t.attempts, t.leaders = plan.Attempts, plan.leaders(shown)
+	t.attempts, t.leaders = plan.Attempts, plan.Leaders(shown)
 	t.search.part, t.final.part, t.final.base = PartSearch, PartFinal, FinalBase
 	t.hideMeasured()
 	return t
@@ -176,7 +176,7 @@ func (t *trajectory) enter(e *entry) {
 	switch e.Status {
 	case OK:
 		t.tally.ok++
-		t.leaders.add(&e.Candidate)
+		t.leaders.Add(&e.Candidate)
 	case Invalid:
 		t.tally.invalid++
 	case Failed:

@@ -130,6 +130,7 @@ type Limits struct {
 	Wall        float64  `json:"wall,omitempty"`        // seconds of running in phase search
 	Seconds     float64  `json:"seconds,omitempty"`     // evaluator seconds
 	Target      *float64 `json:"target,omitempty"`      // the first objective, at the highest fidelity, reached or passed
+	Targets     Values   `json:"targets,omitempty"`     // of objectives; one candidate has to reach or pass all of them
 }
 
 // Spent is what a search has used of its Limits.
@@ -233,6 +234,20 @@ type Candidate struct {
 	Attempts    int     // how often it was started and counted
 	Lost        float64 // seconds of attempts that brought nothing, the last one of a failed job included; for a Strategy 0
 	Fingerprint int     // index into the ledger's list of evaluator fingerprints
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (vs *Values) UnmarshalJSON(b []byte) error {
+	var all map[string]float64
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	*vs = nil
+	for name, x := range all {
+		*vs = append(*vs, Value{name, x})
+	}
+	SortValues(*vs)
+	return nil
 }
 
 // MarshalJSON writes an object with the metrics as keys, in name order.

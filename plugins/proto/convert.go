@@ -321,7 +321,11 @@ func SpaceFrom(declaration []byte, rules int64) (*genome.Space, error) {
 
 // LimitsTo and LimitsFrom convert limits.
 func LimitsTo(l engine.Limits) *Limits {
-	return &Limits{Evaluations: int64(l.Evaluations), Wall: l.Wall, Seconds: l.Seconds, Target: l.Target}
+	out := &Limits{Evaluations: int64(l.Evaluations), Wall: l.Wall, Seconds: l.Seconds, Target: l.Target}
+	if len(l.Targets) > 0 {
+		out.Targets = ValuesTo(l.Targets)
+	}
+	return out
 }
 
 // LimitsFrom is the inverse of LimitsTo.
@@ -329,7 +333,11 @@ func LimitsFrom(l *Limits) engine.Limits {
 	if l == nil {
 		return engine.Limits{}
 	}
-	return engine.Limits{Evaluations: int(l.Evaluations), Wall: l.Wall, Seconds: l.Seconds, Target: l.Target}
+	out := engine.Limits{Evaluations: int(l.Evaluations), Wall: l.Wall, Seconds: l.Seconds, Target: l.Target}
+	if l.Targets != nil {
+		out.Targets = ValuesFrom(l.Targets)
+	}
+	return out
 }
 
 // CandidateTo converts a consumed job. Without all, its curve and output stay

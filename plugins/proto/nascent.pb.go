@@ -457,6 +457,7 @@ type Limits struct {
 	Wall          float64                `protobuf:"fixed64,2,opt,name=wall,proto3" json:"wall,omitempty"`              // seconds
 	Seconds       float64                `protobuf:"fixed64,3,opt,name=seconds,proto3" json:"seconds,omitempty"`        // evaluator seconds
 	Target        *float64               `protobuf:"fixed64,4,opt,name=target,proto3,oneof" json:"target,omitempty"`
+	Targets       *Values                `protobuf:"bytes,5,opt,name=targets,proto3" json:"targets,omitempty"` // of objectives, for one candidate to reach all of
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -517,6 +518,13 @@ func (x *Limits) GetTarget() float64 {
 		return *x.Target
 	}
 	return 0
+}
+
+func (x *Limits) GetTargets() *Values {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
 }
 
 type Spent struct {
@@ -2645,12 +2653,13 @@ const file_nascent_proto_rawDesc = "" +
 	"\x04_max\"@\n" +
 	"\bFidelity\x12\x1c\n" +
 	"\tevaluator\x18\x01 \x01(\tR\tevaluator\x12\x16\n" +
-	"\x06budget\x18\x02 \x01(\x01R\x06budget\"\x80\x01\n" +
+	"\x06budget\x18\x02 \x01(\x01R\x06budget\"\xae\x01\n" +
 	"\x06Limits\x12 \n" +
 	"\vevaluations\x18\x01 \x01(\x03R\vevaluations\x12\x12\n" +
 	"\x04wall\x18\x02 \x01(\x01R\x04wall\x12\x18\n" +
 	"\aseconds\x18\x03 \x01(\x01R\aseconds\x12\x1b\n" +
-	"\x06target\x18\x04 \x01(\x01H\x00R\x06target\x88\x01\x01B\t\n" +
+	"\x06target\x18\x04 \x01(\x01H\x00R\x06target\x88\x01\x01\x12,\n" +
+	"\atargets\x18\x05 \x01(\v2\x12.nascent.v1.ValuesR\atargetsB\t\n" +
 	"\a_target\"C\n" +
 	"\x05Spent\x12 \n" +
 	"\vevaluations\x18\x01 \x01(\x03R\vevaluations\x12\x18\n" +
@@ -2902,57 +2911,58 @@ var file_nascent_proto_goTypes = []any{
 	(*Proposal)(nil),        // 28: nascent.v1.Proposal
 }
 var file_nascent_proto_depIdxs = []int32{
-	9,  // 0: nascent.v1.Point.metrics:type_name -> nascent.v1.Values
-	2,  // 1: nascent.v1.EvaluatorHello.refusal:type_name -> nascent.v1.Refusal
-	3,  // 2: nascent.v1.EvaluatorHello.metrics:type_name -> nascent.v1.Metric
-	18, // 3: nascent.v1.ToEvaluator.jobs:type_name -> nascent.v1.Job
-	17, // 4: nascent.v1.ToEvaluator.cancels:type_name -> nascent.v1.Cancel
-	16, // 5: nascent.v1.ToEvaluator.acks:type_name -> nascent.v1.Attempt
-	11, // 6: nascent.v1.Job.stop:type_name -> nascent.v1.StopRule
-	12, // 7: nascent.v1.Job.resume:type_name -> nascent.v1.File
-	12, // 8: nascent.v1.Job.inherit:type_name -> nascent.v1.File
-	20, // 9: nascent.v1.FromEvaluator.reports:type_name -> nascent.v1.Report
-	21, // 10: nascent.v1.Report.begun:type_name -> nascent.v1.Begun
-	10, // 11: nascent.v1.Report.progress:type_name -> nascent.v1.Point
-	12, // 12: nascent.v1.Report.saved:type_name -> nascent.v1.File
-	22, // 13: nascent.v1.Report.finished:type_name -> nascent.v1.Finished
-	9,  // 14: nascent.v1.Finished.metrics:type_name -> nascent.v1.Values
-	10, // 15: nascent.v1.Finished.curve:type_name -> nascent.v1.Point
-	12, // 16: nascent.v1.Finished.files:type_name -> nascent.v1.File
-	4,  // 17: nascent.v1.OpenStrategy.objectives:type_name -> nascent.v1.Objective
-	5,  // 18: nascent.v1.OpenStrategy.constraints:type_name -> nascent.v1.Constraint
-	3,  // 19: nascent.v1.OpenStrategy.metrics:type_name -> nascent.v1.Metric
-	6,  // 20: nascent.v1.OpenStrategy.fidelities:type_name -> nascent.v1.Fidelity
-	7,  // 21: nascent.v1.OpenStrategy.limits:type_name -> nascent.v1.Limits
-	4,  // 22: nascent.v1.OpenStrategy.ties:type_name -> nascent.v1.Objective
-	2,  // 23: nascent.v1.StrategyHello.refusal:type_name -> nascent.v1.Refusal
-	27, // 24: nascent.v1.StepRequest.results:type_name -> nascent.v1.Candidate
-	8,  // 25: nascent.v1.StepRequest.spent:type_name -> nascent.v1.Spent
-	7,  // 26: nascent.v1.StepRequest.limits:type_name -> nascent.v1.Limits
-	27, // 27: nascent.v1.StepRequest.history:type_name -> nascent.v1.Candidate
-	12, // 28: nascent.v1.StepRequest.files:type_name -> nascent.v1.File
-	12, // 29: nascent.v1.StepResponse.files:type_name -> nascent.v1.File
-	28, // 30: nascent.v1.StepResponse.proposals:type_name -> nascent.v1.Proposal
-	11, // 31: nascent.v1.Candidate.stop:type_name -> nascent.v1.StopRule
-	9,  // 32: nascent.v1.Candidate.metrics:type_name -> nascent.v1.Values
-	10, // 33: nascent.v1.Candidate.curve:type_name -> nascent.v1.Point
-	12, // 34: nascent.v1.Candidate.files:type_name -> nascent.v1.File
-	11, // 35: nascent.v1.Proposal.stop:type_name -> nascent.v1.StopRule
-	0,  // 36: nascent.v1.Plugin.Describe:input_type -> nascent.v1.DescribeRequest
-	13, // 37: nascent.v1.Evaluator.Open:input_type -> nascent.v1.OpenEvaluator
-	15, // 38: nascent.v1.Evaluator.Run:input_type -> nascent.v1.ToEvaluator
-	23, // 39: nascent.v1.Strategy.Open:input_type -> nascent.v1.OpenStrategy
-	25, // 40: nascent.v1.Strategy.Step:input_type -> nascent.v1.StepRequest
-	1,  // 41: nascent.v1.Plugin.Describe:output_type -> nascent.v1.Description
-	14, // 42: nascent.v1.Evaluator.Open:output_type -> nascent.v1.EvaluatorHello
-	19, // 43: nascent.v1.Evaluator.Run:output_type -> nascent.v1.FromEvaluator
-	24, // 44: nascent.v1.Strategy.Open:output_type -> nascent.v1.StrategyHello
-	26, // 45: nascent.v1.Strategy.Step:output_type -> nascent.v1.StepResponse
-	41, // [41:46] is the sub-list for method output_type
-	36, // [36:41] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	9,  // 0: nascent.v1.Limits.targets:type_name -> nascent.v1.Values
+	9,  // 1: nascent.v1.Point.metrics:type_name -> nascent.v1.Values
+	2,  // 2: nascent.v1.EvaluatorHello.refusal:type_name -> nascent.v1.Refusal
+	3,  // 3: nascent.v1.EvaluatorHello.metrics:type_name -> nascent.v1.Metric
+	18, // 4: nascent.v1.ToEvaluator.jobs:type_name -> nascent.v1.Job
+	17, // 5: nascent.v1.ToEvaluator.cancels:type_name -> nascent.v1.Cancel
+	16, // 6: nascent.v1.ToEvaluator.acks:type_name -> nascent.v1.Attempt
+	11, // 7: nascent.v1.Job.stop:type_name -> nascent.v1.StopRule
+	12, // 8: nascent.v1.Job.resume:type_name -> nascent.v1.File
+	12, // 9: nascent.v1.Job.inherit:type_name -> nascent.v1.File
+	20, // 10: nascent.v1.FromEvaluator.reports:type_name -> nascent.v1.Report
+	21, // 11: nascent.v1.Report.begun:type_name -> nascent.v1.Begun
+	10, // 12: nascent.v1.Report.progress:type_name -> nascent.v1.Point
+	12, // 13: nascent.v1.Report.saved:type_name -> nascent.v1.File
+	22, // 14: nascent.v1.Report.finished:type_name -> nascent.v1.Finished
+	9,  // 15: nascent.v1.Finished.metrics:type_name -> nascent.v1.Values
+	10, // 16: nascent.v1.Finished.curve:type_name -> nascent.v1.Point
+	12, // 17: nascent.v1.Finished.files:type_name -> nascent.v1.File
+	4,  // 18: nascent.v1.OpenStrategy.objectives:type_name -> nascent.v1.Objective
+	5,  // 19: nascent.v1.OpenStrategy.constraints:type_name -> nascent.v1.Constraint
+	3,  // 20: nascent.v1.OpenStrategy.metrics:type_name -> nascent.v1.Metric
+	6,  // 21: nascent.v1.OpenStrategy.fidelities:type_name -> nascent.v1.Fidelity
+	7,  // 22: nascent.v1.OpenStrategy.limits:type_name -> nascent.v1.Limits
+	4,  // 23: nascent.v1.OpenStrategy.ties:type_name -> nascent.v1.Objective
+	2,  // 24: nascent.v1.StrategyHello.refusal:type_name -> nascent.v1.Refusal
+	27, // 25: nascent.v1.StepRequest.results:type_name -> nascent.v1.Candidate
+	8,  // 26: nascent.v1.StepRequest.spent:type_name -> nascent.v1.Spent
+	7,  // 27: nascent.v1.StepRequest.limits:type_name -> nascent.v1.Limits
+	27, // 28: nascent.v1.StepRequest.history:type_name -> nascent.v1.Candidate
+	12, // 29: nascent.v1.StepRequest.files:type_name -> nascent.v1.File
+	12, // 30: nascent.v1.StepResponse.files:type_name -> nascent.v1.File
+	28, // 31: nascent.v1.StepResponse.proposals:type_name -> nascent.v1.Proposal
+	11, // 32: nascent.v1.Candidate.stop:type_name -> nascent.v1.StopRule
+	9,  // 33: nascent.v1.Candidate.metrics:type_name -> nascent.v1.Values
+	10, // 34: nascent.v1.Candidate.curve:type_name -> nascent.v1.Point
+	12, // 35: nascent.v1.Candidate.files:type_name -> nascent.v1.File
+	11, // 36: nascent.v1.Proposal.stop:type_name -> nascent.v1.StopRule
+	0,  // 37: nascent.v1.Plugin.Describe:input_type -> nascent.v1.DescribeRequest
+	13, // 38: nascent.v1.Evaluator.Open:input_type -> nascent.v1.OpenEvaluator
+	15, // 39: nascent.v1.Evaluator.Run:input_type -> nascent.v1.ToEvaluator
+	23, // 40: nascent.v1.Strategy.Open:input_type -> nascent.v1.OpenStrategy
+	25, // 41: nascent.v1.Strategy.Step:input_type -> nascent.v1.StepRequest
+	1,  // 42: nascent.v1.Plugin.Describe:output_type -> nascent.v1.Description
+	14, // 43: nascent.v1.Evaluator.Open:output_type -> nascent.v1.EvaluatorHello
+	19, // 44: nascent.v1.Evaluator.Run:output_type -> nascent.v1.FromEvaluator
+	24, // 45: nascent.v1.Strategy.Open:output_type -> nascent.v1.StrategyHello
+	26, // 46: nascent.v1.Strategy.Step:output_type -> nascent.v1.StepResponse
+	42, // [42:47] is the sub-list for method output_type
+	37, // [37:42] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_nascent_proto_init() }

@@ -1,6 +1,7 @@
 package proto_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,5 +25,21 @@ func TestRulesTravelWithTheSpace(t *testing.T) {
 	}
 	if _, err := proto.SpaceFrom(space.JSON(), genome.Rules+1); err == nil || !strings.Contains(err.Error(), "build it") {
 		t.Errorf("rules of the future: %v", err)
+	}
+}
+
+// Objectives with their scales, ties and targets come over as they are.
+func TestObjectivesTravel(t *testing.T) {
+	t.Parallel()
+	sent := engine.Setup{
+		Space:      genome.MustParseSpace(`{"x": {"int": [1, 9]}}`),
+		Objectives: []engine.Objective{{Metric: "a", Goal: engine.Maximize}, {Metric: "b", Goal: engine.Minimize, Scale: engine.LogScale}},
+		Ties:       []engine.Objective{{Metric: "c", Goal: engine.Minimize}},
+		Limits:     engine.Limits{Evaluations: 3, Targets: engine.Values{{Name: "a", Value: 1}, {Name: "b", Value: 2}}},
+	}
+	got, err := proto.SetupFrom(proto.SetupTo(sent))
+	if err != nil || !slices.Equal(got.Objectives, sent.Objectives) || !slices.Equal(got.Ties, sent.Ties) ||
+		!slices.Equal(got.Limits.Targets, sent.Limits.Targets) {
+		t.Errorf("%+v arrives as %+v, %v", sent, got, err)
 	}
 }

@@ -36,7 +36,7 @@ class StrategySetup(Setup):
         self.fidelities: List[Dict[str, Any]] = order.get("fidelities") or []
         """Each with evaluator and budget."""
         self.limits: Dict[str, Any] = order.get("limits") or {}
-        """Those that are set: evaluations, wall, seconds, target."""
+        """Those that are set: evaluations, wall, seconds, target, targets."""
         self.order: str = order.get("order") or "strict"
         """strict or arrival."""
         self.start: List[str] = order.get("start") or []

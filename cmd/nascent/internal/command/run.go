@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -380,6 +381,8 @@ func further(s engine.Snapshot, l engine.Limits) bool {
 	raised := func(old, now float64) bool { return old > 0 && (now == 0 || now > old) }
 	switch {
 	case raised(float64(old.Evaluations), float64(l.Evaluations)), raised(old.Wall, l.Wall), raised(old.Seconds, l.Seconds):
+		return true
+	case !slices.Equal(old.Targets, l.Targets):
 		return true
 	case old.Target == nil && l.Target == nil:
 		return false

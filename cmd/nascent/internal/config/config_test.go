@@ -50,6 +50,8 @@ func TestObjectives(t *testing.T) {
 	const head = "space: {x: {int: [0, 9]}}\nevaluator: onemax\n"
 	s, err := parse(t, head+`objectives: [{metric: accuracy}, {metric: size, goal: minimize, scale: log}]
 ties: [{metric: loss, goal: minimize}, {metric: age, scale: linear}]
+reference: {size: 10000, accuracy: 0.1}
+limits: {target: {accuracy: 0.9, size: 100}}
 `).Read()
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +61,11 @@ ties: [{metric: loss, goal: minimize}, {metric: age, scale: linear}]
 	if !slices.Equal(s.Engine.Objectives, want) || !slices.Equal(s.Engine.Ties, ties) {
 		t.Errorf("objectives %+v, ties %+v", s.Engine.Objectives, s.Engine.Ties)
 	}
+	if r, l := s.Engine.Reference, s.Engine.Limits.Targets; len(r) != 2 || r[1] != (engine.Value{Name: "size", Value: 10000}) || len(l) != 2 || l[0].Value != 0.9 {
+		t.Errorf("reference %v, target %v", r, l)
+	}
 	for text, want := range map[string]string{
+		"reference: 3\n": `reference: holds "3"; write {accuracy: 0.9, parameters: 5000}`,
 		"objectives: [{metric: a}]\nties: [{metric: a}]\n":   "ties[0].metric: a stands in objectives and in ties",
 		"ties: [{metric: a}]\nobjectives: [{metric: a}]\n":   "objectives[0].metric: a stands in objectives and in ties",
 		"ties: [{metric: a}, {metric: a, goal: minimize}]\n": "ties[1].metric: a stands there already",

@@ -98,6 +98,7 @@ func (d *Document) Read() (*Search, error) {
 		"fidelities":  postpone(func(n *yaml.Node, key string) error { return d.fidelities(n, key, s) }),
 		"objectives":  func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Objectives, &e.Ties) },
 		"ties":        func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Ties, &e.Objectives) },
+		"reference":   func(n *yaml.Node, key string) error { return d.metrics(n, key, &e.Reference) },
 		"constraints": func(n *yaml.Node, key string) error { return d.constraints(n, key, e) },
 		"limits":      func(n *yaml.Node, key string) error { return d.limits(n, key, &e.Limits) },
 		"seed": func(n *yaml.Node, key string) error {
@@ -384,6 +385,22 @@ func (d *Document) objectives(n *yaml.Node, key string, all, others *[]engine.Ob
 	return err
 }
 
+// metrics reads values by the names of metrics.
+func (d *Document) metrics(n *yaml.Node, key string, to *engine.Values) error {
+	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		return d.fault(n, key, "write {accuracy: 0.9, parameters: 5000}", "holds %s", describe(n))
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		x, err := d.number(n.Content[i+1], join(key, n.Content[i].Value))
+		if err != nil {
+			return err
+		}
+		*to = append(*to, engine.Value{Name: n.Content[i].Value, Value: x})
+	}
+	engine.SortValues(*to)
+	return nil
+}
+
 // linear is the scale of an objective that has none.
 const linear = "linear"
 
@@ -434,6 +451,9 @@ func (d *Document) limits(n *yaml.Node, key string, l *engine.Limits) error {
 			return err
 		},
 		"target": func(n *yaml.Node, key string) error {
+			if n.Kind == yaml.MappingNode {
+				return d.metrics(n, key, &l.Targets)
+			}
 			v, err := d.number(n, key)
 			l.Target = &v
 			return err
@@ -458,6 +478,6 @@ func Known(key string) bool { return slices.Contains(keys, key) }
 func Keys() []string { return slices.Clone(keys) }
 
 var keys = []string{
-	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "ties", "constraints", "limits",
+	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "ties", "reference", "constraints", "limits",
 	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "plugins",
 }

@@ -341,6 +341,9 @@ func (r *Report) more() string {
 			return ""
 		}
 	}
+	if strings.HasPrefix(s.Cause, "target") {
+		return ""
+	}
 	twice := func(x float64) string { return strconv.FormatFloat(2*x, 'f', -1, 64) + "s" }
 	switch {
 	case l.Evaluations > 0 && s.Evaluations >= l.Evaluations:

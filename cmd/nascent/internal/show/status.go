@@ -115,6 +115,9 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		field(name, "candidate %s  %s", c.ID, Values(v, c.Metrics))
 		field("", "%s", Clip(c.Genome, max(20, width-13)))
 	}
+	if len(s.Front) > 0 {
+		field("front", "%s%s", Plural(len(s.Front), "candidate"), HypervolumeText(s))
+	}
 	for i, j := range s.Jobs {
 		name := ""
 		if i == 0 {
@@ -124,6 +127,18 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// HypervolumeText says what a front dominates, if it is known, after a comma.
+func HypervolumeText(s engine.Snapshot) string {
+	if s.Hypervolume == nil {
+		return ""
+	}
+	var at []string
+	for _, v := range s.Reference {
+		at = append(at, v.Name+" "+Number(v.Name, v.Value))
+	}
+	return fmt.Sprintf(", hypervolume %.5g (against %s)", *s.Hypervolume, strings.Join(at, ", "))
 }
 
 // Deciding says that the strategy takes long over a turn, if it does.
@@ -173,6 +188,13 @@ func LimitsText(l engine.Limits) string {
 	}
 	if l.Target != nil {
 		parts = append(parts, fmt.Sprintf("the target %g", *l.Target))
+	}
+	var targets []string
+	for _, v := range l.Targets {
+		targets = append(targets, fmt.Sprintf("%s %g", v.Name, v.Value))
+	}
+	if len(targets) > 0 {
+		parts = append(parts, "the target "+strings.Join(targets, " with "))
 	}
 	if parts == nil {
 		return "none: it runs until it is stopped"

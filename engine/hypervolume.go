@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"math"
+	"slices"
+
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+// Hypervolume is the volume of what the front dominates, up to a reference: larger
+// where a front is nearer to the best there is, or wider. It is exact, but for rounding.
+// Sides are differences of metrics; on a logarithmic scale, of natural logarithms. Of
+// a front with more than five objectives the 100 candidates count that stand alone most.
+// Who breaks a constraint or is not better than the reference in all objectives
+// adds nothing. The reference is the plan's or else, for each objective, a tenth of the
+// range beyond the worst value of the first 20 candidates that were measured at the
+// fidelity. It is false with one objective, and where there is no reference yet.
+func (l *Leaders) Hypervolume() (volume float64, reference Values, ok bool) {
+	at, ok := l.reference.at()
+	if !ok || !l.several() || l.rank.Len() == 0 {
+		return 0, nil, false
+	}
+	for i, o := range l.rank.ranking.Objectives {
+		reference = append(reference, Value{o.Metric, o.value(at[i])})
+	}
+	SortValues(reference)
+	if l.volume == nil {
+		const most = 100
+		l.rank.List() // in order
+		var points [][]float64
+		for i, m := range l.rank.fronts[0].members {
+			inside := m.violation == 0 && (i < most || len(at) <= 5)
+			for k, x := range m.place {
+				inside = inside && x > at[k]
+			}
+			if inside {
+				points = append(points, m.place)
+			}
+		}
+		if volume = hypervolume(undominated(points), at); !isFinite(volume) {
+			volume = math.MaxFloat64
+		}
+		l.volume = &volume
+	}
+	return *l.volume, reference, true
+}
+
+// reference is what a hypervolume is measured against.
+type reference struct {
+	declared []float64 // in places; nil: there is none
+	worst    []float64 // of the first few
+	best     []float64
+	n        int
+}
+
+// firstFew make the reference where none is declared.
+const firstFew = 20
+
+func newReference(r *Ranking, declared Values) reference {
+	var out reference
+	for _, o := range r.Objectives {
+		if x, ok := declared.Get(o.Metric); ok {
+			if o.Goal == Minimize {
+				x = -x
+			}
+			out.declared = append(out.declared, r.key(o.place(x)))
+		}
+	}
+	return out
+}
+
+// anew is the reference of another fidelity.
+func (f *reference) anew() reference { return reference{declared: f.declared} }
+
+// add takes a candidate in, and tells whether the reference moved.
+func (f *reference) add(m *member) bool {
+	if f.declared != nil || f.n == firstFew || m.Status != OK || slices.Contains(m.at, math.Inf(-1)) {
+		return false
+	}
+	if f.n++; f.n == 1 {
+		f.worst, f.best = slices.Clone(m.place), slices.Clone(m.place)
+		return true
+	}
+	f.worst, f.best = slices.Clone(f.worst), slices.Clone(f.best) // others may hold them
+	for i, x := range m.place {
+		f.worst[i], f.best[i] = min(f.worst[i], x), max(f.best[i], x)
+	}
+	return true
+}
+
+// at is where the reference lies.
+func (f *reference) at() ([]float64, bool) {
+	if f.declared != nil || f.n == 0 {
+		return f.declared, f.declared != nil
+	}
+	out := make([]float64, len(f.worst))
+	for i, x := range f.worst {
+		out[i] = Key(max(-math.MaxFloat64, x-(f.best[i]/10-x/10)))
+	}
+	return out, true
+}
+
+// value is the metric whose place on the objective's scale is x.
+func (o *Objective) value(x float64) float64 {
+	if o.Goal == Minimize {
+		x = -x
+	}
+	if o.Scale == LogScale {
+		return min(rng.Exp(x), math.MaxFloat64)
+	}
+	return x
+}
+
+// hypervolume is the volume of what points dominate, up to a reference that all of
+// them are better than: exactly, by the algorithm WFG (While, Bradstreet & Barone
+// 2012). More is better in each coordinate; the points are reordered.
+func hypervolume(points [][]float64, reference []float64) float64 {
+	m := len(reference)
+	switch {
+	case len(points) == 0:
+		return 0
+	case len(points) == 1 || m == 1:
+		best := 0.0
+		for _, p := range points {
+			best = max(best, box(p, reference))
+		}
+		return best
+	}
+	last := m - 1
+	if m == 2 {
+		slices.SortFunc(points, func(a, b []float64) int { return slices.Compare(b, a) })
+		volume, height := 0.0, reference[1]
+		for _, p := range points {
+			if p[1] > height {
+				volume += float64((p[0] - reference[0]) * (p[1] - height))
+				height = p[1]
+			}
+		}
+		return volume
+	}
+	// Each point adds what it dominates, less what those behind it do. They are no
+	// worse in the last coordinate, so that one coordinate less has to be looked at.
+	slices.SortFunc(points, func(a, b []float64) int {
+		for i := last; i >= 0; i-- {
+			if a[i] != b[i] {
+				if a[i] < b[i] {
+					return -1
+				}
+				return 1
+			}
+		}
+		return 0
+	})
+	volume := 0.0
+	for k, p := range points {
+		limited := make([][]float64, 0, len(points)-k-1)
+		for _, q := range points[k+1:] {
+			x := make([]float64, last)
+			for i := range x {
+				x[i] = min(p[i], q[i])
+			}
+			limited = append(limited, x)
+		}
+		exclusive := box(p[:last], reference[:last]) - hypervolume(undominated(limited), reference[:last])
+		volume += float64(exclusive * (p[last] - reference[last]))
+	}
+	return volume
+}
+
+// box is the volume between a point and the reference.
+func box(p, reference []float64) float64 {
+	volume := 1.0
+	for i, x := range p {
+		volume *= x - reference[i]
+	}
+	return volume
+}
+
+// undominated drops points that are nowhere better than another one.
+func undominated(points [][]float64) [][]float64 {
+	var out [][]float64
+next:
+	for _, p := range points {
+		for i := 0; i < len(out); i++ {
+			switch below, above := within(p, out[i]), within(out[i], p); {
+			case below:
+				continue next
+			case above:
+				out[i] = out[len(out)-1]
+				out = out[:len(out)-1]
+				i--
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// within tells whether a is nowhere better than b.
+func within(a, b []float64) bool {
+	for i, x := range a {
+		if x > b[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+func clonePoints(points [][]float64) (out [][]float64) {
+	for _, p := range points {
+		out = append(out, slices.Clone(p))
+	}
+	return out
+}
+
+// included is the volume by inclusion and exclusion over all subsets.
+func included(points [][]float64, reference []float64) float64 {
+	total := 0.0
+	for set := 1; set < 1<<len(points); set++ {
+		corner, sign := []float64(nil), -1.0
+		for i, p := range points {
+			if set>>i&1 == 0 {
+				continue
+			}
+			sign = -sign
+			if corner == nil {
+				corner = slices.Clone(p)
+			}
+			for k := range corner {
+				corner[k] = min(corner[k], p[k])
+			}
+		}
+		total += sign * box(corner, reference)
+	}
+	return total
+}
+
+func TestHypervolume(t *testing.T) {
+	t.Parallel()
+	r := rng.New(3)
+	for i := range 400 {
+		m := 1 + r.Intn(MaxObjectives)
+		reference := make([]float64, m)
+		for k := range reference {
+			reference[k] = -float64(r.Intn(3))
+		}
+		var points [][]float64
+		for range r.Intn(9) {
+			p := make([]float64, m)
+			for k := range p {
+				if p[k] = r.Float64(); i%2 == 0 {
+					p[k] = float64(r.Intn(4))
+				}
+			}
+			points = append(points, p)
+		}
+		want, got := included(points, reference), hypervolume(clonePoints(points), reference)
+		if math.Abs(got-want) > 1e-9*max(1, want) {
+			t.Fatalf("%v above %v: %v, want %v", points, reference, got, want)
+		}
+	}
+}
+
+// Scales, numbers that are too large, and constraints.
+func TestHypervolumeOfLeaders(t *testing.T) {
+	t.Parallel()
+	most := 100.0
+	plan := &Plan{
+		Objectives: []Objective{{Metric: "a", Goal: Maximize}, {Metric: "n", Goal: Minimize, Scale: LogScale}},
+		Reference:  Values{{"a", 0}, {"n", math.E * math.E}}, Constraints: []Constraint{{Metric: "n", Max: &most}}, Rules: 2,
+	}
+	l := plan.Leaders(1)
+	add := func(a, n float64) {
+		l.Add(&Candidate{Job: Job{ID: 1, Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", a}, {"n", n}}}})
+	}
+	volume := func() float64 {
+		x, at, ok := l.Hypervolume()
+		if n, _ := at.Get("n"); ok && math.Abs(n-math.E*math.E) > 1e-9 {
+			t.Errorf("the reference is %v", at)
+		}
+		return x
+	}
+	if _, _, ok := l.Hypervolume(); ok {
+		t.Error("nobody has a hypervolume")
+	}
+	add(5, 200)
+	if x := volume(); x != 0 {
+		t.Errorf("what breaks a constraint has %v", x)
+	}
+	add(2, math.E)
+	add(3, math.E*math.E)
+	if x := volume(); math.Abs(x-2) > 1e-9 {
+		t.Errorf("e below e squared is %v, want 2", x)
+	}
+	add(math.MaxFloat64, 1)
+	if x := volume(); x != math.MaxFloat64 {
+		t.Errorf("the largest has %v", x)
+	}
+}
