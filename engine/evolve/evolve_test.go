@@ -319,7 +319,7 @@ func TestOptionErrors(t *testing.T) {
 			t.Errorf("%s %s: %v; want the mistake %s", c.name, c.options, err, c.want)
 		}
 	}
-	if _, err := evolve.New("agin"); err == nil || !strings.Contains(err.Error(), "aging, genetic, random, spos") {
+	if _, err := evolve.New("agin"); err == nil || !strings.Contains(err.Error(), strings.Join(evolve.Names(), ", ")) {
 		t.Errorf("an unknown strategy: %v", err)
 	}
 	if _, err := strategy(t, "aging").Step(t.Context(), []byte("x"), engine.Turn{}); err == nil {
