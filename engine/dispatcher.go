@@ -282,6 +282,7 @@ func (d *dispatcher) elapsed(e *entry) float64 {
 // by.
 func (d *dispatcher) judge(e *entry, by *openEvaluator, r *Result) {
 	by.hello.Judge(e.Task, r)
+	by.hello.judgeSeconds(r, d.elapsed(e))
 	if r.Status != OK || r.Stopped || e.Task != Train || e.Phase == PhaseTest {
 		return
 	}

@@ -95,6 +95,29 @@ func (h *Hello) problem(task Task, r *Result) string {
 	return ""
 }
 
+// Bounds of the seconds that an evaluator may say it measured. It may count a
+// thousand devices, or a training that it did not repeat; a search must not end by a
+// slip.
+const (
+	maxDevices  = 1000
+	freeSeconds = 24 * 3600
+)
+
+// judgeSeconds holds what an evaluator says that it spent to how long the attempt
+// was under way. Seconds that are declared as exact are a function of the job, such
+// as those of a table, and may be any.
+func (h *Hello) judgeSeconds(r *Result, elapsed float64) {
+	if h.Exact("seconds") || r.Seconds <= max(freeSeconds, maxDevices*elapsed) {
+		return
+	}
+	if r.Status != Failed {
+		*r = Result{Status: Failed, Files: r.Files,
+			Reason: fmt.Sprintf("the evaluator says it spent %.4g seconds, which is more than a day and %d times as long as the attempt took: "+
+				"leave seconds out, or declare the metric seconds as exact if they are not measured", r.Seconds, maxDevices)}
+	}
+	r.Seconds = 0
+}
+
 // Exact tells whether a metric is declared as a function of the job.
 func (h *Hello) Exact(name string) bool {
 	m, declared := h.metric(name)

@@ -124,23 +124,61 @@ func TestValuesAreJSON(t *testing.T) {
 	})
 }
 
-// What evaluators spent stays a number, however much they say it was.
+// What evaluators spent stays a number, however much it is where it is exact; what is
+// said to be measured is held to the clock.
 func TestHugeCosts(t *testing.T) {
 	t.Parallel()
-	search, err := engine.New(engine.Config{
-		Space: plainSpace, Strategy: climber{}, Limits: engine.Limits{Evaluations: 4}, Final: engine.Final{Skip: true},
-		Evaluator: &enginetest.Instant{Measure: func(*engine.Job) engine.Result {
-			return engine.Result{Status: engine.OK, Seconds: math.MaxFloat64, Metrics: engine.Values{{Name: "accuracy", Value: math.MaxFloat64}}}
-		}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := search.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s := search.Status()
-	if _, err := json.Marshal(s); err != nil || s.Spent.Seconds != math.MaxFloat64 {
-		t.Errorf("%v evaluator seconds: %v", s.Spent.Seconds, err)
+	for _, c := range []struct {
+		measured        bool
+		seconds         float64
+		status          engine.Status // of every second job
+		limit           float64
+		ok              int
+		atLeast, atMost float64 // what was spent
+	}{
+		{false, math.MaxFloat64, engine.OK, 0, 4, math.MaxFloat64, math.MaxFloat64},
+		{true, 3600, engine.OK, 0, 4, 4 * 3600, 4 * 3600},
+		{true, 3600, engine.OK, 5000, 2, 2 * 3600, 2 * 3600},
+		{true, 1e300, engine.OK, 5000, 2, 0, 4000},
+		{true, 1e300, engine.Invalid, 5000, 2, 0, 4000},
+		{true, 1e300, engine.Failed, 5000, 2, 0, 4000},
+		{true, 1e6, engine.OK, 5000, 2, 0, 4000},
+	} {
+		search, err := engine.New(engine.Config{
+			Space: plainSpace, Strategy: climber{}, Limits: engine.Limits{Evaluations: 4, Seconds: c.limit}, Final: engine.Final{Skip: true},
+			Evaluator: &enginetest.Instant{
+				Hello: engine.Hello{Name: "e", Deterministic: true, Metrics: []engine.Metric{{Name: "accuracy"}, {Name: "seconds", Measured: c.measured}}},
+				Measure: func(j *engine.Job) engine.Result {
+					r := engine.Result{Status: engine.OK, Seconds: c.seconds, Reason: "why", Metrics: engine.Values{
+						{Name: "accuracy", Value: math.MaxFloat64}, {Name: "seconds", Value: c.seconds},
+					}}
+					switch {
+					case j.ID%2 == 0:
+						r.Status = c.status
+					case c.seconds > freeSeconds && c.measured:
+						r.Seconds = 0
+					}
+					return r
+				}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := search.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s := search.Status()
+		if _, err := json.Marshal(s); err != nil || s.OK != c.ok || s.Spent.Seconds < c.atLeast || s.Spent.Seconds > c.atMost {
+			t.Errorf("%+v: %d ok, %v evaluator seconds: %v", c, s.OK, s.Spent.Seconds, err)
+		}
+		for e := range search.Candidates() {
+			overstated := c.measured && c.seconds > freeSeconds && e.ID%2 == 0 && c.status != engine.Failed
+			if got := strings.Contains(e.Reason, " seconds, which is more than a day and 1000 times as long as the attempt took: "); got != overstated {
+				t.Errorf("%+v: candidate %s is %s: %q", c, e.ID, e.Status, e.Reason)
+			}
+		}
 	}
 }
+
+// freeSeconds is what is believed of any attempt.
+const freeSeconds = 24 * 3600
