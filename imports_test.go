@@ -59,7 +59,7 @@ var rooms = []room{
 	{folder: "plugins/trainer", may: append([]string{"engine/option"}, genomes...), libs: []string{"*"}, never: wires}, // training with Gorgonia: a library for plugins
 	{folder: "plugins/onnx", may: genomes, libs: []string{"google.golang.org/protobuf/encoding/protowire"}},            // protobuf as a file format, not a wire
 	{folder: "plugins/python", may: append([]string{"engine", "internal/safe", "plugins/sdk", "plugins/internal/..."}, genomes...), libs: []string{"*"}, never: wires},
-	{folder: "plugins/jsonl", may: append([]string{"engine", "plugins/sdk", "plugins/python"}, genomes...), libs: []string{"*"}, never: wires},
+	{folder: "plugins/jsonl", may: append([]string{"engine", "engine/option", "plugins/sdk", "plugins/python"}, genomes...), libs: []string{"*"}, never: wires},
 	{folder: "plugins/supernet", may: append([]string{"engine", "engine/evolve"}, genomes...)},
 	{folder: "plugins/torch", may: genomes},
 	{folder: "plugins/evaluators", may: public, libs: []string{"*"}, never: wires},

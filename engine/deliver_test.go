@@ -202,6 +202,9 @@ func TestNumbersAreTakenAsTheyAre(t *testing.T) {
 		"fidelities[1].budget": func(c *engine.Config) {
 			c.Fidelities = []engine.Fidelity{{Evaluator: "f", Budget: 3}, {Evaluator: "f", Budget: 1}}
 		},
+		"fidelities[1]: it has the evaluator and the budget of fidelities[0], 2": func(c *engine.Config) {
+			c.Fidelities = []engine.Fidelity{{Evaluator: "f", Budget: 2}, {Evaluator: "f", Budget: 2}}
+		},
 		"final.top":         func(c *engine.Config) { c.Final.Top = -1 },
 		"final.budget":      func(c *engine.Config) { c.Final.Budget = -1 },
 		"failures.attempts": func(c *engine.Config) { c.Failures.Attempts = -2 },

@@ -262,10 +262,16 @@ func (c *Config) measuredBy(metrics []Metric) error {
 	return nil
 }
 
-// ascending refuses fidelities of one evaluator whose budgets fall: what is
-// promoted trains on, and best compares only the last one.
+// ascending refuses fidelities of one evaluator whose budgets fall, or are equal: what
+// is promoted trains on, and best compares only the last one.
 func (p *Plan) ascending(budget func(fidelity int) float64) error {
 	for i := 1; i < len(p.Fidelities); i++ {
+		for k := range i {
+			if p.Fidelities[i].Evaluator == p.Fidelities[k].Evaluator && budget(i) == budget(k) {
+				return wrong(fmt.Sprintf("fidelities[%d]", i), "it has the evaluator and the budget of fidelities[%d], %v", k, budget(k)).
+					but("keep one of them: to measure the same again, a strategy replicates")
+			}
+		}
 		if p.Fidelities[i].Evaluator == p.Fidelities[i-1].Evaluator && budget(i) < budget(i-1) {
 			return wrong(fmt.Sprintf("fidelities[%d].budget", i), "%v is less than the %v before it", budget(i), budget(i-1)).
 				but("list fidelities from the cheapest to the dearest")

@@ -283,7 +283,8 @@ func TestNumbersAreFinite(t *testing.T) {
 			}
 		}
 	}
-	for _, text := range []string{`{"a": {"float": [0, 1e999]}}`, `{"a": {"choice": [1e999]}}`, `{"a": {"int": [0, 99999999999999999999]}}`} {
+	for _, text := range []string{`{"a": {"float": [0, 1e999]}}`, `{"a": {"choice": [1e999]}}`, `{"a": {"int": [0, 99999999999999999999]}}`,
+		`{"a": {"float": [1e-400, 1]}}`, `{"a": {"choice": [0, -2.5E-999]}}`} {
 		if _, err := ParseSpaceJSON([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "a") {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -264,11 +264,14 @@ func numberOf(s string) (any, *Mistake) {
 		}
 	}
 	f, err := strconv.ParseFloat(s, 64)
+	mantissa, _, _ := strings.Cut(strings.ToLower(s), "e")
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return nil, fault(nil, "write a smaller number", "%s is out of range", shorten(s))
 	case err != nil || math.IsNaN(f) || math.IsInf(f, 0):
 		return nil, fault(nil, "write digits", "%q is no number", shorten(s))
+	case f == 0 && strings.ContainsAny(mantissa, "123456789"):
+		return nil, fault(nil, "write 0 if that is meant", "%s is too small and would become 0", shorten(s))
 	}
 	return f, nil
 }

@@ -107,8 +107,14 @@ func TestOnceTrouble(t *testing.T) {
 		`echo '{"failed": "a\u001b[31mb"}'`:                                     {engine.Failed, "a [31mb"},
 		`echo '{"metrics": {"accuracy": null}}'`:                                {engine.Failed, "metric accuracy is NaN"},
 		`printf 'read {"id": 1}  100%%'; echo '{"metrics": {"accuracy": 1}}'`:   {engine.Failed, "answered behind something else that it printed in one line: end the print with a new line"},
-		`echo 'I will say {"metrics": {"accuracy": 1}}'; echo '{"metrics": {"accuracy": 0.5}, "remark": "said"}'`: {engine.OK, "said"},
-		`echo '{"metrics": {"accuracy": 1}, "files": {"../evil": "x"}}'`:                                          {engine.Failed, `under a wrong name: "../evil" is no name for a file`},
+		`echo 'I will say {"metrics": {"accuracy": 1}}'; echo '{"metrics": {"accuracy": 0.5}, "remark": "said"}'`:  {engine.OK, "said"},
+		`echo '{"metrics": {"accuracy": 1}, "files": {"../evil": "x"}}'`:                                           {engine.Failed, `under a wrong name: "../evil" is no name for a file`},
+		`echo '{"Metrics": {"accuracy": 1}}'`:                                                                      {engine.Failed, "breaks the protocol of docs/exec.md: there is no key Metrics: write metrics, in the line"},
+		`echo '{"metrics": {"accuracy": 1}, "secnods": 3}'`:                                                        {engine.Failed, "there is no key secnods: did you mean seconds?, in the line"},
+		`echo '{"metrics": {"accuracy": 1}, "wall": 3}'`:                                                           {engine.Failed, "there is no key wall: there are failed, fault, "},
+		`echo '{"metrics": {"accuracy": 1}, "metrics": {"loss": 1}}'`:                                              {engine.Failed, "metrics is there twice, in the line"},
+		`echo '{"metrics": {"accuracy": 1, "accuracy": 2}}'`:                                                       {engine.Failed, "metrics.accuracy is there twice, in the line"},
+		`echo '{"level": "info", "level": 3, "id": 4}'; echo '{"metrics": {"accuracy": 0.5}, "remark": "logged"}'`: {engine.OK, "logged"},
 		`kill -9 $$`: {engine.Failed, "ended by signal 9"},
 		`sleep 3600 & echo '{"returned": "no room"}'`: {"", "no room"},
 	} {
@@ -183,6 +189,42 @@ func TestNoID(t *testing.T) {
 	r := openRig(t, served(t, &evaluator{}), command(t, map[string]any{"command": []string{script(t, program)}}))
 	if e := r.answer(r.submit("good")); e.Kind != engine.Finished || !strings.Contains(e.Result.Reason, "breaks the protocol of docs/exec.md: it answers without the id of a job") {
 		t.Errorf("%+v %+v", e, e.Result)
+	}
+}
+
+// What is misspelt or there twice in a line with a job's id, or in the hello, is never
+// passed over: it would be waited for for ever, or count half. What else programs print
+// is theirs.
+func TestKeysThatThereAreNot(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]string{
+		`{"id": 1, "metrisc": {"accuracy": 1}}`:                                "there is no key metrisc: did you mean metrics?",
+		`{"id": 1, "failure": "no data"}`:                                      "there is no key failure: there are failed, fault, ",
+		`{"id":1,"scratch":false,"metrics":{"accuracy":1,"accuracy":2}}`:       "metrics.accuracy is there twice",
+		`{"id": 1, "step": 1, "report": {"a": 1, "a": 2}}`:                     "report.a is there twice",
+		`{"id": 1, "id": 2, "metrics": {"accuracy": 1}}`:                       "id is there twice",
+		`{"id": 1, "metrics": {"accuracy": 1}, "files": {"a": "x", "a": "y"}}`: "files.a is there twice",
+		`{"event": "epoch", "event": 3}`:                                       "",
+		`{"ID": 1, "metrics": {"accuracy": 1}}`:                                "there is no key ID: write id",
+	} {
+		program := `while read -r line; do case $line in '{"open"'*) echo '{"hello": {}}' ;; '{"job"'*) echo '` + answer +
+			`'; echo '{"id": 1, "metrics": {"accuracy": 0.5}}' ;; esac; done`
+		r := openRig(t, served(t, &evaluator{}), command(t, map[string]any{"command": []string{script(t, program)}}))
+		e := r.answer(r.submit("good"))
+		if e.Kind != engine.Finished || (want == "") != (e.Result.Status == engine.OK) || !strings.Contains(e.Result.Reason, want) {
+			t.Errorf("%s: %+v %+v", answer, e, e.Result)
+		}
+	}
+	for hello, want := range map[string]string{
+		`{"hello": {"slot": 8}}`:                                "there is no key hello.slot: did you mean slots?",
+		`{"hello": {"metrics": [{"name": "a"}, {"nam": "b"}]}}`: "there is no key hello.metrics[1].nam: did you mean name?",
+		`{"hello": {"Slots": 8}}`:                               "there is no key hello.Slots: write slots",
+	} {
+		_, _, err := served(t, &evaluator{}).Open(t.Context(), engine.EvaluatorSetup{Space: troubles, Workers: 1,
+			Options: json.RawMessage(command(t, map[string]any{"command": []string{script(t, `read -r line; echo '`+hello+`'; read -r line`)}}))})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", hello, err)
+		}
 	}
 }
 

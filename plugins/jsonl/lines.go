@@ -74,13 +74,17 @@ func messageWithin(line []byte, hides func(end []byte) bool) []byte {
 	return nil
 }
 
-// decode reads a line.
-func decode[M any](line []byte, take func(*M) error) error {
+// decode reads a line. Not every one with a brace is meant for us: programs print JSON
+// of their own, which meant tells.
+func decode[M any](line []byte, meant func(*M) bool, take func(*M) error) error {
 	m := new(M)
 	err := json.Unmarshal(line, m)
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) && wrong.Field != "" {
 		err = fmt.Errorf("%s has %s where %s should be", wrong.Field, article(wrong.Value), kind(wrong.Type))
+	}
+	if err == nil && meant(m) {
+		err = strict(line, reflect.TypeFor[M]())
 	}
 	if err != nil {
 		return fmt.Errorf("%v, in the line %.100q", err, bytes.TrimSpace(line))

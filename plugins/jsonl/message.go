@@ -145,6 +145,12 @@ func (m *message) last() bool {
 	return m.Metrics != nil || m.Invalid != nil || m.Failed != nil || m.Returned != nil
 }
 
+// meant tells whether a line is for us, of a worker that names the job.
+func (m *message) meant() bool { return m.Hello != nil || m.Refuse != nil || m.ID != 0 || m.last() }
+
+// tells whether a line is for us, of a process that has one job.
+func (m *message) tells() bool { return m.last() || m.Report != nil || m.Save != nil }
+
 // answers tells whether JSON is a line from a worker that something waits for.
 func answers(line []byte) bool {
 	var m message

@@ -43,7 +43,7 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 	go func() {
 		defer p.stdout.Close()
 		read <- lines(p.stdout, func(line []byte) error {
-			return decode(line, func(m *message) error {
+			return decode(line, (*message).tells, func(m *message) error {
 				m.progress(j)
 				if m.last() {
 					answer = m

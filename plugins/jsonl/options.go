@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -29,7 +30,21 @@ type options struct {
 	Tests         bool                   `json:"tests"`
 
 	Devices      []device     `json:"devices"`       // GPUs: each process sees one
-	StartTimeout sdk.Duration `json:"start_timeout"` // until the hello; default 1m
+	StartTimeout startTimeout `json:"start_timeout"` // until the hello; default 1m
+}
+
+// startTimeout is how long a program may take to say hello: above 0, or left out.
+type startTimeout sdk.Duration
+
+// UnmarshalJSON reads a duration.
+func (d *startTimeout) UnmarshalJSON(b []byte) error {
+	if err := (*sdk.Duration)(d).UnmarshalJSON(b); err != nil {
+		return err
+	}
+	if *d <= 0 {
+		return fmt.Errorf("%s leaves no time: write a duration above 0, or leave it out", b)
+	}
+	return nil
 }
 
 // scriptOptions are those of a Python file's evaluator that are not its own.
@@ -37,7 +52,7 @@ type scriptOptions struct {
 	Python       string       `json:"python"`        // the interpreter
 	Preload      []string     `json:"preload"`       // modules that are imported once, before workers are forked
 	Devices      []device     `json:"devices"`       // GPUs: each process sees one
-	StartTimeout sdk.Duration `json:"start_timeout"` // until the hello; default 1m
+	StartTimeout startTimeout `json:"start_timeout"` // until the hello; default 1m
 }
 
 // operational are the options that cannot change a result. What a command is, is

@@ -37,6 +37,9 @@ func (m *message) plain(line []byte) bool {
 		if n == 0 || err != nil {
 			return false
 		}
+		if _, twice := metrics[string(name)]; twice {
+			return false
+		}
 		metrics[string(name)] = value
 		rest, more = bytes.CutPrefix(rest[n:], []byte(`,`))
 	}

@@ -11,7 +11,7 @@ func TestPlainAnswers(t *testing.T) {
 	for line, want := range map[string]bool{
 		`{"id":7,"scratch":false,"metrics":{"accuracy":0.5}}`:                true,
 		`{"id":7,"scratch":false,"metrics":{"a b":-1e-300,"c":1e+22,"d":0}}`: true,
-		`{"id":7,"scratch":false,"metrics":{"a":1,"a":2}}`:                   true,
+		`{"id":7,"scratch":false,"metrics":{"a":1,"a":2}}`:                   false,
 		`{"id":7,"scratch":false,"metrics":{}}`:                              false,
 		`{"id":7,"scratch":false,"metrics":{"a":1}},`:                        false,
 		`{"id":7,"scratch":false,"metrics":{"a":1},"stopped":true}`:          false,

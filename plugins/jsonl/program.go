@@ -52,7 +52,7 @@ func (p *program) readScript(options json.RawMessage, ours []string, into any) e
 }
 
 // usePython prepares to run the script with an interpreter, which may be named.
-func (p *program) usePython(named string, limit sdk.Duration) error {
+func (p *program) usePython(named string, limit startTimeout) error {
 	p.name = filepath.Base(p.script)
 	var err error
 	if p.python, err = python.StartFor(named, p.script); err != nil {
@@ -91,7 +91,7 @@ func (p *program) end(running *process, listensTo *os.File) {
 }
 
 // useCommand prepares to run a command.
-func (p *program) useCommand(command []string, options json.RawMessage, limit sdk.Duration) error {
+func (p *program) useCommand(command []string, options json.RawMessage, limit startTimeout) error {
 	if len(command) == 0 {
 		return sdk.BadOption("command", "name the program and its arguments: command: [./evaluate.sh]")
 	}
@@ -100,7 +100,7 @@ func (p *program) useCommand(command []string, options json.RawMessage, limit sd
 	return nil
 }
 
-func (p *program) limit(d sdk.Duration) {
+func (p *program) limit(d startTimeout) {
 	if p.startTimeout = time.Duration(d); d <= 0 {
 		p.startTimeout = time.Minute
 	}

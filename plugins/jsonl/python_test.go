@@ -83,7 +83,7 @@ func numbers(t *testing.T) enginetest.EvaluatorOptions {
 		Space: space, Invalid: []genome.Genome{bad}, Budget: 3,
 		SlowOptions: json.RawMessage(`{"slow": true}`),
 		Refused: []json.RawMessage{json.RawMessage(`{"slwo": true}`), json.RawMessage(`{"python": "no-such-python"}`),
-			json.RawMessage(`{"start_timeout": "soon"}`), json.RawMessage(`{"preload": ["no_such_module"]}`)},
+			json.RawMessage(`{"start_timeout": "soon"}`), json.RawMessage(`{"start_timeout": 0}`), json.RawMessage(`{"preload": ["no_such_module"]}`)},
 	}
 }
 

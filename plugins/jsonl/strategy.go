@@ -33,7 +33,7 @@ type commandOptions struct {
 type ownOptions struct {
 	Check        bool         `json:"check"`         // ask every step twice, the second time of a fresh process
 	Python       string       `json:"python"`        // the interpreter; for Python files
-	StartTimeout sdk.Duration `json:"start_timeout"` // until the hello; default 1m
+	StartTimeout startTimeout `json:"start_timeout"` // until the hello; default 1m
 }
 
 // Open implements engine.Strategy: it starts a worker, which says what the

@@ -112,10 +112,15 @@ type reply struct {
 	Question
 }
 
+// meant tells whether a line is for us.
+func (m *reply) meant() bool {
+	return m.Hello != nil || m.Refuse != nil || m.Decision != nil || m.Failed != nil || m.Space != ""
+}
+
 // conclusive tells whether JSON is a line from a strategy that something waits for.
 func conclusive(line []byte) bool {
 	var m reply
-	return json.Unmarshal(line, &m) == nil && (m.Hello != nil || m.Refuse != nil || m.Decision != nil || m.Failed != nil || m.Space != "")
+	return json.Unmarshal(line, &m) == nil && m.meant()
 }
 
 // strategyHello is what a strategy says of itself. Everything may be left out.
@@ -125,6 +130,8 @@ type strategyHello struct {
 	History  engine.HistoryNeed `json:"history"` // default metrics
 	Batch    int                `json:"batch"`
 	Tasks    []engine.Task      `json:"tasks"`
+	SDK      string             `json:"sdk"` // and Version are for people
+	Version  string             `json:"version"`
 }
 
 // stored is a state as the engine keeps it.

@@ -32,7 +32,7 @@ func startStrategyWorker(name string, spawn spawner) (*strategyWorker, error) {
 	w := &strategyWorker{process: p, heard: make(chan *reply, 1)}
 	go func() {
 		defer close(w.heard)
-		if w.broken = w.hear(func(line []byte) error { return decode(line, w.take) }, conclusive); w.broken != "" {
+		if w.broken = w.hear(func(line []byte) error { return decode(line, (*reply).meant, w.take) }, conclusive); w.broken != "" {
 			w.kill()
 			<-w.gone
 		}

@@ -132,7 +132,7 @@ func (w *worker) read() {
 		if m.plain(line) {
 			return w.take(&m)
 		}
-		return decode(line, w.take)
+		return decode(line, (*message).meant, w.take)
 	}, answers); broken != "" {
 		w.mu.Lock()
 		w.broken = broken

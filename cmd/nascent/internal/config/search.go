@@ -48,6 +48,29 @@ const Only = "evaluator"
 // defaultStrategy evolves without options.
 const defaultStrategy = "aging"
 
+// variableAlphabet are the names of variables of the environment.
+var variableAlphabet = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+
+// variable reads NAME or NAME=VALUE, a variable of the environment that is not among
+// the others.
+func (d *Document) variable(n *yaml.Node, key string, others []string) (string, error) {
+	v, err := d.word(n, key)
+	if err != nil {
+		return "", err
+	}
+	name, value, _ := strings.Cut(v, "=")
+	switch {
+	case !variableAlphabet.MatchString(name):
+		err = d.fault(n, key, "write NAME, to pass a variable on, or NAME=VALUE: a name takes letters, digits and _ . -, and begins with no digit",
+			"%.60q is no name for a variable", name)
+	case strings.ContainsRune(value, 0):
+		err = d.fault(n, key, "leave it out", "the value of %s holds a zero byte", name)
+	case slices.ContainsFunc(others, func(other string) bool { before, _, _ := strings.Cut(other, "="); return before == name }):
+		err = d.fault(n, key, "keep one of them", "%s is there twice", name)
+	}
+	return v, err
+}
+
 var nameAlphabet = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 type readers = map[string]func(n *yaml.Node, key string) error
@@ -161,7 +184,7 @@ func (d *Document) Read() (*Search, error) {
 		},
 		"plugins": func(n *yaml.Node, key string) error {
 			return d.fields(n, key, readers{
-				"turn_timeout": func(n *yaml.Node, key string) (err error) { s.TurnTimeout, err = d.duration(n, key); return err },
+				"turn_timeout": func(n *yaml.Node, key string) (err error) { s.TurnTimeout, err = d.span(n, key); return err },
 				"tls":          func(n *yaml.Node, key string) (err error) { s.TLS, err = d.boolean(n, key); return err },
 				"folder": func(n *yaml.Node, key string) error {
 					folder, err := d.word(n, key)
@@ -177,7 +200,7 @@ func (d *Document) Read() (*Search, error) {
 				},
 				"env": func(n *yaml.Node, key string) error {
 					return d.list(n, key, func(n *yaml.Node, key string) error {
-						v, err := d.word(n, key)
+						v, err := d.variable(n, key, s.PluginEnv)
 						s.PluginEnv = append(s.PluginEnv, v)
 						return err
 					})
@@ -435,18 +458,12 @@ func (d *Document) limits(n *yaml.Node, key string, l *engine.Limits) error {
 	return d.fields(n, key, readers{
 		"evaluations": func(n *yaml.Node, key string) (err error) { l.Evaluations, err = d.count(n, key, 1); return err },
 		"wall": func(n *yaml.Node, key string) error {
-			v, err := d.duration(n, key)
-			if err == nil && v <= 0 {
-				err = d.fault(n, key, "write a duration above 0, or remove the key", "%s leaves no time", n.Value)
-			}
+			v, err := d.span(n, key)
 			l.Wall = v.Seconds()
 			return err
 		},
 		"seconds": func(n *yaml.Node, key string) error {
-			v, err := d.duration(n, key)
-			if err == nil && v <= 0 {
-				err = d.fault(n, key, "write a duration above 0, or remove the key", "%s leaves no time", n.Value)
-			}
+			v, err := d.span(n, key)
 			l.Seconds = v.Seconds()
 			return err
 		},

@@ -157,7 +157,16 @@ func (d *Document) number(n *yaml.Node, key string) (float64, error) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return 0, d.fault(n, key, "write a finite number", "%s is not finite", n.Value)
 	}
+	if v == 0 && vanishes(n.Value) {
+		return 0, d.fault(n, key, "the smallest number above 0 is 4.9e-324; write 0 if that is meant", "%s is too small and would become 0", n.Value)
+	}
 	return v, nil
+}
+
+// vanishes tells that a number which reads as 0 is written as another one.
+func vanishes(text string) bool {
+	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
+	return strings.ContainsAny(mantissa, "123456789")
 }
 
 // positive reads a number above 0.
@@ -179,6 +188,15 @@ func (d *Document) pause(n *yaml.Node, key string) (time.Duration, error) {
 	return v, err
 }
 
+// span reads a duration above 0.
+func (d *Document) span(n *yaml.Node, key string) (time.Duration, error) {
+	v, err := d.duration(n, key)
+	if err == nil && v == 0 {
+		err = d.fault(n, key, "write a duration above 0, or remove the key", "%s leaves no time", n.Value)
+	}
+	return v, err
+}
+
 // duration reads 5ms, 2h, or a number of seconds; at least 0.
 func (d *Document) duration(n *yaml.Node, key string) (time.Duration, error) {
 	const remedy = "write 500ms, 30s, 2h or a number of seconds"
@@ -194,8 +212,11 @@ func (d *Document) duration(n *yaml.Node, key string) (time.Duration, error) {
 	} else if v, err = time.ParseDuration(n.Value); err != nil {
 		return 0, d.fault(n, key, remedy, "holds %s, not a duration", describe(n))
 	}
-	if v < 0 {
+	switch {
+	case v < 0:
 		return 0, d.fault(n, key, remedy, "%s is negative", n.Value)
+	case v == 0 && vanishes(n.Value):
+		return 0, d.fault(n, key, remedy, "%s is shorter than a nanosecond", n.Value)
 	}
 	return v, nil
 }
