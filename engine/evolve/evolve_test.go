@@ -1,6 +1,7 @@
 package evolve_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -163,11 +164,8 @@ func TestStart(t *testing.T) {
 	for _, name := range evolve.General() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			options := `{"population": 6}`
-			if name == "random" {
-				options = `{}`
-			}
-			cfg := config(t, name, options, enginetest.Landscape{}, 3, 20)
+			options := map[string]string{"guided": `{"initial": 6}`, "random": `{}`}[name]
+			cfg := config(t, name, cmp.Or(options, `{"population": 6}`), enginetest.Landscape{}, 3, 20)
 			for _, g := range good {
 				cfg.Start = append(cfg.Start, g.Genome)
 			}

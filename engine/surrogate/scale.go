@@ -1,0 +1,53 @@
+package surrogate
+
+import (
+	"math"
+	"slices"
+)
+
+// Scale makes values of which more is better comparable: those that are bad beyond
+// doubt are all alike, then the mean is 0 and the variance 1. A model that has to tell
+// bad from very bad has less left for what is good.
+type Scale struct{ floor, mean, sd float64 }
+
+// newScale is the scale of these values. Minus infinity is as bad as the worst of the
+// others.
+func newScale(values []float64) Scale {
+	var sorted []float64
+	for _, x := range values {
+		if !math.IsInf(x, 0) {
+			sorted = append(sorted, x)
+		}
+	}
+	slices.Sort(sorted)
+	n := len(sorted)
+	if n == 0 {
+		return Scale{0, 0, 1}
+	}
+	median := sorted[n/2]
+	square := 0.0
+	for _, x := range sorted[n/2:] {
+		square += float64((x - median) * (x - median))
+	}
+	s := Scale{floor: median - float64(3*math.Sqrt(square/float64(n-n/2))), sd: 1}
+	if s.floor = max(s.floor, sorted[0]); s.floor == median { // more than half are equal
+		s.floor = sorted[0]
+	}
+	sum := 0.0
+	for _, x := range values {
+		sum += max(x, s.floor)
+	}
+	s.mean = sum / float64(len(values))
+	square = 0
+	for _, x := range values {
+		d := max(x, s.floor) - s.mean
+		square += float64(d * d)
+	}
+	if square > 0 {
+		s.sd = math.Sqrt(square / float64(len(values)))
+	}
+	return s
+}
+
+// Of is a value on the scale.
+func (s Scale) Of(x float64) float64 { return (max(x, s.floor) - s.mean) / s.sd }

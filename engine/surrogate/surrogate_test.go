@@ -1,0 +1,291 @@
+package surrogate
+
+import (
+	"math"
+	"reflect"
+	"testing"
+
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
+)
+
+const (
+	edgeCell = `{"arch": {"cell": {"edges": ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"], "nodes": 4}}}`
+	mixed    = `{"lr": {"float": [1e-4, 1e-1], "log": true}, "optimizer": {"choice": ["sgd", {"adam": {"beta": {"float": [0.5, 0.999]}}}]}, "blocks": {"list": {"width": {"int": [4, 32], "step": 4}}, "length": [1, 5]}}`
+)
+
+func near(a, b, relative float64) bool {
+	return a == b || math.Abs(a-b) <= relative*math.Max(math.Abs(a), math.Abs(b))
+}
+
+func TestNormal(t *testing.T) {
+	t.Parallel()
+	for x := 0.0; x > -600; x -= 0.0137 {
+		if !near(exp(x), math.Exp(x), 1e-14) {
+			t.Fatalf("exp(%v) is %v, want %v", x, exp(x), math.Exp(x))
+		}
+	}
+	if exp(0) != 1 || exp(math.Inf(-1)) != 0 || exp(-1e9) != 0 {
+		t.Errorf("exp at the ends: %v, %v, %v", exp(0), exp(math.Inf(-1)), exp(-1e9))
+	}
+	for z := -8.0; z <= 8; z += 0.01 {
+		if want := 0.5 * math.Erfc(-z/math.Sqrt2); !near(Below(z), want, 1e-12) {
+			t.Fatalf("Below(%v) is %v, want %v", z, Below(z), want)
+		}
+		phi := math.Exp(-z*z/2) / math.Sqrt(2*math.Pi)
+		want := math.Log(0.7 * (phi + z*0.5*math.Erfc(-z/math.Sqrt2)))
+		if z > -3 && !near(Improvement(0.7*z+2, 0.7, 2), want, 1e-9) {
+			t.Fatalf("Improvement at %v is %v, want %v", z, Improvement(0.7*z+2, 0.7, 2), want)
+		}
+	}
+	last := math.Inf(-1)
+	for z := -200.0; z < 5; z += 0.05 { // far below the best, too, more is better
+		if x := Improvement(z, 1, 0); !(x > last) {
+			t.Fatalf("Improvement falls at %v: %v after %v", z, x, last)
+		} else {
+			last = x
+		}
+	}
+}
+
+// points draws genomes of a space.
+func points(t testing.TB, r *Reader, n int, seed uint64) (out []*Point) {
+	t.Helper()
+	draw := rng.New(seed)
+	for range n {
+		g, err := r.space.Random(draw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, r.Read(g))
+	}
+	return out
+}
+
+// fitted is a fitter of random values.
+func fitted(t testing.TB, space string, n int) (*fitter, []float64) {
+	f := newFitter(NewReader(genome.MustParseSpace(space)))
+	r := rng.New(3)
+	var values []float64
+	for i, p := range points(t, f.r, n, 5) {
+		f.add(p, i%2)
+		values = append(values, r.Normal())
+	}
+	f.compare()
+	f.begin()
+	return f, values
+}
+
+func TestSlopeIsThatOfTheLikelihood(t *testing.T) {
+	t.Parallel()
+	for _, space := range []string{edgeCell, mixed} {
+		f, values := fitted(t, space, 12)
+		_, slope := f.evaluate(values)
+		for i, s := range slope {
+			const h = 1e-5
+			at := f.at[i]
+			f.at[i] = at + h
+			up, _ := f.evaluate(values)
+			f.at[i] = at - h
+			down, _ := f.evaluate(values)
+			f.at[i] = at
+			if want := (up - down) / (2 * h); math.Abs(s-want) > 1e-5*(1+math.Abs(want)) {
+				t.Errorf("slope %d of %d is %v, want %v", i, len(slope), s, want)
+			}
+		}
+	}
+}
+
+// A posterior by its definition: with the inverse of the matrix of covariances.
+func TestPosterior(t *testing.T) {
+	t.Parallel()
+	f, values := fitted(t, edgeCell, 9)
+	p := newProcess(f.kernel())
+	for i, x := range f.points {
+		p.add(x, f.levels[i])
+	}
+	inverse := p.factor.inverse()
+	at := func(i, j int) float64 { return inverse[max(i, j)][min(i, j)] }
+	others := points(t, f.r, 6, 8)
+	weights := p.weigh(values)
+	for i, g := range p.guess(others, 0, [][]float64{weights}) {
+		row := p.kernel.row(others[i], 0)
+		near := p.covariances(&row, nil)
+		mean, variance := 0.0, p.kernel.variance()
+		for i, x := range near {
+			for j, y := range near {
+				mean += x * at(i, j) * values[j]
+				variance -= x * at(i, j) * y
+			}
+		}
+		if math.Abs(g.Means[0]-mean) > 1e-9 || math.Abs(g.Variance-variance) > 1e-9 {
+			t.Errorf("point %d: mean %v and variance %v, want %v and %v", i, g.Means[0], g.Variance, mean, variance)
+		}
+	}
+	// What is believed changes no mean, and later guesses agree with earlier ones that
+	// follow.
+	early := p.guess(others, 0, [][]float64{weights})
+	p.add(others[0], 0)
+	late := p.guess(others, 0, [][]float64{weights})
+	for i := range early {
+		p.follow(&early[i])
+		if math.Abs(early[i].Variance-late[i].Variance) > 1e-12 || early[i].Means[0] != late[i].Means[0] {
+			t.Errorf("point %d: %v and %v after a belief", i, early[i].Means, late[i].Means)
+		}
+	}
+	if early[0].Variance > 0.1 {
+		t.Errorf("after it is believed, the variance of a point is %v", early[0].Variance)
+	}
+}
+
+// Whoever begins in the middle predicts the same bits as who saw it all.
+func TestColdStart(t *testing.T) {
+	t.Parallel()
+	for _, space := range []string{edgeCell, mixed} {
+		s := genome.MustParseSpace(space)
+		r, values := rng.New(1), rng.New(2)
+		warm := NewModel(s, 2, 40, 5)
+		var genomes []genome.Genome
+		var worths [][]float64
+		for n := range 130 {
+			g, err := s.Random(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			genomes, worths = append(genomes, g), append(worths, []float64{values.Normal(), values.Float64()})
+			warm.Observe(g, n%2, worths[n])
+			if n%3 == 0 {
+				warm.Posterior().Believe(warm.Point(g), 0)
+			}
+			if n%13 != 7 {
+				continue
+			}
+			cold := NewModel(s, 2, 40, 5)
+			for i, g := range genomes {
+				cold.Observe(g, i%2, worths[i])
+			}
+			a, b := warm.Posterior(), cold.Posterior()
+			if !reflect.DeepEqual(a.Rows, b.Rows) {
+				t.Fatalf("after %d observations a cold start differs", n+1)
+			}
+			x, y := a.Guess([]*Point{warm.Point(genomes[0])}, 1)[0], b.Guess([]*Point{cold.Point(genomes[0])}, 1)[0]
+			if x.Variance != y.Variance || !reflect.DeepEqual(x.Means, y.Means) {
+				t.Fatalf("after %d observations a cold start predicts %v, not %v", n+1, y.Means, x.Means)
+			}
+			if len(a.Rows) > 40+turnover {
+				t.Fatalf("%d observations are looked at", len(a.Rows))
+			}
+		}
+	}
+}
+
+// Cells that are the same but for names, dead branches and useless edges are one.
+func TestKeysAndWords(t *testing.T) {
+	t.Parallel()
+	s := genome.MustParseSpace(edgeCell)
+	r := NewReader(s)
+	read := func(text string) *Point {
+		g, err := s.Parse("arch=" + text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Read(g)
+	}
+	a := read("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|")
+	b := read("|none~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|none~0|nor_conv_1x1~1|skip_connect~2|")
+	c := read("|nor_conv_1x1~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|")
+	if a.Key != b.Key || a.words.unlike(&b.words) != 0 {
+		t.Errorf("one convolution on another way is %v unlike", a.words.unlike(&b.words))
+	}
+	if a.Key == c.Key || a.words.unlike(&c.words) == 0 {
+		t.Error("a convolution of another kernel is the same")
+	}
+	nothing := read("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+	if got := nothing.words.unlike(&a.words); got != 1 {
+		t.Errorf("a cell of zeros is %v unlike one with a layer", got)
+	}
+	ids := map[int32]string{}
+	for w, id := range r.ids {
+		ids[id] = w
+	}
+	var words []string
+	for _, w := range a.words.of {
+		words = append(words, ids[w.id])
+	}
+	if want := []string{"conv3", "in conv3", "conv3 out", "in conv3 out", "in>conv3", "conv3>out"}; !sameWords(words, want) {
+		t.Errorf("the words of one convolution are %q, want %q", words, want)
+	}
+}
+
+func sameWords(a, b []string) bool {
+	count := map[string]int{}
+	for _, w := range a {
+		count[w]++
+	}
+	for _, w := range b {
+		count[w]--
+	}
+	for _, n := range count {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// It learns: what it predicts of others goes with what they are worth.
+func TestModelLearns(t *testing.T) {
+	t.Parallel()
+	s := genome.MustParseSpace(edgeCell)
+	m := NewModel(s, 1, 300, 30)
+	r := rng.New(4)
+	worth := func(p *Point) float64 { // convolutions of kernel 3 are good
+		n := 0.0
+		for _, w := range p.words.of {
+			if w.id == m.reader.ids["conv3"] {
+				n = w.n
+			}
+		}
+		return n
+	}
+	var others []*Point
+	for i := range 80 {
+		g, err := s.Random(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := m.Point(g); i < 40 {
+			m.Observe(g, 0, []float64{worth(p)})
+		} else {
+			others = append(others, p)
+		}
+	}
+	up := 0
+	guesses := m.Posterior().Guess(others, 0)
+	for i, a := range guesses {
+		for j, b := range guesses[:i] {
+			if d := worth(others[i]) - worth(others[j]); d*(a.Means[0]-b.Means[0]) > 0 {
+				up++
+			} else if d != 0 {
+				up--
+			}
+		}
+	}
+	if up < 300 {
+		t.Errorf("of 780 pairs %d more are in the right order than in the wrong one", up)
+	}
+}
+
+func TestScale(t *testing.T) {
+	t.Parallel()
+	s := newScale([]float64{1, 2, 3, 4, 5, -1e9, math.Inf(-1)})
+	if s.Of(-1e9) != s.Of(-1e6) || !(s.Of(1) < s.Of(2)) || !(s.Of(-1e9) < s.Of(1)) || s.Of(math.Inf(-1)) != s.Of(-1e9) {
+		t.Errorf("values on the scale: %v %v %v %v", s.Of(-1e9), s.Of(-1e6), s.Of(1), s.Of(2))
+	}
+	if s := newScale([]float64{2, 2, 2}); s.Of(2) != 0 || s.Of(3) != 1 {
+		t.Errorf("equal values: %v %v", s.Of(2), s.Of(3))
+	}
+	if s := newScale(nil); s.Of(3) != 3 {
+		t.Errorf("no values: %v", s.Of(3))
+	}
+}
