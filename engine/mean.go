@@ -24,7 +24,7 @@ func Mean(xs []float64) (mean, sd float64) {
 		return mean, 0
 	}
 	for _, x := range xs {
-		sd += (x - mean) * (x - mean)
+		sd += float64((x - mean) * (x - mean))
 	}
 	if sd = math.Sqrt(sd / (n - 1)); math.IsInf(sd, 0) { // so may the squares be
 		largest := 0.0
@@ -33,7 +33,7 @@ func Mean(xs []float64) (mean, sd float64) {
 		}
 		for sd = 0; len(xs) > 0; xs = xs[1:] {
 			part := (xs[0]/2 - mean/2) / largest
-			sd += part * part
+			sd += float64(part * part)
 		}
 		sd = min(math.MaxFloat64, 2*math.Sqrt(sd/(n-1))*largest)
 	}
