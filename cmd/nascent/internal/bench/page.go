@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
 	"github.com/nascent-nas/nascent/engine"
@@ -49,7 +50,7 @@ func (b *Bench) Page(path string, head []string, rows [][]string) error {
 		}
 	}
 	for _, axis := range []Axis{Evaluations, Seconds} {
-		p := b.plot(axis)
+		p := b.plot(axis, func(r *Row) int { return slices.Index(b.Strategies, r) })
 		if svg := p.SVG(); svg != "" {
 			d.Pictures = append(d.Pictures, picture{"Best so far against " + axis.String(), template.HTML(svg)})
 		}
@@ -85,12 +86,13 @@ func (b *Bench) About() []string {
 	return about
 }
 
-// plot draws the strategies' curves against one cost.
-func (b *Bench) plot(axis Axis) page.Plot {
+// plot draws the strategies' curves against one cost, in the colours of their numbers.
+func (b *Bench) plot(axis Axis, number func(*Row) int) page.Plot {
 	p := page.Plot{X: axis.String(), Y: b.Metric}
-	floor := math.Inf(1)
+	floor, ceiling := math.Inf(1), math.Inf(-1)
 	var bands, lines []page.Series
-	for i, r := range b.Strategies {
+	for _, r := range b.Strategies {
+		i := number(r)
 		c := r.Against[axis.String()]
 		band := page.Series{Name: r.Name, Class: fmt.Sprintf("b%d", i%page.Colours)}
 		line := page.Series{Name: r.Name, Class: fmt.Sprintf("s%d", i%page.Colours), Step: true}
@@ -102,8 +104,8 @@ func (b *Bench) plot(axis Axis) page.Plot {
 				band.Points = append(band.Points, page.Point{X: at, Y: *c.Upper[k]})
 				band.Low = append(band.Low, *c.Lower[k])
 				// What the first few evaluations brought would flatten all that follows.
-				if b.Goal == engine.Maximize && at >= c.At[len(c.At)-1]/20 {
-					floor = math.Min(floor, *c.Lower[k])
+				if at >= c.At[len(c.At)-1]/20 {
+					floor, ceiling = math.Min(floor, *c.Lower[k]), math.Max(ceiling, *c.Upper[k])
 				}
 			}
 		}
@@ -114,7 +116,11 @@ func (b *Bench) plot(axis Axis) page.Plot {
 			lines = append(lines, line)
 		}
 	}
-	if !math.IsInf(floor, 1) {
+	switch {
+	case math.IsInf(floor, 1):
+	case b.Goal == engine.Minimize:
+		p.Height = &page.Range{Lo: math.Inf(-1), Hi: ceiling}
+	default:
 		p.Height = &page.Range{Lo: floor, Hi: math.Inf(1)}
 	}
 	p.Series = append(bands, lines...)

@@ -68,11 +68,16 @@ func (b *Bench) Add(to *Row, seed int64, dir string, o *Outcome) {
 	if o.TestMetric != "" {
 		b.TestMetric = o.TestMetric
 	}
+	to.Runs = append(to.Runs, RunOf(seed, dir, o))
+}
+
+// RunOf is a search by what it came to.
+func RunOf(seed int64, dir string, o *Outcome) Run {
 	run := Run{Seed: seed, Dir: dir, Digest: o.Digest, Test: o.Test, Trace: o.Trace}
 	for _, name := range slices.Sorted(maps.Keys(o.Report)) {
 		run.Report = append(run.Report, engine.Value{Name: name, Value: o.Report[name]})
 	}
-	to.Runs = append(to.Runs, run)
+	return run
 }
 
 // Spread is a median with its quartiles; null where a search that has no value

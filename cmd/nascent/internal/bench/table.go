@@ -64,18 +64,20 @@ func (b *Bench) Table() (head []string, rows [][]string) {
 			row = append(row, cell)
 		}
 		if c := r.Reached; c != nil {
-			bound := func(x Bounded, text string) string {
-				if x.More {
-					return ">" + text
-				}
-				return text
-			}
 			row = append(row, bound(c.Seconds, show.Seconds(c.Seconds.Median)),
 				bound(c.Evaluations, half(c.Evaluations.Median)), fmt.Sprintf("%d of %d", c.Runs, n))
 		}
 		rows = append(rows, row)
 	}
 	return head, rows
+}
+
+// bound writes a median, or what it is larger than.
+func bound(x Bounded, text string) string {
+	if x.More {
+		return ">" + text
+	}
+	return text
 }
 
 // half writes a median of whole numbers: 120, 7.5.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -35,6 +36,7 @@ type benchFlags struct {
 	json, quiet bool
 	accept      bool
 	keep        bool
+	suite       string
 	changed     func(flag string) bool
 }
 
@@ -55,15 +57,27 @@ Where results are looked up (evaluator table), searches take milliseconds: they
 run in memory, with the same decisions, and only what they came to is kept.
 --keep keeps them like the others.
 
+--suite FILE compares on several searches at once: ranks, wins and significance
+over all of them, a table for each, and suite.html.
+
 What is spent counts all jobs of a search, those for shared weights too. For
 every strategy to pay alike, give a limit in evaluator seconds. Strategies with
 options are written as in YAML: --strategies 'aging,{use: aging, population: 20}'.`,
 		Example: `  nascent bench --strategies random,aging,genetic --seeds 5 --seconds 60 mnist1d-cells
-  nascent bench --strategies random,aging --seeds 20 --evaluations 300 --target 0.9 onemax`,
-		Args:              cobra.ExactArgs(1),
+  nascent bench --strategies random,aging --seeds 20 --evaluations 300 --target 0.9 onemax
+  nascent bench --suite tables.yaml --seeds 200 --first-seed 1001`,
+		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completePath,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.changed = cmd.Flags().Changed
+			switch {
+			case f.suite != "" && len(args) > 0:
+				return wrongInput("%s: a suite names its searches itself; leave --suite or this out", args[0])
+			case f.suite != "":
+				return a.benchSuite(cmd.Context(), f)
+			case len(args) == 0:
+				return wrongInput("there is no search to compare strategies on; name a search.yaml, a directory or an example, or several with --suite FILE")
+			}
 			return a.bench(cmd.Context(), args[0], f)
 		},
 	}
@@ -79,6 +93,7 @@ options are written as in YAML: --strategies 'aging,{use: aging, population: 20}
 	s.IntVar(&f.parallel, "parallel", 0, "searches at once (default 1; over tables, twice the processors)")
 	s.StringVar(&f.metric, "metric", "", "what to compare by (default: the first objective)")
 	s.Float64Var(&f.target, "target", 0, "tell also what it cost until the best was as good as this")
+	s.StringVar(&f.suite, "suite", "", "compare on all searches that this file lists: docs/bench.md")
 	s.BoolVar(&f.keep, "keep", false, "keep searches over tables too, each in a directory of its own")
 	s.BoolVar(&f.accept, "accept-evaluator", false, "go on although the evaluator, its options or its data changed")
 	s.BoolVar(&f.json, "json", false, "print one JSON object")
@@ -95,8 +110,7 @@ type contender struct {
 	looked *looked // its searches, where they run in memory
 }
 
-// contenders reads a list of strategies, in the words of a YAML list. A name that
-// stands twice is told apart by the options.
+// contenders reads a list of strategies, in the words of a YAML list.
 func contenders(list string) ([]*contender, error) {
 	bad := func(problem string) error {
 		return wrongInput("--strategies %s: %s; write names with commas between, for example --strategies 'random,{use: aging, population: 20}'", list, problem)
@@ -105,13 +119,32 @@ func contenders(list string) ([]*contender, error) {
 	if err := yaml.Unmarshal([]byte("["+list+"]"), &file); err != nil {
 		return nil, bad("this is no list of strategies")
 	}
+	if len(file.Content[0].Content) == 0 {
+		return nil, wrongInput("--strategies: there is none to compare; name some, for example --strategies random,aging,genetic")
+	}
+	return contendersOf(file.Content[0].Content, bad)
+}
+
+// contendersOf makes them of strategies as a search.yaml has them. A name that
+// stands twice is told apart by the options, unless it is given another one by as.
+func contendersOf(list []*yaml.Node, bad func(problem string) error) ([]*contender, error) {
 	var all []*contender
 	var options []string
 	times := map[string]int{}
-	for _, n := range file.Content[0].Content {
-		use, rest := n, ""
+	for _, n := range list {
+		use, rest, as := n, "", ""
 		if n.Kind == yaml.MappingNode {
 			use = nil
+			own := *n
+			own.Content = nil
+			for i := 0; i < len(n.Content); i += 2 {
+				if n.Content[i].Value == "as" {
+					as = n.Content[i+1].Value
+				} else {
+					own.Content = append(own.Content, n.Content[i:i+2]...)
+				}
+			}
+			n = &own
 			for i := 0; i < len(n.Content); i += 2 {
 				if k := n.Content[i].Value; k == "use" {
 					use = n.Content[i+1]
@@ -137,11 +170,13 @@ func contenders(list string) ([]*contender, error) {
 			c.text = strings.TrimSpace(string(b))
 		}
 		c.name = strategyName(config.Plugin{Use: use.Value})
+		if as != "" {
+			if c.name = slug(as); c.name != as {
+				return nil, bad(fmt.Sprintf("as: %s is no name: use up to 60 letters, digits, dots, dashes and underscores", as))
+			}
+		}
 		times[c.name]++
 		all, options = append(all, c), append(options, rest)
-	}
-	if len(all) == 0 {
-		return nil, wrongInput("--strategies: there is none to compare; name some, for example --strategies random,aging,genetic")
 	}
 	seen := map[string]bool{}
 	for i, c := range all {
@@ -190,17 +225,33 @@ type home interface {
 	outcome(metric string) (*bench.Outcome, error)
 }
 
+// contest is one search, and who carries it out.
+type contest struct {
+	path  string                           // as messages call it
+	load  func() (*config.Document, error) // the search, anew each time
+	flags benchFlags
+	all   []*contender
+	runs  []*benchRun
+	over  *lookups // what those in memory share
+
+	refusal error // why the evaluators could not be opened, where that was tried
+}
+
 // bench runs what is not finished yet, and compares.
 func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 	all, err := contenders(f.strategies)
 	if err != nil {
 		return err
 	}
-	if f.seeds < 1 || f.changed("parallel") && f.parallel < 1 {
-		return wrongInput("--seeds %d --parallel %d: both are at least 1", f.seeds, f.parallel)
+	if err := f.check(); err != nil {
+		return err
 	}
-	if f.dir == "" {
+	c := &contest{path: path, all: all, load: func() (*config.Document, error) {
 		doc, _, err := load(path, true)
+		return doc, err
+	}}
+	if f.dir == "" {
+		doc, err := c.load()
 		if err != nil {
 			return err
 		}
@@ -209,21 +260,51 @@ func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 	if f.dir, err = filepath.Abs(f.dir); err != nil {
 		return err
 	}
-	var runs []*benchRun
-	var over *lookups
-	defer func() { over.close() }()
-	known := false           // what over is
+	c.flags = f
+	defer c.close()
+	if err := a.prepare(ctx, c); err != nil {
+		return err
+	}
+	whole, err := a.carryOut(ctx, c)
+	if err != nil {
+		return err
+	}
+	if !whole {
+		a.interrupted(c.runs, f)
+		return nil
+	}
+	b, trouble, err := gather(c)
+	if err == nil {
+		err = a.tell(b, f)
+	}
+	return cmp.Or(err, trouble)
+}
+
+// check refuses what makes no bench.
+func (f *benchFlags) check() error {
+	if f.seeds < 1 || f.changed("parallel") && f.parallel < 1 {
+		return wrongInput("--seeds %d --parallel %d: both are at least 1", f.seeds, f.parallel)
+	}
+	return nil
+}
+
+// close ends what the searches share.
+func (c *contest) close() { c.over.close() }
+
+// prepare describes the searches. It runs none.
+func (a *app) prepare(ctx context.Context, c *contest) error {
+	f := &c.flags
 	kept := false            // some search lives in a directory
 	for i := range f.seeds { // seed by seed: what is there after an interruption can be compared
-		for _, c := range all {
-			r := &benchRun{by: c, seed: f.first + int64(i)}
-			dir := filepath.Join(f.dir, c.name+"-"+strconv.FormatInt(r.seed, 10))
-			if i > 0 && over != nil && !begun(dir) {
-				r.home = &inMemory{over, c.looked, r.seed}
-				runs = append(runs, r)
+		for k, by := range c.all {
+			r := &benchRun{by: by, seed: f.first + int64(i)}
+			dir := filepath.Join(f.dir, by.name+"-"+strconv.FormatInt(r.seed, 10))
+			if i > 0 && c.over != nil && !begun(dir) {
+				r.home = &inMemory{c.over, by.looked, r.seed}
+				c.runs = append(c.runs, r)
 				continue
 			}
-			t, err := f.search(path, c, r.seed, dir)
+			t, err := c.search(by, r.seed, dir)
 			if err != nil {
 				return err
 			}
@@ -233,60 +314,64 @@ func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 				if err := a.canStart(t); err != nil {
 					return err
 				}
-				if !known && !f.keep {
-					if over, err = a.openLookups(ctx, t, &f); err != nil {
+				if k == 0 && !f.keep {
+					if c.over, c.refusal, err = a.openLookups(ctx, t, f); err != nil {
 						return err
 					}
 				}
-				known = true
-				if over != nil {
-					if c.looked, err = over.read(t); err != nil {
+				if c.over != nil {
+					if by.looked, err = c.over.read(t); err != nil {
 						return err
 					}
 					if t.stored == nil {
-						r.home = &inMemory{over, c.looked, r.seed}
+						r.home = &inMemory{c.over, by.looked, r.seed}
 					}
 				}
 			}
-			runs = append(runs, r)
+			c.runs = append(c.runs, r)
 		}
 	}
-	if !kept && over.empty() {
-		for _, name := range []string{"bench.json", "bench.html"} {
-			if _, err := os.Lstat(filepath.Join(f.dir, name)); err == nil {
-				return wrongInput("%s is there already and is not of this bench; choose another directory with --dir, or move it away", filepath.Join(f.dir, name))
-			}
+	if kept || !c.over.empty() {
+		return nil
+	}
+	for _, name := range []string{"bench.json", "bench.html"} {
+		if _, err := os.Lstat(filepath.Join(f.dir, name)); err == nil {
+			return wrongInput("%s is there already and is not of this bench; choose another directory with --dir, or move it away", filepath.Join(f.dir, name))
 		}
 	}
+	return nil
+}
+
+// carryOut runs what is not finished yet.
+func (a *app) carryOut(ctx context.Context, c *contest) (whole bool, err error) {
+	f := c.flags
 	if f.parallel == 0 {
 		f.parallel = 1
-		if over != nil {
+		if c.over != nil {
 			f.parallel = searchesAtOnce
 			defer debug.SetGCPercent(debug.SetGCPercent(400)) // there is little to keep, and much to do
 		}
 	}
-	whole, err := a.runAll(ctx, runs, f)
-	if err != nil {
-		return err
+	return a.runAll(ctx, c.runs, f)
+}
+
+// interrupted says how to go on.
+func (a *app) interrupted(runs []*benchRun, f benchFlags) {
+	if f.quiet {
+		return
 	}
-	if !whole {
-		if !f.quiet {
-			done := 0
-			for _, r := range runs {
-				if r.done {
-					done++
-				}
-			}
-			var words []string
-			for _, w := range a.args {
-				words = append(words, quote(w))
-			}
-			fmt.Fprintf(a.err, "stopped with %d of %s finished; nothing is lost; go on with: %s %s\n",
-				done, searches(len(runs)), show.Program(), strings.Join(words, " "))
+	done := 0
+	for _, r := range runs {
+		if r.done {
+			done++
 		}
-		return nil
 	}
-	return a.compare(all, runs, f)
+	var words []string
+	for _, w := range a.args {
+		words = append(words, quote(w))
+	}
+	fmt.Fprintf(a.err, "stopped with %d of %s finished; nothing is lost; go on with: %s %s\n",
+		done, searches(len(runs)), show.Program(), strings.Join(words, " "))
 }
 
 func searches(n int) string {
@@ -296,9 +381,10 @@ func searches(n int) string {
 	return fmt.Sprintf("%d searches", n)
 }
 
-// search describes one search of the bench.
-func (f *benchFlags) search(path string, by *contender, seed int64, dir string) (*target, error) {
-	doc, _, err := load(path, true)
+// search describes one search.
+func (c *contest) search(by *contender, seed int64, dir string) (*target, error) {
+	f := &c.flags
+	doc, err := c.load()
 	if err != nil {
 		return nil, err
 	}
@@ -310,14 +396,14 @@ func (f *benchFlags) search(path string, by *contender, seed int64, dir string) 
 		if t.stored, err = readConfig(filepath.Join(t.dir, configName)); err != nil {
 			return nil, err
 		}
-	} else if err := replaces(path, doc, t.dir); err != nil {
+	} else if err := replaces(c.path, doc, t.dir); err != nil {
 		return nil, err
 	}
-	c := choices{workers: f.workers, evaluations: f.evaluations, seed: seed, strategy: by.text, set: f.set}
-	c.changed = func(flag string) bool {
+	said := choices{workers: f.workers, evaluations: f.evaluations, seed: seed, strategy: by.text, set: f.set}
+	said.changed = func(flag string) bool {
 		return flag == "strategy" || flag == "seed" || (flag == "workers" || flag == "evaluations") && f.changed(flag)
 	}
-	if err := c.apply(doc); err != nil {
+	if err := said.apply(doc); err != nil {
 		return nil, err
 	}
 	if f.changed("seconds") {
@@ -330,7 +416,7 @@ func (f *benchFlags) search(path string, by *contender, seed int64, dir string) 
 			return nil, err
 		}
 	}
-	if err := t.succession(c); err != nil {
+	if err := t.succession(said); err != nil {
 		return nil, err
 	}
 	if t.change {

@@ -15,39 +15,32 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 )
 
-// compare reads the finished searches and tells what they came to.
-func (a *app) compare(all []*contender, runs []*benchRun, f benchFlags) error {
-	b := &bench.Bench{}
-	if f.changed("target") {
-		b.Target = &f.target
+// gather reads what the finished searches came to. trouble is why some did not finish.
+func gather(c *contest) (b *bench.Bench, trouble, err error) {
+	b = &bench.Bench{}
+	if c.flags.changed("target") {
+		b.Target = &c.flags.target
 	}
-	for _, c := range all {
-		b.Strategies = append(b.Strategies, c.row)
+	for _, by := range c.all {
+		b.Strategies = append(b.Strategies, by.row)
 	}
-	var trouble []error
-	for _, r := range runs {
+	for _, r := range c.runs {
 		switch {
 		case r.err != nil && exitStatus(r.err) == exitInput:
 			r.by.row.Refused = oneLine(r.err)
-			trouble = append(trouble, wrongInput("%s cannot search this: %s", r.by.name, oneLine(r.err)))
+			trouble = cmp.Or(trouble, wrongInput("%s cannot search this: %s", r.by.name, oneLine(r.err)))
 		case r.err != nil:
-			trouble = append(trouble, fmt.Errorf("%s seed %d: %w", r.by.name, r.seed, r.err))
+			trouble = cmp.Or(trouble, fmt.Errorf("%s seed %d: %w", r.by.name, r.seed, r.err))
 		case r.done:
-			o, err := r.home.outcome(f.metric)
+			o, err := r.home.outcome(c.flags.metric)
 			if err != nil {
-				return err
+				return nil, nil, err
 			}
 			b.Add(r.by.row, r.seed, r.home.dir(), o)
 		}
 	}
 	b.Sum()
-	if err := a.tell(b, f); err != nil {
-		return err
-	}
-	if len(trouble) > 0 {
-		return trouble[0]
-	}
-	return nil
+	return b, trouble, nil
 }
 
 // outcomeOf reads what a finished search came to.
@@ -91,22 +84,29 @@ func measure(v *show.View, metric string) (string, engine.Goal, error) {
 	return "", "", wrongInput("--metric %s: the evaluators measure no such thing; they measure %s", metric, strings.Join(names, ", "))
 }
 
+// keepBench writes bench.html and bench.json, if there is anything to be written.
+func (a *app) keepBench(b *bench.Bench, f benchFlags) error {
+	if !slices.ContainsFunc(b.Strategies, func(r *bench.Row) bool { return len(r.Runs) > 0 }) {
+		return nil
+	}
+	text, err := json.MarshalIndent(b, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := page.Write(filepath.Join(f.dir, "bench.json"), append(text, '\n')); err != nil {
+		return err
+	}
+	head, rows := b.Table()
+	return b.Page(filepath.Join(f.dir, "bench.html"), head, rows)
+}
+
 // tell prints the comparison and writes bench.html and bench.json.
 func (a *app) tell(b *bench.Bench, f benchFlags) error {
 	some := slices.ContainsFunc(b.Strategies, func(r *bench.Row) bool { return len(r.Runs) > 0 })
-	head, rows := b.Table()
-	if some {
-		text, err := json.MarshalIndent(b, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := page.Write(filepath.Join(f.dir, "bench.json"), append(text, '\n')); err != nil {
-			return err
-		}
-		if err := b.Page(filepath.Join(f.dir, "bench.html"), head, rows); err != nil {
-			return err
-		}
+	if err := a.keepBench(b, f); err != nil {
+		return err
 	}
+	head, rows := b.Table()
 	if f.json {
 		return a.writeJSON(b)
 	}

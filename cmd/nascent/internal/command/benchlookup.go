@@ -39,16 +39,16 @@ var searchesAtOnce = 2 * runtime.GOMAXPROCS(0)
 const remembered = 1 << 16
 
 // openLookups opens the evaluators of a search once for all. It returns nil where one
-// of them does not look results up, or refuses: the searches then say why.
-func (a *app) openLookups(ctx context.Context, t *target, f *benchFlags) (*lookups, error) {
+// of them does not look results up, or refuses.
+func (a *app) openLookups(ctx context.Context, t *target, f *benchFlags) (_ *lookups, refusal, err error) {
 	s, err := t.doc.Read()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	o := hostOptions("", s)
 	o.SearchID = fmt.Sprintf("%s bench %d", f.dir, os.Getpid()) // another process may run the same one
 	if err := a.connectBy(t, s, o); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	closeStrategy(s.Engine.Strategy)
 	l := &lookups{metric: f.metric, space: s.Engine.Space, shared: map[string]*host.Shared{}, options: o}
@@ -58,17 +58,17 @@ func (a *app) openLookups(ctx context.Context, t *target, f *benchFlags) (*looku
 		session, hello, err := l.shared[name].Open(ctx, engine.EvaluatorSetup{Space: l.space, Workers: s.Engine.Workers, Options: ref.Options})
 		if err != nil {
 			l.close()
-			return nil, nil
+			return nil, err, nil
 		}
 		if err := session.Close(ctx); err != nil || !hello.Lookup {
 			l.close()
-			return nil, err
+			return nil, nil, err
 		}
 		l.said += fmt.Sprintf("%s %s %d %s\n", name, hello.Name, hello.Results, hello.Identity)
 		if len(hello.Pool) > 0 {
 			if l.space, err = l.space.Pool(hello.Pool); err != nil {
 				l.close()
-				return nil, nil
+				return nil, err, nil
 			}
 		}
 	}
@@ -78,9 +78,9 @@ func (a *app) openLookups(ctx context.Context, t *target, f *benchFlags) (*looku
 	}
 	if err != nil {
 		l.close()
-		return nil, err
+		return nil, nil, err
 	}
-	return l, nil
+	return l, nil, nil
 }
 
 // empty tells that nothing is kept, also of a nil.

@@ -48,7 +48,7 @@ func (r *Range) clip(lo, hi float64) (float64, float64) {
 
 const (
 	plotWidth, plotHeight   = 640, 320
-	left, right, top, below = 62, 14, 12, 44
+	left, right, top, below = 62, 28, 12, 44
 )
 
 // SVG draws the plot.
