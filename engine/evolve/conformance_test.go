@@ -19,6 +19,7 @@ func TestConformance(t *testing.T) {
 			`{"population": 6, "selection": "rank", "pressure": 2, "mutation": 0.2, "crossover": 1, "elite": 5}`,
 		},
 		"guided": {`{"candidates": 60}`, `{"initial": 4, "candidates": 20, "rounds": 1, "active": 12, "fit": 5, "promote": {"eta": 2, "after": 3}}`, `{"promote": false, "fit": 0, "candidates": 30}`},
+		"local":  {`{}`, `{"initial": 2, "move": "best", "promote": {"eta": 2, "after": 3}}`},
 		"random": {`{}`, `{"promote": {"eta": 3, "after": 0}}`},
 	} {
 		for _, o := range options {

@@ -4,6 +4,7 @@
 //   - aging: aging evolution (Real et al. 2019), the default
 //   - genetic: a generational genetic algorithm (Holland 1975, Goldberg 1989)
 //   - guided: evolution that a surrogate guides, for evaluations that are dear
+//   - local: local search over neighbours (White, Nolen & Savani 2020)
 //   - mapelites: the best of every kind, by descriptors (Mouret & Clune 2015)
 //   - random: random search, the control
 //   - spos: single-path one-shot search (Guo et al. 2020), which scores candidates

@@ -46,9 +46,7 @@ type guided struct {
 	// What follows from the History.
 	model *surrogate.Model
 	rows  []*engine.Candidate // its observations
-	tried map[string]bool     // packed genomes that were measured
-	read  int                 // how much of the History it knows
-	last  *engine.Candidate   // the last one of that
+	tried tried
 }
 
 type guidedState struct {
@@ -85,7 +83,7 @@ func (s *guided) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Nee
 	err := option.Read(setup.Options, s.Declare)
 	s.opener, s.ranking, s.promote = newOpener(setup), setup.Ranking(), s.promotion.Promoter(setup)
 	s.space, s.model = setup.Space, surrogate.NewModel(setup.Space, 1, s.active, s.fit)
-	s.forget()
+	s.tried, s.rows = tried{}, nil
 	return pack(guidedState{}), engine.Needs{History: engine.NeedMetrics}, err
 }
 
@@ -149,29 +147,17 @@ func (s *guided) begin(st *guidedState, turn engine.Turn) {
 	}
 }
 
-// learn takes in what is new in the History. One that is not the same that was seen
-// before is learned anew.
+// learn takes in what is new in the History.
 func (s *guided) learn(h engine.History) {
-	if s.read > 0 && (s.read > h.Len() || h.At(s.read-1) != s.last) {
-		s.forget()
-	}
-	for ; s.read < h.Len(); s.read++ {
-		c := h.At(s.read)
-		s.last = c
-		if c.Task != engine.Train || c.Fidelity != 0 {
-			continue
-		}
-		s.tried[c.Genome.Packed()] = true
+	s.tried.follow(h, func() {
+		s.model.Clear()
+		s.rows = nil
+	}, func(c *engine.Candidate) {
 		if c.Reuse == 0 && !c.Stopped && c.Status != engine.Failed {
 			s.model.Observe(c.Genome, 0, s.values(c))
 			s.rows = append(s.rows, c)
 		}
-	}
-}
-
-func (s *guided) forget() {
-	s.model.Clear()
-	s.rows, s.tried, s.read, s.last = nil, map[string]bool{}, 0, nil
+	})
 }
 
 // values are what the model is to predict of a candidate: the first objective, and by
@@ -311,7 +297,10 @@ func (c *chooser) draw(n int, make func(k int) engine.Proposal) {
 	var points []*surrogate.Point
 	for k := range n {
 		p := make(k)
-		if p.Genome.IsZero() || c.tried[p.Genome.Packed()] || c.drawn[p.Genome.Packed()] {
+		if p.Genome.IsZero() || c.drawn[p.Genome.Packed()] {
+			continue
+		}
+		if _, measured := c.tried.since[p.Genome.Packed()]; measured {
 			continue
 		}
 		c.drawn[p.Genome.Packed()] = true
