@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
 )
 
 var accuracy = Measure{"accuracy", engine.Maximize}
@@ -54,6 +55,35 @@ func TestFollowCountsEveryJobAndRanksOnlyWholeTraining(t *testing.T) {
 	want.Steps = []Step{{Cost{4, 16}, 50}, {Cost{8, 25}, 40}}
 	if diff := cmp.Diff(want, Follow(slices.Values(all), plan, Measure{"size", engine.Minimize})); diff != "" {
 		t.Errorf("minimized, -want +got:\n%s", diff)
+	}
+}
+
+// Accuracy and size have a front, and each of its members adds to what it dominates.
+func TestFollowHypervolume(t *testing.T) {
+	t.Parallel()
+	plan := &engine.Plan{
+		Fidelities: make([]engine.Fidelity, 2),
+		Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "size", Goal: engine.Minimize}},
+		Reference:  engine.Values{{Name: "accuracy", Value: 0}, {Name: "size", Value: 10}}, Rules: genome.Rules,
+	}
+	id := engine.ID(0)
+	at := func(accuracy, size float64, fidelity int) engine.Candidate {
+		id++
+		return job(1, 0, func(c *engine.Candidate) {
+			c.ID, c.Fidelity = id, fidelity
+			c.Metrics = engine.Values{{Name: "accuracy", Value: accuracy}, {Name: "size", Value: size}}
+		})
+	}
+	all := []engine.Candidate{at(9, 1, 0), at(0.5, 11, 1), at(0.5, 6, 1), at(0.4, 7, 1), at(0.75, 8, 1), at(1, 2, 1)}
+	got := Follow(slices.Values(all), plan, Measure{Hypervolume, engine.Maximize})
+	want := Trace{Spent: Cost{6, 6}, Steps: []Step{{Cost{2, 2}, 0}, {Cost{3, 3}, 2}, {Cost{5, 5}, 2.5}, {Cost{6, 6}, 8}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	plan.Reference = nil // as by the worst of the first, and a tenth
+	got = Follow(slices.Values(all), plan, Measure{Hypervolume, engine.Maximize})
+	if n := len(got.Steps); n < 2 || got.Steps[n-1].At != (Cost{6, 6}) {
+		t.Errorf("without a reference: %+v", got)
 	}
 }
 

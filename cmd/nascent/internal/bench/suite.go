@@ -21,6 +21,7 @@ type Problem struct {
 	By        string      `json:"by"` // what a search is judged by at its end: "best", "test", or a figure that its test reported
 	Goal      engine.Goal `json:"goal"`
 	Optimum   *float64    `json:"optimum,omitempty"`
+	Relative  bool        `json:"relative,omitempty"` // the regret is a share of the optimum
 	Published []Published `json:"published,omitempty"`
 	Scores    []Score     `json:"scores"` // of the strategies, in their order
 	*Bench    `json:"bench"`
@@ -175,6 +176,9 @@ func (p *Problem) score() {
 			}
 			if p.Optimum != nil {
 				r := math.Abs(*p.Optimum - m.Mean)
+				if p.Relative {
+					r /= math.Abs(*p.Optimum)
+				}
 				x.Regret = &r
 			}
 		}

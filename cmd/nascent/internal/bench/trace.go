@@ -44,7 +44,10 @@ type Trace struct {
 	Steps []Step `json:"steps"` // each better than the one before
 }
 
-// Measure is what a bench compares candidates by.
+// Hypervolume stands in place of a metric for what a front dominates.
+const Hypervolume = "hypervolume"
+
+// Measure is what a bench compares candidates by: a metric, or the Hypervolume.
 type Measure struct {
 	Metric string
 	Goal   engine.Goal
@@ -62,7 +65,14 @@ func (m Measure) better(a, b float64) bool {
 // of phase search cost, those for shared weights and those that failed too. The
 // best is taken over trained candidates at the highest configured fidelity that
 // are ok, were not stopped early and keep the constraints.
+//
+// By Hypervolume it follows what the front of all objectives dominates, up to the
+// search's reference or, where it declares none, the one that it came to in the end.
 func Follow(candidates iter.Seq[engine.Candidate], plan *engine.Plan, m Measure) Trace {
+	var front *engine.Leaders
+	if m.Metric == Hypervolume {
+		front = referred(candidates, plan).Leaders(1)
+	}
 	var t Trace
 	for c := range candidates {
 		if c.Phase != engine.PhaseSearch {
@@ -75,11 +85,32 @@ func Follow(candidates iter.Seq[engine.Candidate], plan *engine.Plan, m Measure)
 			continue
 		}
 		x, ok := c.Metrics.Get(m.Metric)
+		if front != nil {
+			if ok = front.Add(&c); ok {
+				x, _, ok = front.Hypervolume()
+			}
+		}
 		if n := len(t.Steps); ok && (n == 0 || m.better(x, t.Steps[n-1].Value)) {
 			t.Steps = append(t.Steps, Step{At: t.Spent, Value: x})
 		}
 	}
 	return t
+}
+
+// referred is the plan with a reference for hypervolumes.
+func referred(candidates iter.Seq[engine.Candidate], plan *engine.Plan) *engine.Plan {
+	if len(plan.Reference) > 0 {
+		return plan
+	}
+	front := plan.Leaders(1)
+	for c := range candidates {
+		if c.Phase == engine.PhaseSearch {
+			front.Add(&c)
+		}
+	}
+	own := *plan
+	_, own.Reference, _ = front.Hypervolume()
+	return &own
 }
 
 // At is the best when so much had been spent, false if there was none yet. A

@@ -69,6 +69,12 @@ func outcomeOf(v *show.View, metric string) (o *bench.Outcome, err error) {
 
 // measure finds the direction of a metric.
 func measure(v *show.View, metric string) (string, engine.Goal, error) {
+	if metric == bench.Hypervolume {
+		if len(v.Plan.Ranking().Objectives) < 2 {
+			return "", "", wrongInput("--metric hypervolume: the search has one objective, and so no front; give it several")
+		}
+		return metric, engine.Maximize, nil
+	}
 	for _, o := range v.Plan.Objectives {
 		if o.Metric == metric {
 			return metric, o.Goal, nil

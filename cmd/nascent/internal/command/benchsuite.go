@@ -52,6 +52,7 @@ type problem struct {
 	By          string               `yaml:"by"`
 	Goal        engine.Goal          `yaml:"goal"`
 	Optimum     *float64             `yaml:"optimum"`
+	Relative    bool                 `yaml:"relative"`
 	Published   yaml.Node            `yaml:"published"` // a map of figures, in its order
 }
 
@@ -272,7 +273,7 @@ func (a *app) solve(ctx context.Context, c *contest, p *problem, out *bench.Suit
 	if err := a.keepBench(b, c.flags); err != nil {
 		return false, err
 	}
-	one := &bench.Problem{Name: p.Name, By: cmp.Or(p.By, "best"), Goal: cmp.Or(p.Goal, b.Goal), Optimum: p.Optimum, Bench: b}
+	one := &bench.Problem{Name: p.Name, By: cmp.Or(p.By, "best"), Goal: cmp.Or(p.Goal, b.Goal), Optimum: p.Optimum, Relative: p.Relative, Bench: b}
 	if p.By != "" && p.By != "best" && p.By != "test" {
 		one.Goal = cmp.Or(p.Goal, engine.Maximize)
 	}
