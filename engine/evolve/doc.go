@@ -5,6 +5,7 @@
 //   - genetic: a generational genetic algorithm (Holland 1975, Goldberg 1989)
 //   - guided: evolution that a surrogate guides, for evaluations that are dear
 //   - local: local search over neighbours (White, Nolen & Savani 2020)
+//   - islands: several searches side by side, with migration, each by any strategy
 //   - mapelites: the best of every kind, by descriptors (Mouret & Clune 2015)
 //   - random: random search, the control
 //   - spos: single-path one-shot search (Guo et al. 2020), which scores candidates
@@ -35,7 +36,7 @@ type Find func(use string) (engine.Strategy, error)
 // algorithm is a strategy that is built in.
 type algorithm struct {
 	name    string
-	general bool // searches any space
+	general bool // searches any space, and needs no option and no other strategy for it
 	build   func(find Find) engine.Strategy
 }
 
@@ -65,7 +66,8 @@ func NewWith(name string, find Find) (engine.Strategy, error) {
 // Names lists the strategies that New makes, in alphabetical order.
 func Names() []string { return names(func(algorithm) bool { return true }) }
 
-// General lists those that search any space: spos wants cells.
+// General lists those that search any space by themselves, whatever their options:
+// spos wants cells, mapelites descriptors, islands a strategy.
 func General() []string { return names(func(a algorithm) bool { return a.general }) }
 
 func names(which func(algorithm) bool) []string {

@@ -18,18 +18,6 @@ const sposName = "spos"
 
 func init() { register(sposName, false, func(find Find) engine.Strategy { return &spos{find: find} }) }
 
-// Inner is what the options of a strategy say that it searches with, a name or a
-// path; "" where it searches alone, or by its default.
-func Inner(name string, options json.RawMessage) string {
-	var o struct {
-		Search searcher `json:"search"`
-	}
-	if name != sposName || json.Unmarshal(options, &o) != nil {
-		return ""
-	}
-	return o.Search.use
-}
-
 // spos is single-path one-shot search (Guo, Zhang, Mu, Heng, Liu, Wei & Sun 2020,
 // arXiv 1904.00420): the shared weights are trained on paths that are drawn evenly,
 // and then a strategy of any kind searches with scores, each of which takes
@@ -48,35 +36,6 @@ type spos struct {
 	promote   *Promoter
 	view      sposView
 	Schedule
-}
-
-// searcher is the option search: the name or path of the inner strategy, and its
-// options.
-type searcher struct {
-	use     string
-	options json.RawMessage
-}
-
-// UnmarshalJSON reads a name, or {use: NAME, option: value}.
-func (s *searcher) UnmarshalJSON(b []byte) error {
-	*s = searcher{options: json.RawMessage("{}")}
-	if json.Unmarshal(b, &s.use) == nil {
-		return nil
-	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(b, &all); err != nil || all == nil {
-		return &genome.Mistake{Problem: string(b) + " is neither a strategy's name nor {use: name, option: value}"}
-	}
-	if json.Unmarshal(all["use"], &s.use) != nil {
-		return &genome.Mistake{Problem: "say which strategy", Remedy: "write {use: aging}"}
-	}
-	if _, there := all["promote"]; there {
-		return &genome.Mistake{Key: "promote", Problem: "what is promoted is an option of " + sposName, Remedy: "write promote beside search, not in it"}
-	}
-	delete(all, "use")
-	var err error
-	s.options, err = json.Marshal(all)
-	return err
 }
 
 // sposState is what is remembered from turn to turn.
@@ -129,6 +88,9 @@ func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 	if err := option.Read(setup.Options, s.Declare); err != nil {
 		return nil, needs, err
 	}
+	if s.with.has("promote") {
+		return nil, needs, &genome.Mistake{Key: "search.promote", Problem: "what is promoted is an option of " + sposName, Remedy: "write promote beside search, not in it"}
+	}
 	if _, err := ReadSupernet(setup); err != nil {
 		return nil, needs, err
 	}
@@ -161,12 +123,7 @@ func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 }
 
 // Close ends the inner strategy's process, if it has one.
-func (s *spos) Close(ctx context.Context) error {
-	if closer, ok := s.inner.(interface{ Close(context.Context) error }); ok {
-		return closer.Close(ctx)
-	}
-	return nil
-}
+func (s *spos) Close(ctx context.Context) error { return closeAll(ctx, s.inner) }
 
 // Step trains the supernet on, or lets the inner strategy take a turn.
 func (s *spos) Step(ctx context.Context, packed []byte, turn engine.Turn) (engine.Decision, error) {

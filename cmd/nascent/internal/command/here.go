@@ -46,7 +46,7 @@ func fromHere(n *yaml.Node) (changed bool) {
 		return true
 	case yaml.SequenceNode:
 		for _, word := range n.Content {
-			if strings.HasPrefix(word.Value, "./") || strings.HasPrefix(word.Value, "../") {
+			if word.Kind == yaml.MappingNode || strings.HasPrefix(word.Value, "./") || strings.HasPrefix(word.Value, "../") {
 				changed = fromHere(word) || changed
 			}
 		}

@@ -1,12 +1,12 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -65,9 +65,13 @@ func (a *app) doubt(p host.Plugin) {
 // runs in this process, and what it searches with may be a plugin.
 func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strategy, error) {
 	if !p.IsPath() {
-		inner := evolve.Inner(p.Use, p.Options) // as it was named: the recorded options have no path
+		inner := evolve.Inner(p.Use, p.Options) // as they were named: the recorded options have no paths
 		strategy, err := evolve.NewWith(p.Use, func(use string) (engine.Strategy, error) {
-			return findStrategy(config.Plugin{Use: cmp.Or(inner, use)}, o, dirs)
+			named := slices.IndexFunc(inner, func(path string) bool { return strategyName(config.Plugin{Use: path}) == use })
+			if named >= 0 {
+				use = inner[named]
+			}
+			return findStrategy(config.Plugin{Use: use}, o, dirs)
 		})
 		if err == nil {
 			return strategy, nil
@@ -81,36 +85,53 @@ func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strate
 }
 
 // recordedOptions are a strategy's options as the ledger records them: without
-// the path of a plugin to search with, which may change.
+// the paths of plugins to search with, which may change.
 func recordedOptions(p config.Plugin) json.RawMessage {
-	use := evolve.Inner(p.Use, p.Options)
-	if !filepath.IsAbs(use) {
+	if !slices.ContainsFunc(evolve.Inner(p.Use, p.Options), filepath.IsAbs) {
 		return p.Options
 	}
 	var all map[string]json.RawMessage
 	if json.Unmarshal(p.Options, &all) != nil {
 		return p.Options
 	}
-	var search any = strategyName(config.Plugin{Use: use})
-	var inner genome.Map // in the order of search.yaml
-	if json.Unmarshal(all["search"], &inner) == nil {
-		for i := range inner {
-			if inner[i].Key == "use" {
-				inner[i].Value = search
-			}
-		}
-		search = inner
-	}
-	text, err := json.Marshal(search)
-	if err != nil {
+	var err error
+	if all["search"], err = unplaced(all["search"]); err != nil {
 		return p.Options
 	}
-	all["search"] = text
 	out, err := json.Marshal(all)
 	if err != nil {
 		return p.Options
 	}
 	return out
+}
+
+// unplaced writes a strategy as options name it, or a list of such, by names in place
+// of paths.
+func unplaced(search json.RawMessage) (json.RawMessage, error) {
+	var path string
+	if json.Unmarshal(search, &path) == nil {
+		return json.Marshal(strategyName(config.Plugin{Use: path}))
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(search, &list) == nil {
+		for i := range list {
+			var err error
+			if list[i], err = unplaced(list[i]); err != nil {
+				return nil, err
+			}
+		}
+		return json.Marshal(list)
+	}
+	var group genome.Map // in the order of search.yaml
+	if err := json.Unmarshal(search, &group); err != nil {
+		return nil, err
+	}
+	for i := range group {
+		if path, ok := group[i].Value.(string); ok && group[i].Key == "use" {
+			group[i].Value = strategyName(config.Plugin{Use: path})
+		}
+	}
+	return json.Marshal(group)
 }
 
 // sourceOf is where a strategy is found again: its name or path or, where its

@@ -204,6 +204,17 @@ plugins: {tls: no, turn_timeout: 90s}
 	if got, want := string(s.Strategy.Options), `{"search":{"use":"/there/mine.py","check":true}}`; got != want {
 		t.Errorf("options %s, want %s", got, want)
 	}
+	d, err = Parse("search.yaml", "/there", []byte("space: {x: bool}\nevaluator: e\nstrategy: {use: islands, search: [aging, ./mine.py, {use: ../own.go, n: 3}]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	islands, err := d.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(islands.Strategy.Options), `{"search":["aging","/there/mine.py",{"use":"/own.go","n":3}]}`; got != want {
+		t.Errorf("options %s, want %s", got, want)
+	}
 	if g, err := s.Engine.Space.Parse("norm=no"); err != nil || s.TLS || s.TurnTimeout != 90*time.Second {
 		t.Errorf("norm is %s (%v), tls %v, turn_timeout %s", g.Text(), err, s.TLS, s.TurnTimeout)
 	}

@@ -281,24 +281,35 @@ func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
 			}
 		}
 	}
-	if key == "strategy" {
-		switch inner := options[within].(type) {
-		case string:
-			options[within] = d.program(inner)
-		case genome.Map:
-			for i, entry := range inner {
-				if use, ok := entry.Value.(string); ok && entry.Key == "use" {
-					inner[i].Value = d.program(use)
-				}
-			}
-		}
+	if key == "strategy" && options[within] != nil {
+		options[within] = d.placed(options[within])
 	}
 	p.Options, err = json.Marshal(options)
 	return p, err
 }
 
-// within is the option of strategies that names another one, which searches
-// within them, as a plugin is named.
+// placed is a strategy, or a list of strategies, as an option names it, with paths
+// made absolute.
+func (d *Document) placed(inner any) any {
+	switch inner := inner.(type) {
+	case string:
+		return d.program(inner)
+	case []any:
+		for i := range inner {
+			inner[i] = d.placed(inner[i])
+		}
+	case genome.Map:
+		for i, entry := range inner {
+			if use, ok := entry.Value.(string); ok && entry.Key == "use" {
+				inner[i].Value = d.program(use)
+			}
+		}
+	}
+	return inner
+}
+
+// within is the option of strategies that names others, which search within them, as
+// plugins are named.
 const within = "search"
 
 // commands is the evaluator whose option command names programs by their paths.

@@ -1,0 +1,93 @@
+package evolve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// An inner strategy is one that another one searches with: the option search of spos
+// and of islands names it.
+
+// searcher is an inner strategy as the options name it: a name, a path, or a group
+// {use: NAME, option: value}.
+type searcher struct {
+	use     string
+	options json.RawMessage
+}
+
+// UnmarshalJSON reads a name or a group.
+func (s *searcher) UnmarshalJSON(b []byte) error {
+	*s = searcher{options: json.RawMessage("{}")}
+	if json.Unmarshal(b, &s.use) == nil {
+		return nil
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil || all == nil {
+		return &genome.Mistake{Problem: string(b) + " is neither a strategy's name nor {use: name, option: value}"}
+	}
+	if json.Unmarshal(all["use"], &s.use) != nil {
+		return &genome.Mistake{Problem: "say which strategy", Remedy: "write {use: aging}"}
+	}
+	delete(all, "use")
+	var err error
+	s.options, err = json.Marshal(all)
+	return err
+}
+
+// has tells whether an option of the inner strategy is given.
+func (s *searcher) has(option string) bool {
+	var all map[string]json.RawMessage
+	return json.Unmarshal(s.options, &all) == nil && all[option] != nil
+}
+
+// searchers are one or several inner strategies.
+type searchers []searcher
+
+// UnmarshalJSON reads one, or a list.
+func (s *searchers) UnmarshalJSON(b []byte) error {
+	var many []json.RawMessage
+	if json.Unmarshal(b, &many) != nil {
+		many = []json.RawMessage{b}
+	}
+	*s = nil
+	for _, one := range many {
+		var x searcher
+		if err := x.UnmarshalJSON(one); err != nil {
+			return err
+		}
+		*s = append(*s, x)
+	}
+	if len(*s) == 0 {
+		return &genome.Mistake{Problem: "there are none", Remedy: "write aging, or [aging, genetic]"}
+	}
+	return nil
+}
+
+// Inner lists the strategies that the options of a built-in strategy name to search
+// with, by name or path.
+func Inner(name string, options json.RawMessage) (uses []string) {
+	var o struct {
+		Search searchers `json:"search"`
+	}
+	if name != sposName && name != islandsName || json.Unmarshal(options, &o) != nil {
+		return nil
+	}
+	for _, s := range o.Search {
+		uses = append(uses, s.use)
+	}
+	return uses
+}
+
+// closeAll ends the processes of strategies that have one.
+func closeAll(ctx context.Context, strategies ...engine.Strategy) (err error) {
+	for _, s := range strategies {
+		if closer, ok := s.(interface{ Close(context.Context) error }); ok {
+			err = errors.Join(err, closer.Close(ctx))
+		}
+	}
+	return err
+}
