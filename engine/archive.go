@@ -182,13 +182,17 @@ func (a *Archive) Candidates() iter.Seq[Candidate] {
 }
 
 // Candidate returns one candidate with its curve and output, consumed or not.
-// A job without a result has an empty Status.
+// A job without a result has an empty Status, and for a Reason why its last attempt
+// brought nothing.
 func (a *Archive) Candidate(id ID) (Candidate, error) {
 	e := a.get(id)
 	if e == nil {
 		return Candidate{}, wrong("", "there is no candidate %s; the newest is %d", id, len(a.search.jobs))
 	}
 	c := e.full()
+	if e.attempts != nil {
+		c.Reason = e.attempts.last.reason
+	}
 	if r, ok, err := a.led.Result(id); err != nil {
 		return Candidate{}, err
 	} else if ok {
