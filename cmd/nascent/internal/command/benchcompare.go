@@ -53,7 +53,7 @@ func outcomeOf(v *show.View, metric string) (o *bench.Outcome, err error) {
 		}
 	}
 	o.Trace = bench.Follow(v.Candidates(), &v.Plan, bench.Measure{Metric: o.Metric, Goal: o.Goal})
-	if t, err := report.Of(v).Test(); err == nil {
+	if t := report.Of(v).Test(); t.Winner != nil {
 		for _, v := range t.Winner.Report {
 			if o.Report == nil {
 				o.Report = map[string]float64{}

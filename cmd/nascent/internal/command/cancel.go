@@ -16,6 +16,7 @@ import (
 
 func (a *app) cancelCommand() *cobra.Command {
 	var request string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "cancel DIR ID...",
 		Short: "End jobs that have no result yet: they fail, at their place",
@@ -37,7 +38,7 @@ be replayed. In a search that is not running its next run finds them cancelled.`
 				request = rand.Text()
 			}
 			if a.live != nil {
-				return a.cancelEach(ids, func(id engine.ID) error { return a.cancel(id, requestFor(request, id)) })
+				return a.cancelEach(ids, asJSON, func(id engine.ID) error { return a.cancel(id, requestFor(request, id)) })
 			}
 			dir := args[0]
 			if err := isDir(dir); err != nil {
@@ -47,7 +48,7 @@ be replayed. In a search that is not running its next run finds them cancelled.`
 				return nothingHere(dir)
 			}
 			for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-				ask := slices.Concat([]string{"cancel"}, args, []string{"--request", request})
+				ask := slices.Concat([]string{"cancel"}, args, []string{"--request", request, fmt.Sprintf("--json=%t", asJSON)})
 				if err := socket.Ask(cmd.Context(), dir, socket.Request{Args: ask}, a.out); !errors.Is(err, socket.ErrNobody) {
 					return err
 				}
@@ -60,20 +61,27 @@ be replayed. In a search that is not running its next run finds them cancelled.`
 					return err
 				}
 				defer led.Close()
-				return a.cancelEach(ids, func(id engine.ID) error { return engine.Cancel(led, id, requestFor(request, id), time.Now()) })
+				return a.cancelEach(ids, asJSON, func(id engine.ID) error { return engine.Cancel(led, id, requestFor(request, id), time.Now()) })
 			}
 		},
 	}
 	cmd.Flags().StringVar(&request, "request", "", "a text that names this order: given again it changes nothing")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	return cmd
 }
 
 func requestFor(request string, id engine.ID) string { return fmt.Sprintf("%s %s", request, id) }
 
-func (a *app) cancelEach(ids []engine.ID, cancel func(engine.ID) error) error {
+func (a *app) cancelEach(ids []engine.ID, asJSON bool, cancel func(engine.ID) error) error {
 	for _, id := range ids {
 		if err := cancel(id); err != nil {
 			return err
+		}
+		if asJSON {
+			if err := a.writeJSON(map[string]engine.ID{"cancelled": id}); err != nil {
+				return err
+			}
+			continue
 		}
 		fmt.Fprintf(a.out, "candidate %s is cancelled\n", id)
 	}

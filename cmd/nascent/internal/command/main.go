@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
@@ -103,7 +104,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagError(err)} })
 	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(), a.cancelCommand()}
 	root.AddCommand(looking...)
 	if a.live == nil {
@@ -111,6 +112,24 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 			a.sampleCommand(), a.spaceCommand(), a.pluginsCommand(), a.versionCommand())
 	}
 	return root
+}
+
+// flagError says what a flag takes in place of what a reader of Go's made of it.
+func flagError(err error) error {
+	var wrong *pflag.InvalidValueError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	takes := map[string]string{
+		"int": "a whole number", "int64": "a whole number", "uint64": "a whole number from 0 on", "float64": "a number",
+		"bool": "true or false, or stands alone", "duration": "a duration such as 90s or 2h",
+	}
+	flag := wrong.GetFlag()
+	what, ok := takes[flag.Value.Type()]
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("--%s %s: it takes %s", flag.Name, wrong.GetValue(), what)
 }
 
 // usageError is a command line that was not understood.

@@ -32,7 +32,9 @@ func (a *app) sampleCommand() *cobra.Command {
 		Short: "Print random genomes of a search as jobs, to try an evaluator on",
 		Long: `Draws random genomes of the space that PATH (a search.yaml, a search directory or
 an example) declares and prints each as a job, one line of JSON, as programs in
-other languages get it. Nothing is evaluated and nothing is kept.`,
+other languages get it. Nothing is evaluated and nothing is kept.
+
+With --json the same: programs are who reads this.`,
 		Example: `  nascent sample mine | ./evaluate.sh
   nascent sample mnist1d --count 3 --seed 7 | jq .text`,
 		Args: cobra.ExactArgs(1),
@@ -69,6 +71,7 @@ other languages get it. Nothing is evaluated and nothing is kept.`,
 			return nil
 		},
 	}
+	cmd.Flags().Bool("json", true, "print one JSON object a line, as it does anyway")
 	cmd.Flags().Uint64Var(&seed, "seed", 0, "of the random genomes")
 	cmd.Flags().Uint64Var(&count, "count", 1, "how many")
 	return cmd

@@ -18,7 +18,7 @@ type told struct {
 }
 
 func (a *app) spaceCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "space PATH",
 		Short: "Answer questions about a search's space, to try a strategy with",
 		Long: `Reads questions about the space that PATH (a search.yaml, a search directory or an
@@ -56,4 +56,6 @@ strategy is told of the search. Nothing is evaluated and nothing is kept.`,
 			return in.Err()
 		},
 	}
+	cmd.Flags().Bool("json", true, "print one JSON object a line, as it does anyway")
+	return cmd
 }

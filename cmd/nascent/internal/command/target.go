@@ -287,6 +287,9 @@ func (c *choices) apply(doc *config.Document) error {
 	flag("workers", "workers", strconv.Itoa(c.workers))
 	flag("evaluations", "limits.evaluations", strconv.Itoa(c.evaluations))
 	flag("seed", "seed", strconv.FormatInt(c.seed, 10))
+	if c.changed("strategy") && strings.TrimSpace(c.strategy) == "" {
+		return wrongInput("--strategy: there is no name; write --strategy NAME, or '{use: NAME, option: value}'")
+	}
 	if c.changed("strategy") && doc.Text("strategy") != c.strategy && doc.Text("strategy.use") != c.strategy {
 		value := c.strategy
 		if !strings.HasPrefix(strings.TrimSpace(value), "{") {
@@ -296,8 +299,11 @@ func (c *choices) apply(doc *config.Document) error {
 	}
 	for _, s := range c.set {
 		key, value, ok := strings.Cut(s, "=")
-		if !ok || key == "" {
+		switch {
+		case !ok:
 			return wrongInput("--set %s: there is no = in it; write --set KEY=VALUE, for example --set limits.evaluations=500", s)
+		case strings.TrimSpace(key) == "":
+			return wrongInput("--set %s: there is no key before the =; write --set KEY=VALUE, for example --set limits.evaluations=500", s)
 		}
 		all = append(all, setting{key, value, "--set " + s})
 	}

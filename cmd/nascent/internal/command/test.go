@@ -33,35 +33,39 @@ searching afterwards.`,
 			if !begun(dir) {
 				return nothingHere(dir)
 			}
-			found, evaluations, err := a.tested(dir)
+			t, evaluations, err := a.tested(dir)
 			if err != nil {
 				return notRunning(err, dir)
 			}
-			if found == nil {
+			if t == nil {
 				// The search ends here for now: that is what lets its final part begin.
 				c.changed = cmd.Flags().Changed
-				t, err := resolve(dir, c)
+				at, err := resolve(dir, c)
 				if err != nil {
 					return err
 				}
 				quiet := *a
 				quiet.out = discard{}
-				if err := quiet.run(cmd.Context(), &target{dir: t.dir, doc: t.doc, stored: t.stored, only: evaluations}, m); err != nil {
+				if err := quiet.run(cmd.Context(), &target{dir: at.dir, doc: at.doc, stored: at.stored, only: evaluations}, m); err != nil {
 					return err
 				}
-				if found, _, err = a.tested(dir); err != nil {
+				if t, _, err = a.tested(dir); err != nil {
 					return err
 				}
-				if found == nil {
+				if t == nil {
 					return errors.New("it was stopped before the tests were done; run the same command again")
 				}
 			}
-			t, err := found.Test()
-			if err != nil {
-				return err
-			}
 			if m.json {
-				return a.writeJSON(t)
+				if err := a.writeJSON(t); err != nil {
+					return err
+				}
+			}
+			switch {
+			case t.Untested != "":
+				return errors.New(t.Untested)
+			case m.json:
+				return nil
 			}
 			return a.printTest(t)
 		},
@@ -74,10 +78,10 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// tested is the report of a search whose newest results were re-measured and
-// tested; nil, and how many evaluations there are, if they were not; an error, if
-// they cannot be.
-func (a *app) tested(dir string) (*report.Report, int, error) {
+// tested is what was found on test data in a search whose newest results were
+// re-measured and tested, or why they cannot be; nil, and how many evaluations there
+// are, if they were not.
+func (a *app) tested(dir string) (*report.Test, int, error) {
 	v, done, err := inspect(dir)
 	if err != nil {
 		return nil, 0, err
@@ -85,16 +89,17 @@ func (a *app) tested(dir string) (*report.Report, int, error) {
 	defer done()
 	outcome, ok := v.Outcome()
 	s := v.Status()
+	t := report.Of(v).Test()
 	switch {
 	case ok && outcome.Complete && s.State == engine.StateFinished:
 	case v.Plan.Final.Skip:
-		return nil, 0, errors.New("this search was begun with final.skip: true, so nothing of it is tested; begin one without it in another directory")
+		t.Untested = "this search was begun with final.skip: true, so nothing of it is tested; begin one without it in another directory"
 	case len(s.Best) == 0:
-		return nil, 0, errors.New("no candidate has been trained and measured yet, so there is nothing to test; go on with: " + show.Program() + " run " + quote(dir))
+		t.Untested = "no candidate has been trained and measured yet, so there is nothing to test; go on with: " + show.Program() + " run " + quote(dir)
 	default:
 		return nil, s.Evaluations, nil
 	}
-	return report.Of(v), s.Evaluations, nil
+	return t, s.Evaluations, nil
 }
 
 func (a *app) printTest(t *report.Test) error {
@@ -126,7 +131,7 @@ func (a *app) printTest(t *report.Test) error {
 		}
 		table.Rows = append(table.Rows, row)
 	}
-	add("candidate "+t.Winner.ID.String()+" (winner)", &t.Winner)
+	add("candidate "+t.Winner.ID.String()+" (winner)", t.Winner)
 	for i := range t.Baselines {
 		add(t.Baselines[i].Name, &t.Baselines[i])
 	}

@@ -94,7 +94,10 @@ func yesNo(n *yaml.Node) (value, ok bool) {
 }
 
 func (d *Document) word(n *yaml.Node, key string) (string, error) {
-	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || n.Value == "" {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && strings.TrimSpace(n.Value) == "" {
+		return "", d.fault(n, key, "write a name, or remove the key", "is an empty text")
+	}
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		return "", d.fault(n, key, "write a name", "holds %s, not a text", describe(n))
 	}
 	return n.Value, nil

@@ -5,7 +5,6 @@
 package report
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
@@ -221,12 +220,13 @@ func (r *Report) JSON() any {
 
 // Test is what `test --json` writes.
 type Test struct {
-	Winner    Tested   `json:"winner"`
+	Winner    *Tested  `json:"winner"`    // null where nothing was tested
 	Baseline  *Tested  `json:"baseline"`  // null where the search names none
 	Baselines []Tested `json:"baselines"` // all of them
 	Splits    string   `json:"splits"`
 	Metric    string   `json:"metric"`
 	Looks     int      `json:"test_looks"`
+	Untested  string   `json:"untested,omitempty"` // why nothing was tested
 }
 
 // Tested is one network's figures on test data.
@@ -242,10 +242,9 @@ type Tested struct {
 	Report     engine.Values `json:"report,omitempty"` // means of what the tests left for reports alone
 }
 
-// Test is what was found on test data; an error says why nothing was.
-func (r *Report) Test() (*Test, error) {
+// Test is what was found on test data, or why nothing was.
+func (r *Report) Test() *Test {
 	t := &Test{Splits: r.outcome.Splits, Metric: r.objective.Metric, Looks: r.status.TestLooks, Baselines: []Tested{}}
-	found := false
 	for i := range r.rows {
 		x := &r.rows[i]
 		if x.Test == nil && len(x.Report) == 0 {
@@ -261,19 +260,19 @@ func (r *Report) Test() (*Test, error) {
 			continue
 		}
 		one.Genome, one.Hash = x.Genome, x.Hash
-		t.Winner, found = one, true
+		t.Winner = &one
 	}
 	if len(t.Baselines) > 0 {
 		t.Baseline = &t.Baselines[0]
 	}
-	if !found {
-		switch {
-		case !r.judged || !r.outcome.Complete:
-			return nil, fmt.Errorf("nothing was tested yet")
-		case r.outcome.Winner == 0:
-			return nil, fmt.Errorf("nothing was measured, so there is nothing to test")
-		}
-		return nil, fmt.Errorf("the evaluator has no test data, so nothing was tested")
+	switch {
+	case t.Winner != nil:
+	case !r.judged || !r.outcome.Complete:
+		t.Untested = "nothing was tested yet"
+	case r.outcome.Winner == 0:
+		t.Untested = "nothing was measured, so there is nothing to test"
+	default:
+		t.Untested = "the evaluator has no test data, so nothing was tested"
 	}
-	return t, nil
+	return t
 }
