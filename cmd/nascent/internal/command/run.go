@@ -369,10 +369,36 @@ func (a *app) finished(t *target, s *config.Search, m manner) (bool, error) {
 	if status.State != engine.StateFinished || further(status, s.Engine.Limits) {
 		return false, nil
 	}
-	if err := t.keep(); err != nil {
-		return true, err
+	if key, text := lowered(status, s.Engine.Limits); key == "" {
+		if err := t.keep(); err != nil {
+			return true, err
+		}
+	} else {
+		text += ": none is taken back, and nothing was changed"
+		if t.doc.Given(key) {
+			return true, wrongInput("%s; for its report: %s run %s", text, show.Program(), quote(shortest(t.dir)))
+		}
+		fmt.Fprintln(a.err, "nascent: "+text)
 	}
 	return true, a.report(v, m)
+}
+
+// lowered is the limit of a finished search that asks for less than there is and than
+// was asked before, and says so.
+func lowered(s engine.Snapshot, l engine.Limits) (key, text string) {
+	less := func(old, now, spent float64) bool { return now > 0 && now < spent && (old == 0 || now < old) }
+	switch old := s.Limits; {
+	case less(float64(old.Evaluations), float64(l.Evaluations), float64(s.Evaluations)):
+		return "limits.evaluations", fmt.Sprintf("limits.evaluations: %d were asked for, and the search has ended with %d",
+			l.Evaluations, s.Evaluations)
+	case less(old.Seconds, l.Seconds, s.Spent.Seconds):
+		return "limits.seconds", fmt.Sprintf("limits.seconds: %s were asked for, and the search has ended with %s",
+			show.Seconds(l.Seconds), show.Seconds(s.Spent.Seconds))
+	case less(old.Wall, l.Wall, s.Wall):
+		return "limits.wall", fmt.Sprintf("limits.wall: %s were asked for, and the search has ended with %s",
+			show.Seconds(l.Wall), show.Seconds(s.Wall))
+	}
+	return "", ""
 }
 
 // further tells whether limits let a finished search go on.
