@@ -216,14 +216,14 @@ func (a *Archive) Metrics() []Metric {
 
 // Best returns the best candidates of the search at the highest fidelity
 // reached, best first, at most ten and of different genomes. With several objectives
-// they are of the front before all others, the best by the first objective first.
+// they are of the front: the best by the preferred objective, then those that stand alone.
 func (a *Archive) Best(n int) []Candidate {
 	best := a.leaders.Best()
 	return a.whole(best[:min(n, len(best))])
 }
 
 // Front returns the candidates at the highest fidelity reached that no other one
-// dominates, of different genomes, the best by the first objective first. With one
+// dominates, of different genomes, the best by the preferred objective first. With one
 // objective there are none; of more than 500 those are left out that stand closest to
 // others.
 func (a *Archive) Front() []Candidate { return a.whole(a.leaders.Front()) }

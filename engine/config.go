@@ -26,6 +26,7 @@ type Config struct {
 
 	Objectives  []Objective // default: maximize accuracy; several are equal in rank, up to MaxObjectives
 	Ties        []Objective // decide, in their order, what the objectives do not
+	Prefer      string      // of several objectives the one by which the winner is chosen; default the first
 	Reference   Values      // of all objectives, if there are several: what the hypervolume is measured against
 	Constraints []Constraint
 	Limits      Limits
@@ -166,7 +167,7 @@ type Snapshot struct {
 	Best        []Best   `json:"best"`        // at the highest fidelity reached, best first, up to 5 different genomes
 
 	// Front are with several objectives those at the highest fidelity reached that no
-	// other one dominates, of different genomes, the best by the first objective first.
+	// other one dominates, of different genomes, the best by the preferred objective first.
 	Front []Best `json:"front,omitempty"`
 
 	// Hypervolume is what they dominate, see Leaders.Hypervolume; nil with one objective,

@@ -12,7 +12,8 @@ import (
 // final is the built-in strategy that ends a search. First it measures the
 // best few again with fresh seeds, because the best of many noisy figures is
 // partly luck; then it tests the one with the best mean, and the baselines, on
-// data that nothing was chosen by.
+// data that nothing was chosen by. With several objectives the best few are of the
+// front, and those are tested that no other one dominates by what was measured again.
 type final struct {
 	plan      *Plan
 	baselines []Baseline
@@ -23,6 +24,7 @@ type finalState struct {
 	Stage  Phase `json:"stage"`
 	Top    []ID  `json:"top,omitempty"`    // re-measured
 	Winner ID    `json:"winner,omitempty"` // 0: nothing was measured
+	Front  []ID  `json:"front,omitempty"`  // with several objectives: who is tested, the winner first
 }
 
 func (f *final) Open(context.Context, Setup) ([]byte, Needs, error) {
@@ -38,18 +40,27 @@ func (f *final) Step(_ context.Context, state []byte, t Turn) (Decision, error) 
 	}
 	switch s.Stage {
 	case "":
-		top := f.top(t.History, max(1, f.plan.Final.Top))
+		top := f.top(t.History, cmp.Or(f.plan.Final.Top, f.untried()))
 		if len(top) == 0 {
 			return f.decide(s, Decision{Note: "nothing was measured, so there is nothing to re-measure", Done: true})
 		}
 		s.Winner = top[0]
+		if f.several() {
+			s.Front = top
+		}
 		if f.plan.Final.Top > 0 && f.plan.Final.Repeats > 0 {
 			return f.remeasure(s, top, t.History)
 		}
 		return f.test(s)
 	case PhaseRemeasure:
-		w := f.winner(s.Top, t)
-		s.Winner = w.ID
+		front := f.front(s.Top, t)
+		w := front[0]
+		s.Winner, s.Front = w.ID, nil
+		if f.several() {
+			for _, c := range front {
+				s.Front = append(s.Front, c.ID)
+			}
+		}
 		d, err := f.test(s)
 		if f.plan.Rules > 0 && f.plan.Ranking().Violation(w.Metrics) > 0 {
 			d.Note = fmt.Sprintf("measured again, no candidate keeps the constraints; candidate %s comes closest", w.ID)
@@ -63,6 +74,16 @@ func (f *final) decide(s finalState, d Decision) (Decision, error) {
 	b, err := json.Marshal(s)
 	d.State = b
 	return d, err
+}
+
+func (f *final) several() bool { return len(f.plan.Ranking().Objectives) > 1 }
+
+// untried is how many are tested where nobody is measured again.
+func (f *final) untried() int {
+	if f.several() {
+		return defaultTop
+	}
+	return 1
 }
 
 // top lists the n best candidates of the search at the highest fidelity that
@@ -96,9 +117,10 @@ func (f *final) remeasure(s finalState, top []ID, h History) (Decision, error) {
 	return f.decide(s, d)
 }
 
-// winner is the best by what was measured again, with the numbers that it is judged
-// by.
-func (f *final) winner(top []ID, t Turn) *Candidate {
+// front are those that no other one dominates by what was measured again, the winner
+// first, with the numbers that they are judged by. Who breaks a constraint stands
+// there only if nobody breaks them less.
+func (f *final) front(top []ID, t Turn) []*Candidate {
 	var judged []*Candidate
 	for _, id := range top {
 		c, _ := t.History.Get(id)
@@ -115,7 +137,11 @@ func (f *final) winner(top []ID, t Turn) *Candidate {
 		}
 		judged = append(judged, &m)
 	}
-	return f.plan.Ranking().byFirst(judged)[0]
+	front := f.plan.preferred(judged)
+	if !f.several() {
+		return front[:1]
+	}
+	return front
 }
 
 // judged are the numbers that a candidate is judged by: the means of what was
@@ -143,13 +169,21 @@ func (p *Plan) judged(first Values, fresh []Result) (means Values) {
 
 func (f *final) test(s finalState) (Decision, error) {
 	s.Stage = PhaseTest
-	d := Decision{Note: fmt.Sprintf("the winner is candidate %s", s.Winner), Keep: []ID{s.Winner}}
+	tested := []ID{s.Winner}
+	d := Decision{Note: fmt.Sprintf("the winner is candidate %s", s.Winner)}
+	if len(s.Front) > 0 {
+		tested = s.Front
+		d.Note += fmt.Sprintf(" of a front of %d", len(s.Front))
+	}
+	d.Keep = tested
 	for range f.plan.Final.Tests {
 		// The highest fidelity's evaluator is the one that is asked for tests.
 		p := Proposal{Fidelity: len(f.plan.Fidelities) - 1, Replicate: true, Phase: PhaseTest, Budget: f.plan.Final.Budget}
-		w := p
-		w.Operator, w.Parents = OpSame, []ID{s.Winner}
-		d.Proposals = append(d.Proposals, w)
+		for _, id := range tested {
+			w := p
+			w.Operator, w.Parents = OpSame, []ID{id}
+			d.Proposals = append(d.Proposals, w)
+		}
 		for _, b := range f.baselines {
 			q := p
 			q.Operator, q.Genome = OpBaseline, b.Genome
@@ -164,6 +198,7 @@ func (f *final) test(s finalState) (Decision, error) {
 type Outcome struct {
 	Complete   bool       // it came to its end
 	Winner     ID         // 0: none
+	Front      []ID       // with several objectives: the winner, and the others that no other one dominates by these means
 	Judged     Values     // the winner's numbers that it was chosen by: the means of what was measured again
 	Violation  float64    // by how much these break the constraints; if they do, nobody's keep them
 	Remeasured []Measured // the best few, in the order of the search's ranking
@@ -178,6 +213,7 @@ type Measured struct {
 	ID      ID       // the search's candidate; 0 for a baseline
 	Name    string   // of the baseline
 	First   Values   // what the search had measured, for candidates
+	Judged  Values   // what it is judged by, of those that were measured again
 	Results []Result // the fresh ones, those that are OK
 	Failed  int      // how many were not
 }
@@ -210,7 +246,7 @@ func (a *Archive) Outcome() (Outcome, bool) {
 	if raw, err := a.led.State(PartFinal); a.final.begun() && err == nil && len(raw) > 0 {
 		var s finalState
 		if json.Unmarshal(raw, &s) == nil {
-			o.Winner = s.Winner
+			o.Winner, o.Front = s.Winner, s.Front
 		}
 	}
 	group := func(list []Measured, e *entry) []Measured {
@@ -244,13 +280,16 @@ func (a *Archive) Outcome() (Outcome, bool) {
 		}
 	}
 	if e := a.get(o.Winner); e != nil && o.Winner != 0 {
-		var fresh []Result
-		for _, m := range o.Remeasured {
-			if m.ID == o.Winner {
-				fresh = m.Results
-			}
+		o.Judged = a.Plan.judged(e.full().Metrics, nil)
+	}
+	for i := range o.Remeasured {
+		m := &o.Remeasured[i]
+		m.Judged = a.Plan.judged(m.First, m.Results)
+		if m.ID == o.Winner {
+			o.Judged = m.Judged
 		}
-		o.Judged = a.Plan.judged(e.full().Metrics, fresh)
+	}
+	if o.Winner != 0 {
 		o.Violation = a.Plan.Ranking().Violation(o.Judged)
 	}
 	return o, true

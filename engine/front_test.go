@@ -259,3 +259,83 @@ func TestObjectivesAreChecked(t *testing.T) {
 		t.Errorf("a tie that nobody measures: %v", err)
 	}
 }
+
+// The final strategy measures the best of the front again, and tests those that stay on
+// it; the winner is the best by the preferred objective.
+func TestFinalOfAFront(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		prefer string
+		noise  float64
+		most   float64 // parameters allowed
+	}{{"", 0.1, 0}, {"parameters", 0.1, 0}, {"", 0.1, 3000}, {"", 0, 0}} {
+		land := enginetest.Landscape{Seed: 3, Noise: c.noise}
+		cfg := config(enginetest.Memory(t))
+		cfg.Strategy, cfg.Prefer = randomly{}, c.prefer
+		cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: land.Instant()}}
+		cfg.Objectives = []engine.Objective{{Metric: "accuracy"}, {Metric: "parameters", Goal: engine.Minimize}}
+		if c.most > 0 {
+			cfg.Constraints = []engine.Constraint{{Metric: "parameters", Max: &c.most}}
+		}
+		cfg.Final = engine.Final{Top: 6, Repeats: 2, Tests: 2}
+		s := run(t, cfg)
+		o, ok := s.Outcome()
+		if !ok || !o.Complete || len(o.Front) == 0 || o.Front[0] != o.Winner {
+			t.Fatalf("%+v: the outcome is %+v", c, o)
+		}
+		if c.noise == 0 { // nothing is measured again
+			if len(o.Remeasured) != 0 || len(o.Front) != 3 || len(o.Tested) != 3 {
+				t.Errorf("%+v: the outcome is %+v", c, o)
+			}
+			continue
+		}
+		if len(o.Remeasured) != min(6, len(s.Status().Front)) || len(o.Remeasured) < 4 {
+			t.Fatalf("%+v: %d measured again, of a front of %d", c, len(o.Remeasured), len(s.Status().Front))
+		}
+		goal := map[string]float64{"accuracy": 1, "parameters": -1}
+		best, bestID := math.Inf(-1), engine.ID(0)
+		var want []engine.ID
+		for _, a := range o.Remeasured {
+			mean, _, _ := a.Mean("accuracy")
+			if got := value(a.Judged, "accuracy"); got != mean {
+				t.Errorf("%+v: candidate %s is judged by %v, its mean is %v", c, a.ID, got, mean)
+			}
+			if slices.ContainsFunc(o.Remeasured, func(b engine.Measured) bool {
+				x, y := value(b.Judged, "accuracy")-mean, value(a.Judged, "parameters")-value(b.Judged, "parameters")
+				return x >= 0 && y >= 0 && x+y > 0
+			}) {
+				continue
+			}
+			want = append(want, a.ID)
+			metric := c.prefer
+			if metric == "" {
+				metric = "accuracy"
+			}
+			if x := goal[metric] * value(a.Judged, metric); x > best {
+				best, bestID = x, a.ID
+			}
+		}
+		slices.Sort(want)
+		if got := slices.Sorted(slices.Values(o.Front)); !slices.Equal(got, want) || o.Winner != bestID {
+			t.Errorf("%+v: the front is %v and the winner %s; want %v and %s", c, got, o.Winner, want, bestID)
+		}
+		if len(o.Front) == len(o.Remeasured) && c.prefer == "" && c.most == 0 {
+			t.Errorf("%+v: nobody fell off the front: choose another seed", c)
+		}
+		var tested []engine.ID
+		for _, m := range o.Tested {
+			if tested = append(tested, m.ID); len(m.Results) != 2 {
+				t.Errorf("%+v: candidate %s was tested %d times", c, m.ID, len(m.Results))
+			}
+		}
+		if !slices.Equal(tested, o.Front) {
+			t.Errorf("%+v: tested are %v, on the front %v", c, tested, o.Front)
+		}
+		if c.most > 0 && (o.Violation != 0 || slices.ContainsFunc(s.Status().Front, func(b engine.Best) bool { return value(b.Metrics, "parameters") > c.most })) {
+			t.Errorf("%+v: what breaks the constraint is on a front", c)
+		}
+		if err := engine.Replay(t.Context(), func(engine.StrategyEvent) (engine.Strategy, error) { return randomly{}, nil }, cfg.Ledger, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}

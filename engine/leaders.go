@@ -10,6 +10,7 @@ import (
 // of different genomes or, with several objectives, the front. They are kept while
 // candidates come, so that a long history costs no more than a short one.
 type Leaders struct {
+	plan      *Plan
 	n         int
 	rank      *Rank
 	fidelity  int
@@ -24,7 +25,7 @@ const maxFront = 500
 // Leaders are those of nobody yet.
 func (p *Plan) Leaders(n int) *Leaders {
 	r := p.Ranking()
-	return &Leaders{n: n, rank: r.Rank(), reference: newReference(&r, p.Reference)}
+	return &Leaders{plan: p, n: n, rank: r.Rank(), reference: newReference(&r, p.Reference)}
 }
 
 // Add takes a candidate in if it belongs there, and tells whether it did. Stopped ones
@@ -71,7 +72,7 @@ func (l *Leaders) Add(c *Candidate) bool {
 func (l *Leaders) several() bool { return len(l.rank.ranking.Objectives) > 1 }
 
 // Best are the n best, of different genomes. With several objectives they are of the
-// front: the best by the first objective, then those that stand alone.
+// front: the best by the preferred objective, then those that stand alone.
 func (l *Leaders) Best() []*Candidate {
 	list := l.rank.List()
 	if l.several() {
@@ -81,12 +82,12 @@ func (l *Leaders) Best() []*Candidate {
 }
 
 // Front are the candidates that no other one dominates, of different genomes, the best
-// by the first objective first; none with one objective.
+// by the preferred objective first; none with one objective.
 func (l *Leaders) Front() []*Candidate {
 	if !l.several() {
 		return nil
 	}
-	return different(l.rank.ranking.byFirst(l.rank.List()))
+	return different(l.plan.preferred(l.rank.List()))
 }
 
 // different drops candidates whose genome one before has.
@@ -100,16 +101,18 @@ func different(list []*Candidate) (out []*Candidate) {
 	return out
 }
 
-// byFirst are those of different candidates that no other one dominates, the best by
-// the first objective first.
-func (r Ranking) byFirst(cs []*Candidate) []*Candidate {
+// preferred are those of different candidates that no other one dominates, the best by
+// the preferred objective first; equals in all are told apart as in a Rank.
+func (p *Plan) preferred(cs []*Candidate) []*Candidate {
+	r := p.Ranking()
 	rank := r.Rank(cs...)
 	front := rank.List()[:rank.Front()]
-	first := r
 	if len(r.Objectives) > 1 {
-		first.Objectives, first.Ties = r.Objectives[:1], slices.Concat(r.Objectives[1:], r.Ties)
+		i := max(0, slices.IndexFunc(r.Objectives, func(o Objective) bool { return o.Metric == p.Prefer }))
+		others := slices.Concat(r.Objectives[:i], r.Objectives[i+1:], r.Ties)
+		r.Objectives, r.Ties = r.Objectives[i:i+1], others
 	}
-	first.Sort(front)
+	r.Sort(front)
 	return front
 }
 

@@ -98,7 +98,7 @@ func newModel(seed uint64, seen *tallies) *model {
 		`{"a": {"float": [0, 1]}, "b": {"int": [0, 99]}}`,
 	))
 	m.cfg = engine.Config{
-		Name: "model", Space: space, Seed: seed, StrategyName: pick("aging", "genetic", "random"),
+		Name: "model", Space: space, Seed: seed, StrategyName: pick("aging", "genetic", "nsga2", "random"),
 		Order:      engine.Order(pick("strict", "strict", "arrival")),
 		Duplicates: engine.Duplicates(pick("reject", "reuse", "replicate")),
 		Fidelities: []engine.Fidelity{
@@ -120,7 +120,7 @@ func newModel(seed uint64, seen *tallies) *model {
 	m.stages = []stage{decided(m.cfg.StrategyName)}
 	m.stages = append(m.stages, m.stages[0])
 	if r.Bool() {
-		m.stages[1] = decided(pick("aging", "genetic", "random"))
+		m.stages[1] = decided(pick("aging", "genetic", "nsga2", "random"))
 	}
 	for range r.Intn(3) {
 		least, most := float64(r.Intn(3)), float64(5+r.Intn(5))

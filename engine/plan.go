@@ -25,6 +25,7 @@ type Plan struct {
 	Objectives  []Objective     `json:"objectives"`
 	Ties        []Objective     `json:"ties,omitempty"`
 	Reference   Values          `json:"reference,omitempty"`
+	Prefer      string          `json:"prefer,omitempty"`
 	Constraints []Constraint    `json:"constraints"`
 	Start       []string        `json:"start"` // canonical texts
 	Seed        uint64          `json:"seed"`
@@ -56,6 +57,9 @@ type BaselinePlan struct {
 	Space json.RawMessage `json:"space"`
 	Text  string          `json:"text"`
 }
+
+// defaultTop is Final.Top where nothing is said.
+const defaultTop = 3
 
 // onlyKey is the key of an evaluator that is the only one.
 const onlyKey = "evaluator"
@@ -213,6 +217,9 @@ func (c *Config) completeObjectives() error {
 			}
 		}
 	}
+	if c.Prefer != "" && seen[c.Prefer] != "objectives" {
+		return wrong("prefer", "%s is no objective", c.Prefer).but("name the metric of one")
+	}
 	if n := len(c.Reference); n > 0 && (n < 2 || n < len(c.Objectives)) {
 		return wrong("reference", "there are %d values and %d objectives", n, len(c.Objectives)).but("give one for each of at least two objectives")
 	}
@@ -290,7 +297,7 @@ func (p *Plan) strategy() StrategyEvent {
 func (c *Config) plan(batch int, seeded, tests bool) Plan {
 	p := Plan{
 		Space: c.Space.JSON(), Rules: c.Space.Rules(), Strategy: c.StrategyName, Options: compactJSON(c.StrategyOptions),
-		Fidelities: c.Fidelities, Objectives: c.Objectives, Ties: c.Ties, Reference: c.Reference, Constraints: c.Constraints,
+		Fidelities: c.Fidelities, Objectives: c.Objectives, Ties: c.Ties, Reference: c.Reference, Prefer: c.Prefer, Constraints: c.Constraints,
 		Seed: c.Seed, Order: c.Order, Window: c.Window, Duplicates: c.Duplicates, Attempts: c.Failures.Attempts,
 		Final: FinalPlan{Skip: c.Final.Skip, Top: c.Final.Top, Repeats: c.Final.Repeats, Budget: c.Final.Budget, Tests: c.Final.Tests},
 	}
@@ -302,9 +309,7 @@ func (c *Config) plan(batch int, seeded, tests bool) Plan {
 	}
 	f := &p.Final
 	f.Repeats = cmp.Or(f.Repeats, 2)
-	if f.Top == 0 {
-		f.Top = 3
-	}
+	f.Top = cmp.Or(f.Top, defaultTop)
 	if !seeded {
 		f.Top = 0
 	}

@@ -19,6 +19,25 @@ func adopted(h engine.History) []*engine.Candidate {
 	return out
 }
 
+// recent bounds of how many candidates the best are taken over where there are several
+// objectives: of very many the order is dear.
+const recent = 10_000
+
+// newest are those that are put in order when a search is taken over.
+func (j judge) newest(cs []*engine.Candidate) []*engine.Candidate {
+	if len(j.Objectives) < 2 {
+		return cs
+	}
+	return cs[max(0, len(cs)-recent):]
+}
+
+// founders are the n best of what was adopted.
+func (j judge) founders(h engine.History, n int) []*engine.Candidate {
+	found := j.newest(adopted(h))
+	j.Sort(found)
+	return found[:min(len(found), n)]
+}
+
 // others notes a promotion that another strategy had under way when it was
 // relieved: whoever is promoted by this one is in the queue no more.
 func (p *Promoter) others(l Ladder, c *engine.Candidate) {
@@ -61,6 +80,6 @@ func (p *Promoter) Adopt(l *Ladder, h engine.History) {
 	}
 	for i, queue := range queues {
 		queue = slices.DeleteFunc(queue, func(x *engine.Candidate) bool { return promoted[i][x.ID] })
-		(*l)[i].fill(p.of(i).Rank(queue...))
+		(*l)[i].fill(p.of(i).Rank(p.judge.newest(queue)...))
 	}
 }

@@ -20,6 +20,10 @@ func TestConformance(t *testing.T) {
 		},
 		"guided": {`{"candidates": 60}`, `{"initial": 4, "candidates": 20, "rounds": 1, "active": 12, "fit": 5, "promote": {"eta": 2, "after": 3}}`, `{"promote": false, "fit": 0, "candidates": 30}`},
 		"local":  {`{}`, `{"initial": 2, "move": "best", "promote": {"eta": 2, "after": 3}}`},
+		"nsga2": {
+			`{}`, `{"population": 4, "replacement": "generational", "promote": {"eta": 2, "after": 4}}`,
+			`{"population": 6, "crossover": 1, "mutation": 0.3, "promote": false}`, `{"population": 5, "replacement": "generational"}`,
+		},
 		"random": {`{}`, `{"promote": {"eta": 3, "after": 0}}`},
 	} {
 		for _, o := range options {

@@ -32,11 +32,9 @@ type genetic struct {
 	promotion Promotion
 	promote   *Promoter
 	judge     judge
-	pick      selector
+	breeder
 	size      int // of the population, and of a generation
 	elite     int
-	crossover float64
-	mutation  float64
 	selection struct {
 		way        string
 		tournament int     // draws of which the best is a parent
@@ -72,8 +70,7 @@ func (st *geneticState) pack() []byte {
 func (s *genetic) Declare(o *option.Set) {
 	o.Int(&s.size, "population", 20, 2, 100_000, "members, and jobs of a generation")
 	o.Int(&s.elite, "elite", 2, 0, 100_000, "members that always stay").Below("population")
-	o.Float(&s.crossover, "crossover", 0.5, 0, 1, "probability that a child has two parents")
-	o.Float(&s.mutation, "mutation", 0.9, 0, 1, "probability that a child is mutated; one that would be neither crossed nor mutated is mutated")
+	s.breeder.declare(o, 0.5, 0.9)
 	o.Choice(&s.selection.way, "selection", "tournament, truncation, roulette, rank", "how parents are drawn")
 	o.Int(&s.selection.tournament, "tournament", 3, 1, 100_000, "selection tournament: the best of that many draws").AtMost("population")
 	o.Float(&s.selection.truncation, "truncation", 0.5, 0, 1, "selection truncation: evenly among that share of the best")
@@ -152,12 +149,11 @@ func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engin
 // begin takes over what is in the History: its best are the population.
 func (s *genetic) begin(st *geneticState, turn engine.Turn) {
 	st.First = turn.FirstID
-	found := adopted(turn.History)
+	found := s.judge.founders(turn.History, s.size)
 	if len(found) == 0 {
 		return
 	}
-	s.judge.Sort(found)
-	for _, c := range found[:min(len(found), s.size)] {
+	for _, c := range found {
 		st.Population.add(c.ID)
 	}
 	st.Started, st.Generation = len(s.opener.start), 1
@@ -187,23 +183,4 @@ func (s *genetic) succeed(st *geneticState, h engine.History) error {
 	st.Generation++
 	st.Sent, st.Back, st.Children = 0, 0, roll{}
 	return nil
-}
-
-// child proposes offspring of ranked parents. The rates are those of each
-// child: to have two parents, and to be mutated. A child of neither would
-// repeat its parent, so it is mutated.
-func (s *genetic) child(r *rng.Rand, parents []*engine.Candidate) engine.Proposal {
-	a := s.pick(r, parents)
-	cross, mutate := r.Float64() < s.crossover, r.Float64() < s.mutation
-	if cross {
-		b := s.pick(r, parents)
-		switch {
-		case a.Genome.Packed() == b.Genome.Packed():
-		case mutate:
-			return engine.Proposal{Operator: engine.OpCrossMutate, Parents: []engine.ID{a.ID, b.ID}}
-		default:
-			return engine.Proposal{Operator: engine.OpCross, Parents: []engine.ID{a.ID, b.ID}}
-		}
-	}
-	return engine.Proposal{Operator: engine.OpMutate, Parents: []engine.ID{a.ID}}
 }

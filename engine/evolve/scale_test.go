@@ -58,7 +58,7 @@ func BenchmarkPopulation(b *testing.B) {
 // takes over a search of two fidelities, from a search of 200,000 evaluations and from
 // one of 20,000.
 func BenchmarkTakeOver(b *testing.B) {
-	for _, name := range []string{"aging", "genetic", "random"} {
+	for _, name := range []string{"aging", "genetic", "nsga2", "random"} {
 		b.Run(name, func(b *testing.B) {
 			takes := func(n int) float64 {
 				cfg := plainly(b, "random", `{}`, n)

@@ -32,6 +32,7 @@ var strategies = []struct {
 	{"mapelites", `{use: mapelites, initial: 6, descriptors: [{metric: parameters, edges: [1000, 3000]}]}`, "40"},
 	{"guided", `{use: guided, initial: 6}`, "40"},
 	{"local", `{use: local, initial: 4}`, "40"},
+	{"nsga2", `{use: nsga2, population: 6}`, "40"},
 	{"random", `random`, "40"},
 	{"qlearning", `{use: qlearning, budget: 30}`, "40"},
 	{"reinforce", `{use: reinforce, batch: 4}`, "40"},

@@ -92,7 +92,7 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 	f.IntVar(&c.workers, "workers", 0, "jobs at once (default: one for each processor, or what a process of the evaluator takes)")
 	f.IntVar(&c.evaluations, "evaluations", 0, "end after so many evaluations")
 	f.Int64Var(&c.seed, "seed", 0, "seed of all random numbers")
-	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, random or a plugin; it takes over from the one before")
+	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, nsga2, random or a plugin; it takes over from the one before")
 	f.Uint64Var(&c.turn, "at-turn", 0, "let --strategy take over after so many turns (default: now)")
 	f.StringArrayVar(&c.set, "set", nil, "set any key of the search.yaml: KEY=VALUE (may be repeated)")
 	m.flags(cmd)

@@ -121,6 +121,7 @@ func (d *Document) Read() (*Search, error) {
 		"fidelities":  postpone(func(n *yaml.Node, key string) error { return d.fidelities(n, key, s) }),
 		"objectives":  func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Objectives, &e.Ties) },
 		"ties":        func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Ties, &e.Objectives) },
+		"prefer":      func(n *yaml.Node, key string) (err error) { e.Prefer, err = d.word(n, key); return err },
 		"reference":   func(n *yaml.Node, key string) error { return d.metrics(n, key, &e.Reference) },
 		"constraints": func(n *yaml.Node, key string) error { return d.constraints(n, key, e) },
 		"limits":      func(n *yaml.Node, key string) error { return d.limits(n, key, &e.Limits) },
@@ -506,6 +507,6 @@ func Known(key string) bool { return slices.Contains(keys, key) }
 func Keys() []string { return slices.Clone(keys) }
 
 var keys = []string{
-	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "ties", "reference", "constraints", "limits",
+	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "ties", "prefer", "reference", "constraints", "limits",
 	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "plugins",
 }

@@ -22,27 +22,234 @@ type front struct {
 	best []show.Mark
 }
 
-// frontsOf sets the first objective against each of the others; where there is
-// only one, against the size of the networks, if that is measured.
+// frontsOf sets each two objectives against one another, the preferred one first;
+// where there is only one, it against the size of the networks, if that is measured.
 func frontsOf(v *show.View) []front {
-	others := v.Plan.Objectives[min(1, len(v.Plan.Objectives)):]
-	if len(others) == 0 {
-		others = []engine.Objective{{Metric: "parameters", Goal: engine.Minimize}, {Metric: "macs", Goal: engine.Minimize}}
-	}
+	first := v.Objective()
+	all := slices.DeleteFunc(slices.Clone(v.Plan.Objectives), func(o engine.Objective) bool { return o.Metric == first.Metric })
+	all = slices.Insert(all, 0, first)
+	sizes := []engine.Objective{{Metric: "parameters", Goal: engine.Minimize}, {Metric: "macs", Goal: engine.Minimize}}
 	fronts := []front{}
-	for _, o := range others {
-		f := front{x: o, y: v.Objective()}
-		if f.x.Metric == f.y.Metric {
-			continue
+	add := func(x, y engine.Objective) bool {
+		f := front{x: x, y: y}
+		f.all, f.best = v.Front(x, y)
+		if x.Metric == y.Metric || len(f.all) == 0 {
+			return false
 		}
-		if f.all, f.best = v.Front(f.x, f.y); len(f.all) > 0 {
-			fronts = append(fronts, f)
+		fronts = append(fronts, f)
+		return true
+	}
+	for i, y := range all {
+		for _, x := range all[i+1:] {
+			add(x, y)
 		}
-		if len(fronts) > 0 && len(v.Plan.Objectives) < 2 {
+	}
+	for _, x := range sizes {
+		if len(all) == 1 && add(x, first) {
 			break // one measure of size is enough
 		}
 	}
 	return fronts
+}
+
+// volume is the hypervolume after so many evaluations.
+type volume struct {
+	Evaluations int     `json:"evaluations"`
+	Hypervolume float64 `json:"hypervolume"`
+}
+
+// volumeOf follows the hypervolume of a search of several objectives.
+func volumeOf(v *show.View) (out []volume) {
+	if len(v.Plan.Ranking().Objectives) < 2 {
+		return nil
+	}
+	leaders := v.Plan.Leaders(1)
+	every := max(1, v.Reader.Status().Evaluations/500) // more is not to be seen
+	n, changed := 0, false
+	note := func() {
+		if x, _, ok := leaders.Hypervolume(); ok && changed {
+			out, changed = append(out, volume{n, x}), false
+		}
+	}
+	for c := range v.Candidates() {
+		if c.Phase != engine.PhaseSearch {
+			break
+		}
+		n++
+		changed = leaders.Add(&c) || changed
+		if n%every == 0 {
+			note()
+		}
+	}
+	note()
+	return out
+}
+
+// volumes plots the hypervolume against evaluations.
+func (r *Report) volumes() (picture, bool) {
+	if len(r.volume) < 2 {
+		return picture{}, false
+	}
+	var ps []page.Point
+	for _, x := range r.volume {
+		ps = append(ps, page.Point{X: float64(x.Evaluations), Y: x.Hypervolume})
+	}
+	p := page.Plot{X: "evaluations", Y: "hypervolume", Series: []page.Series{{Name: "hypervolume", Class: "s0", Points: ps, Step: true}}}
+	return picture{
+		Title: "Hypervolume", SVG: template.HTML(p.SVG()),
+		About: "What the front dominated after so many evaluations, at the highest fidelity reached by then" + against(r.status) + ".",
+	}, true
+}
+
+// against says what a hypervolume is measured against, after a comma.
+func against(s engine.Snapshot) string {
+	var at []string
+	for _, v := range s.Reference {
+		at = append(at, v.Name+" "+show.Number(v.Name, v.Value))
+	}
+	if at == nil {
+		return ""
+	}
+	return ", up to " + strings.Join(at, " and ")
+}
+
+// front says in words what came of several objectives.
+func (r *Report) front() (out []string) {
+	n := len(r.status.Front)
+	if n == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("On the front are %s: no other is at least as good in every objective.", show.Plural(n, "candidate"))
+	if n == 1 {
+		text = "The front is one candidate: it is at least as good as all others in every objective."
+	}
+	if r.status.Hypervolume != nil {
+		text += fmt.Sprintf(" It dominates a hypervolume of %.5g%s.", *r.status.Hypervolume, against(r.status))
+	}
+	out = append(out, text)
+	again := len(r.outcome.Remeasured)
+	if again == 0 || len(r.outcome.Front) == 0 {
+		return out
+	}
+	text = fmt.Sprintf("Of %s that were measured again %d stay on it; the winner is the best of these by %s.",
+		show.Plural(again, "candidate"), len(r.outcome.Front), r.objective.Metric)
+	return append(append(out, text), r.undecided()...)
+}
+
+// undecided names who fell off the front by no more than two standard errors.
+func (r *Report) undecided() []string {
+	ranking := r.view.Plan.Ranking()
+	var close []string
+	for i := range r.outcome.Remeasured {
+		m := &r.outcome.Remeasured[i]
+		if slices.Contains(r.outcome.Front, m.ID) || len(m.Results) < 2 || ranking.Violation(m.Judged) > 0 {
+			continue
+		}
+		within := true
+		for k := range r.outcome.Remeasured {
+			f := &r.outcome.Remeasured[k]
+			if !slices.Contains(r.outcome.Front, f.ID) || !beats(ranking.Objectives, f, m, 0) {
+				continue
+			}
+			within = within && !beats(ranking.Objectives, f, m, 2)
+		}
+		if within {
+			close = append(close, m.ID.String())
+		}
+	}
+	switch len(close) {
+	case 0:
+		return nil
+	case 1:
+		return []string{"Candidate " + close[0] + " fell off it by no more than two standard errors: it cannot be told apart from who beats it."}
+	}
+	return []string{"Candidates " + strings.Join(close, ", ") + " fell off it by no more than two standard errors: they cannot be told apart from who beats them."}
+}
+
+// beats tells whether a is at least as good as b in all objectives, and better in one
+// by more than so many standard errors.
+func beats(objectives []engine.Objective, a, b *engine.Measured, errors float64) bool {
+	better := false
+	for _, o := range objectives {
+		x, sx, n := a.Mean(o.Metric)
+		y, sy, m := b.Mean(o.Metric)
+		if n == 0 || m == 0 || show.Better(o, y, x) {
+			return false
+		}
+		better = better || math.Abs(x-y) > errors*math.Sqrt(sx*sx/float64(n)+sy*sy/float64(m))
+	}
+	return better
+}
+
+// again are the fresh measurements of a candidate, or nil.
+func (r *Report) again(id engine.ID) *engine.Measured {
+	i := slices.IndexFunc(r.outcome.Remeasured, func(m engine.Measured) bool { return m.ID == id && id != 0 })
+	if i < 0 {
+		return nil
+	}
+	return &r.outcome.Remeasured[i]
+}
+
+// title is a network's name, with what became of it.
+func (r *Report) title(x *row) string {
+	m := r.again(x.ID)
+	switch {
+	case x.Winner:
+		return x.Name + " (winner)"
+	case m == nil || len(r.outcome.Front) == 0:
+		return x.Name
+	case slices.Contains(r.outcome.Front, x.ID):
+		return x.Name + " (front)"
+	case r.view.Plan.Ranking().Violation(m.Judged) > 0:
+		return x.Name + " (breaks a constraint)"
+	}
+	return x.Name + " (dominated)"
+}
+
+// further are the objectives that have no column yet.
+func (r *Report) further() []engine.Objective {
+	return slices.DeleteFunc(slices.Clone(r.view.Plan.Ranking().Objectives), func(o engine.Objective) bool {
+		return o.Metric == r.objective.Metric || o.Metric == "parameters"
+	})
+}
+
+func (r *Report) otherNames() (names []string) {
+	for _, o := range r.further() {
+		names = append(names, o.Metric)
+	}
+	return names
+}
+
+// also are a candidate's figures by the further objectives.
+func (r *Report) also(c *engine.Candidate) (out []*Figure) {
+	for _, o := range r.further() {
+		var f *Figure
+		if x, ok := c.Metrics.Get(o.Metric); ok {
+			f = &Figure{Mean: x, N: 1}
+		}
+		if m := r.again(c.ID); m != nil {
+			if mean, sd, n := m.Mean(o.Metric); n > 0 {
+				f = &Figure{mean, sd, n}
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// others are the cells of the further objectives.
+func (r *Report) others(x *row) (cells []string) {
+	for i, o := range r.further() {
+		cell := "-"
+		if i < len(x.Also) && x.Also[i] != nil {
+			f := x.Also[i]
+			if cell = show.Number(o.Metric, f.Mean); f.N > 1 {
+				cell += fmt.Sprintf(" ± %s (%d)", show.Number(o.Metric, f.SD), f.N)
+			}
+		}
+		cells = append(cells, cell)
+	}
+	return cells
 }
 
 // MarshalJSON writes the front, without the candidates that are not on it.

@@ -146,7 +146,7 @@ func TestFrontsOfObjectives(t *testing.T) {
 		{[]engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "missing", Goal: engine.Minimize}}, nil},
 		{
 			[]engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "seconds", Goal: engine.Minimize}, {Metric: "parameters", Goal: engine.Minimize}},
-			[]string{"accuracy against seconds", "accuracy against parameters"},
+			[]string{"accuracy against seconds", "accuracy against parameters", "seconds against parameters"},
 		},
 	} {
 		v.Plan.Objectives = c.objectives

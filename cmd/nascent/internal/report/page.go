@@ -64,17 +64,15 @@ func (r *Report) page() *pageData {
 		Head: []string{"network", "parameters", "multiply-adds", "in the search", "re-measured", "on test data"},
 	}
 	names, reported := r.reported()
-	d.Head = append(d.Head, names...)
+	d.Head = slices.Concat(d.Head, r.otherNames(), names)
 	for i := range r.rows {
 		x := &r.rows[i]
-		search, name := "-", x.Name
+		search := "-"
 		if x.Search != nil {
 			search = r.value(*x.Search)
 		}
-		if x.Winner {
-			name += " (winner)"
-		}
-		d.Rows = append(d.Rows, append([]string{name, count(x.Parameters), count(x.Macs), search, r.spread(x.Again), r.spread(x.Test)}, reported(x)...))
+		cells := append([]string{r.title(x), count(x.Parameters), count(x.Macs), search, r.spread(x.Again), r.spread(x.Test)}, r.others(x)...)
+		d.Rows = append(d.Rows, append(cells, reported(x)...))
 	}
 	if p, ok := r.bestSoFar(); ok {
 		d.Pictures = append(d.Pictures, p)
@@ -82,7 +80,7 @@ func (r *Report) page() *pageData {
 	for i := range r.fronts {
 		d.Pictures = append(d.Pictures, r.fronts[i].picture())
 	}
-	for _, p := range []func() (picture, bool){r.curves, r.population} {
+	for _, p := range []func() (picture, bool){r.volumes, r.curves, r.population} {
 		if p, ok := p(); ok {
 			d.Pictures = append(d.Pictures, p)
 		}

@@ -22,7 +22,8 @@ type Report struct {
 	judged    bool // outcome holds something
 	rows      []row
 	fronts    []front
-	random    int // candidates that no parent had
+	volume    []volume // after so many evaluations
+	random    int      // candidates that no parent had
 }
 
 // row is one network's figures.
@@ -36,6 +37,7 @@ type row struct {
 	Test       *Figure       // on test data
 	Report     engine.Values // what the tests left for reports alone
 	Winner     bool
+	Also       []*Figure // the other objectives: re-measured, or else as the search measured them
 	Genome     string
 	Hash       string
 }
@@ -66,7 +68,7 @@ func Of(v *show.View) *Report {
 			r.random++
 		}
 	}
-	r.fronts = frontsOf(v)
+	r.fronts, r.volume = frontsOf(v), volumeOf(v)
 	r.gather()
 	return r
 }
@@ -136,6 +138,7 @@ func (r *Report) gather() {
 				if y, ok := c.Metrics.Get(r.objective.Metric); ok {
 					x.Search = &y
 				}
+				x.Also = r.also(&c)
 			}
 		}
 	}
@@ -200,6 +203,8 @@ func (r *Report) JSON() any {
 		Test       *Figure       `json:"test,omitempty"`
 		Report     engine.Values `json:"report,omitempty"`
 		Winner     bool          `json:"winner,omitempty"`
+		Front      bool          `json:"front,omitempty"`  // stays on the front by what was measured again
+		Judged     engine.Values `json:"judged,omitempty"` // the means of what was measured again
 	}
 	out := struct {
 		engine.Snapshot
@@ -207,12 +212,18 @@ func (r *Report) JSON() any {
 		Networks []named `json:"networks"`
 		Fronts   []front `json:"fronts"`
 		Splits   string  `json:"splits,omitempty"`
-	}{Snapshot: r.status, Metric: r.objective.Metric, Networks: []named{}, Fronts: r.fronts, Splits: r.outcome.Splits}
+
+		Hypervolumes []volume `json:"hypervolumes,omitempty"` // with several objectives, whenever it changed
+	}{Snapshot: r.status, Metric: r.objective.Metric, Networks: []named{}, Fronts: r.fronts, Splits: r.outcome.Splits, Hypervolumes: r.volume}
 	for _, x := range r.rows {
 		n := named{ID: x.ID, Parameters: x.Parameters, Search: x.Search, Again: x.Again, Test: x.Test, Report: x.Report, Winner: x.Winner}
 		if x.ID == 0 {
 			n.Name = x.Name
 		}
+		if m := r.again(x.ID); m != nil {
+			n.Judged = m.Judged
+		}
+		n.Front = slices.Contains(r.outcome.Front, x.ID)
 		out.Networks = append(out.Networks, n)
 	}
 	return out

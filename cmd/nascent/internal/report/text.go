@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,6 +77,7 @@ func (r *Report) verdict() []string {
 	case top.Search != nil:
 		out = append(out, fmt.Sprintf("The best, %s, reaches %s %s%s.", top.Name, metric, r.value(*top.Search), size(top)))
 	}
+	out = append(out, r.front()...)
 	for i := range r.rows {
 		if b := &r.rows[i]; b.ID == 0 && b.Test != nil {
 			line := fmt.Sprintf("%s, trained by the same code, reaches %s%s", capital(b.Name), r.spread(b.Test), size(b))
@@ -144,7 +146,8 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 	if len(r.rows) > 0 {
 		head("Figures: " + r.objective.Metric)
 		names, reported := r.reported()
-		t := show.Table{Head: append([]string{"network", "parameters", "in the search", "re-measured", "on test data"}, names...), Right: []bool{false, true}}
+		t := show.Table{Head: []string{"network", "parameters", "in the search", "re-measured", "on test data"}, Right: []bool{false, true}}
+		t.Head = slices.Concat(t.Head, r.otherNames(), names)
 		for i := range r.rows {
 			x := &r.rows[i]
 			search, size := "-", "-"
@@ -154,11 +157,8 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 			if x.Parameters > 0 {
 				size = show.Thousands(x.Parameters)
 			}
-			name := x.Name
-			if x.Winner {
-				name += " (winner)"
-			}
-			t.Rows = append(t.Rows, append([]string{name, size, search, r.spread(x.Again), r.spread(x.Test)}, reported(x)...))
+			cells := append([]string{r.title(x), size, search, r.spread(x.Again), r.spread(x.Test)}, r.others(x)...)
+			t.Rows = append(t.Rows, append(cells, reported(x)...))
 		}
 		if err := t.Write(&b); err != nil {
 			return err
@@ -172,6 +172,9 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 		r.drawBest(&b, i, width)
 	}
 	for i := range r.fronts {
+		if len(r.fronts) > 3 && r.fronts[i].y.Metric != r.objective.Metric {
+			continue // the page has them all
+		}
 		if err := r.fronts[i].write(&b, width); err != nil {
 			return err
 		}
@@ -335,14 +338,20 @@ func (r *Report) order() string {
 // empty where none did, or the target.
 func (r *Report) more() string {
 	s, l := r.status, r.status.Limits
-	if l.Target != nil && len(s.Best) > 0 {
+	switch targets := l.Targets; {
+	case len(s.Front) > 0 && (l.Target != nil || len(targets) > 0):
+		if l.Target != nil {
+			targets = engine.Values{{Name: r.view.Plan.Objectives[0].Metric, Value: *l.Target}}
+		}
+		ranking := r.view.Plan.Ranking()
+		if slices.ContainsFunc(s.Front, func(b engine.Best) bool { return ranking.Reaches(b.Metrics, targets) }) {
+			return ""
+		}
+	case l.Target != nil && len(s.Best) > 0:
 		x, _ := s.Best[0].Metrics.Get(r.objective.Metric)
 		if x == *l.Target || (x > *l.Target) == (r.objective.Goal == engine.Maximize) {
 			return ""
 		}
-	}
-	if strings.HasPrefix(s.Cause, "target") {
-		return ""
 	}
 	twice := func(x float64) string { return strconv.FormatFloat(2*x, 'f', -1, 64) + "s" }
 	switch {

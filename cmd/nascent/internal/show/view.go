@@ -46,10 +46,15 @@ func Of(a *engine.Archive, r Reader, led engine.Ledger, dir string) *View {
 	return v
 }
 
-// Objective is the first one, by which candidates are ranked.
+// Objective is the preferred one, by default the first: what one number is told of.
 func (v *View) Objective() engine.Objective {
 	if len(v.Plan.Objectives) == 0 {
 		return engine.Objective{Metric: "accuracy", Goal: engine.Maximize}
+	}
+	for _, o := range v.Plan.Objectives {
+		if o.Metric == v.Plan.Prefer {
+			return o
+		}
 	}
 	return v.Plan.Objectives[0]
 }

@@ -1,0 +1,132 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// two is a finished search of two objectives, whose four best were measured again: one
+// stays ahead, one falls behind by little, one by much, and one breaks the constraint.
+func two(t *testing.T) *show.View {
+	t.Helper()
+	space := genome.MustParseSpace(`{"x": {"int": [1, 99]}}`)
+	limit := 50.0
+	plan := engine.Plan{
+		Objectives:  []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "latency", Goal: engine.Minimize}},
+		Constraints: []engine.Constraint{{Metric: "latency", Max: &limit}},
+		Fidelities:  []engine.Fidelity{{Budget: 1}}, Rules: genome.Rules,
+	}
+	f := &finished{status: engine.Snapshot{Name: "s", State: engine.StateFinished, Evaluations: 6, OK: 6}}
+	measured := func(accuracy, latency float64) engine.Values {
+		return engine.Values{{Name: "accuracy", Value: accuracy}, {Name: "latency", Value: latency}}
+	}
+	leaders := plan.Leaders(5)
+	for i, m := range []engine.Values{
+		measured(0.5, 30), measured(0.9, 40), measured(0.8, 20), measured(0.7, 10), measured(0.6, 5), measured(0.4, 45),
+	} {
+		g, err := space.Parse(fmt.Sprintf("x=%d", i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := engine.Candidate{
+			Job:    engine.Job{ID: engine.ID(i + 1), Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
+			Result: engine.Result{Status: engine.OK, Metrics: m},
+		}
+		f.all = append(f.all, c)
+		leaders.Add(&f.all[len(f.all)-1])
+	}
+	for _, c := range leaders.Best() {
+		f.best = append(f.best, *c)
+	}
+	for _, c := range leaders.Front() {
+		f.status.Front = append(f.status.Front, engine.Best{ID: c.ID, Metrics: c.Metrics})
+	}
+	volume, reference, _ := leaders.Hypervolume()
+	f.status.Hypervolume, f.status.Reference, f.status.Best = &volume, reference, f.status.Front
+	again := func(id engine.ID, accuracy, latency, spread float64) engine.Measured {
+		m := engine.Measured{ID: id, First: f.all[id-1].Metrics, Judged: measured(accuracy, latency)}
+		for _, d := range []float64{-spread, 0, spread} {
+			m.Results = append(m.Results, engine.Result{Status: engine.OK, Metrics: measured(accuracy+d, latency)})
+		}
+		return m
+	}
+	f.outcome = engine.Outcome{
+		Winner: 3, Front: []engine.ID{3}, Complete: true, Judged: measured(0.82, 10),
+		Remeasured: []engine.Measured{again(2, 0.9, 60, 0.01), again(3, 0.82, 10, 0.03), again(4, 0.80, 10, 0.03), again(5, 0.2, 20, 0.01)},
+		Tested:     []engine.Measured{{ID: 3, Results: []engine.Result{{Status: engine.OK, Metrics: measured(0.81, 10)}}}},
+	}
+	return &show.View{Reader: f, Plan: plan, Space: space, Strategies: []engine.StrategyEvent{{Name: "nsga2"}}, Dir: "s"}
+}
+
+// A report of several objectives says what the front is, who stays on it, and why others
+// do not.
+func TestReportOfAFront(t *testing.T) {
+	t.Parallel()
+	r := Of(two(t))
+	var text strings.Builder
+	if err := r.WriteText(&text, 200, "s"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"On the front are 4 candidates", "hypervolume of", "up to accuracy",
+		"Of 4 candidates that were measured again 1 stay on it; the winner is the best of these by accuracy.",
+		"Candidate 4 fell off it by no more than two standard errors",
+		"candidate 3 (winner)", "candidate 2 (breaks a constraint)", "candidate 4 (dominated)", "candidate 5 (dominated)",
+		"accuracy against latency (●",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the report does not say %q:\n%s", want, text.String())
+		}
+	}
+	if !slices.Equal(r.otherNames(), []string{"latency"}) {
+		t.Errorf("further columns are %v", r.otherNames())
+	}
+	for i := range r.rows {
+		if x := &r.rows[i]; x.ID == 3 && r.others(x)[0] != "10 ± 0 (3)" || x.ID == 1 && r.others(x)[0] != "30" {
+			t.Errorf("%s has the further figures %v", x.Name, r.others(x))
+		}
+	}
+	raw, err := json.Marshal(r.JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out struct {
+		Front        []engine.Best
+		Hypervolume  float64
+		Hypervolumes []volume
+		Networks     []struct {
+			ID     engine.ID
+			Front  bool
+			Judged engine.Values
+		}
+	}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		t.Fatal(err)
+	}
+	n := len(out.Hypervolumes)
+	if len(out.Front) != 4 || n < 3 || out.Hypervolumes[n-1].Hypervolume != out.Hypervolume || out.Hypervolumes[n-1].Evaluations > 6 {
+		t.Errorf("the JSON is %s", raw)
+	}
+	for _, x := range out.Networks {
+		if x.Front != (x.ID == 3) || (x.Judged != nil) != (x.ID >= 2 && x.ID <= 5) {
+			t.Errorf("candidate %s: %+v", x.ID, x)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "report.html")
+	if err := r.WritePage(path); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(page), "Hypervolume</h") || !strings.Contains(string(page), "maximize accuracy and minimize latency") {
+		t.Errorf("the page lacks the hypervolume or the objectives, %v", err)
+	}
+}

@@ -1,0 +1,116 @@
+package evolve_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// zdt is a problem of two objectives whose front is where all genes but the first are
+// 0 (ZDT1, Zitzler, Deb & Thiele 2000).
+var zdt = genome.MustParseSpace(`{"a": {"float": [0, 1]}, "b": {"float": [0, 1]}, "c": {"float": [0, 1]}, "d": {"float": [0, 1]}}`)
+
+func zdt1(_ context.Context, j *engine.Job) (map[string]float64, error) {
+	x := zdt.Encode(j.Genome)
+	g := 1 + 3*(x[1]+x[2]+x[3])
+	return map[string]float64{"f": x[0], "g": g * (1 - math.Sqrt(x[0]/g))}, nil
+}
+
+func twoObjectives(t *testing.T, name, options string, seed uint64) engine.Config {
+	t.Helper()
+	cfg := config(t, name, options, enginetest.Landscape{}, seed, 200)
+	cfg.Space, cfg.Ledger = zdt, enginetest.Memory(t)
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"land": {Evaluator: engine.Func(zdt1, engine.Metric{Name: "f"}, engine.Metric{Name: "g"})}}
+	cfg.Objectives = []engine.Objective{{Metric: "f", Goal: engine.Minimize}, {Metric: "g", Goal: engine.Minimize}}
+	cfg.Reference = engine.Values{{Name: "f", Value: 1.1}, {Name: "g", Value: 5}}
+	return cfg
+}
+
+// Every strategy that prefers the better ones finds more of a front than random search.
+func TestFindsAFront(t *testing.T) {
+	t.Parallel()
+	volume := func(name, options string, seed uint64) float64 {
+		return *run(t, twoObjectives(t, name, options, seed)).Status().Hypervolume
+	}
+	for _, c := range []struct{ name, options string }{
+		{"nsga2", `{}`}, {"nsga2", `{"replacement": "generational"}`}, {"aging", `{}`}, {"genetic", `{}`}, {"genetic", `{"selection": "roulette"}`},
+	} {
+		t.Run(c.name+c.options, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(3) {
+				if best, random := volume(c.name, c.options, seed), volume("random", `{}`, seed); best < random+0.2 {
+					t.Errorf("seed %d: the hypervolume is %.3f, by random search %.3f", seed, best, random)
+				}
+			}
+		})
+	}
+}
+
+// recorder keeps the populations that a strategy leaves behind.
+type recorder struct {
+	engine.Strategy
+	populations [][]engine.ID
+	histories   []int
+}
+
+func (r *recorder) Step(ctx context.Context, state []byte, turn engine.Turn) (engine.Decision, error) {
+	d, err := r.Strategy.Step(ctx, state, turn)
+	var st struct{ Population []engine.ID }
+	if err == nil {
+		err = json.Unmarshal(d.State, &st)
+	}
+	r.populations, r.histories = append(r.populations, st.Population), append(r.histories, turn.History.Len())
+	return d, err
+}
+
+// The population is the best of what it was and of the young, in both replacements.
+func TestNSGA2Selects(t *testing.T) {
+	t.Parallel()
+	const size = 12
+	for _, way := range []string{"steady", "generational"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			cfg := twoObjectives(t, "nsga2", fmt.Sprintf(`{"population": %d, "replacement": %q}`, size, way), 4)
+			r := &recorder{Strategy: cfg.Strategy}
+			cfg.Strategy = r
+			if way == "steady" {
+				cfg.Window = 3
+			}
+			all := candidates(run(t, cfg))
+			ranking := engine.Ranking{Objectives: cfg.Objectives, Rules: genome.Rules}
+			var want []engine.ID // in no order
+			consumed, changed := 0, 0
+			for i, got := range r.populations {
+				if way == "generational" && len(got) == 0 || slices.Equal(slices.Sorted(slices.Values(got)), want) && consumed == r.histories[i] {
+					continue
+				}
+				var union []*engine.Candidate
+				for k := range all {
+					if slices.Contains(want, all[k].ID) || k >= consumed && k < r.histories[i] {
+						union = append(union, &all[k])
+					}
+				}
+				ranking.Sort(union)
+				want, consumed = nil, r.histories[i]
+				for _, c := range union[:min(size, len(union))] {
+					want = append(want, c.ID)
+				}
+				slices.Sort(want)
+				if now := slices.Sorted(slices.Values(got)); !slices.Equal(now, want) {
+					t.Fatalf("turn %d: the population is %v, want %v", i, now, want)
+				}
+				changed++
+			}
+			if changed < 200/size-2 {
+				t.Errorf("the population changed %d times", changed)
+			}
+		})
+	}
+}
