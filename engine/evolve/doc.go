@@ -2,6 +2,7 @@
 // algorithm, on shared selectors, options and promotion.
 //
 //   - aging: aging evolution (Real et al. 2019), the default
+//   - asha: asynchronous successive halving (Li et al. 2018), with any strategy for new candidates
 //   - genetic: a generational genetic algorithm (Holland 1975, Goldberg 1989)
 //   - guided: evolution that a surrogate guides, for evaluations that are dear
 //   - local: local search over neighbours (White, Nolen & Savani 2020)
@@ -68,7 +69,7 @@ func NewWith(name string, find Find) (engine.Strategy, error) {
 func Names() []string { return names(func(algorithm) bool { return true }) }
 
 // General lists those that search any space by themselves, whatever their options:
-// spos wants cells, mapelites descriptors, islands a strategy.
+// spos wants cells, mapelites descriptors, asha and islands other strategies.
 func General() []string { return names(func(a algorithm) bool { return a.general }) }
 
 func names(which func(algorithm) bool) []string {

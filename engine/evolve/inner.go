@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
 )
 
-// An inner strategy is one that another one searches with: the option search of spos
-// and of islands names it.
+// An inner strategy is one that another one searches with: the option search names it.
 
 // searcher is an inner strategy as the options name it: a name, a path, or a group
 // {use: NAME, option: value}.
@@ -73,7 +73,7 @@ func Inner(name string, options json.RawMessage) (uses []string) {
 	var o struct {
 		Search searchers `json:"search"`
 	}
-	if name != sposName && name != islandsName || json.Unmarshal(options, &o) != nil {
+	if !slices.Contains([]string{ashaName, islandsName, sposName}, name) || json.Unmarshal(options, &o) != nil {
 		return nil
 	}
 	for _, s := range o.Search {
