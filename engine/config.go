@@ -82,7 +82,7 @@ const (
 // error is the same; one whose process died waits first.
 type FailurePolicy struct {
 	Attempts int           // per job, default 3
-	Backoff  time.Duration // before the attempt after a death, doubled for each further; default 1s, at most 1m; negative: none
+	Backoff  time.Duration // before the attempt after a death, doubled for each further, up to 1m; default 1s; negative: none
 
 	// PauseAfter different genomes, none of which succeeds and nothing else either,
 	// pause the search. The default is 12, or while nothing at all has succeeded as

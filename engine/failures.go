@@ -174,12 +174,12 @@ func (d *dispatcher) enqueue(e *entry) {
 	}
 }
 
-// backoff is how long to wait after the n-th failure: doubled each time, at most
-// a minute.
+// backoff is how long to wait after the n-th failure: doubled each time, up to a
+// minute; a longer first wait stays as it is.
 func backoff(n int, first time.Duration) time.Duration {
 	wait := first
 	for ; n > 1 && wait < time.Minute; n-- {
-		wait *= 2
+		wait = min(2*wait, time.Minute)
 	}
-	return min(wait, time.Minute)
+	return wait
 }

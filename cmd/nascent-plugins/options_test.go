@@ -50,6 +50,32 @@ func declarations(t *testing.T) map[string]func(*option.Set) {
 	return all
 }
 
+// Every strategy that somebody may name has its place in the documentation.
+func TestStrategiesAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/strategies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if names, ok := strings.CutPrefix(line, "## "); ok {
+			for name := range strings.SplitSeq(strings.TrimSpace(names), ", ") {
+				documented[name] = true
+			}
+		}
+	}
+	names := evolve.Names()
+	for name := range served["strategy"] {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		if !documented[name] {
+			t.Errorf("docs/strategies.md has no section on %s", name)
+		}
+	}
+}
+
 // elsewhere are plugins that read their options by other means, and why.
 var elsewhere = map[string]string{
 	"evaluator exec":  "its options are a program's",
