@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,13 @@ import (
 
 // endings are those of files that are not called as their format.
 var endings = map[string]string{"jsonl": "json", "gv": "dot", "mmd": "mermaid", "py": "pytorch"}
+
+// knownEndings are those that say a format.
+func knownEndings() []string {
+	all := slices.Concat(export.Formats, export.NetworkFormats, slices.Collect(maps.Keys(endings)))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
 
 func (a *app) exportCommand() *cobra.Command {
 	var format, output, files string
@@ -61,8 +69,9 @@ one candidate write the best.`,
 				}
 				return a.exportFiles(cmd.Context(), directory(args), id, files)
 			}
+			from := "--format"
 			if format == "" && output != "-" {
-				format = strings.TrimPrefix(filepath.Ext(output), ".")
+				format, from = strings.ToLower(strings.TrimPrefix(filepath.Ext(output), ".")), "--output "+output
 			}
 			if full, ok := endings[format]; ok {
 				format = full
@@ -75,6 +84,9 @@ one candidate write the best.`,
 			}
 			table, network := slices.Contains(export.Formats, format), slices.Contains(export.NetworkFormats, format)
 			switch {
+			case !table && !network && from != "--format":
+				return wrongInput("%s: %q is no ending of a format; use one of %s, or say which with --format",
+					from, format, strings.Join(knownEndings(), ", "))
 			case !table && !network:
 				return wrongInput("--format: %q is no format; use one of %s, or for one candidate one of %s",
 					format, strings.Join(export.Formats, ", "), strings.Join(export.NetworkFormats, ", "))

@@ -324,3 +324,43 @@ func TestValuesThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// Words of other tools are answered with ours.
+func TestWordsOfOtherTools(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"direction: minimize":    "s.yaml:3: direction: there is no such key; here it is objectives: [{metric: accuracy, goal: maximize}]",
+		"directions: [minimize]": "here it is objectives: ",
+		"metric: loss":           "here it is objectives: ",
+		"mode: max":              "here it is objectives: ",
+		"n_trials: 10":           "n_trials: there is no such key; here it is limits: {evaluations: 100}",
+		"max_trials: 10":         "here it is limits: {evaluations: 100}",
+		"maxTrialNumber: 10":     "here it is limits: {evaluations: 100}",
+		"sampler: tpe":           "here it is strategy: {use: NAME}",
+		"pruner: hyperband":      "here it is fidelities: ",
+		"parameters: {}":         "here it is space: ",
+		"search_space: {}":       "here it is space: ",
+		"searchSpace: {}":        "here it is space: ",
+		"time-budget: 3":         "here it is limits: {wall: 2h}",
+		"n_jobs: 3":              "here it is workers: 4",
+		"objectives: [{metric: loss, direction: minimize}]": "objectives[0].direction: there is no such key; here it is goal: maximize, or minimize",
+		"limits: {timeout: 2h}":                             "limits.timeout: there is no such key; here it is wall: 2h, ",
+		"limts: {evaluations: 1}":                           "limts: there is no such key; did you mean limits?",
+		"something: 1":                                      "something: there is no such key; use baselines, ",
+	} {
+		d, err := Parse("s.yaml", ".", []byte("space: {x: {int: [0, 9]}}\nevaluator: onemax\n"+text))
+		if err == nil {
+			_, err = d.Read()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", text, err, want)
+		}
+	}
+	for key, words := range elsewhere {
+		for word := range words {
+			if key == "" && Known(word) {
+				t.Errorf("%s is a word of ours", word)
+			}
+		}
+	}
+}

@@ -249,7 +249,9 @@ func (d *Document) fields(n *yaml.Node, key string, readers map[string]func(n *y
 		read, ok := readers[k.Value]
 		if !ok {
 			remedy := "use " + names(readers)
-			if near := option.Nearest(k.Value, slices.Collect(maps.Keys(readers))); near != "" {
+			if said := here(key, k.Value); said != "" {
+				remedy = "here it is " + said
+			} else if near := option.Nearest(k.Value, slices.Collect(maps.Keys(readers))); near != "" {
 				remedy = "did you mean " + near + "?"
 			}
 			return d.fault(k, name, remedy, "there is no such key")
