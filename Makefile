@@ -34,8 +34,11 @@ chaos: all
 mutants:
 	$(GO) run ./internal/mutants $(ARGS)
 
-# What shared weights are good for, measured in full: minutes.
-science:
+# What docs/science.md reports: what is missing of the searches over the published tables
+# ($$NASCENT_BENCH_DATA), and what shared weights are good for, measured in full: minutes.
+# ARGS="-again aging" runs strategies of that name again.
+science: all
+	$(GO) run ./internal/science -programs $(BIN) $(ARGS)
 	$(GO) test -run SharedWeights -v -timeout 30m ./plugins/strategies/supernet -args -whole
 
 # Everything that takes a GPU; docs/gpu.md. ARGS="--device cpu --quick" rehearses it

@@ -294,6 +294,9 @@ func (c *contest) close() { c.over.close() }
 // prepare describes the searches. It runs none.
 func (a *app) prepare(ctx context.Context, c *contest) error {
 	f := &c.flags
+	if len(c.all) == 0 {
+		return nil
+	}
 	kept := false            // some search lives in a directory
 	for i := range f.seeds { // seed by seed: what is there after an interruption can be compared
 		for k, by := range c.all {

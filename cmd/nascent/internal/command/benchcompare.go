@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -96,6 +97,9 @@ func (a *app) keepBench(b *bench.Bench, f benchFlags) error {
 		return nil
 	}
 	text, err := json.MarshalIndent(b, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(f.dir, 0o755) // where only others have searched
+	}
 	if err != nil {
 		return err
 	}

@@ -103,8 +103,9 @@ func readSuite(path string) (*suite, error) {
 	return s, nil
 }
 
-// contest makes a problem ready to be carried out.
-func (s *suite) contest(p *problem, f benchFlags) (*contest, error) {
+// contest makes a problem ready to be carried out. Where others have carried it out
+// (theirs), nobody else need to.
+func (s *suite) contest(p *problem, f benchFlags, theirs bool) (*contest, error) {
 	bad := func(what string) error {
 		return wrongInput("%s: problem %s: strategies: %s; write a list such as [random, {use: aging, population: 20}]", s.path, p.Name, what)
 	}
@@ -117,7 +118,7 @@ func (s *suite) contest(p *problem, f benchFlags) (*contest, error) {
 		if list == nil {
 			list = s.Strategies
 		}
-		if len(list) == 0 {
+		if len(list) == 0 && !theirs {
 			return nil, bad("there are none")
 		}
 		var nodes []*yaml.Node
@@ -212,7 +213,7 @@ func (a *app) benchSuite(ctx context.Context, f benchFlags) error {
 	}
 	var contests []*contest
 	for i := range s.Problems { // mistakes come before hours of work
-		c, err := s.contest(&s.Problems[i], f)
+		c, err := s.contest(&s.Problems[i], f, others[s.Problems[i].Name] != nil)
 		if err != nil {
 			return err
 		}
@@ -244,7 +245,7 @@ func (a *app) benchSuite(ctx context.Context, f benchFlags) error {
 }
 
 // solve carries out one problem of a suite.
-func (a *app) solve(ctx context.Context, c *contest, p *problem, out *bench.Suite, others []*bench.Row, missing *[]string, trouble *error) (whole bool, err error) {
+func (a *app) solve(ctx context.Context, c *contest, p *problem, out *bench.Suite, others *bench.Bench, missing *[]string, trouble *error) (whole bool, err error) {
 	defer c.close()
 	if err := a.prepare(ctx, c); err != nil {
 		return false, err
@@ -268,8 +269,13 @@ func (a *app) solve(ctx context.Context, c *contest, p *problem, out *bench.Suit
 		return false, err
 	}
 	*trouble = cmp.Or(*trouble, why)
-	b.Strategies = append(b.Strategies, others...)
-	b.Sum()
+	if others != nil {
+		b.Strategies = append(b.Strategies, others.Strategies...)
+		if b.Metric == "" {
+			b.Search, b.Metric, b.Goal = p.Name, others.Metric, others.Goal
+		}
+		b.Sum()
+	}
 	if err := a.keepBench(b, c.flags); err != nil {
 		return false, err
 	}
@@ -299,8 +305,8 @@ func (p *problem) published() (all []bench.Published, err error) {
 
 // others reads what other programs came to, by the problem: lines of JSON with
 // problem, strategy, seed and outcome.
-func (s *suite) others() (map[string][]*bench.Row, error) {
-	out := map[string][]*bench.Row{}
+func (s *suite) others() (map[string]*bench.Bench, error) {
+	out := map[string]*bench.Bench{}
 	for _, name := range s.Others {
 		path := name
 		if !filepath.IsAbs(path) {
@@ -325,13 +331,17 @@ func (s *suite) others() (map[string][]*bench.Row, error) {
 			if err := json.Unmarshal(lines.Bytes(), &l); err != nil || l.Problem == "" || l.Strategy == "" {
 				return nil, wrongInput("%s:%d: this is no line with problem, strategy, seed and outcome; remove it", path, n)
 			}
-			rows := out[l.Problem]
-			i := slices.IndexFunc(rows, func(r *bench.Row) bool { return r.Name == l.Strategy })
-			if i < 0 {
-				i, rows = len(rows), append(rows, &bench.Row{Name: l.Strategy, Strategy: l.Strategy, Runs: []bench.Run{}})
+			b := out[l.Problem]
+			if b == nil {
+				b = &bench.Bench{}
+				out[l.Problem] = b
 			}
-			rows[i].Runs = append(rows[i].Runs, bench.RunOf(l.Seed, "", &l.Outcome))
-			out[l.Problem] = rows
+			i := slices.IndexFunc(b.Strategies, func(r *bench.Row) bool { return r.Name == l.Strategy })
+			if i < 0 {
+				i = len(b.Strategies)
+				b.Strategies = append(b.Strategies, &bench.Row{Name: l.Strategy, Strategy: l.Strategy, Runs: []bench.Run{}})
+			}
+			b.Add(b.Strategies[i], l.Seed, "", &l.Outcome)
 		}
 		if err := lines.Err(); err != nil {
 			return nil, err

@@ -1,0 +1,11 @@
+// Command science measures what docs/science.md reports: it runs the searches of a
+// suite (docs/bench.md) that were not run yet, keeps what all came to in one file,
+// and writes tables of it between two marks of the text.
+//
+//	go run ./internal/science              what is missing
+//	go run ./internal/science -again aging   also, again, strategies of such names
+//
+// A search counts as run as long as what the suite says of it, of its strategy
+// and of the seeds stays the same. Whoever changes what a strategy does runs it
+// again.
+package main
