@@ -302,7 +302,8 @@ func TestUnlinkedLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "search")
 	c := start(t, dir)
 	c.safe(t)
-	if err := errors.Join(c.cmd.Process.Signal(syscall.SIGSTOP), os.Remove(filepath.Join(dir, lockName))); err != nil {
+	c.stop(t)
+	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
 		t.Fatal(err)
 	}
 	for name, err := range opening(dir) {
