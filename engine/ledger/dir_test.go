@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/internal/safe"
 )
 
@@ -302,7 +303,7 @@ func TestUnlinkedLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "search")
 	c := start(t, dir)
 	c.safe(t)
-	c.stop(t)
+	proctest.Stop(t, c.cmd.Process.Pid)
 	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
 		t.Fatal(err)
 	}

@@ -74,26 +74,6 @@ func start(t *testing.T, dir string) *child {
 	return c
 }
 
-// stop stops the child, and returns when it has: until then it might find out what
-// is done to it next, and end.
-func (c *child) stop(t *testing.T) {
-	t.Helper()
-	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	var status syscall.WaitStatus
-	for {
-		_, err := syscall.Wait4(c.cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
-		if err == syscall.EINTR {
-			continue
-		}
-		if err != nil || !status.Stopped() {
-			t.Fatalf("the child does not stop: %v, status %#x", err, status)
-		}
-		return
-	}
-}
-
 func (c *child) kill() {
 	c.cmd.Process.Signal(syscall.SIGKILL)
 	c.cmd.Wait()

@@ -172,7 +172,7 @@ func TestStrategyDies(t *testing.T) {
 func TestStrategyHangs(t *testing.T) {
 	t.Parallel()
 	o := options(t)
-	o.TurnTimeout = time.Second
+	o.TurnTimeout = 5 * time.Second // a process that takes another's place has twice that to start, on any machine
 	s, state, _ := openStrategyWith(t, o, fmt.Sprintf(`{"stop_at": 1, "mark": %q}`, filepath.Join(t.TempDir(), "mark")))
 	whole, _, _ := openStrategy(t, `{}`)
 	want, err := whole.Step(within(t), state, turn(1, nil))

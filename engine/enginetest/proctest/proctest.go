@@ -42,6 +42,29 @@ func Kill(words ...string) (killed int) {
 	return killed
 }
 
+// Stop stops a process with SIGSTOP, and returns when all of its threads have: until
+// then they might go on for a while, and see what is done next.
+func Stop(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	stopped := func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, path := range threads {
+			text, err := os.ReadFile(path)
+			_, state, _ := bytes.Cut(text, []byte(") ")) // behind the name
+			if err == nil && !bytes.HasPrefix(state, []byte("T")) {
+				return false
+			}
+		}
+		return len(threads) > 0
+	}
+	if !becomes(stopped) {
+		t.Fatalf("process %d does not stop", pid)
+	}
+}
+
 // Gone waits until processes have ended; whether somebody has asked how, does not
 // matter. One that does not end fails the test, and is killed.
 func Gone(t testing.TB, pids ...int) {
