@@ -41,6 +41,15 @@ science: all
 	$(GO) run ./internal/science -programs $(BIN) $(ARGS)
 	$(GO) test -run SharedWeights -v -timeout 30m ./plugins/strategies/supernet -args -whole
 
+# Other programs on the same searches, through the same look-ups: internal/science/peers.py.
+# ARGS="--seeds 10 --peers optuna-tpe,optuna-gp".
+PEERS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nascent-peers-$(shell sha256sum internal/science/peers.txt | cut -c1-12)
+bench-peers: all
+	@test -e $(PEERS)/ready || { $(PYTHON) -m venv $(PEERS) && $(PEERS)/bin/pip install -q --disable-pip-version-check -r internal/science/peers.txt \
+		&& touch $(PEERS)/ready; } >$(BIN)/peers.log 2>&1 || { echo "bench-peers needs the packages of internal/science/peers.txt, and they cannot be \
+	installed ($(BIN)/peers.log says why): connect to the network, or install them into $(PEERS)"; exit 1; }
+	@$(PEERS)/bin/python internal/science/peers.py --nascent $(BIN)/nascent $(ARGS)
+
 # Everything that takes a GPU; docs/gpu.md. ARGS="--device cpu --quick" rehearses it
 # on a processor.
 gpu-check:
@@ -62,4 +71,4 @@ lint:
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all run test chaos mutants science gpu-check gpu-programs bench lint clean
+.PHONY: all run test chaos mutants science bench-peers gpu-check gpu-programs bench lint clean

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -148,29 +149,27 @@ func (s *suite) contest(p *problem, f benchFlags, theirs bool) (*contest, error)
 	f.changed = func(flag string) bool { return said(flag) || given[flag] }
 	f.dir = filepath.Join(f.dir, p.Name)
 	c.flags = f
-	c.load = func() (*config.Document, error) {
-		doc, err := s.search(p)
+	c.load = func() (*config.Document, error) { return s.document(p) }
+	return c, nil
+}
+
+// document is the search of a problem, with what the problem sets in it.
+func (s *suite) document(p *problem) (*config.Document, error) {
+	doc, err := s.search(p)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.Set)) {
+		n := p.Set[key]
+		text, err := yaml.Marshal(&n)
 		if err != nil {
 			return nil, err
 		}
-		var keys []string
-		for key := range p.Set {
-			keys = append(keys, key)
+		if err := doc.Set(key, string(text), s.path+": problem "+p.Name); err != nil {
+			return nil, err
 		}
-		slices.Sort(keys)
-		for _, key := range keys {
-			n := p.Set[key]
-			text, err := yaml.Marshal(&n)
-			if err != nil {
-				return nil, err
-			}
-			if err := doc.Set(key, string(text), s.path+": problem "+p.Name); err != nil {
-				return nil, err
-			}
-		}
-		return doc, nil
 	}
-	return c, nil
+	return doc, nil
 }
 
 // search reads the search of a problem: what stands in the suite, a file that is

@@ -15,6 +15,8 @@ import (
 type told struct {
 	Open *jsonl.Opening `json:"open"`
 	Use  string         `json:"use"` // the strategy that the options belong to
+
+	Reference engine.Values `json:"reference,omitempty"` // what hypervolumes are measured against
 }
 
 func (a *app) spaceCommand() *cobra.Command {
@@ -38,7 +40,7 @@ strategy is told of the search. Nothing is evaluated and nothing is kept.`,
 				Limits: c.Limits, Order: c.Order, Start: c.Start,
 			}
 			out := json.NewEncoder(a.out)
-			if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use}); err != nil {
+			if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use, c.Reference}); err != nil {
 				return err
 			}
 			in := bufio.NewScanner(cmd.InOrStdin())

@@ -1,0 +1,233 @@
+package command
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/plugins/host"
+	"github.com/nascent-nas/nascent/plugins/jsonl"
+)
+
+// asked is a line that evaluateCommand reads: a genome to be measured, or a question
+// about the space.
+type asked struct {
+	Genome   string       `json:"genome"`
+	Fidelity *int         `json:"fidelity"` // default: the highest
+	Budget   float64      `json:"budget"`   // default: that of the fidelity
+	Seed     uint64       `json:"seed"`
+	Repeat   int          `json:"repeat"` // how often the same was measured before
+	Phase    engine.Phase `json:"phase"`  // default: search
+	jsonl.Question
+}
+
+// measured is the answer to a genome.
+type measured struct {
+	Status  engine.Status      `json:"status"`
+	Reason  string             `json:"reason,omitempty"`
+	Metrics engine.Values      `json:"metrics,omitempty"`
+	Report  map[string]float64 `json:"report,omitempty"`
+	Seconds float64            `json:"seconds"`
+}
+
+func (a *app) evaluateCommand() *cobra.Command {
+	var from string
+	cmd := &cobra.Command{
+		Use:   "evaluate PATH",
+		Short: "Measure genomes with a search's evaluator, to compare with other programs",
+		Long: `Reads genomes from standard input, a line of JSON each, has the evaluator of the
+search that PATH (a search.yaml, a search directory or an example) describes
+measure them, and prints a line for each. The first line is what a strategy is
+told of the search. Questions about the space are answered as by nascent space.
+With --suite PATH is the name of one of its problems. Nothing is kept.`,
+		Example: `  echo '{"genome": "lr=0.01 act=relu"}' | nascent evaluate mine`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			doc, err := evaluated(args[0], from)
+			if err != nil {
+				return err
+			}
+			return a.evaluate(cmd.Context(), doc, bufio.NewScanner(cmd.InOrStdin()))
+		},
+	}
+	cmd.Flags().StringVar(&from, "suite", "", "the suite that has the problem PATH")
+	cmd.Flags().Bool("json", true, "print one JSON object a line, as it does anyway")
+	return cmd
+}
+
+// evaluated reads the search that is meant.
+func evaluated(path, from string) (*config.Document, error) {
+	if from == "" {
+		doc, _, err := load(path, false)
+		return doc, err
+	}
+	s, err := readSuite(from)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(s.Problems, func(p problem) bool { return p.Name == path })
+	if i < 0 {
+		return nil, wrongInput("%s: %s has no such problem", path, from)
+	}
+	return s.document(&s.Problems[i])
+}
+
+// evaluate answers line by line.
+func (a *app) evaluate(ctx context.Context, doc *config.Document, in *bufio.Scanner) error {
+	s, err := doc.Read()
+	if err != nil {
+		return err
+	}
+	t := &target{doc: doc, dir: doc.Dir}
+	o := hostOptions("", s)
+	o.SearchID = fmt.Sprintf("evaluate %d", os.Getpid())
+	if err := a.connectBy(t, s, o); err != nil {
+		return err
+	}
+	closeStrategy(s.Engine.Strategy)
+	c := s.Engine
+	if len(c.Fidelities) == 0 {
+		c.Fidelities = []engine.Fidelity{{Evaluator: config.Only}}
+	}
+	m := &measurer{config: c, files: engine.Memory(), open: map[string]engine.Session{}, fixed: map[string]engine.Hello{}}
+	defer m.close()
+	setup := engine.Setup{
+		Space: c.Space, Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints, Fidelities: c.Fidelities,
+		Limits: c.Limits, Order: c.Order, Start: c.Start,
+	}
+	out := json.NewEncoder(a.out)
+	if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use, c.Reference}); err != nil {
+		return err
+	}
+	for in.Buffer(nil, 16<<20); in.Scan(); {
+		var q asked
+		if err := json.Unmarshal(in.Bytes(), &q); err != nil {
+			return &usageError{fmt.Errorf("%.100q is no line with a genome: %w", in.Bytes(), err)}
+		}
+		var answer any
+		if q.Genome == "" {
+			answer = map[string]any{"answer": q.Question.Ask(c.Space)}
+		} else {
+			r, err := m.measure(ctx, &q)
+			if err != nil {
+				return t.locate(err)
+			}
+			answer = map[string]any{"result": r}
+		}
+		if err := out.Encode(answer); err != nil {
+			return err
+		}
+	}
+	return in.Err()
+}
+
+// measurer has genomes measured, one after the other.
+type measurer struct {
+	config engine.Config
+	files  engine.Ledger
+	open   map[string]engine.Session // evaluators, by name
+	fixed  map[string]engine.Hello
+	last   engine.ID
+}
+
+func (m *measurer) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, s := range m.open {
+		s.Close(ctx)
+	}
+	m.files.Close()
+}
+
+// evaluator opens an evaluator when it is first asked for.
+func (m *measurer) evaluator(ctx context.Context, name string) (engine.Session, error) {
+	if s, ok := m.open[name]; ok {
+		return s, nil
+	}
+	ref := m.config.Evaluators[name]
+	s, hello, err := ref.Evaluator.Open(ctx, engine.EvaluatorSetup{Space: m.config.Space, Workers: 1, Options: ref.Options, Files: m.files})
+	var refusal *host.Refusal
+	if errors.As(err, &refusal) {
+		return nil, wrongInput("%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.open[name], m.fixed[name] = s, hello
+	return s, nil
+}
+
+// measure has one genome measured. What goes wrong with it is part of the answer.
+func (m *measurer) measure(ctx context.Context, q *asked) (*measured, error) {
+	g, err := m.config.Space.Parse(q.Genome)
+	if err == nil {
+		err = m.config.Space.Check(g)
+	}
+	if err != nil {
+		return &measured{Status: engine.Invalid, Reason: oneLine(err)}, nil
+	}
+	fidelity := len(m.config.Fidelities) - 1
+	if q.Fidelity != nil {
+		if fidelity = *q.Fidelity; fidelity < 0 || fidelity >= len(m.config.Fidelities) {
+			return nil, wrongInput("fidelity %d: the search has those from 0 to %d", fidelity, len(m.config.Fidelities)-1)
+		}
+	}
+	f := m.config.Fidelities[fidelity]
+	s, err := m.evaluator(ctx, cmp.Or(f.Evaluator, config.Only))
+	if err != nil {
+		return nil, err
+	}
+	m.last++
+	hello := m.fixed[cmp.Or(f.Evaluator, config.Only)]
+	job := &engine.Job{
+		ID: m.last, Phase: cmp.Or(q.Phase, engine.PhaseSearch), Task: engine.Train, Genome: g, Operator: engine.OpGiven,
+		Fidelity: fidelity, Budget: cmp.Or(q.Budget, f.Budget, hello.Budget), Seed: q.Seed,
+	}
+	if err := s.Submit(engine.Assignment{Job: job, Attempt: 1, Repeat: q.Repeat}); err != nil {
+		return nil, err
+	}
+	for e := range s.Events() {
+		if e.ID != job.ID {
+			continue
+		}
+		switch e.Kind {
+		case engine.Returned, engine.Lost:
+			return &measured{Status: engine.Failed, Reason: e.Reason}, nil
+		case engine.Finished:
+			hello.Judge(job.Task, e.Result)
+			r := &measured{Status: e.Result.Status, Reason: e.Result.Reason, Metrics: e.Result.Metrics, Seconds: e.Result.Seconds}
+			for _, file := range e.Result.Files {
+				if file.Name == engine.ReportFile {
+					if err := m.report(file, r); err != nil {
+						return nil, err
+					}
+				}
+			}
+			s.Ack(job.ID, 1)
+			return r, nil
+		}
+	}
+	return nil, errors.New("the evaluator has ended by itself")
+}
+
+// report reads what a test leaves for reports.
+func (m *measurer) report(file engine.FileRef, r *measured) error {
+	path, err := m.files.Path(file.Hash)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, &r.Report)
+}
