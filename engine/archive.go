@@ -224,7 +224,7 @@ func (a *Archive) Best(n int) []Candidate {
 
 // Front returns the candidates at the highest fidelity reached that no other one
 // dominates, of different genomes, the best by the preferred objective first. With one
-// objective there are none; of more than 500 those are left out that stand closest to
+// objective there are none; of more than 1,000 those are left out that stand closest to
 // others.
 func (a *Archive) Front() []Candidate { return a.whole(a.leaders.Front()) }
 

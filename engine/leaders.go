@@ -18,9 +18,9 @@ type Leaders struct {
 	volume    *float64 // of the front, once it was asked for
 }
 
-// maxFront is how many of a front are kept at most. Of a larger one those are let go
-// that stand closest to others.
-const maxFront = 500
+// maxFront is how many of a front are kept at most. Of a larger one the half stays that
+// stands alone.
+const maxFront = 1000
 
 // Leaders are those of nobody yet.
 func (p *Plan) Leaders(n int) *Leaders {
@@ -68,6 +68,9 @@ func (l *Leaders) Add(c *Candidate) bool {
 	}
 	return true
 }
+
+// Fidelity is the highest that was reached.
+func (l *Leaders) Fidelity() int { return l.fidelity }
 
 func (l *Leaders) several() bool { return len(l.rank.ranking.Objectives) > 1 }
 

@@ -213,12 +213,13 @@ func (s *Rank) close(k int, stay, gone []*member) {
 }
 
 // onlyFront drops, with several objectives, all fronts but the first and, where that
-// has more than most members, its last ones.
+// has more than most members, the second half of it. So it is seldom put in order.
 func (s *Rank) onlyFront(most int) {
 	first := &s.fronts[0]
 	if len(first.members) > most {
 		first.sort()
-		*first, s.list = front{members: first.members[:most:most]}, nil
+		half := most / 2
+		*first, s.list = front{members: first.members[:half:half]}, nil
 	}
 	s.fronts, s.n = s.fronts[:1], len(first.members)
 }

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -424,7 +425,46 @@ func TestLargeFront(t *testing.T) {
 		})
 	}
 	front := l.Front()
-	if len(front) != maxFront || l.rank.Len() != maxFront || front[0].ID != 2*maxFront || front[maxFront-1].ID != 1 {
+	if n := len(front); n > maxFront || n < maxFront/2 || l.rank.Len() != n || front[0].ID != 2*maxFront || front[n-1].ID != 1 {
 		t.Errorf("of a front of %d stay %d, from %d to %d", 2*maxFront, len(front), front[0].ID, front[len(front)-1].ID)
+	}
+}
+
+// BenchmarkLeaders is what a candidate costs the front of a history among the last
+// tenth of 200,000, by what it costs among the first.
+func BenchmarkLeaders(b *testing.B) {
+	space := genome.MustParseSpace(`{"x": {"float": [0, 1]}}`)
+	for _, m := range []int{2, 3, MaxObjectives} {
+		b.Run(fmt.Sprint(m), func(b *testing.B) {
+			const n = 200_000
+			for b.Loop() {
+				r := rng.New(1)
+				plan := &Plan{Rules: 2}
+				for k := range m {
+					plan.Objectives = append(plan.Objectives, Objective{Metric: fmt.Sprint(k), Goal: Maximize})
+				}
+				l := plan.Leaders(1)
+				var took [10]time.Duration
+				for tenth := range took {
+					start := time.Now()
+					for i := range n / len(took) {
+						g, err := space.Random(r)
+						if err != nil {
+							b.Fatal(err)
+						}
+						c := &Candidate{Job: Job{ID: ID(tenth*n/10 + i + 1), Genome: g, Task: Train}, Result: Result{Status: OK}}
+						for k := range m {
+							c.Metrics = append(c.Metrics, Value{fmt.Sprint(k), r.Float64()})
+						}
+						l.Add(c)
+					}
+					took[tenth] = time.Since(start)
+				}
+				b.ReportMetric(float64(took[0].Nanoseconds())/n*10, "early-ns")
+				b.ReportMetric(float64(took[9].Nanoseconds())/n*10, "late-ns")
+				b.ReportMetric(float64(took[9])/float64(took[0]), "late/early")
+				b.ReportMetric(float64(l.rank.Len()), "front")
+			}
+		})
 	}
 }

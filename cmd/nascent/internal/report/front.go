@@ -58,14 +58,18 @@ type volume struct {
 	Hypervolume float64 `json:"hypervolume"`
 }
 
-// volumeOf follows the hypervolume of a search of several objectives.
+// volumeOf follows the hypervolume of a search of several objectives, at the highest
+// fidelity that it reached and against the reference that it has in the end.
 func volumeOf(v *show.View) (out []volume) {
 	if len(v.Plan.Ranking().Objectives) < 2 {
 		return nil
 	}
-	leaders := v.Plan.Leaders(1)
-	every := max(1, v.Reader.Status().Evaluations/500) // more is not to be seen
-	n, changed := 0, false
+	s := v.Reader.Status()
+	plan := v.Plan
+	plan.Reference = s.Reference
+	leaders := plan.Leaders(1)
+	every := max(1, s.Evaluations/500) // more is not to be seen
+	n, fidelity, changed := 0, 0, false
 	note := func() {
 		if x, _, ok := leaders.Hypervolume(); ok && changed {
 			out, changed = append(out, volume{n, x}), false
@@ -77,6 +81,9 @@ func volumeOf(v *show.View) (out []volume) {
 		}
 		n++
 		changed = leaders.Add(&c) || changed
+		if leaders.Fidelity() > fidelity {
+			fidelity, out = leaders.Fidelity(), nil
+		}
 		if n%every == 0 {
 			note()
 		}
@@ -97,7 +104,7 @@ func (r *Report) volumes() (picture, bool) {
 	p := page.Plot{X: "evaluations", Y: "hypervolume", Series: []page.Series{{Name: "hypervolume", Class: "s0", Points: ps, Step: true}}}
 	return picture{
 		Title: "Hypervolume", SVG: template.HTML(p.SVG()),
-		About: "What the front dominated after so many evaluations, at the highest fidelity reached by then" + against(r.status) + ".",
+		About: "What the front dominated after so many evaluations, at the highest fidelity" + against(r.status) + ".",
 	}, true
 }
 
@@ -128,7 +135,7 @@ func (r *Report) front() (out []string) {
 	}
 	out = append(out, text)
 	again := len(r.outcome.Remeasured)
-	if again == 0 || len(r.outcome.Front) == 0 {
+	if again < 2 || len(r.outcome.Front) == 0 {
 		return out
 	}
 	text = fmt.Sprintf("Of %s that were measured again %d stay on it; the winner is the best of these by %s.",

@@ -144,6 +144,9 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 		}
 		add(&st.faint, "%s", b.Genome)
 	}
+	if len(s.Front) > 0 {
+		add(&st.good, "front %s%s", Plural(len(s.Front), "candidate"), HypervolumeText(s))
+	}
 	lines = append(lines, "")
 	spare := max(2, height-len(lines)-6)
 	for i := range s.Jobs {

@@ -2,6 +2,7 @@ package show
 
 import (
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/charmbracelet/lipgloss"
@@ -31,7 +32,13 @@ func TestPanelFits(t *testing.T) {
 	for i := range 8 {
 		s.Jobs = append(s.Jobs, engine.RunningJob{ID: engine.ID(i + 1), Attempt: 1, Genome: g.Text(), Budget: 10, Step: 3})
 	}
+	volume := 3.25
+	s.Front, s.Hypervolume, s.Reference = s.Best, &volume, engine.Values{{Name: "accuracy", Value: 0.1}}
 	styles := stylesFor(lipgloss.NewRenderer(io.Discard))
+	wide := strings.Join(drawPanel(v, s, NewMonitor(), &styles, 200, 50), "\n")
+	if want := "front 1 candidate, hypervolume 3.25 (against accuracy 0.1000)"; !strings.Contains(wide, want) {
+		t.Errorf("it does not say %q:\n%s", want, wide)
+	}
 	for _, size := range [][2]int{{1, 1}, {8, 3}, {20, 5}, {39, 9}, {80, 24}, {200, 50}} {
 		lines := drawPanel(v, s, NewMonitor(), &styles, size[0], size[1])
 		if len(lines) >= max(3, size[1]) {
