@@ -28,10 +28,7 @@ class Table:
         self.process = subprocess.Popen(
             [nascent, "evaluate", "--suite", suite, self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        first = self.process.stdout.readline()
-        if not first:
-            raise SystemExit(self.process.stderr.read().strip())
-        told = json.loads(first)
+        told = self.answer()
         opening = told["open"]
         self.objectives = [(o["metric"], o.get("goal") or "maximize") for o in opening["objectives"] or [{"metric": "accuracy"}]]
         self.reference = told.get("reference")
@@ -44,7 +41,13 @@ class Table:
     def ask(self, question):
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        return self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(self.process.stderr.read().strip().removeprefix("nascent: ") or "nascent has ended")
+        return json.loads(line)
 
     def read(self, space):
         """Finds the choices: of a flat space its genes, else the edges of its only cell."""
