@@ -147,8 +147,9 @@ func (t *target) succession(c choices) error {
 	same := strategyName(s.Strategy) == now.Name && (len(options) == 0 && string(now.Options) == "{}" || string(options) == string(now.Options))
 	switch turns := v.Status().Turns; {
 	case !c.changed("strategy"):
-		// A change that was interrupted may stand in one of the two only.
-		if !same && (len(v.Strategies) > 1 || t.stored.Given("strategy")) {
+		// A change that was interrupted may stand in one of the two only, and what is
+		// the default may have been another when the search began.
+		if !same && (len(v.Strategies) > 1 || t.stored.Given("strategy") || !t.doc.Has("strategy")) {
 			return t.doc.Set("strategy", strategyText(now), "the search")
 		}
 		return nil
