@@ -53,10 +53,13 @@ type Guess struct {
 // are believed to have the values that are predicted of them, which changes no mean.
 func (p *Process) guess(points []*Point, level int, weights [][]float64) []Guess {
 	out := make([]Guess, len(points))
+	const room = 8 // for rows that are believed afterwards
+	each := len(p.rows) + room
+	space := make([]float64, len(points)*each)
 	for i, x := range points {
 		g := &out[i]
 		g.row = p.kernel.row(x, level)
-		g.solved = p.covariances(&g.row, make([]float64, 0, len(p.rows)+8))
+		g.solved = p.covariances(&g.row, space[i*each:i*each:(i+1)*each])
 		for _, w := range weights {
 			g.Means = append(g.Means, dot(w, g.solved))
 		}

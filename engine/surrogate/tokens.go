@@ -1,9 +1,6 @@
 package surrogate
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // tokens is a multiset, sorted by id.
 type tokens struct {
@@ -46,13 +43,13 @@ func (t *tokens) unlike(u *tokens) float64 {
 	common := 0.0
 	a, b := t.of, u.of
 	for i, j := 0, 0; i < len(a) && j < len(b); {
-		switch cmp.Compare(a[i].id, b[j].id) {
-		case -1:
+		switch x, y := a[i], b[j]; {
+		case x.id < y.id:
 			i++
-		case 1:
+		case x.id > y.id:
 			j++
 		default:
-			common += min(a[i].n, b[j].n)
+			common += min(x.n, y.n)
 			i++
 			j++
 		}
