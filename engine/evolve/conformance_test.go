@@ -18,7 +18,7 @@ func TestConformance(t *testing.T) {
 			`{"population": 6, "selection": "roulette", "elite": 0, "promote": {"eta": 2, "after": 3}}`,
 			`{"population": 6, "selection": "rank", "pressure": 2, "mutation": 0.2, "crossover": 1, "elite": 5}`,
 		},
-		"guided": {`{"candidates": 60}`, `{"initial": 4, "candidates": 20, "rounds": 1, "active": 12, "fit": 5, "promote": {"eta": 2, "after": 3}}`, `{"promote": false, "fit": 0, "candidates": 30}`},
+		"guided": {`{"candidates": 20, "fit": 10}`, `{"initial": 4, "candidates": 20, "rounds": 1, "active": 12, "fit": 5, "share": 0.3}`, `{"promote": false, "fit": 0, "candidates": 10, "rounds": 1}`},
 		"local":  {`{}`, `{"initial": 2, "move": "best", "promote": {"eta": 2, "after": 3}}`},
 		"nsga2": {
 			`{}`, `{"population": 4, "replacement": "generational", "promote": {"eta": 2, "after": 4}}`,

@@ -30,11 +30,13 @@ func init() { register("guided", true, func(Find) engine.Strategy { return &guid
 // With constraints the expected improvement is multiplied by the probability that they
 // are kept; while nothing keeps them, that alone counts (Gardner et al. 2014).
 //
-// With several fidelities the model is about the lowest one.
+// With several fidelities one model learns from all: values at different ones go
+// together, the less the further apart they are. New genomes are measured at the
+// lowest, and go on while the share of the cost that the ones below are to have is
+// spent; what is improved upon is the value at the highest. Measuring again what was
+// measured there counts like anything else, by how much it may move the mean.
 type guided struct {
 	opener     opener
-	promotion  Promotion
-	promote    *Promoter
 	ranking    engine.Ranking
 	space      *genome.Space
 	initial    int // candidates before the first that was chosen
@@ -42,11 +44,18 @@ type guided struct {
 	rounds     int // of varying those that promise most
 	active     int // observations that the model looks at
 	fit        int // steps of fitting it
+	promote    bool
+	share      float64   // of the cost, for a fidelity, of what those below it leave
+	costs      []float64 // of one measurement at each fidelity
+	resumes    []bool    // whether training goes on from the fidelity below
 
 	// What follows from the History.
 	model *surrogate.Model
 	rows  []*engine.Candidate // its observations
 	tried tried
+	spent []int               // measurements at each fidelity
+	again map[string]*repeats // by packed genome: measurements at the highest
+	luck  repeats             // all of them, each less its genome's mean
 }
 
 type guidedState struct {
@@ -54,18 +63,28 @@ type guidedState struct {
 	Started int            `json:"started"` // known-good genomes proposed
 	Initial int            `json:"initial"` // initial candidates proposed, less those that could not be measured
 	Pending []guidedChoice `json:"pending"` // chosen and without a result
-	Ladder  Ladder         `json:"ladder,omitempty"`
+	Keep    []engine.ID    `json:"keep"`    // of whom training may go on
 }
 
 // guidedChoice is a genome that was chosen.
 type guidedChoice struct {
-	ID     engine.ID `json:"id"`
-	Packed []byte    `json:"genome"`
+	ID       engine.ID `json:"id"`
+	Packed   []byte    `json:"genome"`
+	Fidelity int       `json:"fidelity"`
+}
+
+// repeats are several measurements of one thing.
+type repeats struct {
+	n      float64
+	mean   float64
+	square float64 // sum of squared differences from the mean
+	last   bool    // it cannot be measured again
 }
 
 const (
 	guidedParents = 10  // of which children are made
 	guidedBelief  = 200 // chosen genomes without a result that are believed, at most
+	guidedKept    = 32  // of whose training the files stay, at most
 )
 
 // Declare declares the options.
@@ -75,30 +94,50 @@ func (s *guided) Declare(o *option.Set) {
 	o.Int(&s.rounds, "rounds", 3, 1, 100, "how often children are made: first of the best that were measured, then 100 of the children that promise most")
 	o.Int(&s.active, "active", 300, 10, 2000, "how many observations the surrogate looks at: of more, the best, a sample of the others, and the newest")
 	o.Int(&s.fit, "fit", 40, 0, 1000, "steps in which the surrogate's parameters are fitted; with 0 they stay as they are")
-	s.promotion.Declare(o, 4, 20).Like("initial")
+	o.Bool(&s.promote, "promote", true, "with several fidelities: whether those that promise most go on to the next")
+	o.Float(&s.share, "share", 0.4, 0.01, 0.99, "with several fidelities: of what the ones below leave, the share of the cost that each gets but the last")
 }
 
 // Open reads the options.
 func (s *guided) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
 	err := option.Read(setup.Options, s.Declare)
-	s.opener, s.ranking, s.promote = newOpener(setup), setup.Ranking(), s.promotion.Promoter(setup)
-	s.space, s.model = setup.Space, surrogate.NewModel(setup.Space, 1, s.active, s.fit)
-	s.tried, s.rows = tried{}, nil
+	s.opener, s.ranking, s.space = newOpener(setup), setup.Ranking(), setup.Space
+	all := setup.Fidelities[:min(1, len(setup.Fidelities))]
+	if s.promote {
+		all = setup.Fidelities
+	}
+	s.costs, s.resumes = []float64{1}, []bool{false}
+	budgets := len(all) > 0
+	for i := 1; i < len(all); i++ {
+		s.costs = append(s.costs, 4*s.costs[i-1]) // as good a guess as any
+		s.resumes = append(s.resumes, all[i].Evaluator == all[i-1].Evaluator)
+		budgets = budgets && s.resumes[i] && all[i-1].Budget > 0 && all[i].Budget > 0
+	}
+	for i := range all {
+		if budgets && all[i].Budget > 0 {
+			s.costs[i] = all[i].Budget
+		}
+	}
+	s.model = surrogate.NewModel(setup.Space, len(s.costs), s.active, s.fit)
+	s.tried = tried{}
+	s.forget()
 	return pack(guidedState{}), engine.Needs{History: engine.NeedMetrics}, err
 }
 
-// Step fills the room that there is with promotions, initial candidates and chosen
-// ones, in this order.
+// top is the highest fidelity that is measured at.
+func (s *guided) top() int { return len(s.costs) - 1 }
+
+// Step fills the room that there is with initial candidates and chosen ones.
 func (s *guided) Step(_ context.Context, state []byte, turn engine.Turn) (engine.Decision, error) {
 	var st guidedState
 	if err := unpack(state, &st); err != nil {
 		return engine.Decision{}, err
 	}
 	if st.First == 0 {
-		s.begin(&st, turn)
-	}
-	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
-		return engine.Decision{}, err
+		st.First = turn.FirstID
+		if found := adopted(turn.History); len(found) > 0 {
+			st.Started, st.Initial = len(s.opener.start), len(found)
+		}
 	}
 	for i := range turn.Results {
 		c := &turn.Results[i]
@@ -110,54 +149,73 @@ func (s *guided) Step(_ context.Context, state []byte, turn engine.Turn) (engine
 	s.learn(turn.History)
 
 	var d engine.Decision
-	for len(d.Proposals) < turn.Want {
-		p, ok := s.promote.Propose(st.Ladder)
-		if !ok {
-			if s.model.Len() > 0 && st.Initial >= s.initial && st.Started >= len(s.opener.start) {
-				break
-			}
-			p = s.opener.next(&st.Started)
-			st.Initial++
-		}
-		d.Proposals = append(d.Proposals, p)
+	for len(d.Proposals) < turn.Want && (s.model.Len() == 0 || st.Initial < s.initial || st.Started < len(s.opener.start)) {
+		d.Proposals = append(d.Proposals, s.opener.next(&st.Started))
+		st.Initial++
 	}
 	if room := turn.Want - len(d.Proposals); room > 0 {
 		chosen, err := s.choose(&st, rng.New(turn.Seed), room)
 		if err != nil {
 			return engine.Decision{}, err
 		}
-		for _, p := range chosen {
-			if !p.Genome.IsZero() {
+		for _, x := range chosen {
+			if !x.genome.IsZero() {
 				id := turn.FirstID + engine.ID(len(d.Proposals))
-				st.Pending = append(st.Pending, guidedChoice{id, []byte(p.Genome.Packed())})
+				st.Pending = append(st.Pending, guidedChoice{id, []byte(x.genome.Packed()), x.Fidelity})
 			}
-			d.Proposals = append(d.Proposals, p)
+			d.Proposals = append(d.Proposals, x.Proposal)
 		}
 	}
-	d.State, d.Keep = pack(st), s.promote.Keep(st.Ladder)
+	d.State, d.Keep = pack(st), st.Keep
 	return d, nil
-}
-
-// begin takes over what is in the History: the model learns from all of it.
-func (s *guided) begin(st *guidedState, turn engine.Turn) {
-	st.First = turn.FirstID
-	if found := adopted(turn.History); len(found) > 0 {
-		st.Started, st.Initial = len(s.opener.start), len(found)
-		s.promote.Adopt(&st.Ladder, turn.History)
-	}
 }
 
 // learn takes in what is new in the History.
 func (s *guided) learn(h engine.History) {
-	s.tried.follow(h, func() {
-		s.model.Clear()
-		s.rows = nil
-	}, func(c *engine.Candidate) {
-		if c.Reuse == 0 && !c.Stopped && c.Status != engine.Failed {
-			s.model.Observe(c.Genome, 0, s.values(c))
-			s.rows = append(s.rows, c)
+	s.tried.follow(h, s.forget, func(c *engine.Candidate) {
+		if c.Fidelity > s.top() || c.Reuse != 0 {
+			return
 		}
+		s.spent[c.Fidelity]++
+		packed := c.Genome.Packed()
+		switch {
+		case c.Stopped || c.Status == engine.Failed:
+			return
+		case c.Replicate && c.Status == engine.Invalid:
+			if again := s.again[packed]; again != nil {
+				again.last = true
+			}
+			return
+		}
+		values := s.values(c)
+		if c.Fidelity == s.top() && c.Status == engine.OK && !math.IsInf(values[0], 0) {
+			s.repeat(packed, values[0])
+		}
+		s.model.Observe(c.Genome, c.Fidelity, values)
+		s.rows = append(s.rows, c)
 	})
+}
+
+func (s *guided) forget() {
+	s.model.Clear()
+	s.rows, s.spent = nil, make([]int, len(s.costs))
+	s.again, s.luck = map[string]*repeats{}, repeats{}
+}
+
+// repeat counts a measurement at the highest fidelity (Welford 1962).
+func (s *guided) repeat(packed string, x float64) {
+	m := s.again[packed]
+	if m == nil {
+		s.again[packed] = &repeats{n: 1, mean: x}
+		return
+	}
+	m.n++
+	d := x - m.mean
+	m.mean += d / m.n
+	square := float64(d * (x - m.mean))
+	m.square += square
+	s.luck.n++
+	s.luck.square += square
 }
 
 // values are what the model is to predict of a candidate: the first objective, and by
@@ -190,9 +248,18 @@ func room(x float64, measured bool) float64 {
 // choice is a genome that may be measured next.
 type choice struct {
 	engine.Proposal
-	point *surrogate.Point
-	guess surrogate.Guess
-	score float64
+	genome genome.Genome
+	point  *surrogate.Point
+	guess  surrogate.Guess
+	score  float64
+}
+
+// measured is a genome that was measured.
+type measured struct {
+	*engine.Candidate                  // at the highest fidelity at which it was
+	point             *surrogate.Point //
+	mean              float64          // at the highest fidelity of all
+	violation         float64
 }
 
 // chooser chooses the proposals of one turn.
@@ -200,21 +267,29 @@ type chooser struct {
 	*guided
 	*surrogate.Posterior
 	r       *rng.Rand
-	parents []engine.Proposal    // the best that were measured
+	all     []measured           // best first
 	best    float64              // the mean that is to be improved upon
 	kept    bool                 // there is one: something keeps the constraints
 	known   map[genome.Hash]bool // what need not be measured again
 	drawn   map[string]bool      // likewise, by packed genome
-	choices []choice
+	spent   []int                // measurements at each fidelity, with those under way
+	choices [][]choice           // at each fidelity
+	fresh   bool                 // new genomes were drawn
 }
 
 // choose proposes what is worth measuring most, or random genomes where there is
 // nothing new.
-func (s *guided) choose(st *guidedState, r *rng.Rand, room int) ([]engine.Proposal, error) {
-	c := &chooser{guided: s, Posterior: s.model.Posterior(), r: r, known: map[genome.Hash]bool{}, drawn: map[string]bool{}}
+func (s *guided) choose(st *guidedState, r *rng.Rand, room int) ([]choice, error) {
+	c := &chooser{
+		guided: s, Posterior: s.model.Posterior(), r: r, known: map[genome.Hash]bool{}, drawn: map[string]bool{},
+		spent: slices.Clone(s.spent), choices: make([][]choice, len(s.costs)),
+	}
 	c.rate()
+	higher := map[string]int{} // fidelities at which pending ones are measured, by packed genome
 	for i, x := range st.Pending {
 		c.drawn[string(x.Packed)] = true
+		c.spent[x.Fidelity]++
+		higher[string(x.Packed)] = max(higher[string(x.Packed)], x.Fidelity)
 		if len(st.Pending)-i > guidedBelief {
 			continue
 		}
@@ -222,117 +297,248 @@ func (s *guided) choose(st *guidedState, r *rng.Rand, room int) ([]engine.Propos
 		if err != nil {
 			return nil, fmt.Errorf("the strategy's state names a genome that is none of the space: %w", err)
 		}
-		c.believe(s.model.Point(g))
+		c.believe(s.model.Point(g), x.Fidelity)
 	}
-	c.draw(s.candidates, c.child)
-	for range s.rounds - 1 {
-		c.sort()
-		few := c.choices[:min(guidedParents, len(c.choices))]
-		c.draw(10*len(few), func(k int) engine.Proposal { return c.mutate(few[k%len(few)].Proposal) })
-	}
-	var out []engine.Proposal
-	for len(out) < room && len(c.choices) > 0 {
-		c.sort()
-		x := c.choices[0]
-		out = append(out, x.Proposal)
-		c.believe(x.point)
-		c.choices = slices.DeleteFunc(c.choices, func(y choice) bool { return y.point.Key == x.point.Key })
-		for i := range c.choices {
-			c.Follow(&c.choices[i].guess)
-			c.choices[i].score = c.score(&c.choices[i].guess)
-		}
-	}
+	c.again(higher)
+	st.Keep = c.keep()
+	var out []choice
 	for len(out) < room {
-		out = append(out, engine.Proposal{Operator: engine.OpRandom})
+		x, ok := c.next()
+		if !ok {
+			x = choice{Proposal: engine.Proposal{Operator: engine.OpRandom}}
+			c.spent[0]++
+		} else {
+			c.take(x)
+		}
+		out = append(out, x)
 	}
 	return out, nil
 }
 
-// rate finds the best of what was measured: by its means, what keeps the constraints
-// first.
-func (c *chooser) rate() {
-	type rated struct {
-		*surrogate.Seen
-		measured  *engine.Candidate
-		violation float64
+// level is the fidelity whose turn it is.
+func (c *chooser) level() int {
+	rest := 0.0
+	for i, n := range c.spent {
+		rest += float64(float64(n) * c.costs[i])
 	}
-	var all []rated
-	for i := range c.Rows {
-		x := rated{&c.Rows[i], c.rows[c.Rows[i].Index], 0}
-		if x.measured.Status == engine.OK {
-			x.violation = c.ranking.Violation(x.measured.Metrics)
-		} else {
-			x.violation = math.Inf(1)
+	for i, n := range c.spent[:c.top()] {
+		cost := float64(float64(n) * c.costs[i])
+		if cost < float64(c.share*rest) {
+			return i
 		}
-		c.known[x.Key] = true
-		all = append(all, x)
+		rest -= cost
 	}
-	slices.SortFunc(all, func(a, b rated) int {
-		return cmp.Or(cmp.Compare(a.violation, b.violation), cmp.Compare(b.Means[0], a.Means[0]), cmp.Compare(a.Index, b.Index))
-	})
-	c.best, c.kept = all[0].Means[0], all[0].violation == 0
-	parents := map[genome.Hash]bool{}
-	for _, x := range all {
-		if usable(x.measured) && !parents[x.Key] && len(c.parents) < guidedParents {
-			parents[x.Key] = true
-			c.parents = append(c.parents, engine.Proposal{Genome: x.measured.Genome, Parents: []engine.ID{x.measured.ID}})
+	return c.top()
+}
+
+// next is the best choice at the fidelity whose turn it is, or if there is none among
+// new genomes.
+func (c *chooser) next() (choice, bool) {
+	level := c.level()
+	if len(c.choices[level]) == 0 || level == 0 {
+		level = 0
+		c.draw()
+	}
+	list := c.choices[level]
+	if len(list) == 0 {
+		return choice{}, false
+	}
+	best := 0
+	for i := range list {
+		if list[i].score > list[best].score {
+			best = i
 		}
+	}
+	return list[best], true
+}
+
+// take believes a choice, and lets the others follow.
+func (c *chooser) take(x choice) {
+	c.spent[x.Fidelity]++
+	c.believe(x.point, x.Fidelity)
+	for level, list := range c.choices {
+		if !x.Replicate {
+			list = slices.DeleteFunc(list, func(y choice) bool { return y.point.Key == x.point.Key })
+		}
+		for i := range list {
+			c.Follow(&list[i].guess)
+			list[i].score = c.score(&list[i])
+		}
+		c.choices[level] = list
 	}
 }
 
 // believe takes a genome for measured.
-func (c *chooser) believe(p *surrogate.Point) {
+func (c *chooser) believe(p *surrogate.Point, level int) {
 	c.known[p.Key] = true
-	c.Believe(p, 0)
+	c.Believe(p, level)
 }
 
-// sort puts the choices that promise most first.
-func (c *chooser) sort() {
-	slices.SortStableFunc(c.choices, func(a, b choice) int { return cmp.Compare(b.score, a.score) })
+// rate puts what was measured in order: by its means, what keeps the constraints first.
+func (c *chooser) rate() {
+	at := map[genome.Hash]int{}
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		c.known[row.Key] = true
+		x := measured{c.rows[row.Index], nil, row.Means[0], math.Inf(1)}
+		if x.Status == engine.OK {
+			x.violation = c.ranking.Violation(x.Metrics)
+		}
+		k, seen := at[row.Key]
+		switch {
+		case !seen:
+			x.point = c.model.Point(x.Genome)
+			at[row.Key] = len(c.all)
+			c.all = append(c.all, x)
+		case x.Fidelity > c.all[k].Fidelity:
+			x.point = c.all[k].point
+			c.all[k] = x
+		}
+	}
+	if c.top() > 0 {
+		points := make([]*surrogate.Point, len(c.all))
+		for i := range c.all {
+			points[i] = c.all[i].point
+		}
+		for i, g := range c.Guess(points, c.top()) {
+			c.all[i].mean = g.Means[0]
+		}
+	}
+	slices.SortFunc(c.all, func(a, b measured) int {
+		return cmp.Or(cmp.Compare(a.violation, b.violation), cmp.Compare(b.mean, a.mean), cmp.Compare(a.ID, b.ID))
+	})
+	best := slices.IndexFunc(c.all, func(x measured) bool { return x.Fidelity == c.top() && x.violation == 0 })
+	if best < 0 {
+		best = 0
+	}
+	c.best, c.kept = c.all[best].mean, c.all[best].violation == 0
 }
 
-// draw adds n genomes to the choices, those that are new.
-func (c *chooser) draw(n int, make func(k int) engine.Proposal) {
+// again makes choices of what was measured: to go on to the next fidelity, or to be
+// measured once more at the highest.
+func (c *chooser) again(pending map[string]int) {
+	var points []*surrogate.Point
+	var list []choice
+	for i, x := range c.all {
+		packed := x.Genome.Packed()
+		p := engine.Proposal{Operator: engine.OpSame, Parents: []engine.ID{x.ID}, Fidelity: x.Fidelity + 1}
+		if x.Fidelity == c.top() {
+			p.Fidelity, p.Replicate = c.top(), true
+		} else if c.resumes[p.Fidelity] {
+			p.Resume = x.ID
+		}
+		switch {
+		case !usable(x.Candidate), pending[packed] >= p.Fidelity && !p.Replicate:
+		case p.Replicate && (i >= guidedParents || !c.tells(packed)):
+		default:
+			points = append(points, x.point)
+			list = append(list, choice{Proposal: p, genome: x.Genome, point: x.point})
+		}
+	}
+	c.rank(list, points)
+}
+
+// tells tells whether measuring a genome again may say something else.
+func (c *chooser) tells(packed string) bool {
+	m := c.guided.again[packed]
+	return m != nil && !m.last && (c.luck.n == 0 || c.luck.square > 0)
+}
+
+// rank adds choices.
+func (c *chooser) rank(list []choice, points []*surrogate.Point) {
+	for i, g := range c.Guess(points, c.top()) {
+		x := list[i]
+		x.guess = g
+		x.score = c.score(&x)
+		c.choices[x.Fidelity] = append(c.choices[x.Fidelity], x)
+	}
+}
+
+// keep lists those of whom training may go on.
+func (c *chooser) keep() []engine.ID {
+	var ids []engine.ID
+	for _, x := range c.all {
+		if x.Fidelity < c.top() && c.resumes[x.Fidelity+1] && usable(x.Candidate) && len(ids) < guidedKept {
+			ids = append(ids, x.ID)
+		}
+	}
+	return ids
+}
+
+// draw makes children, once, and more of those that promise most.
+func (c *chooser) draw() {
+	if c.fresh {
+		return
+	}
+	c.fresh = true
+	var parents []engine.Proposal
+	for _, x := range c.all {
+		if usable(x.Candidate) && len(parents) < guidedParents {
+			parents = append(parents, engine.Proposal{Genome: x.Genome, Parents: []engine.ID{x.ID}})
+		}
+	}
+	c.add(c.candidates, func(int) engine.Proposal { return c.child(parents) })
+	for range c.guided.rounds - 1 {
+		var few []engine.Proposal
+		list := slices.Clone(c.choices[0])
+		slices.SortStableFunc(list, func(a, b choice) int { return cmp.Compare(b.score, a.score) })
+		for _, x := range list[:min(guidedParents, len(list))] {
+			few = append(few, engine.Proposal{Genome: x.genome, Parents: x.Parents})
+		}
+		c.add(10*len(few), func(k int) engine.Proposal { return c.mutate(few[k%len(few)]) })
+	}
+}
+
+// add adds n genomes to the choices, those that are new.
+func (c *chooser) add(n int, make func(k int) engine.Proposal) {
 	var fresh []choice
 	var points []*surrogate.Point
 	for k := range n {
 		p := make(k)
-		if p.Genome.IsZero() || c.drawn[p.Genome.Packed()] {
+		packed := p.Genome.Packed()
+		_, measured := c.tried.since[packed]
+		if p.Genome.IsZero() || measured || c.drawn[packed] {
 			continue
 		}
-		if _, measured := c.tried.since[p.Genome.Packed()]; measured {
-			continue
-		}
-		c.drawn[p.Genome.Packed()] = true
+		c.drawn[packed] = true
 		if x := c.model.Point(p.Genome); !c.known[x.Key] {
-			fresh, points = append(fresh, choice{Proposal: p, point: x}), append(points, x)
+			fresh, points = append(fresh, choice{Proposal: p, genome: p.Genome, point: x}), append(points, x)
 		}
 	}
-	for i, g := range c.Guess(points, 0) {
-		fresh[i].guess, fresh[i].score = g, c.score(&g)
-	}
-	c.choices = append(c.choices, fresh...)
+	c.rank(fresh, points)
 }
 
-// score is the logarithm of the improvement that is expected, times the probability
-// that the constraints are kept.
-func (c *chooser) score(g *surrogate.Guess) float64 {
-	sd := math.Sqrt(g.Variance)
+// score is the logarithm of the improvement that is expected of the mean, times the
+// probability that the constraints are kept.
+func (c *chooser) score(x *choice) float64 {
 	score := 0.0
 	if c.kept {
-		score = surrogate.Improvement(g.Means[0], sd, c.best)
+		moves := c.Moves(&x.guess, math.Inf(1))
+		if x.Replicate {
+			moves = c.Moves(&x.guess, c.noise()/c.guided.again[x.genome.Packed()].n)
+		}
+		score = surrogate.Improvement(x.guess.Means[0], moves, c.best)
 	}
-	for k, mean := range g.Means[1:] {
-		score += rng.Log(max(surrogate.Below((mean-c.Scale(k+1, 0).Of(0))/sd), 1e-300))
+	sd := math.Sqrt(x.guess.Variance)
+	for k, mean := range x.guess.Means[1:] {
+		score += rng.Log(max(surrogate.Below((mean-c.Scale(k+1, c.top()).Of(0))/sd), 1e-300))
 	}
 	return score
 }
 
+// noise is the variance of measuring again on the model's scale: what repeats tell,
+// and while they are few, what the model takes for noise.
+func (c *chooser) noise() float64 {
+	const few = 2
+	sd := c.Scale(0, c.top()).Step()
+	return (c.luck.square/float64(sd*sd) + float64(few*c.Noise())) / (c.luck.n + few)
+}
+
 // child draws a genome at random, or makes one of the best that were measured.
-func (c *chooser) child(int) engine.Proposal {
-	parent := func() engine.Proposal { return c.parents[c.r.Intn(len(c.parents))] }
+func (c *chooser) child(parents []engine.Proposal) engine.Proposal {
+	parent := func() engine.Proposal { return parents[c.r.Intn(len(parents))] }
 	switch x := c.r.Float64(); {
-	case x < 0.2 || len(c.parents) == 0:
+	case x < 0.2 || len(parents) == 0:
 		g, err := c.space.Random(c.r)
 		return made(engine.Proposal{Operator: engine.OpRandom}, g, err)
 	case x < 0.35:

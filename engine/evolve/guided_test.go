@@ -6,10 +6,12 @@ import (
 	"math"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 const layered = `{"network": {"input": [1, 40], "classes": 10}, "act": {"choice": ["relu", "tanh"]}, "blocks": {"length": [1, 4], "list": {
@@ -25,10 +27,10 @@ func TestGuidedDecides(t *testing.T) {
 		space, want string
 		constraints []engine.Constraint
 	}{
-		{space: enginetest.Conditionals, want: "b4358ac0a7417adc"},
-		{space: enginetest.Lists, want: "d211551d8f7925ae"},
-		{space: enginetest.VertexCell, want: "1d2db781ca4d3ce", constraints: []engine.Constraint{{Metric: "parameters", Max: &limit}}},
-		{space: layered, want: "b0f3d5b8512ec6ee"},
+		{space: enginetest.Conditionals, want: "98fe39ccb4f63d77"},
+		{space: enginetest.Lists, want: "7e601d7067e6dd93"},
+		{space: enginetest.VertexCell, want: "dab86c07791556a0", constraints: []engine.Constraint{{Metric: "parameters", Max: &limit}}},
+		{space: layered, want: "dd6052709df9d900"},
 	} {
 		cfg := config(t, "guided", `{"initial": 8, "candidates": 100, "active": 30}`, enginetest.Landscape{Seed: 1, Noise: 0.01, Invalid: 0.1}, 2, 60)
 		cfg.Space, cfg.Constraints = genome.MustParseSpace(c.space), c.constraints
@@ -81,5 +83,141 @@ func TestGuidedKeepsConstraints(t *testing.T) {
 	}
 	if guided, random := kept("guided"), kept("random"); guided < 20 || random > 5 {
 		t.Errorf("%d of 60 candidates keep the constraint; of random ones %d do", guided, random)
+	}
+}
+
+// Of the cost, a share goes to the lowest fidelity; those that go on are the best, and
+// go on from what they left.
+func TestGuidedSharesTheCost(t *testing.T) {
+	t.Parallel()
+	cfg := config(t, "guided", `{"share": 0.3}`, enginetest.Landscape{Seed: 5, Noise: 0.05, Failed: 0.1}, 3, 120)
+	cfg.Fidelities = []engine.Fidelity{{Evaluator: "land", Budget: 1}, {Evaluator: "land", Budget: 10}}
+	counts, low, high := [2]float64{}, 0.0, 0.0
+	land, byID := enginetest.Landscape{Seed: 5}, map[engine.ID]engine.Candidate{}
+	for _, c := range candidates(run(t, cfg)) {
+		byID[c.ID] = c
+		counts[c.Fidelity]++
+		if c.Fidelity == 0 {
+			low += land.Quality(c.Genome)
+			continue
+		}
+		high += land.Quality(c.Genome)
+		p := byID[c.Parents[0]]
+		if c.Operator != engine.OpSame || c.Genome != p.Genome || c.Replicate != (p.Fidelity == 1) || c.Resume != p.ID && !c.Replicate {
+			t.Errorf("candidate %s at the higher fidelity: %s of %s at fidelity %d, goes on from %s", c.ID, c.Operator, p.ID, p.Fidelity, c.Resume)
+		}
+	}
+	if share := counts[0] / (counts[0] + 10*counts[1]); share < 0.28 || share > 0.34 {
+		t.Errorf("%.2f of the cost went to the lowest fidelity: %v measurements", share, counts)
+	}
+	if high/counts[1] <= low/counts[0] {
+		t.Errorf("what went on is worth %.3f in the mean, all are worth %.3f", high/counts[1], low/counts[0])
+	}
+}
+
+// Measured again is what may be lucky, if measuring again tells anything.
+func TestGuidedMeasuresAgain(t *testing.T) {
+	t.Parallel()
+	for _, noise := range []float64{0, 0.2} {
+		cfg := config(t, "guided", `{}`, enginetest.Landscape{Seed: 4, Noise: noise}, 6, 80)
+		cfg.Space = genome.MustParseSpace(enginetest.Conditionals)
+		again := 0
+		for _, c := range candidates(run(t, cfg)) {
+			if c.Replicate {
+				again++
+			}
+		}
+		if noise == 0 && again > 8 || noise > 0 && (again == 0 || again > 40) {
+			t.Errorf("with noise of %v, %d of 80 measure again", noise, again)
+		}
+	}
+}
+
+// It learns from what another strategy measured, and measures none of it again as if
+// it were new.
+func TestGuidedTakesOver(t *testing.T) {
+	t.Parallel()
+	land := enginetest.Landscape{Seed: 5, Noise: 0.01}
+	cfg := config(t, "random", `{}`, land, 3, 60)
+	cfg.Ledger = enginetest.Memory(t)
+	before := candidates(run(t, cfg))
+	next := config(t, "guided", `{}`, land, 3, 100)
+	next.Ledger, next.ChangeStrategy = cfg.Ledger, true
+	tried, mean := map[string]bool{}, 0.0
+	for _, c := range before {
+		tried[c.Genome.Text()] = true
+		mean += land.Quality(c.Genome) / float64(len(before))
+	}
+	better := 0
+	for _, c := range candidates(run(t, next))[len(before)+8:] {
+		if tried[c.Genome.Text()] && !c.Replicate {
+			t.Errorf("candidate %s was measured before", c.ID)
+		}
+		if land.Quality(c.Genome) > mean {
+			better++
+		}
+	}
+	if better < 24 {
+		t.Errorf("%d of 32 are better than the mean of what it found", better)
+	}
+}
+
+// past is a History of made-up measurements.
+type past []*engine.Candidate
+
+func (p past) Len() int                                { return len(p) }
+func (p past) At(i int) *engine.Candidate              { return p[i] }
+func (p past) Curve(engine.ID) ([]engine.Point, error) { return nil, nil }
+func (p past) Output(engine.ID) ([]byte, error)        { return nil, nil }
+func (p past) Get(id engine.ID) (*engine.Candidate, bool) {
+	if id < 1 || int(id) > len(p) {
+		return nil, false
+	}
+	return p[id-1], true
+}
+
+// BenchmarkGuided is what a proposal costs, made in eights, after so many observations
+// of networks, and how long a turn takes that begins without having seen them.
+func BenchmarkGuided(b *testing.B) {
+	const eight = 8
+	setup := engine.Setup{Space: space, Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}}
+	land, r := enginetest.Landscape{Seed: 3}, rng.New(5)
+	var all past
+	for id := engine.ID(1); id <= 100_000+100*eight; id++ {
+		g, err := space.Random(r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		c := &engine.Candidate{Job: engine.Job{ID: id, Task: engine.Train, Genome: g, Operator: engine.OpRandom}}
+		c.Status, c.Metrics = engine.OK, engine.Values{{Name: "accuracy", Value: land.Quality(g)}}
+		all = append(all, c)
+	}
+	for _, n := range []int{100, 500, 2_000, 100_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			s := strategy(b, "guided")
+			state, _, err := s.Open(b.Context(), setup)
+			if err != nil {
+				b.Fatal(err)
+			}
+			step := func(n int) {
+				h := all[:n]
+				turn := engine.Turn{N: 1, Seed: 7, FirstID: h[n-1].ID + 1, Want: eight, History: h}
+				if _, err := s.Step(b.Context(), state, turn); err != nil {
+					b.Fatal(err)
+				}
+			}
+			begun := time.Now()
+			step(n)
+			cold, at := time.Since(begun).Seconds(), n
+			begun = time.Now()
+			for b.Loop() {
+				if at += eight; at > len(all) {
+					at = n + eight
+				}
+				step(at)
+			}
+			b.ReportMetric(cold, "cold-s")
+			b.ReportMetric(float64(time.Since(begun).Microseconds())/1000/eight/float64(b.N), "ms/proposal")
+		})
 	}
 }

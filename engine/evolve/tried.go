@@ -11,7 +11,7 @@ type tried struct {
 	last  *engine.Candidate
 }
 
-// follow reads what is new and visits it. Where it begins anew, it says so before.
+// follow reads what is new and visits what was trained. Where it begins anew, it says so before.
 func (t *tried) follow(h engine.History, anew func(), visit func(*engine.Candidate)) {
 	if t.since == nil || t.read > h.Len() || t.read > 0 && h.At(t.read-1) != t.last {
 		*t = tried{since: map[string]int{}}
@@ -20,10 +20,10 @@ func (t *tried) follow(h engine.History, anew func(), visit func(*engine.Candida
 	for ; t.read < h.Len(); t.read++ {
 		c := h.At(t.read)
 		t.last = c
-		if c.Task != engine.Train || c.Fidelity != 0 {
+		if c.Task != engine.Train {
 			continue
 		}
-		if _, known := t.since[c.Genome.Packed()]; !known {
+		if _, known := t.since[c.Genome.Packed()]; !known && c.Fidelity == 0 {
 			t.since[c.Genome.Packed()] = t.read
 		}
 		visit(c)

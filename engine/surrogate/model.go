@@ -2,6 +2,7 @@ package surrogate
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/nascent-nas/nascent/genome"
@@ -147,9 +148,8 @@ func (m *Model) choose(n, most int) []int {
 	if n <= most {
 		return out
 	}
-	slices.SortFunc(out[:n-1], func(a, b int) int {
-		return cmp.Or(cmp.Compare(m.rows[b].values[0], m.rows[a].values[0]), cmp.Compare(a, b))
-	})
+	values := m.standardised(out, 0, m.scalesOf(n))
+	slices.SortFunc(out[:n-1], func(a, b int) int { return cmp.Or(cmp.Compare(values[b], values[a]), cmp.Compare(a, b)) })
 	best := (most - 1) / 2
 	rest := slices.Clone(out[best : n-1])
 	out = out[:best]
@@ -160,17 +160,37 @@ func (m *Model) choose(n, most int) []int {
 	return append(out, n-1)
 }
 
-// scalesOf are those of each output and level by the first n observations.
+// scalesOf are those of each output and level by the first n observations. A level
+// above the lowest follows the one below it by the genomes that were measured at both.
 func (m *Model) scalesOf(n int) [][]Scale {
 	out := make([][]Scale, len(m.rows[0].values))
 	for output := range out {
 		values := make([][]float64, m.levels)
+		at := make([]map[string]float64, m.levels)
+		high, low := make([][]float64, m.levels), make([][]float64, m.levels)
 		for i := range m.rows[:n] {
 			r := &m.rows[i]
-			values[r.level] = append(values[r.level], r.values[output])
+			x := r.values[output]
+			values[r.level] = append(values[r.level], x)
+			if m.levels == 1 {
+				continue
+			}
+			if at[r.level] == nil {
+				at[r.level] = map[string]float64{}
+			}
+			at[r.level][r.genome.Packed()] = x
+			if r.level > 0 && !math.IsInf(x, 0) {
+				if y, ok := at[r.level-1][r.genome.Packed()]; ok && !math.IsInf(y, 0) {
+					high[r.level], low[r.level] = append(high[r.level], x), append(low[r.level], y)
+				}
+			}
 		}
-		for _, v := range values {
-			out[output] = append(out[output], newScale(v))
+		for level, v := range values {
+			s := newScale(v)
+			if level > 0 {
+				s = s.above(high[level], low[level], out[output][level-1])
+			}
+			out[output] = append(out[output], s)
 		}
 	}
 	return out

@@ -1,6 +1,10 @@
 package surrogate
 
-import "github.com/nascent-nas/nascent/genome"
+import (
+	"math"
+
+	"github.com/nascent-nas/nascent/genome"
+)
 
 // Process is a Gaussian process: rows of Points with a level, and how their values
 // vary together. It is not safe for concurrent use.
@@ -114,6 +118,17 @@ type Seen struct {
 func (p *Posterior) Guess(points []*Point, level int) []Guess {
 	return p.model.process.guess(points, level, p.weights)
 }
+
+// Moves is the standard deviation of what is to be believed of a Point once it is
+// measured: where much is known, or a measurement says little, it moves little. The
+// variance of its value is known to be at most so much.
+func (p *Posterior) Moves(g *Guess, most float64) float64 {
+	v := min(g.Variance, most)
+	return max(v/math.Sqrt(v+p.Noise()), 1e-9)
+}
+
+// Noise is the variance of measuring, on the scale of Means.
+func (p *Posterior) Noise() float64 { return p.model.kernel.noise }
 
 // Believe takes Points for measured: their values as they are predicted.
 func (p *Posterior) Believe(x *Point, level int) { p.model.process.add(x, level) }

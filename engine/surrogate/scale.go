@@ -51,3 +51,34 @@ func newScale(values []float64) Scale {
 
 // Of is a value on the scale.
 func (s Scale) Of(x float64) float64 { return (max(x, s.floor) - s.mean) / s.sd }
+
+// Step is the difference of values that is 1 on the scale.
+func (s Scale) Step() float64 { return s.sd }
+
+// above is the scale of values at one level by those of the same genomes at the level
+// below: what they are on its scale, they are on this one, in the mean and in their
+// spread. While there are few, a step on the scale below is one here.
+func (s Scale) above(values, below []float64, belowScale Scale) Scale {
+	n := float64(len(values))
+	if n == 0 {
+		return s
+	}
+	var x, z float64
+	for i, v := range values {
+		x += max(v, s.floor) / n
+		z += belowScale.Of(below[i]) / n
+	}
+	const shrink = 2
+	var xs, zs float64
+	for i, v := range values {
+		d, e := max(v, s.floor)-x, belowScale.Of(below[i])-z
+		xs += float64(d * d)
+		zs += float64(e * e)
+	}
+	usual := float64(belowScale.sd * belowScale.sd)
+	ratio := math.Sqrt((xs + float64(shrink*usual)) / (zs + shrink))
+	if !(ratio > 0) {
+		return s
+	}
+	return Scale{s.floor, x - float64(z*ratio), ratio}
+}
