@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"regexp"
 	"testing"
+
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 )
 
 // Where a machine has an instruction that multiplies and adds with one rounding, the
@@ -12,6 +14,9 @@ import (
 // differ from those of other machines.
 func TestNothingIsFused(t *testing.T) {
 	t.Parallel()
+	if err := proctest.NeverCached(); err != nil {
+		t.Fatal(err)
+	}
 	tool, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip("there is no go command here to look at the code of another machine with")
