@@ -89,6 +89,10 @@ func (r Ranking) Better(c *Candidate, others iter.Seq[*Candidate]) (better float
 	return better, n
 }
 
+// Place is where a candidate lies: its worth by each objective, on the objective's
+// scale, rounded as it is compared. Who lacks an objective lies at minus infinity.
+func (r Ranking) Place(c *Candidate) []float64 { return slices.Clone(r.member(c).place) }
+
 // Worth is the objective's metric turned so that more is better; minus
 // infinity where it is missing.
 func Worth(o Objective, metrics Values) float64 {

@@ -117,6 +117,25 @@ func (s *Rank) Front() int {
 	return n
 }
 
+// Fronts are the candidates by fronts, each in order; with one objective those of equal
+// value.
+func (s *Rank) Fronts() (out [][]*Candidate) {
+	list := s.List()
+	if len(s.ranking.Objectives) > 1 {
+		for _, f := range s.fronts {
+			out, list = append(out, list[:len(f.members)]), list[len(f.members):]
+		}
+		return out
+	}
+	for i := range list {
+		if i == 0 || s.members[i-1].dominates(s.members[i]) != 0 {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], list[i])
+	}
+	return out
+}
+
 // first are the members of the front in no particular order.
 func (s *Rank) first() []*Candidate {
 	if len(s.ranking.Objectives) < 2 {

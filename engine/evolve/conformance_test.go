@@ -20,6 +20,7 @@ func TestConformance(t *testing.T) {
 		},
 		"guided": {`{"candidates": 20, "fit": 10}`, `{"initial": 4, "candidates": 20, "rounds": 1, "active": 12, "fit": 5, "share": 0.3}`, `{"promote": false, "fit": 0, "candidates": 10, "rounds": 1}`},
 		"local":  {`{}`, `{"initial": 2, "move": "best", "promote": {"eta": 2, "after": 3}}`},
+		"nsga3":  {`{}`, `{"population": 6, "replacement": "generational", "promote": {"eta": 2, "after": 4}}`},
 		"nsga2": {
 			`{}`, `{"population": 4, "replacement": "generational", "promote": {"eta": 2, "after": 4}}`,
 			`{"population": 6, "crossover": 1, "mutation": 0.3, "promote": false}`, `{"population": 5, "replacement": "generational"}`,

@@ -9,6 +9,7 @@
 //   - islands: several searches side by side, with migration, each by any strategy
 //   - mapelites: the best of every kind, by descriptors (Mouret & Clune 2015)
 //   - nsga2: NSGA-II for several objectives (Deb et al. 2002)
+//   - nsga3: NSGA-III for many (Deb & Jain 2014)
 //   - random: random search, the control
 //   - spos: single-path one-shot search (Guo et al. 2020), which scores candidates
 //     with shared weights and searches with another strategy

@@ -35,6 +35,9 @@ type nsga2 struct {
 	way    string
 	steady bool
 	memo   memo[nsga2State]
+
+	// leave chooses those of the ranked ones that are too many.
+	leave func(rank *engine.Rank, n int, r *rng.Rand) []*engine.Candidate
 }
 
 type nsga2State struct {
@@ -72,6 +75,7 @@ func (s *nsga2) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Need
 	err := option.Read(setup.Options, s.Declare)
 	s.opener, s.judge, s.promote = newOpener(setup), newJudge(setup), s.promotion.Promoter(setup)
 	s.pick, s.steady = tournament(2), s.way == "steady"
+	s.leave = func(rank *engine.Rank, n int, _ *rng.Rand) []*engine.Candidate { return slices.Clone(rank.List()[n:]) }
 	needs := engine.Needs{History: engine.NeedMetrics}
 	if !s.steady {
 		needs.Batch = s.size
@@ -165,8 +169,10 @@ func (s *nsga2) succeed(st *nsga2State, turn engine.Turn) (note string, err erro
 	for _, c := range young {
 		st.ranked.Add(c)
 	}
-	for _, c := range slices.Clone(st.ranked.List()[min(st.ranked.Len(), s.size):]) {
-		st.ranked.Remove(c)
+	if st.ranked.Len() > s.size {
+		for _, c := range s.leave(st.ranked, s.size, rng.New(turn.Seed).Split("who leaves")) {
+			st.ranked.Remove(c)
+		}
 	}
 	st.Population, st.Children = roll{}, roll{}
 	for _, c := range st.ranked.List() {

@@ -114,3 +114,67 @@ func TestNSGA2Selects(t *testing.T) {
 		})
 	}
 }
+
+// dtlz is a problem of m objectives whose front is a part of a sphere (DTLZ2, Deb,
+// Thiele, Laumanns & Zitzler 2002).
+func dtlz2(m int) (*genome.Space, func(context.Context, *engine.Job) (map[string]float64, error), []engine.Objective) {
+	genes := genome.Map{}
+	var objectives []engine.Objective
+	for i := range m + 2 {
+		genes = append(genes, genome.Entry{Key: fmt.Sprintf("x%d", i), Value: genome.Map{{Key: "float", Value: []any{0.0, 1.0}}}})
+	}
+	for i := range m {
+		objectives = append(objectives, engine.Objective{Metric: fmt.Sprintf("f%d", i), Goal: engine.Minimize})
+	}
+	space, err := genome.ParseSpace(genes)
+	if err != nil {
+		panic(err)
+	}
+	return space, func(_ context.Context, j *engine.Job) (map[string]float64, error) {
+		x := space.Encode(j.Genome)
+		radius := 1.0
+		for _, y := range x[m-1:] {
+			radius += (y - 0.5) * (y - 0.5)
+		}
+		out := map[string]float64{}
+		for i := range m {
+			f := radius
+			for k := range m - 1 - i {
+				f *= math.Cos(x[k] * math.Pi / 2)
+			}
+			if i > 0 {
+				f *= math.Sin(x[m-1-i] * math.Pi / 2)
+			}
+			out[fmt.Sprintf("f%d", i)] = f
+		}
+		return out, nil
+	}, objectives
+}
+
+// With four objectives nsga3 finds more of the front than random search.
+func TestFindsAFrontOfMany(t *testing.T) {
+	t.Parallel()
+	const m = 4
+	space, measure, objectives := dtlz2(m)
+	var metrics []engine.Metric
+	var reference engine.Values
+	for _, o := range objectives {
+		metrics, reference = append(metrics, engine.Metric{Name: o.Metric}), append(reference, engine.Value{Name: o.Metric, Value: 2})
+	}
+	volume := func(name, options string, seed uint64) float64 {
+		cfg := twoObjectives(t, name, options, seed)
+		cfg.Space, cfg.Objectives, cfg.Reference, cfg.Limits.Evaluations = space, objectives, reference, 400
+		cfg.Evaluators = map[string]engine.EvaluatorRef{"land": {Evaluator: engine.Func(measure, metrics...)}}
+		return *run(t, cfg).Status().Hypervolume
+	}
+	for _, c := range []struct{ name, options string }{{"nsga3", `{}`}, {"nsga3", `{"replacement": "generational"}`}} {
+		t.Run(c.name+c.options, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(3) {
+				if best, random := volume(c.name, c.options, seed), volume("random", `{}`, seed); best < random+0.1 {
+					t.Errorf("seed %d: the hypervolume is %.3f, by random search %.3f", seed, best, random)
+				}
+			}
+		})
+	}
+}

@@ -34,6 +34,7 @@ var strategies = []struct {
 	{"guided", `{use: guided, initial: 6}`, "40"},
 	{"local", `{use: local, initial: 4}`, "40"},
 	{"nsga2", `{use: nsga2, population: 6}`, "40"},
+	{"nsga3", `{use: nsga3, population: 6}`, "40"},
 	{"random", `random`, "40"},
 	{"qlearning", `{use: qlearning, budget: 30}`, "40"},
 	{"reinforce", `{use: reinforce, batch: 4}`, "40"},
