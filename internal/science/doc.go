@@ -6,6 +6,6 @@
 //	go run ./internal/science -again aging   also, again, strategies of such names
 //
 // A search counts as run as long as what the suite says of it, of its strategy
-// and of the seeds stays the same. Whoever changes what a strategy does runs it
-// again.
+// and of the seeds stays the same, and the first of a strategy's searches of a
+// problem, which is run each time, takes the same way.
 package main

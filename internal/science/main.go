@@ -54,6 +54,7 @@ type entry struct {
 	Key      string `json:"key"` // of what the suite said of them
 	Metric   string `json:"metric"`
 	Goal     string `json:"goal"`
+	Digest   string `json:"digest"` // of the first search
 	Runs     []run  `json:"runs"`
 }
 
@@ -95,16 +96,25 @@ func (s *study) run(again string, out io.Writer) error {
 	}
 	wanted := map[*entry]bool{} // true: and it is of the searches that the suite describes now
 	for _, p := range problems {
-		var missing []*yaml.Node
+		var missing, there []*yaml.Node
 		keys := map[string]string{}
 		for _, n := range p.strategies {
 			key, name := s.key(p, n), called(n)
-			e := s.find(p.name, name)
-			if e != nil && e.Key == key && (again == "" || !match.MatchString(name)) {
-				continue
+			keys[name] = key
+			if e := s.find(p.name, name); e != nil && e.Key == key && (again == "" || !match.MatchString(name)) {
+				there = append(there, n)
+			} else {
+				missing = append(missing, n)
 			}
-			keys[name], missing = key, append(missing, n)
 		}
+		other, err := s.changed(p, there)
+		if err != nil {
+			return err
+		}
+		for _, n := range other {
+			fmt.Fprintf(out, "%s: %s decides otherwise than when it was measured\n", p.name, called(n))
+		}
+		missing = append(missing, other...)
 		if len(missing) > 0 {
 			fmt.Fprintf(out, "%s: %d of %d strategies are missing\n", p.name, len(missing), len(p.strategies))
 			if err := s.measure(p, missing, keys, out); err != nil {
@@ -113,7 +123,7 @@ func (s *study) run(again string, out io.Writer) error {
 		}
 		for _, n := range p.strategies {
 			if e := s.find(p.name, called(n)); e != nil {
-				wanted[e] = e.Key == s.key(p, n)
+				wanted[e] = e.Key == keys[called(n)]
 			}
 		}
 	}
@@ -267,6 +277,7 @@ type said struct {
 				Name    string
 				Refused string
 				Runs    []struct {
+					Digest                     string
 					Seed, Evaluations, Seconds float64
 					Best, Test                 *float64
 					Report                     map[string]float64
@@ -322,19 +333,46 @@ func (s *study) bench(suite map[string]*yaml.Node) (out said, reason string, err
 	return out, "", nil
 }
 
-// measure runs strategies on one problem, and keeps what they came to.
-func (s *study) measure(p *problem, strategies []*yaml.Node, keys map[string]string, out io.Writer) error {
-	suite := s.without("others", "problems", "strategies", "reference")
+// only is the suite with one problem and some strategies. Keys that are left out of
+// the problem are those that others give.
+func (s *study) only(p *problem, strategies []*yaml.Node, left ...string) map[string]*yaml.Node {
+	suite := s.without(append(left, "others", "problems", "strategies", "reference")...)
 	own := *p.node
 	own.Content = nil
 	for i := 0; i < len(p.node.Content); i += 2 {
-		if p.node.Content[i].Value != "strategies" {
+		if name := p.node.Content[i].Value; name != "strategies" && !slices.Contains(left, name) {
 			own.Content = append(own.Content, p.node.Content[i:i+2]...)
 		}
 	}
 	suite["problems"] = &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{&own}}
 	suite["strategies"] = &yaml.Node{Kind: yaml.SequenceNode, Content: strategies}
+	return suite
+}
+
+// changed runs the first search of strategies that were measured again, and tells
+// which of them took another way. Where that cannot be carried out none counts as
+// changed.
+func (s *study) changed(p *problem, strategies []*yaml.Node) (other []*yaml.Node, err error) {
+	if len(strategies) == 0 {
+		return nil, nil
+	}
+	suite := s.only(p, strategies, "seeds")
+	suite["seeds"] = &yaml.Node{Kind: yaml.ScalarNode, Value: "1"}
 	did, reason, err := s.bench(suite)
+	if err != nil || reason != "" {
+		return nil, err
+	}
+	for i, r := range did.Problems[0].Bench.Strategies {
+		if e := s.find(p.name, r.Name); len(r.Runs) == 0 || r.Runs[0].Digest != e.Digest {
+			other = append(other, strategies[i])
+		}
+	}
+	return other, nil
+}
+
+// measure runs strategies on one problem, and keeps what they came to.
+func (s *study) measure(p *problem, strategies []*yaml.Node, keys map[string]string, out io.Writer) error {
+	did, reason, err := s.bench(s.only(p, strategies))
 	if err != nil {
 		return err
 	}
@@ -357,7 +395,10 @@ func (s *study) measure(p *problem, strategies []*yaml.Node, keys map[string]str
 		if x.By == "best" {
 			e.Metric = x.Bench.Metric
 		}
-		for _, search := range r.Runs {
+		for i, search := range r.Runs {
+			if i == 0 {
+				e.Digest = search.Digest
+			}
 			value := search.Best
 			switch x.By {
 			case "best":

@@ -94,6 +94,18 @@ func TestOnlyWhatIsMissing(t *testing.T) {
 	if !strings.Contains(said, "1 of 3") || !strings.Contains(text, "| genetic | 3 |") || !strings.Contains(text, "| someone | 1 | 0.625 ") {
 		t.Errorf("%s\n%s", said, text)
 	}
+	results, err := os.ReadFile(at("results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As if random had been measured before somebody changed it.
+	if n := strings.Count(string(results), `"digest":"`); n != 3 {
+		t.Errorf("%d digests in:\n%s", n, results)
+	}
+	write("results.json", strings.Replace(string(results), `"digest":"`, `"digest":"f`, 1))
+	if said, again := run(""); !strings.Contains(said, "small: random decides otherwise") || !strings.Contains(said, "1 of 3") || again != text {
+		t.Errorf("%s\n%s", said, again)
+	}
 	write("suite.yaml", strings.Replace(small, "evaluations: 6", "evaluations: 7", 1))
 	if said, _ := run(""); !strings.Contains(said, "2 of 2") {
 		t.Errorf("another search: %s", said)
