@@ -20,7 +20,7 @@ func init() { register("nsga2", true, func(Find) engine.Strategy { return &nsga2
 // In the paper a population is followed by as many children, and then the best half of
 // both lives on. That is the replacement generational; with steady each child
 // competes as soon as it is measured, and the worst leaves (Durillo, Nebro, Luna & Alba
-// 2009), which learns sooner where evaluations are few, and never waits.
+// 2009), which never waits for a generation's last.
 //
 // It begins with known-good genomes and random ones. A generation counts promotions, as
 // genetic does; a search that it takes over gives it its best candidates. With one
