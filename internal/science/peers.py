@@ -35,7 +35,7 @@ class Table:
         limits = opening.get("limits") or {}
         self.evaluations = problem.get("evaluations") or limits.get("evaluations") or 10**9
         self.seconds = limits.get("seconds") or float("inf")
-        self.genes, self.cell = {}, None
+        self.genes, self.ordered, self.cell = {}, set(), None
         self.read(opening["space"])
 
     def ask(self, question):
@@ -54,9 +54,11 @@ class Table:
         for name, gene in space.items():
             if name == "network":
                 continue
-            if not isinstance(gene, dict) or list(gene) != ["choice"]:
+            if not isinstance(gene, dict) or not {"choice"} <= set(gene) <= {"choice", "ordered"}:
                 break
             self.genes[name] = gene["choice"]
+            if gene.get("ordered"):
+                self.ordered.add(name)
         else:
             return
         text = self.ask({"space": "sample", "seed": 1})["answer"]["genomes"][0]
@@ -138,7 +140,7 @@ def optuna_search(make):
         def objective(trial):
             values = {}
             for name, options in table.genes.items():
-                if all(isinstance(o, (int, float)) and not isinstance(o, bool) for o in options) and options == sorted(options) and len(options) > 2:
+                if name in table.ordered:
                     values[name] = options[trial.suggest_int(name, 0, len(options) - 1)]
                 else:
                     values[name] = trial.suggest_categorical(name, options)
