@@ -27,10 +27,10 @@ func TestGuidedDecides(t *testing.T) {
 		space, want string
 		constraints []engine.Constraint
 	}{
-		{space: enginetest.Conditionals, want: "98fe39ccb4f63d77"},
-		{space: enginetest.Lists, want: "7e601d7067e6dd93"},
-		{space: enginetest.VertexCell, want: "dab86c07791556a0", constraints: []engine.Constraint{{Metric: "parameters", Max: &limit}}},
-		{space: layered, want: "dd6052709df9d900"},
+		{space: enginetest.Conditionals, want: "e3d1e593c36ab2b7"},
+		{space: enginetest.Lists, want: "8450d635dc8a1796"},
+		{space: enginetest.VertexCell, want: "e9ecaeb2cac6e52f", constraints: []engine.Constraint{{Metric: "parameters", Max: &limit}}},
+		{space: layered, want: "9671ac140e1f531d"},
 	} {
 		cfg := config(t, "guided", `{"initial": 8, "candidates": 100, "active": 30}`, enginetest.Landscape{Seed: 1, Noise: 0.01, Invalid: 0.1}, 2, 60)
 		cfg.Space, cfg.Constraints = genome.MustParseSpace(c.space), c.constraints
@@ -90,7 +90,7 @@ func TestGuidedKeepsConstraints(t *testing.T) {
 // go on from what they left.
 func TestGuidedSharesTheCost(t *testing.T) {
 	t.Parallel()
-	cfg := config(t, "guided", `{"share": 0.3}`, enginetest.Landscape{Seed: 5, Noise: 0.05, Failed: 0.1}, 3, 120)
+	cfg := config(t, "guided", `{"share": 0.3}`, enginetest.Landscape{Seed: 5, Noise: 0.02, Failed: 0.1}, 3, 120)
 	cfg.Fidelities = []engine.Fidelity{{Evaluator: "land", Budget: 1}, {Evaluator: "land", Budget: 10}}
 	counts, low, high := [2]float64{}, 0.0, 0.0
 	land, byID := enginetest.Landscape{Seed: 5}, map[engine.ID]engine.Candidate{}

@@ -124,7 +124,7 @@ func (f *fitter) begin() {
 			f.weights[i] = f.likely(1/views, 1)
 		}
 	}
-	f.noise = f.likely(0.02, 2)
+	f.noise = f.likely(1e-4, 3)
 	f.grams, f.numbers = f.likely(0.6, 0.7), f.likely(0.6, 0.7)
 	f.steps = f.likely(0.2, 1)
 	f.scales = len(f.at)
