@@ -233,6 +233,30 @@ func TestObjectivesByRevision(t *testing.T) {
 	}
 }
 
+// Ties decide between equals, in the search and when it is replayed.
+func TestTiesDecide(t *testing.T) {
+	t.Parallel()
+	var tried [2]string
+	for i, ties := range [][]engine.Objective{nil, {{Metric: "cost", Goal: engine.Minimize}}} {
+		cfg := front(t, "genetic")
+		cfg.Objectives, cfg.Ties = []engine.Objective{{Metric: "third", Goal: engine.Minimize}}, ties
+		s := run(t, cfg)
+		for c := range s.Candidates() {
+			tried[i] += c.Genome.Text() + "\n"
+		}
+		find := func(engine.StrategyEvent) (engine.Strategy, error) { return evolve.New("genetic") }
+		if err := engine.Replay(t.Context(), find, cfg.Ledger, nil); err != nil {
+			t.Error(err)
+		}
+		if best := s.Best(1)[0]; ties != nil && value(best.Metrics, "cost") != 0 {
+			t.Errorf("the best is %v, and no other of its value is cheaper", best.Metrics)
+		}
+	}
+	if tried[0] == tried[1] {
+		t.Error("with a tie and without the same is tried")
+	}
+}
+
 func TestObjectivesAreChecked(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*engine.Config){

@@ -99,3 +99,24 @@ func TestHypervolumeOfLeaders(t *testing.T) {
 		t.Errorf("the largest has %v", x)
 	}
 }
+
+// The reference is made of the first 20 candidates, and stays.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	plan := &Plan{Objectives: []Objective{{Metric: "a", Goal: Maximize}, {Metric: "b", Goal: Minimize}}, Rules: 2}
+	l := plan.Leaders(1)
+	for i := range 30 {
+		x := float64(i)
+		if i >= firstFew {
+			x = 1000 - x
+		}
+		l.Add(&Candidate{Job: Job{ID: ID(i + 1), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", -x}, {"b", x}}}})
+		l.Add(&Candidate{Job: Job{ID: ID(i + 101), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", -x}}}}) // lacks one, so it tells nothing
+		worst := float64(min(i, firstFew-1))
+		want := Values{{"a", -1.1 * worst}, {"b", 1.1 * worst}}
+		_, at, ok := l.Hypervolume()
+		if !ok || math.Abs(at[0].Value-want[0].Value) > 1e-9 || math.Abs(at[1].Value-want[1].Value) > 1e-9 {
+			t.Fatalf("after %d candidates the reference is %v, want %v", i+1, at, want)
+		}
+	}
+}
