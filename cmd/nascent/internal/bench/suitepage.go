@@ -191,6 +191,28 @@ type problemData struct {
 	Refused [][2]string
 }
 
+// regrets is a plot of how far the best is from the optimum.
+func (p *Problem) regrets(plot page.Plot) page.Plot {
+	far := func(y float64) float64 {
+		y = math.Abs(*p.Optimum - y)
+		if p.Relative {
+			y /= math.Abs(*p.Optimum)
+		}
+		return y
+	}
+	for i := range plot.Series {
+		s := &plot.Series[i]
+		for k := range s.Points {
+			s.Points[k].Y = far(s.Points[k].Y)
+		}
+		for k := range s.Low {
+			s.Low[k] = far(s.Low[k])
+		}
+	}
+	plot.Y, plot.Height, plot.Log = "regret", nil, true
+	return plot
+}
+
 // Page writes the suite as one HTML file that loads nothing.
 func (s *Suite) Page(path string) error {
 	d := suiteData{Name: s.Name, Headline: s.Headline(), About: s.About(), Version: engine.Version, Style: page.Style}
@@ -219,8 +241,12 @@ func (s *Suite) Page(path string) error {
 		}
 		for _, axis := range []Axis{Evaluations, Seconds} {
 			plot := p.plot(axis, func(r *Row) int { return colour[r.Name] })
+			title := "Best so far against "
+			if p.Optimum != nil && p.By == "best" {
+				plot, title = p.regrets(plot), "Regret against "
+			}
 			if svg := plot.SVG(); svg != "" {
-				x.Plots = append(x.Plots, picture{"Best so far against " + axis.String(), template.HTML(svg)})
+				x.Plots = append(x.Plots, picture{title + axis.String(), template.HTML(svg)})
 			}
 		}
 		d.Problems = append(d.Problems, x)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,7 @@ type Plot struct {
 	X, Y           string // what the axes show
 	Series         []Series
 	Across, Height *Range // what of the x and the y axis is shown; nil: as the points ask for
+	Log            bool   // the y axis is logarithmic; what is not above 0 lies at its lower end
 }
 
 // Range is a part of an axis.
@@ -51,8 +53,43 @@ const (
 	left, right, top, below = 62, 28, 12, 44
 )
 
+// logarithmic is the plot with decimal logarithms for ys.
+func (p *Plot) logarithmic() *Plot {
+	least := math.Inf(1)
+	each := func(f func(y float64) float64) []Series {
+		var out []Series
+		for _, s := range p.Series {
+			s.Points, s.Low = slices.Clone(s.Points), slices.Clone(s.Low)
+			for i := range s.Points {
+				s.Points[i].Y = f(s.Points[i].Y)
+			}
+			for i := range s.Low {
+				s.Low[i] = f(s.Low[i])
+			}
+			out = append(out, s)
+		}
+		return out
+	}
+	each(func(y float64) float64 {
+		if y > 0 {
+			least = math.Min(least, y)
+		}
+		return y
+	})
+	if math.IsInf(least, 1) {
+		least = 1 // there is nothing above 0
+	}
+	own := *p
+	own.Series = each(func(y float64) float64 { return math.Log10(math.Max(y, least)) })
+	return &own
+}
+
 // SVG draws the plot.
 func (p *Plot) SVG() string {
+	name := label
+	if p.Log {
+		p, name = p.logarithmic(), func(y float64) string { return strconv.FormatFloat(math.Pow(10, y), 'g', 3, 64) }
+	}
 	lox, hix, loy, hiy := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
 	for _, s := range p.Series {
 		for i, q := range s.Points {
@@ -69,6 +106,12 @@ func (p *Plot) SVG() string {
 	lox, hix = p.Across.clip(lox, hix)
 	loy, hiy = p.Height.clip(loy, hiy)
 	xs, ys := ticks(lox, hix, 7), ticks(loy, hiy, 6)
+	if p.Log && hiy-loy >= 2 {
+		ys = ys[:0]
+		for y := math.Floor(loy); y < math.Ceil(hiy)+0.5; y++ { // powers of ten
+			ys = append(ys, y)
+		}
+	}
 	lox, hix = math.Min(lox, xs[0]), math.Max(hix, xs[len(xs)-1])
 	loy, hiy = math.Min(loy, ys[0]), math.Max(hiy, ys[len(ys)-1])
 	px := func(x float64) float64 { return left + show.Part(x, lox, hix)*(plotWidth-left-right) }
@@ -91,7 +134,7 @@ func (p *Plot) SVG() string {
 	}
 	for _, y := range ys {
 		fmt.Fprintf(&b, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>`,
-			left, plotWidth-right, py(y), py(y), left-6, py(y)+4, label(y))
+			left, plotWidth-right, py(y), py(y), left-6, py(y)+4, name(y))
 	}
 	fmt.Fprintf(&b, `<text class="axis" x="%d" y="%d" text-anchor="middle">%s</text>`, (left+plotWidth-right)/2, plotHeight-8, html.EscapeString(p.X))
 	fmt.Fprintf(&b, `<text class="axis" transform="translate(14 %d) rotate(-90)" text-anchor="middle">%s</text>`, (top+plotHeight-below)/2, html.EscapeString(p.Y))

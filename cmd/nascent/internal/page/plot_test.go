@@ -64,3 +64,22 @@ func TestTicks(t *testing.T) {
 		}
 	}
 }
+
+// Powers of ten stand at equal distances, and what is 0 lies at the lower end.
+func TestLogarithmicPlot(t *testing.T) {
+	t.Parallel()
+	p := Plot{X: "x", Y: "y", Log: true, Series: []Series{{Class: "s0", Points: []Point{{X: 0, Y: 1000}, {X: 1, Y: 1}, {X: 2, Y: 0.001}, {X: 3, Y: 0}}}}}
+	svg := p.SVG()
+	for _, part := range []string{">0.001</text>", ">1</text>", ">1e+03</text>", `d="M62.0 12.0L`} {
+		if !strings.Contains(svg, part) {
+			t.Errorf("there is no %s in %s", part, svg)
+		}
+	}
+	if p.Series[0].Points[0].Y != 1000 {
+		t.Error("drawing changes what is drawn")
+	}
+	p.Series[0].Points = []Point{{X: 0, Y: 0}, {X: 1, Y: 0}}
+	if svg := p.SVG(); strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+		t.Errorf("of nothing but zeros: %s", svg)
+	}
+}
