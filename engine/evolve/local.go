@@ -142,17 +142,20 @@ func (s *local) learn(st *localState, turn engine.Turn) error {
 			st.Better = c.ID
 		}
 	}
-	done := len(st.Waiting) == 0 && s.measured(st, turn.History)
-	switch {
-	case st.Better != 0 && (done || st.Current != 0 && s.move == "first"):
-		st.localPlace = localPlace{st.Better, turn.Seed, turn.History.Len()}
-		st.Next, st.Better = 0, 0
-	case done && st.Current != 0: // nothing around is better
-		st.localPlace, st.Next, st.Begun = localPlace{}, 0, 0
-	case done:
-		st.Begun = 0 // nothing could be measured
+	for {
+		done := len(st.Waiting) == 0 && s.measured(st, turn.History)
+		switch {
+		case st.Better != 0 && (done || st.Current != 0 && s.move == "first"):
+			st.localPlace = localPlace{st.Better, turn.Seed, turn.History.Len()}
+			st.Next, st.Better = 0, 0
+			continue // there may be nothing new around it
+		case done && st.Current != 0: // nothing around is better
+			st.localPlace, st.Next, st.Begun = localPlace{}, 0, 0
+		case done:
+			st.Begun = 0 // nothing could be measured
+		}
+		return nil
 	}
-	return nil
 }
 
 // measured tells whether nothing is left to propose for where it stands.

@@ -57,3 +57,15 @@ func TestLocalClimbs(t *testing.T) {
 		}
 	}
 }
+
+// Where all neighbours are known it begins again, too.
+func TestLocalBeginsAgain(t *testing.T) {
+	t.Parallel()
+	for _, window := range []int{1, 8} {
+		cfg := config(t, "local", `{"initial": 1}`, enginetest.Landscape{Seed: 1}, 3, 40)
+		cfg.Space, cfg.Window = genome.MustParseSpace(`{"a": {"bool": true}, "b": {"bool": true}}`), window
+		if cs := candidates(run(t, cfg)); len(cs) != 40 {
+			t.Errorf("window %d: %d of 40 candidates", window, len(cs))
+		}
+	}
+}
