@@ -9,8 +9,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"github.com/nascent-nas/nascent/genome"
 )
 
 // dispatcher sends jobs to evaluators and follows each attempt to its end:
@@ -26,8 +24,8 @@ type dispatcher struct {
 
 	running   int // jobs that evaluators have
 	resting   int // jobs that wait for a while before they are tried again
-	streak    streak
-	probe     *entry // runs again, or nil
+	streaks   map[class]*streak
+	probe     *probe // runs, or nil
 	probes    int    // of this run
 	durations map[class]*durations
 }
@@ -35,7 +33,7 @@ type dispatcher struct {
 func newDispatcher(cfg *Config, t *trajectory, p *pool, w *writer, timers *timers, files *holds, o owner) *dispatcher {
 	d := &dispatcher{
 		cfg: cfg, trajectory: t, pool: p, writer: w, timers: timers, files: files, owner: o,
-		streak: streak{genomes: map[genome.Genome]bool{}}, durations: map[class]*durations{},
+		streaks: map[class]*streak{}, durations: map[class]*durations{},
 	}
 	for e := range t.jobs() {
 		if e.attempts != nil { // one that was in doubt when the last run ended is tried once more
@@ -74,7 +72,7 @@ func (d *dispatcher) submit(e *entry) {
 	t := e.attempts
 	t.newest++
 	t.late, t.ending, t.slow, t.begun, t.point = "", false, false, time.Time{}, Point{}
-	a := Assignment{Job: &e.Job, Attempt: t.newest, Alone: t.alone, Probe: t.probe, Repeat: d.trajectory.repeats(e), Resume: from.resume, Inherit: from.inherit}
+	a := Assignment{Job: &e.Job, Attempt: t.newest, Alone: t.alone, Probe: t.probe, Repeat: d.repeat(e), Resume: from.resume, Inherit: from.inherit}
 	if d.hasSaved(e) {
 		a.Resume, a.Saved = t.saved, true
 	}
@@ -90,6 +88,14 @@ func (d *dispatcher) submit(e *entry) {
 	}
 	d.expectBegin(e)
 	d.owner.observe(Update{Kind: Dispatched, Job: &e.Job, Attempt: t.newest})
+}
+
+// repeat is how many jobs with smaller ids measure the same. A probe is no new one.
+func (d *dispatcher) repeat(e *entry) int {
+	if e.attempts.probe {
+		return e.repeat
+	}
+	return d.trajectory.repeats(e)
 }
 
 // origin is what a job goes on from.
@@ -159,7 +165,7 @@ func (d *dispatcher) handle(ev sessionEvent) {
 	}
 	e := d.trajectory.get(ev.ID)
 	if d.probe != nil && d.probe.ID == ev.ID {
-		e = d.probe
+		e = d.probe.entry
 	}
 	if e == nil || !e.stage.is(running) || e.attempts.on != ev.from || e.attempts.newest != ev.Attempt {
 		d.files.discard(ev.Files) // of an attempt that was given up
@@ -330,7 +336,7 @@ func (d *dispatcher) succeeded(e *entry, by *openEvaluator, r Result) {
 	}
 	r.Metrics = slices.Clone(r.Metrics)
 	d.settle(e, ResultRecord{Attempt: e.attempts.newest, Attempts: e.attempts.counted + 1, Fingerprint: by.fingerprint, Result: r})
-	d.trust()
+	d.trust(d.streakOf(e))
 }
 
 // settle gives a job its result. Progress that was kept for a further attempt is

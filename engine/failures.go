@@ -25,15 +25,31 @@ func (f failure) again(before failure) bool {
 
 func (f failure) cause() string { return cmp.Or(f.fault, f.reason) }
 
-// streak is what failed since something succeeded. Where much of it is different,
-// the evaluator is to blame rather than the genomes.
+// streak is what failed since something of its kind succeeded: of the same task at the
+// same fidelity, for the evaluator of another may be whole. Where much of it is
+// different, the evaluator is to blame rather than the genomes.
 type streak struct {
 	genomes map[genome.Genome]bool
 	doubted []*entry // have used up their attempts; not believed yet
+	probed  bool     // people were told that others are tried
 }
 
-// manyFailures is the default of FailurePolicy.PauseAfter.
-const manyFailures = 12
+// streakOf is the streak of jobs like this one.
+func (d *dispatcher) streakOf(e *entry) *streak {
+	c := class{e.Task, e.Fidelity}
+	if d.streaks[c] == nil {
+		d.streaks[c] = &streak{genomes: map[genome.Genome]bool{}}
+	}
+	return d.streaks[c]
+}
+
+// what says what failed.
+func (s *streak) what() string {
+	if n := len(s.genomes); n > 1 {
+		return fmt.Sprintf("%d different candidates failed and nothing succeeded in between", n)
+	}
+	return "a candidate failed and nothing succeeded"
+}
 
 // failed counts an attempt that brought nothing. The job is tried again, or has
 // failed for good.
@@ -58,16 +74,15 @@ func (d *dispatcher) failed(e *entry, f failure) {
 	d.trajectory.counters.Retries++
 	d.writer.counters(d.trajectory.counters)
 	d.record(e)
-	d.streak.genomes[e.Genome] = true
+	s := d.streakOf(e)
+	s.genomes[e.Genome] = true
 	if final {
-		d.streak.doubted = append(d.streak.doubted, e)
+		s.doubted = append(s.doubted, e)
 	} else {
 		d.owner.observe(Update{Kind: Retried, Job: &e.Job, Attempt: t.newest, Text: f.reason})
 		d.again(e, f)
 	}
-	if n := len(d.streak.genomes); n >= cmp.Or(d.cfg.Failures.PauseAfter, manyFailures) && !d.owner.closing() {
-		d.pauseFor(e)
-	}
+	d.pauseAfter(s, e, f.reason)
 }
 
 // again tries a job once more, after a death not at once.
@@ -79,14 +94,16 @@ func (d *dispatcher) again(e *entry, f failure) {
 	d.retry(e, wait)
 }
 
-// pauseFor ends the run because too much failed, e the last.
-func (d *dispatcher) pauseFor(e *entry) {
-	what := fmt.Sprintf("candidate %s failed and nothing has succeeded", e.ID)
-	if n := len(d.streak.genomes); n > 1 {
-		what = fmt.Sprintf("%d different candidates failed and nothing succeeded in between, the last one (candidate %s)", n, e.ID)
+// pauseAfter ends the run if too much failed, e the last.
+func (d *dispatcher) pauseAfter(s *streak, e *entry, reason string) {
+	if len(s.genomes) >= d.cfg.Failures.PauseAfter && !d.owner.closing() {
+		d.pauseFor(s, e, reason)
 	}
-	d.pause("%s: %s; mend the cause and run the same command again, or set failures.pause_after higher if that many may fail",
-		what, e.attempts.last.reason)
+}
+
+func (d *dispatcher) pauseFor(s *streak, e *entry, reason string) {
+	d.pause("%s, the last time (candidate %s): %s; mend the cause and run the same command again, or raise failures.pause_after, "+
+		"which is %d, if that many may fail", s.what(), e.ID, reason, d.cfg.Failures.PauseAfter)
 }
 
 // pause ends the run because the evaluator is to blame.
@@ -109,38 +126,53 @@ func (d *dispatcher) giveUpFor(e *entry, reason string) {
 
 // trust ends a streak: something succeeded, so those that failed did so by
 // themselves.
-func (d *dispatcher) trust() {
-	clear(d.streak.genomes)
-	for _, e := range d.streak.doubted {
+func (d *dispatcher) trust(s *streak) {
+	clear(s.genomes)
+	for _, e := range s.doubted {
 		d.giveUp(e)
 	}
-	d.streak.doubted = nil
+	s.doubted, s.probed = nil, false
 }
 
 // decideDoubt finds out who is to blame where the search waits for jobs in doubt and
-// nothing else. What succeeded before tells, if it is run again. While nothing has
-// succeeded it is the evaluator, unless more failures than these are said to be
-// normal: then the oldest job is given up.
+// nothing else. Where nothing can tell, a success in the past speaks for the evaluator.
 func (d *dispatcher) decideDoubt() {
-	if len(d.streak.doubted) == 0 || d.running > 0 || d.resting > 0 || d.probe != nil {
+	if d.running > 0 || d.resting > 0 || d.probe != nil {
 		return
 	}
-	e := slices.MinFunc(d.streak.doubted, func(a, b *entry) int { return cmp.Compare(a.ID, b.ID) })
-	switch {
-	case d.beginProbe(e):
-	case d.cfg.Failures.PauseAfter == 0:
-		d.pauseFor(e)
-	default:
-		d.streak.doubted = slices.DeleteFunc(d.streak.doubted, func(x *entry) bool { return x == e })
-		d.giveUp(e)
+	var oldest *entry
+	for _, s := range d.streaks {
+		s.doubted = slices.DeleteFunc(s.doubted, func(e *entry) bool { return e.attempts == nil }) // cancelled meanwhile
+		for _, e := range s.doubted {
+			if oldest == nil || e.ID < oldest.ID {
+				oldest = e
+			}
+		}
 	}
+	if oldest == nil {
+		return
+	}
+	s := d.streakOf(oldest)
+	switch {
+	case d.beginProbe(oldest, s):
+	case oldest.Phase == PhaseSearch && !d.succeededEver(oldest):
+		d.pauseFor(s, oldest, oldest.attempts.last.reason)
+	default:
+		s.doubted = slices.DeleteFunc(s.doubted, func(x *entry) bool { return x == oldest })
+		d.giveUp(oldest)
+	}
+}
+
+// succeededEver tells whether a job of the same task and fidelity has succeeded.
+func (d *dispatcher) succeededEver(x *entry) bool {
+	return slices.ContainsFunc(d.trajectory.search.jobs, func(e *entry) bool { return e.Status == OK && e.Task == x.Task && e.Fidelity == x.Fidelity })
 }
 
 // forgive gives every unfinished job all its attempts back. A pause means that
 // the cause was likely not in the genomes; when it is mended, what failed
 // through it must not count.
 func (d *dispatcher) forgive() {
-	d.streak.doubted = nil
+	clear(d.streaks)
 	for e := range d.trajectory.jobs() {
 		if e.attempts != nil && e.attempts.counted > 0 {
 			e.attempts.counted = 0

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/engine/evolve"
 )
 
 // An error is tried again at once, a death after a pause. What fails twice by the
@@ -171,20 +173,72 @@ func TestProbeBlamesTheCandidates(t *testing.T) {
 	}
 }
 
-// While nothing has succeeded there is nothing to tell by. A number of failures that
-// is said to be normal is then believed.
-func TestFailuresSaidToBeNormal(t *testing.T) {
+// Searches in which a good share of the genomes fails end, however few may be under way
+// at once and whatever fails first: while nothing has succeeded, other genomes tell.
+func TestUnluckyBeginnings(t *testing.T) {
 	t.Parallel()
-	cfg := config(enginetest.Memory(t))
-	cfg.Failures = engine.FailurePolicy{Attempts: 1, PauseAfter: 30}
-	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
-		if j.ID <= 20 {
-			return nil, errors.New("no room")
+	for _, window := range []int{1, 2, 8} {
+		for seed := range uint64(12) {
+			cfg := config(enginetest.Memory(t))
+			cfg.Window, cfg.Seed, cfg.Failures.Backoff = window, seed, -1
+			cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+				if h := j.Genome.Hash(); h[0]%10 < 4 {
+					return nil, errors.New("no room")
+				}
+				return evaluate(ctx, j)
+			})}}
+			if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.Failed == 0 || st.OK+st.Failed != 60 {
+				t.Errorf("window %d, seed %d: ended as %+v", window, seed, st)
+			}
 		}
-		return evaluate(ctx, j)
-	})}}
-	if st := run(t, cfg).Status(); st.OK != 40 || st.Failed != 20 {
-		t.Errorf("ended as %+v", st)
+	}
+}
+
+// An outage of one fidelity is its evaluator's fault, whatever succeeds at others.
+func TestOutageOfAFidelity(t *testing.T) {
+	t.Parallel()
+	for _, order := range []engine.Order{engine.Strict, engine.Arrival} {
+		for _, window := range []int{1, 8} {
+			for _, from := range []engine.ID{1, 60} {
+				t.Run(fmt.Sprintf("%s order, window %d, from %d", order, window, from), func(t *testing.T) {
+					t.Parallel()
+					s, err := evolve.New("aging")
+					if err != nil {
+						t.Fatal(err)
+					}
+					cfg := config(enginetest.Memory(t))
+					cfg.Strategy, cfg.StrategyName, cfg.StrategyOptions = s, "aging", json.RawMessage(`{"population": 6, "promote": {"eta": 3, "after": 3}}`)
+					cfg.Fidelities = []engine.Fidelity{{Evaluator: "f", Budget: 1}, {Evaluator: "f", Budget: 4}}
+					cfg.Order, cfg.Window, cfg.Workers, cfg.Limits.Evaluations = order, window, 2, 100
+					run(t, cfg)
+					want := digest(t, cfg.Ledger, -1)
+					cfg.Ledger = enginetest.Memory(t)
+					const works, broken, mended = 0, 1, 2
+					var state atomic.Int32
+					cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+						if j.ID >= from {
+							state.CompareAndSwap(works, broken)
+						}
+						if state.Load() == broken && j.Budget == 4 {
+							return nil, errors.New("no data")
+						}
+						return evaluate(ctx, j)
+					})}}
+					for range 2 {
+						if _, err := engine.Run(t.Context(), cfg); !errors.Is(err, engine.ErrPaused) {
+							t.Fatalf("ended with %v", err)
+						}
+					}
+					state.Store(mended)
+					if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.OK != 100 {
+						t.Errorf("went on to %+v", st)
+					}
+					if got := digest(t, cfg.Ledger, -1); order == engine.Strict && got != want {
+						t.Errorf("the digest is %s, undisturbed %s", got, want)
+					}
+				})
+			}
+		}
 	}
 }
 

@@ -105,7 +105,7 @@ func newModel(seed uint64, seen *tallies) *model {
 			{Evaluator: "f", Budget: 1}, {Evaluator: pick("f", "f", "g"), Budget: 3}, {Evaluator: "f", Budget: 5},
 		}[:2+r.Intn(2)],
 		Timeout:  time.Minute,
-		Failures: engine.FailurePolicy{Attempts: 2 + r.Intn(5), PauseAfter: 2 + r.Intn(12)},
+		Failures: engine.FailurePolicy{Attempts: 2 + r.Intn(5), PauseAfter: 2 + r.Intn(4)},
 		Final:    engine.Final{Skip: r.Bool(), Top: 2},
 		Keep:     1 + r.Intn(3),
 	}

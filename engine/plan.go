@@ -155,6 +155,7 @@ func (c *Config) complete() error {
 	c.Workers = max(1, c.Workers)
 	c.Failures.Attempts = cmp.Or(c.Failures.Attempts, 3)
 	c.Failures.Backoff = max(0, cmp.Or(c.Failures.Backoff, time.Second))
+	c.Failures.PauseAfter = cmp.Or(c.Failures.PauseAfter, 12)
 	c.Grace = max(0, cmp.Or(c.Grace, 5*time.Second))
 	c.Keep = cmp.Or(c.Keep, defaultKeep)
 	if c.Clock == nil {

@@ -153,9 +153,11 @@ func TestTasksOfAnEarlierStrategy(t *testing.T) {
 		c := config(led)
 		tasks := []engine.Task{engine.Supernet, engine.Score}
 		c.Strategy, c.StrategyName = &sharer{tasks: tasks}, "sharer"
-		c.Evaluators["weights"] = engine.EvaluatorRef{Evaluator: shared{Evaluator: engine.Func(evaluate), tasks: tasks, name: "weights"}}
+		c.Evaluators["weights"] = engine.EvaluatorRef{Evaluator: shared{Evaluator: engine.Func(func(_ context.Context, j *engine.Job) (map[string]float64, error) {
+			return map[string]float64{"shared_accuracy": 0.99, "budget": j.Budget}, nil
+		}), tasks: tasks, name: "weights"}}
 		c.Fidelities = []engine.Fidelity{{Evaluator: "f", Budget: 10}}
-		c.Limits.Evaluations, c.Failures.PauseAfter = n, 100
+		c.Limits.Evaluations = n
 		run(t, c)
 		c = with(c, "heir")
 		c.Limits.Evaluations = 30

@@ -71,8 +71,9 @@ func (w *watcher) submitted(a engine.Assignment) {
 	defer w.mu.Unlock()
 	id := a.Job.ID
 	if a.Probe { // what comes of it must change nothing
-		if r, there := w.results[id]; !there || r.Status != engine.OK {
-			w.fail("job %s is to tell whether its evaluator works, and has not succeeded before", id)
+		r, there := w.results[id]
+		if there && r.Status != engine.OK || !there && a.Job.Genome == w.jobs[id].Genome {
+			w.fail("job %s is to tell whether its evaluator works, and has failed itself", id)
 		}
 		return
 	}

@@ -54,7 +54,7 @@ func TestFillWorkers(t *testing.T) {
 	} {
 		search, err := engine.New(engine.Config{
 			Space: plainSpace, Strategy: climber{}, Workers: c.workers, Fill: c.fill,
-			Evaluator: &enginetest.Instant{Hello: engine.Hello{Slots: c.slots}, Measure: enginetest.Landscape{}.Measure},
+			Evaluator: &enginetest.Instant{Hello: engine.Hello{Slots: c.slots, Metrics: enginetest.Landscape{}.Metrics()}, Measure: enginetest.Landscape{}.Measure},
 			Failures:  engine.FailurePolicy{PauseAfter: 100}, Limits: engine.Limits{Evaluations: 2}, Final: engine.Final{Skip: true},
 		})
 		if err != nil {
