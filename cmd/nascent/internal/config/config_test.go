@@ -215,6 +215,10 @@ plugins: {tls: no, turn_timeout: 90s}
 	if got, want := string(islands.Strategy.Options), `{"search":["aging","/there/mine.py",{"use":"/own.go","n":3}]}`; got != want {
 		t.Errorf("options %s, want %s", got, want)
 	}
+	d.Relocate()
+	if text, err := d.Encode(); err != nil || !strings.Contains(string(text), "/there/mine.py") || !strings.Contains(string(text), "/own.go") {
+		t.Errorf("relocated: %s", text)
+	}
 	if g, err := s.Engine.Space.Parse("norm=no"); err != nil || s.TLS || s.TurnTimeout != 90*time.Second {
 		t.Errorf("norm is %s (%v), tls %v, turn_timeout %s", g.Text(), err, s.TLS, s.TurnTimeout)
 	}

@@ -92,8 +92,15 @@ func (d *Document) Adopt(stored *Document) error {
 // Relocate makes relative paths of programs absolute, and says where those in
 // plugins' options start, for a copy of the document that lies elsewhere.
 func (d *Document) Relocate() {
-	for _, key := range []string{"evaluator", "strategy", "strategy." + within} {
+	for _, key := range []string{"evaluator", "strategy"} {
 		d.relocate(d.find(key))
+	}
+	if inner := d.find("strategy." + within); inner != nil && inner.Kind == yaml.SequenceNode {
+		for _, n := range inner.Content {
+			d.relocate(n)
+		}
+	} else {
+		d.relocate(inner)
 	}
 	if all := d.find("evaluators"); all != nil && all.Kind == yaml.MappingNode {
 		for i := 1; i < len(all.Content); i += 2 {
