@@ -31,7 +31,7 @@ var strategies = []struct {
 	{"asha", `{use: asha, eta: 2, search: {use: aging, population: 4, sample: 2}}`, "40"},
 	{"islands", `{use: islands, islands: 2, search: [{use: aging, population: 4, sample: 2}, {use: qlearning, budget: 30}], every: 6}`, "40"},
 	{"mapelites", `{use: mapelites, initial: 6, descriptors: [{metric: parameters, edges: [1000, 3000]}]}`, "40"},
-	{"guided", `{use: guided, initial: 6}`, "40"},
+	{"guided", `{use: guided, initial: 6, candidates: 20, rounds: 1}`, "40"},
 	{"local", `{use: local, initial: 4}`, "40"},
 	{"nsga2", `{use: nsga2, population: 6}`, "40"},
 	{"nsga3", `{use: nsga3, population: 6}`, "40"},

@@ -67,13 +67,16 @@ func TestSuiteFindsPlantedFaultsInProcesses(t *testing.T) {
 	}
 }
 
+// brief are options of strategies that think long, to think less.
+var brief = map[string]json.RawMessage{"guided": json.RawMessage(`{"initial": 8, "candidates": 20, "rounds": 1}`)}
+
 // The built-in strategies conform as plugins too.
 func TestStrategiesConformInProcesses(t *testing.T) {
 	t.Parallel()
 	for _, name := range evolve.General() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			enginetest.Strategy(t, process(t, name), enginetest.StrategyOptions{Remote: true, Turns: 8})
+			enginetest.Strategy(t, process(t, name), enginetest.StrategyOptions{Remote: true, Turns: 8, Options: brief[name]})
 		})
 	}
 }
@@ -87,7 +90,7 @@ func TestSameSearchInProcesses(t *testing.T) {
 			digest := func(s engine.Strategy) string {
 				led := enginetest.Memory(t)
 				_, err := engine.Run(t.Context(), engine.Config{
-					Space: genome.MustParseSpace(enginetest.Conditionals), Strategy: s, StrategyName: name, Ledger: led, Seed: 5, Workers: 2,
+					Space: genome.MustParseSpace(enginetest.Conditionals), Strategy: s, StrategyName: name, StrategyOptions: brief[name], Ledger: led, Seed: 5, Workers: 2,
 					Evaluators: map[string]engine.EvaluatorRef{"land": {Evaluator: enginetest.Landscape{Noise: 0.1, Invalid: 0.1}.Instant()}},
 					Fidelities: []engine.Fidelity{{Evaluator: "land", Budget: 1}, {Evaluator: "land", Budget: 4}},
 					Limits:     engine.Limits{Evaluations: 120},
