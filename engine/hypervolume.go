@@ -21,7 +21,11 @@ func (l *Leaders) Hypervolume() (volume float64, reference Values, ok bool) {
 		return 0, nil, false
 	}
 	for i, o := range l.rank.ranking.Objectives {
-		reference = append(reference, Value{o.Metric, o.value(at[i])})
+		x, declared := l.plan.Reference.Get(o.Metric)
+		if !declared {
+			x = o.value(at[i])
+		}
+		reference = append(reference, Value{o.Metric, x})
 	}
 	SortValues(reference)
 	if l.volume == nil {

@@ -100,6 +100,18 @@ func TestHypervolumeOfLeaders(t *testing.T) {
 	}
 }
 
+// A declared reference stays what was declared, on any scale.
+func TestDeclaredReference(t *testing.T) {
+	t.Parallel()
+	want := Values{{"a", 0.1}, {"b", 1e8}}
+	plan := &Plan{Objectives: []Objective{{Metric: "a", Goal: Maximize}, {Metric: "b", Goal: Minimize, Scale: LogScale}}, Reference: want, Rules: 2}
+	l := plan.Leaders(1)
+	l.Add(&Candidate{Job: Job{ID: 1, Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", 0.5}, {"b", 1e6}}}})
+	if volume, at, ok := l.Hypervolume(); !ok || volume <= 0 || !slices.Equal(at, want) {
+		t.Errorf("the reference is %v, want %v; the volume %v", at, want, volume)
+	}
+}
+
 // The reference is made of the first 20 candidates, and stays.
 func TestReference(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nascent-nas/nascent/genome"
@@ -218,6 +219,11 @@ func (c *Config) completeObjectives() error {
 			}
 		}
 	}
+	for _, o := range c.Objectives {
+		if x, ok := c.Reference.Get(o.Metric); ok && o.Scale == LogScale && x <= 0 {
+			return wrong("reference."+o.Metric, "%g has no place on a logarithmic scale", x).but("give a number above 0, or leave out scale: log")
+		}
+	}
 	if c.Prefer != "" && seen[c.Prefer] != "objectives" {
 		return wrong("prefer", "%s is no objective", c.Prefer).but("name the metric of one")
 	}
@@ -357,7 +363,7 @@ func samePlan(begun, now Plan) error {
 		}
 		none := func(raw []byte) bool { return string(raw) == "null" || string(raw) == "[]" }
 		if !bytes.Equal(x, y) && !(none(x) && none(y)) {
-			key := a.Type().Field(i).Tag.Get("json")
+			key, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
 			return wrong(key, "the search began with %s and this asks for %s", clip(string(x)), clip(string(y))).
 				but("only limits, workers, paths and logging may change (start a new search in another directory)")
 		}

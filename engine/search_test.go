@@ -633,6 +633,24 @@ func TestChangedConfigurationIsRefused(t *testing.T) {
 	if _, err := engine.Run(t.Context(), cfg); !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "seed") {
 		t.Errorf("another seed gives %v", err)
 	}
+	cfg = config(led)
+	cfg.Objectives, cfg.Prefer = []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}, "accuracy"
+	var m *engine.Mistake
+	if _, err := engine.Run(t.Context(), cfg); !errors.As(err, &m) || m.Key != "prefer" {
+		t.Errorf("another preference gives %v", err)
+	}
+}
+
+// A logarithmic scale has no place for a reference that is not above 0.
+func TestReferenceOnALogarithmicScale(t *testing.T) {
+	t.Parallel()
+	cfg := config(enginetest.Memory(t))
+	cfg.Objectives = []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "parameters", Goal: engine.Minimize, Scale: engine.LogScale}}
+	cfg.Reference = engine.Values{{Name: "accuracy", Value: 0}, {Name: "parameters", Value: 0}}
+	var m *engine.Mistake
+	if _, err := engine.Run(t.Context(), cfg); !errors.As(err, &m) || m.Key != "reference.parameters" {
+		t.Errorf("a reference of 0 gives %v", err)
+	}
 }
 
 // randomly proposes random genomes and looks at nothing.

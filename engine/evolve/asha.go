@@ -72,6 +72,10 @@ func (s *asha) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 	if s.inner, err = s.find(s.with.use); err != nil {
 		return nil, needs, option.Within("search", err)
 	}
+	if _, nested := s.inner.(*asha); nested {
+		return nil, needs, &genome.Mistake{Key: "search", Problem: ashaName + " sees one rung alone, so it has nobody to promote there",
+			Remedy: "write eta beside search, and another strategy in search"}
+	}
 	seen := setup
 	seen.Options, seen.Order = s.with.options, engine.Arrival
 	if len(setup.Fidelities) > 0 {

@@ -20,7 +20,7 @@ func TestASHAConforms(t *testing.T) {
 			enginetest.Strategy(t, func() engine.Strategy { return strategy(t, "asha") }, enginetest.StrategyOptions{
 				Options: json.RawMessage(o),
 				Refused: []json.RawMessage{
-					json.RawMessage(`{"eta": 1}`), json.RawMessage(`{"search": "nobody"}`), json.RawMessage(`{"search": {"use": "aging", "promote": {"eta": 2}}}`),
+					json.RawMessage(`{"eta": 1}`), json.RawMessage(`{"search": "nobody"}`), json.RawMessage(`{"search": "asha"}`), json.RawMessage(`{"search": {"use": "aging", "promote": {"eta": 2}}}`),
 				},
 			})
 		})

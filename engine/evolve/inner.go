@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -65,6 +66,14 @@ func (s *searchers) UnmarshalJSON(b []byte) error {
 		return &genome.Mistake{Problem: "there are none", Remedy: "write aging, or [aging, genetic]"}
 	}
 	return nil
+}
+
+// key is where the options name a strategy, counted from 0.
+func (s searchers) key(i int) string {
+	if len(s) == 1 {
+		return "search"
+	}
+	return fmt.Sprintf("search[%d]", i)
 }
 
 // Inner lists the strategies that the options of a built-in strategy name to search

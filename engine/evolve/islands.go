@@ -93,13 +93,13 @@ func (s *islands) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.
 	s.judge, s.strategies, s.views = newJudge(setup), nil, nil
 	var st islandsState
 	for i := range s.count {
-		with := s.with[i%len(s.with)]
+		with, key := s.with[i%len(s.with)], s.with.key(i%len(s.with))
 		inner, err := s.find(with.use)
 		if err != nil {
-			return nil, needs, option.Within("search", err)
+			return nil, needs, option.Within(key, err)
 		}
 		if _, nested := inner.(*islands); nested {
-			return nil, needs, &genome.Mistake{Key: "search", Problem: "islands have no islands", Remedy: "raise islands instead"}
+			return nil, needs, &genome.Mistake{Key: key, Problem: "islands have no islands", Remedy: "raise islands instead"}
 		}
 		s.strategies, s.views = append(s.strategies, inner), append(s.views, &islandView{tag: islandTag(i)})
 		seen := setup
@@ -110,9 +110,9 @@ func (s *islands) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.
 		packed, wants, err := inner.Open(ctx, seen)
 		switch {
 		case err != nil:
-			return nil, needs, option.Within("search", err)
+			return nil, needs, option.Within(key, err)
 		case len(wants.Tasks) > 0:
-			return nil, needs, &genome.Mistake{Key: "search", Problem: with.use + " trains shared weights, which islands do not have", Remedy: "use it as the strategy"}
+			return nil, needs, &genome.Mistake{Key: key, Problem: with.use + " trains shared weights, which islands do not have", Remedy: "use it as the strategy"}
 		case wants.History == engine.NeedAll:
 			needs.History = engine.NeedAll
 		}

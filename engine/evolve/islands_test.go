@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -166,4 +167,20 @@ func (m marker) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 		d.Proposals = append(d.Proposals, engine.Proposal{Operator: engine.OpRandom, Tag: "mine"})
 	}
 	return d, nil
+}
+
+// Of several inner strategies, a mistake says in which one it is.
+func TestMistakesOfAnIslandsStrategy(t *testing.T) {
+	t.Parallel()
+	for options, want := range map[string]string{
+		`{"search": {"use": "aging", "populaton": 3}}`:             "search.populaton: ",
+		`{"search": ["random", {"use": "aging", "populaton": 3}]}`: "search[1].populaton: ",
+		`{"search": ["random", "islands"]}`:                        "search[1]: islands have no islands",
+	} {
+		_, _, err := strategy(t, "islands").Open(t.Context(), engine.Setup{Space: space, Options: json.RawMessage(options),
+			Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}})
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", options, err, want)
+		}
+	}
 }

@@ -81,6 +81,7 @@ func (s *mapElites) check(setup engine.Setup) error {
 	cells := 1
 	for i, d := range s.descriptors {
 		at := fmt.Sprintf("%s[%d]", key, i)
+		twin := slices.IndexFunc(s.descriptors[:i], func(other descriptor) bool { return other.Metric == d.Metric })
 		m := slices.IndexFunc(setup.Metrics, func(m engine.Metric) bool { return m.Name == d.Metric })
 		switch {
 		case m < 0:
@@ -96,6 +97,8 @@ func (s *mapElites) check(setup engine.Setup) error {
 		case setup.Metrics[m].Measured && !asked(setup, d.Metric):
 			return &engine.Mistake{Key: at + ".metric", Problem: d.Metric + " is measured, and no strategy sees what is not journaled",
 				Remedy: "make it an objective or a constraint as well"}
+		case twin >= 0:
+			return &engine.Mistake{Key: at + ".metric", Problem: fmt.Sprintf("%s stands in %s[%d] already", d.Metric, key, twin), Remedy: "put all edges there"}
 		case len(d.Edges) == 0:
 			return &engine.Mistake{Key: at + ".edges", Problem: "there are none", Remedy: "write the numbers that part the bins, such as [1000, 3000, 10000]"}
 		}

@@ -2,6 +2,7 @@ package evolve_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -104,12 +105,13 @@ func TestMapElitesRefuses(t *testing.T) {
 	t.Parallel()
 	for options, want := range map[string]string{
 		`{}`: "descriptors: there are none",
-		`{"descriptors": [{"metric": "latency", "edges": [1]}]}`:                                                                    "latency is measured",
-		`{"descriptors": [{"metric": "parameter", "edges": [1]}]}`:                                                                  "descriptors[0].metric: no evaluator declares a metric \"parameter\"; write parameters",
-		`{"descriptors": [{"metric": "parameters", "edges": []}]}`:                                                                  "descriptors[0].edges: there are none",
-		`{"descriptors": [{"metric": "parameters", "edges": [3, 3]}]}`:                                                              "3 follows 3",
-		`{"descriptors": [{"metric": "parameters", "bins": 3}]}`:                                                                    "bins",
-		`{"descriptors": [` + strings.Repeat(`{"metric": "loss", "edges": [1, 2]}, `, 10) + `{"metric": "loss", "edges": [1, 2]}]}`: "more than 100000 cells",
+		`{"descriptors": [{"metric": "latency", "edges": [1]}]}`:                                                                        "latency is measured",
+		`{"descriptors": [{"metric": "parameter", "edges": [1]}]}`:                                                                      "descriptors[0].metric: no evaluator declares a metric \"parameter\"; write parameters",
+		`{"descriptors": [{"metric": "parameters", "edges": []}]}`:                                                                      "descriptors[0].edges: there are none",
+		`{"descriptors": [{"metric": "parameters", "edges": [3, 3]}]}`:                                                                  "3 follows 3",
+		`{"descriptors": [{"metric": "parameters", "bins": 3}]}`:                                                                        "bins",
+		`{"descriptors": [{"metric": "loss", "edges": [` + oneTo(400) + `]}, {"metric": "parameters", "edges": [` + oneTo(400) + `]}]}`: "more than 100000 cells",
+		`{"descriptors": [{"metric": "loss", "edges": [1]}, {"metric": "loss", "edges": [2]}]}`:                                         "descriptors[1].metric: loss stands in descriptors[0] already; put all edges there",
 	} {
 		s, err := evolve.New("mapelites")
 		if err != nil {
@@ -121,4 +123,13 @@ func TestMapElitesRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %s", options, err, want)
 		}
 	}
+}
+
+// oneTo lists the numbers from 1 to n.
+func oneTo(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, strconv.Itoa(i+1))
+	}
+	return strings.Join(all, ", ")
 }
