@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -282,11 +283,18 @@ func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 
 // check refuses what makes no bench.
 func (f *benchFlags) check() error {
-	if f.seeds < 1 || f.changed("parallel") && f.parallel < 1 {
-		return wrongInput("--seeds %d --parallel %d: both are at least 1", f.seeds, f.parallel)
+	switch {
+	case f.seeds < 1:
+		return wrongInput("--seeds %d: it is at least 1", f.seeds)
+	case f.changed("parallel") && f.parallel < 1:
+		return wrongInput("--parallel %d: it is at least 1", f.parallel)
+	case !finite(f.target):
+		return wrongInput("--target %v: it is a finite number", f.target)
 	}
 	return nil
 }
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // close ends what the searches share.
 func (c *contest) close() { c.over.close() }
@@ -314,7 +322,7 @@ func (a *app) prepare(ctx context.Context, c *contest) error {
 			r.home = &inDirectory{t}
 			kept = kept || t.stored != nil
 			if i == 0 {
-				if err := a.canStart(t); err != nil {
+				if err := a.canStart(t, f.metric); err != nil {
 					return err
 				}
 				if k == 0 && !f.keep {
@@ -428,11 +436,15 @@ func (c *contest) search(by *contender, seed int64, dir string) (*target, error)
 	return t, nil
 }
 
-// canStart refuses a search whose programs cannot be found. It starts none.
-func (a *app) canStart(t *target) error {
+// canStart refuses a search whose programs cannot be found, or that cannot be
+// compared by the metric. It starts none.
+func (a *app) canStart(t *target, metric string) error {
 	s, err := t.doc.Read()
 	if err != nil {
 		return err
+	}
+	if metric == bench.Hypervolume && len(s.Engine.Objectives) > 1 && len(s.Engine.Reference) == 0 {
+		return unreferred(s.Engine.Objectives)
 	}
 	err = a.connect(t, s)
 	if s.Engine.Strategy != nil {

@@ -68,11 +68,24 @@ func outcomeOf(v *show.View, metric string) (o *bench.Outcome, err error) {
 	return o, nil
 }
 
+// unreferred refuses hypervolumes of which each is up to a point of its own.
+func unreferred(objectives []engine.Objective) error {
+	var values []string
+	for _, o := range objectives {
+		values = append(values, o.Metric+": VALUE")
+	}
+	return wrongInput("--metric hypervolume: searches compare by it only up to one point, and the search.yaml has none; write reference: {%s} in it",
+		strings.Join(values, ", "))
+}
+
 // measure finds the direction of a metric.
 func measure(v *show.View, metric string) (string, engine.Goal, error) {
 	if metric == bench.Hypervolume {
 		if len(v.Plan.Ranking().Objectives) < 2 {
 			return "", "", wrongInput("--metric hypervolume: the search has one objective, and so no front; give it several")
+		}
+		if len(v.Plan.Reference) == 0 { // where the evaluator named the objectives
+			return "", "", unreferred(v.Plan.Ranking().Objectives)
 		}
 		return metric, engine.Maximize, nil
 	}

@@ -100,6 +100,15 @@ func readSuite(path string) (*suite, error) {
 		if p.Goal != "" && p.Goal != engine.Maximize && p.Goal != engine.Minimize {
 			return nil, wrongInput("%s.goal: %q is neither maximize nor minimize", at, p.Goal)
 		}
+		if p.Optimum != nil && !finite(*p.Optimum) {
+			return nil, wrongInput("%s.optimum: %v is no finite number", at, *p.Optimum)
+		}
+		if p.Target != nil && !finite(*p.Target) {
+			return nil, wrongInput("%s.target: %v is no finite number", at, *p.Target)
+		}
+		if _, err := p.published(); err != nil {
+			return nil, wrongInput("%s: %v", path, err)
+		}
 	}
 	return s, nil
 }
@@ -218,6 +227,9 @@ func (a *app) benchSuite(ctx context.Context, f benchFlags) error {
 		}
 		contests = append(contests, c)
 	}
+	if err := s.referable(contests, others); err != nil {
+		return err
+	}
 	var trouble error
 	var missing []string
 	for i, c := range contests {
@@ -241,6 +253,26 @@ func (a *app) benchSuite(ctx context.Context, f benchFlags) error {
 		return wrongInput("%s", missing[0])
 	}
 	return trouble
+}
+
+// referable refuses a reference that is none of the strategies.
+func (s *suite) referable(contests []*contest, others map[string]*bench.Bench) error {
+	var names []string
+	for i, c := range contests {
+		for _, x := range c.all {
+			names = append(names, x.name)
+		}
+		if o := others[s.Problems[i].Name]; o != nil {
+			for _, r := range o.Strategies {
+				names = append(names, r.Name)
+			}
+		}
+	}
+	if s.Reference == "" || slices.Contains(names, s.Reference) {
+		return nil
+	}
+	slices.Sort(names)
+	return wrongInput("%s: reference: %s is none of the strategies; there are %s", s.path, s.Reference, strings.Join(slices.Compact(names), ", "))
 }
 
 // solve carries out one problem of a suite.
@@ -294,8 +326,8 @@ func (p *problem) published() (all []bench.Published, err error) {
 	n := &p.Published
 	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
 		var x float64
-		if err := n.Content[i+1].Decode(&x); err != nil {
-			return nil, wrongInput("problem %s: published: %s: %q is no number", p.Name, n.Content[i].Value, n.Content[i+1].Value)
+		if err := n.Content[i+1].Decode(&x); err != nil || !finite(x) {
+			return nil, wrongInput("problem %s: published: %s: %q is no finite number", p.Name, n.Content[i].Value, n.Content[i+1].Value)
 		}
 		all = append(all, bench.Published{Name: n.Content[i].Value, Value: x})
 	}
