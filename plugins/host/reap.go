@@ -53,18 +53,27 @@ func processes(f func(pid int, env [][]byte)) {
 	}
 }
 
-// killMarked ends every process that has the entry in its environment.
-func killMarked(entry string) (killed int) {
-	processes(func(pid int, env [][]byte) {
-		for _, e := range env {
-			if string(e) == entry {
-				end(pid)
-				killed++
-				return
+// killMarked ends every process that has the entry in its environment. One that is
+// started while it looks around may be passed over, so it looks again until there is
+// none left.
+func killMarked(entry string) int {
+	killed := map[int]bool{}
+	for range 100 {
+		again := false
+		processes(func(pid int, env [][]byte) {
+			for _, e := range env {
+				if string(e) == entry {
+					end(pid)
+					killed[pid], again = true, true
+					return
+				}
 			}
+		})
+		if !again {
+			break
 		}
-	})
-	return killed
+	}
+	return len(killed)
 }
 
 // end kills a process and removes the shared memory that PyTorch names after it.
