@@ -30,6 +30,7 @@ type entry struct {
 	seconds   float64
 	lost      float64 // seconds of attempts that brought nothing; of all when it has a result
 	turn      uint64
+	attempt   int // that brought the result
 	repeat    int // see trajectory.repeats
 	stage     stage
 	key       genome.Hash // see measurement; zero until it is asked for
@@ -61,7 +62,7 @@ type attempts struct {
 // record is the entry's result as it is stored.
 func (e *entry) record() ResultRecord {
 	c := e.full()
-	return ResultRecord{ID: e.ID, Attempts: c.Attempts, Fingerprint: c.Fingerprint, Lost: c.Lost, Result: c.Result}
+	return ResultRecord{ID: e.ID, Attempt: e.attempt, Attempts: c.Attempts, Fingerprint: c.Fingerprint, Lost: c.Lost, Result: c.Result}
 }
 
 // full is the entry's candidate with all metrics, for people.

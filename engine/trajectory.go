@@ -123,7 +123,7 @@ func (t *trajectory) remove(q *sequence, from ID) {
 
 // settle gives the entry its result.
 func (t *trajectory) settle(e *entry, r ResultRecord) {
-	e.Result, e.Attempts, e.Fingerprint, e.lost = r.Result, r.Attempts, r.Fingerprint, r.Lost
+	e.Result, e.attempt, e.Attempts, e.Fingerprint, e.lost = r.Result, r.Attempt, r.Attempts, r.Fingerprint, r.Lost
 	t.part(e, e.Candidate)
 	e.stage.set(decided)
 	e.attempts = nil
