@@ -44,11 +44,12 @@ var rooms = []room{
 	{folder: "internal/mailbox", never: impure}, // messages from many to one
 	{folder: "genome", never: append([]string{"time"}, impure...)},
 	{folder: "engine/option", may: []string{"genome"}, libs: []string{"github.com/agnivade/levenshtein"}, never: impure},
+	{folder: "engine/expression", may: append([]string{"engine/option"}, genomes...), never: append([]string{"time"}, impure...)},
 	{folder: "engine/surrogate", may: genomes, never: append([]string{"time"}, impure...)},
 	{folder: "engine/evolve", may: append([]string{"engine", "engine/option", "engine/surrogate"}, genomes...), never: append([]string{"time"}, impure...)},
 	{folder: "engine/ledger", may: append([]string{"engine", "internal/safe"}, genomes...), libs: []string{"go.etcd.io/bbolt", "golang.org/x/sys"}, never: impure},
 	{folder: "engine/enginetest", may: append([]string{"engine", "internal/mailbox"}, genomes...), libs: []string{"github.com/google/go-cmp"}},
-	{folder: "engine", may: append([]string{"internal/mailbox"}, genomes...), never: impure},
+	{folder: "engine", may: append([]string{"engine/expression", "internal/mailbox"}, genomes...), never: impure},
 	{folder: "plugins/proto", may: append([]string{"engine"}, genomes...), libs: wires},
 	{folder: "plugins/internal/planted", may: append([]string{"engine", "engine/evolve", "engine/enginetest/...", "plugins/sdk"}, genomes...)},
 	{folder: "plugins/internal/testplugin", may: append([]string{"engine", "engine/evolve", "plugins/proto", "plugins/sdk"}, genomes...), libs: wires}, // speaks the wire badly, for tests
