@@ -60,7 +60,7 @@ func (st *agingState) pack() []byte {
 // Declare declares the options.
 func (s *aging) Declare(o *option.Set) {
 	o.Int(&s.size, "population", 20, 1, 100_000, "how many candidates are alive")
-	o.Int(&s.sample, "sample", 5, 1, 100_000, "the parent is the best of that many draws, with replacement").AtMost("population")
+	o.Int(&s.sample, "sample", 10, 1, 100_000, "the parent is the best of that many draws, with replacement").AtMost("population")
 	o.Int(&s.initial, "initial", 20, 1, 1_000_000, "known-good and random candidates before the first child; who cannot be measured is replaced").Like("population")
 	o.Float(&s.crossover, "crossover", 0.15, 0, 1, "share of children with two parents, which are crossed and then mutated; the paper has 0")
 	s.promotion.Declare(o, 4, 20).Like("initial")
@@ -68,7 +68,12 @@ func (s *aging) Declare(o *option.Set) {
 
 // Open reads the options.
 func (s *aging) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
-	err := option.Read(setup.Options, s.Declare)
+	var o option.Set
+	s.Declare(&o)
+	err := o.Read(setup.Options)
+	if setup.Space.Rules() < 2 && !o.Given("sample") {
+		s.sample = min(5, s.size) // the default when these searches began
+	}
 	s.opener, s.judge, s.promote = newOpener(setup), newJudge(setup), s.promotion.Promoter(setup)
 	s.pick = tournament(s.sample)
 	return new(agingState).pack(), engine.Needs{History: engine.NeedMetrics}, err
