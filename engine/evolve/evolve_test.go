@@ -314,6 +314,13 @@ func TestOptionErrors(t *testing.T) {
 		{"genetic", `{"population": 4, "elite": 4}`, "elite: 4 is no whole number from 0 to 3"},
 		{"genetic", `{"pressure": 3}`, "pressure: 3 is no number from 1 to 2"},
 		{"random", `{"population": 3}`, "population: there is no such option; there are promote"},
+		{"mapelites", `{"descriptors": [{}, {"edge": [1]}]}`, "descriptors[1].edge: there is no such key; did you mean edges?"},
+		{"mapelites", `{"descriptors": [3]}`, "descriptors[0]: 3 is not a group of options"},
+		{"islands", `{"search": ["aging", 3]}`, "search[1]: 3 is neither a strategy's name nor {use: name, option: value}"},
+		{"islands", `{"search": ["aging", {"use": "genetic", "elites": 3}]}`, "search[1].elites: there is no such option; did you mean elite?"},
+		{"islands", `{"search": {"ues": "aging"}}`, "search: say which strategy; write {use: aging}"},
+		{"islands", `{"search": []}`, "search: there are none; write aging, or [aging, genetic]"},
+		{"asha", `{"search": 3}`, "search: 3 is neither a strategy's name nor {use: name, option: value}"},
 		{"random", `7`, "7 are no options; write keys with values"},
 	} {
 		_, _, err := strategy(t, c.name).Open(t.Context(), engine.Setup{Space: space, Options: json.RawMessage(c.options)})

@@ -1,6 +1,7 @@
 package evolve
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 )
 
@@ -50,17 +52,13 @@ type searchers []searcher
 
 // UnmarshalJSON reads one, or a list.
 func (s *searchers) UnmarshalJSON(b []byte) error {
-	var many []json.RawMessage
-	if json.Unmarshal(b, &many) != nil {
-		many = []json.RawMessage{b}
+	*s = make(searchers, 1)
+	if !bytes.HasPrefix(bytes.TrimSpace(b), []byte{'['}) {
+		return (*s)[0].UnmarshalJSON(b)
 	}
-	*s = nil
-	for _, one := range many {
-		var x searcher
-		if err := x.UnmarshalJSON(one); err != nil {
-			return err
-		}
-		*s = append(*s, x)
+	many := (*[]searcher)(s)
+	if err := option.Decode(b, many); err != nil {
+		return err
 	}
 	if len(*s) == 0 {
 		return &genome.Mistake{Problem: "there are none", Remedy: "write aging, or [aging, genetic]"}

@@ -22,6 +22,14 @@ type all struct {
 	Epochs                              int
 	Pause                               time.Duration
 	Sizes                               []int
+	Steps                               []step
+}
+
+// step is part of an option that is a list.
+type step struct {
+	Metric string    `json:"metric"`
+	Edges  []float64 `json:"edges"`
+	Last   bool      `json:"last,omitempty"`
 }
 
 func (a *all) Declare(o *option.Set) {
@@ -38,6 +46,7 @@ func (a *all) Declare(o *option.Set) {
 	o.Text(&a.Path, "path", "here", "to it")
 	o.Duration(&a.Pause, "pause", time.Second, "between")
 	o.Value(&a.Sizes, "sizes", "[8, 4]", "a list of sizes", "of bins")
+	o.Value(&a.Steps, "steps", "", "a list such as [{metric: size, edges: [1, 2]}]", "one by one")
 	g := o.Group("promote", "or not").Switch(&a.Promote)
 	g.Int(&a.After, "after", 0, 0, 1_000_000, "so many").Like("initial")
 	o.Group("data", "to read").Short("source").Choice(&a.Source, "source", "made, csv", "of data")
@@ -112,8 +121,20 @@ func TestMistakes(t *testing.T) {
 		`{"pause": "soon"}`:        `pause: "soon" is no duration; write 5ms, 2s, 1h or a number of seconds`,
 		`{"pause": "-1s"}`:         "pause: -1s is negative; use 0 or more",
 		`{"sizes": 3}`:             "sizes: 3 is not a list of sizes",
-		`{"promote": 3}`:           "promote: 3 are no options; write keys with values",
-		`{"data": "cvs"}`:          `data.source: "cvs" is none of made, csv`,
+		`{"sizes": [8, "4"]}`:      `sizes[1]: "4" is not a whole number`,
+		`{"sizes": [8, 0.5]}`:      `sizes[1]: 0.5 is not a whole number`,
+		`{"steps": {}}`:            "steps: {} is not a list such as [{metric: size, edges: [1, 2]}]",
+		`{"steps": [{}, {"metric": "a", "edge": [1]}]}`:      "steps[1].edge: there is no such key; did you mean edges?",
+		`{"steps": [{"Metric": "a"}]}`:                       "steps[0].Metric: there is no such key; write metric",
+		`{"steps": [{"name": "a"}]}`:                         "steps[0].name: there is no such key; there are edges, last, metric",
+		`{"steps": [{"metric": "a", "metric": "b"}]}`:        "steps[0].metric: it is there twice; remove one",
+		`{"steps": [{"edges": [1, 2, null, true]}]}`:         "steps[0].edges[3]: true is not a number",
+		`{"steps": [{"edges": 3}]}`:                          "steps[0].edges: 3 is not a list",
+		`{"steps": [{"edges": [1e999]}]}`:                    "steps[0].edges[0]: 1e999 is not a number",
+		`{"steps": [[]]}`:                                    "steps[0]: [] is not a group of options",
+		`{"steps": [{"metric": {"a": 1}, "last": "maybe"}]}`: `steps[0].metric: {"a":1} is not a text`,
+		`{"promote": 3}`:                                     "promote: 3 are no options; write keys with values",
+		`{"data": "cvs"}`:                                    `data.source: "cvs" is none of made, csv`,
 	} {
 		err := option.Read(json.RawMessage(given), new(all).Declare)
 		if m := new(genome.Mistake); !errors.As(err, &m) || err.Error() != want {
@@ -161,6 +182,7 @@ func TestList(t *testing.T) {
 		{Name: "path", Type: "text", Default: "here", Bounds: "a text", Meaning: "to it"},
 		{Name: "pause", Type: "duration", Default: "1s", Bounds: "a duration", Meaning: "between"},
 		{Name: "sizes", Type: "value", Default: "[8, 4]", Bounds: "a list of sizes", Meaning: "of bins"},
+		{Name: "steps", Type: "value", Bounds: "a list such as [{metric: size, edges: [1, 2]}]", Meaning: "one by one"},
 		{Name: "promote", Type: "group", Default: "true", Bounds: "true, false or a group", Meaning: "or not"},
 		{Name: "promote.after", Type: "int", Default: "initial", Bounds: "from 0 to 1000000", Meaning: "so many"},
 		{Name: "data", Type: "group", Default: "made", Bounds: "a group, or its source", Meaning: "to read"},

@@ -108,14 +108,7 @@ func (s *Set) meant(name string) string {
 	for _, o := range s.all {
 		names = append(names, o.Name)
 	}
-	if len(names) == 0 {
-		return "there is no other either: leave it out"
-	}
-	if near := Nearest(name, names); near != "" {
-		return "did you mean " + near + "?"
-	}
-	slices.Sort(names)
-	return "there are " + strings.Join(names, ", ")
+	return instead(name, names)
 }
 
 // short keeps what a user wrote on one line of reasonable length.

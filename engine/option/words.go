@@ -1,10 +1,10 @@
 package option
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -162,21 +162,14 @@ func (v *other) reset(o *Option) {
 }
 
 func (v *other) read(_ *Option, raw json.RawMessage) *genome.Mistake {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	err := d.Decode(v.to)
-	var m *genome.Mistake
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case err == nil:
+	switch m := mistake(Decode(raw, v.to)); {
+	case m == nil:
 		return nil
-	case errors.As(err, &m):
-		in := *m
-		return &in
-	case errors.As(err, &wrong):
+	case m.Key == "" && m.Remedy == "" && !itself(reflect.TypeOf(v.to).Elem()):
 		return &genome.Mistake{Problem: fmt.Sprintf("%s is not %s", short(raw), v.form)}
+	default:
+		return m
 	}
-	return &genome.Mistake{Problem: strings.TrimPrefix(err.Error(), "json: ")}
 }
 
 func (v *other) check(*Option) *genome.Mistake { return nil }

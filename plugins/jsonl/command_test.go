@@ -109,11 +109,11 @@ func TestOnceTrouble(t *testing.T) {
 		`printf 'read {"id": 1}  100%%'; echo '{"metrics": {"accuracy": 1}}'`:   {engine.Failed, "answered behind something else that it printed in one line: end the print with a new line"},
 		`echo 'I will say {"metrics": {"accuracy": 1}}'; echo '{"metrics": {"accuracy": 0.5}, "remark": "said"}'`:  {engine.OK, "said"},
 		`echo '{"metrics": {"accuracy": 1}, "files": {"../evil": "x"}}'`:                                           {engine.Failed, `under a wrong name: "../evil" is no name for a file`},
-		`echo '{"Metrics": {"accuracy": 1}}'`:                                                                      {engine.Failed, "breaks the protocol of docs/exec.md: there is no key Metrics: write metrics, in the line"},
-		`echo '{"metrics": {"accuracy": 1}, "secnods": 3}'`:                                                        {engine.Failed, "there is no key secnods: did you mean seconds?, in the line"},
-		`echo '{"metrics": {"accuracy": 1}, "wall": 3}'`:                                                           {engine.Failed, "there is no key wall: there are failed, fault, "},
-		`echo '{"metrics": {"accuracy": 1}, "metrics": {"loss": 1}}'`:                                              {engine.Failed, "metrics is there twice, in the line"},
-		`echo '{"metrics": {"accuracy": 1, "accuracy": 2}}'`:                                                       {engine.Failed, "metrics.accuracy is there twice, in the line"},
+		`echo '{"Metrics": {"accuracy": 1}}'`:                                                                      {engine.Failed, "breaks the protocol of docs/exec.md: Metrics: there is no such key; write metrics, in the line"},
+		`echo '{"metrics": {"accuracy": 1}, "secnods": 3}'`:                                                        {engine.Failed, "secnods: there is no such key; did you mean seconds?, in the line"},
+		`echo '{"metrics": {"accuracy": 1}, "wall": 3}'`:                                                           {engine.Failed, "wall: there is no such key; there are failed, fault, "},
+		`echo '{"metrics": {"accuracy": 1}, "metrics": {"loss": 1}}'`:                                              {engine.Failed, "metrics: it is there twice; remove one, in the line"},
+		`echo '{"metrics": {"accuracy": 1, "accuracy": 2}}'`:                                                       {engine.Failed, "metrics.accuracy: it is there twice; remove one, in the line"},
 		`echo '{"level": "info", "level": 3, "id": 4}'; echo '{"metrics": {"accuracy": 0.5}, "remark": "logged"}'`: {engine.OK, "logged"},
 		`kill -9 $$`: {engine.Failed, "ended by signal 9"},
 		`sleep 3600 & echo '{"returned": "no room"}'`: {"", "no room"},
@@ -198,14 +198,14 @@ func TestNoID(t *testing.T) {
 func TestKeysThatThereAreNot(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]string{
-		`{"id": 1, "metrisc": {"accuracy": 1}}`:                                "there is no key metrisc: did you mean metrics?",
-		`{"id": 1, "failure": "no data"}`:                                      "there is no key failure: there are failed, fault, ",
-		`{"id":1,"scratch":false,"metrics":{"accuracy":1,"accuracy":2}}`:       "metrics.accuracy is there twice",
-		`{"id": 1, "step": 1, "report": {"a": 1, "a": 2}}`:                     "report.a is there twice",
-		`{"id": 1, "id": 2, "metrics": {"accuracy": 1}}`:                       "id is there twice",
-		`{"id": 1, "metrics": {"accuracy": 1}, "files": {"a": "x", "a": "y"}}`: "files.a is there twice",
+		`{"id": 1, "metrisc": {"accuracy": 1}}`:                                "metrisc: there is no such key; did you mean metrics?",
+		`{"id": 1, "failure": "no data"}`:                                      "failure: there is no such key; there are failed, fault, ",
+		`{"id":1,"scratch":false,"metrics":{"accuracy":1,"accuracy":2}}`:       "metrics.accuracy: it is there twice",
+		`{"id": 1, "step": 1, "report": {"a": 1, "a": 2}}`:                     "report.a: it is there twice",
+		`{"id": 1, "id": 2, "metrics": {"accuracy": 1}}`:                       "id: it is there twice",
+		`{"id": 1, "metrics": {"accuracy": 1}, "files": {"a": "x", "a": "y"}}`: "files.a: it is there twice",
 		`{"event": "epoch", "event": 3}`:                                       "",
-		`{"ID": 1, "metrics": {"accuracy": 1}}`:                                "there is no key ID: write id",
+		`{"ID": 1, "metrics": {"accuracy": 1}}`:                                "ID: there is no such key; write id",
 	} {
 		program := `while read -r line; do case $line in '{"open"'*) echo '{"hello": {}}' ;; '{"job"'*) echo '` + answer +
 			`'; echo '{"id": 1, "metrics": {"accuracy": 0.5}}' ;; esac; done`
@@ -216,9 +216,9 @@ func TestKeysThatThereAreNot(t *testing.T) {
 		}
 	}
 	for hello, want := range map[string]string{
-		`{"hello": {"slot": 8}}`:                                "there is no key hello.slot: did you mean slots?",
-		`{"hello": {"metrics": [{"name": "a"}, {"nam": "b"}]}}`: "there is no key hello.metrics[1].nam: did you mean name?",
-		`{"hello": {"Slots": 8}}`:                               "there is no key hello.Slots: write slots",
+		`{"hello": {"slot": 8}}`:                                "hello.slot: there is no such key; did you mean slots?",
+		`{"hello": {"metrics": [{"name": "a"}, {"nam": "b"}]}}`: "hello.metrics[1].nam: there is no such key; did you mean name?",
+		`{"hello": {"Slots": 8}}`:                               "hello.Slots: there is no such key; write slots",
 	} {
 		_, _, err := served(t, &evaluator{}).Open(t.Context(), engine.EvaluatorSetup{Space: troubles, Workers: 1,
 			Options: json.RawMessage(command(t, map[string]any{"command": []string{script(t, `read -r line; echo '`+hello+`'; read -r line`)}}))})

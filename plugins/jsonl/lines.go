@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"reflect"
+
+	"github.com/nascent-nas/nascent/engine/option"
 )
 
 // maxLine is the longest line in either direction.
@@ -84,7 +86,7 @@ func decode[M any](line []byte, meant func(*M) bool, take func(*M) error) error 
 		err = fmt.Errorf("%s has %s where %s should be", wrong.Field, article(wrong.Value), kind(wrong.Type))
 	}
 	if err == nil && meant(m) {
-		err = strict(line, reflect.TypeFor[M]())
+		err = option.Fit(line, reflect.TypeFor[M]())
 	}
 	if err != nil {
 		return fmt.Errorf("%v, in the line %.100q", err, bytes.TrimSpace(line))

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
@@ -128,40 +129,30 @@ func DecodeOptions(options json.RawMessage, into any) error {
 	for _, key := range sortedKeys(given) {
 		field, ok := fields[key]
 		if !ok {
+			if near := option.Nearest(key, known); near != "" {
+				return BadOption(key, "there is no such option: did you mean %s?", near)
+			}
 			if len(known) == 0 {
 				return BadOption(key, "there is no such option, and no other: leave it out")
 			}
 			return BadOption(key, "there is no such option: use one of %s", strings.Join(known, ", "))
 		}
-		d := json.NewDecoder(bytes.NewReader(given[key]))
-		d.DisallowUnknownFields()
-		if err := d.Decode(field.Addr().Interface()); err != nil {
-			var wrong *json.UnmarshalTypeError
-			if errors.As(err, &wrong) {
-				return BadOption(key, "%s is not %s", given[key], kindName(wrong.Type))
-			}
-			return BadOption(key, "%s", strings.TrimPrefix(err.Error(), "json: "))
+		var m *genome.Mistake
+		if err := option.Decode(given[key], field.Addr().Interface()); errors.As(err, &m) {
+			return optionMistake(m.Within(key))
+		} else if err != nil {
+			return BadOption(key, "%v", err)
 		}
 	}
 	return nil
 }
 
-func kindName(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Float32, reflect.Float64:
-		return "a number"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return "a whole number"
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return "a whole number of 0 or more"
-	case reflect.String:
-		return "a text"
-	case reflect.Slice, reflect.Array:
-		return "a list"
+// optionMistake is a mistake as plugins tell it.
+func optionMistake(m *genome.Mistake) error {
+	if m.Remedy == "" {
+		return BadOption(m.Key, "%s", m.Problem)
 	}
-	return "a group of options"
+	return BadOption(m.Key, "%s: %s", m.Problem, m.Remedy)
 }
 
 func optionMap(options json.RawMessage) (map[string]json.RawMessage, error) {

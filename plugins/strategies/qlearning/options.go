@@ -3,10 +3,12 @@ package qlearning
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/engine/option"
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // options are those of the strategy; docs/qlearning.md describes them.
@@ -75,15 +77,20 @@ type sizes []int
 
 // UnmarshalJSON reads a list of whole numbers.
 func (s *sizes) UnmarshalJSON(b []byte) error {
+	const remedy = "write falling sizes of at least 1: [8, 4, 1]"
 	var given []int
-	err := json.Unmarshal(b, &given)
+	var m *genome.Mistake
+	if err := option.Decode(b, &given); errors.As(err, &m) {
+		m.Remedy = remedy
+		return m
+	}
 	for i, n := range given {
 		if n < 1 || i > 0 && n >= given[i-1] {
-			err = errors.New("not falling")
+			return &genome.Mistake{Key: fmt.Sprintf("[%d]", i), Problem: fmt.Sprintf("%d is below 1, or not below the one before it", n), Remedy: remedy}
 		}
 	}
-	if err != nil || len(given) == 0 {
-		return errors.New(string(b) + " are no falling sizes of at least 1: write [8, 4, 1]")
+	if len(given) == 0 {
+		return &genome.Mistake{Problem: "there are none", Remedy: remedy}
 	}
 	*s = given
 	return nil

@@ -1,12 +1,14 @@
 package qlearning
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/nascent-nas/nascent/engine/option"
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // phase is a number of networks that are drawn with one epsilon.
@@ -36,13 +38,15 @@ func (s schedule) text() string {
 func (s *schedule) UnmarshalJSON(b []byte) error {
 	const remedy = "write pairs of an epsilon from 0 to 1 and a number of networks: [[1.0, 1500], [0.9, 100]]"
 	var rows [][]float64
-	if err := json.Unmarshal(b, &rows); err != nil {
-		return errors.New(remedy)
+	var m *genome.Mistake
+	if err := option.Decode(b, &rows); errors.As(err, &m) {
+		m.Remedy = remedy
+		return m
 	}
 	*s = nil
-	for _, row := range rows {
+	for i, row := range rows {
 		if len(row) != 2 || row[0] < 0 || row[0] > 1 || row[1] < 0 || row[1] > maxWhole || row[1] != math.Trunc(row[1]) {
-			return fmt.Errorf("%v is no phase: %s", row, remedy)
+			return &genome.Mistake{Key: fmt.Sprintf("[%d]", i), Problem: strings.Join(strings.Fields(fmt.Sprint(row)), ", ") + " is no phase", Remedy: remedy}
 		}
 		*s = append(*s, phase{row[0], int(row[1])})
 	}

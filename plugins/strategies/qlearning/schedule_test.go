@@ -3,6 +3,7 @@ package qlearning
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,9 +70,19 @@ func TestScheduleOption(t *testing.T) {
 	if diff := cmp.Diff(schedule{{1, 6}, {.25, 14}}, phases(o.schedule, 20), same); diff != "" {
 		t.Error(diff)
 	}
-	for _, bad := range []string{`[]`, `[[1, 0]]`, `[[1.1, 3]]`, `[[-0.1, 3]]`, `[[1, 2.5]]`, `[[1]]`, `[1, 2]`, `"x"`} {
-		if _, err := readOptions(json.RawMessage(`{"schedule": ` + bad + `}`)); err == nil {
-			t.Errorf("the schedule %s is taken", bad)
+	for bad, want := range map[string]string{
+		`[]`:              "schedule: it has 0 networks in all",
+		`[[1, 0]]`:        "schedule: it has 0 networks in all",
+		`[[1.1, 3]]`:      "schedule[0]: [1.1, 3] is no phase; write pairs",
+		`[[-0.1, 3]]`:     "schedule[0]: [-0.1, 3] is no phase",
+		`[[1, 2.5]]`:      "schedule[0]: [1, 2.5] is no phase",
+		`[[1, 2], [1]]`:   "schedule[1]: [1] is no phase",
+		`[1, 2]`:          "schedule[0]: 1 is not a list; write pairs",
+		`[[1, 2], ["x"]]`: `schedule[1][0]: "x" is not a number; write pairs`,
+		`"x"`:             `schedule: "x" is not a list; write pairs`,
+	} {
+		if _, err := readOptions(json.RawMessage(`{"schedule": ` + bad + `}`)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("the schedule %s: %v", bad, err)
 		}
 	}
 }

@@ -450,9 +450,9 @@ func TestOptions(t *testing.T) {
 		{`{"lerning_rate": 1}`, "learning_rate"},
 		{`{"budget": 0}`, "budget: "},
 		{`{"trace": 2}`, "trace: "},
-		{`{"bins": [4, 8]}`, "bins: "},
+		{`{"bins": [4, 8]}`, "bins[1]: "},
 		{`{"state": "whole"}`, "state: "},
-		{`{"schedule": [[1]]}`, "schedule: "},
+		{`{"schedule": [[1]]}`, "schedule[0]: "},
 	} {
 		_, err := readOptions(json.RawMessage(c.options))
 		if err == nil || !strings.Contains(err.Error(), c.part) || strings.Contains(err.Error(), "\n") {

@@ -14,6 +14,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/host"
 )
@@ -79,7 +80,11 @@ func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strate
 	}
 	found, err := host.Find(host.KindStrategy, p.Use, dirs...)
 	if err != nil {
-		return nil, fmt.Errorf("%w; built in are %s", err, strings.Join(evolve.Names(), ", "))
+		builtIn := evolve.Names()
+		if near := option.Nearest(p.Use, builtIn); near != "" && !p.IsPath() {
+			return nil, fmt.Errorf("%w; did you mean %s, which is built in?", err, near)
+		}
+		return nil, fmt.Errorf("%w; built in are %s", err, strings.Join(builtIn, ", "))
 	}
 	return host.Strategy(found, o), nil
 }
