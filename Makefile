@@ -19,10 +19,11 @@ $(BIN)/%: $(SOURCE)
 run: all
 	$(BIN)/nascent run mnist1d
 
-# Everything that is tested, the slowest tests at the end. What the tests build with
-# -trimpath is then compiled once.
+# Everything that is tested, the slowest tests at the end. All that is compiled, by the
+# tests too, is compiled with -trimpath, and so only once.
+test: export GOFLAGS := $(shell $(GO) env GOFLAGS) -trimpath
 test:
-	$(GO) test -trimpath -json -timeout 20m ./... | $(GO) run ./internal/slowest
+	$(GO) test -json -timeout 20m ./... | $(GO) run ./internal/slowest
 
 # Kills searches at random moments and looks for what must never be: docs/reliability.md.
 # ARGS="-kills 100 -seed 2 -run checkpoints".

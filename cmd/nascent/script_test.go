@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -71,6 +72,14 @@ func runScripts(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var goEnv map[string]string
+	out, err := exec.Command("go", "env", "-json", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY").Output()
+	if err == nil {
+		err = json.Unmarshal(out, &goEnv)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
@@ -78,12 +87,8 @@ func runScripts(t *testing.T, dir string) {
 			e.Setenv("NASCENT_PLUGINS", pluginDir)
 			e.Setenv("NASCENT_SOURCE", root)
 			e.Setenv("NASCENT_CACHE", filepath.Join(e.WorkDir, ".cache"))
-			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
-				v, err := exec.Command("go", "env", name).Output()
-				if err != nil {
-					return err
-				}
-				e.Setenv(name, strings.TrimSpace(string(v)))
+			for name, v := range goEnv {
+				e.Setenv(name, v)
 			}
 			e.Setenv("HOME", home)
 			return nil

@@ -28,6 +28,7 @@ const EnvSource = "NASCENT_SOURCE"
 // Build makes an executable of a Go file, or of a directory with a Go program,
 // and returns its path. It lies in a cache directory named by the hash of the
 // source, and is built only once, unless what is there is not what was built.
+// Debugging data is left out: linking it would take a third of the time.
 //
 // A file in a module is built in it. A file in none is built as if it lay in
 // nascent's own source, which is looked for in $NASCENT_SOURCE, above nascent's
@@ -81,7 +82,7 @@ func Build(source string) (string, error) {
 	}
 	defer os.RemoveAll(half)
 	made := filepath.Join(half, "plugin")
-	cmd := exec.Command(goTool, append([]string{"build", "-trimpath", "-buildvcs=false", "-o", made}, target...)...)
+	cmd := exec.Command(goTool, append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o", made}, target...)...)
 	cmd.Dir = workdir
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return "", buildError(source, dir, output, err)

@@ -161,7 +161,7 @@ func TestUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.bin = t.TempDir()
-	if err := goTool("GOBIN="+u.bin, "install", "-trimpath", "-ldflags=-s -w", "./cmd/..."); err != nil {
+	if err := proctest.Shipped(u.bin); err != nil {
 		t.Fatal(err)
 	}
 	after, err := os.ReadFile(filepath.Join(u.bin, "nascent-plugins"))

@@ -71,6 +71,12 @@ func (l *laboratory) train(ctx context.Context, job *engine.Job) (map[string]flo
 	return map[string]float64{"accuracy": last.Accuracy}, err
 }
 
+// unread stands in for the trainings of a search whose cells alone are looked at:
+// what it promotes does not depend on what comes of them.
+func unread(context.Context, *engine.Job) (map[string]float64, error) {
+	return map[string]float64{"accuracy": 0}, nil
+}
+
 // run makes a search by a method. It ends after so many evaluations, or when the
 // strategy is done.
 func (l *laboratory) run(t testing.TB, method, options string, seed uint64, evaluations int) []engine.Candidate {
@@ -83,7 +89,7 @@ func (l *laboratory) run(t testing.TB, method, options string, seed uint64, eval
 	s, err := engine.Run(context.Background(), engine.Config{
 		Space: l.space, Strategy: strategy, StrategyName: method, StrategyOptions: json.RawMessage(options),
 		Evaluators: map[string]engine.EvaluatorRef{
-			"train":    {Evaluator: engine.Func(l.train)},
+			"train":    {Evaluator: engine.Func(unread)},
 			"supernet": {Evaluator: sdk.InProcess(*weights.Plugin()), Options: json.RawMessage(`{"data": ` + exampleData + `}`)},
 		},
 		Fidelities: []engine.Fidelity{{Evaluator: "train", Budget: alone}}, Limits: engine.Limits{Evaluations: evaluations},
