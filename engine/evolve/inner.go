@@ -75,7 +75,7 @@ func (s searchers) key(i int) string {
 }
 
 // Inner lists the strategies that the options of a built-in strategy name to search
-// with, by name or path.
+// with, by name or path, and those that these name in turn.
 func Inner(name string, options json.RawMessage) (uses []string) {
 	var o struct {
 		Search searchers `json:"search"`
@@ -84,7 +84,7 @@ func Inner(name string, options json.RawMessage) (uses []string) {
 		return nil
 	}
 	for _, s := range o.Search {
-		uses = append(uses, s.use)
+		uses = append(append(uses, s.use), Inner(s.use, s.options)...)
 	}
 	return uses
 }

@@ -8,7 +8,7 @@ import nascent
 from nascent import Proposal
 
 
-@nascent.strategy(options={"population": 20, "sample": 5, "initial": None, "crossover": 0.15},
+@nascent.strategy(options={"population": 20, "sample": 10, "initial": None, "crossover": 0.15},
                   state={"first": 0, "started": 0, "initial": 0, "population": None})
 def step(state, turn):
     size, start = turn.options["population"], turn.setup.start

@@ -65,23 +65,37 @@ func (a *app) doubt(p host.Plugin) {
 // findStrategy is a strategy that is built in, or a plugin's. One that is built in
 // runs in this process, and what it searches with may be a plugin.
 func findStrategy(p config.Plugin, o host.Options, dirs []string) (engine.Strategy, error) {
-	if !p.IsPath() {
-		inner := evolve.Inner(p.Use, p.Options) // as they were named: the recorded options have no paths
-		strategy, err := evolve.NewWith(p.Use, func(use string) (engine.Strategy, error) {
-			named := slices.IndexFunc(inner, func(path string) bool { return strategyName(config.Plugin{Use: path}) == use })
-			if named >= 0 {
-				use = inner[named]
+	inner := evolve.Inner(p.Use, p.Options) // as they were named: the recorded options have no paths
+	for i, use := range inner {
+		for _, other := range inner[:i] {
+			if use != other && strategyName(config.Plugin{Use: use}) == strategyName(config.Plugin{Use: other}) {
+				return nil, fmt.Errorf("%s and %s have one name: give one of the files another name", other, use)
 			}
-			return findStrategy(config.Plugin{Use: use}, o, dirs)
-		})
-		if err == nil {
+		}
+	}
+	var find evolve.Find
+	find = func(use string) (engine.Strategy, error) {
+		if named := slices.IndexFunc(inner, func(path string) bool { return strategyName(config.Plugin{Use: path}) == use }); named >= 0 {
+			use = inner[named]
+		}
+		return newStrategy(use, find, o, dirs)
+	}
+	return newStrategy(p.Use, find, o, dirs)
+}
+
+// newStrategy makes a strategy that is built in, which finds those that it searches
+// with, or a plugin's.
+func newStrategy(use string, inner evolve.Find, o host.Options, dirs []string) (engine.Strategy, error) {
+	p := config.Plugin{Use: use}
+	if !p.IsPath() {
+		if strategy, err := evolve.NewWith(use, inner); err == nil {
 			return strategy, nil
 		}
 	}
-	found, err := host.Find(host.KindStrategy, p.Use, dirs...)
+	found, err := host.Find(host.KindStrategy, use, dirs...)
 	if err != nil {
 		builtIn := evolve.Names()
-		if near := option.Nearest(p.Use, builtIn); near != "" && !p.IsPath() {
+		if near := option.Nearest(use, builtIn); near != "" && !p.IsPath() {
 			return nil, fmt.Errorf("%w; did you mean %s, which is built in?", err, near)
 		}
 		return nil, fmt.Errorf("%w; built in are %s", err, strings.Join(builtIn, ", "))
@@ -134,6 +148,14 @@ func unplaced(search json.RawMessage) (json.RawMessage, error) {
 	for i := range group {
 		if path, ok := group[i].Value.(string); ok && group[i].Key == "use" {
 			group[i].Value = strategyName(config.Plugin{Use: path})
+		} else if group[i].Key == "search" {
+			deeper, err := json.Marshal(group[i].Value)
+			if err != nil {
+				return nil, err
+			}
+			if group[i].Value, err = unplaced(deeper); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return json.Marshal(group)

@@ -204,7 +204,7 @@ plugins: {tls: no, turn_timeout: 90s}
 	if got, want := string(s.Strategy.Options), `{"search":{"use":"/there/mine.py","check":true}}`; got != want {
 		t.Errorf("options %s, want %s", got, want)
 	}
-	d, err = Parse("search.yaml", "/there", []byte("space: {x: bool}\nevaluator: e\nstrategy: {use: islands, search: [aging, ./mine.py, {use: ../own.go, n: 3}]}\n"))
+	d, err = Parse("search.yaml", "/there", []byte("space: {x: bool}\nevaluator: e\nstrategy: {use: islands, search: [aging, ./mine.py, {use: ../own.go, n: 3}, {use: asha, search: ./deep.py}]}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,12 +212,15 @@ plugins: {tls: no, turn_timeout: 90s}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := string(islands.Strategy.Options), `{"search":["aging","/there/mine.py",{"use":"/own.go","n":3}]}`; got != want {
+	if got, want := string(islands.Strategy.Options), `{"search":["aging","/there/mine.py",{"use":"/own.go","n":3},{"use":"asha","search":"/there/deep.py"}]}`; got != want {
 		t.Errorf("options %s, want %s", got, want)
 	}
 	d.Relocate()
-	if text, err := d.Encode(); err != nil || !strings.Contains(string(text), "/there/mine.py") || !strings.Contains(string(text), "/own.go") {
-		t.Errorf("relocated: %s", text)
+	text, err := d.Encode()
+	for _, path := range []string{"/there/mine.py", "/own.go", "/there/deep.py"} {
+		if err != nil || !strings.Contains(string(text), path) {
+			t.Errorf("relocated: %s", text)
+		}
 	}
 	if g, err := s.Engine.Space.Parse("norm=no"); err != nil || s.TLS || s.TurnTimeout != 90*time.Second {
 		t.Errorf("norm is %s (%v), tls %v, turn_timeout %s", g.Text(), err, s.TLS, s.TurnTimeout)

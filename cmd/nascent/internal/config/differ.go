@@ -92,16 +92,8 @@ func (d *Document) Adopt(stored *Document) error {
 // Relocate makes relative paths of programs absolute, and says where those in
 // plugins' options start, for a copy of the document that lies elsewhere.
 func (d *Document) Relocate() {
-	for _, key := range []string{"evaluator", "strategy"} {
-		d.relocate(d.find(key))
-	}
-	if inner := d.find("strategy." + within); inner != nil && inner.Kind == yaml.SequenceNode {
-		for _, n := range inner.Content {
-			d.relocate(n)
-		}
-	} else {
-		d.relocate(inner)
-	}
+	d.relocate(d.find("evaluator"))
+	d.relocateStrategies(d.find("strategy"))
 	if all := d.find("evaluators"); all != nil && all.Kind == yaml.MappingNode {
 		for i := 1; i < len(all.Content); i += 2 {
 			d.relocate(all.Content[i])
@@ -192,6 +184,22 @@ func (d *Document) relocate(n *yaml.Node) {
 	}
 	if n != nil && n.Kind == yaml.ScalarNode {
 		d.replace(n, d.program(n.Value))
+	}
+}
+
+// relocateStrategies relocates a strategy, or a list of them, and those within.
+func (d *Document) relocateStrategies(n *yaml.Node) {
+	switch {
+	case n == nil:
+	case n.Kind == yaml.SequenceNode:
+		for _, one := range n.Content {
+			d.relocateStrategies(one)
+		}
+	default:
+		d.relocate(n)
+		if _, inner := child(n, within); n.Kind == yaml.MappingNode {
+			d.relocateStrategies(inner)
+		}
 	}
 }
 

@@ -303,6 +303,8 @@ func (d *Document) placed(inner any) any {
 		for i, entry := range inner {
 			if use, ok := entry.Value.(string); ok && entry.Key == "use" {
 				inner[i].Value = d.program(use)
+			} else if entry.Key == within {
+				inner[i].Value = d.placed(entry.Value)
 			}
 		}
 	}
