@@ -3,6 +3,7 @@ package bench
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -134,6 +135,9 @@ func sharedSeeds(a, b *Score) []int64 {
 
 // end is what a search came to by what the problem is judged by.
 func (p *Problem) end(x *Run) (float64, bool) {
+	if x.End != nil {
+		return *x.End, true
+	}
 	switch p.By {
 	case "best":
 		if x.Best != nil {
@@ -147,6 +151,42 @@ func (p *Problem) end(x *Run) (float64, bool) {
 		return x.Report.Get(p.By)
 	}
 	return 0, false
+}
+
+// Unjudged says why nothing can be judged by what the problem names: no search has
+// such a figure, and yet they have come to something. It is "" where one has.
+func (p *Problem) Unjudged() string {
+	if p.By == "best" {
+		return ""
+	}
+	var figures []string
+	came := false
+	for _, r := range p.Strategies {
+		for i := range r.Runs {
+			x := &r.Runs[i]
+			if _, ok := p.end(x); ok {
+				return ""
+			}
+			came = came || x.Best != nil
+			if x.Test != nil && !slices.Contains(figures, "test") {
+				figures = append(figures, "test")
+			}
+			for _, v := range x.Report {
+				if !slices.Contains(figures, v.Name) {
+					figures = append(figures, v.Name)
+				}
+			}
+		}
+	}
+	if !came {
+		return ""
+	}
+	remedy := "write best: nothing was tested"
+	if len(figures) > 0 {
+		slices.Sort(figures)
+		remedy = "write best or one of " + strings.Join(figures, ", ")
+	}
+	return "no search has a figure " + p.By + " in the end; " + remedy
 }
 
 // score sums up each strategy's searches.

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -45,6 +46,7 @@ type Run struct {
 	Best        *float64      `json:"best"`             // null: nothing that counts was measured
 	Test        *float64      `json:"test"`             // the winner's mean over its seeds; null: not tested
 	Report      engine.Values `json:"report,omitempty"` // what the winner's tests left for reports alone
+	End         *float64      `json:"end,omitempty"`    // what it is judged by, where that alone is known
 	Trace       Trace         `json:"-"`
 }
 
@@ -57,13 +59,14 @@ type Outcome struct {
 	Test       *float64           `json:"test,omitempty"`
 	TestMetric string             `json:"test_metric,omitempty"`
 	Report     map[string]float64 `json:"report,omitempty"`
+	End        *float64           `json:"end,omitempty"`    // what it is judged by, where that alone is known: then there is nothing else
 	Digest     string             `json:"digest,omitempty"` // of a search that is not kept: as nascent digest would print it
 }
 
 // Add puts a finished search among those of a strategy.
 func (b *Bench) Add(to *Row, seed int64, dir string, o *Outcome) {
-	if b.Metric == "" {
-		b.Search, b.Metric, b.Goal = o.Search, o.Metric, o.Goal
+	if b.Metric == "" && o.Metric != "" {
+		b.Search, b.Metric, b.Goal = o.Search, o.Metric, cmp.Or(o.Goal, engine.Maximize)
 	}
 	if o.TestMetric != "" {
 		b.TestMetric = o.TestMetric
@@ -73,7 +76,7 @@ func (b *Bench) Add(to *Row, seed int64, dir string, o *Outcome) {
 
 // RunOf is a search by what it came to.
 func RunOf(seed int64, dir string, o *Outcome) Run {
-	run := Run{Seed: seed, Dir: dir, Digest: o.Digest, Test: o.Test, Trace: o.Trace}
+	run := Run{Seed: seed, Dir: dir, Digest: o.Digest, Test: o.Test, End: o.End, Trace: o.Trace}
 	for _, name := range slices.Sorted(maps.Keys(o.Report)) {
 		run.Report = append(run.Report, engine.Value{Name: name, Value: o.Report[name]})
 	}
@@ -187,7 +190,7 @@ func (r *Row) sum(m Measure, target *float64, most Cost) {
 	var best, tests []float64
 	reports := map[string][]float64{}
 	var spent [2][]float64
-	for _, x := range r.Runs {
+	for _, x := range r.followed() {
 		if x.Best != nil {
 			best = append(best, *x.Best)
 		} else {
@@ -208,7 +211,7 @@ func (r *Row) sum(m Measure, target *float64, most Cost) {
 	for name, xs := range reports {
 		r.Report[name] = mean(xs)
 	}
-	if target != nil && len(r.Runs) > 0 {
+	if target != nil && len(r.followed()) > 0 {
 		r.Reached = r.reach(m, *target)
 	}
 	r.Against = map[string]Curve{}
@@ -217,12 +220,17 @@ func (r *Row) sum(m Measure, target *float64, most Cost) {
 	}
 }
 
+// followed are the searches of which more than the end is known.
+func (r *Row) followed() []Run {
+	return slices.DeleteFunc(slices.Clone(r.Runs), func(x Run) bool { return x.End != nil })
+}
+
 // reach takes the medians of what it cost. A search that did not come to the
 // target would have had to spend more than it did.
 func (r *Row) reach(m Measure, target float64) *Reached {
 	out := &Reached{}
 	var low, cost [2][]float64
-	for _, x := range r.Runs {
+	for _, x := range r.followed() {
 		at, ok := x.Trace.Reach(m, target)
 		if ok {
 			out.Runs++
@@ -248,17 +256,18 @@ func (r *Row) reach(m Measure, target float64) *Reached {
 // curve goes as far as the strategy's longest search.
 func (r *Row) curve(m Measure, axis Axis, most float64) Curve {
 	own := 0.0
-	for _, x := range r.Runs {
+	runs := r.followed()
+	for _, x := range runs {
 		own = math.Max(own, x.Trace.Spent[axis])
 	}
 	var c Curve
 	for i := range points + 1 {
 		at := most * float64(i) / points
-		if at > own || most == 0 {
+		if at > own || most == 0 || len(runs) == 0 {
 			break
 		}
 		var ys []float64
-		for _, x := range r.Runs {
+		for _, x := range runs {
 			y, ok := x.Trace.At(axis, at)
 			if !ok {
 				y = m.worst()

@@ -41,7 +41,7 @@ func (b *Bench) Table() (head []string, rows [][]string) {
 	for _, r := range b.Strategies {
 		n := len(r.Runs)
 		row := []string{r.Name, fmt.Sprint(n)}
-		if n == 0 {
+		if len(r.followed()) == 0 {
 			for len(row) < len(head) {
 				row = append(row, "-")
 			}

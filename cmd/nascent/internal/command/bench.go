@@ -19,6 +19,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 // benchFlags are what the command line says about a bench.
@@ -286,6 +287,10 @@ func (f *benchFlags) check() error {
 	switch {
 	case f.seeds < 1:
 		return wrongInput("--seeds %d: it is at least 1", f.seeds)
+	case f.first < 0 || f.first > rng.MaxSeed-int64(f.seeds):
+		return wrongInput("--first-seed %d: seeds are from 0 to below 2^53", f.first)
+	case f.changed("evaluations") && f.evaluations < 1:
+		return wrongInput("--evaluations %d: it is at least 1", f.evaluations)
 	case f.changed("parallel") && f.parallel < 1:
 		return wrongInput("--parallel %d: it is at least 1", f.parallel)
 	case !finite(f.target):
@@ -309,7 +314,7 @@ func (a *app) prepare(ctx context.Context, c *contest) error {
 	for i := range f.seeds { // seed by seed: what is there after an interruption can be compared
 		for k, by := range c.all {
 			r := &benchRun{by: by, seed: f.first + int64(i)}
-			dir := filepath.Join(f.dir, by.name+"-"+strconv.FormatInt(r.seed, 10))
+			dir := c.home(by, r.seed)
 			if i > 0 && c.over != nil && !begun(dir) {
 				r.home = &inMemory{c.over, by.looked, r.seed}
 				c.runs = append(c.runs, r)
@@ -351,6 +356,11 @@ func (a *app) prepare(ctx context.Context, c *contest) error {
 		}
 	}
 	return nil
+}
+
+// home is the directory of a search that is kept.
+func (c *contest) home(by *contender, seed int64) string {
+	return filepath.Join(c.flags.dir, by.name+"-"+strconv.FormatInt(seed, 10))
 }
 
 // carryOut runs what is not finished yet.

@@ -1,22 +1,15 @@
 package command
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/bench"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
@@ -25,101 +18,22 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 )
 
-// suite is the file that --suite names; docs/bench.md describes it.
-type suite struct {
-	Name       string      `yaml:"name"`
-	Strategies []yaml.Node `yaml:"strategies"`
-	Reference  string      `yaml:"reference"` // default: the first strategy
-	Seeds      int         `yaml:"seeds"`
-	FirstSeed  int64       `yaml:"first_seed"`
-	Others     []string    `yaml:"others"` // files of what other programs came to
-	Problems   []problem   `yaml:"problems"`
-
-	path string
-}
-
-// problem is one search of a suite.
-type problem struct {
-	Name        string               `yaml:"name"`
-	Search      yaml.Node            `yaml:"search"` // a path, an example, or all of a search.yaml
-	Set         map[string]yaml.Node `yaml:"set"`
-	Strategies  []yaml.Node          `yaml:"strategies"` // in place of the suite's
-	Seeds       int                  `yaml:"seeds"`
-	FirstSeed   int64                `yaml:"first_seed"`
-	Evaluations int                  `yaml:"evaluations"`
-	Seconds     string               `yaml:"seconds"`
-	Metric      string               `yaml:"metric"`
-	Target      *float64             `yaml:"target"`
-	By          string               `yaml:"by"`
-	Goal        engine.Goal          `yaml:"goal"`
-	Optimum     *float64             `yaml:"optimum"`
-	Relative    bool                 `yaml:"relative"`
-	Published   yaml.Node            `yaml:"published"` // a map of figures, in its order
-}
-
-var yamlPlace = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?line (\d+): (.*)`)
-
-// readSuite reads a suite.
-func readSuite(path string) (*suite, error) {
+// readSuite reads the file that --suite names.
+func readSuite(path string) (*config.Suite, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, wrongInput("--suite %s: %v", path, errors.Unwrap(err))
 	}
-	s := &suite{path: path}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(s); err != nil && !errors.Is(err, io.EOF) {
-		where, what := path, strings.TrimPrefix(err.Error(), "yaml: ")
-		if m := yamlPlace.FindStringSubmatch(strings.Join(strings.Fields(err.Error()), " ")); m != nil {
-			where, what = path+":"+m[1], m[2]
-		}
-		what = strings.ReplaceAll(what, "not found in type command.", "is no key of a ")
-		return nil, wrongInput("%s: %s; docs/bench.md lists what a suite may say", where, what)
-	}
-	s.Name = cmp.Or(s.Name, strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), ".yaml"), ".yml"))
-	if len(s.Problems) == 0 {
-		return nil, wrongInput("%s: problems: there are none; list searches: problems: [{name: a, search: onemax}]", path)
-	}
-	seen := map[string]bool{}
-	for i := range s.Problems {
-		p := &s.Problems[i]
-		at := fmt.Sprintf("%s: problems[%d]", path, i)
-		if p.Search.IsZero() {
-			return nil, wrongInput("%s: it has no search; write search: PATH, or a whole search.yaml under it", at)
-		}
-		if p.Name == "" && p.Search.Kind == yaml.ScalarNode {
-			p.Name = strings.TrimSuffix(filepath.Base(p.Search.Value), ".yaml")
-		}
-		if p.Name != slug(p.Name) || p.Name == "" {
-			return nil, wrongInput("%s.name: %q is no name; use up to 60 letters, digits, dots, dashes and underscores", at, p.Name)
-		}
-		if seen[p.Name] {
-			return nil, wrongInput("%s.name: %s stands twice; give each problem a name of its own", at, p.Name)
-		}
-		seen[p.Name] = true
-		if p.Goal != "" && p.Goal != engine.Maximize && p.Goal != engine.Minimize {
-			return nil, wrongInput("%s.goal: %q is neither maximize nor minimize", at, p.Goal)
-		}
-		if p.Optimum != nil && !finite(*p.Optimum) {
-			return nil, wrongInput("%s.optimum: %v is no finite number", at, *p.Optimum)
-		}
-		if p.Target != nil && !finite(*p.Target) {
-			return nil, wrongInput("%s.target: %v is no finite number", at, *p.Target)
-		}
-		if _, err := p.published(); err != nil {
-			return nil, wrongInput("%s: %v", path, err)
-		}
-	}
-	return s, nil
+	return config.ParseSuite(path, text)
 }
 
-// contest makes a problem ready to be carried out. Where others have carried it out
-// (theirs), nobody else need to.
-func (s *suite) contest(p *problem, f benchFlags, theirs bool) (*contest, error) {
+// suiteContest makes a problem of a suite ready to be carried out. Where others have
+// carried it out (theirs), nobody else need to.
+func suiteContest(s *config.Suite, p *config.Problem, f benchFlags, theirs bool) (*contest, error) {
 	bad := func(what string) error {
-		return wrongInput("%s: problem %s: strategies: %s; write a list such as [random, {use: aging, population: 20}]", s.path, p.Name, what)
+		return wrongInput("%s: problem %s: strategies: %s; write a list such as [random, {use: aging, population: 20}]", s.Path, p.Name, what)
 	}
-	c := &contest{path: s.path}
+	c := &contest{path: s.Path}
 	var err error
 	if f.changed("strategies") {
 		c.all, err = contenders(f.strategies)
@@ -131,11 +45,7 @@ func (s *suite) contest(p *problem, f benchFlags, theirs bool) (*contest, error)
 		if len(list) == 0 && !theirs {
 			return nil, bad("there are none")
 		}
-		var nodes []*yaml.Node
-		for i := range list {
-			nodes = append(nodes, &list[i])
-		}
-		c.all, err = contendersOf(nodes, bad)
+		c.all, err = contendersOf(list, bad)
 	}
 	if err != nil {
 		return nil, err
@@ -150,7 +60,7 @@ func (s *suite) contest(p *problem, f benchFlags, theirs bool) (*contest, error)
 	}
 	seeds, first := cmp.Or(p.Seeds, s.Seeds), cmp.Or(p.FirstSeed, s.FirstSeed)
 	take("seeds", seeds != 0, func() { f.seeds = seeds })
-	take("first-seed", first != 0, func() { f.first = first })
+	take("first-seed", first != nil, func() { f.first = int64(*first) })
 	take("evaluations", p.Evaluations != 0, func() { f.evaluations = p.Evaluations })
 	take("seconds", p.Seconds != "", func() { f.seconds = p.Seconds })
 	take("metric", p.Metric != "", func() { f.metric = p.Metric })
@@ -158,48 +68,25 @@ func (s *suite) contest(p *problem, f benchFlags, theirs bool) (*contest, error)
 	f.changed = func(flag string) bool { return said(flag) || given[flag] }
 	f.dir = filepath.Join(f.dir, p.Name)
 	c.flags = f
-	c.load = func() (*config.Document, error) { return s.document(p) }
+	c.load = func() (*config.Document, error) { return describe(s, p) }
+	if err := f.check(); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
-// document is the search of a problem, with what the problem sets in it.
-func (s *suite) document(p *problem) (*config.Document, error) {
-	doc, err := s.search(p)
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range slices.Sorted(maps.Keys(p.Set)) {
-		n := p.Set[key]
-		text, err := yaml.Marshal(&n)
-		if err != nil {
-			return nil, err
+// describe is the search of a problem: what stands in the suite, a file that is named
+// from where the suite lies, or an example.
+func describe(s *config.Suite, p *config.Problem) (*config.Document, error) {
+	return s.Describe(p, func(path string) (*config.Document, error) {
+		if there := filepath.Join(filepath.Dir(s.Path), path); !filepath.IsAbs(path) {
+			if _, err := os.Stat(there); err == nil {
+				path = there
+			}
 		}
-		if err := doc.Set(key, string(text), s.path+": problem "+p.Name); err != nil {
-			return nil, err
-		}
-	}
-	return doc, nil
-}
-
-// search reads the search of a problem: what stands in the suite, a file that is
-// named from where the suite lies, or an example.
-func (s *suite) search(p *problem) (*config.Document, error) {
-	dir := filepath.Dir(s.path)
-	if p.Search.Kind != yaml.ScalarNode {
-		text, err := yaml.Marshal(&p.Search)
-		if err != nil {
-			return nil, err
-		}
-		return config.Parse(s.path+": problem "+p.Name, dir, text)
-	}
-	path := p.Search.Value
-	if there := filepath.Join(dir, path); !filepath.IsAbs(path) {
-		if _, err := os.Stat(there); err == nil {
-			path = there
-		}
-	}
-	doc, _, err := load(path, true)
-	return doc, err
+		doc, _, err := load(path, true)
+		return doc, err
+	})
 }
 
 // benchSuite compares on all searches of a suite.
@@ -215,23 +102,31 @@ func (a *app) benchSuite(ctx context.Context, f benchFlags) error {
 		return err
 	}
 	out := &bench.Suite{Name: s.Name, Reference: s.Reference}
-	others, err := s.others()
+	others, missing, err := readOthers(s)
 	if err != nil {
 		return err
 	}
 	var contests []*contest
 	for i := range s.Problems { // mistakes come before hours of work
-		c, err := s.contest(&s.Problems[i], f, others[s.Problems[i].Name] != nil)
+		p := &s.Problems[i]
+		c, err := suiteContest(s, p, f, others[p.Name] != nil)
+		if err == nil {
+			err = apart(s, p, c, others[p.Name])
+		}
+		if err == nil {
+			err = a.canStartAll(c)
+		}
 		if err != nil {
 			return err
 		}
 		contests = append(contests, c)
 	}
-	if err := s.referable(contests, others); err != nil {
+	lacking, err := referable(s, contests, others)
+	if err != nil {
 		return err
 	}
+	missing = append(missing, lacking...)
 	var trouble error
-	var missing []string
 	for i, c := range contests {
 		p := &s.Problems[i]
 		whole, err := a.solve(ctx, c, p, out, others[p.Name], &missing, &trouble)
@@ -255,10 +150,43 @@ func (a *app) benchSuite(ctx context.Context, f benchFlags) error {
 	return trouble
 }
 
-// referable refuses a reference that is none of the strategies.
-func (s *suite) referable(contests []*contest, others map[string]*bench.Bench) error {
-	var names []string
+// canStartAll refuses what can be known to go wrong before anything runs.
+func (a *app) canStartAll(c *contest) error {
+	if _, err := c.load(); err != nil {
+		return err
+	}
+	for _, by := range c.all {
+		t, err := c.search(by, c.flags.first, c.home(by, c.flags.first))
+		if err == nil {
+			err = a.canStart(t, c.flags.metric)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apart refuses others that are called like one of a problem's strategies.
+func apart(s *config.Suite, p *config.Problem, c *contest, others *bench.Bench) error {
+	for _, x := range c.all {
+		if others != nil && slices.ContainsFunc(others.Strategies, func(r *bench.Row) bool { return r.Name == x.name }) {
+			return s.Fault("others", fmt.Sprintf("%s is the name of a strategy of problem %s already", x.name, p.Name),
+				"call one of them otherwise: strategies: [{use: NAME, as: OTHER}]")
+		}
+	}
+	return nil
+}
+
+// referable refuses a reference that is none of the strategies, and says which problems
+// are without it.
+func referable(s *config.Suite, contests []*contest, others map[string]*bench.Bench) (lacking []string, err error) {
+	if s.Reference == "" {
+		return nil, nil
+	}
+	var all []string
 	for i, c := range contests {
+		var names []string
 		for _, x := range c.all {
 			names = append(names, x.name)
 		}
@@ -267,16 +195,20 @@ func (s *suite) referable(contests []*contest, others map[string]*bench.Bench) e
 				names = append(names, r.Name)
 			}
 		}
+		if !slices.Contains(names, s.Reference) {
+			lacking = append(lacking, fmt.Sprintf("%s is without the reference %s, so nothing is tested against it there", s.Problems[i].Name, s.Reference))
+		}
+		all = append(all, names...)
 	}
-	if s.Reference == "" || slices.Contains(names, s.Reference) {
-		return nil
+	if slices.Contains(all, s.Reference) {
+		return lacking, nil
 	}
-	slices.Sort(names)
-	return wrongInput("%s: reference: %s is none of the strategies; there are %s", s.path, s.Reference, strings.Join(slices.Compact(names), ", "))
+	slices.Sort(all)
+	return nil, s.Fault("reference", s.Reference+" is none of the strategies", "there are "+strings.Join(slices.Compact(all), ", "))
 }
 
 // solve carries out one problem of a suite.
-func (a *app) solve(ctx context.Context, c *contest, p *problem, out *bench.Suite, others *bench.Bench, missing *[]string, trouble *error) (whole bool, err error) {
+func (a *app) solve(ctx context.Context, c *contest, p *config.Problem, out *bench.Suite, others *bench.Bench, missing *[]string, trouble *error) (whole bool, err error) {
 	defer c.close()
 	if err := a.prepare(ctx, c); err != nil {
 		return false, err
@@ -310,75 +242,18 @@ func (a *app) solve(ctx context.Context, c *contest, p *problem, out *bench.Suit
 	if err := a.keepBench(b, c.flags); err != nil {
 		return false, err
 	}
-	one := &bench.Problem{Name: p.Name, By: cmp.Or(p.By, "best"), Goal: cmp.Or(p.Goal, b.Goal), Optimum: p.Optimum, Relative: p.Relative, Bench: b}
-	if p.By != "" && p.By != "best" && p.By != "test" {
+	one := &bench.Problem{Name: p.Name, By: p.By, Goal: cmp.Or(p.Goal, b.Goal, engine.Maximize), Optimum: p.Optimum, Relative: p.Relative, Bench: b}
+	if p.By != "best" && p.By != "test" {
 		one.Goal = cmp.Or(p.Goal, engine.Maximize)
 	}
-	if one.Published, err = p.published(); err != nil {
-		return false, err
+	for _, v := range p.Published {
+		one.Published = append(one.Published, bench.Published{Name: v.Name, Value: v.Value})
+	}
+	if none := one.Unjudged(); none != "" && why == nil {
+		return false, wrongInput("%s: problem %s: by: %s", c.path, p.Name, none)
 	}
 	out.Problems = append(out.Problems, one)
 	return true, nil
-}
-
-// published reads figures in the order of the file.
-func (p *problem) published() (all []bench.Published, err error) {
-	n := &p.Published
-	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
-		var x float64
-		if err := n.Content[i+1].Decode(&x); err != nil || !finite(x) {
-			return nil, wrongInput("problem %s: published: %s: %q is no finite number", p.Name, n.Content[i].Value, n.Content[i+1].Value)
-		}
-		all = append(all, bench.Published{Name: n.Content[i].Value, Value: x})
-	}
-	return all, nil
-}
-
-// others reads what other programs came to, by the problem: lines of JSON with
-// problem, strategy, seed and outcome.
-func (s *suite) others() (map[string]*bench.Bench, error) {
-	out := map[string]*bench.Bench{}
-	for _, name := range s.Others {
-		path := name
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(s.path), name)
-		}
-		f, err := os.Open(path)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // whoever makes it has not been run yet
-		}
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		lines := bufio.NewScanner(f)
-		lines.Buffer(nil, 16<<20)
-		for n := 1; lines.Scan(); n++ {
-			var l struct {
-				Problem, Strategy string
-				Seed              int64
-				Outcome           bench.Outcome
-			}
-			if err := json.Unmarshal(lines.Bytes(), &l); err != nil || l.Problem == "" || l.Strategy == "" {
-				return nil, wrongInput("%s:%d: this is no line with problem, strategy, seed and outcome; remove it", path, n)
-			}
-			b := out[l.Problem]
-			if b == nil {
-				b = &bench.Bench{}
-				out[l.Problem] = b
-			}
-			i := slices.IndexFunc(b.Strategies, func(r *bench.Row) bool { return r.Name == l.Strategy })
-			if i < 0 {
-				i = len(b.Strategies)
-				b.Strategies = append(b.Strategies, &bench.Row{Name: l.Strategy, Strategy: l.Strategy, Runs: []bench.Run{}})
-			}
-			b.Add(b.Strategies[i], l.Seed, "", &l.Outcome)
-		}
-		if err := lines.Err(); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }
 
 // tellSuite prints a suite, and writes suite.html and suite.json.

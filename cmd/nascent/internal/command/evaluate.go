@@ -74,11 +74,11 @@ func evaluated(path, from string) (*config.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(s.Problems, func(p problem) bool { return p.Name == path })
+	i := slices.IndexFunc(s.Problems, func(p config.Problem) bool { return p.Name == path })
 	if i < 0 {
 		return nil, wrongInput("%s: %s has no such problem", path, from)
 	}
-	return s.document(&s.Problems[i])
+	return describe(s, &s.Problems[i])
 }
 
 // evaluate answers line by line.
