@@ -38,6 +38,7 @@ type Setup struct {
 	Objectives  []Objective // several are equal in rank; see Ranking, by which candidates are compared
 	Ties        []Objective // decide what the objectives do not
 	Constraints []Constraint
+	Reference   Values   // of the objectives, where one is declared: what is no better counts for nothing
 	Metrics     []Metric // what the evaluators declare
 	Fidelities  []Fidelity
 	Limits      Limits

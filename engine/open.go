@@ -57,7 +57,8 @@ func (s *Search) open(ctx context.Context) error {
 		return err
 	}
 	state, needs, err := s.cfg.Strategy.Open(ctx, Setup{
-		Space: s.cfg.Space, Objectives: s.cfg.Objectives, Ties: s.cfg.Ties, Constraints: s.cfg.Constraints, Metrics: metrics,
+		Space: s.cfg.Space, Objectives: s.cfg.Objectives, Ties: s.cfg.Ties, Constraints: s.cfg.Constraints,
+		Reference: s.cfg.Reference, Metrics: metrics,
 		Fidelities: s.cfg.Fidelities, Limits: s.cfg.Limits, Order: s.cfg.Order, Start: s.cfg.Start, Options: s.cfg.StrategyOptions,
 		Files: s.cfg.Ledger,
 	})

@@ -28,7 +28,8 @@ func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led
 		return err
 	}
 	r.setup = Setup{
-		Space: a.Space, Objectives: a.Plan.Objectives, Ties: a.Plan.Ties, Constraints: a.Plan.Constraints, Metrics: a.setupMetrics(),
+		Space: a.Space, Objectives: a.Plan.Objectives, Ties: a.Plan.Ties, Constraints: a.Plan.Constraints,
+		Reference: a.Plan.Reference, Metrics: a.setupMetrics(),
 		Fidelities: a.Plan.Fidelities, Order: a.Plan.Order, Files: scratch,
 	}
 	for _, text := range a.Plan.Start {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/option"
@@ -26,6 +27,10 @@ func init() { register("guided", true, func(Find) engine.Strategy { return &guid
 // come out as predicted (Ginsbourger, Le Riche & Carraro 2010), so that others are
 // proposed elsewhere. The best is the one with the highest mean of the model at what
 // was measured, so that it is no luck. A genome that was invalid is as bad as any.
+//
+// With several objectives each has a model of its own, and what is expected to improve
+// is the volume that the means dominate (Emmerich, Giannakoglou & Naujoks 2006); what is
+// under way belongs to them, so that proposals spread over the front.
 //
 // With constraints the expected improvement is multiplied by the probability that they
 // are kept; while nothing keeps them, that alone counts (Gardner et al. 2014).
@@ -48,6 +53,7 @@ type guided struct {
 	share      float64   // of the cost, for a fidelity, of what those below it leave
 	costs      []float64 // of one measurement at each fidelity
 	resumes    []bool    // whether training goes on from the fidelity below
+	reference  []float64 // of the objectives, if one is declared: where their volume begins
 
 	// What follows from the History.
 	model *surrogate.Model
@@ -75,10 +81,10 @@ type guidedChoice struct {
 
 // repeats are several measurements of one thing.
 type repeats struct {
-	n      float64
-	mean   float64
-	square float64 // sum of squared differences from the mean
-	last   bool    // it cannot be measured again
+	n       float64
+	means   []float64 // of each objective
+	squares []float64 // sums of squared differences from the mean
+	last    bool      // it cannot be measured again
 }
 
 const (
@@ -106,6 +112,10 @@ func (s *guided) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Nee
 	if s.promote {
 		all = setup.Fidelities
 	}
+	s.reference = nil
+	if len(setup.Reference) > 0 {
+		s.reference = s.ranking.Place(&engine.Candidate{Result: engine.Result{Status: engine.OK, Metrics: setup.Reference}})
+	}
 	s.costs, s.resumes = []float64{1}, []bool{false}
 	budgets := len(all) > 0
 	for i := 1; i < len(all); i++ {
@@ -118,7 +128,7 @@ func (s *guided) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Nee
 			s.costs[i] = all[i].Budget
 		}
 	}
-	s.model = surrogate.NewModel(setup.Space, len(s.costs), s.active, s.fit)
+	s.model = surrogate.NewModel(setup.Space, len(s.costs), s.objectives(), s.active, s.fit)
 	s.tried = tried{}
 	s.forget()
 	return pack(guidedState{}), engine.Needs{History: engine.NeedMetrics}, err
@@ -189,7 +199,7 @@ func (s *guided) learn(h engine.History) {
 		}
 		values := s.values(c)
 		if c.Fidelity == s.top() && c.Status == engine.OK && !math.IsInf(values[0], 0) {
-			s.repeat(packed, values[0])
+			s.repeat(packed, values[:s.objectives()])
 		}
 		s.model.Observe(c.Genome, c.Fidelity, values)
 		s.rows = append(s.rows, c)
@@ -199,31 +209,36 @@ func (s *guided) learn(h engine.History) {
 func (s *guided) forget() {
 	s.model.Clear()
 	s.rows, s.spent = nil, make([]int, len(s.costs))
-	s.again, s.luck = map[string]*repeats{}, repeats{}
+	s.again, s.luck = map[string]*repeats{}, repeats{squares: make([]float64, s.objectives())}
 }
 
+// objectives is how many of the model's outputs are to be improved.
+func (s *guided) objectives() int { return max(1, len(s.ranking.Objectives)) }
+
 // repeat counts a measurement at the highest fidelity (Welford 1962).
-func (s *guided) repeat(packed string, x float64) {
+func (s *guided) repeat(packed string, values []float64) {
 	m := s.again[packed]
 	if m == nil {
-		s.again[packed] = &repeats{n: 1, mean: x}
+		s.again[packed] = &repeats{n: 1, means: slices.Clone(values), squares: make([]float64, len(values))}
 		return
 	}
 	m.n++
-	d := x - m.mean
-	m.mean += d / m.n
-	square := float64(d * (x - m.mean))
-	m.square += square
 	s.luck.n++
-	s.luck.square += square
+	for j, x := range values {
+		d := x - m.means[j]
+		m.means[j] += d / m.n
+		square := float64(d * (x - m.means[j]))
+		m.squares[j] += square
+		s.luck.squares[j] += square
+	}
 }
 
-// values are what the model is to predict of a candidate: the first objective, and by
-// how much each bound is kept. More is better.
+// values are what the model is to predict of a candidate: where it lies by each
+// objective, and by how much each bound is kept. More is better.
 func (s *guided) values(c *engine.Candidate) []float64 {
-	out := []float64{math.Inf(-1)}
-	if len(s.ranking.Objectives) > 0 {
-		out[0] = engine.Worth(s.ranking.Objectives[0], c.Metrics)
+	out := s.ranking.Place(c)
+	if len(out) == 0 {
+		out = []float64{math.Inf(-1)}
 	}
 	for _, k := range s.ranking.Constraints {
 		x, ok := c.Metrics.Get(k.Metric)
@@ -258,7 +273,7 @@ type choice struct {
 type measured struct {
 	*engine.Candidate                  // at the highest fidelity at which it was
 	point             *surrogate.Point //
-	mean              float64          // at the highest fidelity of all
+	means             []float64        // of each objective at the highest fidelity of all
 	violation         float64
 }
 
@@ -268,8 +283,8 @@ type chooser struct {
 	*surrogate.Posterior
 	r       *rng.Rand
 	all     []measured           // best first
-	best    float64              // the mean that is to be improved upon
-	kept    bool                 // there is one: something keeps the constraints
+	front   [][]float64          // the means that are to be improved upon, the best first; none where nothing keeps the constraints
+	beyond  *surrogate.Front     // with several objectives: what they dominate
 	known   map[genome.Hash]bool // what need not be measured again
 	drawn   map[string]bool      // likewise, by packed genome
 	spent   []int                // measurements at each fidelity, with those under way
@@ -356,6 +371,10 @@ func (c *chooser) next() (choice, bool) {
 func (c *chooser) take(x choice) {
 	c.spent[x.Fidelity]++
 	c.believe(x.point, x.Fidelity)
+	if c.beyond != nil && !x.Replicate {
+		c.front = append(c.front, x.guess.Means[:c.objectives()])
+		c.reach()
+	}
 	for level, list := range c.choices {
 		if !x.Replicate {
 			list = slices.DeleteFunc(list, func(y choice) bool { return y.point.Key == x.point.Key })
@@ -374,13 +393,14 @@ func (c *chooser) believe(p *surrogate.Point, level int) {
 	c.Believe(p, level)
 }
 
-// rate puts what was measured in order: by its means, what keeps the constraints first.
+// rate puts what was measured in order by its means, what keeps the constraints first.
 func (c *chooser) rate() {
 	at := map[genome.Hash]int{}
+	n := c.objectives()
 	for i := range c.Rows {
 		row := &c.Rows[i]
 		c.known[row.Key] = true
-		x := measured{c.rows[row.Index], nil, row.Means[0], math.Inf(1)}
+		x := measured{c.rows[row.Index], nil, row.Means[:n], math.Inf(1)}
 		if x.Status == engine.OK {
 			x.violation = c.ranking.Violation(x.Metrics)
 		}
@@ -401,17 +421,67 @@ func (c *chooser) rate() {
 			points[i] = c.all[i].point
 		}
 		for i, g := range c.Guess(points, c.top()) {
-			c.all[i].mean = g.Means[0]
+			c.all[i].means = g.Means[:n]
 		}
 	}
-	slices.SortFunc(c.all, func(a, b measured) int {
-		return cmp.Or(cmp.Compare(a.violation, b.violation), cmp.Compare(b.mean, a.mean), cmp.Compare(a.ID, b.ID))
-	})
-	best := slices.IndexFunc(c.all, func(x measured) bool { return x.Fidelity == c.top() && x.violation == 0 })
-	if best < 0 {
-		best = 0
+	c.sort()
+	for _, top := range []bool{true, false} { // while nothing is measured at the top, what else there is
+		for _, x := range c.all {
+			if x.violation == 0 && (x.Fidelity == c.top()) == top {
+				c.front = append(c.front, x.means)
+			}
+		}
+		if len(c.front) > 0 {
+			break
+		}
 	}
-	c.best, c.kept = c.all[best].mean, c.all[best].violation == 0
+	c.reach()
+}
+
+// sort is by violation, then by the means as a Rank has it.
+func (c *chooser) sort() {
+	kept := 0.0
+	by := engine.Ranking{Constraints: []engine.Constraint{{Metric: "violation", Max: &kept}}, Rules: genome.Rules}
+	for j := range c.objectives() {
+		by.Objectives = append(by.Objectives, engine.Objective{Metric: strconv.Itoa(j), Goal: engine.Maximize})
+	}
+	at := map[engine.ID]measured{}
+	list := make([]*engine.Candidate, len(c.all))
+	for i, x := range c.all {
+		at[x.ID] = x
+		metrics := engine.Values{{Name: "violation", Value: x.violation}}
+		for j, o := range by.Objectives {
+			metrics = append(metrics, engine.Value{Name: o.Metric, Value: x.means[j]})
+		}
+		list[i] = &engine.Candidate{Job: engine.Job{ID: x.ID}, Result: engine.Result{Status: engine.OK, Metrics: metrics}}
+	}
+	by.Sort(list)
+	for i, x := range list {
+		c.all[i] = at[x.ID]
+	}
+}
+
+// reach finds what can be improved upon with several objectives: up to the reference,
+// or if none is declared a tenth of the range beyond the worst that was measured.
+func (c *chooser) reach() {
+	n := c.objectives()
+	if n == 1 || len(c.front) == 0 {
+		return
+	}
+	c.front = surrogate.Undominated(c.front)
+	reference := make([]float64, n)
+	for j := range reference {
+		if c.reference != nil {
+			reference[j] = c.Scale(j, c.top()).Beyond(c.reference[j])
+			continue
+		}
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, x := range c.all {
+			low, high = min(low, x.means[j]), max(high, x.means[j])
+		}
+		reference[j] = low - (high-low)/10
+	}
+	c.beyond = surrogate.NewFront(c.front, reference)
 }
 
 // again makes choices of what was measured: to go on to the next fidelity, or to be
@@ -441,7 +511,7 @@ func (c *chooser) again(pending map[string]int) {
 // tells tells whether measuring a genome again may say something else.
 func (c *chooser) tells(packed string) bool {
 	m := c.guided.again[packed]
-	return m != nil && !m.last && (c.luck.n == 0 || c.luck.square > 0)
+	return m != nil && !m.last && (c.luck.n == 0 || slices.Max(c.luck.squares) > 0)
 }
 
 // rank adds choices.
@@ -512,26 +582,35 @@ func (c *chooser) add(n int, make func(k int) engine.Proposal) {
 // probability that the constraints are kept.
 func (c *chooser) score(x *choice) float64 {
 	score := 0.0
-	if c.kept {
-		moves := c.Moves(&x.guess, math.Inf(1))
-		if x.Replicate {
-			moves = c.Moves(&x.guess, c.noise()/c.guided.again[x.genome.Packed()].n)
+	n := c.objectives()
+	if len(c.front) > 0 {
+		moves := make([]float64, n)
+		for j := range moves {
+			most := math.Inf(1)
+			if x.Replicate {
+				most = c.noise(j) / c.guided.again[x.genome.Packed()].n
+			}
+			moves[j] = c.Moves(&x.guess, j, most)
 		}
-		score = surrogate.Improvement(x.guess.Means[0], moves, c.best)
+		if n == 1 {
+			score = surrogate.Improvement(x.guess.Means[0], moves[0], c.front[0][0])
+		} else {
+			score = c.beyond.Improvement(x.guess.Means[:n], moves)
+		}
 	}
-	sd := math.Sqrt(x.guess.Variance)
-	for k, mean := range x.guess.Means[1:] {
-		score += rng.Log(max(surrogate.Below((mean-c.Scale(k+1, c.top()).Of(0))/sd), 1e-300))
+	for k := n; k < len(x.guess.Means); k++ {
+		sd := math.Sqrt(c.Variance(&x.guess, k))
+		score += rng.Log(max(surrogate.Below((x.guess.Means[k]-c.Scale(k, c.top()).Of(0))/sd), 1e-300))
 	}
 	return score
 }
 
-// noise is the variance of measuring again on the model's scale: what repeats tell,
-// and while they are few, what the model takes for noise.
-func (c *chooser) noise() float64 {
+// noise is the variance of measuring an objective again on the model's scale: what
+// repeats tell, and while they are few, what the model takes for noise.
+func (c *chooser) noise(objective int) float64 {
 	const few = 2
-	sd := c.Scale(0, c.top()).Step()
-	return (c.luck.square/float64(sd*sd) + float64(few*c.Noise())) / (c.luck.n + few)
+	sd := c.Scale(objective, c.top()).Step()
+	return (c.luck.squares[objective]/float64(sd*sd) + float64(few*c.Noise(objective))) / (c.luck.n + few)
 }
 
 // child draws a genome at random, or makes one of the best that were measured.

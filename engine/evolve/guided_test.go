@@ -2,8 +2,10 @@ package evolve_test
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -41,6 +43,96 @@ func TestGuidedDecides(t *testing.T) {
 		if got := strconv.FormatUint(h.Sum64(), 16); got != c.want {
 			t.Errorf("in %s it proposes other genomes: %s, recorded were %s", c.space, got, c.want)
 		}
+	}
+}
+
+// The same with several objectives: exactly for three, in directions for more, at two
+// fidelities and up to a reference.
+func TestGuidedDecidesOfSeveral(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		want       string
+		objectives int
+		change     func(*engine.Config)
+	}{
+		{want: "9c953191cd2f88b8", objectives: 2, change: func(cfg *engine.Config) {
+			cfg.Reference = engine.Values{{Name: "f0", Value: 1.8}, {Name: "f1", Value: 1.8}}
+		}},
+		{want: "41ebb81237a64d8f", objectives: 3, change: func(cfg *engine.Config) {
+			cfg.Fidelities = []engine.Fidelity{{Evaluator: "land", Budget: 1}, {Evaluator: "land", Budget: 4}}
+		}},
+		{want: "3d2cb307ab30c01b", objectives: 4, change: func(cfg *engine.Config) { cfg.Objectives[1].Scale, cfg.Window = engine.LogScale, 4 }},
+	} {
+		cfg := config(t, "guided", `{"initial": 8, "candidates": 60, "active": 30}`, enginetest.Landscape{}, 2, 50)
+		cfg.Space, cfg.Objectives = zdt, nil
+		var metrics []engine.Metric
+		for i := range c.objectives {
+			name := fmt.Sprintf("f%d", i)
+			cfg.Objectives = append(cfg.Objectives, engine.Objective{Metric: name, Goal: engine.Minimize})
+			metrics = append(metrics, engine.Metric{Name: name, Goal: engine.Minimize})
+		}
+		cfg.Evaluators = map[string]engine.EvaluatorRef{"land": {Evaluator: engine.Func(func(_ context.Context, j *engine.Job) (map[string]float64, error) {
+			out := map[string]float64{} // distances from different corners
+			for i := range c.objectives {
+				for k, x := range zdt.Encode(j.Genome) {
+					if k == i {
+						x = 1 - x
+					}
+					out[metrics[i].Name] += float64(x * x)
+				}
+			}
+			return out, nil
+		}, metrics...)}}
+		c.change(&cfg)
+		h := fnv.New64a()
+		for _, c := range candidates(run(t, cfg)) {
+			h.Write([]byte(c.Genome.Text() + "\n"))
+		}
+		if got := strconv.FormatUint(h.Sum64(), 16); got != c.want {
+			t.Errorf("with %d objectives it proposes other genomes: %s, recorded were %s", c.objectives, got, c.want)
+		}
+	}
+}
+
+// With few evaluations it finds more of a front than evolution with many.
+func TestGuidedFindsAFront(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(2) {
+		cfg := twoObjectives(t, "guided", `{"candidates": 100}`, seed)
+		cfg.Limits.Evaluations, cfg.Window = 60, 8
+		guided := run(t, cfg)
+		evolved := *run(t, twoObjectives(t, "nsga2", `{}`, seed)).Status().Hypervolume
+		if v := *guided.Status().Hypervolume; v < evolved {
+			t.Errorf("seed %d: the hypervolume is %.3f after 60 evaluations, by evolution after 200 %.3f", seed, v, evolved)
+		}
+	}
+}
+
+// What is proposed at once lies here and there on the front.
+func TestGuidedSpreads(t *testing.T) {
+	t.Parallel()
+	cfg := twoObjectives(t, "guided", `{}`, 1)
+	cfg.Limits.Evaluations = 30
+	var h past
+	for _, c := range candidates(run(t, cfg)) {
+		h = append(h, &c)
+	}
+	s := strategy(t, "guided")
+	state, _, err := s.Open(t.Context(), engine.Setup{Space: zdt, Objectives: cfg.Objectives, Reference: cfg.Reference})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Step(t.Context(), state, engine.Turn{N: 1, Seed: 7, FirstID: 31, Want: 8, History: h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at []float64
+	for _, p := range d.Proposals {
+		at = append(at, zdt.Encode(p.Genome)[0]) // the first objective
+	}
+	slices.Sort(at)
+	if at[7]-at[0] < 0.3 || at[4]-at[0] < 0.03 || at[7]-at[3] < 0.03 {
+		t.Errorf("eight proposals lie close together: %.2f", at)
 	}
 }
 
@@ -180,8 +272,8 @@ func (p past) Get(id engine.ID) (*engine.Candidate, bool) {
 // of networks, and how long a turn takes that begins without having seen them.
 func BenchmarkGuided(b *testing.B) {
 	const eight = 8
-	setup := engine.Setup{Space: space, Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}}
 	land, r := enginetest.Landscape{Seed: 3}, rng.New(5)
+	metrics := []string{"accuracy", "parameters", "latency", "memory"}
 	var all past
 	for id := engine.ID(1); id <= 100_000+100*eight; id++ {
 		g, err := space.Random(r)
@@ -189,11 +281,20 @@ func BenchmarkGuided(b *testing.B) {
 			b.Fatal(err)
 		}
 		c := &engine.Candidate{Job: engine.Job{ID: id, Task: engine.Train, Genome: g, Operator: engine.OpRandom}}
-		c.Status, c.Metrics = engine.OK, engine.Values{{Name: "accuracy", Value: land.Quality(g)}}
+		c.Status, c.Metrics = engine.OK, engine.Values{{Name: metrics[0], Value: land.Quality(g)}}
+		for i, name := range metrics[1:] {
+			c.Metrics = append(c.Metrics, engine.Value{Name: name, Value: enginetest.Landscape{Seed: uint64(i)}.Quality(g)})
+		}
 		all = append(all, c)
 	}
-	for _, n := range []int{100, 500, 2_000, 100_000} {
-		b.Run(strconv.Itoa(n), func(b *testing.B) {
+	for _, c := range []struct{ observations, objectives int }{
+		{100, 1}, {500, 1}, {2_000, 1}, {100_000, 1}, {100, 2}, {500, 2}, {2_000, 2}, {100_000, 2}, {500, 3}, {500, 4},
+	} {
+		setup := engine.Setup{Space: space}
+		for _, name := range metrics[:c.objectives] {
+			setup.Objectives = append(setup.Objectives, engine.Objective{Metric: name, Goal: engine.Maximize})
+		}
+		b.Run(fmt.Sprintf("observations=%d/objectives=%d", c.observations, c.objectives), func(b *testing.B) {
 			s := strategy(b, "guided")
 			state, _, err := s.Open(b.Context(), setup)
 			if err != nil {
@@ -207,12 +308,12 @@ func BenchmarkGuided(b *testing.B) {
 				}
 			}
 			begun := time.Now()
-			step(n)
-			cold, at := time.Since(begun).Seconds(), n
+			step(c.observations)
+			cold, at := time.Since(begun).Seconds(), c.observations
 			begun = time.Now()
 			for b.Loop() {
 				if at += eight; at > len(all) {
-					at = n + eight
+					at = c.observations + eight
 				}
 				step(at)
 			}

@@ -107,7 +107,7 @@ func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 	s.promote = s.promotion.Promoter(all)
 	seen := all
 	seen.Options, seen.Fidelities = s.with.options, all.Fidelities[:1]
-	seen.Objectives, seen.Ties, seen.Constraints = scored(setup.Ranking().Objectives), nil, nil
+	seen.Objectives, seen.Ties, seen.Constraints, seen.Reference = scored(setup.Ranking().Objectives), nil, nil, nil
 	s.promote.first = newJudge(seen)
 	memory, wants, err := s.inner.Open(ctx, seen)
 	switch {

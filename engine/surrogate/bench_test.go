@@ -10,7 +10,7 @@ import (
 func BenchmarkFit(b *testing.B) {
 	s := genome.MustParseSpace(edgeCell)
 	r := rng.New(1)
-	m := NewModel(s, 1, 300, 40)
+	m := NewModel(s, 1, 1, 300, 40)
 	for range 150 {
 		g, err := s.Random(r)
 		if err != nil {
@@ -19,7 +19,7 @@ func BenchmarkFit(b *testing.B) {
 		m.Observe(g, 0, []float64{r.Normal()})
 	}
 	for b.Loop() {
-		m.kernel = nil
+		m.kernels = nil
 		m.follow()
 	}
 }
@@ -27,7 +27,7 @@ func BenchmarkFit(b *testing.B) {
 func BenchmarkGuess(b *testing.B) {
 	s := genome.MustParseSpace(edgeCell)
 	r := rng.New(1)
-	m := NewModel(s, 1, 300, 0)
+	m := NewModel(s, 1, 1, 300, 0)
 	var all []*Point
 	for range 300 {
 		g, err := s.Random(r)

@@ -36,11 +36,10 @@ func (f *fitter) add(p *Point, level int) {
 	f.points, f.levels = append(f.points, p), append(f.levels, level)
 }
 
-// fit chooses by the values of the points, in so many rounds of Rprop (Riedmiller &
+// fit chooses by the values of the points, which were compared, in so many rounds of Rprop (Riedmiller &
 // Braun 1993): each parameter has a step of its own, longer while its slope keeps its
 // sign.
 func (f *fitter) fit(values []float64, rounds int) *Kernel {
-	f.compare()
 	f.begin()
 	best, at := math.Inf(-1), f.at
 	step, last := make([]float64, len(f.at)), make([]float64, len(f.at))
@@ -113,6 +112,7 @@ func (f *fitter) begin() {
 	for _, p := range f.points {
 		has[byWords] = has[byWords] || len(p.words.of) > 0
 	}
+	f.at, f.middle, f.width = nil, nil, nil
 	views := 0.0
 	for _, h := range has {
 		if h {

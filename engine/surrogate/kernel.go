@@ -52,14 +52,14 @@ func (k *Kernel) ranged(p *Point) []float64 {
 	return out
 }
 
-// between is the covariance of two rows.
-func (k *Kernel) between(a, b *row) float64 {
+// between is the covariance of two rows whose words are so unlike.
+func (k *Kernel) between(a, b *row, unlike float64) float64 {
 	sum := 0.0
 	if w := k.weights[byGenes]; w > 0 {
 		sum += float64(w * matern(apart(a.genes, b.genes)))
 	}
 	if w := k.weights[byWords]; w > 0 {
-		sum += float64(w * exp(-a.words.unlike(&b.words)/k.words))
+		sum += float64(w * exp(-unlike/k.words))
 	}
 	if w := k.weights[byNumbers]; w > 0 {
 		sum += float64(w * exp(-apart(a.numbers, b.numbers)/k.numbers))

@@ -6,26 +6,30 @@ import (
 	"slices"
 
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 // Model learns from a growing list of observations. What it predicts is a function of
-// that list: it fits its Kernel anew whenever the list has grown by three tenths, to
+// that list: it fits its Kernels anew whenever the list has grown by three tenths, to
 // some of what was there then, and looks at all observations while they are few, else
-// at the best, a sample of the others, and the newest. It is not safe for concurrent use.
+// at the best, a sample of the others, and the newest. Each objective has a Kernel and
+// a Process of its own; other outputs go by those of the first. It is not safe for
+// concurrent use.
 type Model struct {
-	reader *Reader
-	levels int
-	active int // observations that are looked at
-	rounds int // of fitting
-	rows   []observation
-	points map[string]*Point // by packed genome: a cache
+	reader     *Reader
+	levels     int
+	objectives int // the first outputs
+	active     int // observations that are looked at
+	rounds     int // of fitting
+	rows       []observation
+	points     map[string]*Point // by packed genome: a cache
 
-	fitted  int // how many observations there were when the kernel was fitted
-	chosen  int // and when the active ones were chosen
-	kernel  *Kernel
-	process *Process
-	members []int     // the observations in the process
-	scales  [][]Scale // of each output and level
+	fitted    int // how many observations there were when the kernels were fitted
+	chosen    int // and when the active ones were chosen
+	kernels   []*Kernel
+	processes []*Process
+	members   []int     // the observations in the processes
+	scales    [][]Scale // of each output and level
 }
 
 // observation is a genome that was measured at a level.
@@ -42,10 +46,13 @@ const (
 	mostPoints = 20000 // that are remembered
 )
 
-// NewModel makes one of genomes of a space that are measured at so many levels. It
-// looks at most at active observations, and fits in so many rounds.
-func NewModel(space *genome.Space, levels, active, rounds int) *Model {
-	return &Model{reader: NewReader(space), levels: levels, active: active, rounds: rounds, points: map[string]*Point{}}
+// NewModel makes one of genomes of a space that are measured at so many levels; of
+// the outputs the first ones are objectives. It looks at most at active observations,
+// and fits in so many rounds.
+func NewModel(space *genome.Space, levels, objectives, active, rounds int) *Model {
+	return &Model{
+		reader: NewReader(space), levels: levels, objectives: objectives, active: active, rounds: rounds, points: map[string]*Point{},
+	}
 }
 
 // Len is how many observations there are.
@@ -53,7 +60,7 @@ func (m *Model) Len() int { return len(m.rows) }
 
 // Clear forgets all observations.
 func (m *Model) Clear() {
-	*m = Model{reader: m.reader, levels: m.levels, active: m.active, rounds: m.rounds, points: m.points}
+	*m = Model{reader: m.reader, levels: m.levels, objectives: m.objectives, active: m.active, rounds: m.rounds, points: m.points}
 }
 
 // Observe adds an observation: a value of each output, of which more is better. Minus
@@ -84,46 +91,60 @@ func (m *Model) Posterior() *Posterior {
 	}
 	for output := range m.scales {
 		values := m.standardised(m.members, output, m.scales)
-		w := m.process.weigh(values)
+		w := m.processes[m.processOf(output)].weigh(values)
 		p.weights = append(p.weights, w)
 		for i := range p.Rows {
-			p.Rows[i].Means = append(p.Rows[i].Means, values[i]-float64(m.kernel.noise*w[i]))
+			p.Rows[i].Means = append(p.Rows[i].Means, values[i]-float64(p.Noise(output)*w[i]))
 		}
 	}
 	return p
 }
 
-// Scale is that of an output at a level: what Means are on.
-func (p *Posterior) Scale(output, level int) Scale { return p.model.scales[output][level] }
+// processOf is which process predicts an output.
+func (m *Model) processOf(output int) int {
+	if output < m.objectives {
+		return output
+	}
+	return 0
+}
 
-// follow brings the process up to the observations, and drops what was believed.
+// follow brings the processes up to the observations, and drops what was believed.
 func (m *Model) follow() {
 	n := len(m.rows)
 	fitted := 1
 	for next := fitted; next <= n; next = int(float64(growth*float64(next))) + 1 {
 		fitted = next
 	}
-	if m.kernel == nil || fitted != m.fitted {
+	if m.kernels == nil || fitted != m.fitted {
 		some := m.choose(fitted, mostFitted)
 		f := newFitter(m.reader)
 		for _, k := range some {
 			f.add(m.Point(m.rows[k].genome), m.rows[k].level)
 		}
-		m.kernel = f.fit(m.standardised(some, 0, m.scalesOf(fitted)), m.rounds)
-		m.fitted, m.process = fitted, nil
+		m.fitted, m.kernels, m.processes = fitted, nil, nil
+		scales := m.scalesOf(fitted)
+		f.compare()
+		for output := range m.objectives {
+			m.kernels = append(m.kernels, f.fit(m.standardised(some, output, scales), m.rounds))
+		}
 	}
 	chosen := n
 	if n > m.active {
 		chosen -= (n - m.active) % turnover
 	}
-	if m.process == nil || n > m.active && chosen != m.chosen {
-		m.process, m.members = newProcess(m.kernel), nil
+	if m.processes == nil || n > m.active && chosen != m.chosen {
+		m.processes, m.members = nil, nil
+		for _, k := range m.kernels {
+			m.processes = append(m.processes, newProcess(k))
+		}
 		for _, k := range m.choose(chosen, m.active) {
 			m.join(k)
 		}
 		m.scales = m.scalesOf(chosen)
 	}
-	m.process.truncate(len(m.members))
+	for _, p := range m.processes {
+		p.truncate(len(m.members))
+	}
 	for k := m.members[len(m.members)-1] + 1; k < n; k++ {
 		m.join(k)
 	}
@@ -134,12 +155,19 @@ func (m *Model) follow() {
 }
 
 func (m *Model) join(k int) {
-	m.process.add(m.Point(m.rows[k].genome), m.rows[k].level)
+	m.add(m.Point(m.rows[k].genome), m.rows[k].level)
 	m.members = append(m.members, k)
 }
 
-// choose lists at most so many of the first n observations: the best half by the
-// first output, others evenly among the rest by rank, and the newest.
+func (m *Model) add(x *Point, level int) {
+	unlike := m.processes[0].unlike(x, nil)
+	for _, p := range m.processes {
+		p.add(x, level, unlike)
+	}
+}
+
+// choose lists at most so many of the first n observations: the best half, others
+// evenly among the rest by rank, and the newest.
 func (m *Model) choose(n, most int) []int {
 	out := make([]int, n)
 	for k := range out {
@@ -148,7 +176,7 @@ func (m *Model) choose(n, most int) []int {
 	if n <= most {
 		return out
 	}
-	values := m.standardised(out, 0, m.scalesOf(n))
+	values := m.promise(n)
 	slices.SortFunc(out[:n-1], func(a, b int) int { return cmp.Or(cmp.Compare(values[b], values[a]), cmp.Compare(a, b)) })
 	best := (most - 1) / 2
 	rest := slices.Clone(out[best : n-1])
@@ -160,9 +188,104 @@ func (m *Model) choose(n, most int) []int {
 	return append(out, n-1)
 }
 
-// scalesOf are those of each output and level by the first n observations. A level
-// above the lowest follows the one below it by the genomes that were measured at both.
+// promise says of each of the first n observations how good it is: with one objective
+// its value, with several how far it is from the best in that direction in which it is
+// nearest to them.
+func (m *Model) promise(n int) []float64 {
+	all := make([]int, n)
+	for k := range all {
+		all[k] = k
+	}
+	scales := m.scale(n, nil)
+	if m.objectives == 1 {
+		return m.standardised(all, 0, scales)
+	}
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = math.Inf(-1)
+	}
+	m.directions(all, scales, func(scores []float64, best int) {
+		for i, x := range scores {
+			out[i] = max(out[i], x-scores[best])
+		}
+	})
+	return out
+}
+
+// directions visits the scores of some observations in several directions of the
+// objectives, and says which is best: by the objective in which it is furthest behind
+// the best there is, each having its weight (Steuer & Choo 1983).
+func (m *Model) directions(of []int, scales [][]Scale, visit func(scores []float64, best int)) {
+	const drawn, next = 30, 1e-6 // directions; the weight of others where one objective counts
+	behind := make([][]float64, m.objectives)
+	for j := range behind {
+		behind[j] = m.standardised(of, j, scales)
+		best := slices.Max(behind[j])
+		for i := range behind[j] {
+			behind[j][i] -= best
+		}
+	}
+	r := rng.New(1) // always the same
+	weights, scores := make([]float64, m.objectives), make([]float64, len(of))
+	for d := range m.objectives + drawn {
+		for j := range weights {
+			if weights[j] = next; d >= m.objectives {
+				weights[j] = -rng.Log(1 - float64(r.Float64()))
+			} else if d == j {
+				weights[j] = 1
+			}
+		}
+		best := 0
+		for i := range scores {
+			scores[i] = 0
+			for j, w := range weights {
+				scores[i] = min(scores[i], float64(w*behind[j][i]))
+			}
+			if scores[i] > scores[best] {
+				best = i
+			}
+		}
+		visit(scores, best)
+	}
+}
+
+// scalesOf are those of each output and level by the first n observations. With several
+// objectives those that are best in any direction are told apart.
 func (m *Model) scalesOf(n int) [][]Scale {
+	scales := m.scale(n, nil)
+	if m.objectives == 1 {
+		return scales
+	}
+	least := make([][]float64, len(scales))
+	at := make([][]int, m.levels)
+	for k := range n {
+		at[m.rows[k].level] = append(at[m.rows[k].level], k)
+	}
+	for j := range least {
+		least[j] = make([]float64, m.levels)
+		for level := range least[j] {
+			least[j][level] = math.Inf(1)
+		}
+	}
+	for level, of := range at {
+		if len(of) == 0 {
+			continue
+		}
+		m.directions(of, scales, func(_ []float64, best int) {
+			for j, x := range m.rows[of[best]].values[:m.objectives] {
+				if !math.IsInf(x, 0) {
+					least[j][level] = min(least[j][level], x)
+				}
+			}
+		})
+	}
+	return m.scale(n, least)
+}
+
+// scale makes scales that tell apart what is not worse than least, of each output and
+// level. A level above the lowest follows the one below it by the genomes that were
+// measured at both.
+func (m *Model) scale(n int, least [][]float64) [][]Scale {
 	out := make([][]Scale, len(m.rows[0].values))
 	for output := range out {
 		values := make([][]float64, m.levels)
@@ -186,7 +309,11 @@ func (m *Model) scalesOf(n int) [][]Scale {
 			}
 		}
 		for level, v := range values {
-			s := newScale(v)
+			told := math.Inf(1)
+			if least != nil {
+				told = least[output][level]
+			}
+			s := newScale(v, told)
 			if level > 0 {
 				s = s.above(high[level], low[level], out[output][level-1])
 			}

@@ -11,8 +11,8 @@ import (
 type Scale struct{ floor, mean, sd float64 }
 
 // newScale is the scale of these values. Minus infinity is as bad as the worst of the
-// others.
-func newScale(values []float64) Scale {
+// others; what is not worse than least is told apart.
+func newScale(values []float64, least float64) Scale {
 	var sorted []float64
 	for _, x := range values {
 		if !math.IsInf(x, 0) {
@@ -33,6 +33,7 @@ func newScale(values []float64) Scale {
 	if s.floor = max(s.floor, sorted[0]); s.floor == median { // more than half are equal
 		s.floor = sorted[0]
 	}
+	s.floor = min(s.floor, least)
 	sum := 0.0
 	for _, x := range values {
 		sum += max(x, s.floor)
@@ -50,7 +51,10 @@ func newScale(values []float64) Scale {
 }
 
 // Of is a value on the scale.
-func (s Scale) Of(x float64) float64 { return (max(x, s.floor) - s.mean) / s.sd }
+func (s Scale) Of(x float64) float64 { return s.Beyond(max(x, s.floor)) }
+
+// Beyond is a value on the scale, however bad it is.
+func (s Scale) Beyond(x float64) float64 { return (x - s.mean) / s.sd }
 
 // Step is the difference of values that is 1 on the scale.
 func (s Scale) Step() float64 { return s.sd }

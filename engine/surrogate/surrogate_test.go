@@ -100,17 +100,19 @@ func TestSlopeIsThatOfTheLikelihood(t *testing.T) {
 func TestPosterior(t *testing.T) {
 	t.Parallel()
 	f, values := fitted(t, edgeCell, 9)
-	p := newProcess(f.kernel())
+	m := NewModel(f.r.space, 2, 1, 300, 0)
+	m.processes = []*Process{newProcess(f.kernel())}
 	for i, x := range f.points {
-		p.add(x, f.levels[i])
+		m.add(x, f.levels[i])
 	}
+	p := m.processes[0]
 	inverse := p.factor.inverse()
 	at := func(i, j int) float64 { return inverse[max(i, j)][min(i, j)] }
 	others := points(t, f.r, 6, 8)
-	weights := p.weigh(values)
-	for i, g := range p.guess(others, 0, [][]float64{weights}) {
+	posterior := &Posterior{model: m, weights: [][]float64{p.weigh(values)}}
+	for i, g := range posterior.Guess(others, 0) {
 		row := p.kernel.row(others[i], 0)
-		near := p.covariances(&row, nil)
+		near := p.covariances(&row, p.unlike(others[i], nil), nil)
 		mean, variance := 0.0, p.kernel.variance()
 		for i, x := range near {
 			for j, y := range near {
@@ -118,23 +120,24 @@ func TestPosterior(t *testing.T) {
 				variance -= x * at(i, j) * y
 			}
 		}
-		if math.Abs(g.Means[0]-mean) > 1e-9 || math.Abs(g.Variance-variance) > 1e-9 {
-			t.Errorf("point %d: mean %v and variance %v, want %v and %v", i, g.Means[0], g.Variance, mean, variance)
+		if got := posterior.Variance(&g, 0); math.Abs(g.Means[0]-mean) > 1e-9 || math.Abs(got-variance) > 1e-9 {
+			t.Errorf("point %d: mean %v and variance %v, want %v and %v", i, g.Means[0], got, mean, variance)
 		}
 	}
 	// What is believed changes no mean, and later guesses agree with earlier ones that
 	// follow.
-	early := p.guess(others, 0, [][]float64{weights})
-	p.add(others[0], 0)
-	late := p.guess(others, 0, [][]float64{weights})
+	early := posterior.Guess(others, 0)
+	posterior.Believe(others[0], 0)
+	late := posterior.Guess(others, 0)
 	for i := range early {
-		p.follow(&early[i])
-		if math.Abs(early[i].Variance-late[i].Variance) > 1e-12 || early[i].Means[0] != late[i].Means[0] {
+		posterior.Follow(&early[i])
+		a, b := posterior.Variance(&early[i], 0), posterior.Variance(&late[i], 0)
+		if math.Abs(a-b) > 1e-12 || early[i].Means[0] != late[i].Means[0] {
 			t.Errorf("point %d: %v and %v after a belief", i, early[i].Means, late[i].Means)
 		}
 	}
-	if early[0].Variance > 0.1 {
-		t.Errorf("after it is believed, the variance of a point is %v", early[0].Variance)
+	if v := posterior.Variance(&early[0], 0); v > 0.1 {
+		t.Errorf("after it is believed, the variance of a point is %v", v)
 	}
 }
 
@@ -144,7 +147,7 @@ func TestColdStart(t *testing.T) {
 	for _, space := range []string{edgeCell, mixed} {
 		s := genome.MustParseSpace(space)
 		r, values := rng.New(1), rng.New(2)
-		warm := NewModel(s, 2, 40, 5)
+		warm := NewModel(s, 2, 1, 40, 5)
 		var genomes []genome.Genome
 		var worths [][]float64
 		for n := range 130 {
@@ -160,7 +163,7 @@ func TestColdStart(t *testing.T) {
 			if n%13 != 7 {
 				continue
 			}
-			cold := NewModel(s, 2, 40, 5)
+			cold := NewModel(s, 2, 1, 40, 5)
 			for i, g := range genomes {
 				cold.Observe(g, i%2, worths[i])
 			}
@@ -169,7 +172,7 @@ func TestColdStart(t *testing.T) {
 				t.Fatalf("after %d observations a cold start differs", n+1)
 			}
 			x, y := a.Guess([]*Point{warm.Point(genomes[0])}, 1)[0], b.Guess([]*Point{cold.Point(genomes[0])}, 1)[0]
-			if x.Variance != y.Variance || !reflect.DeepEqual(x.Means, y.Means) {
+			if a.Variance(&x, 0) != b.Variance(&y, 0) || !reflect.DeepEqual(x.Means, y.Means) {
 				t.Fatalf("after %d observations a cold start predicts %v, not %v", n+1, y.Means, x.Means)
 			}
 			if len(a.Rows) > 40+turnover {
@@ -237,7 +240,7 @@ func sameWords(a, b []string) bool {
 func TestModelLearns(t *testing.T) {
 	t.Parallel()
 	s := genome.MustParseSpace(edgeCell)
-	m := NewModel(s, 1, 300, 30)
+	m := NewModel(s, 1, 1, 300, 30)
 	r := rng.New(4)
 	worth := func(p *Point) float64 { // convolutions of kernel 3 are good
 		n := 0.0
@@ -278,14 +281,14 @@ func TestModelLearns(t *testing.T) {
 
 func TestScale(t *testing.T) {
 	t.Parallel()
-	s := newScale([]float64{1, 2, 3, 4, 5, -1e9, math.Inf(-1)})
+	s := newScale([]float64{1, 2, 3, 4, 5, -1e9, math.Inf(-1)}, math.Inf(1))
 	if s.Of(-1e9) != s.Of(-1e6) || !(s.Of(1) < s.Of(2)) || !(s.Of(-1e9) < s.Of(1)) || s.Of(math.Inf(-1)) != s.Of(-1e9) {
 		t.Errorf("values on the scale: %v %v %v %v", s.Of(-1e9), s.Of(-1e6), s.Of(1), s.Of(2))
 	}
-	if s := newScale([]float64{2, 2, 2}); s.Of(2) != 0 || s.Of(3) != 1 {
+	if s := newScale([]float64{2, 2, 2}, math.Inf(1)); s.Of(2) != 0 || s.Of(3) != 1 {
 		t.Errorf("equal values: %v %v", s.Of(2), s.Of(3))
 	}
-	if s := newScale(nil); s.Of(3) != 3 {
+	if s := newScale(nil, math.Inf(1)); s.Of(3) != 3 {
 		t.Errorf("no values: %v", s.Of(3))
 	}
 }

@@ -31,7 +31,7 @@ class Table:
         told = self.answer()
         opening = told["open"]
         self.objectives = [(o["metric"], o.get("goal") or "maximize") for o in opening["objectives"] or [{"metric": "accuracy"}]]
-        self.reference = told.get("reference")
+        self.reference = opening.get("reference")
         limits = opening.get("limits") or {}
         self.evaluations = problem.get("evaluations") or limits.get("evaluations") or 10**9
         self.seconds = limits.get("seconds") or float("inf")

@@ -24,6 +24,7 @@ type Opening struct {
 	Objectives  []engine.Objective  `json:"objectives"`
 	Ties        []engine.Objective  `json:"ties,omitempty"`
 	Constraints []engine.Constraint `json:"constraints,omitempty"`
+	Reference   engine.Values       `json:"reference,omitempty"` // of the objectives, where one is declared
 	Metrics     []engine.Metric     `json:"metrics,omitempty"`
 	Fidelities  []engine.Fidelity   `json:"fidelities"`
 	Limits      engine.Limits       `json:"limits"`
@@ -35,7 +36,7 @@ type Opening struct {
 func OpeningOf(s engine.Setup, options json.RawMessage) *Opening {
 	b := &Opening{
 		Protocol: Protocol, Serve: "strategy", Space: s.Space.JSON(), Rules: s.Space.Rules(), Options: options,
-		Objectives: s.Objectives, Ties: s.Ties, Constraints: s.Constraints,
+		Objectives: s.Objectives, Ties: s.Ties, Constraints: s.Constraints, Reference: s.Reference,
 		Metrics: s.Metrics, Fidelities: s.Fidelities, Limits: s.Limits, Order: s.Order,
 	}
 	for _, g := range s.Start {

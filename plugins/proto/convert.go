@@ -246,7 +246,7 @@ func SetupTo(s engine.Setup) *OpenStrategy {
 		Space: s.Space.JSON(), Rules: int64(s.Space.Rules()), Pool: s.Space.Members(),
 		Metrics: MetricsTo(s.Metrics), Limits: LimitsTo(s.Limits), Order: string(s.Order), Options: s.Options,
 	}
-	out.Objectives, out.Ties = objectivesTo(s.Objectives), objectivesTo(s.Ties)
+	out.Objectives, out.Ties, out.Reference = objectivesTo(s.Objectives), objectivesTo(s.Ties), ValuesTo(s.Reference)
 	for _, c := range s.Constraints {
 		out.Constraints = append(out.Constraints, &Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max})
 	}
@@ -274,7 +274,7 @@ func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
 		Space: space, Metrics: MetricsFrom(s.Metrics), Limits: LimitsFrom(s.Limits),
 		Order: engine.Order(s.Order), Options: s.Options,
 	}
-	out.Objectives, out.Ties = objectivesFrom(s.Objectives), objectivesFrom(s.Ties)
+	out.Objectives, out.Ties, out.Reference = objectivesFrom(s.Objectives), objectivesFrom(s.Ties), ValuesFrom(s.Reference)
 	for _, c := range s.Constraints {
 		out.Constraints = append(out.Constraints, engine.Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max})
 	}

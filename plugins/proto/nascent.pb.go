@@ -1793,10 +1793,11 @@ type OpenStrategy struct {
 	Order         string                 `protobuf:"bytes,7,opt,name=order,proto3" json:"order,omitempty"` // "strict", "arrival"
 	Start         []string               `protobuf:"bytes,8,rep,name=start,proto3" json:"start,omitempty"` // canonical texts
 	Options       []byte                 `protobuf:"bytes,9,opt,name=options,proto3" json:"options,omitempty"`
-	Scratch       string                 `protobuf:"bytes,10,opt,name=scratch,proto3" json:"scratch,omitempty"` // a directory for files to be handed over; the host removes it afterwards
-	Pool          [][]byte               `protobuf:"bytes,11,rep,name=pool,proto3" json:"pool,omitempty"`       // packed genomes, where only these may be proposed
-	Rules         int64                  `protobuf:"varint,12,opt,name=rules,proto3" json:"rules,omitempty"`    // as in OpenEvaluator
-	Ties          []*Objective           `protobuf:"bytes,13,rep,name=ties,proto3" json:"ties,omitempty"`       // decide, in their order, what the objectives do not
+	Scratch       string                 `protobuf:"bytes,10,opt,name=scratch,proto3" json:"scratch,omitempty"`     // a directory for files to be handed over; the host removes it afterwards
+	Pool          [][]byte               `protobuf:"bytes,11,rep,name=pool,proto3" json:"pool,omitempty"`           // packed genomes, where only these may be proposed
+	Rules         int64                  `protobuf:"varint,12,opt,name=rules,proto3" json:"rules,omitempty"`        // as in OpenEvaluator
+	Ties          []*Objective           `protobuf:"bytes,13,rep,name=ties,proto3" json:"ties,omitempty"`           // decide, in their order, what the objectives do not
+	Reference     *Values                `protobuf:"bytes,14,opt,name=reference,proto3" json:"reference,omitempty"` // of the objectives, where one is declared: what is no better in all of them counts for nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1918,6 +1919,13 @@ func (x *OpenStrategy) GetRules() int64 {
 func (x *OpenStrategy) GetTies() []*Objective {
 	if x != nil {
 		return x.Ties
+	}
+	return nil
+}
+
+func (x *OpenStrategy) GetReference() *Values {
+	if x != nil {
+		return x.Reference
 	}
 	return nil
 }
@@ -2763,7 +2771,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\aseconds\x18\b \x01(\x01R\aseconds\x12\x14\n" +
 	"\x05fault\x18\t \x01(\tR\x05fault\x12\x18\n" +
 	"\acrashed\x18\n" +
-	" \x01(\bR\acrashed\"\xda\x03\n" +
+	" \x01(\bR\acrashed\"\x8c\x04\n" +
 	"\fOpenStrategy\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\fR\x05space\x125\n" +
 	"\n" +
@@ -2782,7 +2790,8 @@ const file_nascent_proto_rawDesc = "" +
 	" \x01(\tR\ascratch\x12\x12\n" +
 	"\x04pool\x18\v \x03(\fR\x04pool\x12\x14\n" +
 	"\x05rules\x18\f \x01(\x03R\x05rules\x12)\n" +
-	"\x04ties\x18\r \x03(\v2\x15.nascent.v1.ObjectiveR\x04ties\"\x9a\x01\n" +
+	"\x04ties\x18\r \x03(\v2\x15.nascent.v1.ObjectiveR\x04ties\x120\n" +
+	"\treference\x18\x0e \x01(\v2\x12.nascent.v1.ValuesR\treference\"\x9a\x01\n" +
 	"\rStrategyHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x12\x18\n" +
@@ -2935,34 +2944,35 @@ var file_nascent_proto_depIdxs = []int32{
 	6,  // 21: nascent.v1.OpenStrategy.fidelities:type_name -> nascent.v1.Fidelity
 	7,  // 22: nascent.v1.OpenStrategy.limits:type_name -> nascent.v1.Limits
 	4,  // 23: nascent.v1.OpenStrategy.ties:type_name -> nascent.v1.Objective
-	2,  // 24: nascent.v1.StrategyHello.refusal:type_name -> nascent.v1.Refusal
-	27, // 25: nascent.v1.StepRequest.results:type_name -> nascent.v1.Candidate
-	8,  // 26: nascent.v1.StepRequest.spent:type_name -> nascent.v1.Spent
-	7,  // 27: nascent.v1.StepRequest.limits:type_name -> nascent.v1.Limits
-	27, // 28: nascent.v1.StepRequest.history:type_name -> nascent.v1.Candidate
-	12, // 29: nascent.v1.StepRequest.files:type_name -> nascent.v1.File
-	12, // 30: nascent.v1.StepResponse.files:type_name -> nascent.v1.File
-	28, // 31: nascent.v1.StepResponse.proposals:type_name -> nascent.v1.Proposal
-	11, // 32: nascent.v1.Candidate.stop:type_name -> nascent.v1.StopRule
-	9,  // 33: nascent.v1.Candidate.metrics:type_name -> nascent.v1.Values
-	10, // 34: nascent.v1.Candidate.curve:type_name -> nascent.v1.Point
-	12, // 35: nascent.v1.Candidate.files:type_name -> nascent.v1.File
-	11, // 36: nascent.v1.Proposal.stop:type_name -> nascent.v1.StopRule
-	0,  // 37: nascent.v1.Plugin.Describe:input_type -> nascent.v1.DescribeRequest
-	13, // 38: nascent.v1.Evaluator.Open:input_type -> nascent.v1.OpenEvaluator
-	15, // 39: nascent.v1.Evaluator.Run:input_type -> nascent.v1.ToEvaluator
-	23, // 40: nascent.v1.Strategy.Open:input_type -> nascent.v1.OpenStrategy
-	25, // 41: nascent.v1.Strategy.Step:input_type -> nascent.v1.StepRequest
-	1,  // 42: nascent.v1.Plugin.Describe:output_type -> nascent.v1.Description
-	14, // 43: nascent.v1.Evaluator.Open:output_type -> nascent.v1.EvaluatorHello
-	19, // 44: nascent.v1.Evaluator.Run:output_type -> nascent.v1.FromEvaluator
-	24, // 45: nascent.v1.Strategy.Open:output_type -> nascent.v1.StrategyHello
-	26, // 46: nascent.v1.Strategy.Step:output_type -> nascent.v1.StepResponse
-	42, // [42:47] is the sub-list for method output_type
-	37, // [37:42] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	9,  // 24: nascent.v1.OpenStrategy.reference:type_name -> nascent.v1.Values
+	2,  // 25: nascent.v1.StrategyHello.refusal:type_name -> nascent.v1.Refusal
+	27, // 26: nascent.v1.StepRequest.results:type_name -> nascent.v1.Candidate
+	8,  // 27: nascent.v1.StepRequest.spent:type_name -> nascent.v1.Spent
+	7,  // 28: nascent.v1.StepRequest.limits:type_name -> nascent.v1.Limits
+	27, // 29: nascent.v1.StepRequest.history:type_name -> nascent.v1.Candidate
+	12, // 30: nascent.v1.StepRequest.files:type_name -> nascent.v1.File
+	12, // 31: nascent.v1.StepResponse.files:type_name -> nascent.v1.File
+	28, // 32: nascent.v1.StepResponse.proposals:type_name -> nascent.v1.Proposal
+	11, // 33: nascent.v1.Candidate.stop:type_name -> nascent.v1.StopRule
+	9,  // 34: nascent.v1.Candidate.metrics:type_name -> nascent.v1.Values
+	10, // 35: nascent.v1.Candidate.curve:type_name -> nascent.v1.Point
+	12, // 36: nascent.v1.Candidate.files:type_name -> nascent.v1.File
+	11, // 37: nascent.v1.Proposal.stop:type_name -> nascent.v1.StopRule
+	0,  // 38: nascent.v1.Plugin.Describe:input_type -> nascent.v1.DescribeRequest
+	13, // 39: nascent.v1.Evaluator.Open:input_type -> nascent.v1.OpenEvaluator
+	15, // 40: nascent.v1.Evaluator.Run:input_type -> nascent.v1.ToEvaluator
+	23, // 41: nascent.v1.Strategy.Open:input_type -> nascent.v1.OpenStrategy
+	25, // 42: nascent.v1.Strategy.Step:input_type -> nascent.v1.StepRequest
+	1,  // 43: nascent.v1.Plugin.Describe:output_type -> nascent.v1.Description
+	14, // 44: nascent.v1.Evaluator.Open:output_type -> nascent.v1.EvaluatorHello
+	19, // 45: nascent.v1.Evaluator.Run:output_type -> nascent.v1.FromEvaluator
+	24, // 46: nascent.v1.Strategy.Open:output_type -> nascent.v1.StrategyHello
+	26, // 47: nascent.v1.Strategy.Step:output_type -> nascent.v1.StepResponse
+	43, // [43:48] is the sub-list for method output_type
+	38, // [38:43] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_nascent_proto_init() }

@@ -31,6 +31,9 @@ class StrategySetup(Setup):
         """Decide, in their order, what the objectives do not."""
         self.constraints: List[Dict[str, Any]] = order.get("constraints") or []
         """Each with metric, and min, max or both."""
+        self.reference: Dict[str, float] = order.get("reference") or {}
+        """Of the objectives, where one is declared: what is no better in all of
+        them counts for nothing."""
         self.metrics: List[Dict[str, Any]] = order.get("metrics") or []
         """What the evaluators declare: name, unit, goal, measured."""
         self.fidelities: List[Dict[str, Any]] = order.get("fidelities") or []

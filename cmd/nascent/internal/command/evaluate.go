@@ -101,11 +101,11 @@ func (a *app) evaluate(ctx context.Context, doc *config.Document, in *bufio.Scan
 	m := &measurer{config: c, files: engine.Memory(), open: map[string]engine.Session{}, fixed: map[string]engine.Hello{}}
 	defer m.close()
 	setup := engine.Setup{
-		Space: c.Space, Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints, Fidelities: c.Fidelities,
-		Limits: c.Limits, Order: c.Order, Start: c.Start,
+		Space: c.Space, Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints, Reference: c.Reference,
+		Fidelities: c.Fidelities, Limits: c.Limits, Order: c.Order, Start: c.Start,
 	}
 	out := json.NewEncoder(a.out)
-	if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use, c.Reference}); err != nil {
+	if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use}); err != nil {
 		return err
 	}
 	for in.Buffer(nil, 16<<20); in.Scan(); {

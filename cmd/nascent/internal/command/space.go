@@ -15,8 +15,6 @@ import (
 type told struct {
 	Open *jsonl.Opening `json:"open"`
 	Use  string         `json:"use"` // the strategy that the options belong to
-
-	Reference engine.Values `json:"reference,omitempty"` // what hypervolumes are measured against
 }
 
 func (a *app) spaceCommand() *cobra.Command {
@@ -36,11 +34,11 @@ strategy is told of the search. Nothing is evaluated and nothing is kept.`,
 			}
 			c := s.Engine
 			setup := engine.Setup{
-				Space: c.Space, Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints, Fidelities: c.Fidelities,
-				Limits: c.Limits, Order: c.Order, Start: c.Start,
+				Space: c.Space, Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints, Reference: c.Reference,
+				Fidelities: c.Fidelities, Limits: c.Limits, Order: c.Order, Start: c.Start,
 			}
 			out := json.NewEncoder(a.out)
-			if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use, c.Reference}); err != nil {
+			if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use}); err != nil {
 				return err
 			}
 			in := bufio.NewScanner(cmd.InOrStdin())
