@@ -9,10 +9,11 @@ import (
 // function of the turns alone: whether a job finds a checkpoint is known in the turn
 // that proposes it, and is the same whatever was faster.
 type checkpoints struct {
-	kept    map[ID]*entry // of the search, consumed by its turns
-	users   map[ID]int    // jobs without a turn that consumes them, by whose files they go on from
-	results int           // consumed since it was last decided which are kept
-	most    []mostKept    // in the order of turns
+	kept    map[ID]*entry      // of the search, consumed by its turns
+	users   map[ID]int         // jobs without a turn that consumes them, by whose files they go on from
+	results int                // consumed since it was last decided which are kept
+	most    []mostKept         // in the order of turns
+	by      map[int]*estimates // of those that left files, by fidelity: how good they are
 }
 
 // mostKept is how many checkpoints of the best stay, from a turn on.
@@ -28,7 +29,7 @@ const defaultKeep = 10
 const keepEvery = 64
 
 func newCheckpoints() checkpoints {
-	return checkpoints{kept: map[ID]*entry{}, users: map[ID]int{}, most: []mostKept{{Keep: defaultKeep}}}
+	return checkpoints{kept: map[ID]*entry{}, users: map[ID]int{}, most: []mostKept{{Keep: defaultKeep}}, by: map[int]*estimates{}}
 }
 
 func (c *checkpoints) mostAt(turn uint64) int {
@@ -85,9 +86,23 @@ func (t *trajectory) keepFiles(consumed []ID) {
 		e := t.get(id)
 		if len(e.Files) > 0 {
 			t.checkpoints.kept[id] = e
+			t.checkpoints.judge(e, &t.Plan)
 		}
 		t.use(e, -1)
 	}
+}
+
+// judge takes in how good a candidate is.
+func (c *checkpoints) judge(e *entry, p *Plan) {
+	if !e.measures() {
+		return
+	}
+	if c.by[e.Fidelity] == nil {
+		r := p.Ranking()
+		by := newEstimates(&r)
+		c.by[e.Fidelity] = &by
+	}
+	c.by[e.Fidelity].add(&e.Candidate)
 }
 
 // use counts the candidates that a job goes on from.
@@ -122,12 +137,12 @@ func (t *trajectory) letGo(r TurnRecord) []*entry {
 	}
 	byFidelity := map[int][]*Candidate{}
 	for _, e := range c.kept {
-		if e.Status == OK && !e.Stopped && e.Task == Train {
+		if e.measures() {
 			byFidelity[e.Fidelity] = append(byFidelity[e.Fidelity], &e.Candidate)
 		}
 	}
-	for _, list := range byFidelity {
-		t.Plan.Ranking().Sort(list)
+	for fidelity, list := range byFidelity {
+		c.by[fidelity].sort(list)
 		for _, best := range list[:min(c.mostAt(r.N), len(list))] {
 			stay[best.ID] = true
 		}

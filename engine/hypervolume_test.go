@@ -72,8 +72,10 @@ func TestHypervolumeOfLeaders(t *testing.T) {
 		Reference:  Values{{"a", 0}, {"n", math.E * math.E}}, Constraints: []Constraint{{Metric: "n", Max: &most}}, Rules: 2,
 	}
 	l := plan.Leaders(1)
+	id := 0
 	add := func(a, n float64) {
-		l.Add(&Candidate{Job: Job{ID: 1, Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", a}, {"n", n}}}})
+		id++
+		l.Add(&Candidate{Job: Job{ID: ID(id), Genome: numbered(t, id), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", a}, {"n", n}}}})
 	}
 	volume := func() float64 {
 		x, at, ok := l.Hypervolume()
@@ -122,8 +124,8 @@ func TestReference(t *testing.T) {
 		if i >= firstFew {
 			x = 1000 - x
 		}
-		l.Add(&Candidate{Job: Job{ID: ID(i + 1), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", -x}, {"b", x}}}})
-		l.Add(&Candidate{Job: Job{ID: ID(i + 101), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", -x}}}}) // lacks one, so it tells nothing
+		l.Add(&Candidate{Job: Job{ID: ID(i + 1), Genome: numbered(t, i+1), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", -x}, {"b", x}}}})
+		l.Add(&Candidate{Job: Job{ID: ID(i + 101), Genome: numbered(t, i+101), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", -x}}}}) // lacks one, so it tells nothing
 		worst := float64(min(i, firstFew-1))
 		want := Values{{"a", -1.1 * worst}, {"b", 1.1 * worst}}
 		_, at, ok := l.Hypervolume()

@@ -7,66 +7,86 @@ import (
 )
 
 // Leaders are the best candidates at the highest fidelity that was reached: the n best
-// of different genomes or, with several objectives, the front. They are kept while
-// candidates come, so that a long history costs no more than a short one.
+// of different genomes or, with several objectives, the front. A genome that was
+// measured several times counts by its estimate; the candidate that measured it first
+// stands for it. They are kept while candidates come, so that a long history costs no
+// more than a short one.
 type Leaders struct {
 	plan      *Plan
 	n         int
-	rank      *Rank
+	rank      *Rank // those near the top as well, for whoever leads may turn out to be lucky
+	estimates estimates
 	fidelity  int
 	reference reference
 	volume    *float64 // of the front, once it was asked for
 }
 
-// maxFront is how many of a front are kept at most. Of a larger one the half stays that
-// stands alone.
-const maxFront = 1000
+const (
+	// maxFront is how many of a front are kept at most. Of a larger one the half stays
+	// that stands alone.
+	maxFront = 1000
+
+	// nearTop is how many are kept at least or, with several objectives, behind the front.
+	// Who is not among them is not asked for again unless it is measured again.
+	nearTop = 100
+)
 
 // Leaders are those of nobody yet.
 func (p *Plan) Leaders(n int) *Leaders {
 	r := p.Ranking()
-	return &Leaders{plan: p, n: n, rank: r.Rank(), reference: newReference(&r, p.Reference)}
+	return &Leaders{plan: p, n: n, rank: r.Rank(), estimates: newEstimates(&r), reference: newReference(&r, p.Reference)}
 }
 
 // Add takes a candidate in if it belongs there, and tells whether it did. Stopped ones
 // are not compared with full ones, shared weights not with trained ones, and only the
 // highest fidelity reached counts.
 func (l *Leaders) Add(c *Candidate) bool {
-	if c.Status != OK || c.Stopped || c.Task != Train || c.Fidelity < l.fidelity {
+	if !c.measures() || c.Fidelity < l.fidelity {
 		return false
 	}
 	if c.Fidelity > l.fidelity {
-		l.rank, l.fidelity, l.volume = l.rank.ranking.Rank(), c.Fidelity, nil
+		l.rank, l.estimates, l.fidelity, l.volume = l.rank.ranking.Rank(), newEstimates(l.estimates.ranking), c.Fidelity, nil
 		l.reference = l.reference.anew()
 	}
-	m := l.rank.ranking.member(c)
-	if l.several() {
-		moved := l.reference.add(m)
-		if moved {
-			l.volume = nil
-		}
-		if l.rank.frontOf(m) > 0 {
-			return moved
-		}
-		l.rank.add(m)
-		l.rank.onlyFront(maxFront)
-		l.volume = nil
+	stands, again := l.estimates.add(c)
+	switch {
+	case stands == nil:
+		return false
+	case again:
+		l.again(stands)
 		return true
-	}
-	list := l.rank.List()
-	if len(list) == l.n && l.rank.members[l.n-1].order(m) < 0 {
+	case stands != c:
 		return false
 	}
-	if i := slices.IndexFunc(list, func(x *Candidate) bool { return x.Genome == c.Genome }); i >= 0 {
-		if l.rank.members[i].order(m) < 0 {
-			return false
+	m, enough := l.estimates.member(c), max(nearTop, l.n)
+	if !l.several() {
+		leads := l.rank.Len() < l.n || m.order(l.rank.members[l.n-1]) < 0
+		l.rank.add(m)
+		l.rank.shorten(enough, maxFront)
+		return leads
+	}
+	moved, k := l.reference.add(m), l.rank.frontOf(m)
+	if k == 0 || moved {
+		l.volume = nil
+	}
+	if k < max(1, len(l.rank.fronts)) || l.rank.Len()-l.rank.Front() < enough {
+		l.rank.add(m)
+		l.rank.shorten(enough, maxFront)
+	}
+	return k == 0 || moved
+}
+
+// again puts all in order again, once the genome that a candidate stands for was measured again.
+func (l *Leaders) again(stands *Candidate) {
+	all := []*member{l.estimates.member(stands)}
+	key := l.estimates.sample(stands)
+	for _, m := range l.rank.all() {
+		if l.estimates.sample(m.Candidate) != key && m.Reuse != stands.ID {
+			all = append(all, l.estimates.member(l.estimates.of(m.Candidate)))
 		}
-		l.rank.Remove(list[i])
 	}
-	if l.rank.add(m); l.rank.Len() > l.n {
-		l.rank.Remove(l.rank.List()[l.n])
-	}
-	return true
+	l.rank, l.volume = l.rank.ranking.rank(all), nil
+	l.rank.shorten(max(nearTop, l.n), maxFront)
 }
 
 // Fidelity is the highest that was reached.
@@ -79,7 +99,7 @@ func (l *Leaders) several() bool { return len(l.rank.ranking.Objectives) > 1 }
 func (l *Leaders) Best() []*Candidate {
 	list := l.rank.List()
 	if l.several() {
-		list = different(slices.Concat(l.Front()[:min(1, len(list))], list))
+		list = different(slices.Concat(l.Front()[:min(1, len(list))], list[:l.rank.Front()]))
 	}
 	return list[:min(l.n, len(list))]
 }
@@ -90,8 +110,16 @@ func (l *Leaders) Front() []*Candidate {
 	if !l.several() {
 		return nil
 	}
-	return different(l.plan.preferred(l.rank.List()))
+	preferring, by := l.plan.preferring(), l.estimates
+	by.ranking = &preferring
+	front := slices.Clone(l.rank.List()[:l.rank.Front()])
+	by.sort(front)
+	return different(front)
 }
+
+// Estimates are those of the metrics of a candidate's genome, by name: means and
+// intervals over all of its measurements.
+func (l *Leaders) Estimates(c *Candidate) map[string]Estimate { return l.estimates.all(c) }
 
 // different drops candidates whose genome one before has.
 func different(list []*Candidate) (out []*Candidate) {
@@ -107,21 +135,27 @@ func different(list []*Candidate) (out []*Candidate) {
 // preferred are those of different candidates that no other one dominates, the best by
 // the preferred objective first; equals in all are told apart as in a Rank.
 func (p *Plan) preferred(cs []*Candidate) []*Candidate {
-	r := p.Ranking()
-	rank := r.Rank(cs...)
+	rank := p.Ranking().Rank(cs...)
 	front := rank.List()[:rank.Front()]
+	p.preferring().Sort(front)
+	return front
+}
+
+// preferring is the ranking of those that no other one dominates: by the preferred
+// objective, then by the others.
+func (p *Plan) preferring() Ranking {
+	r := p.Ranking()
 	if len(r.Objectives) > 1 {
 		i := max(0, slices.IndexFunc(r.Objectives, func(o Objective) bool { return o.Metric == p.Prefer }))
 		others := slices.Concat(r.Objectives[:i], r.Objectives[i+1:], r.Ties)
 		r.Objectives, r.Ties = r.Objectives[i:i+1], others
 	}
-	r.Sort(front)
-	return front
+	return r
 }
 
 // clone are the leaders of now, whoever comes later.
 func (l *Leaders) clone() *Leaders {
 	now := *l
-	now.rank = l.rank.clone()
+	now.rank, now.estimates = l.rank.clone(), l.estimates.few(l.rank.all())
 	return &now
 }

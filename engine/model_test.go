@@ -479,18 +479,19 @@ func (m *model) checkCandidate(fail func(string, ...any), c *engine.Candidate, e
 // best is the best candidate at the highest fidelity that was reached, and the place of the
 // first result that reaches the target, counted from 1; found by looking at everything.
 func (m *model) best(t *testing.T, led engine.Ledger) (best engine.ID, reached int) {
-	type figures struct {
-		engine.Job
-		violation, accuracy float64
+	type figures struct { // of a genome at the highest fidelity reached
+		engine.JobRecord // that measured it first
+		violation        float64
+		accuracies       []float64
 	}
-	spaces := map[engine.ID]engine.Job{}
+	jobs := map[engine.ID]engine.JobRecord{}
 	for j, err := range led.Jobs() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spaces[j.ID] = j.Job
+		jobs[j.ID] = j
 	}
-	var first figures
+	var all []*figures
 	n := 0
 	for h, err := range led.History() {
 		if err != nil {
@@ -500,11 +501,14 @@ func (m *model) best(t *testing.T, led engine.Ledger) (best engine.ID, reached i
 			continue
 		}
 		n++
-		if h.Status != engine.OK || h.Stopped {
+		x := figures{JobRecord: jobs[h.ID]}
+		if h.Status != engine.OK || h.Stopped || len(all) > 0 && x.Fidelity < all[0].Fidelity {
 			continue
 		}
-		x := figures{Job: spaces[h.ID]}
-		x.accuracy, _ = h.Metrics.Get("accuracy")
+		if len(all) > 0 && x.Fidelity > all[0].Fidelity {
+			all = nil
+		}
+		accuracy, _ := h.Metrics.Get("accuracy")
 		size, _ := h.Metrics.Get("size")
 		for _, c := range m.cfg.Constraints {
 			if c.Min != nil && size < *c.Min {
@@ -517,20 +521,46 @@ func (m *model) best(t *testing.T, led engine.Ledger) (best engine.ID, reached i
 		if x.violation > 0 {
 			m.seen.count("violation")
 		}
-		top := x.Fidelity == len(m.cfg.Fidelities)-1
-		if target := m.cfg.Limits.Target; reached == 0 && target != nil && top && x.violation == 0 && x.accuracy >= *target {
+		i := slices.IndexFunc(all, func(y *figures) bool { return y.Packed == x.Packed && y.Inherit == x.Inherit })
+		switch {
+		case i < 0 && x.Reuse != 0 && slices.ContainsFunc(all, func(y *figures) bool { return y.ID == x.Reuse && len(y.accuracies) > 1 }):
+		case i < 0:
+			x.accuracies = []float64{accuracy}
+			all = append(all, &x)
+		case x.Reuse == 0:
+			m.seen.count("repeat")
+			again := all[i]
+			again.accuracies = append(again.accuracies, accuracy)
+			all = slices.DeleteFunc(all, func(y *figures) bool { return y.Reuse == again.ID })
+		}
+		// The variance within genomes, and the highest mean less its standard error.
+		square, freedom := 0.0, 0
+		for _, y := range all {
+			_, sd := engine.Mean(y.accuracies)
+			square += sd * sd * float64(len(y.accuracies)-1)
+			freedom += len(y.accuracies) - 1
+		}
+		var first *figures
+		var most, mean float64
+		for _, y := range all {
+			x, _ := engine.Mean(y.accuracies)
+			bound := x
+			if freedom > 0 {
+				bound -= math.Sqrt(square / float64(freedom) / float64(len(y.accuracies)))
+			}
+			bound = engine.Key(bound)
+			if first == nil || y.violation < first.violation || y.violation == first.violation && bound > most {
+				first, most, mean = y, bound, x
+			}
+		}
+		best = first.ID
+		top := first.Fidelity == len(m.cfg.Fidelities)-1
+		if target := m.cfg.Limits.Target; reached == 0 && target != nil && top && first.violation == 0 && mean >= *target {
 			reached = n
 			m.seen.count("target")
 		}
-		switch {
-		case first.ID == 0, x.Fidelity > first.Fidelity:
-		case x.Fidelity < first.Fidelity, x.violation > first.violation, x.violation == first.violation && x.accuracy < first.accuracy,
-			x.violation == first.violation && x.accuracy == first.accuracy && x.ID > first.ID:
-			continue
-		}
-		first = x
 	}
-	return first.ID, reached
+	return best, reached
 }
 
 // measure and invalid are functions of the job and of the checkpoint that it goes on

@@ -53,11 +53,16 @@ type front struct {
 // Rank puts candidates in order, each id once. With several objectives n of them cost
 // about n times the square root of n.
 func (r Ranking) Rank(candidates ...*Candidate) *Rank {
-	s := &Rank{ranking: r, n: len(candidates)}
 	all := make([]*member, len(candidates))
 	for i, c := range candidates {
 		all[i] = r.member(c)
 	}
+	return r.rank(all)
+}
+
+// rank puts members in order.
+func (r Ranking) rank(all []*member) *Rank {
+	s := &Rank{ranking: r, n: len(all)}
 	// In this order nobody dominates one before.
 	slices.SortFunc(all, func(a, b *member) int {
 		return cmp.Or(a.worse(b), slices.CompareFunc(b.at, a.at, cmp.Compare[float64]), a.tied(b))
@@ -231,16 +236,42 @@ func (s *Rank) close(k int, stay, gone []*member) {
 	}
 }
 
-// onlyFront drops, with several objectives, all fronts but the first and, where that
-// has more than most members, the second half of it. So it is seldom put in order.
-func (s *Rank) onlyFront(most int) {
-	first := &s.fronts[0]
-	if len(first.members) > most {
+// shorten drops the last fronts while without them there are enough behind the first
+// one, and with one objective all but the first few. Of a first front with more than
+// most members the second half goes. So it is seldom put in order.
+func (s *Rank) shorten(enough, most int) {
+	if len(s.ranking.Objectives) < 2 {
+		n := min(enough, s.n)
+		clear(s.members[n:])
+		clear(s.list[n:])
+		s.members, s.list, s.n = s.members[:n], s.list[:n], n
+		return
+	}
+	if first := &s.fronts[0]; len(first.members) > most {
 		first.sort()
 		half := most / 2
+		s.n -= len(first.members) - half
 		*first, s.list = front{members: first.members[:half:half]}, nil
 	}
-	s.fronts, s.n = s.fronts[:1], len(first.members)
+	for last := len(s.fronts) - 1; last > 0; last-- {
+		n := len(s.fronts[last].members)
+		if s.n-n-len(s.fronts[0].members) < enough {
+			return
+		}
+		s.fronts, s.n, s.list = s.fronts[:last], s.n-n, nil
+	}
+}
+
+// all are the members, those of the first front first.
+func (s *Rank) all() []*member {
+	if len(s.ranking.Objectives) < 2 {
+		return s.members
+	}
+	out := make([]*member, 0, s.n)
+	for _, f := range s.fronts {
+		out = append(out, f.members...)
+	}
+	return out
 }
 
 // clone is a Rank of the same candidates, in order already.
@@ -293,6 +324,18 @@ func (r *Ranking) member(c *Candidate) *member {
 		if o.Scale == LogScale {
 			m.place = slices.Clone(m.place)
 			m.place[i] = r.key(o.place(m.at[i]))
+		}
+	}
+	return m
+}
+
+// less is the member as it is compared where its worths are uncertain: each less its
+// standard error. Where it lies stays the same.
+func (m *member) less(r *Ranking, errors []float64) *member {
+	m.place = slices.Clone(m.place)
+	for i, x := range m.at {
+		if errors[i] > 0 && !math.IsInf(x, 0) {
+			m.at[i] = r.key(sum(x, -errors[i]))
 		}
 	}
 	return m

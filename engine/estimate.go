@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"math"
+	"slices"
+
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// Estimate is what the measurements of one genome at one fidelity tell of a metric.
+type Estimate struct {
+	Mean float64 `json:"mean"`
+	N    int     `json:"n"` // measurements
+
+	// Low and High are the ends of the 95 % confidence interval of the mean, by Student's t
+	// with the noise of all repeats of the search. Both are nil before there are any.
+	Low  *float64 `json:"low,omitempty"`
+	High *float64 `json:"high,omitempty"`
+}
+
+// estimates are what is known of genomes at one fidelity by all their measurements:
+// each genome's mean, and one estimate of the noise for all, the variance within
+// genomes. As long as nothing was measured again, the noise is not known, and
+// everything is compared as it was measured.
+//
+// Before revision 2 of the rules a genome counted as much as its best measurement.
+type estimates struct {
+	ranking *Ranking
+	first   map[sample]*Candidate // of each genome the one that stands for it
+	again   map[ID]*repeats       // by the one that stands for the genome
+	noise   map[string]*noise     // by metric
+}
+
+// sample is equal for candidates of one fidelity that measure the same thing.
+type sample struct {
+	genome  genome.Genome
+	inherit ID
+}
+
+// repeats are several measurements of a genome.
+type repeats struct{ metrics []series }
+
+// series are measurements of one metric.
+type series struct {
+	name string
+	n    int
+	mean float64
+}
+
+// noise is what repeats tell of a metric: squared differences from the genomes' means,
+// and the degrees of freedom.
+type noise struct {
+	square  float64
+	freedom int
+}
+
+func newEstimates(r *Ranking) estimates {
+	return estimates{ranking: r, first: map[sample]*Candidate{}, again: map[ID]*repeats{}, noise: map[string]*noise{}}
+}
+
+// sample is what a candidate is a measurement of.
+func (e *estimates) sample(c *Candidate) sample {
+	if e.ranking.Rules < 2 {
+		return sample{genome: c.Genome}
+	}
+	return sample{c.Genome, c.Inherit}
+}
+
+// measures tells whether a candidate says how good its genome is.
+func (c *Candidate) measures() bool { return c.Status == OK && !c.Stopped && c.Task == Train }
+
+// add takes in a measurement. It returns the candidate that stands for the genome, nil
+// where that is known by another genome's better, and whether the genome was measured
+// before.
+func (e *estimates) add(c *Candidate) (stands *Candidate, again bool) {
+	key := e.sample(c)
+	known := e.first[key]
+	switch {
+	case known == nil && e.again[c.Reuse] != nil:
+		return nil, false // it shares what turned out to be luck
+	case known == nil:
+		e.first[key] = c
+		return c, false
+	case e.ranking.Rules < 2:
+		if e.ranking.member(c).order(e.ranking.member(known)) < 0 {
+			e.first[key] = c
+			return c, true
+		}
+		return known, false
+	case c.Reuse != 0:
+		return known, false
+	}
+	r := e.again[known.ID]
+	if r == nil {
+		r = &repeats{}
+		for _, v := range known.Metrics {
+			r.metrics = append(r.metrics, series{v.Name, 1, v.Value})
+		}
+		e.again[known.ID] = r
+	}
+	for i := range r.metrics {
+		s := &r.metrics[i]
+		x, measured := c.Metrics.Get(s.name)
+		if !measured {
+			continue
+		}
+		// Updated as Welford (1962) does; halves, for a difference may be too large.
+		n := float64(s.n)
+		half := x/2 - s.mean/2
+		s.mean = sum(s.mean, 2*(half/(n+1)))
+		s.n++
+		square := float64(half*half) * 4 * (n / (n + 1))
+		z := e.noise[s.name]
+		if z == nil {
+			z = &noise{}
+			e.noise[s.name] = z
+		}
+		z.square, z.freedom = min(math.MaxFloat64, z.square+min(math.MaxFloat64, square)), z.freedom+1
+	}
+	return known, true
+}
+
+// metrics are the means over what was measured of the genome that a candidate stands for.
+func (e *estimates) metrics(c *Candidate) Values {
+	r := e.again[c.ID]
+	if r == nil {
+		return c.Metrics
+	}
+	out := make(Values, len(r.metrics))
+	for i, s := range r.metrics {
+		out[i] = Value{s.name, s.mean}
+	}
+	return out
+}
+
+// count is how often a metric was measured of the genome that a candidate stands for.
+func (e *estimates) count(c *Candidate, metric string) int {
+	r := e.again[c.ID]
+	if r == nil {
+		return 1
+	}
+	i := slices.IndexFunc(r.metrics, func(s series) bool { return s.name == metric })
+	if i < 0 {
+		return 0
+	}
+	return r.metrics[i].n
+}
+
+// error is the standard error of the mean of n measurements, 0 while it is not known.
+func (e *estimates) error(metric string, n int) float64 {
+	z := e.noise[metric]
+	if z == nil || n == 0 {
+		return 0
+	}
+	return math.Sqrt(z.square / float64(z.freedom) / float64(n))
+}
+
+// member is a candidate that stands for a genome, with the keys that the genome is
+// compared by: the objectives by the lower bound, their mean less its standard error,
+// so that what was measured once is not preferred for its luck; everything else by the
+// means.
+func (e *estimates) member(c *Candidate) *member {
+	judged := *c
+	judged.Metrics = e.metrics(c)
+	m := e.ranking.member(&judged)
+	if len(e.noise) == 0 {
+		return m
+	}
+	errors := make([]float64, len(e.ranking.Objectives))
+	for i, o := range e.ranking.Objectives {
+		errors[i] = e.error(o.Metric, e.count(c, o.Metric))
+	}
+	return m.less(e.ranking, errors)
+}
+
+// sort puts candidates in the order of their genomes' estimates.
+func (e *estimates) sort(candidates []*Candidate) {
+	if len(e.noise) == 0 {
+		e.ranking.Sort(candidates)
+		return
+	}
+	all := make([]*member, len(candidates))
+	own := map[ID]*Candidate{}
+	for i, c := range candidates {
+		own[c.ID] = c
+		all[i] = e.member(e.of(c))
+		judged := *all[i].Candidate
+		judged.ID = c.ID
+		all[i].Candidate = &judged
+	}
+	for i, c := range e.ranking.rank(all).List() {
+		candidates[i] = own[c.ID]
+	}
+}
+
+// of is the candidate that stands for a candidate's genome.
+func (e *estimates) of(c *Candidate) *Candidate {
+	if first := e.first[e.sample(c)]; first != nil {
+		return first
+	}
+	return c
+}
+
+// few are the estimates of some genomes alone, whatever comes later.
+func (e *estimates) few(members []*member) estimates {
+	out := newEstimates(e.ranking)
+	for _, m := range members {
+		c := e.of(m.Candidate)
+		out.first[e.sample(c)] = c
+		if r := e.again[c.ID]; r != nil {
+			out.again[c.ID] = &repeats{slices.Clone(r.metrics)}
+		}
+	}
+	for name, z := range e.noise {
+		now := *z
+		out.noise[name] = &now
+	}
+	return out
+}
+
+// all are the estimates of the metrics of a candidate's genome, by name.
+func (e *estimates) all(c *Candidate) map[string]Estimate {
+	c = e.of(c)
+	out := map[string]Estimate{}
+	for _, v := range e.metrics(c) {
+		x := Estimate{Mean: v.Value, N: e.count(c, v.Name)}
+		if z := e.noise[v.Name]; z != nil {
+			half := student(z.freedom) * e.error(v.Name, x.N)
+			low, high := sum(x.Mean, -half), sum(x.Mean, half)
+			x.Low, x.High = &low, &high
+		}
+		out[v.Name] = x
+	}
+	return out
+}
+
+// student is the 97.5 % quantile of Student's t.
+func student(freedom int) float64 {
+	table := []float64{
+		12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010, 2.1788, 2.1604, 2.1448, 2.1314,
+	}
+	if freedom <= len(table) {
+		return table[max(1, freedom)-1]
+	}
+	// Abramowitz & Stegun (1964), 26.7.5.
+	const z = 1.959964
+	n := float64(freedom)
+	return z + (z*z*z+z)/(4*n) + (5*z*z*z*z*z+16*z*z*z+3*z)/(96*n*n) + (3*math.Pow(z, 7)+19*math.Pow(z, 5)+17*z*z*z-15*z)/(384*n*n*n)
+}
