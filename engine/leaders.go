@@ -69,7 +69,7 @@ func (l *Leaders) Add(c *Candidate) bool {
 	if k == 0 || moved {
 		l.volume = nil
 	}
-	if k < max(1, len(l.rank.fronts)) || l.rank.Len()-l.rank.Front() < enough {
+	if k < max(1, len(l.rank.fronts)) || l.rank.Len()-l.rank.Front() < 2*enough {
 		l.rank.add(m)
 		l.rank.shorten(enough, maxFront)
 	}

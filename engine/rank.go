@@ -236,30 +236,43 @@ func (s *Rank) close(k int, stay, gone []*member) {
 	}
 }
 
-// shorten drops the last fronts while without them there are enough behind the first
-// one, and with one objective all but the first few. Of a first front with more than
-// most members the second half goes. So it is seldom put in order.
-func (s *Rank) shorten(enough, most int) {
+// shorten drops all but the first few, with several objectives of those behind the first
+// front: once there are twice as many. Of a first front with more than most members the
+// second half goes, and all behind it. So it is seldom put in order.
+func (s *Rank) shorten(few, most int) {
 	if len(s.ranking.Objectives) < 2 {
-		n := min(enough, s.n)
+		n := min(few, s.n)
 		clear(s.members[n:])
 		clear(s.list[n:])
 		s.members, s.list, s.n = s.members[:n], s.list[:n], n
 		return
 	}
-	if first := &s.fronts[0]; len(first.members) > most {
-		first.sort()
-		half := most / 2
-		s.n -= len(first.members) - half
-		*first, s.list = front{members: first.members[:half:half]}, nil
+	if n := len(s.fronts[0].members); n > most {
+		s.fronts = s.fronts[:1]
+		s.fronts[0].keep(most / 2)
+		s.n, s.list = most/2, nil
+		return
 	}
-	for last := len(s.fronts) - 1; last > 0; last-- {
-		n := len(s.fronts[last].members)
-		if s.n-n-len(s.fronts[0].members) < enough {
-			return
+	behind := s.n - len(s.fronts[0].members)
+	if behind <= 2*few {
+		return
+	}
+	for behind > few {
+		last := &s.fronts[len(s.fronts)-1]
+		if n := len(last.members); behind-n >= few {
+			s.fronts, behind = s.fronts[:len(s.fronts)-1], behind-n
+			continue
 		}
-		s.fronts, s.n, s.list = s.fronts[:last], s.n-n, nil
+		last.keep(len(last.members) - (behind - few))
+		behind = few
 	}
+	s.n, s.list = len(s.fronts[0].members)+behind, nil
+}
+
+// keep drops all but the first n members.
+func (f *front) keep(n int) {
+	f.sort()
+	f.members = f.members[:n:n]
 }
 
 // all are the members, those of the first front first.

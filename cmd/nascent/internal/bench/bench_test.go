@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -58,6 +59,8 @@ func TestFollowCountsEveryJobAndRanksOnlyWholeTraining(t *testing.T) {
 	}
 }
 
+var genomes = genome.MustParseSpace(`{"x": {"int": [1, 100]}}`)
+
 // Accuracy and size have a front, and each of its members adds to what it dominates.
 func TestFollowHypervolume(t *testing.T) {
 	t.Parallel()
@@ -70,7 +73,11 @@ func TestFollowHypervolume(t *testing.T) {
 	at := func(accuracy, size float64, fidelity int) engine.Candidate {
 		id++
 		return job(1, 0, func(c *engine.Candidate) {
-			c.ID, c.Fidelity = id, fidelity
+			g, err := genomes.Parse(fmt.Sprintf("x=%d", id))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.ID, c.Genome, c.Fidelity = id, g, fidelity
 			c.Metrics = engine.Values{{Name: "accuracy", Value: accuracy}, {Name: "size", Value: size}}
 		})
 	}
