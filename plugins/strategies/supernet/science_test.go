@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"math"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -24,7 +25,12 @@ import (
 	"github.com/nascent-nas/nascent/plugins/trainer/fit"
 )
 
-var whole = flag.Bool("whole", false, "derive cells with gdas, too")
+var whole = flag.Bool("whole", false, "train the random cells too, which records their accuracies anew, and derive cells with gdas")
+
+// recorded are the accuracies of the random cells, by their texts. To train them takes
+// the better part of a minute, and that they come to the same again is looked at for a
+// few of them.
+const recorded = "testdata/random.json"
 
 // The data of the example mnist1d-cells, and how it trains a candidate.
 const (
@@ -118,8 +124,8 @@ func (l *laboratory) accuracy(t testing.TB, g genome.Genome) (a float64) {
 	return a
 }
 
-// random scores cells with shared weights and trains each for itself: single-path
-// one-shot over random search that promotes whatever it draws.
+// random scores cells with shared weights, and tells what each is trained to for itself:
+// single-path one-shot over random search that promotes whatever it draws.
 func (l *laboratory) random(t testing.TB, cells int) (scores, accuracies []float64) {
 	t.Helper()
 	score := map[engine.ID]float64{}
@@ -135,9 +141,49 @@ func (l *laboratory) random(t testing.TB, cells int) (scores, accuracies []float
 	if len(scores) < cells {
 		t.Fatalf("%d of %d cells were scored and trained", len(scores), cells)
 	}
-	accuracies = make([]float64, cells)
-	each(cells, func(i int) { accuracies[i] = l.accuracy(t, drawn[i]) })
-	return scores, accuracies
+	return scores, l.accuracies(t, drawn)
+}
+
+// accuracies are those of cells, as they are recorded.
+func (l *laboratory) accuracies(t testing.TB, cells []genome.Genome) []float64 {
+	t.Helper()
+	accuracies, known := make([]float64, len(cells)), map[string]float64{}
+	if *whole {
+		each(len(cells), func(i int) { accuracies[i] = l.accuracy(t, cells[i]) })
+		for i, g := range cells {
+			known[g.Text()] = accuracies[i]
+		}
+		text, err := json.MarshalIndent(known, "", "\t")
+		if err == nil {
+			err = os.WriteFile(recorded, append(text, '\n'), 0o666)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return accuracies
+	}
+	text, err := os.ReadFile(recorded)
+	if err == nil {
+		err = json.Unmarshal(text, &known)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, g := range cells {
+		a, ok := known[g.Text()]
+		if !ok {
+			t.Fatalf("%s has no accuracy for %s: record it with -args -whole", recorded, g.Text())
+		}
+		accuracies[i] = a
+	}
+	// Other kernels round otherwise, which a training of a few epochs makes more of.
+	const few, near = 3, 0.02
+	each(few, func(i int) {
+		if a := l.accuracy(t, cells[i]); math.Abs(a-accuracies[i]) > near {
+			t.Errorf("%s trains to %.3f, and %.3f is recorded: do so again with -args -whole, if that is right", cells[i].Text(), a, accuracies[i])
+		}
+	})
+	return accuracies
 }
 
 // derived lists the accuracy of the first cell that a method derives, by seeds.
@@ -203,7 +249,7 @@ func mean(x []float64) (m float64) {
 // not.
 func TestSharedWeightsAreOfUse(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains some 200 networks, minutes of a core: skipped with -short")
+		t.Skip("trains shared weights and some 40 networks, most of a minute: skipped with -short")
 	}
 	t.Parallel()
 	l := newLaboratory(t)

@@ -9,7 +9,7 @@ var tables = [...]*Kernels[float32]{Go: plain, AVX2: &avx2, AVX512: &avx512}
 var avx2 = Kernels[float32]{
 	Set: AVX2,
 
-	Add: addAVX2, Mul: mulAVX2, Scale: scaleAVX2, Axpy: axpyAVX2, Maximum: maximumAVX2, Leaky: leakyAVX2,
+	Add: addAVX2, Mul: mulAVX2, Scale: scaleAVX2, Axpy: axpyAVX2, Maximum: maximumAVX2, Leaky: leakyAVX2, Dot: dotAVX2,
 	MaximumGradient: maximumGradientAVX2, LeakyGradient: leakyGradientAVX2,
 	RowSums: rowSumsAVX2, Moments: momentsAVX2, Affine: affineAVX2,
 	NormSums: normSumsAVX2, NormGradient: normGradientAVX2,
@@ -32,7 +32,7 @@ var avx2 = Kernels[float32]{
 var avx512 = Kernels[float32]{
 	Set: AVX512,
 
-	Add: addAVX512, Mul: mulAVX512, Scale: scaleAVX512, Axpy: axpyAVX512, Maximum: maximumAVX512, Leaky: leakyAVX512,
+	Add: addAVX512, Mul: mulAVX512, Scale: scaleAVX512, Axpy: axpyAVX512, Maximum: maximumAVX512, Leaky: leakyAVX512, Dot: dotAVX512,
 	MaximumGradient: maximumGradientAVX512, LeakyGradient: leakyGradientAVX512,
 	RowSums: rowSumsAVX512, Moments: momentsAVX512, Affine: affineAVX512,
 	NormSums: normSumsAVX512, NormGradient: normGradientAVX512,

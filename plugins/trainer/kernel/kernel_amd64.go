@@ -93,6 +93,9 @@ func maximumAVX2(y []float32, x []float32)
 func maximumGradientAVX2(dx []float32, rest []float32, x []float32, y []float32)
 
 //go:noescape
+func dotAVX2(x []float32, y []float32) float64
+
+//go:noescape
 func leakyAVX2(y []float32, x []float32, slope float32)
 
 //go:noescape
@@ -301,6 +304,9 @@ func maximumAVX512(y []float32, x []float32)
 
 //go:noescape
 func maximumGradientAVX512(dx []float32, rest []float32, x []float32, y []float32)
+
+//go:noescape
+func dotAVX512(x []float32, y []float32) float64
 
 //go:noescape
 func leakyAVX512(y []float32, x []float32, slope float32)

@@ -2260,6 +2260,59 @@ done:
 	VZEROUPPER
 	RET
 
+// func dotAVX2(x []float32, y []float32) float64
+// Requires: AVX, SSE2
+TEXT ·dotAVX2(SB), NOSPLIT, $0-56
+	MOVQ   x_base+0(FP), AX
+	MOVQ   y_base+24(FP), CX
+	MOVQ   x_len+8(FP), DX
+	VXORPD X0, X0, X0
+
+chunk:
+	TESTQ DX, DX
+	JZ    done
+	MOVQ  DX, BX
+	CMPQ  BX, $0x40
+	JLE   begin
+	MOVQ  $0x00000040, BX
+
+begin:
+	SUBQ   BX, DX
+	VXORPS X1, X1, X1
+
+vectors:
+	VMOVUPS   (AX), X2
+	VMULPS    (CX), X2, X2
+	VADDPS    X2, X1, X1
+	VMOVUPS   16(AX), X2
+	VMULPS    16(CX), X2, X2
+	VADDPS    X2, X1, X1
+	VMOVUPS   32(AX), X2
+	VMULPS    32(CX), X2, X2
+	VADDPS    X2, X1, X1
+	VMOVUPS   48(AX), X2
+	VMULPS    48(CX), X2, X2
+	VADDPS    X2, X1, X1
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	SUBQ      $0x10, BX
+	JNZ       vectors
+	VCVTPS2PD X1, X2
+	VUNPCKHPD X2, X2, X3
+	VADDSD    X3, X2, X2
+	VMOVHLPS  X1, X1, X1
+	VCVTPS2PD X1, X1
+	VADDSD    X1, X2, X2
+	VUNPCKHPD X1, X1, X1
+	VADDSD    X1, X2, X2
+	VADDSD    X2, X0, X0
+	JMP       chunk
+
+done:
+	MOVSD X0, ret+48(FP)
+	VZEROUPPER
+	RET
+
 // func leakyAVX2(y []float32, x []float32, slope float32)
 // Requires: AVX
 TEXT ·leakyAVX2(SB), NOSPLIT, $0-52
@@ -10031,6 +10084,59 @@ loop:
 	JL        loop
 
 done:
+	VZEROUPPER
+	RET
+
+// func dotAVX512(x []float32, y []float32) float64
+// Requires: AVX, SSE2
+TEXT ·dotAVX512(SB), NOSPLIT, $0-56
+	MOVQ   x_base+0(FP), AX
+	MOVQ   y_base+24(FP), CX
+	MOVQ   x_len+8(FP), DX
+	VXORPD X0, X0, X0
+
+chunk:
+	TESTQ DX, DX
+	JZ    done
+	MOVQ  DX, BX
+	CMPQ  BX, $0x40
+	JLE   begin
+	MOVQ  $0x00000040, BX
+
+begin:
+	SUBQ   BX, DX
+	VXORPS X1, X1, X1
+
+vectors:
+	VMOVUPS   (AX), X2
+	VMULPS    (CX), X2, X2
+	VADDPS    X2, X1, X1
+	VMOVUPS   16(AX), X2
+	VMULPS    16(CX), X2, X2
+	VADDPS    X2, X1, X1
+	VMOVUPS   32(AX), X2
+	VMULPS    32(CX), X2, X2
+	VADDPS    X2, X1, X1
+	VMOVUPS   48(AX), X2
+	VMULPS    48(CX), X2, X2
+	VADDPS    X2, X1, X1
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	SUBQ      $0x10, BX
+	JNZ       vectors
+	VCVTPS2PD X1, X2
+	VUNPCKHPD X2, X2, X3
+	VADDSD    X3, X2, X2
+	VMOVHLPS  X1, X1, X1
+	VCVTPS2PD X1, X1
+	VADDSD    X1, X2, X2
+	VUNPCKHPD X1, X1, X1
+	VADDSD    X1, X2, X2
+	VADDSD    X2, X0, X0
+	JMP       chunk
+
+done:
+	MOVSD X0, ret+48(FP)
 	VZEROUPPER
 	RET
 

@@ -331,3 +331,36 @@ func TestNotANumber(t *testing.T) {
 		}
 	}
 }
+
+// TestDot: every set sums products in the same order, so that sums are equal bit for
+// bit; and they are right.
+func TestDot(t *testing.T) {
+	t.Parallel()
+	r := rng.New(4)
+	for n := 0; n <= 4*64; n += Vector {
+		x, y := normals(r, n), normals(r, n)
+		want := For(Go).Dot(x, y)
+		if exact := inner(widen(x), widen(y)); math.Abs(want-exact) > 1e-4 {
+			t.Errorf("%d products come to %v, and not to %v", n, want, exact)
+		}
+		for _, set := range Available() {
+			if got := For(set).Dot(x, y); got != want {
+				t.Errorf("%d products come to %v with %v, and to %v with plain Go", n, got, set, want)
+			}
+		}
+	}
+}
+
+func BenchmarkDot(b *testing.B) {
+	const n = 10 * 5 * 32
+	r := rng.New(4)
+	x, y := normals(r, n), normals(r, n)
+	for _, set := range Available() {
+		b.Run(set.String(), func(b *testing.B) {
+			for b.Loop() {
+				For(set).Dot(x, y)
+			}
+			b.SetBytes(8 * n)
+		})
+	}
+}

@@ -22,6 +22,9 @@ type Kernels[E Float] struct {
 	Maximum func(y, x []E)      // y = max(y, x)
 	Leaky   func(y, x []E, s E) // y = x where positive, else s * x
 
+	// Dot sums products x * y in a fixed order, the same in every set.
+	Dot func(x, y []E) float64
+
 	// MaximumGradient gives what is left of a gradient to the elements of x
 	// that are the maximum y: dx += rest and rest = 0 where x == y.
 	MaximumGradient func(dx, rest, x, y []E)
@@ -74,7 +77,7 @@ func plainOf[E Float]() *Kernels[E] {
 		Set: Go,
 
 		Add: add[E], Mul: mul[E], Scale: scale[E], Axpy: axpy[E],
-		Maximum: maximum[E], Leaky: leaky[E],
+		Maximum: maximum[E], Leaky: leaky[E], Dot: dot[E],
 		MaximumGradient: maximumGradient[E], LeakyGradient: leakyGradient[E],
 		RowSums: rowSums[E], Moments: moments[E], Affine: affine[E],
 		NormSums: normSums[E], NormGradient: normGradient[E],

@@ -41,6 +41,25 @@ func mul[E Float](y, a, b []E) {
 	}
 }
 
+// dot sums in four strands for each 64 products, and these in float64. Products are
+// rounded before they are added, on every machine.
+func dot[E Float](x, y []E) (sum float64) {
+	for len(x) > 0 {
+		n := min(len(x), 64)
+		var part [4]E
+		a, b := x[:n], y[:n]
+		for j := 0; j < n; j += 4 {
+			part[0] += E(a[j] * b[j])
+			part[1] += E(a[j+1] * b[j+1])
+			part[2] += E(a[j+2] * b[j+2])
+			part[3] += E(a[j+3] * b[j+3])
+		}
+		sum += float64(part[0]) + float64(part[1]) + float64(part[2]) + float64(part[3])
+		x, y = x[n:], y[n:]
+	}
+	return sum
+}
+
 func maximum[E Float](y, x []E) {
 	for j, v := range x {
 		if v > y[j] || v != v {

@@ -60,15 +60,15 @@ func convWeightGradient[T Float](l *Layer, dw, x, dz []T) {
 			for o := range l.OutChannels {
 				row := dz[(p*l.OutChannels+o)*n:][:n]
 				for i := range in {
-					dw[(o*l.Taps+t)*in+i] += dot(row, x[(int(q)*l.InChannels+o/out*in+i)*n:][:n])
+					dw[(o*l.Taps+t)*in+i] += inner(row, x[(int(q)*l.InChannels+o/out*in+i)*n:][:n])
 				}
 			}
 		}
 	}
 }
 
-// dot sums in four strands, which the processor can run side by side.
-func dot[T Float](a, b []T) T {
+// inner sums in four strands, which the processor can run side by side.
+func inner[T Float](a, b []T) T {
 	var s [4]T
 	b = b[:len(a)]
 	for j := 0; j+4 <= len(a); j += 4 {

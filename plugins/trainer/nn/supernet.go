@@ -129,7 +129,7 @@ func (b *builder[E]) mix(xs []value, c *choice) value {
 				b.gate = &gate{c, k}
 				grads[k] = b.gradient("d mix", x, func(dx []E, in [][]E) {
 					b.k.Scale(dx, in[1], E(c.weights[k]))
-					c.grad[k] += dot(in[0], in[1])
+					c.grad[k] += b.k.Dot(in[0], in[1])
 				}, in[k], dy)
 				b.gate = nil
 			}
@@ -139,28 +139,6 @@ func (b *builder[E]) mix(xs []value, c *choice) value {
 	})
 	b.partial(v)
 	return v
-}
-
-// dot sums products in a fixed order.
-func dot[E kernel.Float](x, y []E) float64 {
-	var sum float64
-	for len(x) > 0 {
-		n := min(len(x), 64)
-		var part [4]E
-		i := 0
-		for ; i+4 <= n; i += 4 {
-			part[0] += x[i] * y[i]
-			part[1] += x[i+1] * y[i+1]
-			part[2] += x[i+2] * y[i+2]
-			part[3] += x[i+3] * y[i+3]
-		}
-		for ; i < n; i++ {
-			part[0] += x[i] * y[i]
-		}
-		sum += float64(part[0]) + float64(part[1]) + float64(part[2]) + float64(part[3])
-		x, y = x[n:], y[n:]
-	}
-	return sum
 }
 
 // Mix carries out all operations of every choice, weighted.
