@@ -51,6 +51,18 @@ func (m *Map) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// ValueText writes a value as a Map holds it: a text as it is, others as JSON.
+func ValueText(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, err := appendJSON(nil, v)
+	if err != nil { // not finite, which no gene is
+		return fmt.Sprint(v)
+	}
+	return string(b)
+}
+
 // appendJSON writes a value of the kinds that Map holds.
 func appendJSON(b []byte, v any) ([]byte, error) {
 	var err error

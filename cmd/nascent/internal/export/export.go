@@ -109,6 +109,7 @@ func columns(v *show.View) []column {
 	seen := map[string]bool{}
 	var metrics []string
 	genes := map[string]kind{}
+	composite := map[string]bool{} // that hold others in some candidates
 	var order []string
 	for c := range v.Candidates() {
 		for _, m := range c.Metrics {
@@ -131,6 +132,7 @@ func columns(v *show.View) []column {
 				k = truths
 			case string:
 			default:
+				composite[e.Key] = true
 				continue
 			}
 			old, known := genes[e.Key]
@@ -155,6 +157,9 @@ func columns(v *show.View) []column {
 		}})
 	}
 	for _, name := range order {
+		if composite[name] {
+			genes[name] = texts
+		}
 		cols = append(cols, geneColumn(name, genes[name]))
 	}
 	return cols
@@ -185,7 +190,7 @@ func geneColumn(name string, k kind) column {
 			}
 		}
 		if k == texts {
-			return fmt.Sprint(v)
+			return genome.ValueText(v)
 		}
 		return nil
 	}}

@@ -146,6 +146,8 @@ func TestColumnsOfGenes(t *testing.T) {
 		{`{"x": {"choice": [1, "many"]}, "y": {"int": [0, 9]}}`, texts, []string{"x=many y=1", "x=1 y=1"}, []any{"many", "1"}},
 		{`{"x": {"choice": [1, "many"]}, "y": {"int": [0, 9]}}`, texts, []string{"x=1 y=1", "x=many y=1"}, []any{"1", "many"}},
 		{`{"x": {"choice": [true, 3]}, "y": {"int": [0, 9]}}`, texts, []string{"x=true y=1", "x=3 y=1"}, []any{"true", "3"}},
+		{`{"x": {"choice": [1, {"sgd": {"lr": {"float": [0, 1]}, "nesterov": true}}]}, "y": {"int": [0, 9]}}`, texts,
+			[]string{"x=1 y=1", "x=sgd(lr=0.5) y=1"}, []any{"1", `{"sgd":{"lr":0.5,"nesterov":true}}`}},
 	} {
 		space := genome.MustParseSpace(c.space)
 		var all []engine.Candidate

@@ -92,7 +92,7 @@ func metricOf(column string) string {
 }
 
 // Column is the value of a column: a number, a text, or nil where the candidate
-// has none. Columns are those of Record, metrics (NAME or metric:NAME) and
+// has none; of a gene that holds others their JSON. Columns are those of Record, metrics (NAME or metric:NAME) and
 // gene:PATH.
 func Column(c *engine.Candidate, name string) any {
 	id := func(id engine.ID) any {
@@ -160,7 +160,7 @@ func Column(c *engine.Candidate, name string) any {
 		case float64:
 			return g
 		default:
-			return fmt.Sprint(g)
+			return genome.ValueText(g)
 		}
 	}
 	if x, ok := c.Metrics.Get(metricOf(name)); ok {

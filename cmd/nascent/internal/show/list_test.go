@@ -229,3 +229,26 @@ func TestColumnsOfGenes(t *testing.T) {
 		}
 	}
 }
+
+// A gene that holds others is written as JSON, not as Go prints it.
+func TestColumnsOfGenesWithin(t *testing.T) {
+	t.Parallel()
+	space := genome.MustParseSpace(`{"how": {"choice": ["none", {"sgd": {"lr": {"float": [0, 1]}, "of": {"list": {"choice": ["a b", 2]}, "length": 2}}}]}, "y": {"int": [0, 9]}}`)
+	for text, want := range map[string]string{
+		"how=none y=1":                     "none",
+		`how=sgd(lr=0.5 of=["a b" 2]) y=1`: `{"sgd":{"lr":0.5,"of":["a b",2]}}`,
+		`how=sgd(lr=1 of=[2 2]) y=1`:       `{"sgd":{"lr":1.0,"of":[2,2]}}`,
+	} {
+		g, err := space.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &engine.Candidate{Job: engine.Job{ID: 1, Genome: g}}
+		if got := Cell(c, "gene:how"); got != want {
+			t.Errorf("%s is %s in a list; want %s", text, got, want)
+		}
+		if f, err := ParseFilter("gene:how=" + want); err != nil || !f.Keeps(c) {
+			t.Errorf("%s is not found by what is shown: %v", text, err)
+		}
+	}
+}
