@@ -58,6 +58,10 @@ type Needs struct {
 	History HistoryNeed `json:"history"`
 	Batch   int         `json:"batch,omitempty"` // strict order: results a turn (a generation); 0 and 1 mean one
 	Tasks   []Task      `json:"tasks,omitempty"` // that it proposes besides Train; evaluators that do them are opened
+
+	// Remark is one line for people, said when the search begins or the strategy takes it
+	// over; "" if there is nothing to say. Nothing depends on it.
+	Remark string `json:"-"`
 }
 
 // HistoryNeed is how much of the History a Strategy reads.

@@ -69,7 +69,7 @@ func (s *Search) open(ctx context.Context) error {
 		return wrong("strategy", "%s wants %d results at once, and a window has at most %d", s.cfg.StrategyName, needs.Batch, MaxWindow).
 			but("give it a smaller round")
 	}
-	by := decider{name: s.cfg.StrategyName, strategy: s.cfg.Strategy, state: state, batch: max(1, needs.Batch)}
+	by := decider{name: s.cfg.StrategyName, strategy: s.cfg.Strategy, state: state, batch: max(1, needs.Batch), remark: OneLine(needs.Remark)}
 	at, err := readTrajectory(s.cfg.Ledger, s.cfg.Space)
 	tasks := needs.Tasks
 	switch {
@@ -157,11 +157,19 @@ func (s *Search) beginAnew(by decider) (*trajectory, error) {
 		t.spaces[b.Name] = b.Genome.Space()
 	}
 	t.search.decider = by
+	s.remark(by)
 	if n := len(plan.Objectives); n > 1 && plan.Rules > 1 {
 		s.say("the %d objectives are equal in rank, so the answer is a front; where the first is to decide and the others only break ties, "+
 			"list them under ties:", n)
 	}
 	return t, nil
+}
+
+// remark passes on what a strategy has to say of the search that it begins or takes over.
+func (s *Search) remark(by decider) {
+	if by.remark != "" {
+		s.say("%s: %s", by.name, by.remark)
+	}
 }
 
 // goOn gives the search the state that its strategy left, or lets another
@@ -182,6 +190,7 @@ func (s *Search) goOn(t *trajectory, by decider) (err error) {
 		t.Strategies = append(t.Strategies, e)
 		s.writer.state(PartSearch, by.state)
 		s.say("from turn %d on strategy %s decides", e.Turn, e.Name)
+		s.remark(by)
 	} else if by.state, err = t.led.State(PartSearch); err != nil {
 		return err
 	}

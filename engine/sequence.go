@@ -26,6 +26,7 @@ type decider struct {
 	batch    int    // results a turn in strict order
 	since    uint64 // its first turn, which consumes nothing
 	state    []byte
+	remark   string // what it has to say when it begins
 }
 
 // begun tells whether the strategy has taken a turn.

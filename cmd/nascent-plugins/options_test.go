@@ -160,6 +160,7 @@ func TestRecordedOptions(t *testing.T) {
 // unbounded are the bounds of a number that may be any.
 const unbounded = "of any size"
 
+// tables are the marked tables of a text: the name, and what stands there.
 var tables = regexp.MustCompile(`(?s)<!-- options of (\w+ \w+) -->\n(.*?)<!-- end -->`)
 
 // The tables in docs say what is declared: go test ./cmd/nascent-plugins -update.
@@ -175,19 +176,18 @@ func TestDocs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fresh := tables.ReplaceAllStringFunc(string(text), func(found string) string {
-			m := tables.FindStringSubmatch(found)
-			declare, ok := all[m[1]]
+		fresh := tabled(string(text), func(name, was string) string {
+			declare, ok := all[name]
 			if !ok {
-				t.Errorf("%s has the options of %s, which declares none", file, m[1])
-				return found
+				t.Errorf("%s has the options of %s, which declares none", file, name)
+				return was
 			}
-			seen[m[1]] = true
+			seen[name] = true
 			want := markdown(option.List(declare))
-			if m[2] != want && !*update {
-				t.Errorf("%s: the options of %s are no longer what is declared; go test ./cmd/nascent-plugins -update makes them:\n%s", file, m[1], want)
+			if was != want && !*update {
+				t.Errorf("%s: the options of %s are no longer what is declared; go test ./cmd/nascent-plugins -update makes them:\n%s", file, name, want)
 			}
-			return strings.Replace(found, m[2], want, 1)
+			return want
 		})
 		if *update && fresh != string(text) {
 			if err := os.WriteFile(file, []byte(fresh), 0o644); err != nil {
@@ -199,6 +199,27 @@ func TestDocs(t *testing.T) {
 		if !seen[name] {
 			t.Errorf("docs have no table of the options of %s: add <!-- options of %s -->, <!-- end -->", name, name)
 		}
+	}
+}
+
+// tabled is a text with other tables: anew says which, by the name and what stands there.
+func tabled(text string, anew func(name, was string) string) string {
+	return tables.ReplaceAllStringFunc(text, func(found string) string {
+		m := tables.FindStringSubmatch(found)
+		return "<!-- options of " + m[1] + " -->\n" + anew(m[1], m[2]) + "<!-- end -->"
+	})
+}
+
+// A table stands between its comments, also where there was none.
+func TestTabled(t *testing.T) {
+	t.Parallel()
+	const text = "a\n<!-- options of x y -->\n<!-- end -->\nb\n<!-- options of x z -->\nold\n<!-- end -->\n"
+	const want = "a\n<!-- options of x y -->\nnew\n<!-- end -->\nb\n<!-- options of x z -->\nolder\n<!-- end -->\n"
+	got := tabled(text, func(name, was string) string {
+		return map[string]string{"x y ": "new\n", "x z old\n": "older\n"}[name+" "+was]
+	})
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

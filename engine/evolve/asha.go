@@ -90,6 +90,9 @@ func (s *asha) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 	case wants.History == engine.NeedAll:
 		needs.History = engine.NeedAll
 	}
+	if needs.Remark = wants.Remark; len(setup.Fidelities) < 2 {
+		needs.Remark = fmt.Sprintf("with one fidelity nobody is promoted, so this is %s alone; list cheaper ones before it under fidelities:, such as {budget: 2}", s.with.use)
+	}
 	return pack(ashaState{Inner: packed}), needs, nil
 }
 

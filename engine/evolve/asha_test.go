@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -84,6 +85,22 @@ func TestASHAPromotesTheBest(t *testing.T) {
 		}
 		if n := cmp.Compare(len(rungs[1]), len(rungs[2])); n <= 0 || len(rungs[2]) == 0 {
 			t.Errorf("%d at fidelity 1, %d at fidelity 2", len(rungs[1]), len(rungs[2]))
+		}
+	}
+}
+
+// Without cheaper fidelities it says that it is only what searches within it.
+func TestASHASaysThatItIsAlone(t *testing.T) {
+	t.Parallel()
+	for fidelities, want := range map[int]string{0: "this is genetic alone", 1: "this is genetic alone", 2: ""} {
+		setup := engine.Setup{Space: space, Options: json.RawMessage(`{"search": "genetic"}`), Fidelities: twoFidelities[:fidelities]}
+		_, needs, err := strategy(t, "asha").Open(t.Context(), setup)
+		if err != nil || !strings.Contains(needs.Remark, want) || (needs.Remark == "") != (want == "") {
+			t.Errorf("%d fidelities: %q, %v; want %q", fidelities, needs.Remark, err, want)
+		}
+		setup.Options = json.RawMessage(`{"search": {"use": "asha", "search": "genetic"}}`)
+		if _, needs, err = strategy(t, "islands").Open(t.Context(), setup); err != nil || !strings.Contains(needs.Remark, want) {
+			t.Errorf("%d fidelities on islands: %q, %v; want %q", fidelities, needs.Remark, err, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package evolve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -116,6 +117,7 @@ func (s *islands) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.
 		case wants.History == engine.NeedAll:
 			needs.History = engine.NeedAll
 		}
+		needs.Remark = cmp.Or(needs.Remark, wants.Remark)
 		st.Islands = append(st.Islands, islandState{Inner: packed})
 	}
 	return pack(st), needs, nil

@@ -53,7 +53,7 @@ func (s *StrategyPlugin) Open(ctx context.Context, setup engine.Setup) ([]byte, 
 	if err := patient(func() error { return s.ready(ctx) }); err != nil {
 		return nil, engine.Needs{}, err
 	}
-	needs := engine.Needs{History: engine.HistoryNeed(s.hello.History), Batch: int(s.hello.Batch)}
+	needs := engine.Needs{History: engine.HistoryNeed(s.hello.History), Batch: int(s.hello.Batch), Remark: s.hello.Remark}
 	for _, t := range s.hello.Tasks {
 		needs.Tasks = append(needs.Tasks, engine.Task(t))
 	}

@@ -130,6 +130,7 @@ type strategyHello struct {
 	History  engine.HistoryNeed `json:"history"` // default metrics
 	Batch    int                `json:"batch"`
 	Tasks    []engine.Task      `json:"tasks"`
+	Remark   string             `json:"remark"`
 	SDK      string             `json:"sdk"` // and Version are for people
 	Version  string             `json:"version"`
 }
@@ -144,7 +145,7 @@ func stored(state json.RawMessage) []byte {
 
 // needs checks what a strategy says of itself.
 func (h *strategyHello) needs() (engine.Needs, error) {
-	n := engine.Needs{History: h.History, Batch: h.Batch, Tasks: h.Tasks}
+	n := engine.Needs{History: h.History, Batch: h.Batch, Tasks: h.Tasks, Remark: h.Remark}
 	if n.History == "" {
 		n.History = engine.NeedMetrics
 	}

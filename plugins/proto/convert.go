@@ -310,7 +310,7 @@ func objectivesFrom(all []*Objective) (out []engine.Objective) {
 func SpaceFrom(declaration []byte, rules int64) (*genome.Space, error) {
 	if rules < 0 || rules > genome.Rules {
 		return nil, fmt.Errorf("the search goes by revision %d of the rules for genomes, and this plugin knows them up to "+
-			"%d: build it with the nascent of today", rules, genome.Rules)
+			"%d: build it again with the SDK of the nascent that runs the search", rules, genome.Rules)
 	}
 	space, err := genome.RecordedSpace(declaration, int(rules))
 	if err != nil {

@@ -1936,7 +1936,8 @@ type StrategyHello struct {
 	State         []byte                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	History       string                 `protobuf:"bytes,3,opt,name=history,proto3" json:"history,omitempty"` // how much of it Step needs: "none", "metrics", "all"
 	Batch         int64                  `protobuf:"varint,4,opt,name=batch,proto3" json:"batch,omitempty"`
-	Tasks         []string               `protobuf:"bytes,5,rep,name=tasks,proto3" json:"tasks,omitempty"` // that it proposes, besides "train"
+	Tasks         []string               `protobuf:"bytes,5,rep,name=tasks,proto3" json:"tasks,omitempty"`   // that it proposes, besides "train"
+	Remark        string                 `protobuf:"bytes,6,opt,name=remark,proto3" json:"remark,omitempty"` // one line for people, said when the search begins
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2004,6 +2005,13 @@ func (x *StrategyHello) GetTasks() []string {
 		return x.Tasks
 	}
 	return nil
+}
+
+func (x *StrategyHello) GetRemark() string {
+	if x != nil {
+		return x.Remark
+	}
+	return ""
 }
 
 type StepRequest struct {
@@ -2791,13 +2799,14 @@ const file_nascent_proto_rawDesc = "" +
 	"\x04pool\x18\v \x03(\fR\x04pool\x12\x14\n" +
 	"\x05rules\x18\f \x01(\x03R\x05rules\x12)\n" +
 	"\x04ties\x18\r \x03(\v2\x15.nascent.v1.ObjectiveR\x04ties\x120\n" +
-	"\treference\x18\x0e \x01(\v2\x12.nascent.v1.ValuesR\treference\"\x9a\x01\n" +
+	"\treference\x18\x0e \x01(\v2\x12.nascent.v1.ValuesR\treference\"\xb2\x01\n" +
 	"\rStrategyHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x12\x18\n" +
 	"\ahistory\x18\x03 \x01(\tR\ahistory\x12\x14\n" +
 	"\x05batch\x18\x04 \x01(\x03R\x05batch\x12\x14\n" +
-	"\x05tasks\x18\x05 \x03(\tR\x05tasks\"\xe7\x02\n" +
+	"\x05tasks\x18\x05 \x03(\tR\x05tasks\x12\x16\n" +
+	"\x06remark\x18\x06 \x01(\tR\x06remark\"\xe7\x02\n" +
 	"\vStepRequest\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\fR\x05state\x12\f\n" +
 	"\x01n\x18\x02 \x01(\x04R\x01n\x12\x12\n" +

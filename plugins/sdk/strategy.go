@@ -44,7 +44,7 @@ func (s *strategyServer) Open(ctx context.Context, req *proto.OpenStrategy) (ans
 		return &proto.StrategyHello{Refusal: refusalOf(err)}, nil
 	}
 	s.space, s.need, s.history = setup.Space, needs.History, newHistory(needs.History)
-	hello := &proto.StrategyHello{State: state, History: string(needs.History), Batch: int64(needs.Batch)}
+	hello := &proto.StrategyHello{State: state, History: string(needs.History), Batch: int64(needs.Batch), Remark: needs.Remark}
 	for _, t := range needs.Tasks {
 		hello.Tasks = append(hello.Tasks, string(t))
 	}
