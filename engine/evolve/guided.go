@@ -300,6 +300,7 @@ func (s *guided) choose(st *guidedState, r *rng.Rand, room int) ([]choice, error
 		spent: slices.Clone(s.spent), choices: make([][]choice, len(s.costs)),
 	}
 	c.rate()
+	var waiting []*surrogate.Point
 	higher := map[string]int{} // fidelities at which pending ones are measured, by packed genome
 	for i, x := range st.Pending {
 		c.drawn[string(x.Packed)] = true
@@ -312,7 +313,15 @@ func (s *guided) choose(st *guidedState, r *rng.Rand, room int) ([]choice, error
 		if err != nil {
 			return nil, fmt.Errorf("the strategy's state names a genome that is none of the space: %w", err)
 		}
-		c.believe(s.model.Point(g), x.Fidelity)
+		p := s.model.Point(g)
+		c.believe(p, x.Fidelity)
+		waiting = append(waiting, p)
+	}
+	if c.beyond != nil {
+		for _, g := range c.Guess(waiting, c.top()) {
+			c.front = append(c.front, g.Means[:c.objectives()])
+		}
+		c.reach()
 	}
 	c.again(higher)
 	st.Keep = c.keep()

@@ -55,13 +55,13 @@ func TestGuidedDecidesOfSeveral(t *testing.T) {
 		objectives int
 		change     func(*engine.Config)
 	}{
-		{want: "9c953191cd2f88b8", objectives: 2, change: func(cfg *engine.Config) {
+		{want: "ca856020213bfa9a", objectives: 2, change: func(cfg *engine.Config) {
 			cfg.Reference = engine.Values{{Name: "f0", Value: 1.8}, {Name: "f1", Value: 1.8}}
 		}},
-		{want: "41ebb81237a64d8f", objectives: 3, change: func(cfg *engine.Config) {
+		{want: "bda008620492b527", objectives: 3, change: func(cfg *engine.Config) {
 			cfg.Fidelities = []engine.Fidelity{{Evaluator: "land", Budget: 1}, {Evaluator: "land", Budget: 4}}
 		}},
-		{want: "3d2cb307ab30c01b", objectives: 4, change: func(cfg *engine.Config) { cfg.Objectives[1].Scale, cfg.Window = engine.LogScale, 4 }},
+		{want: "b88ed71ea126b269", objectives: 4, change: func(cfg *engine.Config) { cfg.Objectives[1].Scale, cfg.Window = engine.LogScale, 4 }},
 	} {
 		cfg := config(t, "guided", `{"initial": 8, "candidates": 60, "active": 30}`, enginetest.Landscape{}, 2, 50)
 		cfg.Space, cfg.Objectives = zdt, nil
