@@ -20,6 +20,10 @@ func main() {
 	programs := flag.String("programs", "bin", "the directory of nascent and its plugins")
 	parallel := flag.Int("parallel", 2, "scenarios at once")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "chaos: what is %s? It takes flags alone (-h)\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	clean, err := chaos(os.Stdout, *programs, *only, *seed, *kills, *parallel)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)

@@ -18,6 +18,10 @@ func main() {
 	parallel := flag.Int("parallel", max(1, runtime.NumCPU()/2), "bugs at once; each has tests that run in parallel")
 	timeout := flag.String("timeout", "5m", "of the tests of one bug: tests that hang have caught it")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "mutants: what is %s? It takes flags alone (-h)\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	root, err := os.Getwd()
 	if err == nil {
 		var survived int

@@ -27,6 +27,10 @@ func main() {
 	flag.StringVar(&s.text, "text", "docs/science.md", "the text that has the tables")
 	again := flag.String("again", "", "run strategies whose names match this regular expression again")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "science: what is %s? It takes flags alone (-h)\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	err := s.run(*again, os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "science:", err)
