@@ -45,6 +45,7 @@ type Setup struct {
 	Order       Order
 	Start       []genome.Genome // known-good genomes to begin with
 	Options     json.RawMessage // the strategy's own options, a JSON object
+	Seeded      bool            // results at the highest fidelity depend on the job's seed; strategies in other processes are not told
 
 	// Files keeps what is too large for State: weights, tables. Step Puts a file
 	// and names it in Decision.Files; a later Step finds it by the hash that its
@@ -125,6 +126,7 @@ const (
 	OpCross       = "cross"        // two parents
 	OpCrossMutate = "cross+mutate" // two parents, then one mutation
 	OpSame        = "same"         // one parent, unchanged: promotions, replicates
+	OpRepeat      = "repeat"       // the genome of one parent, measured again because it is near the top; of the strategy repeats
 	OpStart       = "start"        // a known-good genome from Setup.Start
 	OpGiven       = "given"        // the proposal carries a genome of its own
 	OpBaseline    = "baseline"     // a hand-made network; only the final strategy

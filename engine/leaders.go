@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 
 	"github.com/nascent-nas/nascent/genome"
@@ -35,6 +36,38 @@ const (
 func (p *Plan) Leaders(n int) *Leaders {
 	r := p.Ranking()
 	return &Leaders{plan: p, n: n, rank: r.Rank(), estimates: newEstimates(&r), reference: newReference(&r, p.Reference)}
+}
+
+// Leaders are those of nobody yet, for a strategy.
+func (s *Setup) Leaders(n int) *Leaders {
+	r := s.Ranking()
+	return (&Plan{Objectives: r.Objectives, Ties: r.Ties, Constraints: r.Constraints, Rules: max(2, r.Rules)}).Leaders(n)
+}
+
+// Contender is a genome that leads or is near the top.
+type Contender struct {
+	*Candidate           // that measured it first, with the means as metrics
+	Bounds     []float64 // what it is compared by, for each objective: the mean, turned so that more is better, less its standard error
+	Errors     []float64 // these standard errors; 0 while the noise is not known
+	N          int       // measurements
+}
+
+// Contenders are the leaders and about a hundred that follow, of those that break the
+// constraints as little as the best.
+func (l *Leaders) Contenders() (out []Contender) {
+	all := l.rank.all()
+	for _, m := range all {
+		if m.violation > all[0].violation || math.IsInf(m.at[0], 0) {
+			continue
+		}
+		c := Contender{m.Candidate, m.at, make([]float64, len(m.at)), 0}
+		for i, o := range l.rank.ranking.Objectives {
+			n := l.estimates.count(m.Candidate, o.Metric)
+			c.Errors[i], c.N = l.estimates.error(o.Metric, n), max(c.N, n)
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // Add takes a candidate in if it belongs there, and tells whether it did. Stopped ones

@@ -60,7 +60,7 @@ func (s *Search) open(ctx context.Context) error {
 		Space: s.cfg.Space, Objectives: s.cfg.Objectives, Ties: s.cfg.Ties, Constraints: s.cfg.Constraints,
 		Reference: s.cfg.Reference, Metrics: metrics,
 		Fidelities: s.cfg.Fidelities, Limits: s.cfg.Limits, Order: s.cfg.Order, Start: s.cfg.Start, Options: s.cfg.StrategyOptions,
-		Files: s.cfg.Ledger,
+		Seeded: s.pool.get(s.cfg.Fidelities[len(s.cfg.Fidelities)-1].Evaluator).hello.Seeded, Files: s.cfg.Ledger,
 	})
 	if err != nil {
 		return strategyRefuses(s.cfg.StrategyName, err)

@@ -32,6 +32,8 @@ func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led
 		Reference: a.Plan.Reference, Metrics: a.setupMetrics(),
 		Fidelities: a.Plan.Fidelities, Order: a.Plan.Order, Files: scratch,
 	}
+	hello, _ := a.hello(a.Plan.Fidelities[len(a.Plan.Fidelities)-1].Evaluator)
+	r.setup.Seeded = hello.Seeded
 	for _, text := range a.Plan.Start {
 		g, err := a.Space.Parse(text)
 		if err != nil {

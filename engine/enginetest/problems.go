@@ -69,6 +69,7 @@ func (p problem) open(t T) engine.Setup {
 		Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}},
 		Metrics:    p.land.Metrics(),
 		Order:      p.order,
+		Seeded:     true,
 	}
 	for i := range max(1, p.fidelities) {
 		s.Fidelities = append(s.Fidelities, engine.Fidelity{Evaluator: "landscape", Budget: float64(int(1) << (2 * i))})

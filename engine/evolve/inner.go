@@ -80,13 +80,55 @@ func Inner(name string, options json.RawMessage) (uses []string) {
 	var o struct {
 		Search searchers `json:"search"`
 	}
-	if !slices.Contains([]string{ashaName, islandsName, sposName}, name) || json.Unmarshal(options, &o) != nil {
+	if !slices.Contains([]string{ashaName, islandsName, repeatsName, sposName}, name) || json.Unmarshal(options, &o) != nil {
 		return nil
 	}
 	for _, s := range o.Search {
 		uses = append(append(uses, s.use), Inner(s.use, s.options)...)
 	}
 	return uses
+}
+
+// shift is added to the ids of its own candidates as an inner strategy sees them, where
+// it sees others as well: those have smaller ids then than its first, which marks them
+// as foreign.
+type shift engine.ID
+
+// of is the id of an own candidate as the inner strategy sees it.
+func (s shift) of(id engine.ID) engine.ID { return id + engine.ID(s) }
+
+// global is an id as everybody else sees it.
+func (s shift) global(id engine.ID) engine.ID {
+	if id >= engine.ID(s) {
+		return id - engine.ID(s)
+	}
+	return id
+}
+
+func (s shift) globals(ids []engine.ID) []engine.ID {
+	var out []engine.ID
+	for _, id := range ids {
+		out = append(out, s.global(id))
+	}
+	return out
+}
+
+// as is an own candidate as the inner strategy sees it; local says how it sees an
+// earlier one's id.
+func (s shift) as(c *engine.Candidate, local func(engine.ID) engine.ID) *engine.Candidate {
+	out := *c
+	out.ID = s.of(c.ID)
+	out.Resume, out.Inherit, out.Reuse = local(c.Resume), local(c.Inherit), local(c.Reuse)
+	out.Parents = locals(c.Parents, local)
+	return &out
+}
+
+func locals(ids []engine.ID, local func(engine.ID) engine.ID) []engine.ID {
+	out := make([]engine.ID, len(ids))
+	for i, id := range ids {
+		out[i] = local(id)
+	}
+	return out
 }
 
 // closeAll ends the processes of strategies that have one.

@@ -173,10 +173,10 @@ func (s *islands) deal(st *islandsState, turn engine.Turn) ([][]engine.Candidate
 		c := &turn.Results[k]
 		for i := range st.Islands {
 			l := &st.Islands[i]
+			if !s.views[i].shows(c) {
+				continue
+			}
 			if c.ID >= st.First {
-				if _, own := marked(c.Tag, islandTag(i)); !own {
-					continue
-				}
 				l.Recent = append(l.Recent, c.ID)
 			}
 			results[i] = append(results[i], *s.views[i].as(c))
@@ -229,7 +229,7 @@ func (s *islands) share(st *islandsState, want int) []int {
 func (s *islands) stepIsland(ctx context.Context, i int, l *islandState, results []engine.Candidate, room int, turn engine.Turn, d *engine.Decision) error {
 	seen := turn
 	seen.Seed = rng.Derive(turn.Seed, "island", uint64(i)) >> 11
-	seen.FirstID, seen.Want = islander+turn.FirstID+engine.ID(len(d.Proposals)), room
+	seen.FirstID, seen.Want = islander.of(turn.FirstID)+engine.ID(len(d.Proposals)), room
 	seen.History, seen.Results, seen.Files = s.views[i], results, l.Files
 	if !l.Begun { // it finds them in the History
 		seen.Results = nil
@@ -241,13 +241,13 @@ func (s *islands) stepIsland(ctx context.Context, i int, l *islandState, results
 	if len(decided.Proposals) > room {
 		return fmt.Errorf("%s: its strategy proposes %d jobs where there is room for %d", islandTag(i), len(decided.Proposals), room)
 	}
-	l.Inner, l.Begun, l.Done, l.Files, l.Keep = decided.State, true, decided.Done, decided.Files, globals(decided.Keep)
+	l.Inner, l.Begun, l.Done, l.Files, l.Keep = decided.State, true, decided.Done, decided.Files, islander.globals(decided.Keep)
 	l.Sent += len(decided.Proposals)
 	for _, p := range decided.Proposals {
 		if p.Tag != "" {
 			p.Tag = "/" + p.Tag
 		}
-		p.Tag, p.Resume, p.Inherit, p.Parents = islandTag(i)+p.Tag, global(p.Resume), global(p.Inherit), globals(p.Parents)
+		p.Tag, p.Resume, p.Inherit, p.Parents = islandTag(i)+p.Tag, islander.global(p.Resume), islander.global(p.Inherit), islander.globals(p.Parents)
 		d.Proposals = append(d.Proposals, p)
 	}
 	if d.Note == "" && decided.Note != "" {
@@ -256,24 +256,8 @@ func (s *islands) stepIsland(ctx context.Context, i int, l *islandState, results
 	return nil
 }
 
-// islander is added to the ids of an island's own candidates as its strategy sees
-// them. So those of others are below its first, which marks them as foreign.
-const islander = engine.FinalBase / 2
-
-func global(id engine.ID) engine.ID {
-	if id >= islander {
-		return id - islander
-	}
-	return id
-}
-
-func globals(ids []engine.ID) []engine.ID {
-	var out []engine.ID
-	for _, id := range ids {
-		out = append(out, global(id))
-	}
-	return out
-}
+// islander is the shift of an island's own candidates.
+const islander shift = shift(engine.FinalBase) / 2
 
 // islandView is the History as the strategy of an island sees it: its own candidates,
 // those from before the islands, and migrants, each where it came. It grows with the
@@ -308,11 +292,18 @@ func (v *islandView) follow(h engine.History, first engine.ID, arrivals []arriva
 			return
 		}
 		v.last = h.At(v.read)
-		if _, own := marked(v.last.Tag, v.tag); own || v.last.ID < first {
+		if v.shows(v.last) {
 			v.show(v.as(v.last))
 		}
 		v.read++
 	}
+}
+
+// shows tells whether a candidate is of the island, or from before the islands. What
+// was measured again for the whole search belongs to the island that it came from.
+func (v *islandView) shows(c *engine.Candidate) bool {
+	_, own := marked(c.Tag, v.tag)
+	return own || c.ID < v.first && (c.Operator != engine.OpRepeat || !strings.HasPrefix(c.Tag, "island "))
 }
 
 func (v *islandView) show(c *engine.Candidate) {
@@ -326,20 +317,15 @@ func (v *islandView) as(c *engine.Candidate) *engine.Candidate {
 	if !own || c.ID < v.first {
 		return c
 	}
-	out := *c
-	out.ID, out.Tag = c.ID+islander, tag
-	out.Resume, out.Inherit, out.Reuse = v.local(c.Resume), v.local(c.Inherit), v.local(c.Reuse)
-	out.Parents = make([]engine.ID, len(c.Parents))
-	for i, id := range c.Parents {
-		out.Parents[i] = v.local(id)
-	}
-	return &out
+	out := islander.as(c, v.local)
+	out.Tag = tag
+	return out
 }
 
 // local is the id of an earlier candidate as the island's strategy sees it.
 func (v *islandView) local(id engine.ID) engine.ID {
-	if _, own := v.byID[id+islander]; own {
-		return id + islander
+	if _, own := v.byID[islander.of(id)]; own {
+		return islander.of(id)
 	}
 	return id
 }
@@ -357,7 +343,11 @@ func (v *islandView) Get(id engine.ID) (*engine.Candidate, bool) {
 }
 
 // Curve implements engine.History.
-func (v *islandView) Curve(id engine.ID) ([]engine.Point, error) { return v.History.Curve(global(id)) }
+func (v *islandView) Curve(id engine.ID) ([]engine.Point, error) {
+	return v.History.Curve(islander.global(id))
+}
 
 // Output implements engine.History.
-func (v *islandView) Output(id engine.ID) ([]byte, error) { return v.History.Output(global(id)) }
+func (v *islandView) Output(id engine.ID) ([]byte, error) {
+	return v.History.Output(islander.global(id))
+}
