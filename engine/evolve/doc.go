@@ -11,6 +11,7 @@
 //   - nsga2: NSGA-II for several objectives (Deb et al. 2002)
 //   - nsga3: NSGA-III for many (Deb & Jain 2014)
 //   - random: random search, the control
+//   - repeats: measures again near the top what any other strategy found (Frazier et al. 2008)
 //   - spos: single-path one-shot search (Guo et al. 2020), which scores candidates
 //     with shared weights and searches with another strategy
 //

@@ -30,6 +30,7 @@ var strategies = []struct {
 	{"genetic", `{use: genetic, population: 6}`, "40"},
 	{"asha", `{use: asha, eta: 2, search: {use: aging, population: 4, sample: 2}}`, "40"},
 	{"islands", `{use: islands, islands: 2, search: [{use: aging, population: 4, sample: 2}, {use: qlearning, budget: 30}], every: 6}`, "40"},
+	{"repeats", `{use: repeats, share: 0.3, after: 6, search: {use: aging, population: 4, sample: 2}}`, "40"},
 	{"mapelites", `{use: mapelites, initial: 6, descriptors: [{metric: parameters, edges: [1000, 3000]}]}`, "40"},
 	{"guided", `{use: guided, initial: 6, candidates: 20, rounds: 1}`, "40"},
 	{"local", `{use: local, initial: 4}`, "40"},

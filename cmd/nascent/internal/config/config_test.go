@@ -227,6 +227,41 @@ plugins: {tls: no, turn_timeout: 90s}
 	}
 }
 
+// What is measured again is a strategy around the search's own, with its paths.
+func TestRepeats(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"strategy: guided\nrepeats: true":                                 `repeats {"search":"guided"}`,
+		"repeats: {share: 0.2, after: 30}":                                `repeats {"after":30,"search":"aging","share":0.2}`,
+		"strategy: {use: ./mine.py, n: 12345678901234567}\nrepeats: {}":   `repeats {"search":{"n":12345678901234567,"use":"/there/mine.py"}}`,
+		"strategy: {use: repeats, search: random}\nrepeats: {share: 0.2}": `repeats {"search":"random"}`,
+		"strategy: random\nrepeats: false":                                `random {}`,
+	} {
+		d, err := Parse("search.yaml", "/there", []byte("space: {x: bool}\nevaluator: e\n"+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := d.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Strategy.Use + " " + string(s.Strategy.Options); got != want {
+			t.Errorf("%s\nis %s, want %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"repeats: {share: 2}":   "repeats.share: 2 is out of range",
+		"repeats: {shar: 0.1}":  "did you mean share",
+		"repeats: {after: 0}":   "repeats.after",
+		"repeats: often":        "repeats",
+		"repeats: {share: few}": "repeats.share",
+	} {
+		if _, err := parse(t, "space: {x: bool}\nevaluator: e\n"+text).Read(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
 // Every key that Read knows is listed, and no other.
 func TestKeys(t *testing.T) {
 	t.Parallel()

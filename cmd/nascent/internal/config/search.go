@@ -79,6 +79,7 @@ type readers = map[string]func(n *yaml.Node, key string) error
 func (d *Document) Read() (*Search, error) {
 	s := &Search{Evaluators: map[string]Plugin{}, LogLevel: "info", TLS: true, PluginFolder: d.path(".")}
 	s.Strategy = Plugin{Key: "strategy", Use: defaultStrategy, Options: json.RawMessage("{}")}
+	var again map[string]any // options of the strategy that measures again, if one is asked for
 	e := &s.Engine
 	e.Workers, e.Fill = runtime.GOMAXPROCS(0), true
 	var later []func() error // what needs the space
@@ -112,6 +113,7 @@ func (d *Document) Read() (*Search, error) {
 			s.Strategy, err = d.plugin(n, key)
 			return err
 		},
+		"repeats": func(n *yaml.Node, key string) (err error) { again, err = d.repeats(n, key); return err },
 		"evaluator": func(n *yaml.Node, key string) error {
 			p, err := d.plugin(n, key)
 			s.Evaluators[Only] = p
@@ -226,6 +228,9 @@ func (d *Document) Read() (*Search, error) {
 			return nil, err
 		}
 	}
+	if s.Strategy, err = s.Strategy.repeated(again); err != nil {
+		return nil, err
+	}
 	if len(e.Fidelities) == 0 && len(s.Evaluators) > 1 {
 		return nil, d.missing("fidelities", "with several evaluators, say which comes first: fidelities: [{evaluator: quick}, {evaluator: full}]")
 	}
@@ -288,6 +293,58 @@ func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
 	p.Options, err = json.Marshal(options)
 	return p, err
 }
+
+// repeats reads how much is measured again: options of the strategy of that name, nil if
+// nothing is.
+func (d *Document) repeats(n *yaml.Node, key string) (map[string]any, error) {
+	options := map[string]any{}
+	if n.Kind == yaml.ScalarNode {
+		on, err := d.boolean(n, key)
+		if !on {
+			options = nil
+		}
+		return options, err
+	}
+	err := d.fields(n, key, readers{
+		"share": func(n *yaml.Node, key string) error {
+			x, err := d.number(n, key)
+			if err == nil && (x < 0.001 || x > 0.9) {
+				err = d.fault(n, key, "write a number from 0.001 to 0.9, or leave out repeats", "%g is out of range", x)
+			}
+			options["share"] = x
+			return err
+		},
+		"after": func(n *yaml.Node, key string) (err error) {
+			options["after"], err = d.between(n, key, 2, 1_000_000)
+			return err
+		},
+	})
+	return options, err
+}
+
+// repeated is a strategy within the one that measures again.
+func (p Plugin) repeated(options map[string]any) (Plugin, error) {
+	if options == nil || p.Use == repeats {
+		return p, nil
+	}
+	search := map[string]json.RawMessage{}
+	err := json.Unmarshal(p.Options, &search)
+	if err != nil {
+		return p, err
+	}
+	if options[within] = p.Use; len(search) > 0 {
+		if search["use"], err = json.Marshal(p.Use); err != nil {
+			return p, err
+		}
+		options[within] = search
+	}
+	p.Use = repeats
+	p.Options, err = json.Marshal(options)
+	return p, err
+}
+
+// repeats is the strategy that measures again what another one found.
+const repeats = "repeats"
 
 // placed is a strategy, or a list of strategies, as an option names it, with paths
 // made absolute.
@@ -509,6 +566,6 @@ func Known(key string) bool { return slices.Contains(keys, key) }
 func Keys() []string { return slices.Clone(keys) }
 
 var keys = []string{
-	"name", "space", "start", "baselines", "strategy", "evaluator", "evaluators", "fidelities", "objectives", "ties", "prefer", "reference", "constraints", "limits",
+	"name", "space", "start", "baselines", "strategy", "repeats", "evaluator", "evaluators", "fidelities", "objectives", "ties", "prefer", "reference", "constraints", "limits",
 	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "plugins",
 }
