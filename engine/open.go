@@ -56,12 +56,9 @@ func (s *Search) open(ctx context.Context) error {
 	if err := s.cfg.measuredBy(metrics); err != nil {
 		return err
 	}
-	state, needs, err := s.cfg.Strategy.Open(ctx, Setup{
-		Space: s.cfg.Space, Objectives: s.cfg.Objectives, Ties: s.cfg.Ties, Constraints: s.cfg.Constraints,
-		Reference: s.cfg.Reference, Metrics: metrics,
-		Fidelities: s.cfg.Fidelities, Limits: s.cfg.Limits, Order: s.cfg.Order, Start: s.cfg.Start, Options: s.cfg.StrategyOptions,
-		Seeded: s.pool.get(s.cfg.Fidelities[len(s.cfg.Fidelities)-1].Evaluator).hello.Seeded, Files: s.cfg.Ledger,
-	})
+	setup := s.cfg.setup(metrics)
+	setup.Seeded, setup.Files = s.pool.get(s.cfg.Fidelities[len(s.cfg.Fidelities)-1].Evaluator).hello.Seeded, s.cfg.Ledger
+	state, needs, err := s.cfg.Strategy.Open(ctx, setup)
 	if err != nil {
 		return strategyRefuses(s.cfg.StrategyName, err)
 	}

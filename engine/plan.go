@@ -67,11 +67,16 @@ const onlyKey = "evaluator"
 
 // complete checks the configuration and fills in what it leaves open.
 func (c *Config) complete() error {
+	if c.Strategy == nil && c.Space != nil {
+		return wrong("strategy", "there is none")
+	}
+	return c.completeWithout()
+}
+
+// completeWithout is complete, of what needs no strategy.
+func (c *Config) completeWithout() error {
 	if c.Space == nil {
 		return wrong("space", "there is none").but("say what may be searched")
-	}
-	if c.Strategy == nil {
-		return wrong("strategy", "there is none")
 	}
 	if c.Evaluator != nil && len(c.Evaluators) == 0 {
 		c.Evaluators = map[string]EvaluatorRef{onlyKey: {Evaluator: c.Evaluator}}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
+	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/host"
 	"github.com/nascent-nas/nascent/plugins/jsonl"
 )
@@ -48,6 +50,7 @@ func (a *app) evaluateCommand() *cobra.Command {
 search that PATH (a search.yaml, a search directory or an example) describes
 measure them, and prints a line for each. The first line is what a strategy is
 told of the search. Questions about the space are answered as by nascent space.
+What is wrong with a line is the answer to it.
 With --suite PATH is the name of one of its problems. Nothing is kept.`,
 		Example: `  echo '{"genome": "lr=0.01 act=relu"}' | nascent evaluate mine`,
 		Args:    cobra.ExactArgs(1),
@@ -94,38 +97,46 @@ func (a *app) evaluate(ctx context.Context, doc *config.Document, in *bufio.Scan
 		return err
 	}
 	closeStrategy(s.Engine.Strategy)
-	c := s.Engine
-	if len(c.Fidelities) == 0 {
-		c.Fidelities = []engine.Fidelity{{Evaluator: config.Only}}
-	}
-	m := &measurer{config: c, files: engine.Memory(), open: map[string]engine.Session{}, fixed: map[string]engine.Hello{}}
+	m := &measurer{config: s.Engine, files: engine.Memory(), open: map[string]engine.Session{}, hellos: map[string]engine.Hello{}}
 	defer m.close()
-	setup := engine.Setup{
-		Space: c.Space, Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints, Reference: c.Reference,
-		Fidelities: c.Fidelities, Limits: c.Limits, Order: c.Order, Start: c.Start,
+	if len(m.config.Fidelities) == 0 {
+		m.config.Fidelities = []engine.Fidelity{{Evaluator: config.Only}}
 	}
+	for _, f := range m.config.Fidelities {
+		if err := m.start(ctx, f.Evaluator); err != nil {
+			return t.locate(err)
+		}
+	}
+	setup, err := m.config.Describe(m.hellos)
+	if err != nil {
+		return t.locate(err)
+	}
+	m.config.Space, m.config.Fidelities = setup.Space, setup.Fidelities
 	out := json.NewEncoder(a.out)
 	if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use}); err != nil {
 		return err
 	}
-	for in.Buffer(nil, 16<<20); in.Scan(); {
-		var q asked
-		if err := json.Unmarshal(in.Bytes(), &q); err != nil {
-			return &usageError{fmt.Errorf("%.100q is no line with a genome: %w", in.Bytes(), err)}
+	return eachLine(in, func(line []byte) error {
+		answer, err := m.answer(ctx, line)
+		if err != nil {
+			return t.locate(err)
 		}
-		var answer any
-		if q.Genome == "" {
-			answer = map[string]any{"answer": q.Question.Ask(c.Space)}
-		} else {
-			r, err := m.measure(ctx, &q)
-			if err != nil {
-				return t.locate(err)
-			}
-			answer = map[string]any{"result": r}
-		}
-		if err := out.Encode(answer); err != nil {
+		return out.Encode(answer)
+	})
+}
+
+// maxQuestion is how long a line that asks something may be.
+const maxQuestion = 16 << 20
+
+// eachLine reads what is asked, line by line.
+func eachLine(in *bufio.Scanner, take func(line []byte) error) error {
+	for in.Buffer(nil, maxQuestion); in.Scan(); {
+		if err := take(in.Bytes()); err != nil {
 			return err
 		}
+	}
+	if errors.Is(in.Err(), bufio.ErrTooLong) {
+		return wrongInput("a line of standard input has more than %d bytes; write shorter ones", maxQuestion)
 	}
 	return in.Err()
 }
@@ -135,7 +146,7 @@ type measurer struct {
 	config engine.Config
 	files  engine.Ledger
 	open   map[string]engine.Session // evaluators, by name
-	fixed  map[string]engine.Hello
+	hellos map[string]engine.Hello
 	last   engine.ID
 }
 
@@ -148,22 +159,70 @@ func (m *measurer) close() {
 	m.files.Close()
 }
 
-// evaluator opens an evaluator when it is first asked for.
-func (m *measurer) evaluator(ctx context.Context, name string) (engine.Session, error) {
-	if s, ok := m.open[name]; ok {
-		return s, nil
+// start opens an evaluator.
+func (m *measurer) start(ctx context.Context, name string) error {
+	if _, ok := m.open[name]; ok {
+		return nil
 	}
 	ref := m.config.Evaluators[name]
 	s, hello, err := ref.Evaluator.Open(ctx, engine.EvaluatorSetup{Space: m.config.Space, Workers: 1, Options: ref.Options, Files: m.files})
 	var refusal *host.Refusal
 	if errors.As(err, &refusal) {
-		return nil, wrongInput("%v", err)
+		return wrongInput("%v", err)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m.open[name], m.fixed[name] = s, hello
-	return s, nil
+	m.open[name], m.hellos[name] = s, hello
+	return nil
+}
+
+// answer answers a line. What is wrong with it is said in the answer.
+func (m *measurer) answer(ctx context.Context, line []byte) (any, error) {
+	var q asked
+	err := option.Decode(line, &q)
+	if err == nil {
+		err = m.check(&q)
+	}
+	switch {
+	case err != nil:
+		return struct {
+			Error string `json:"error"`
+		}{oneLine(err)}, nil
+	case q.Space != "":
+		return struct {
+			Answer *jsonl.Answer `json:"answer"`
+		}{q.Question.Ask(m.config.Space)}, nil
+	}
+	r, err := m.measure(ctx, &q)
+	return struct {
+		Result *measured `json:"result"`
+	}{r}, err
+}
+
+// check refuses what nothing can be measured by.
+func (m *measurer) check(q *asked) error {
+	wrong := func(key, problem, remedy string) error {
+		return &engine.Mistake{Key: key, Problem: problem, Remedy: remedy}
+	}
+	last := len(m.config.Fidelities) - 1
+	switch {
+	case q.Genome != "" && q.Space != "":
+		return wrong("space", "a line is about a genome or asks the space", "write two lines")
+	case q.Genome == "" && q.Space == "":
+		return wrong("genome", "there is none", `write {"genome": TEXT}, or ask the space: {"space": "sample", "seed": 1}`)
+	case q.Fidelity != nil && (*q.Fidelity < 0 || *q.Fidelity > last):
+		return wrong("fidelity", fmt.Sprintf("%d is none", *q.Fidelity), fmt.Sprintf("the search has those from 0 to %d", last))
+	case q.Budget < 0:
+		return wrong("budget", fmt.Sprintf("%v is negative", q.Budget), "write a number above 0, or leave it out")
+	case q.Seed >= rng.MaxSeed:
+		return wrong("seed", fmt.Sprintf("%d is not below 2^53", q.Seed), "write a smaller one")
+	case q.Repeat < 0:
+		return wrong("repeat", fmt.Sprintf("%d is negative", q.Repeat), "write how often the same was measured before")
+	case !slices.Contains([]engine.Phase{"", engine.PhaseSearch, engine.PhaseRemeasure, engine.PhaseTest}, q.Phase):
+		return wrong("phase", fmt.Sprintf("%q is none", q.Phase), "write search, remeasure or test")
+	}
+	return nil
 }
 
 // measure has one genome measured. What goes wrong with it is part of the answer.
@@ -177,20 +236,14 @@ func (m *measurer) measure(ctx context.Context, q *asked) (*measured, error) {
 	}
 	fidelity := len(m.config.Fidelities) - 1
 	if q.Fidelity != nil {
-		if fidelity = *q.Fidelity; fidelity < 0 || fidelity >= len(m.config.Fidelities) {
-			return nil, wrongInput("fidelity %d: the search has those from 0 to %d", fidelity, len(m.config.Fidelities)-1)
-		}
+		fidelity = *q.Fidelity
 	}
 	f := m.config.Fidelities[fidelity]
-	s, err := m.evaluator(ctx, cmp.Or(f.Evaluator, config.Only))
-	if err != nil {
-		return nil, err
-	}
+	s, hello := m.open[f.Evaluator], m.hellos[f.Evaluator]
 	m.last++
-	hello := m.fixed[cmp.Or(f.Evaluator, config.Only)]
 	job := &engine.Job{
 		ID: m.last, Phase: cmp.Or(q.Phase, engine.PhaseSearch), Task: engine.Train, Genome: g, Operator: engine.OpGiven,
-		Fidelity: fidelity, Budget: cmp.Or(q.Budget, f.Budget, hello.Budget), Seed: q.Seed,
+		Fidelity: fidelity, Budget: cmp.Or(q.Budget, f.Budget), Seed: q.Seed,
 	}
 	if err := s.Submit(engine.Assignment{Job: job, Attempt: 1, Repeat: q.Repeat}); err != nil {
 		return nil, err

@@ -3,11 +3,12 @@ package command
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/plugins/jsonl"
 )
 
@@ -32,28 +33,33 @@ strategy is told of the search. Nothing is evaluated and nothing is kept.`,
 			if err != nil {
 				return err
 			}
-			c := s.Engine
-			setup := engine.Setup{
-				Space: c.Space, Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints, Reference: c.Reference,
-				Fidelities: c.Fidelities, Limits: c.Limits, Order: c.Order, Start: c.Start,
+			if len(s.Engine.Fidelities) == 0 {
+				s.Engine.Fidelities = []engine.Fidelity{{Evaluator: config.Only}}
+			}
+			s.Engine.Evaluators = map[string]engine.EvaluatorRef{} // known by name, and not asked
+			for name := range s.Evaluators {
+				s.Engine.Evaluators[name] = engine.EvaluatorRef{}
+			}
+			setup, err := s.Engine.Describe(nil)
+			if err != nil {
+				return err
 			}
 			out := json.NewEncoder(a.out)
 			if err := out.Encode(told{jsonl.OpeningOf(setup, s.Strategy.Options), s.Strategy.Use}); err != nil {
 				return err
 			}
-			in := bufio.NewScanner(cmd.InOrStdin())
-			for in.Buffer(nil, 16<<20); in.Scan(); {
+			return eachLine(bufio.NewScanner(cmd.InOrStdin()), func(line []byte) error {
 				var q jsonl.Question
-				if err := json.Unmarshal(in.Bytes(), &q); err != nil {
-					return &usageError{fmt.Errorf("%.100q is no question: %w", in.Bytes(), err)}
+				answer := &jsonl.Answer{}
+				if err := option.Decode(line, &q); err != nil {
+					answer.Error = oneLine(err)
+				} else {
+					answer = q.Ask(setup.Space)
 				}
-				if err := out.Encode(struct {
+				return out.Encode(struct {
 					Answer *jsonl.Answer `json:"answer"`
-				}{q.Ask(c.Space)}); err != nil {
-					return err
-				}
-			}
-			return in.Err()
+				}{answer})
+			})
 		},
 	}
 	cmd.Flags().Bool("json", true, "print one JSON object a line, as it does anyway")
