@@ -259,16 +259,37 @@ func (a *Archive) Status() Snapshot {
 		}
 	}
 	s.Waiting = len(a.search.jobs) - n
-	s.Best, s.Front = bestOf(a.Best(5)), bestOf(a.Front())
+	s.Best, s.Front = a.bestOf(a.Best(5)), a.bestOf(a.Front())
 	if volume, reference, ok := a.leaders.Hypervolume(); ok {
 		s.Hypervolume, s.Reference = &volume, reference
 	}
 	return s
 }
 
-func bestOf(cs []Candidate) (out []Best) {
+func (a *Archive) bestOf(cs []Candidate) (out []Best) {
 	for _, c := range cs {
-		out = append(out, Best{ID: c.ID, Genome: c.Genome.Text(), Hash: c.Genome.Hash().String(), Fidelity: c.Fidelity, Metrics: c.Metrics})
+		out = append(out, Best{
+			ID: c.ID, Genome: c.Genome.Text(), Hash: c.Genome.Hash().String(), Fidelity: c.Fidelity, Metrics: c.Metrics,
+			Estimates: a.leaders.Estimates(&c),
+		})
 	}
 	return out
+}
+
+// Estimates are what all measurements of a candidate's genome at its fidelity tell, by
+// metric. There are none below the highest fidelity reached, nor before anything was
+// measured again there.
+func (a *Archive) Estimates(id ID) map[string]Estimate {
+	e := a.get(id)
+	if e == nil || !e.measures() || e.Fidelity != a.leaders.fidelity {
+		return nil
+	}
+	all, by := newEstimates(a.leaders.estimates.ranking), a.leaders.estimates
+	for _, id := range a.search.history {
+		if c := &a.get(id).Candidate; c.Fidelity == e.Fidelity && c.measures() && by.sample(c) == by.sample(&e.Candidate) {
+			all.add(c)
+		}
+	}
+	all.noise = by.noise
+	return all.all(&e.Candidate)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/nascent-nas/nascent/genome"
@@ -181,6 +182,21 @@ type Best struct {
 	Hash     string `json:"hash"`
 	Fidelity int    `json:"fidelity"`
 	Metrics  Values `json:"metrics"`
+
+	// Estimates are what all measurements of its genome tell, by metric: it is ranked by
+	// these. There are none before anything was measured again.
+	Estimates map[string]Estimate `json:"estimates,omitempty"`
+}
+
+// Means are the metrics, the means of those that were measured again.
+func (b *Best) Means() Values {
+	out := slices.Clone(b.Metrics)
+	for i, v := range out {
+		if e, known := b.Estimates[v.Name]; known {
+			out[i].Value = e.Mean
+		}
+	}
+	return out
 }
 
 // RunningJob is one job that an evaluator has on board.

@@ -12,10 +12,10 @@ type Estimate struct {
 	Mean float64 `json:"mean"`
 	N    int     `json:"n"` // measurements
 
-	// Low and High are the ends of the 95 % confidence interval of the mean, by Student's t
-	// with the noise of all repeats of the search. Both are nil before there are any.
-	Low  *float64 `json:"low,omitempty"`
-	High *float64 `json:"high,omitempty"`
+	// The ends of the 95 % confidence interval of the mean, by Student's t with the noise of
+	// everything that was measured again.
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
 }
 
 // estimates are what is known of genomes at one fidelity by all their measurements:
@@ -218,20 +218,29 @@ func (e *estimates) few(members []*member) estimates {
 	return out
 }
 
-// all are the estimates of the metrics of a candidate's genome, by name.
+// all are the estimates of the metrics of a candidate's genome, by name: of those of
+// which the noise is known.
 func (e *estimates) all(c *Candidate) map[string]Estimate {
 	c = e.of(c)
 	out := map[string]Estimate{}
 	for _, v := range e.metrics(c) {
-		x := Estimate{Mean: v.Value, N: e.count(c, v.Name)}
 		if z := e.noise[v.Name]; z != nil {
-			half := student(z.freedom) * e.error(v.Name, x.N)
-			low, high := sum(x.Mean, -half), sum(x.Mean, half)
-			x.Low, x.High = &low, &high
+			out[v.Name] = z.estimate(v.Value, e.count(c, v.Name))
 		}
-		out[v.Name] = x
 	}
 	return out
+}
+
+// estimate is that of a mean of n measurements.
+func (z *noise) estimate(mean float64, n int) Estimate {
+	half := student(z.freedom) * math.Sqrt(z.square/float64(z.freedom)/float64(n))
+	return Estimate{Mean: mean, N: n, Low: sum(mean, -half), High: sum(mean, half)}
+}
+
+// Apart tells whether two means of the same metric and noise differ by more than chance
+// explains: their difference has a 95 % interval without 0.
+func (e Estimate) Apart(other Estimate) bool {
+	return math.Abs(e.Mean-other.Mean) > math.Hypot(e.High/2-e.Low/2, other.High/2-other.Low/2)
 }
 
 // student is the 97.5 % quantile of Student's t.

@@ -231,6 +231,29 @@ func (m *Measured) Mean(metric string) (mean, sd float64, n int) {
 	return mean, sd, len(xs)
 }
 
+// Estimates are what the fresh results tell of a metric of each of those that were
+// measured again, in their order; N is 0 where there is none. It is false if nobody has
+// two, and so nothing is known of the noise.
+func (o *Outcome) Estimates(metric string) (out []Estimate, ok bool) {
+	var z noise
+	for i := range o.Remeasured {
+		if _, sd, n := o.Remeasured[i].Mean(metric); n > 1 {
+			z.square, z.freedom = min(math.MaxFloat64, z.square+float64(sd*sd*float64(n-1))), z.freedom+n-1
+		}
+	}
+	if z.freedom == 0 {
+		return nil, false
+	}
+	for i := range o.Remeasured {
+		var e Estimate
+		if mean, _, n := o.Remeasured[i].Mean(metric); n > 0 {
+			e = z.estimate(mean, n)
+		}
+		out = append(out, e)
+	}
+	return out, true
+}
+
 // Outcome tells what the final strategy found, or false if it never began.
 func (a *Archive) Outcome() (Outcome, bool) {
 	if a.passes == 0 {

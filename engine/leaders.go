@@ -151,7 +151,8 @@ func (l *Leaders) Front() []*Candidate {
 }
 
 // Estimates are those of the metrics of a candidate's genome, by name: means and
-// intervals over all of its measurements.
+// intervals over all of its measurements. There are none before something was measured
+// again.
 func (l *Leaders) Estimates(c *Candidate) map[string]Estimate { return l.estimates.all(c) }
 
 // different drops candidates whose genome one before has.

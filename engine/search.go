@@ -191,6 +191,16 @@ func (s *Search) Best(n int) (best []Candidate) {
 	return best
 }
 
+// Estimates are what all measurements of a candidate's genome tell so far, by metric.
+func (s *Search) Estimates(id ID) (all map[string]Estimate) {
+	s.ask(func() {
+		if s.at != nil {
+			all = s.at.Estimates(id)
+		}
+	})
+	return all
+}
+
 // Outcome tells what the final strategy found so far.
 func (s *Search) Outcome() (o Outcome, ok bool) {
 	s.ask(func() {

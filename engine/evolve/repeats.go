@@ -330,7 +330,9 @@ func (v *repeatsView) as(c *engine.Candidate) *engine.Candidate {
 	estimates := v.leaders.Estimates(c)
 	out.Metrics = slices.Clone(c.Metrics)
 	for i, x := range out.Metrics {
-		out.Metrics[i].Value = estimates[x.Name].Mean
+		if e, known := estimates[x.Name]; known {
+			out.Metrics[i].Value = e.Mean
+		}
 	}
 	return &out
 }

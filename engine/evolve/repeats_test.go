@@ -171,6 +171,13 @@ func TestRepeatsOfAFront(t *testing.T) {
 	}
 	front := 0
 	for _, b := range s.Status().Front {
+		e, of := b.Estimates["accuracy"], s.Estimates(b.ID)["accuracy"]
+		if e != of || e.N == 0 || e.High <= e.Low || again[b.ID] != (e.N > 1) {
+			t.Errorf("of candidate %s the accuracy is %+v, and by itself %+v", b.ID, e, of)
+		}
+		if x := b.Estimates["parameters"]; x.Low != x.High {
+			t.Errorf("of candidate %s the parameters are %+v", b.ID, x)
+		}
 		if again[b.ID] {
 			front++
 		}

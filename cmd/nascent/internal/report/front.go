@@ -236,7 +236,7 @@ func (r *Report) also(c *engine.Candidate) (out []*Figure) {
 		}
 		if m := r.again(c.ID); m != nil {
 			if mean, sd, n := m.Mean(o.Metric); n > 0 {
-				f = &Figure{mean, sd, n}
+				f = &Figure{Mean: mean, SD: sd, N: n}
 			}
 		}
 		out = append(out, f)

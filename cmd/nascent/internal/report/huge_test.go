@@ -23,6 +23,8 @@ type finished struct {
 	best    []engine.Candidate
 	outcome engine.Outcome
 	status  engine.Snapshot
+
+	estimates map[engine.ID]map[string]engine.Estimate
 }
 
 func (f *finished) Status() engine.Snapshot                { return f.status }
@@ -30,7 +32,10 @@ func (f *finished) Candidates() iter.Seq[engine.Candidate] { return slices.Value
 func (f *finished) Candidate(id engine.ID) (engine.Candidate, error) {
 	return f.all[id-1], nil
 }
-func (f *finished) Best(n int) []engine.Candidate   { return f.best[:min(n, len(f.best))] }
+func (f *finished) Best(n int) []engine.Candidate { return f.best[:min(n, len(f.best))] }
+func (f *finished) Estimates(id engine.ID) map[string]engine.Estimate {
+	return f.estimates[id]
+}
 func (f *finished) Outcome() (engine.Outcome, bool) { return f.outcome, true }
 
 // extreme is a search of which everything is as large as numbers are.
@@ -55,6 +60,7 @@ func extreme(t *testing.T) *show.View {
 		})
 	}
 	f.best = f.all[:3]
+	f.estimates = map[engine.ID]map[string]engine.Estimate{1: {"accuracy": {Mean: most, N: 2, Low: -most, High: most}}}
 	fresh := []engine.Result{f.all[0].Result, f.all[1].Result, f.all[4].Result}
 	f.outcome = engine.Outcome{
 		Winner: 1, Complete: true,

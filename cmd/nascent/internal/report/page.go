@@ -67,11 +67,7 @@ func (r *Report) page() *pageData {
 	d.Head = slices.Concat(d.Head, r.otherNames(), names)
 	for i := range r.rows {
 		x := &r.rows[i]
-		search := "-"
-		if x.Search != nil {
-			search = r.value(*x.Search)
-		}
-		cells := append([]string{r.title(x), count(x.Parameters), count(x.Macs), search, r.spread(x.Again), r.spread(x.Test)}, r.others(x)...)
+		cells := append([]string{r.title(x), count(x.Parameters), count(x.Macs), r.search(x), r.spread(x.Again), r.spread(x.Test)}, r.others(x)...)
 		d.Rows = append(d.Rows, append(cells, reported(x)...))
 	}
 	if p, ok := r.bestSoFar(); ok {

@@ -32,10 +32,11 @@ type row struct {
 	Name       string
 	Parameters int64
 	Macs       int64
-	Search     *float64      // as the search measured it
-	Again      *Figure       // re-measured with fresh seeds
-	Test       *Figure       // on test data
-	Report     engine.Values // what the tests left for reports alone
+	Search     *float64         // as the search measured it
+	Estimate   *engine.Estimate // by all measurements of the search, if something was measured again
+	Again      *Figure          // re-measured with fresh seeds
+	Test       *Figure          // on test data
+	Report     engine.Values    // what the tests left for reports alone
 	Winner     bool
 	Also       []*Figure // the other objectives: re-measured, or else as the search measured them
 	Genome     string
@@ -47,6 +48,10 @@ type Figure struct {
 	Mean float64 `json:"mean"`
 	SD   float64 `json:"sd"`
 	N    int     `json:"n"`
+
+	// The ends of the mean's 95 % interval, where the noise is known.
+	Low  *float64 `json:"low,omitempty"`
+	High *float64 `json:"high,omitempty"`
 }
 
 // shown is how many of the best are told of.
@@ -109,7 +114,7 @@ func (r *Report) gather() {
 	figure := func(m *engine.Measured, metrics ...string) *Figure {
 		for _, metric := range metrics {
 			if mean, sd, n := m.Mean(metric); n > 0 {
-				return &Figure{mean, sd, n}
+				return &Figure{Mean: mean, SD: sd, N: n}
 			}
 		}
 		return nil
@@ -117,9 +122,13 @@ func (r *Report) gather() {
 	if r.outcome.Winner != 0 {
 		index(r.outcome.Winner, "")
 	}
+	estimates, known := r.outcome.Estimates(r.objective.Metric)
 	for i := range r.outcome.Remeasured {
 		m := &r.outcome.Remeasured[i]
-		index(m.ID, m.Name).Again = figure(m, r.objective.Metric)
+		x := index(m.ID, m.Name)
+		if x.Again = figure(m, r.objective.Metric); x.Again != nil && known {
+			x.Again.Low, x.Again.High = &estimates[i].Low, &estimates[i].High
+		}
 	}
 	for _, c := range r.best[:min(3, len(r.best))] {
 		index(c.ID, "")
@@ -139,6 +148,9 @@ func (r *Report) gather() {
 					x.Search = &y
 				}
 				x.Also = r.also(&c)
+				if e, ok := r.view.Estimates(x.ID)[r.objective.Metric]; ok {
+					x.Estimate = &e
+				}
 			}
 		}
 	}
@@ -195,16 +207,17 @@ func (r *Report) reported() (names []string, cells func(*row) []string) {
 // JSON is the report for programs.
 func (r *Report) JSON() any {
 	type named struct {
-		ID         engine.ID     `json:"id,omitempty"`
-		Name       string        `json:"name,omitempty"`
-		Parameters int64         `json:"parameters,omitempty"`
-		Search     *float64      `json:"search,omitempty"`
-		Again      *Figure       `json:"remeasured,omitempty"`
-		Test       *Figure       `json:"test,omitempty"`
-		Report     engine.Values `json:"report,omitempty"`
-		Winner     bool          `json:"winner,omitempty"`
-		Front      bool          `json:"front,omitempty"`  // stays on the front by what was measured again
-		Judged     engine.Values `json:"judged,omitempty"` // the means of what was measured again
+		ID         engine.ID        `json:"id,omitempty"`
+		Name       string           `json:"name,omitempty"`
+		Parameters int64            `json:"parameters,omitempty"`
+		Search     *float64         `json:"search,omitempty"`
+		Estimate   *engine.Estimate `json:"estimate,omitempty"` // by all measurements of the search
+		Again      *Figure          `json:"remeasured,omitempty"`
+		Test       *Figure          `json:"test,omitempty"`
+		Report     engine.Values    `json:"report,omitempty"`
+		Winner     bool             `json:"winner,omitempty"`
+		Front      bool             `json:"front,omitempty"`  // stays on the front by what was measured again
+		Judged     engine.Values    `json:"judged,omitempty"` // the means of what was measured again
 	}
 	out := struct {
 		engine.Snapshot
@@ -216,7 +229,7 @@ func (r *Report) JSON() any {
 		Hypervolumes []volume `json:"hypervolumes,omitempty"` // with several objectives, whenever it changed
 	}{Snapshot: r.status, Metric: r.objective.Metric, Networks: []named{}, Fronts: r.fronts, Splits: r.outcome.Splits, Hypervolumes: r.volume}
 	for _, x := range r.rows {
-		n := named{ID: x.ID, Parameters: x.Parameters, Search: x.Search, Again: x.Again, Test: x.Test, Report: x.Report, Winner: x.Winner}
+		n := named{ID: x.ID, Parameters: x.Parameters, Search: x.Search, Estimate: x.Estimate, Again: x.Again, Test: x.Test, Report: x.Report, Winner: x.Winner}
 		if x.ID == 0 {
 			n.Name = x.Name
 		}

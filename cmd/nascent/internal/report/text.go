@@ -39,6 +39,56 @@ func (r *Report) spread(f *Figure) string {
 	return fmt.Sprintf("%s ± %s (%d)", r.value(f.Mean), sd, f.N)
 }
 
+// search is what the search found of a network.
+func (r *Report) search(x *row) string {
+	switch {
+	case x.Estimate != nil:
+		return r.interval(*x.Estimate)
+	case x.Search != nil:
+		return r.value(*x.Search)
+	}
+	return "-"
+}
+
+// interval writes an estimate: the mean, its 95 % interval and how many measurements.
+func (r *Report) interval(e engine.Estimate) string {
+	if r.part(e.Mean) {
+		return fmt.Sprintf("%.2f %% [%.2f %.2f] (%d)", 100*e.Mean, 100*e.Low, 100*e.High, e.N)
+	}
+	return show.Interval(r.objective.Metric, e)
+}
+
+// certainty says how sure the winner is, by what was measured again.
+func (r *Report) certainty() []string {
+	var out []string
+	if slices.ContainsFunc(r.rows, func(x row) bool { return x.Estimate != nil }) {
+		out = append(out, "In the search, brackets are the 95 % interval of a mean, by the noise of everything that was measured again; "+
+			"behind it stands of how many measurements.")
+	}
+	all, ok := r.outcome.Estimates(r.objective.Metric)
+	i := slices.IndexFunc(r.outcome.Remeasured, func(m engine.Measured) bool { return m.ID == r.outcome.Winner })
+	if !ok || i < 0 || all[i].N == 0 || len(r.view.Plan.Ranking().Objectives) > 1 {
+		return out
+	}
+	text := fmt.Sprintf("Measured again, the winner has %s", r.interval(all[i]))
+	var close []string
+	for k, e := range all {
+		if k != i && e.N > 0 && !all[i].Apart(e) {
+			close = append(close, r.outcome.Remeasured[k].ID.String())
+		}
+	}
+	switch {
+	case len(all) < 2:
+	case len(close) == 0:
+		text += "; it is better than the others beyond chance"
+	case len(close) == 1:
+		text += fmt.Sprintf("; candidate %s cannot be told apart from it", close[0])
+	default:
+		text += fmt.Sprintf("; candidates %s cannot be told apart from it", strings.Join(close, ", "))
+	}
+	return append(out, text+" (95 % interval).")
+}
+
 // headline says in one line how the search ended.
 func (r *Report) headline() string {
 	s := r.status
@@ -150,14 +200,11 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 		t.Head = slices.Concat(t.Head, r.otherNames(), names)
 		for i := range r.rows {
 			x := &r.rows[i]
-			search, size := "-", "-"
-			if x.Search != nil {
-				search = r.value(*x.Search)
-			}
+			size := "-"
 			if x.Parameters > 0 {
 				size = show.Thousands(x.Parameters)
 			}
-			cells := append([]string{r.title(x), size, search, r.spread(x.Again), r.spread(x.Test)}, r.others(x)...)
+			cells := append([]string{r.title(x), size, r.search(x), r.spread(x.Again), r.spread(x.Test)}, r.others(x)...)
 			t.Rows = append(t.Rows, append(cells, reported(x)...))
 		}
 		if err := t.Write(&b); err != nil {
@@ -237,6 +284,7 @@ func (r *Report) honesty() []string {
 	if len(r.outcome.Remeasured) > 0 {
 		out = append(out, "The best figure of a search is partly luck; those measured again with fresh seeds are not (± is their standard deviation).")
 	}
+	out = append(out, r.certainty()...)
 	failed := 0
 	for _, list := range [][]engine.Measured{r.outcome.Remeasured, r.outcome.Tested} {
 		for _, m := range list {
@@ -344,11 +392,11 @@ func (r *Report) more() string {
 			targets = engine.Values{{Name: r.view.Plan.Objectives[0].Metric, Value: *l.Target}}
 		}
 		ranking := r.view.Plan.Ranking()
-		if slices.ContainsFunc(s.Front, func(b engine.Best) bool { return ranking.Reaches(b.Metrics, targets) }) {
+		if slices.ContainsFunc(s.Front, func(b engine.Best) bool { return ranking.Reaches(b.Means(), targets) }) {
 			return ""
 		}
 	case l.Target != nil && len(s.Best) > 0:
-		x, _ := s.Best[0].Metrics.Get(r.objective.Metric)
+		x, _ := s.Best[0].Means().Get(r.objective.Metric)
 		if x == *l.Target || (x > *l.Target) == (r.objective.Goal == engine.Maximize) {
 			return ""
 		}

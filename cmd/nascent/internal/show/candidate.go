@@ -23,6 +23,8 @@ type Candidate struct {
 	Children   []engine.ID    `json:"children"`
 	Files      []File         `json:"files"`
 	Report     engine.Values  `json:"report,omitempty"` // what its tests left for reports alone
+
+	Estimates map[string]engine.Estimate `json:"estimates,omitempty"` // by metric, over all measurements of its genome
 }
 
 // File is a file that a candidate's job kept.
@@ -62,7 +64,7 @@ func (v *View) filesOf(c *engine.Candidate) []File {
 
 // CandidateOf gathers all that is known of a candidate.
 func (v *View) CandidateOf(c *engine.Candidate) Candidate {
-	out := Candidate{Record: RecordOf(c), Genes: c.Genome.Tree(), Curve: c.Curve, Children: []engine.ID{}, Files: v.filesOf(c), Report: v.reportedOf(c)}
+	out := Candidate{Record: RecordOf(c), Genes: c.Genome.Tree(), Curve: c.Curve, Children: []engine.ID{}, Files: v.filesOf(c), Report: v.reportedOf(c), Estimates: v.Estimates(c.ID)}
 	if out.Curve == nil {
 		out.Curve = []engine.Point{}
 	}
@@ -112,6 +114,9 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 		field("reason", "%s", c.Reason)
 	}
 	field("metrics", "%s", Values(v, c.Metrics))
+	if len(all.Estimates) > 0 {
+		field("estimate", "%s", Estimated(v, c.Metrics, all.Estimates))
+	}
 	if len(all.Report) > 0 {
 		field("report", "%s", Values(v, all.Report))
 	}

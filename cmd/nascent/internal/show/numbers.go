@@ -111,6 +111,26 @@ func Values(v *View, ms engine.Values) string {
 	return strings.Join(parts, "  ")
 }
 
+// Estimated writes metrics as Values does, by the means and 95 % intervals of what was
+// measured again.
+func Estimated(v *View, ms engine.Values, by map[string]engine.Estimate) string {
+	var parts []string
+	for _, name := range MetricNames(v, ms) {
+		x, _ := ms.Get(name)
+		text := Number(name, x)
+		if e, known := by[name]; known && (e.N > 1 || e.High > e.Low) {
+			text = Interval(name, e)
+		}
+		parts = append(parts, name+" "+text)
+	}
+	return strings.Join(parts, "  ")
+}
+
+// Interval writes an estimate: the mean, the 95 % interval and how many measurements.
+func Interval(name string, e engine.Estimate) string {
+	return fmt.Sprintf("%s [%s %s] (%d)", Number(name, e.Mean), Number(name, e.Low), Number(name, e.High), e.N)
+}
+
 // MetricNames orders the names of metrics: objectives and ties first.
 func MetricNames(v *View, ms engine.Values) []string {
 	var names []string

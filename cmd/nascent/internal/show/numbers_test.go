@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/nascent-nas/nascent/engine"
 )
 
 func TestSeconds(t *testing.T) {
@@ -54,5 +56,16 @@ func TestSparkline(t *testing.T) {
 		if got := Sparkline(ys, len([]rune(want))); got != want {
 			t.Errorf("%v is drawn as %q; want %q", ys, got, want)
 		}
+	}
+}
+
+// What was measured again is shown by its mean, with the interval.
+func TestEstimated(t *testing.T) {
+	t.Parallel()
+	v := &View{Plan: engine.Plan{Objectives: []engine.Objective{{Metric: "loss"}}}}
+	ms := engine.Values{{Name: "loss", Value: 0.5}, {Name: "parameters", Value: 7}, {Name: "seconds", Value: 3}}
+	by := map[string]engine.Estimate{"loss": {Mean: 0.75, N: 2, Low: 0.5, High: 1}, "parameters": {Mean: 7, N: 1, Low: 7, High: 7}}
+	if got, want := Estimated(v, ms, by), "loss 0.7500 [0.5000 1] (2)  "+Values(v, ms[1:]); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -137,7 +137,7 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 	o := v.Objective()
 	if len(s.Best) > 0 {
 		b := s.Best[0]
-		add(&st.good, "best %s  candidate %s", Values(v, firstValues(v, b.Metrics)), b.ID)
+		add(&st.good, "best %s  candidate %s", Estimated(v, firstValues(v, b.Metrics), b.Estimates), b.ID)
 		if curve := m.line(); len(curve) > 1 {
 			tail := fmt.Sprintf("  %s %s to %s", o.Metric, Number(o.Metric, curve[0]), Number(o.Metric, curve[len(curve)-1]))
 			add(&st.good, "%s%s", Sparkline(curve, max(10, min(60, width-len(tail)))), tail)

@@ -116,7 +116,7 @@ func Line(v *View, s engine.Snapshot, pace float64) string {
 	parts = append(parts, done)
 	if len(s.Best) > 0 {
 		b := s.Best[0]
-		parts = append(parts, fmt.Sprintf("best %s (candidate %s)", Values(v, firstValues(v, b.Metrics)), b.ID))
+		parts = append(parts, fmt.Sprintf("best %s (candidate %s)", Estimated(v, firstValues(v, b.Metrics), b.Estimates), b.ID))
 	}
 	if bad := s.Invalid + s.Failed; bad > 0 {
 		parts = append(parts, fmt.Sprintf("%d invalid, %d failed", s.Invalid, s.Failed))

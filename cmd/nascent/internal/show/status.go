@@ -112,7 +112,7 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		if i == 0 {
 			name = "best"
 		}
-		field(name, "candidate %s  %s", c.ID, Values(v, c.Metrics))
+		field(name, "candidate %s  %s", c.ID, Estimated(v, c.Metrics, c.Estimates))
 		field("", "%s", Clip(c.Genome, max(20, width-13)))
 	}
 	if len(s.Front) > 0 {

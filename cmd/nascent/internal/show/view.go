@@ -17,6 +17,7 @@ type Reader interface {
 	Candidates() iter.Seq[engine.Candidate]
 	Candidate(engine.ID) (engine.Candidate, error)
 	Best(n int) []engine.Candidate
+	Estimates(engine.ID) map[string]engine.Estimate
 	Outcome() (engine.Outcome, bool)
 }
 
