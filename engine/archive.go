@@ -201,7 +201,7 @@ func (a *Archive) Candidate(id ID) (Candidate, error) {
 	return c, nil
 }
 
-// Metrics is what the evaluators declare.
+// Metrics is what the evaluators declare, and what is derived from it.
 func (a *Archive) Metrics() []Metric {
 	var out []Metric
 	for _, e := range a.Evaluators {
@@ -211,7 +211,8 @@ func (a *Archive) Metrics() []Metric {
 			}
 		}
 	}
-	return out
+	derived, _ := Derive(a.Plan.Derived) // see recorded
+	return derived.declared(out)
 }
 
 // Best returns the best candidates of the search at the highest fidelity

@@ -27,7 +27,8 @@ type Config struct {
 
 	Objectives  []Objective // default: maximize accuracy; several are equal in rank, up to MaxObjectives
 	Ties        []Objective // decide, in their order, what the objectives do not
-	Prefer      string      // of several objectives the one by which the winner is chosen; default the first
+	Derived     []Derived   // metrics that are computed from others
+	Prefer      string      // of several objectives the one by which the winner is chosen, or an expression of which more is better; default the first
 	Reference   Values      // of all objectives, if there are several: what the hypervolume is measured against
 	Constraints []Constraint
 	Limits      Limits

@@ -26,7 +26,8 @@ func (c Config) Describe(hellos map[string]Hello) (Setup, error) {
 		}
 	}
 	if len(hellos) > 0 {
-		if err := c.measuredBy(metrics); err != nil {
+		var err error
+		if metrics, err = c.declared(metrics); err != nil {
 			return Setup{}, err
 		}
 	}

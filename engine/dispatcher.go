@@ -289,11 +289,15 @@ func (d *dispatcher) elapsed(e *entry) float64 {
 func (d *dispatcher) judge(e *entry, by *openEvaluator, r *Result) {
 	by.hello.Judge(e.Task, r)
 	by.hello.judgeSeconds(r, d.elapsed(e))
+	d.trajectory.derived.complete(r, d.trajectory.measured)
 	if r.Status != OK || r.Stopped || e.Task != Train || e.Phase == PhaseTest {
 		return
 	}
 	lacks := func(metric, use string) {
 		if _, has := r.Metrics.Get(metric); r.Status == OK && !has {
+			if of := d.trajectory.derived.lacks(metric, r.Metrics); of != "" {
+				metric, use = of, "from which "+metric+" is computed"
+			}
 			r.Status, r.Reason = Failed, fmt.Sprintf("the result has no metric %s, %s", metric, use)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/nascent-nas/nascent/engine/expression"
 	"github.com/nascent-nas/nascent/genome"
 )
 
@@ -175,16 +176,35 @@ func (p *Plan) preferred(cs []*Candidate) []*Candidate {
 	return front
 }
 
-// preferring is the ranking of those that no other one dominates: by the preferred
-// objective, then by the others.
+// preferring is the ranking of those that no other one dominates: by what is preferred,
+// then by the objectives.
 func (p *Plan) preferring() Ranking {
 	r := p.Ranking()
-	if len(r.Objectives) > 1 {
-		i := max(0, slices.IndexFunc(r.Objectives, func(o Objective) bool { return o.Metric == p.Prefer }))
-		others := slices.Concat(r.Objectives[:i], r.Objectives[i+1:], r.Ties)
-		r.Objectives, r.Ties = r.Objectives[i:i+1], others
+	if len(r.Objectives) < 2 {
+		return r
 	}
+	if e := preference(p.Prefer, r.Objectives); e != nil {
+		return Ranking{
+			Objectives: []Objective{{Metric: p.Prefer, Goal: Maximize}}, Ties: slices.Concat(r.Objectives, r.Ties),
+			Constraints: r.Constraints, Rules: r.Rules, prefer: e,
+		}
+	}
+	i := max(0, slices.IndexFunc(r.Objectives, func(o Objective) bool { return o.Metric == p.Prefer }))
+	others := slices.Concat(r.Objectives[:i], r.Objectives[i+1:], r.Ties)
+	r.Objectives, r.Ties = r.Objectives[i:i+1], others
 	return r
+}
+
+// preference is what Plan.Prefer says, where it is not one of the objectives.
+func preference(prefer string, objectives []Objective) *expression.Expression {
+	if prefer == "" || slices.ContainsFunc(objectives, func(o Objective) bool { return o.Metric == prefer }) {
+		return nil
+	}
+	e, err := expression.Parse(prefer)
+	if err != nil { // searches have only begun with one that can be read
+		return nil
+	}
+	return e
 }
 
 // clone are the leaders of now, whoever comes later.

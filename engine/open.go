@@ -52,8 +52,8 @@ func (s *Search) open(ctx context.Context) error {
 	if err := s.named(); err != nil {
 		return err
 	}
-	metrics := s.pool.metrics()
-	if err := s.cfg.measuredBy(metrics); err != nil {
+	metrics, err := s.cfg.declared(s.pool.metrics())
+	if err != nil {
 		return err
 	}
 	setup := s.cfg.setup(metrics)

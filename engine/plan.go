@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nascent-nas/nascent/engine/expression"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/rng"
@@ -25,6 +26,7 @@ type Plan struct {
 	Fidelities  []Fidelity      `json:"fidelities"`
 	Objectives  []Objective     `json:"objectives"`
 	Ties        []Objective     `json:"ties,omitempty"`
+	Derived     []Derived       `json:"metrics,omitempty"`
 	Reference   Values          `json:"reference,omitempty"`
 	Prefer      string          `json:"prefer,omitempty"`
 	Constraints []Constraint    `json:"constraints"`
@@ -115,12 +117,18 @@ func (c *Config) completeWithout() error {
 		return err
 	}
 	for i, k := range c.Constraints {
-		if k.Metric == "" || k.Min == nil && k.Max == nil {
-			return wrong(fmt.Sprintf("constraints[%d]", i), "needs a metric and min or max")
+		key := fmt.Sprintf("constraints[%d]", i)
+		switch {
+		case k.Metric == "" || k.Min == nil && k.Max == nil:
+			return wrong(key, "needs a metric and min or max")
+		case k.Min != nil && k.Max != nil && *k.Min > *k.Max:
+			return wrong(key, "min %v is above max %v: nothing could keep it", *k.Min, *k.Max)
+		case k.Weight < 0 || !isFinite(k.Weight):
+			return wrong(key+".weight", "%v is no weight", k.Weight).but("give a number above 0, or leave it out")
 		}
-		if k.Min != nil && k.Max != nil && *k.Min > *k.Max {
-			return wrong(fmt.Sprintf("constraints[%d]", i), "min %v is above max %v: nothing could keep it", *k.Min, *k.Max)
-		}
+	}
+	if _, err := Derive(c.Derived); err != nil {
+		return err
 	}
 	if l := c.Limits; l.Evaluations < 0 || l.Wall < 0 || l.Seconds < 0 {
 		return wrong("limits", "none may be negative")
@@ -230,13 +238,32 @@ func (c *Config) completeObjectives() error {
 		}
 	}
 	if c.Prefer != "" && seen[c.Prefer] != "objectives" {
-		return wrong("prefer", "%s is no objective", c.Prefer).but("name the metric of one")
+		if err := c.checkPreference(); err != nil {
+			return err
+		}
 	}
 	if n := len(c.Reference); n > 0 && (n < 2 || n < len(c.Objectives)) {
 		return wrong("reference", "there are %d values and %d objectives", n, len(c.Objectives)).but("give one for each of at least two objectives")
 	}
 	if c.Limits.Target != nil && len(c.Limits.Targets) > 0 {
 		return wrong("limits.target", "there are two").but("give one of them")
+	}
+	return nil
+}
+
+// checkPreference refuses what is no expression to choose from a front by.
+func (c *Config) checkPreference() error {
+	e, err := expression.Parse(c.Prefer)
+	if err != nil {
+		return wrongWithin("prefer", err)
+	}
+	bare := slices.Equal(e.Metrics(), []string{c.Prefer})
+	switch derived := slices.ContainsFunc(c.Derived, func(d Derived) bool { return d.Metric == c.Prefer }); {
+	case bare && !derived:
+		return wrong("prefer", "%s is no objective", c.Prefer).
+			but("name the metric of one, or write an expression of which more is better, such as -%s", c.Prefer)
+	case len(c.Objectives) < 2:
+		return wrong("prefer", "there is one objective, so there is no front to choose from").but("leave it out, or break ties by it")
 	}
 	return nil
 }
@@ -251,17 +278,31 @@ func (c *Config) evaluatorKeys() (keys []string) {
 	return keys
 }
 
+// declared adds to the metrics of evaluators those that are derived, and checks that all
+// is there that the search asks for.
+func (c *Config) declared(metrics []Metric) ([]Metric, error) {
+	derived, err := Derive(c.Derived)
+	if err != nil {
+		return nil, err
+	}
+	if metrics, err = derived.Declare(metrics); err != nil {
+		return nil, err
+	}
+	return metrics, c.measuredBy(metrics)
+}
+
 // measuredBy checks that what the search asks for is measured by somebody.
 func (c *Config) measuredBy(metrics []Metric) error {
+	names := metricNames(metrics)
 	check := func(where, name string) error {
-		var names []string
-		for _, m := range metrics {
-			if m.Name == name {
-				return nil
-			}
-			names = append(names, m.Name)
+		if slices.Contains(names, name) {
+			return nil
 		}
-		return wrong(where, "no evaluator measures %q", name).but("there are %s", fmt.Sprint(names))
+		wrong := wrong(where, "no evaluator measures %q", name)
+		if e, err := expression.Parse(name); err == nil && checkName(name) != nil && e.Check(names) == nil {
+			return wrong.but("name the expression, as in metrics: {score: %q}, and write score here", name)
+		}
+		return wrong.but("there are %s", fmt.Sprint(names))
 	}
 	for i, o := range c.Objectives {
 		if err := check(fmt.Sprintf("objectives[%d].metric", i), o.Metric); err != nil {
@@ -276,6 +317,11 @@ func (c *Config) measuredBy(metrics []Metric) error {
 	for i, k := range c.Constraints {
 		if err := check(fmt.Sprintf("constraints[%d].metric", i), k.Metric); err != nil {
 			return err
+		}
+	}
+	if e := preference(c.Prefer, c.Objectives); e != nil {
+		if err := e.Check(names); err != nil {
+			return wrongWithin("prefer", err)
 		}
 	}
 	return nil
@@ -309,7 +355,7 @@ func (p *Plan) strategy() StrategyEvent {
 func (c *Config) plan(batch int, seeded, tests bool) Plan {
 	p := Plan{
 		Space: c.Space.JSON(), Rules: c.Space.Rules(), Strategy: c.StrategyName, Options: compactJSON(c.StrategyOptions),
-		Fidelities: c.Fidelities, Objectives: c.Objectives, Ties: c.Ties, Reference: c.Reference, Prefer: c.Prefer, Constraints: c.Constraints,
+		Fidelities: c.Fidelities, Objectives: c.Objectives, Ties: c.Ties, Derived: c.Derived, Reference: c.Reference, Prefer: c.Prefer, Constraints: c.Constraints,
 		Seed: c.Seed, Order: c.Order, Window: c.Window, Duplicates: c.Duplicates, Attempts: c.Failures.Attempts,
 		Final: FinalPlan{Skip: c.Final.Skip, Top: c.Final.Top, Repeats: c.Final.Repeats, Budget: c.Final.Budget, Tests: c.Final.Tests},
 	}

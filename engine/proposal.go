@@ -33,6 +33,8 @@ func (t *trajectory) job(x *turn, p *Proposal, id ID) (*entry, error) {
 		return nil, fmt.Errorf("task %q: known are train, supernet and score", p.Task)
 	case x.Part == PartSearch && p.Budget != 0 && (p.Task == "" || p.Task == Train):
 		return nil, fmt.Errorf("budget %v: the fidelity says for how long a candidate is trained", p.Budget)
+	case p.Stop != nil && t.derived.find(p.Stop.Metric) >= 0:
+		return nil, fmt.Errorf("it is to be stopped by %s, which no evaluator knows: stop by a metric that is not derived", p.Stop.Metric)
 	case p.Budget < 0 || !isFinite(p.Budget):
 		return nil, fmt.Errorf("budget %v: give a number from 0", p.Budget)
 	}

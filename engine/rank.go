@@ -11,7 +11,8 @@ import (
 // Rank keeps candidates of one fidelity in a total order, best first, while they
 // come and go. What was not measured is last. Among the measured go before:
 //
-//   - the smaller violation of the constraints (Deb 2000);
+//   - the smaller violation of the constraints (Deb 2000); soft ones make the
+//     objectives worse instead, see Ranking.Penalty;
 //   - the lower front: front 0 are those that no other one dominates, that is to say
 //     is at least as good as in every objective and better in one; front 1 those that
 //     only front 0 dominates, and so on (Deb et al. 2002). Who lacks an objective is
@@ -322,10 +323,11 @@ func (r *Ranking) member(c *Candidate) *member {
 	}
 	m.violation = r.Violation(c.Metrics)
 	for i, o := range r.Ties {
-		m.ties[i] = r.key(Worth(o, c.Metrics))
+		m.ties[i] = r.key(r.worth(o, c.Metrics))
 	}
+	penalty := r.Penalty(c.Metrics)
 	for i, o := range r.Objectives {
-		m.at[i] = r.key(Worth(o, c.Metrics))
+		m.at[i] = r.key(penalized(r.worth(o, c.Metrics), penalty))
 	}
 	if slices.Contains(m.at, math.Inf(-1)) {
 		for i := range m.at {

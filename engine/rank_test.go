@@ -75,6 +75,13 @@ func drawRanks(n int) []rankCase {
 			}
 			c.Constraints = append(c.Constraints, k)
 		}
+		if i >= 120 { // soft ones, too
+			wish := 0.5
+			c.Constraints = append(c.Constraints, Constraint{Metric: "m0", Max: &wish, Weight: 0.3})
+			if r.Intn(2) == 0 {
+				c.Constraints = append(c.Constraints, Constraint{Metric: names[len(names)-1], Min: new(float64), Weight: 2})
+			}
+		}
 		kinds := 1 + r.Intn(4)
 		for id := range 1 + r.Intn(30) {
 			row := rankRow{ID: ID(1 + (id*7)%31), Status: OK}
@@ -123,11 +130,11 @@ func plainly(r Ranking, all []*Candidate) (order []ID, front int, crowding []flo
 		x := &one{c: c, broken: math.MaxFloat64}
 		lacks := c.Status != OK
 		for _, o := range r.Objectives {
-			x.at = append(x.at, r.key(Worth(o, c.Metrics)))
+			x.at = append(x.at, r.key(r.Worth(o, c.Metrics)))
 			lacks = lacks || math.IsInf(x.at[len(x.at)-1], -1)
 		}
 		for _, o := range r.Ties {
-			x.ties = append(x.ties, r.key(Worth(o, c.Metrics)))
+			x.ties = append(x.ties, r.key(r.worth(o, c.Metrics)))
 		}
 		if lacks {
 			x.at = slices.Repeat([]float64{math.Inf(-1)}, len(r.Objectives))
@@ -290,7 +297,7 @@ const rankFile = "../testdata/rank.json"
 func TestRankFile(t *testing.T) {
 	t.Parallel()
 	if *updateRanks {
-		cases := drawRanks(120)
+		cases := drawRanks(160)
 		for i := range cases {
 			var crowding []float64
 			cases[i].Order, cases[i].Front, crowding = plainly(cases[i].ranking(), cases[i].set())
@@ -399,7 +406,7 @@ func TestLeaders(t *testing.T) {
 			t.Errorf("set %d: the front is %v, want %v; the best is %d", i, idsOf(got), order, best[0].ID)
 		}
 		for _, x := range l.Front() {
-			if o := plan.Objectives[0]; Worth(o, x.Metrics) > Worth(o, best[0].Metrics) || !slices.Contains(want, x.ID) {
+			if o := plan.Objectives[0]; (&Ranking{}).worth(o, x.Metrics) > (&Ranking{}).worth(o, best[0].Metrics) || !slices.Contains(want, x.ID) {
 				t.Errorf("set %d: %d is better by the first objective than %d, which stands first; on the front are %v", i, x.ID, best[0].ID, want)
 			}
 		}

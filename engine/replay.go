@@ -29,7 +29,7 @@ func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led
 	}
 	r.setup = Setup{
 		Space: a.Space, Objectives: a.Plan.Objectives, Ties: a.Plan.Ties, Constraints: a.Plan.Constraints,
-		Reference: a.Plan.Reference, Metrics: a.setupMetrics(),
+		Reference: a.Plan.Reference, Metrics: a.derived.declared(a.setupMetrics()),
 		Fidelities: a.Plan.Fidelities, Order: a.Plan.Order, Files: scratch,
 	}
 	hello, _ := a.hello(a.Plan.Fidelities[len(a.Plan.Fidelities)-1].Evaluator)
@@ -163,6 +163,9 @@ func (r *replay) give(id ID) error {
 	}
 	if !ok {
 		return fmt.Errorf("%w: the result of job %s is missing", ErrDamaged, id)
+	}
+	if name := r.again.derived.differs(rec.Metrics); name != "" {
+		return fmt.Errorf("%w: the metric %s of candidate %s is not what its expression gives", ErrDamaged, name, id)
 	}
 	r.again.settle(e, rec)
 	return nil

@@ -14,6 +14,7 @@ type trajectory struct {
 
 	spaces      map[string]*genome.Space // by the names of baselines; "" is the search's own
 	known       measurements
+	derived     Derivation
 	measured    func(metric string) bool // hidden from strategies
 	exact       bool                     // seconds are exact
 	checkpoints checkpoints
@@ -28,6 +29,7 @@ func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
 	t.Name, t.Plan, t.led = name, plan, led
 	t.Strategies = []StrategyEvent{plan.strategy()}
 	t.attempts, t.leaders = plan.Attempts, plan.Leaders(shown)
+	t.derived, _ = Derive(plan.Derived) // see recorded
 	t.search.part, t.final.part, t.final.base = PartSearch, PartFinal, FinalBase
 	t.hideMeasured()
 	return t
@@ -45,23 +47,32 @@ func (t *trajectory) restart() *trajectory {
 // hideMeasured finds out which metrics are measured, and parts them from the
 // exact ones of all results.
 func (t *trajectory) hideMeasured() {
-	declared := map[string]bool{}
+	var metrics []Metric
 	for _, e := range t.Evaluators {
-		for _, m := range e.Hello.Metrics {
-			declared[m.Name] = declared[m.Name] || m.Measured
-		}
+		metrics = append(metrics, e.Hello.Metrics...)
 	}
-	asked := map[string]bool{}
+	if !slices.Contains(metricNames(metrics), "seconds") {
+		metrics = append(metrics, Metric{Name: "seconds", Measured: true})
+	}
+	for _, x := range t.derived {
+		metrics = append(metrics, Metric{Name: x.name, Measured: anyMeasured(metrics, x.Metrics())})
+	}
+	hidden := map[string]bool{}
+	for _, m := range metrics {
+		hidden[m.Name] = hidden[m.Name] || m.Measured
+	}
 	for _, o := range slices.Concat(t.Plan.Objectives, t.Plan.Ties) {
-		asked[o.Metric] = true
+		hidden[o.Metric] = false
 	}
 	for _, c := range t.Plan.Constraints {
-		asked[c.Metric] = true
+		hidden[c.Metric] = false
 	}
-	t.measured = func(name string) bool {
-		m, known := declared[name]
-		return (m || !known && name == "seconds") && !asked[name]
+	if e := preference(t.Plan.Prefer, t.Plan.Objectives); e != nil {
+		for _, name := range e.Metrics() {
+			hidden[name] = false
+		}
 	}
+	t.measured = func(name string) bool { return hidden[name] }
 	t.exact = !t.measured("seconds")
 	for e := range t.jobs() {
 		if e.stage.is(decided) || e.stage.is(consumed) {

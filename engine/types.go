@@ -109,10 +109,14 @@ const (
 
 // Constraint bounds a metric from one or both sides. A candidate that keeps
 // all constraints is better than any that does not (Deb 2000).
+//
+// One with a weight is soft: who breaks it counts as worse in every objective, see
+// Ranking.Penalty, and is no less admissible.
 type Constraint struct {
 	Metric string   `json:"metric"`
 	Min    *float64 `json:"min,omitempty"`
 	Max    *float64 `json:"max,omitempty"`
+	Weight float64  `json:"weight,omitempty"` // above 0: soft
 }
 
 // Fidelity is one step of a search's ordered list: an evaluator and a budget.

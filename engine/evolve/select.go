@@ -68,7 +68,7 @@ func (j judge) roulette(r *rng.Rand, ranked []*engine.Candidate) *engine.Candida
 		switch len(j.Objectives) {
 		case 0:
 		case 1:
-			s = engine.Worth(j.Objectives[0], c.Metrics)
+			s = j.Worth(j.Objectives[0], c.Metrics)
 		default:
 			s = float64(-i)
 		}

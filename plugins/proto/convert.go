@@ -248,7 +248,7 @@ func SetupTo(s engine.Setup) *OpenStrategy {
 	}
 	out.Objectives, out.Ties, out.Reference = objectivesTo(s.Objectives), objectivesTo(s.Ties), ValuesTo(s.Reference)
 	for _, c := range s.Constraints {
-		out.Constraints = append(out.Constraints, &Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max})
+		out.Constraints = append(out.Constraints, &Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max, Weight: c.Weight})
 	}
 	for _, f := range s.Fidelities {
 		out.Fidelities = append(out.Fidelities, &Fidelity{Evaluator: f.Evaluator, Budget: f.Budget})
@@ -276,7 +276,7 @@ func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
 	}
 	out.Objectives, out.Ties, out.Reference = objectivesFrom(s.Objectives), objectivesFrom(s.Ties), ValuesFrom(s.Reference)
 	for _, c := range s.Constraints {
-		out.Constraints = append(out.Constraints, engine.Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max})
+		out.Constraints = append(out.Constraints, engine.Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max, Weight: c.Weight})
 	}
 	for _, f := range s.Fidelities {
 		out.Fidelities = append(out.Fidelities, engine.Fidelity{Evaluator: f.Evaluator, Budget: f.Budget})

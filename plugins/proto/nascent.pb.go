@@ -344,6 +344,7 @@ type Constraint struct {
 	Metric        string                 `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
 	Min           *float64               `protobuf:"fixed64,2,opt,name=min,proto3,oneof" json:"min,omitempty"`
 	Max           *float64               `protobuf:"fixed64,3,opt,name=max,proto3,oneof" json:"max,omitempty"`
+	Weight        float64                `protobuf:"fixed64,4,opt,name=weight,proto3" json:"weight,omitempty"` // above 0: soft, see engine.Constraint
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,6 +396,13 @@ func (x *Constraint) GetMin() float64 {
 func (x *Constraint) GetMax() float64 {
 	if x != nil && x.Max != nil {
 		return *x.Max
+	}
+	return 0
+}
+
+func (x *Constraint) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
 	}
 	return 0
 }
@@ -2659,12 +2667,13 @@ const file_nascent_proto_rawDesc = "" +
 	"\tObjective\x12\x16\n" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x12\n" +
 	"\x04goal\x18\x02 \x01(\tR\x04goal\x12\x14\n" +
-	"\x05scale\x18\x03 \x01(\tR\x05scale\"b\n" +
+	"\x05scale\x18\x03 \x01(\tR\x05scale\"z\n" +
 	"\n" +
 	"Constraint\x12\x16\n" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x15\n" +
 	"\x03min\x18\x02 \x01(\x01H\x00R\x03min\x88\x01\x01\x12\x15\n" +
-	"\x03max\x18\x03 \x01(\x01H\x01R\x03max\x88\x01\x01B\x06\n" +
+	"\x03max\x18\x03 \x01(\x01H\x01R\x03max\x88\x01\x01\x12\x16\n" +
+	"\x06weight\x18\x04 \x01(\x01R\x06weightB\x06\n" +
 	"\x04_minB\x06\n" +
 	"\x04_max\"@\n" +
 	"\bFidelity\x12\x1c\n" +

@@ -89,6 +89,12 @@ def suggesting(trial):
     return suggest
 
 
+def worth(setup, objective, candidate):
+    """The metric, worse where soft constraints are broken."""
+    x = setup.ranking.worth(objective, candidate)
+    return -x if objective["goal"] == "minimize" else x
+
+
 def first(path, d):
     return d.choices[0] if isinstance(d, CategoricalDistribution) else d.low
 
@@ -123,11 +129,11 @@ def step(state, turn):
         return optuna.trial.create_trial(params=walk.params, distributions=walk.distributions, values=values, system_attrs=attrs,
                                          state=TrialState.RUNNING if values is None else TrialState.COMPLETE)
 
-    study = optuna.create_study(sampler=sampler(turn.options, turn.seed % 2**32, bool(setup.constraints)),
+    study = optuna.create_study(sampler=sampler(turn.options, turn.seed % 2**32, bool(setup.ranking.constraints)),
                                 directions=[o["goal"] for o in setup.objectives])
     for c in turn.history:
         if c.measured and c.fidelity == 0:
-            study.add_trial(told(c.genome, [c.metrics[o["metric"]] for o in setup.objectives], setup.violation(c)))
+            study.add_trial(told(c.genome, [worth(setup, o, c) for o in setup.objectives], setup.violation(c)))
     back = {c.id for c in turn.results}
     pending = [(id, genome) for id, genome in state if id not in back]
     for _, genome in pending:

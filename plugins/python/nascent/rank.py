@@ -4,7 +4,8 @@ go by, with the same bits."""
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
+import sys
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 from .history import Candidate
 from .rng import log
@@ -23,15 +24,17 @@ class Ranking:
             objectives, ties = objectives[:1], [*objectives[1:], *ties]
         self.objectives = objectives
         self.ties = ties
-        self.constraints = constraints
+        self.constraints = [c for c in constraints if not c.get("weight")]
+        self.soft = [c for c in constraints if c.get("weight")]
         self._rules = rules
 
     def rank(self, candidates: Iterable[Candidate]) -> List[Candidate]:
         """Best first. What was not measured is last. Among the measured go before
-        the smaller violation of the constraints, the lower front (0: who is
-        dominated by no other, 1: only by those, ...), the larger crowding distance,
-        who is better by the ties, the older. With one objective that is the order
-        of its values, then of the ties, then of age."""
+        the smaller violation of the constraints (soft ones make the objectives
+        worse instead), the lower front (0: who is dominated by no other, 1: only by
+        those, ...), the larger crowding distance, who is better by the ties, the
+        older. With one objective that is the order of its values, then of the ties,
+        then of age."""
         return [m.candidate for front in self._fronts(candidates) for m in front]
 
     def front(self, candidates: Iterable[Candidate]) -> List[Candidate]:
@@ -45,17 +48,34 @@ class Ranking:
         not smaller than one; infinite where a metric is missing."""
         total = 0.0
         for c in self.constraints:
-            x = candidate.metrics.get(c["metric"])
-            if x is None:
-                return math.inf
-            x = self._key(x)
-            for bound, excess in ((c.get("max"), 1.0), (c.get("min"), -1.0)):
-                if bound is None:
-                    continue
-                bound = self._key(bound)
-                if excess * (x - bound) > 0:
-                    total += excess * (x - bound) / max(1.0, abs(bound))
+            total += self._broken(c, candidate, lambda bound: max(1.0, abs(bound)))
         return self._key(total)
+
+    def penalty(self, candidate: Candidate) -> float:
+        """How much worse a candidate counts in every objective because of the soft
+        constraints, those with a weight, 0 where it keeps all: the sum of the
+        distances to the bounds, relative to a bound (to 1 where that is 0), times
+        the weights."""
+        total = 0.0
+        for c in self.soft:
+            total += c["weight"] * self._broken(c, candidate, lambda bound: abs(bound or 1.0))
+        return self._key(total)
+
+    def worth(self, objective: Objective, candidate: Candidate) -> float:
+        """A candidate's metric turned so that more is better, and worse by the
+        penalty; minus infinity where it is missing."""
+        return _penalized(self._worth(objective, candidate.metrics), self.penalty(candidate))
+
+    def _broken(self, c: Mapping[str, Any], candidate: Candidate, unit: Callable[[float], float]) -> float:
+        """How far beyond a bound the metric is, in units that the bound says."""
+        x = candidate.metrics.get(c["metric"])
+        if x is None:
+            return math.inf
+        x, total = self._key(x), 0.0
+        for bound, sign in ((c.get("max"), 1.0), (c.get("min"), -1.0)):
+            if bound is not None and sign * (x - self._key(bound)) > 0:
+                total += sign * (x - self._key(bound)) / unit(self._key(bound))
+        return total
 
     def _key(self, x: float) -> float:
         """A number as it is compared: to 12 significant digits, so that what
@@ -68,7 +88,7 @@ class Ranking:
         x = metrics.get(objective["metric"], math.nan)
         if math.isnan(x):
             return -math.inf
-        return self._key(-x if objective["goal"] == "minimize" else x)
+        return -x if objective["goal"] == "minimize" else x
 
     def _fronts(self, candidates: Iterable[Candidate]) -> List[List[_Member]]:
         """The fronts, and each in order."""
@@ -115,8 +135,9 @@ class _Member:
         ties: Point = (math.inf,) * len(ranking.ties)
         if c.status == "ok":
             self.worse = (0, ranking.violation(c))
-            ties = tuple(-ranking._worth(o, c.metrics) for o in ranking.ties)
-            at = tuple(ranking._worth(o, c.metrics) for o in ranking.objectives)
+            ties = tuple(-ranking._key(ranking._worth(o, c.metrics)) for o in ranking.ties)
+            penalty = ranking.penalty(c)
+            at = tuple(ranking._key(_penalized(ranking._worth(o, c.metrics), penalty)) for o in ranking.objectives)
             if -math.inf not in at:  # who lacks an objective is behind all that have them
                 self.at = at
         self.place = self.at
@@ -129,6 +150,17 @@ class _Member:
         if self.worse != other.worse:
             return self.worse < other.worse
         return self.at != other.at and all(x >= y for x, y in zip(self.at, other.at))
+
+
+def _penalized(worth: float, penalty: float) -> float:
+    """A worth that is worse by a share of what it is."""
+    if penalty == 0 or worth == -math.inf:
+        return worth
+    if penalty == math.inf:
+        return -math.inf
+    if worth > 0:
+        return worth / (1 + penalty)
+    return max(-sys.float_info.max, worth * (1 + penalty))
 
 
 def _place(objective: Objective, worth: float) -> float:

@@ -30,7 +30,8 @@ class StrategySetup(Setup):
         self.ties: List[Dict[str, Any]] = order.get("ties") or []
         """Decide, in their order, what the objectives do not."""
         self.constraints: List[Dict[str, Any]] = order.get("constraints") or []
-        """Each with metric, and min, max or both."""
+        """Each with metric, and min, max or both. One with a weight is soft: who breaks
+        it counts as worse in every objective, see Ranking.penalty."""
         self.reference: Dict[str, float] = order.get("reference") or {}
         """Of the objectives, where one is declared: what is no better in all of
         them counts for nothing."""

@@ -243,7 +243,7 @@ func (s *strategy) reward(c *engine.Candidate, h engine.History) float64 {
 		return (0.5 + better) / float64(n+1)
 	}
 	o := ranking.Objectives[0]
-	x := engine.Worth(o, c.Metrics)
+	x := ranking.Worth(o, c.Metrics)
 	switch {
 	case math.IsInf(x, -1):
 		return 0

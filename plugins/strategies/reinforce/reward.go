@@ -52,7 +52,7 @@ func (j *judge) value(c *engine.Candidate) (x float64, ok bool) {
 	if c.Status != engine.OK || j.Violation(c.Metrics) > 0 {
 		return 0, false
 	}
-	x = engine.Worth(j.Objectives[0], c.Metrics)
+	x = j.Worth(j.Objectives[0], c.Metrics)
 	return x, !math.IsInf(x, 0)
 }
 

@@ -97,7 +97,13 @@ func (a *app) evaluate(ctx context.Context, doc *config.Document, in *bufio.Scan
 		return err
 	}
 	closeStrategy(s.Engine.Strategy)
-	m := &measurer{config: s.Engine, files: engine.Memory(), open: map[string]engine.Session{}, hellos: map[string]engine.Hello{}}
+	derived, err := engine.Derive(s.Engine.Derived)
+	if err != nil {
+		return t.locate(err)
+	}
+	m := &measurer{
+		config: s.Engine, derived: derived, files: engine.Memory(), open: map[string]engine.Session{}, hellos: map[string]engine.Hello{},
+	}
 	defer m.close()
 	if len(m.config.Fidelities) == 0 {
 		m.config.Fidelities = []engine.Fidelity{{Evaluator: config.Only}}
@@ -143,11 +149,12 @@ func eachLine(in *bufio.Scanner, take func(line []byte) error) error {
 
 // measurer has genomes measured, one after the other.
 type measurer struct {
-	config engine.Config
-	files  engine.Ledger
-	open   map[string]engine.Session // evaluators, by name
-	hellos map[string]engine.Hello
-	last   engine.ID
+	config  engine.Config
+	derived engine.Derivation
+	files   engine.Ledger
+	open    map[string]engine.Session // evaluators, by name
+	hellos  map[string]engine.Hello
+	last    engine.ID
 }
 
 func (m *measurer) close() {
@@ -257,6 +264,7 @@ func (m *measurer) measure(ctx context.Context, q *asked) (*measured, error) {
 			return &measured{Status: engine.Failed, Reason: e.Reason}, nil
 		case engine.Finished:
 			hello.Judge(job.Task, e.Result)
+			m.derived.Complete(e.Result)
 			r := &measured{Status: e.Result.Status, Reason: e.Result.Reason, Metrics: e.Result.Metrics, Seconds: e.Result.Seconds}
 			for _, file := range e.Result.Files {
 				if file.Name == engine.ReportFile {

@@ -158,6 +158,10 @@ func (d *Document) where(n *yaml.Node) string {
 func (d *Document) Fault(m *genome.Mistake) *Error {
 	n := d.root
 	var best *yaml.Node
+	if at := *m; !d.Has("metrics") && at.Key == "metrics.score" {
+		at.Key = "score" // for which that is short
+		m = &at
+	}
 	for _, step := range m.Steps() {
 		k, v := child(n, step)
 		if v == nil {

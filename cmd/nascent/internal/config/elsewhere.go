@@ -8,7 +8,7 @@ import "strings"
 var elsewhere = map[string]map[string]string{
 	"": merged(
 		said("objectives: [{metric: accuracy, goal: maximize}]",
-			`direction directions metric metrics mode objective goal optimize optimizationgoal primarymetric
+			`direction directions metric mode objective goal optimize optimizationgoal primarymetric
 			greaterisbetter`),
 		said("limits: {evaluations: 100}",
 			`ntrials maxtrials maxtrialnumber numtrials trials numsamples niter iterations maxiterations maxevals
@@ -45,6 +45,16 @@ var elsewhere = map[string]map[string]string{
 			`storage directory dir logdir outputdir experimentworkingdirectory`),
 		said("constraints: [{metric: parameters, max: 5000}]",
 			`constraint bounds`),
+		said("metrics: {score: accuracy - 0.02*log10(parameters)}",
+			`derived derivedmetrics derivedmetric computed expression expressions formula formulas`),
+	),
+	"constraints": merged(
+		said("weight: 0.5",
+			`penalty soft softness importance`),
+		said("max: N",
+			`upper upperbound below most`),
+		said("min: N",
+			`lower lowerbound above least`),
 	),
 	"objectives": merged(
 		said("goal: maximize, or minimize",

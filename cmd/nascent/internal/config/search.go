@@ -123,6 +123,8 @@ func (d *Document) Read() (*Search, error) {
 		"fidelities":  postpone(func(n *yaml.Node, key string) error { return d.fidelities(n, key, s) }),
 		"objectives":  func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Objectives, &e.Ties) },
 		"ties":        func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Ties, &e.Objectives) },
+		"metrics":     func(n *yaml.Node, key string) error { return d.derived(n, key, e) },
+		"score":       func(n *yaml.Node, key string) error { return d.score(n, key, e) },
 		"prefer":      func(n *yaml.Node, key string) (err error) { e.Prefer, err = d.word(n, key); return err },
 		"reference":   func(n *yaml.Node, key string) error { return d.metrics(n, key, &e.Reference) },
 		"constraints": func(n *yaml.Node, key string) error { return d.constraints(n, key, e) },
@@ -479,6 +481,36 @@ func (d *Document) objectives(n *yaml.Node, key string, all, others *[]engine.Ob
 	return err
 }
 
+// derived reads expressions by the names of the metrics that they are to be.
+func (d *Document) derived(n *yaml.Node, key string, e *engine.Config) error {
+	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		return d.fault(n, key, `write {score: "accuracy - 0.02*log10(parameters)"}; what to search for stands in objectives`, "holds %s", describe(n))
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		name := n.Content[i].Value
+		text, err := d.word(n.Content[i+1], join(key, name))
+		if err != nil {
+			return err
+		}
+		e.Derived = append(e.Derived, engine.Derived{Metric: name, Expression: text})
+	}
+	return nil
+}
+
+// score reads what a search is to maximize that names no objectives: short for a metric
+// of that name, and an objective.
+func (d *Document) score(n *yaml.Node, key string, e *engine.Config) error {
+	for _, other := range []string{"objectives", "metrics"} {
+		if d.Has(other) {
+			return d.fault(n, key, "write it under metrics, as {score: EXPRESSION}, and list the metric score under objectives", "stands beside %s", other)
+		}
+	}
+	text, err := d.word(n, key)
+	e.Derived = []engine.Derived{{Metric: key, Expression: text}}
+	e.Objectives = []engine.Objective{{Metric: key, Goal: engine.Maximize}}
+	return err
+}
+
 // metrics reads values by the names of metrics.
 func (d *Document) metrics(n *yaml.Node, key string, to *engine.Values) error {
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
@@ -512,6 +544,7 @@ func (d *Document) constraints(n *yaml.Node, key string, e *engine.Config) error
 			"metric": func(n *yaml.Node, key string) (err error) { c.Metric, err = d.word(n, key); return err },
 			"min":    bound(&c.Min),
 			"max":    bound(&c.Max),
+			"weight": func(n *yaml.Node, key string) (err error) { c.Weight, err = d.positive(n, key); return err },
 		})
 		switch {
 		case err != nil:
@@ -566,6 +599,7 @@ func Known(key string) bool { return slices.Contains(keys, key) }
 func Keys() []string { return slices.Clone(keys) }
 
 var keys = []string{
-	"name", "space", "start", "baselines", "strategy", "repeats", "evaluator", "evaluators", "fidelities", "objectives", "ties", "prefer", "reference", "constraints", "limits",
+	"name", "space", "start", "baselines", "strategy", "repeats", "evaluator", "evaluators", "fidelities",
+	"objectives", "ties", "metrics", "score", "prefer", "reference", "constraints", "limits",
 	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "plugins",
 }

@@ -133,13 +133,16 @@ func (r *Report) front() (out []string) {
 	if r.status.Hypervolume != nil {
 		text += fmt.Sprintf(" It dominates a hypervolume of %.5g%s.", *r.status.Hypervolume, against(r.status))
 	}
-	out = append(out, text)
 	again := len(r.outcome.Remeasured)
 	if again < 2 || len(r.outcome.Front) == 0 {
-		return out
+		if n > 1 {
+			text += fmt.Sprintf(" The best of them by %s is candidate %s.", r.view.Preferred(), r.status.Front[0].ID)
+		}
+		return append(out, text)
 	}
+	out = append(out, text)
 	text = fmt.Sprintf("Of %s that were measured again %d stay on it; the winner is the best of these by %s.",
-		show.Plural(again, "candidate"), len(r.outcome.Front), r.objective.Metric)
+		show.Plural(again, "candidate"), len(r.outcome.Front), r.view.Preferred())
 	return append(append(out, text), r.undecided()...)
 }
 

@@ -111,6 +111,12 @@ func (r *Report) page() *pageData {
 	if len(ranking.Ties) > 0 {
 		add("ties", goals(ranking.Ties, ", then "))
 	}
+	if p.Prefer != "" {
+		add("preferred", p.Prefer)
+	}
+	for _, x := range p.Derived {
+		add("metric "+x.Metric, x.Expression)
+	}
 	for _, c := range p.Constraints {
 		bound := c.Metric
 		if c.Min != nil {
@@ -118,6 +124,9 @@ func (r *Report) page() *pageData {
 		}
 		if c.Max != nil {
 			bound += fmt.Sprintf(" at most %g", *c.Max)
+		}
+		if c.Weight > 0 {
+			bound += fmt.Sprintf(" (soft, weight %g)", c.Weight)
 		}
 		add("constraint", bound)
 	}

@@ -127,6 +127,9 @@ func (r *Report) verdict() []string {
 	case top.Search != nil:
 		out = append(out, fmt.Sprintf("The best, %s, reaches %s %s%s.", top.Name, metric, r.value(*top.Search), size(top)))
 	}
+	if soft := r.soft(top); soft != "" {
+		out = append(out, soft)
+	}
 	out = append(out, r.front()...)
 	for i := range r.rows {
 		if b := &r.rows[i]; b.ID == 0 && b.Test != nil {
@@ -245,27 +248,52 @@ func (r *Report) broken() string {
 	if r.outcome.Winner == 0 || r.outcome.Violation == 0 {
 		return ""
 	}
-	var figures []string
-	for _, c := range r.view.Plan.Constraints {
-		one := engine.Ranking{Constraints: []engine.Constraint{c}, Rules: r.view.Plan.Rules}
-		if one.Violation(r.outcome.Judged) == 0 {
-			continue
-		}
-		x, ok := r.outcome.Judged.Get(c.Metric)
-		switch {
-		case !ok:
-			figures = append(figures, "no "+c.Metric)
-		case c.Max != nil && x > *c.Max:
-			figures = append(figures, fmt.Sprintf("%s %s where at most %s is allowed", c.Metric, show.Number(c.Metric, x), show.Number(c.Metric, *c.Max)))
-		default:
-			figures = append(figures, fmt.Sprintf("%s %s where at least %s is asked for", c.Metric, show.Number(c.Metric, x), show.Number(c.Metric, *c.Min)))
-		}
-	}
+	figures := r.beyond(r.view.Plan.Ranking().Constraints, r.outcome.Judged, "allowed", "asked for")
 	when := ""
 	if len(r.outcome.Remeasured) > 0 {
 		when = " when it is measured again"
 	}
 	return fmt.Sprintf("No candidate keeps the constraints%s. The one that comes closest, candidate %s, has %s.", when, r.outcome.Winner, strings.Join(figures, ", "))
+}
+
+// beyond writes the bounds that metrics do not keep. What there is at most, or at least,
+// is so in words.
+func (r *Report) beyond(constraints []engine.Constraint, metrics engine.Values, most, least string) (figures []string) {
+	for _, c := range constraints {
+		one := engine.Ranking{Constraints: []engine.Constraint{c}, Rules: r.view.Plan.Rules}
+		if one.Violation(metrics) == 0 {
+			continue
+		}
+		x, ok := metrics.Get(c.Metric)
+		switch {
+		case !ok:
+			figures = append(figures, "no "+c.Metric)
+		case c.Max != nil && x > *c.Max:
+			figures = append(figures, fmt.Sprintf("%s %s where at most %s is %s", c.Metric, show.Number(c.Metric, x), show.Number(c.Metric, *c.Max), most))
+		default:
+			figures = append(figures, fmt.Sprintf("%s %s where at least %s is %s", c.Metric, show.Number(c.Metric, x), show.Number(c.Metric, *c.Min), least))
+		}
+	}
+	return figures
+}
+
+// soft says which soft constraints the best does not keep and what that counts, or "".
+func (r *Report) soft(top *row) string {
+	metrics := r.outcome.Judged
+	if r.outcome.Winner == 0 {
+		c, err := r.view.Candidate(top.ID)
+		if err != nil {
+			return ""
+		}
+		metrics = c.Metrics
+	}
+	ranking := r.view.Plan.Ranking()
+	figures := r.beyond(ranking.Soft, metrics, "wished for", "wished for")
+	if figures == nil {
+		return ""
+	}
+	return fmt.Sprintf("It does not keep what is wished for: %s. So it was compared as if it were %.3g %% worse.",
+		strings.Join(figures, ", "), 100*ranking.Penalty(metrics))
 }
 
 // honesty says what the figures stand on.

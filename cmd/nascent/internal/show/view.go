@@ -3,6 +3,7 @@
 package show
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 
@@ -59,6 +60,10 @@ func (v *View) Objective() engine.Objective {
 	}
 	return v.Plan.Objectives[0]
 }
+
+// Preferred is what the winner of a front is chosen by: the metric of an objective, or
+// an expression.
+func (v *View) Preferred() string { return cmp.Or(v.Plan.Prefer, v.Objective().Metric) }
 
 // Status is the search's state. A search that nobody runs is never "running":
 // its process died without saying so.
