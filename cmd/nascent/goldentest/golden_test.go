@@ -41,7 +41,7 @@ var kept = []string{"aging", "genetic-fidelities", "killed", "spos", "python"}
 // recorded, with the reason. Whoever records one anew adds it here.
 var changed = map[string]string{
 	"python-strategy": "what a limit had cut short was brought to the strategy that took over, although it was in its History from the beginning",
-	"python":          "its winner is judged by what was measured again, and no longer by the first figure too; aging, which takes over, draws ten for a parent where nothing is said",
+	"python":          "its winner is judged by what was measured again, and no longer by the first figure too",
 	"table":           "90.1 scaled by 0.01 is 0.901, and no longer 0.9009999999999999",
 	"pool":            "as table",
 }

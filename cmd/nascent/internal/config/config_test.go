@@ -40,7 +40,7 @@ func TestRead(t *testing.T) {
 	if p := s.Evaluators["evaluator"]; p.Use != "count" || string(p.Options) != `{"delay":"5ms"}` {
 		t.Errorf("evaluator %+v %s", p, p.Options)
 	}
-	if s.Strategy.Use != "aging" || !s.TLS || e.Workers < 1 {
+	if s.Strategy.Use != "guided" || !s.TLS || e.Workers < 1 {
 		t.Errorf("defaults %+v", s)
 	}
 }
@@ -232,7 +232,7 @@ func TestRepeats(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"strategy: guided\nrepeats: true":                                 `repeats {"search":"guided"}`,
-		"repeats: {share: 0.2, after: 30}":                                `repeats {"after":30,"search":"aging","share":0.2}`,
+		"repeats: {share: 0.2, after: 30}":                                `repeats {"after":30,"search":"guided","share":0.2}`,
 		"strategy: {use: ./mine.py, n: 12345678901234567}\nrepeats: {}":   `repeats {"search":{"n":12345678901234567,"use":"/there/mine.py"}}`,
 		"strategy: {use: repeats, search: random}\nrepeats: {share: 0.2}": `repeats {"search":"random"}`,
 		"strategy: random\nrepeats: false":                                `random {}`,

@@ -45,8 +45,9 @@ type Search struct {
 // Only is the name of the evaluator of a search that has one.
 const Only = "evaluator"
 
-// defaultStrategy evolves without options.
-const defaultStrategy = "aging"
+// defaultStrategy is the best of those that are built in where evaluations are dear: see
+// docs/science.md.
+const defaultStrategy = "guided"
 
 // variableAlphabet are the names of variables of the environment.
 var variableAlphabet = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
