@@ -22,11 +22,11 @@ var interpreter = sync.OnceValues(func() (python, reason string) {
 		if err != nil {
 			continue
 		}
-		if exec.Command(path, "-c", "import torch").Run() == nil {
+		if exec.Command(path, "-c", "import importlib.util, sys; sys.exit(not importlib.util.find_spec('torch'))").Run() == nil {
 			return path, ""
 		}
 	}
-	return "", "no Python here can import torch; install one (Debian: python3-torch) or name it in $NASCENT_PYTHON"
+	return "", "no Python here has torch; install one (Debian: python3-torch) or name it in $NASCENT_PYTHON"
 })
 
 // needTorch is a Python that has PyTorch; where there is none the test is skipped.

@@ -12,8 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,86 +81,132 @@ func TestSearchesWithSharedWeights(t *testing.T) {
 	}
 }
 
+// exported is a candidate as two files, and what it was measured with.
+type exported struct {
+	Program string          `json:"program"` // in Python
+	Data    json.RawMessage `json:"data"`
+	Part    string          `json:"part"` // of the data: search or final
+
+	name, model string
+	metrics     map[string]float64
+}
+
 // TestExportedAccuracy: a candidate that is exported has, on raw samples, the accuracy
 // and the loss that it was measured with, on validation data and on test data, whoever
 // has trained it: for PyTorch as a program of its own, and as an ONNX model.
 func TestExportedAccuracy(t *testing.T) {
 	t.Parallel()
 	python := needTorch(t)
+	hours, pictures := hoursAndPictures(t)
+	folder := t.TempDir()
+	var mu sync.Mutex
+	var all []exported
+	t.Run("searches", func(t *testing.T) {
+		for _, c := range []struct{ name, data, network, layers string }{
+			{"mnist1d", `{"source": "mnist1d", "samples": 500, "validation": 100, "test": 200}`, "{input: [1, 40], classes: 10}", "c: {conv: {channels: {int: [4, 8]}, stride: 2, act: relu}}"},
+			{"csv", `{"source": "csv", "files": ["` + hours + `"]}`, "{input: [2], classes: 3}", "h: {dense: {units: {int: [8, 16]}, act: relu}}"},
+			{"images", `{"source": "images", "files": ["` + pictures + `"]}`, "{input: [1, 4, 4], classes: 2}", "c: {conv: {channels: {int: [4, 8]}, act: relu}}"},
+		} {
+			for _, use := range []string{"torch", "gorgonia"} {
+				if c.name == "images" && (use == "gorgonia" || exec.Command(python, "-c", "import PIL").Run() != nil) {
+					continue // which reads none
+				}
+				name := c.name + " " + use
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					options := "use: " + use + ", batch: 16, learning_rate: 0.02, data: " + c.data
+					if use == "torch" {
+						options += ", python: " + python
+					}
+					text := "space:\n  network: " + c.network + "\n  " + c.layers + "\n  head: {pool: average}\nevaluator: {" + options + "}\nfidelities: [{budget: 4}]\n" +
+						"strategy: random\nlimits: {evaluations: 2}\nfinal: {top: 1, repeats: 1, tests: 1, budget: 4}\n"
+					if c.name == "csv" {
+						text = strings.Replace(text, "  head: {pool: average}\n", "", 1)
+					}
+					list := export(t, filepath.Join(folder, strings.ReplaceAll(name, " ", "-")), text)
+					mu.Lock()
+					defer mu.Unlock()
+					for _, e := range list {
+						e.name, e.Data = name+", "+e.Part, json.RawMessage(c.data)
+						all = append(all, e)
+					}
+				})
+			}
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	var measured []struct{ Metrics map[string]float64 }
+	text, err := json.Marshal(all)
+	if err == nil {
+		err = json.Unmarshal([]byte(runPython(t, "testdata/exported.py", string(text))), &measured)
+	}
+	if err != nil || len(measured) != len(all) {
+		t.Fatal(len(measured), err)
+	}
+	for i, e := range all {
+		for name, v := range measured[i].Metrics {
+			if w, ok := e.metrics[name]; !ok || math.Abs(v-w) > 1e-5*max(1, math.Abs(w)) {
+				t.Errorf("%s: exported it has the %s %v, it was measured with %v", e.name, name, v, e.metrics)
+			}
+		}
+	}
 	onnx := havingONNX()
 	if onnx == "" {
 		t.Log("ONNX models are not run: no python3 here can import numpy and onnxruntime; name one that can with $NASCENT_ONNX_PYTHON")
+		return
 	}
-	hours, pictures := hoursAndPictures(t)
-	for _, c := range []struct{ name, data, network, layers string }{
-		{"mnist1d", `{"source": "mnist1d", "samples": 500, "validation": 100, "test": 200}`, "{input: [1, 40], classes: 10}", "c: {conv: {channels: {int: [4, 8]}, stride: 2, act: relu}}"},
-		{"csv", `{"source": "csv", "files": ["` + hours + `"]}`, "{input: [2], classes: 3}", "h: {dense: {units: {int: [8, 16]}, act: relu}}"},
-		{"images", `{"source": "images", "files": ["` + pictures + `"]}`, "{input: [1, 4, 4], classes: 2}", "c: {conv: {channels: {int: [4, 8]}, act: relu}}"},
-	} {
-		for _, use := range []string{"torch", "gorgonia"} {
-			if c.name == "images" && (use == "gorgonia" || exec.Command(python, "-c", "import PIL").Run() != nil) {
-				continue // which reads none
-			}
-			t.Run(c.name+" "+use, func(t *testing.T) {
-				t.Parallel()
-				dir := t.TempDir()
-				options := "use: " + use + ", batch: 16, learning_rate: 0.02, data: " + c.data
-				if use == "torch" {
-					options += ", python: " + python
-				}
-				search := filepath.Join(dir, "search.yaml")
-				text := "space:\n  network: " + c.network + "\n  " + c.layers + "\n  head: {pool: average}\nevaluator: {" + options + "}\nfidelities: [{budget: 4}]\n" +
-					"strategy: random\nlimits: {evaluations: 2}\nfinal: {top: 1, repeats: 1, tests: 1, budget: 4}\n"
-				if c.name == "csv" {
-					text = strings.Replace(text, "  head: {pool: average}\n", "", 1)
-				}
-				if err := os.WriteFile(search, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				if out, err := command(t, "run", search, "--dir", filepath.Join(dir, "out")).CombinedOutput(); err != nil {
-					t.Fatalf("%v\n%s", err, out)
-				}
-				for id, part := range map[string]string{"best": "search", "f2": "final"} {
-					program, model := filepath.Join(dir, id+".py"), filepath.Join(dir, id+".onnx")
-					for _, file := range []string{program, model} {
-						if out, err := command(t, "export", filepath.Join(dir, "out"), id, "-o", file).CombinedOutput(); err != nil || len(out) > 0 {
-							t.Fatalf("%s: %v\n%s", id, err, out)
-						}
-					}
-					shown, err := command(t, "show", filepath.Join(dir, "out"), id, "--json").Output()
-					if err != nil {
-						t.Fatal(err)
-					}
-					cmd := exec.Command(python, "testdata/exported.py", program, c.data, part)
-					cmd.Env = append(os.Environ(), "PYTHONPATH=../../torch:../../python", "PYTHONDONTWRITEBYTECODE=1")
-					said, err := cmd.CombinedOutput()
-					if err != nil {
-						t.Fatalf("%v\n%s", err, said)
-					}
-					var got, want struct{ Metrics map[string]float64 }
-					if err := errors.Join(json.Unmarshal(said, &got), json.Unmarshal(shown, &want)); err != nil {
-						t.Fatalf("%v\n%s\n%s", err, said, shown)
-					}
-					for name, v := range got.Metrics {
-						if w, ok := want.Metrics[name]; !ok || math.Abs(v-w) > 1e-5*max(1, math.Abs(w)) {
-							t.Errorf("%s: exported it has the %s %v, it was measured with %v", id, name, v, want.Metrics)
-						}
-					}
-					if onnx == "" {
-						continue
-					}
-					said, err = exec.Command(onnx, "testdata/exported_onnx.py", model, program).CombinedOutput()
-					if err != nil {
-						t.Fatalf("%v\n%s", err, said)
-					}
-					name := map[string]string{"search": "accuracy", "final": "test_accuracy"}[part]
-					if v, err := strconv.ParseFloat(strings.TrimSpace(string(said)), 64); err != nil || math.Abs(v-want.Metrics[name]) > 1e-6 {
-						t.Errorf("%s: the ONNX model has the %s %s, it was measured with %v (%v)", id, name, said, want.Metrics, err)
-					}
-				}
-			})
+	args := []string{"testdata/exported_onnx.py"}
+	for _, e := range all {
+		args = append(args, e.model, e.Program)
+	}
+	said, err := exec.Command(onnx, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	var accuracies []float64
+	if err := json.Unmarshal(said, &accuracies); err != nil || len(accuracies) != len(all) {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	for i, e := range all {
+		name := map[string]string{"search": "accuracy", "final": "test_accuracy"}[e.Part]
+		if v := accuracies[i]; math.Abs(v-e.metrics[name]) > 1e-6 {
+			t.Errorf("%s: the ONNX model has the %s %v, it was measured with %v", e.name, name, v, e.metrics)
 		}
 	}
+}
+
+// export runs a search in a folder and exports its best candidate and the one that it
+// has tested.
+func export(t *testing.T, folder, search string) (list []exported) {
+	t.Helper()
+	file, dir := filepath.Join(folder, "search.yaml"), filepath.Join(folder, "out")
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(file, []byte(search), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := command(t, "run", file, "--dir", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for id, part := range map[string]string{"best": "search", "f2": "final"} {
+		e := exported{Program: filepath.Join(folder, id+".py"), Part: part, model: filepath.Join(folder, id+".onnx")}
+		for _, file := range []string{e.Program, e.model} {
+			if out, err := command(t, "export", dir, id, "-o", file).CombinedOutput(); err != nil || len(out) > 0 {
+				t.Fatalf("%s: %v\n%s", id, err, out)
+			}
+		}
+		shown, err := command(t, "show", dir, id, "--json").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var candidate struct{ Metrics map[string]float64 }
+		if err := json.Unmarshal(shown, &candidate); err != nil {
+			t.Fatalf("%v\n%s", err, shown)
+		}
+		e.metrics = candidate.Metrics
+		list = append(list, e)
+	}
+	return list
 }
 
 // havingONNX is a Python with onnxruntime; "" if there is none.

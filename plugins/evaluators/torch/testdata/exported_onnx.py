@@ -1,5 +1,5 @@
-"""Measures an ONNX model on the raw samples that exported.py left for FILE:
-exported_onnx.py MODEL FILE."""
+"""Measures ONNX models on the raw samples that exported.py left beside programs:
+exported_onnx.py MODEL PROGRAM ..."""
 
 import json
 import sys
@@ -7,12 +7,17 @@ import sys
 import numpy as np
 import onnxruntime
 
-model, file = sys.argv[1:]
-session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-(given,) = session.get_inputs()
-x = np.fromfile(file + ".x").reshape(-1, *given.shape[1:])
-(logits,) = session.run(None, {given.name: x.astype({"tensor(float)": np.float32, "tensor(double)": np.float64}[given.type])})
-classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
-with open(file + ".classes") as f:
-    wanted = json.load(f)
-print(json.dumps(float(np.mean([classes[i] == name for i, name in zip(logits.argmax(1), wanted)]))))
+
+def accuracy(model, program):
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    x = np.fromfile(program + ".x").reshape(-1, *given.shape[1:])
+    (logits,) = session.run(None, {given.name: x.astype({"tensor(float)": np.float32, "tensor(double)": np.float64}[given.type])})
+    classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    with open(program + ".classes") as f:
+        wanted = json.load(f)
+    return float(np.mean([classes[i] == name for i, name in zip(logits.argmax(1), wanted)]))
+
+
+args = sys.argv[1:]
+print(json.dumps([accuracy(*pair) for pair in zip(args[::2], args[1::2])]))
