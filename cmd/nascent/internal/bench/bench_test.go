@@ -61,6 +61,32 @@ func TestFollowCountsEveryJobAndRanksOnlyWholeTraining(t *testing.T) {
 
 var genomes = genome.MustParseSpace(`{"x": {"int": [1, 100]}}`)
 
+// By the only objective, what leads counts by the mean of its measurements.
+func TestFollowRepeats(t *testing.T) {
+	t.Parallel()
+	plan := &engine.Plan{Fidelities: make([]engine.Fidelity, 2), Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}, Rules: genome.Rules}
+	var all []engine.Candidate
+	for i, x := range []struct {
+		genome   int
+		accuracy float64
+	}{{1, 0.5}, {2, 0.9}, {2, 0.1}, {3, 0.4}, {1, 0.7}} {
+		g, err := genomes.Parse(fmt.Sprintf("x=%d", x.genome))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, job(1, x.accuracy, func(c *engine.Candidate) { c.ID, c.Genome = engine.ID(i+1), g }))
+	}
+	// After the third, 2 has a mean of 0.5 and, of two, the higher bound.
+	want := Trace{Spent: Cost{5, 5}, Steps: []Step{{Cost{1, 1}, 0.5}, {Cost{2, 2}, 0.9}, {Cost{3, 3}, 0.5}, {Cost{5, 5}, 0.6}}}
+	got := Follow(slices.Values(all), plan, accuracy)
+	for i := range got.Steps {
+		got.Steps[i].Value = engine.Key(got.Steps[i].Value)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // Accuracy and size have a front, and each of its members adds to what it dominates.
 func TestFollowHypervolume(t *testing.T) {
 	t.Parallel()

@@ -32,7 +32,7 @@ func (a Axis) String() string {
 // Cost is what was spent, on each Axis.
 type Cost [2]float64
 
-// Step is one rise of the best so far.
+// Step is one change of the best so far.
 type Step struct {
 	At    Cost    `json:"at"` // spent when it was known, the job that brought it included
 	Value float64 `json:"value"`
@@ -41,7 +41,7 @@ type Step struct {
 // Trace is the best so far of one search against what it had spent.
 type Trace struct {
 	Spent Cost   `json:"spent"` // in all
-	Steps []Step `json:"steps"` // each better than the one before
+	Steps []Step `json:"steps"` // each better than the one before, but where a leader that was measured again turned out to be lucky
 }
 
 // Hypervolume stands in place of a metric for what a front dominates.
@@ -64,14 +64,17 @@ func (m Measure) better(a, b float64) bool {
 // Follow reads a search's candidates in the order of their consumption. All jobs
 // of phase search cost, those for shared weights and those that failed too. The
 // best is taken over trained candidates at the highest configured fidelity that
-// are ok, were not stopped early and keep the constraints.
+// are ok, were not stopped early and keep the constraints. By the only objective it is
+// the mean of the genome that leads, of all of its measurements (engine.Leaders).
 //
 // By Hypervolume it follows what the front of all objectives dominates, up to the
 // search's reference or, where it declares none, the one that it came to in the end.
 func Follow(candidates iter.Seq[engine.Candidate], plan *engine.Plan, m Measure) Trace {
-	var front *engine.Leaders
+	var front, leaders *engine.Leaders
 	if m.Metric == Hypervolume {
 		front = referred(candidates, plan).Leaders(1)
+	} else if all := plan.Ranking().Objectives; len(all) == 1 && all[0].Metric == m.Metric && all[0].Goal == m.Goal {
+		leaders = plan.Leaders(1)
 	}
 	var t Trace
 	for c := range candidates {
@@ -90,7 +93,12 @@ func Follow(candidates iter.Seq[engine.Candidate], plan *engine.Plan, m Measure)
 				x, _, ok = front.Hypervolume()
 			}
 		}
-		if n := len(t.Steps); ok && (n == 0 || m.better(x, t.Steps[n-1].Value)) {
+		if leaders != nil && ok {
+			leaders.Add(&c)
+			x, ok = leaders.Best()[0].Metrics.Get(m.Metric)
+		}
+		n := len(t.Steps)
+		if ok && (n == 0 || m.better(x, t.Steps[n-1].Value) || leaders != nil && m.better(t.Steps[n-1].Value, x)) {
 			t.Steps = append(t.Steps, Step{At: t.Spent, Value: x})
 		}
 	}
