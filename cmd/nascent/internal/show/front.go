@@ -59,17 +59,25 @@ func (v *View) Front(x, y engine.Objective) (all, front []Mark) {
 
 // BestSoFar is, after each evaluation of the search, the best value of the
 // first objective so far: all fidelities together, constraints kept. It begins
-// with the first measured one; at says after how many evaluations.
+// with the first measured one; at says after how many evaluations. With one fidelity
+// and one objective it is the mean of who leads, which falls when that was luck.
 func (v *View) BestSoFar() (at []int, best []float64) {
 	o := v.Objective()
 	n := 0
+	var leaders *engine.Leaders
+	if len(v.Plan.Fidelities) == 1 && len(v.Plan.Ranking().Objectives) == 1 {
+		leaders = v.Plan.Leaders(1)
+	}
 	for c := range v.Candidates() {
 		if c.Phase != engine.PhaseSearch {
 			break
 		}
 		n++
 		if y, ok := Worth(v, &c, o); ok {
-			if k := len(best); k > 0 && !Better(o, y, best[k-1]) {
+			if leaders != nil {
+				leaders.Add(&c)
+				y, _ = leaders.Best()[0].Metrics.Get(o.Metric)
+			} else if k := len(best); k > 0 && !Better(o, y, best[k-1]) {
 				y = best[k-1]
 			}
 			at, best = append(at, n), append(best, y)

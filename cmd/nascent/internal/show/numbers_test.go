@@ -2,12 +2,14 @@ package show
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
 )
 
 func TestSeconds(t *testing.T) {
@@ -67,5 +69,33 @@ func TestEstimated(t *testing.T) {
 	by := map[string]engine.Estimate{"loss": {Mean: 0.75, N: 2, Low: 0.5, High: 1}, "parameters": {Mean: 7, N: 1, Low: 7, High: 7}}
 	if got, want := Estimated(v, ms, by), "loss 0.7500 [0.5000 1] (2)  "+Values(v, ms[1:]); got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// The best so far falls when who led by luck is measured again.
+func TestBestSoFar(t *testing.T) {
+	t.Parallel()
+	space := genome.MustParseSpace(`{"x": {"int": [1, 9]}}`)
+	var all []engine.Candidate
+	for i, x := range []struct {
+		text string
+		loss float64
+	}{{"x=1", 0.5}, {"x=2", 0.1}, {"x=2", 0.9}, {"x=3", 0.75}} {
+		g, err := space.Parse(x.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, engine.Candidate{
+			Job:    engine.Job{ID: engine.ID(i + 1), Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
+			Result: engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "loss", Value: x.loss}}},
+		})
+	}
+	for fidelities, want := range map[int][]float64{1: {0.5, 0.1, 0.5, 0.5}, 2: {0.5, 0.1, 0.1, 0.1}} {
+		v := &View{Reader: some{all: all}, Plan: engine.Plan{
+			Objectives: []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}, Fidelities: make([]engine.Fidelity, fidelities), Rules: genome.Rules,
+		}}
+		if _, best := v.BestSoFar(); !slices.Equal(best, want) {
+			t.Errorf("with %d fidelities it is %v, want %v", fidelities, best, want)
+		}
 	}
 }
