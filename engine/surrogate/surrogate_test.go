@@ -292,3 +292,38 @@ func TestScale(t *testing.T) {
 		t.Errorf("no values: %v", s.Of(3))
 	}
 }
+
+// Of many observations those are looked at that are good in any direction of the
+// objectives, and how bad they are in others is told apart.
+func TestSeveralObjectives(t *testing.T) {
+	t.Parallel()
+	s := genome.MustParseSpace(mixed)
+	m := NewModel(s, 1, 2, 40, 5)
+	r := rng.New(6)
+	const ends = 3 // of the front: good in one objective, beyond doubt bad in the other
+	for i := range 300 {
+		g, err := s.Random(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := r.Normal(), r.Normal()
+		if i < ends {
+			a, b = 5+float64(i), -100*float64(i+1)
+		}
+		m.Observe(g, 0, []float64{a, b})
+	}
+	p := m.Posterior()
+	if p.Rows[0].Index != 0 || p.Rows[1].Index != 1 || p.Rows[2].Index != 2 {
+		t.Errorf("the ends of the front are not looked at: %v", p.Rows[:3])
+	}
+	if scale := p.Scale(1, 0); scale.Of(-300) >= scale.Of(-200) || scale.Of(-301) != scale.Of(-300) {
+		t.Errorf("the ends of the front are at %v and %v", scale.Of(-300), scale.Of(-200))
+	}
+	if m.kernels[0].noise == m.kernels[1].noise {
+		t.Error("both objectives have the same kernel")
+	}
+	g := p.Guess([]*Point{m.Point(m.rows[0].genome)}, 0)[0]
+	if p.Variance(&g, 0) == p.Variance(&g, 1) || len(g.Means) != 2 {
+		t.Errorf("both objectives have a variance of %v", p.Variance(&g, 0))
+	}
+}
