@@ -9,13 +9,14 @@ import (
 
 // Front is what is to be improved upon where there are several objectives: the volume
 // that its members dominate, up to a reference. More is better in each coordinate.
-// Up to three objectives the volume is exact. Of more it is what is found in some
-// directions from the reference (Deng & Zhang 2019).
+// The volume is exact while what no member dominates falls into few boxes, as it always
+// does with two objectives; else it is what is found in some directions from the
+// reference (Deng & Zhang 2019).
 type Front struct {
 	reference []float64
 	edges     [][]float64 // of each coordinate, rising: the reference, and where the members lie
 	boxes     [][]side    // of what no member dominates
-	rays      []ray
+	rays      []ray       // instead of boxes
 }
 
 // ray is a direction from the reference, and how far along it the members reach.
@@ -25,7 +26,7 @@ type ray struct {
 }
 
 const (
-	mostExact = 3 // objectives
+	mostBoxes = 4000
 	rays      = 64
 )
 
@@ -46,9 +47,12 @@ func NewFront(points [][]float64, reference []float64) *Front {
 			members = append(members, p)
 		}
 	}
-	if len(reference) > mostExact {
-		f.cast(members)
-		return f
+	boxes := 1
+	for range len(reference) - 2 {
+		if boxes *= len(members) + 1; boxes*(len(members)+1) > mostBoxes {
+			f.cast(members)
+			return f
+		}
 	}
 	for j, x := range reference {
 		f.edges[j] = append(f.edges[j], x)
