@@ -18,7 +18,8 @@ func (a *app) testCommand() *cobra.Command {
 		Use:   "test [DIR]",
 		Short: "Re-measure the best and test the winner",
 		Long: `Measures the best candidates of the search in DIR again with fresh seeds, and
-then the winner and the hand-made baselines on test data. A finished search has
+then the winner (with several objectives the front) and the hand-made baselines on
+test data. A finished search has
 done so already: then its figures are printed and the test data is not looked at
 again. One that was stopped is tested as far as it came, and can go on
 searching afterwards.`,
@@ -132,6 +133,11 @@ func (a *app) printTest(t *report.Test) error {
 		table.Rows = append(table.Rows, row)
 	}
 	add("candidate "+t.Winner.ID.String()+" (winner)", t.Winner)
+	for i := range t.Front {
+		if x := &t.Front[i]; x.ID != t.Winner.ID {
+			add("candidate "+x.ID.String(), x)
+		}
+	}
 	for i := range t.Baselines {
 		add(t.Baselines[i].Name, &t.Baselines[i])
 	}

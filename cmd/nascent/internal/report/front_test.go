@@ -130,3 +130,21 @@ func TestReportOfAFront(t *testing.T) {
 		t.Errorf("the page lacks the hypervolume or the objectives, %v", err)
 	}
 }
+
+// All that stayed on the front are tested, the winner is told first.
+func TestTestOfAFront(t *testing.T) {
+	t.Parallel()
+	v := two(t)
+	f := v.Reader.(*finished)
+	other := f.outcome.Tested[0]
+	other.ID = 5
+	f.outcome.Front, f.outcome.Tested = []engine.ID{3, 5}, []engine.Measured{other, f.outcome.Tested[0]}
+	tested := Of(v).Test()
+	if len(tested.Front) != 2 || tested.Front[0].ID != 3 || tested.Front[1].ID != 5 || tested.Winner.ID != 3 {
+		t.Errorf("tested were %+v", tested.Front)
+	}
+	f.outcome.Front = nil // with one objective
+	if tested := Of(v).Test(); tested.Front != nil || tested.Winner == nil {
+		t.Errorf("with one objective: %+v", tested)
+	}
+}

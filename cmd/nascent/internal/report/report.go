@@ -244,9 +244,10 @@ func (r *Report) JSON() any {
 
 // Test is what `test --json` writes.
 type Test struct {
-	Winner    *Tested  `json:"winner"`    // null where nothing was tested
-	Baseline  *Tested  `json:"baseline"`  // null where the search names none
-	Baselines []Tested `json:"baselines"` // all of them
+	Winner    *Tested  `json:"winner"`          // null where nothing was tested
+	Front     []Tested `json:"front,omitempty"` // with several objectives: all that were tested, the winner first
+	Baseline  *Tested  `json:"baseline"`        // null where the search names none
+	Baselines []Tested `json:"baselines"`       // all of them
 	Splits    string   `json:"splits"`
 	Metric    string   `json:"metric"`
 	Looks     int      `json:"test_looks"`
@@ -280,11 +281,16 @@ func (r *Report) Test() *Test {
 			t.Baselines = append(t.Baselines, one)
 			continue
 		}
-		if !x.Winner {
-			continue
-		}
 		one.Genome, one.Hash = x.Genome, x.Hash
-		t.Winner = &one
+		if x.Winner {
+			t.Winner = &one
+			t.Front = slices.Insert(t.Front, 0, one)
+		} else {
+			t.Front = append(t.Front, one)
+		}
+	}
+	if len(r.outcome.Front) == 0 {
+		t.Front = nil
 	}
 	if len(t.Baselines) > 0 {
 		t.Baseline = &t.Baselines[0]
