@@ -298,7 +298,7 @@ func TestScale(t *testing.T) {
 func TestSeveralObjectives(t *testing.T) {
 	t.Parallel()
 	s := genome.MustParseSpace(mixed)
-	m := NewModel(s, 1, 2, 40, 5)
+	m := NewModel(s, 1, 2, 40, 20)
 	r := rng.New(6)
 	const ends = 3 // of the front: good in one objective, beyond doubt bad in the other
 	for i := range 300 {
@@ -306,7 +306,7 @@ func TestSeveralObjectives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, b := r.Normal(), r.Normal()
+		a, b := r.Normal(), 4*s.Encode(g)[0]
 		if i < ends {
 			a, b = 5+float64(i), -100*float64(i+1)
 		}
