@@ -34,7 +34,7 @@ type Plot struct {
 	X, Y           string // what the axes show
 	Series         []Series
 	Across, Height *Range // what of the x and the y axis is shown; nil: as the points ask for
-	Log            bool   // the y axis is logarithmic; what is not above 0 lies at its lower end
+	LogX, Log      bool   // the x axis, and the y axis, is logarithmic; what is not above 0 lies at its lower end
 }
 
 // Range is a part of an axis.
@@ -48,74 +48,128 @@ func (r *Range) clip(lo, hi float64) (float64, float64) {
 	return math.Max(lo, r.Lo), math.Min(hi, r.Hi)
 }
 
+// The picture's size, and the least that is left free around what is drawn: at the left
+// there is more where the labels are long.
 const (
 	plotWidth, plotHeight   = 640, 320
 	left, right, top, below = 62, 28, 12, 44
 )
 
-// logarithmic is the plot with decimal logarithms for ys.
-func (p *Plot) logarithmic() *Plot {
-	least := math.Inf(1)
-	each := func(f func(y float64) float64) []Series {
-		var out []Series
-		for _, s := range p.Series {
-			s.Points, s.Low = slices.Clone(s.Points), slices.Clone(s.Low)
-			for i := range s.Points {
-				s.Points[i].Y = f(s.Points[i].Y)
-			}
-			for i := range s.Low {
-				s.Low[i] = f(s.Low[i])
-			}
-			out = append(out, s)
+// axis is one dimension of a plot.
+type axis struct {
+	log    bool
+	least  float64   // the smallest value above 0, where it is logarithmic
+	lo, hi float64   // its ends
+	ticks  []float64 // with both ends
+}
+
+// newAxis spans all values, or the part of them that is in the range.
+func newAxis(values []float64, part *Range, log bool, most int) *axis {
+	a := &axis{log: log, least: math.Inf(1)}
+	for _, v := range values {
+		if v > 0 {
+			a.least = math.Min(a.least, v)
 		}
-		return out
 	}
-	each(func(y float64) float64 {
-		if y > 0 {
-			least = math.Min(least, y)
+	if math.IsInf(a.least, 1) {
+		a.least = 1 // there is nothing above 0
+	}
+	if a.lo, a.hi = part.clip(slices.Min(values), slices.Max(values)); log {
+		a.lo, a.hi = math.Max(a.lo, a.least), math.Max(a.hi, a.least)
+		a.ticks = logTicks(a.lo, a.hi)
+	} else {
+		a.ticks = ticks(a.lo, a.hi, most)
+	}
+	if log && a.trim() {
+		return a
+	}
+	a.lo, a.hi = math.Min(a.lo, a.ticks[0]), math.Max(a.hi, a.ticks[len(a.ticks)-1])
+	return a
+}
+
+// trim leaves out the ticks of a logarithmic axis beyond the values, with which it may
+// end far behind them; false where fewer than three would be left.
+func (a *axis) trim() bool {
+	inner := slices.DeleteFunc(slices.Clone(a.ticks), func(t float64) bool { return t < a.lo*(1-1e-9) || t > a.hi*(1+1e-9) })
+	if len(inner) < 3 {
+		return false
+	}
+	a.ticks = inner
+	room := math.Pow(a.hi/a.lo, 0.02)
+	if math.IsInf(room, 0) {
+		room = 1
+	}
+	if a.lo < inner[0]*(1-1e-9) {
+		a.lo /= room
+	}
+	if a.hi > inner[len(inner)-1]*(1+1e-9) {
+		a.hi = within(a.hi * room)
+	}
+	return true
+}
+
+// at is where a value lies: 0 at the lower end, 1 at the upper one.
+func (a *axis) at(v float64) float64 {
+	if a.log {
+		return show.Part(log10(math.Max(v, a.least)), log10(a.lo), log10(a.hi))
+	}
+	return show.Part(v, a.lo, a.hi)
+}
+
+// log10 is right for the smallest numbers, too, which math.Log10 is not everywhere.
+func log10(x float64) float64 { return math.Log2(x) * math.Log10(2) }
+
+// logTicks are numbers from at most lo to at least hi: powers of ten and, where there
+// are few of these, twice and five times them.
+func logTicks(lo, hi float64) []float64 {
+	first, last := math.Floor(log10(lo)+1e-9), math.Ceil(log10(hi)-1e-9)
+	power := func(e float64) float64 { // the nearest decimal, which math.Pow is not always
+		x, _ := strconv.ParseFloat("1e"+strconv.Itoa(int(e)), 64)
+		return within(math.Max(x, 5e-324))
+	}
+	if every := math.Ceil((last - first) / 7); last-first > 3 {
+		var out []float64
+		for e := first; ; e += every {
+			if out = append(out, power(e)); e >= last {
+				return out
+			}
 		}
-		return y
-	})
-	if math.IsInf(least, 1) {
-		least = 1 // there is nothing above 0
 	}
-	own := *p
-	own.Series = each(func(y float64) float64 { return math.Log10(math.Max(y, least)) })
-	return &own
+	var out []float64
+	for e := first; e <= last; e++ {
+		for _, m := range []float64{1, 2, 5} {
+			x := within(m * power(e))
+			if x <= lo*(1+1e-9) {
+				out = out[:0] // the last one that is below
+			}
+			out = append(out, x)
+			if x >= hi*(1-1e-9) && len(out) > 1 {
+				return out
+			}
+		}
+	}
+	return out
 }
 
 // SVG draws the plot.
 func (p *Plot) SVG() string {
-	name := label
-	if p.Log {
-		p, name = p.logarithmic(), func(y float64) string { return strconv.FormatFloat(math.Pow(10, y), 'g', 3, 64) }
-	}
-	lox, hix, loy, hiy := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
+	var xs, ys []float64
 	for _, s := range p.Series {
-		for i, q := range s.Points {
-			lox, hix = math.Min(lox, q.X), math.Max(hix, q.X)
-			loy, hiy = math.Min(loy, q.Y), math.Max(hiy, q.Y)
-			if s.Low != nil {
-				loy = math.Min(loy, s.Low[i])
-			}
+		for _, q := range s.Points {
+			xs, ys = append(xs, q.X), append(ys, q.Y)
 		}
+		ys = append(ys, s.Low...)
 	}
-	if math.IsInf(lox, 0) {
+	if len(xs) == 0 {
 		return ""
 	}
-	lox, hix = p.Across.clip(lox, hix)
-	loy, hiy = p.Height.clip(loy, hiy)
-	xs, ys := ticks(lox, hix, 7), ticks(loy, hiy, 6)
-	if p.Log && hiy-loy >= 2 {
-		ys = ys[:0]
-		for y := math.Floor(loy); y < math.Ceil(hiy)+0.5; y++ { // powers of ten
-			ys = append(ys, y)
-		}
+	x, y := newAxis(xs, p.Across, p.LogX, 7), newAxis(ys, p.Height, p.Log, 6)
+	left := left
+	for _, t := range y.ticks {
+		left = max(left, 22+8*len([]rune(label(t))))
 	}
-	lox, hix = math.Min(lox, xs[0]), math.Max(hix, xs[len(xs)-1])
-	loy, hiy = math.Min(loy, ys[0]), math.Max(hiy, ys[len(ys)-1])
-	px := func(x float64) float64 { return left + show.Part(x, lox, hix)*(plotWidth-left-right) }
-	py := func(y float64) float64 { return plotHeight - below - show.Part(y, loy, hiy)*(plotHeight-top-below) }
+	px := func(v float64) float64 { return float64(left) + x.at(v)*float64(plotWidth-left-right) }
+	py := func(v float64) float64 { return plotHeight - below - y.at(v)*(plotHeight-top-below) }
 
 	clip := "plot-" + strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' {
@@ -127,56 +181,71 @@ func (p *Plot) SVG() string {
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s against %s">`,
 		plotWidth, plotHeight, html.EscapeString(p.Y), html.EscapeString(p.X))
 	fmt.Fprintf(&b, `<clipPath id="%s"><rect x="%d" y="%d" width="%d" height="%d"/></clipPath>`,
-		clip, left, top-6, plotWidth-left-right+8, plotHeight-top-below+12)
-	for _, x := range xs {
+		clip, left-4, top-6, plotWidth-left-right+12, plotHeight-top-below+12)
+	for _, t := range x.ticks {
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`,
-			px(x), px(x), top, plotHeight-below, px(x), plotHeight-below+16, label(x))
+			px(t), px(t), top, plotHeight-below, px(t), plotHeight-below+16, label(t))
 	}
-	for _, y := range ys {
+	for _, t := range y.ticks {
 		fmt.Fprintf(&b, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>`,
-			left, plotWidth-right, py(y), py(y), left-6, py(y)+4, name(y))
+			left, plotWidth-right, py(t), py(t), left-6, py(t)+4, label(t))
 	}
-	fmt.Fprintf(&b, `<text class="axis" x="%d" y="%d" text-anchor="middle">%s</text>`, (left+plotWidth-right)/2, plotHeight-8, html.EscapeString(p.X))
-	fmt.Fprintf(&b, `<text class="axis" transform="translate(14 %d) rotate(-90)" text-anchor="middle">%s</text>`, (top+plotHeight-below)/2, html.EscapeString(p.Y))
+	named := func(name string, log bool) string {
+		if log {
+			name += " (logarithmic)"
+		}
+		return html.EscapeString(name)
+	}
+	fmt.Fprintf(&b, `<text class="axis" x="%d" y="%d" text-anchor="middle">%s</text>`, (left+plotWidth-right)/2, plotHeight-8, named(p.X, p.LogX))
+	fmt.Fprintf(&b, `<text class="axis" transform="translate(14 %d) rotate(-90)" text-anchor="middle">%s</text>`,
+		(top+plotHeight-below)/2, named(p.Y, p.Log))
 	fmt.Fprintf(&b, `<g clip-path="url(#%s)">`, clip)
 	for _, s := range p.Series {
-		switch {
-		case s.Dots:
-			for _, q := range s.Points {
-				title := ""
-				if q.Text != "" {
-					title = "<title>" + html.EscapeString(q.Text) + "</title>"
-				}
-				fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="%s">%s</circle>`, s.Class, px(q.X), py(q.Y), radius(s), title)
-			}
-		case s.Low != nil:
-			var d strings.Builder
-			for i, q := range s.Points {
-				fmt.Fprintf(&d, "%s%.1f %.1f", move(i), px(q.X), py(q.Y))
-			}
-			for i := len(s.Points) - 1; i >= 0; i-- {
-				fmt.Fprintf(&d, "L%.1f %.1f", px(s.Points[i].X), py(s.Low[i]))
-			}
-			fmt.Fprintf(&b, `<path class="%s" d="%sZ"/>`, s.Class, d.String())
-		default:
-			var d strings.Builder
-			for i, q := range s.Points {
-				if i > 0 && s.Step {
-					fmt.Fprintf(&d, "H%.1fV%.1f", px(q.X), py(q.Y))
-				} else {
-					fmt.Fprintf(&d, "%s%.1f %.1f", move(i), px(q.X), py(q.Y))
-				}
-			}
-			fmt.Fprintf(&b, `<path class="line %s" d="%s"><title>%s</title></path>`, s.Class, d.String(), html.EscapeString(s.Name))
-		}
+		s.draw(&b, px, py)
 	}
 	b.WriteString("</g></svg>")
 	return b.String()
 }
 
+// draw writes the series; px and py are where values lie.
+func (s *Series) draw(b *strings.Builder, px, py func(float64) float64) {
+	switch {
+	case s.Dots:
+		for _, q := range s.Points {
+			title := ""
+			if q.Text != "" {
+				title = "<title>" + html.EscapeString(q.Text) + "</title>"
+			}
+			fmt.Fprintf(b, `<circle class="%s" cx="%.1f" cy="%.1f" r="%s">%s</circle>`, s.Class, px(q.X), py(q.Y), radius(*s), title)
+		}
+	case s.Low != nil:
+		var d strings.Builder
+		for i, q := range s.Points {
+			fmt.Fprintf(&d, "%s%.1f %.1f", move(i), px(q.X), py(q.Y))
+		}
+		for i := len(s.Points) - 1; i >= 0; i-- {
+			fmt.Fprintf(&d, "L%.1f %.1f", px(s.Points[i].X), py(s.Low[i]))
+		}
+		fmt.Fprintf(b, `<path class="%s" d="%sZ"/>`, s.Class, d.String())
+	default:
+		var d strings.Builder
+		for i, q := range s.Points {
+			if i > 0 && s.Step {
+				fmt.Fprintf(&d, "H%.1fV%.1f", px(q.X), py(q.Y))
+			} else {
+				fmt.Fprintf(&d, "%s%.1f %.1f", move(i), px(q.X), py(q.Y))
+			}
+		}
+		fmt.Fprintf(b, `<path class="line %s" d="%s"><title>%s</title></path>`, s.Class, d.String(), html.EscapeString(s.Name))
+	}
+}
+
 func radius(s Series) string {
-	if strings.Contains(s.Class, "front") {
+	switch {
+	case strings.Contains(s.Class, "front"):
 		return "4"
+	case s.Class == "winner" || s.Class == "target":
+		return "7"
 	}
 	return "2.5"
 }
@@ -218,8 +287,18 @@ func ticks(lo, hi float64, n int) []float64 {
 // within is x, or the largest number there is in its place.
 func within(x float64) float64 { return math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, x)) }
 
+// label writes a number of an axis: 0.25, 12,000, 1.5M.
 func label(x float64) string {
-	if size := math.Abs(x); size >= 1e4 && size < 1e15 {
+	size := math.Abs(x)
+	for _, unit := range []struct {
+		of   float64
+		name string
+	}{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}} {
+		if size >= unit.of && size < 1e15 {
+			return strconv.FormatFloat(x/unit.of, 'g', 6, 64) + unit.name
+		}
+	}
+	if size >= 1e4 && size < 1e6 {
 		return show.Thousands(show.Whole(x))
 	}
 	return strconv.FormatFloat(x, 'g', 6, 64)

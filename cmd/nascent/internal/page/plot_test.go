@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,6 +33,7 @@ func TestPlotFiniteNumbers(t *testing.T) {
 		if rapid.Bool().Draw(t, "ranges") {
 			p.Across, p.Height = &Range{number.Draw(t, "lo"), math.Inf(1)}, &Range{math.Inf(-1), number.Draw(t, "hi")}
 		}
+		p.LogX, p.Log = rapid.Bool().Draw(t, "log x"), rapid.Bool().Draw(t, "log y")
 		svg := p.SVG()
 		if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
 			t.Fatalf("%v are drawn as %s", ps, svg)
@@ -65,12 +68,59 @@ func TestTicks(t *testing.T) {
 	}
 }
 
+func TestLogTicks(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		lo, hi float64
+		want   []float64
+	}{
+		{1, 1000, []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}},
+		{128, 1.8e6, []float64{100, 1000, 1e4, 1e5, 1e6, 1e7}},
+		{3, 4, []float64{2, 5}},
+		{5, 5, []float64{5, 10}},
+		{1, 1, []float64{1, 2}},
+		{0.02, 0.3, []float64{0.02, 0.05, 0.1, 0.2, 0.5}},
+		{1e-12, 1e9, []float64{1e-12, 1e-9, 1e-6, 1e-3, 1, 1e3, 1e6, 1e9}},
+	} {
+		if got := logTicks(c.lo, c.hi); !slices.Equal(got, c.want) {
+			t.Errorf("from %v to %v there are the ticks %v, want %v", c.lo, c.hi, got, c.want)
+		}
+	}
+	for _, c := range []struct{ lo, hi float64 }{{5e-324, math.MaxFloat64}, {5e-324, 5e-324}, {math.MaxFloat64, math.MaxFloat64}, {1e307, 1.7e308}} {
+		if ts := logTicks(c.lo, c.hi); len(ts) < 1 || len(ts) > 12 || !slices.IsSorted(ts) || ts[0] > c.lo || ts[len(ts)-1] < c.hi*(1-1e-9) {
+			t.Errorf("from %v to %v there are the ticks %v", c.lo, c.hi, ts)
+		}
+	}
+}
+
+// No label of the y axis is cut at the picture's edge, nor runs into the axis's name.
+func TestLabelsHaveRoom(t *testing.T) {
+	t.Parallel()
+	for _, top := range []float64{1, 1e4, 9e5, 1.5e6, 2.5e14, 1e15, math.MaxFloat64, -math.MaxFloat64, 1e-7} {
+		p := Plot{X: "x", Y: "y", Series: []Series{{Class: "s0", Points: []Point{{X: 0, Y: 0}, {X: 1, Y: top}}}}}
+		labels := regexp.MustCompile(`<text class="tick" x="(\d+)" y="[0-9.]+" text-anchor="end">([^<]*)<`).FindAllStringSubmatch(p.SVG(), -1)
+		for _, m := range labels {
+			if right, _ := strconv.Atoi(m[1]); right-7*len(m[2]) < 20 {
+				t.Errorf("%s ends at %d", m[2], right)
+			}
+		}
+		if len(labels) < 2 {
+			t.Errorf("up to %g there are the labels %v", top, labels)
+		}
+	}
+	for x, want := range map[float64]string{0: "0", 0.25: "0.25", 12000: "12,000", 1.5e6: "1.5M", -2e9: "-2G", 3e12: "3T", 1e15: "1e+15", 1e-7: "1e-07", 999: "999"} {
+		if got := label(x); got != want {
+			t.Errorf("%g is labelled %s, want %s", x, got, want)
+		}
+	}
+}
+
 // Powers of ten stand at equal distances, and what is 0 lies at the lower end.
 func TestLogarithmicPlot(t *testing.T) {
 	t.Parallel()
 	p := Plot{X: "x", Y: "y", Log: true, Series: []Series{{Class: "s0", Points: []Point{{X: 0, Y: 1000}, {X: 1, Y: 1}, {X: 2, Y: 0.001}, {X: 3, Y: 0}}}}}
 	svg := p.SVG()
-	for _, part := range []string{">0.001</text>", ">1</text>", ">1e+03</text>", `d="M62.0 12.0L`} {
+	for _, part := range []string{">0.001</text>", ">1</text>", ">1000</text>", `d="M62.0 12.0L`} {
 		if !strings.Contains(svg, part) {
 			t.Errorf("there is no %s in %s", part, svg)
 		}

@@ -122,28 +122,85 @@ func against(s engine.Snapshot) string {
 
 // front says in words what came of several objectives.
 func (r *Report) front() (out []string) {
-	n := len(r.status.Front)
-	if n == 0 {
+	if len(r.status.Front) == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("On the front are %s: no other is at least as good in every objective.", show.Plural(n, "candidate"))
-	if n == 1 {
-		text = "The front is one candidate: it is at least as good as all others in every objective."
-	}
+	text := r.whoseFront()
 	if r.status.Hypervolume != nil {
 		text += fmt.Sprintf(" It dominates a hypervolume of %.5g%s.", *r.status.Hypervolume, against(r.status))
 	}
 	again := len(r.outcome.Remeasured)
 	if again < 2 || len(r.outcome.Front) == 0 {
-		if n > 1 {
+		if len(r.status.Front) > 1 {
 			text += fmt.Sprintf(" The best of them by %s is candidate %s.", r.view.Preferred(), r.status.Front[0].ID)
 		}
 		return append(out, text)
 	}
 	out = append(out, text)
-	text = fmt.Sprintf("Of %s that were measured again %d stay on it; the winner is the best of these by %s.",
-		show.Plural(again, "candidate"), len(r.outcome.Front), r.view.Preferred())
+	stay := fmt.Sprintf("%d stay on it; the winner is the best of these by %s", len(r.outcome.Front), r.view.Preferred())
+	if len(r.outcome.Front) == 1 {
+		stay = "1 stays on it, and is the winner"
+	}
+	text = fmt.Sprintf("Of %s that were measured again %s.", show.Plural(again, "candidate"), stay)
 	return append(append(out, text), r.undecided()...)
+}
+
+// whoseFront says who is on the front of the search, and what that means.
+func (r *Report) whoseFront() string {
+	ranking, front := r.view.Plan.Ranking(), r.status.Front
+	n, keep := len(front), ""
+	if len(ranking.Constraints) > 0 {
+		keep = " that keep the constraints"
+	}
+	switch {
+	case ranking.Violation(front[0].Metrics) > 0 && n == 1:
+		return "No candidate keeps the constraints. The front is the one that breaks them least, whatever its objectives."
+	case ranking.Violation(front[0].Metrics) > 0:
+		return fmt.Sprintf("No candidate keeps the constraints. The front are %s that break them least.", show.Plural(n, "candidate"))
+	case n == 1:
+		return "The front is one candidate: it is at least as good as all others" + keep + " in every objective."
+	case r.onePoint():
+		return fmt.Sprintf("The front is one point, which %s share: they are equal in every objective, and at least as good as all others%s.",
+			show.Plural(n, "candidate"), keep)
+	}
+	return fmt.Sprintf("On the front are %s: no others%s are as good in every objective and better in one.", show.Plural(n, "candidate"), keep)
+}
+
+// onePoint tells whether all on the front are equal in every objective.
+func (r *Report) onePoint() bool {
+	for _, o := range r.view.Plan.Ranking().Objectives {
+		first, _ := r.status.Front[0].Metrics.Get(o.Metric)
+		if slices.ContainsFunc(r.status.Front, func(b engine.Best) bool {
+			x, _ := b.Metrics.Get(o.Metric)
+			return engine.Key(x) != engine.Key(first)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// target says whether there is who reaches the target, and who.
+func (r *Report) target() []string {
+	l, ranking := r.status.Limits, r.view.Plan.Ranking()
+	targets := l.Targets
+	if l.Target != nil {
+		targets = engine.Values{{Name: ranking.Objectives[0].Metric, Value: *l.Target}}
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	var at []string
+	for _, v := range targets {
+		at = append(at, v.Name+" "+show.Number(v.Name, v.Value))
+	}
+	text := "The target, " + strings.Join(at, " with ")
+	for _, b := range slices.Concat(r.status.Front, r.status.Best) {
+		if b.Fidelity == len(r.view.Plan.Fidelities)-1 && ranking.Reaches(b.Metrics, targets) {
+			return []string{text + ", is reached by candidate " + b.ID.String() + "."}
+		}
+	}
+	return []string{text + ", was not reached."}
 }
 
 // undecided names who fell off the front by no more than two standard errors.
@@ -216,9 +273,10 @@ func (r *Report) title(x *row) string {
 	return x.Name + " (dominated)"
 }
 
-// further are the objectives that have no column yet.
+// further are the objectives, and the ties behind them, that have no column yet.
 func (r *Report) further() []engine.Objective {
-	return slices.DeleteFunc(slices.Clone(r.view.Plan.Ranking().Objectives), func(o engine.Objective) bool {
+	ranking := r.view.Plan.Ranking()
+	return slices.DeleteFunc(slices.Concat(ranking.Objectives, ranking.Ties), func(o engine.Objective) bool {
 		return o.Metric == r.objective.Metric || o.Metric == "parameters"
 	})
 }
@@ -309,9 +367,26 @@ func (f *front) ranges() (x, y page.Range) {
 	return axis(f.x, func(m show.Mark) float64 { return m.X }), axis(f.y, func(m show.Mark) float64 { return m.Y })
 }
 
+// scaled tells whether an axis is logarithmic: as the objective says, and of sizes that
+// differ by more than a factor of a hundred.
+func scaled(o engine.Objective, r page.Range) bool {
+	size := o.Metric == "parameters" || o.Metric == "macs"
+	return o.Scale == engine.LogScale || size && r.Lo > 0 && r.Hi/r.Lo > 100
+}
+
 // write prints the front as a picture of characters and as a table.
 func (f *front) write(out io.Writer, width int) error {
-	fmt.Fprintf(out, "\n%s (● the front: no other is better in both, · the others)\n", f.title())
+	xs, ys := f.ranges()
+	log := ""
+	switch across, up := scaled(f.x, xs), scaled(f.y, ys); {
+	case across && up:
+		log = ", both logarithmic"
+	case across:
+		log = ", " + f.x.Metric + " logarithmic"
+	case up:
+		log = ", " + f.y.Metric + " logarithmic"
+	}
+	fmt.Fprintf(out, "\n%s%s (● the front: no other is better in both, · the others)\n", f.title(), log)
 	if _, err := io.WriteString(out, f.scatter(min(72, width-12), 14)); err != nil {
 		return err
 	}
@@ -329,12 +404,20 @@ func (f *front) scatter(width, height int) string {
 	for i := range grid {
 		grid[i] = []rune(strings.Repeat(" ", width))
 	}
+	part := func(o engine.Objective, r page.Range) func(float64) float64 {
+		if !scaled(o, r) {
+			return func(x float64) float64 { return show.Part(x, r.Lo, r.Hi) }
+		}
+		log := func(x float64) float64 { return math.Log(math.Max(x, 1e-12)) } // as the scale has it
+		return func(x float64) float64 { return show.Part(log(x), log(r.Lo), log(r.Hi)) }
+	}
+	across, up := part(f.x, xs), part(f.y, ys)
 	put := func(m show.Mark, c rune) {
 		if m.X < xs.Lo || m.X > xs.Hi || m.Y < ys.Lo || m.Y > ys.Hi {
 			return
 		}
-		x := int(show.Part(m.X, xs.Lo, xs.Hi) * float64(width-1))
-		y := int(show.Part(m.Y, ys.Lo, ys.Hi) * float64(height-1))
+		x := int(across(m.X) * float64(width-1))
+		y := int(up(m.Y) * float64(height-1))
 		grid[height-1-y][x] = c
 	}
 	for _, m := range f.all {
@@ -359,27 +442,46 @@ func (f *front) scatter(width, height int) string {
 	return b.String()
 }
 
-// picture draws the front for the page.
-func (f *front) picture() picture {
+// picture draws a front for the page.
+func (r *Report) picture(f *front) picture {
 	point := func(m show.Mark) page.Point {
 		return page.Point{X: m.X, Y: m.Y, Text: fmt.Sprintf("candidate %s: %s %s, %s %s",
 			m.ID, f.y.Metric, show.Number(f.y.Metric, m.Y), f.x.Metric, show.Number(f.x.Metric, m.X))}
 	}
-	var all, best []page.Point
+	var all, best, winner, target []page.Point
+	marks := []legend{{"cloud", "candidates"}, {"s1", "front"}}
 	for _, m := range thin(f.all, 4000) {
 		all = append(all, point(m))
 	}
 	for _, m := range f.best {
 		best = append(best, point(m))
 	}
+	for _, m := range f.all {
+		if m.ID == r.outcome.Winner {
+			winner = append(winner, point(m))
+			marks = append(marks, legend{"winner", "winner, candidate " + m.ID.String()})
+		}
+	}
+	x, isX := r.status.Limits.Targets.Get(f.x.Metric)
+	y, isY := r.status.Limits.Targets.Get(f.y.Metric)
+	if isX && isY {
+		target = append(target, page.Point{X: x, Y: y, Text: "the target"})
+		marks = append(marks, legend{"target", "target"})
+	}
 	xs, ys := f.ranges()
-	p := page.Plot{X: f.x.Metric, Y: f.y.Metric, Across: &xs, Height: &ys, Series: []page.Series{
+	p := page.Plot{X: f.x.Metric, Y: f.y.Metric, Across: &xs, Height: &ys, LogX: scaled(f.x, xs), Log: scaled(f.y, ys), Series: []page.Series{
 		{Name: "candidates", Class: "cloud", Points: all, Dots: true},
 		{Name: "front", Class: "s1", Points: best, Step: true},
 		{Name: "front", Class: "front", Points: best, Dots: true},
+		{Name: "target", Class: "target", Points: target, Dots: true},
+		{Name: "winner", Class: "winner", Points: winner, Dots: true},
 	}}
+	about := "Every candidate of the highest fidelity"
+	if len(r.view.Plan.Ranking().Constraints) > 0 {
+		about += " that keeps the constraints"
+	}
 	return picture{
-		Title: capital(f.title()), About: "Every candidate of the highest fidelity that keeps the constraints. On the front, no other is better in both.",
-		SVG: template.HTML(p.SVG()), Legend: []legend{{"cloud", "candidates"}, {"s1", "front"}},
+		Title: capital(f.title()), About: about + ", as the search measured it. On the front, no other is better in both.",
+		SVG: template.HTML(p.SVG()), Legend: marks,
 	}
 }

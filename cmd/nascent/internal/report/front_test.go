@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
@@ -77,8 +78,8 @@ func TestReportOfAFront(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"On the front are 4 candidates", "hypervolume of", "up to accuracy",
-		"Of 4 candidates that were measured again 1 stay on it; the winner is the best of these by accuracy.",
+		"On the front are 4 candidates: no others that keep the constraints are as good in every objective and better in one.", "hypervolume of", "up to accuracy",
+		"Of 4 candidates that were measured again 1 stays on it, and is the winner.",
 		"Candidate 4 fell off it by no more than two standard errors",
 		"candidate 3 (winner)", "candidate 2 (breaks a constraint)", "candidate 4 (dominated)", "candidate 5 (dominated)",
 		"accuracy against latency (●",
@@ -125,8 +126,8 @@ func TestReportOfAFront(t *testing.T) {
 	if err := r.WritePage(path); err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile(path)
-	if err != nil || !strings.Contains(string(page), "Hypervolume</h") || !strings.Contains(string(page), "maximize accuracy and minimize latency") {
+	html, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(html), "Hypervolume</h") || !strings.Contains(string(html), "maximize accuracy and minimize latency") {
 		t.Errorf("the page lacks the hypervolume or the objectives, %v", err)
 	}
 }
@@ -146,5 +147,127 @@ func TestTestOfAFront(t *testing.T) {
 	f.outcome.Front = nil // with one objective
 	if tested := Of(v).Test(); tested.Front != nil || tested.Winner == nil {
 		t.Errorf("with one objective: %+v", tested)
+	}
+}
+
+// searched is a view of a search that measured these accuracies and latencies, with a
+// metric third.
+func searched(t *testing.T, plan engine.Plan, points ...[2]float64) *show.View {
+	t.Helper()
+	space := genome.MustParseSpace(`{"x": {"int": [1, 99]}}`)
+	plan.Fidelities, plan.Rules = []engine.Fidelity{{Evaluator: "e"}}, genome.Rules
+	if plan.Objectives == nil {
+		plan.Objectives = []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "latency", Goal: engine.Minimize}}
+	}
+	f := &finished{status: engine.Snapshot{Name: "s", State: engine.StateFinished, Evaluations: len(points), OK: len(points)}}
+	leaders := plan.Leaders(5)
+	for i, p := range points {
+		g, err := space.Parse(fmt.Sprintf("x=%d", i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.all = append(f.all, engine.Candidate{
+			Job: engine.Job{ID: engine.ID(i + 1), Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
+			Result: engine.Result{Status: engine.OK, Metrics: engine.Values{
+				{Name: "accuracy", Value: p[0]}, {Name: "latency", Value: p[1]}, {Name: "third", Value: 3},
+			}},
+		})
+	}
+	for i := range f.all {
+		leaders.Add(&f.all[i])
+	}
+	for _, c := range leaders.Best() {
+		f.best = append(f.best, *c)
+	}
+	for _, c := range leaders.Front() {
+		f.status.Front = append(f.status.Front, engine.Best{ID: c.ID, Metrics: c.Metrics})
+	}
+	f.status.Best = f.status.Front
+	return &show.View{Reader: f, Plan: plan, Space: space, Strategies: []engine.StrategyEvent{{Name: "nsga2"}}, Dir: "s"}
+}
+
+// What is said of a front is so, also where nobody keeps the constraints or all are equal.
+func TestWhoseFront(t *testing.T) {
+	t.Parallel()
+	bound := func(most float64) engine.Plan {
+		return engine.Plan{Constraints: []engine.Constraint{{Metric: "latency", Max: &most}}}
+	}
+	for _, c := range []struct {
+		plan   engine.Plan
+		points [][2]float64
+		want   string
+	}{
+		{engine.Plan{}, [][2]float64{{1, 1}, {2, 2}, {1, 2}}, "On the front are 2 candidates: no others are as good in every objective and better in one."},
+		{engine.Plan{}, [][2]float64{{1, 2}, {2, 1}}, "The front is one candidate: it is at least as good as all others in every objective."},
+		{engine.Plan{}, [][2]float64{{1, 2}, {1, 2}, {1, 3}}, "The front is one point, which 2 candidates share: they are equal in every objective, and at least as good as all others."},
+		{engine.Plan{}, [][2]float64{{1, 1}, {2, 2}, {2, 2}}, "On the front are 3 candidates: no others are as good"},
+		{bound(5), [][2]float64{{9, 9}, {2, 2}}, "The front is one candidate: it is at least as good as all others that keep the constraints in every objective."},
+		{bound(0), [][2]float64{{9, 9}, {2, 2}}, "No candidate keeps the constraints. The front is the one that breaks them least, whatever its objectives."},
+		{bound(0), [][2]float64{{9, 2}, {2, 2}, {2, 3}}, "No candidate keeps the constraints. The front "},
+	} {
+		r := Of(searched(t, c.plan, c.points...))
+		if got := strings.Join(r.front(), " "); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%v: %s; want %s", c.points, got, c.want)
+		}
+	}
+}
+
+// A target that is a point is named, with who reaches it; ties have a column, scales
+// their axes, and an evaluator's own budget is told.
+func TestReportNamesWhatWasAsked(t *testing.T) {
+	t.Parallel()
+	plan := engine.Plan{
+		Objectives: []engine.Objective{
+			{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "latency", Goal: engine.Minimize, Scale: engine.LogScale},
+		},
+		Ties: []engine.Objective{{Metric: "third", Goal: engine.Minimize}},
+	}
+	v := searched(t, plan, [2]float64{0.9, 1000}, [2]float64{0.5, 1})
+	v.Budgets, v.Units = []float64{3}, "epochs"
+	f := v.Reader.(*finished)
+	for want, targets := range map[string]engine.Values{
+		"The target, accuracy 0.8000 with latency 2,000, is reached by candidate 1.": {{Name: "accuracy", Value: 0.8}, {Name: "latency", Value: 2000}},
+		"The target, accuracy 0.8000 with latency 20, was not reached.":              {{Name: "accuracy", Value: 0.8}, {Name: "latency", Value: 20}},
+	} {
+		f.status.Limits.Targets = targets
+		if got := strings.Join(Of(v).verdict(), " "); !strings.Contains(got, want) {
+			t.Errorf("the report does not say %q: %s", want, got)
+		}
+	}
+	r := Of(v)
+	d := r.page()
+	if !slices.Equal(d.Head, []string{"network", "parameters", "in the search", "re-measured", "on test data", "latency", "third"}) ||
+		len(d.Rows) < 2 || d.Rows[0][6] != "3" {
+		t.Errorf("the figures are %v %v", d.Head, d.Rows)
+	}
+	if !slices.Contains(d.Plan, [2]string{"fidelity 0", "e, budget 3 epochs"}) {
+		t.Errorf("the search is described by %v", d.Plan)
+	}
+	if svg := string(d.Pictures[0].SVG); !strings.Contains(svg, "latency (logarithmic)") || strings.Contains(svg, "accuracy (logarithmic)") ||
+		!strings.Contains(svg, `class="target"`) {
+		t.Errorf("the front is drawn as %s", svg)
+	}
+	var text strings.Builder
+	if err := r.WriteText(&text, 200, "s"); err != nil || !strings.Contains(text.String(), "accuracy against latency, latency logarithmic (●") {
+		t.Errorf("%v, the report says %s", err, text.String())
+	}
+}
+
+// Sizes that differ much are drawn on a logarithmic axis, if they can be.
+func TestScaled(t *testing.T) {
+	t.Parallel()
+	size, other := engine.Objective{Metric: "parameters"}, engine.Objective{Metric: "latency"}
+	log := engine.Objective{Metric: "latency", Scale: engine.LogScale}
+	for _, c := range []struct {
+		o    engine.Objective
+		r    page.Range
+		want bool
+	}{
+		{size, page.Range{Lo: 1, Hi: 1000}, true}, {size, page.Range{Lo: 1, Hi: 50}, false}, {size, page.Range{Lo: 0, Hi: 1e9}, false},
+		{other, page.Range{Lo: 1, Hi: 1000}, false}, {log, page.Range{Lo: 1, Hi: 2}, true},
+	} {
+		if got := scaled(c.o, c.r); got != c.want {
+			t.Errorf("%+v from %v to %v: %v", c.o, c.r.Lo, c.r.Hi, got)
+		}
 	}
 }

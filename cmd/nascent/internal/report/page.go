@@ -63,20 +63,25 @@ func (r *Report) page() *pageData {
 		Version: engine.Version, Style: page.Style,
 		Head: []string{"network", "parameters", "multiply-adds", "in the search", "re-measured", "on test data"},
 	}
+	macs := slices.ContainsFunc(r.rows, func(x row) bool { return x.Macs != 0 })
+	if !macs {
+		d.Head = slices.Delete(d.Head, 2, 3)
+	}
 	names, reported := r.reported()
 	d.Head = slices.Concat(d.Head, r.otherNames(), names)
 	for i := range r.rows {
 		x := &r.rows[i]
-		cells := append([]string{r.title(x), count(x.Parameters), count(x.Macs), r.search(x), r.spread(x.Again), r.spread(x.Test)}, r.others(x)...)
+		cells := []string{r.title(x), count(x.Parameters)}
+		if macs {
+			cells = append(cells, count(x.Macs))
+		}
+		cells = slices.Concat(cells, []string{r.search(x), r.spread(x.Again), r.spread(x.Test)}, r.others(x))
 		d.Rows = append(d.Rows, append(cells, reported(x)...))
 	}
-	if p, ok := r.bestSoFar(); ok {
-		d.Pictures = append(d.Pictures, p)
-	}
 	for i := range r.fronts {
-		d.Pictures = append(d.Pictures, r.fronts[i].picture())
+		d.Pictures = append(d.Pictures, r.picture(&r.fronts[i]))
 	}
-	for _, p := range []func() (picture, bool){r.volumes, r.curves, r.population} {
+	for _, p := range []func() (picture, bool){r.volumes, r.bestSoFar, r.curves, r.population} {
 		if p, ok := p(); ok {
 			d.Pictures = append(d.Pictures, p)
 		}
@@ -131,7 +136,11 @@ func (r *Report) page() *pageData {
 		add("constraint", bound)
 	}
 	for i, f := range p.Fidelities {
-		add(fmt.Sprintf("fidelity %d", i), fmt.Sprintf("%s, budget %g %s", f.Evaluator, f.Budget, r.view.Units))
+		text := f.Evaluator
+		if i < len(r.view.Budgets) && r.view.Budgets[i] > 0 {
+			text += strings.TrimRight(fmt.Sprintf(", budget %s %s", show.Number("", r.view.Budgets[i]), r.view.Units), " ")
+		}
+		add(fmt.Sprintf("fidelity %d", i), text)
 	}
 	add("limits", show.LimitsText(s.Limits))
 	add("seed", fmt.Sprint(p.Seed))

@@ -131,6 +131,7 @@ func (r *Report) verdict() []string {
 		out = append(out, soft)
 	}
 	out = append(out, r.front()...)
+	out = append(out, r.target()...)
 	for i := range r.rows {
 		if b := &r.rows[i]; b.ID == 0 && b.Test != nil {
 			line := fmt.Sprintf("%s, trained by the same code, reaches %s%s", capital(b.Name), r.spread(b.Test), size(b))

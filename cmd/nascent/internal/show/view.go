@@ -30,8 +30,9 @@ type View struct {
 	Strategies []engine.StrategyEvent // one after the other; those of a running search when it began to run
 	Space      *genome.Space
 	Metrics    []engine.Metric
-	Units      string // of budgets: "epochs"
-	Slots      int    // jobs that one process of an evaluator takes at once
+	Units      string    // of budgets: "epochs"
+	Budgets    []float64 // of the fidelities; where the search leaves it to the evaluator, that one's
+	Slots      int       // jobs that one process of an evaluator takes at once
 	Ledger     engine.Ledger
 	Live       bool // this process runs it
 }
@@ -39,7 +40,15 @@ type View struct {
 // Of makes the View of what a ledger holds.
 func Of(a *engine.Archive, r Reader, led engine.Ledger, dir string) *View {
 	v := &View{Reader: r, Dir: dir, Plan: a.Plan, Strategies: a.Strategies, Space: a.Space, Metrics: a.Metrics(), Ledger: led}
+	for _, f := range a.Plan.Fidelities {
+		v.Budgets = append(v.Budgets, f.Budget)
+	}
 	for _, e := range a.Evaluators {
+		for i, f := range a.Plan.Fidelities {
+			if f.Budget == 0 && f.Evaluator == e.Key {
+				v.Budgets[i] = e.Hello.Budget
+			}
+		}
 		v.Slots = max(v.Slots, e.Hello.Slots)
 		if e.Key == a.Plan.Fidelities[len(a.Plan.Fidelities)-1].Evaluator {
 			v.Units = e.Hello.BudgetUnit

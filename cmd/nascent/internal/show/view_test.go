@@ -1,6 +1,7 @@
 package show
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,5 +36,17 @@ func TestStarved(t *testing.T) {
 				t.Errorf("%+v: %q; want %q", c, got[i], want)
 			}
 		}
+	}
+}
+
+// A budget that a search leaves to the evaluator is the evaluator's own.
+func TestBudgets(t *testing.T) {
+	t.Parallel()
+	a := &engine.Archive{Plan: engine.Plan{Fidelities: []engine.Fidelity{{Evaluator: "a"}, {Evaluator: "b", Budget: 7}, {Evaluator: "b"}}}}
+	for key, budget := range map[string]float64{"a": 3, "b": 40} {
+		a.Evaluators = append(a.Evaluators, engine.EvaluatorEvent{Key: key, Hello: engine.Hello{Budget: budget}})
+	}
+	if v := Of(a, some{}, nil, ""); !slices.Equal(v.Budgets, []float64{3, 7, 40}) {
+		t.Errorf("the budgets are %v", v.Budgets)
 	}
 }
