@@ -40,11 +40,13 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 func TestSearchesWithSharedWeights(t *testing.T) {
 	t.Parallel()
 	python := needTorch(t)
-	for _, c := range []struct{ name, strategy, evaluations string }{
-		{"darts", `{use: darts, epochs: 4}`, "8"},
-		{"gdas", `{use: gdas, epochs: 4, epochs_a_job: 2}`, "6"},
-		{"enas", `{use: enas, epochs: 2, epochs_a_job: 1, paths: 10, updates: 1, batch: 4, finalists: 6, hidden: 8}`, "20"},
-		{"spos", `{use: spos, epochs: 3, epochs_a_job: 1, search: {use: aging, population: 5, sample: 2}, promote: {eta: 5, after: 10}}`, "50"},
+	// Two workers are two processes, and each takes a second to import PyTorch: those of
+	// gradients have one, which is all that they need until there are cells to train.
+	for _, c := range []struct{ name, strategy, evaluations, workers string }{
+		{"darts", `{use: darts, epochs: 4}`, "8", "1"},
+		{"gdas", `{use: gdas, epochs: 4, epochs_a_job: 2}`, "6", "1"},
+		{"enas", `{use: enas, epochs: 2, epochs_a_job: 1, paths: 10, updates: 1, batch: 4, finalists: 6, hidden: 8}`, "20", "2"},
+		{"spos", `{use: spos, epochs: 3, epochs_a_job: 1, search: {use: aging, population: 5, sample: 2}, promote: {eta: 5, after: 10}}`, "50", "2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +59,7 @@ func TestSearchesWithSharedWeights(t *testing.T) {
 				return strings.TrimSpace(string(out))
 			}
 			search := func(dir string) []string {
-				return []string{"run", "mnist1d-cells", "--dir", dir, "--seed", "3", "--strategy", c.strategy,
+				return []string{"run", "mnist1d-cells", "--dir", dir, "--seed", "3", "--workers", c.workers, "--strategy", c.strategy,
 					"--set", fmt.Sprintf("evaluators={train: {use: torch, python: %s, data: {samples: 400, validation: 100, test: 100}}}", python),
 					"--set", "fidelities=[{evaluator: train, budget: 1}]", "--set", "limits={evaluations: " + c.evaluations + "}",
 					"--set", "final={top: 1, repeats: 1, budget: 1, tests: 1}", "--set", "baselines=[]"}
@@ -185,7 +187,7 @@ func export(t *testing.T, folder, search string) (list []exported) {
 	if err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(file, []byte(search), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := command(t, "run", file, "--dir", dir).CombinedOutput(); err != nil {
+	if out, err := command(t, "run", file, "--dir", dir, "--workers", "1").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for id, part := range map[string]string{"best": "search", "f2": "final"} {
@@ -255,7 +257,7 @@ func TestFashion(t *testing.T) {
 		t.Skip("there is no Fashion-MNIST here; install Debian's dataset-fashion-mnist")
 	}
 	python := needTorch(t)
-	cmd := command(t, "run", "fashion-mnist", "--dir", filepath.Join(t.TempDir(), "out"), "--set", "evaluator.python="+python,
+	cmd := command(t, "run", "fashion-mnist", "--dir", filepath.Join(t.TempDir(), "out"), "--workers", "1", "--set", "evaluator.python="+python,
 		"--set", "evaluator.data.samples=400", "--set", "evaluator.data.validation=100", "--set", "evaluator.data.test=100",
 		"--set", "fidelities=[{budget: 1}, {budget: 2}]", "--set", "strategy={use: aging, population: 3, sample: 2, promote: {eta: 3, after: 3}}",
 		"--set", "limits={evaluations: 5}", "--set", "final={top: 1, repeats: 1, budget: 1, tests: 1}")

@@ -8,8 +8,12 @@ import numpy as np
 import onnxruntime
 
 
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = options.inter_op_num_threads = 1  # more would wait for each other in a loop
+
+
 def accuracy(model, program):
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     x = np.fromfile(program + ".x").reshape(-1, *given.shape[1:])
     (logits,) = session.run(None, {given.name: x.astype({"tensor(float)": np.float32, "tensor(double)": np.float64}[given.type])})
