@@ -37,7 +37,7 @@ func TestHello(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ settings, key, text string }{
-		{`{"slot": 3}`, "slot", "use one of slots, data"},
+		{`{"slot": 3}`, "slot", "did you mean slots?"},
 		{`{"slots": "many"}`, "slots", "whole number"},
 		{`{"refuse": true}`, "refuse", "make it false"},
 	} {
