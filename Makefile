@@ -45,11 +45,12 @@ science: all
 	$(GO) test -run SharedWeights -v -timeout 30m ./plugins/strategies/supernet -args -whole
 
 # Other programs on the same searches, through the same look-ups: internal/science/peers.py.
-# ARGS="--seeds 10 --peers optuna-tpe,optuna-gp".
-PEERS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nascent-peers-$(shell sha256sum internal/science/peers.txt | cut -c1-12)
+# ARGS="--seeds 10 --peers optuna-tpe,optuna-gp"; optuna-gp needs PyTorch, 5 GB.
+PINNED := internal/science/peers.txt $(if $(findstring optuna-gp,$(ARGS)),internal/science/peers-gp.txt)
+PEERS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nascent-peers-$(shell cat $(PINNED) | sha256sum | cut -c1-12)
 bench-peers: all
-	@test -e $(PEERS)/ready || { $(PYTHON) -m venv $(PEERS) && $(PEERS)/bin/pip install -q --disable-pip-version-check -r internal/science/peers.txt \
-		&& touch $(PEERS)/ready; } >$(BIN)/peers.log 2>&1 || { echo "bench-peers needs the packages of internal/science/peers.txt, and they cannot be \
+	@test -e $(PEERS)/ready || { $(PYTHON) -m venv $(PEERS) && $(PEERS)/bin/pip install -q --disable-pip-version-check $(PINNED:%=-r %) \
+		&& touch $(PEERS)/ready; } >$(BIN)/peers.log 2>&1 || { echo "bench-peers needs the packages of $(strip $(PINNED)), and they cannot be \
 	installed ($(BIN)/peers.log says why): connect to the network, or install them into $(PEERS)"; exit 1; }
 	@$(PEERS)/bin/python internal/science/peers.py --nascent $(BIN)/nascent $(ARGS)
 

@@ -200,6 +200,7 @@ ONE = {
 }
 SEVERAL = {
     "optuna-tpe": ONE["optuna-tpe"],
+    "optuna-gp": ONE["optuna-gp"],
     "optuna-nsga2": optuna_search(lambda s, seed: s.NSGAIISampler(seed=seed, population_size=20)),
     "pymoo-nsga2": pymoo_nsga2,
 }
@@ -211,7 +212,7 @@ def main():
     p.add_argument("--suite", default="testdata/science/suite.yaml")
     p.add_argument("--out", default="testdata/science/peers.jsonl")
     p.add_argument("--seeds", type=int, default=50)
-    p.add_argument("--peers", default="optuna-tpe,optuna-nsga2,pymoo-nsga2", help="optuna-gp is another one, which needs torch")
+    p.add_argument("--peers", default="optuna-tpe,optuna-nsga2,pymoo-nsga2", help="optuna-gp is another one, which needs internal/science/peers-gp.txt")
     p.add_argument("--problems", default="", help="only these")
     o = p.parse_args()
     with open(o.suite) as f:
