@@ -87,7 +87,7 @@ func (f *final) untried() int {
 }
 
 // top lists the n best candidates of the search at the highest fidelity that
-// it reached, of different genomes.
+// it reached, of different genomes; of a front those that contribute most.
 func (f *final) top(h History, n int) (ids []ID) {
 	best := f.plan.Leaders(n)
 	for c := range All(h) {
@@ -95,7 +95,7 @@ func (f *final) top(h History, n int) (ids []ID) {
 			best.Add(c)
 		}
 	}
-	for _, c := range best.Best() {
+	for _, c := range best.contributing() {
 		ids = append(ids, c.ID)
 	}
 	return ids

@@ -33,11 +33,7 @@ func (l *Leaders) Hypervolume() (volume float64, reference Values, ok bool) {
 		l.rank.List() // in order
 		var points [][]float64
 		for i, m := range l.rank.fronts[0].members {
-			inside := m.violation == 0 && (i < most || len(at) <= 5)
-			for k, x := range m.place {
-				inside = inside && x > at[k]
-			}
-			if inside {
+			if m.violation == 0 && (i < most || len(at) <= 5) && better(m.place, at) {
 				points = append(points, m.place)
 			}
 		}
@@ -47,6 +43,84 @@ func (l *Leaders) Hypervolume() (volume float64, reference Values, ok bool) {
 		l.volume = &volume
 	}
 	return *l.volume, reference, true
+}
+
+// contributing are n of the front that dominate much together: the best by the preferred
+// objective, then always the one that adds most to the volume of those chosen (Guerreiro,
+// Fonseca & Paquete 2016: Greedy hypervolume subset selection in low dimensions), as long
+// as one adds any, then those that stand alone. With one objective they are the best.
+func (l *Leaders) contributing() []*Candidate {
+	best := l.Best()
+	at, ok := l.reference.at()
+	if !ok || !l.several() || len(best) < max(1, l.n) {
+		return best
+	}
+	type place struct {
+		*Candidate
+		at     []float64 // nil: it adds nothing
+		adds   float64   // or less, if others were chosen since
+		chosen int       // how many were when that was computed
+	}
+	var chosen []*Candidate
+	var volumes [][]float64
+	var left []place
+	for _, c := range different(slices.Concat(best[:1], l.rank.List()[:l.rank.Front()])) {
+		p, m := place{Candidate: c}, l.estimates.member(c)
+		if m.violation == 0 && better(m.place, at) {
+			p.at, p.adds = m.place, math.MaxFloat64
+		}
+		left = append(left, p)
+	}
+	for i := 0; ; {
+		p := &left[i]
+		if p.at != nil && p.chosen < len(chosen) {
+			p.adds, p.chosen = adds(p.at, volumes, at), len(chosen)
+		} else {
+			if chosen = append(chosen, p.Candidate); len(chosen) == l.n {
+				return chosen
+			}
+			if p.at != nil {
+				volumes = append(volumes, p.at)
+			}
+			left = slices.Delete(left, i, i+1)
+		}
+		// What a candidate adds shrinks as others are chosen: who leads with what it adds
+		// now adds most.
+		i = 0
+		for k := range left {
+			if left[k].adds > left[i].adds {
+				i = k
+			}
+		}
+	}
+}
+
+// better tells whether a place is better than the reference in all objectives.
+func better(place, reference []float64) bool {
+	for i, x := range place {
+		if !(x > reference[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// adds is the volume that a point dominates and others do not, at most the largest
+// number.
+func adds(p []float64, others [][]float64, reference []float64) float64 {
+	var limited [][]float64
+	for _, q := range others {
+		x := make([]float64, len(p))
+		for i := range x {
+			x[i] = min(p[i], q[i])
+		}
+		limited = append(limited, x)
+	}
+	volume := box(p, reference) - hypervolume(undominated(limited), reference)
+	if math.IsNaN(volume) { // two that are too large
+		return 0
+	}
+	return min(max(0, volume), math.MaxFloat64)
 }
 
 // reference is what a hypervolume is measured against.

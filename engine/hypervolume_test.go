@@ -134,3 +134,48 @@ func TestReference(t *testing.T) {
 		}
 	}
 }
+
+// The few of a front that are chosen are what choosing greedily by whole volumes gives.
+func TestContributing(t *testing.T) {
+	t.Parallel()
+	r := rng.New(5)
+	names := []string{"a", "b", "c", "d"}
+	for i := range 60 {
+		m := 2 + i%3
+		plan := &Plan{Rules: 2}
+		for _, name := range names[:m] {
+			plan.Objectives = append(plan.Objectives, Objective{Metric: name, Goal: Maximize})
+			plan.Reference = append(plan.Reference, Value{name, 0.1})
+		}
+		l := plan.Leaders(1 + r.Intn(6))
+		for id := 1; id <= 25; id++ {
+			c := &Candidate{Job: Job{ID: ID(id), Genome: numbered(t, id), Task: Train}, Result: Result{Status: OK}}
+			for _, name := range names[:m] {
+				c.Metrics = append(c.Metrics, Value{name, math.Ceil(10*r.Float64()) / 10})
+			}
+			l.Add(c)
+		}
+		at, _ := l.reference.at()
+		volume := func(cs []*Candidate) float64 {
+			var points [][]float64
+			for _, c := range cs {
+				if p := l.estimates.member(c).place; better(p, at) {
+					points = append(points, slices.Clone(p))
+				}
+			}
+			return hypervolume(undominated(points), at)
+		}
+		got, front := l.contributing(), l.Front()
+		if len(got) != min(l.n, len(front)) || got[0] != front[0] {
+			t.Fatalf("%d of a front of %d, want %d, the preferred one first", len(got), len(front), l.n)
+		}
+		for k := 1; k < len(got); k++ {
+			now := volume(got[:k+1])
+			for _, c := range front {
+				if !slices.Contains(got[:k], c) && volume(append(slices.Clone(got[:k]), c)) > now+1e-12 {
+					t.Errorf("front %d: candidate %s adds more than %s", i, c.ID, got[k].ID)
+				}
+			}
+		}
+	}
+}

@@ -44,6 +44,7 @@ var changed = map[string]string{
 	"python":          "its winner is judged by what was measured again, and no longer by the first figure too",
 	"table":           "90.1 scaled by 0.01 is 0.901, and no longer 0.9009999999999999",
 	"pool":            "as table",
+	"front":           "of a front those are measured again that contribute most to its volume, no longer those that stand alone",
 }
 
 // programs builds nascent and the plugins once.
