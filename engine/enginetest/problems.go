@@ -53,6 +53,7 @@ func problems(turns int) []problem {
 		{name: "constraints and two objectives", space: Numbers, order: engine.Strict, land: noisy, turns: turns, setup: func(s *engine.Setup) {
 			s.Objectives = []engine.Objective{{Metric: "loss", Goal: engine.Minimize}, {Metric: "parameters", Goal: engine.Minimize}}
 			s.Constraints = []engine.Constraint{{Metric: "parameters", Max: &limit}}
+			s.Reference = engine.Values{{Name: "loss", Value: 0.8}, {Name: "parameters", Value: 7000}}
 		}},
 	}
 }

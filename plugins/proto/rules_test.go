@@ -28,18 +28,19 @@ func TestRulesTravelWithTheSpace(t *testing.T) {
 	}
 }
 
-// Objectives with their scales, ties and targets come over as they are.
+// Objectives with their scales, ties, reference and targets come over as they are.
 func TestObjectivesTravel(t *testing.T) {
 	t.Parallel()
 	sent := engine.Setup{
 		Space:      genome.MustParseSpace(`{"x": {"int": [1, 9]}}`),
 		Objectives: []engine.Objective{{Metric: "a", Goal: engine.Maximize}, {Metric: "b", Goal: engine.Minimize, Scale: engine.LogScale}},
 		Ties:       []engine.Objective{{Metric: "c", Goal: engine.Minimize}},
+		Reference:  engine.Values{{Name: "a", Value: 0.5}, {Name: "b", Value: 9}},
 		Limits:     engine.Limits{Evaluations: 3, Targets: engine.Values{{Name: "a", Value: 1}, {Name: "b", Value: 2}}},
 	}
 	got, err := proto.SetupFrom(proto.SetupTo(sent))
 	if err != nil || !slices.Equal(got.Objectives, sent.Objectives) || !slices.Equal(got.Ties, sent.Ties) ||
-		!slices.Equal(got.Limits.Targets, sent.Limits.Targets) {
+		!slices.Equal(got.Limits.Targets, sent.Limits.Targets) || !slices.Equal(got.Reference, sent.Reference) {
 		t.Errorf("%+v arrives as %+v, %v", sent, got, err)
 	}
 }
