@@ -114,7 +114,9 @@ func (s *guided) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Nee
 	}
 	s.reference = nil
 	if len(setup.Reference) > 0 {
-		s.reference = s.ranking.Place(&engine.Candidate{Result: engine.Result{Status: engine.OK, Metrics: setup.Reference}})
+		plain := s.ranking
+		plain.Soft = nil
+		s.reference = plain.Place(&engine.Candidate{Result: engine.Result{Status: engine.OK, Metrics: setup.Reference}})
 	}
 	s.costs, s.resumes = []float64{1}, []bool{false}
 	budgets := len(all) > 0

@@ -108,17 +108,22 @@ func TestGuidedFindsAFront(t *testing.T) {
 	}
 }
 
-// What is proposed at once lies here and there on the front.
+// What is proposed at once lies here and there on the front. A reference is free of
+// what soft constraints cost.
 func TestGuidedSpreads(t *testing.T) {
 	t.Parallel()
 	cfg := twoObjectives(t, "guided", `{}`, 1)
 	cfg.Limits.Evaluations = 30
 	var h past
 	for _, c := range candidates(run(t, cfg)) {
+		c.Metrics = append(engine.Values{{Name: "cost", Value: 1}}, c.Metrics...)
 		h = append(h, &c)
 	}
+	limit := 2.0
 	s := strategy(t, "guided")
-	state, _, err := s.Open(t.Context(), engine.Setup{Space: zdt, Objectives: cfg.Objectives, Reference: cfg.Reference})
+	state, _, err := s.Open(t.Context(), engine.Setup{
+		Space: zdt, Objectives: cfg.Objectives, Reference: cfg.Reference, Constraints: []engine.Constraint{{Metric: "cost", Max: &limit, Weight: 0.1}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
