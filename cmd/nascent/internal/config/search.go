@@ -126,7 +126,7 @@ func (d *Document) Read() (*Search, error) {
 		"ties":        func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Ties, &e.Objectives) },
 		"metrics":     func(n *yaml.Node, key string) error { return d.derived(n, key, e) },
 		"score":       func(n *yaml.Node, key string) error { return d.score(n, key, e) },
-		"prefer":      func(n *yaml.Node, key string) (err error) { e.Prefer, err = d.word(n, key); return err },
+		"prefer":      func(n *yaml.Node, key string) (err error) { e.Prefer, err = d.expression(n, key); return err },
 		"reference":   func(n *yaml.Node, key string) error { return d.metrics(n, key, &e.Reference) },
 		"constraints": func(n *yaml.Node, key string) error { return d.constraints(n, key, e) },
 		"limits":      func(n *yaml.Node, key string) error { return d.limits(n, key, &e.Limits) },
@@ -489,13 +489,21 @@ func (d *Document) derived(n *yaml.Node, key string, e *engine.Config) error {
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		name := n.Content[i].Value
-		text, err := d.word(n.Content[i+1], join(key, name))
+		text, err := d.expression(n.Content[i+1], join(key, name))
 		if err != nil {
 			return err
 		}
 		e.Derived = append(e.Derived, engine.Derived{Metric: name, Expression: text})
 	}
 	return nil
+}
+
+// expression reads the text of one.
+func (d *Document) expression(n *yaml.Node, key string) (string, error) {
+	if n.Kind != yaml.ScalarNode || strings.TrimSpace(n.Value) == "" {
+		return "", d.fault(n, key, "write an expression, such as accuracy - 0.02*log10(parameters)", "holds %s", describe(n))
+	}
+	return n.Value, nil
 }
 
 // score reads what a search is to maximize that names no objectives: short for a metric
@@ -506,7 +514,7 @@ func (d *Document) score(n *yaml.Node, key string, e *engine.Config) error {
 			return d.fault(n, key, "write it under metrics, as {score: EXPRESSION}, and list the metric score under objectives", "stands beside %s", other)
 		}
 	}
-	text, err := d.word(n, key)
+	text, err := d.expression(n, key)
 	e.Derived = []engine.Derived{{Metric: key, Expression: text}}
 	e.Objectives = []engine.Objective{{Metric: key, Goal: engine.Maximize}}
 	return err
