@@ -56,11 +56,11 @@ func TestEveryGraphIsReached(t *testing.T) {
 			t.Fatal(err)
 		}
 		delete(left, g.packed)
-		for todo := []Genome{g}; len(todo) > 0; todo = todo[1:] {
-			for h := range s.Neighbours(todo[0]) {
+		for queue := []Genome{g}; len(queue) > 0; queue = queue[1:] {
+			for h := range s.Neighbours(queue[0]) {
 				if left[h.packed] {
 					delete(left, h.packed)
-					todo = append(todo, h)
+					queue = append(queue, h)
 				}
 			}
 		}

@@ -77,21 +77,17 @@ func (s *asha) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 			Remedy: "write eta beside search, and another strategy in search"}
 	}
 	seen := setup
-	seen.Options, seen.Order = s.with.options, engine.Arrival
+	seen.Order = engine.Arrival
 	if len(setup.Fidelities) > 0 {
 		seen.Fidelities = setup.Fidelities[:1]
 	}
-	packed, wants, err := s.inner.Open(ctx, seen)
-	switch {
-	case err != nil:
-		return nil, needs, option.Within("search", err)
-	case len(wants.Tasks) > 0:
-		return nil, needs, &genome.Mistake{Key: "search", Problem: s.with.use + " trains shared weights itself", Remedy: "use it as the strategy"}
-	case wants.History == engine.NeedAll:
-		needs.History = engine.NeedAll
+	packed, wants, err := s.with.open(ctx, s.inner, "search", seen, &needs)
+	if err != nil {
+		return nil, needs, err
 	}
 	if needs.Remark = wants.Remark; len(setup.Fidelities) < 2 {
-		needs.Remark = fmt.Sprintf("with one fidelity nobody is promoted, so this is %s alone; list cheaper ones before it under fidelities:, such as {budget: 2}", s.with.use)
+		needs.Remark = fmt.Sprintf("with one fidelity nobody is promoted, so this is %s alone; "+
+			"list cheaper ones before it under fidelities:, such as {budget: 2}", s.with.use)
 	}
 	return pack(ashaState{Inner: packed}), needs, nil
 }

@@ -45,25 +45,8 @@ type genetic struct {
 }
 
 type geneticState struct {
-	First      engine.ID `json:"first"`      // of its own candidates; 0 before the first turn
-	Started    int       `json:"started"`    // known-good genomes proposed
-	Generation int       `json:"generation"` // from 0
-	Sent       int       `json:"sent"`       // jobs of this generation proposed
-	Back       int       `json:"back"`       // and consumed
-	Population roll      `json:"population"` // parents, best first
-	Children   roll      `json:"children"`   // of this generation, measured so far
-	Ladder     Ladder    `json:"ladder,omitempty"`
-
+	generations
 	parents []*engine.Candidate // the population, if it was looked up
-}
-
-// pack writes the state as JSON.
-func (st *geneticState) pack() []byte {
-	b := make([]byte, 0, len(st.Population.text)+len(st.Children.text)+256)
-	b = fmt.Appendf(b, `{"first":%d,"started":%d,"generation":%d,"sent":%d,"back":%d`,
-		st.First, st.Started, st.Generation, st.Sent, st.Back)
-	b = st.Children.appendTo(st.Population.appendTo(b, "population"), "children")
-	return append(st.Ladder.appendTo(b), '}')
 }
 
 // Declare declares the options.
@@ -103,7 +86,7 @@ func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engin
 		return engine.Decision{}, err
 	}
 	if st.First == 0 {
-		s.begin(st, turn)
+		st.begin(turn, s.size, s.judge, s.opener, s.promote)
 	}
 	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err
@@ -144,20 +127,6 @@ func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engin
 	}
 	d.State, d.Keep = s.memo.keep(st.pack(), st), s.promote.Keep(st.Ladder)
 	return d, nil
-}
-
-// begin takes over what is in the History: its best are the population.
-func (s *genetic) begin(st *geneticState, turn engine.Turn) {
-	st.First = turn.FirstID
-	found := s.judge.founders(turn.History, s.size)
-	if len(found) == 0 {
-		return
-	}
-	for _, c := range found {
-		st.Population.add(c.ID)
-	}
-	st.Started, st.Generation = len(s.opener.start), 1
-	s.promote.Adopt(&st.Ladder, turn.History)
 }
 
 // succeed makes the next population and begins its generation.

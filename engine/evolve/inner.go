@@ -47,6 +47,22 @@ func (s *searcher) has(option string) bool {
 	return json.Unmarshal(s.options, &all) == nil && all[option] != nil
 }
 
+// open opens the strategy that the options name at a key in the search that it is to
+// see. It may not train shared weights. What it needs of the history goes into needs.
+func (s *searcher) open(ctx context.Context, inner engine.Strategy, key string, seen engine.Setup, needs *engine.Needs) ([]byte, engine.Needs, error) {
+	seen.Options = s.options
+	state, wants, err := inner.Open(ctx, seen)
+	switch {
+	case err != nil:
+		return nil, wants, option.Within(key, err)
+	case len(wants.Tasks) > 0:
+		return nil, wants, &genome.Mistake{Key: key, Problem: s.use + " trains shared weights itself", Remedy: "use it as the strategy"}
+	case wants.History == engine.NeedAll:
+		needs.History = engine.NeedAll
+	}
+	return state, wants, nil
+}
+
 // searchers are one or several inner strategies.
 type searchers []searcher
 

@@ -104,18 +104,13 @@ func (s *islands) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.
 		}
 		s.strategies, s.views = append(s.strategies, inner), append(s.views, &islandView{tag: islandTag(i)})
 		seen := setup
-		seen.Options, seen.Order, seen.Start = with.options, engine.Arrival, nil
+		seen.Order, seen.Start = engine.Arrival, nil
 		for k := i; k < len(setup.Start); k += s.count {
 			seen.Start = append(seen.Start, setup.Start[k])
 		}
-		packed, wants, err := inner.Open(ctx, seen)
-		switch {
-		case err != nil:
-			return nil, needs, option.Within(key, err)
-		case len(wants.Tasks) > 0:
-			return nil, needs, &genome.Mistake{Key: key, Problem: with.use + " trains shared weights, which islands do not have", Remedy: "use it as the strategy"}
-		case wants.History == engine.NeedAll:
-			needs.History = engine.NeedAll
+		packed, wants, err := with.open(ctx, inner, key, seen, &needs)
+		if err != nil {
+			return nil, needs, err
 		}
 		needs.Remark = cmp.Or(needs.Remark, wants.Remark)
 		st.Islands = append(st.Islands, islandState{Inner: packed})

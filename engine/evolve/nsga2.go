@@ -41,25 +41,9 @@ type nsga2 struct {
 }
 
 type nsga2State struct {
-	First      engine.ID `json:"first"`      // of its own candidates; 0 before the first turn
-	Started    int       `json:"started"`    // known-good genomes proposed
-	Generation int       `json:"generation"` // from 0
-	Sent       int       `json:"sent"`       // jobs of this generation proposed; steady: initial ones, less those that could not be measured
-	Back       int       `json:"back"`       // and consumed
-	Population roll      `json:"population"` // best first
-	Children   roll      `json:"children"`   // of this generation, measured so far
-	Ladder     Ladder    `json:"ladder,omitempty"`
+	generations // steady: Sent are initial jobs, less those that could not be measured
 
 	ranked *engine.Rank // the population, if it was looked up
-}
-
-// pack writes the state as JSON.
-func (st *nsga2State) pack() []byte {
-	b := make([]byte, 0, len(st.Population.text)+len(st.Children.text)+256)
-	b = fmt.Appendf(b, `{"first":%d,"started":%d,"generation":%d,"sent":%d,"back":%d`,
-		st.First, st.Started, st.Generation, st.Sent, st.Back)
-	b = st.Children.appendTo(st.Population.appendTo(b, "population"), "children")
-	return append(st.Ladder.appendTo(b), '}')
 }
 
 // Declare declares the options.
@@ -90,7 +74,9 @@ func (s *nsga2) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 		return engine.Decision{}, err
 	}
 	if st.First == 0 {
-		s.begin(st, turn)
+		if st.begin(turn, s.size, s.judge, s.opener, s.promote) && s.steady {
+			st.Sent = s.size
+		}
 	}
 	if err := s.promote.Learn(&st.Ladder, turn); err != nil {
 		return engine.Decision{}, err
@@ -124,23 +110,6 @@ func (s *nsga2) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 	}
 	d.State, d.Keep = s.memo.keep(st.pack(), st), s.promote.Keep(st.Ladder)
 	return d, nil
-}
-
-// begin takes over what is in the History: its best are the population.
-func (s *nsga2) begin(st *nsga2State, turn engine.Turn) {
-	st.First = turn.FirstID
-	found := s.judge.founders(turn.History, s.size)
-	if len(found) == 0 {
-		return
-	}
-	for _, c := range found {
-		st.Population.add(c.ID)
-	}
-	st.Started, st.Generation = len(s.opener.start), 1
-	if s.steady {
-		st.Sent = s.size
-	}
-	s.promote.Adopt(&st.Ladder, turn.History)
 }
 
 // succeed lets results compete with the population: at once, or those of a generation

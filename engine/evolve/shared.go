@@ -62,7 +62,9 @@ func (s Schedule) Learn(p *Progress, c *engine.Candidate) bool {
 // Next is the job that trains on. It orders what input says, for a job that begins
 // at an epoch of so many; tag says how, and stands, for people, what the weights
 // are about now.
-func (s Schedule) Next(p *Progress, id engine.ID, tag string, stands genome.Genome, input func(epoch, epochs float64) ([]byte, error)) (engine.Proposal, error) {
+func (s Schedule) Next(
+	p *Progress, id engine.ID, tag string, stands genome.Genome, input func(epoch, epochs float64) ([]byte, error),
+) (engine.Proposal, error) {
 	order, err := input(p.Epoch, s.Epochs)
 	if err != nil {
 		return engine.Proposal{}, fmt.Errorf("the order for the supernet is too long: %w", err)

@@ -89,7 +89,9 @@ func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 		return nil, needs, err
 	}
 	if s.with.has("promote") {
-		return nil, needs, &genome.Mistake{Key: "search.promote", Problem: "what is promoted is an option of " + sposName, Remedy: "write promote beside search, not in it"}
+		return nil, needs, &genome.Mistake{
+			Key: "search.promote", Problem: "what is promoted is an option of " + sposName, Remedy: "write promote beside search, not in it",
+		}
 	}
 	if _, err := ReadSupernet(setup); err != nil {
 		return nil, needs, err
@@ -106,17 +108,12 @@ func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 	all.Fidelities = append([]engine.Fidelity{{Evaluator: scores}}, setup.Fidelities...)
 	s.promote = s.promotion.Promoter(all)
 	seen := all
-	seen.Options, seen.Fidelities = s.with.options, all.Fidelities[:1]
+	seen.Fidelities = all.Fidelities[:1]
 	seen.Objectives, seen.Ties, seen.Constraints, seen.Reference = scored(setup.Ranking().Objectives), nil, nil, nil
 	s.promote.first = newJudge(seen)
-	memory, wants, err := s.inner.Open(ctx, seen)
-	switch {
-	case err != nil:
-		return nil, needs, option.Within("search", err)
-	case len(wants.Tasks) > 0:
-		return nil, needs, &genome.Mistake{Key: "search", Problem: s.with.use + " trains shared weights itself", Remedy: "use it as the strategy"}
-	case wants.History == engine.NeedAll:
-		needs.History = engine.NeedAll
+	memory, wants, err := s.with.open(ctx, s.inner, "search", seen, &needs)
+	if err != nil {
+		return nil, needs, err
 	}
 	needs.Batch = wants.Batch
 	return pack(sposState{Inner: memory}), needs, nil

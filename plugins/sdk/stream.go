@@ -92,7 +92,7 @@ type run struct {
 	runner *runner
 	out    *mailbox.Mailbox[said]
 	brief  bool           // the host reads FromEvaluator.begun
-	todo   chan *Job      // to whoever waits for one; see start
+	handed chan *Job      // to whoever waits for one; see start
 	wg     sync.WaitGroup // of the jobs on board
 
 	mu   sync.Mutex
@@ -106,7 +106,7 @@ func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator,
 	if r == nil {
 		return status.Error(codes.FailedPrecondition, "Open comes before Run")
 	}
-	st := &run{runner: r, out: mailbox.New[said](), brief: brief, todo: make(chan *Job), jobs: map[key]*Job{}}
+	st := &run{runner: r, out: mailbox.New[said](), brief: brief, handed: make(chan *Job), jobs: map[key]*Job{}}
 
 	sent := make(chan error, 1)
 	go func() {
@@ -126,7 +126,7 @@ func (s *evaluatorServer) Run(stream grpc.BidiStreamingServer[proto.ToEvaluator,
 		m, err := stream.Recv()
 		if err != nil {
 			st.abort()
-			close(st.todo)
+			close(st.handed)
 			if err != io.EOF {
 				return err // the host is gone
 			}
@@ -177,10 +177,10 @@ func (st *run) start(w *proto.Job) {
 		return
 	}
 	select {
-	case st.todo <- j:
+	case st.handed <- j:
 	default: // nobody waits: one more does from now on
 		go func() {
-			for ok := true; ok; j, ok = <-st.todo {
+			for ok := true; ok; j, ok = <-st.handed {
 				st.runner.run(j)
 			}
 		}()

@@ -228,16 +228,16 @@ func needed(all []*part, roots ...string) (imports []string, code []*part) {
 		}
 	}
 	in := map[*part]bool{}
-	for todo := roots; len(todo) > 0; {
-		name := todo[0]
-		todo = todo[1:]
+	for queue := roots; len(queue) > 0; {
+		name := queue[0]
+		queue = queue[1:]
 		for _, p := range byName[name] {
 			if in[p] {
 				continue
 			}
 			in[p] = true
 			if p.from == "" {
-				todo = append(todo, identifier.FindAllString(prose.ReplaceAllString(p.text, ""), -1)...)
+				queue = append(queue, identifier.FindAllString(prose.ReplaceAllString(p.text, ""), -1)...)
 			}
 		}
 	}

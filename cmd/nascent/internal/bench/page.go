@@ -15,17 +15,16 @@ import (
 //go:embed page.html
 var pageText string
 
-var layout = template.Must(template.New("bench").Parse(pageText))
+var layout = page.Layout("bench", pageText)
 
 type pageData struct {
-	Name, Headline, Version string
-	Style                   template.CSS
-	Head                    []string
-	Rows                    [][]string
-	Refused                 [][2]string
-	Legend                  []legend
-	Pictures                []picture
-	About                   []string
+	page.Frame
+	Head     []string
+	Rows     [][]string
+	Refused  [][2]string
+	Legend   []legend
+	Pictures []picture
+	About    []string
 }
 
 type legend struct{ Class, Name string }
@@ -38,9 +37,7 @@ type picture struct {
 // Page writes the comparison as one HTML file that loads nothing. head and rows
 // are the table of the figures.
 func (b *Bench) Page(path string, head []string, rows [][]string) error {
-	d := &pageData{
-		Name: b.Search, Headline: b.Headline(), Version: engine.Version, Style: page.Style, Head: head, Rows: rows, About: b.About(),
-	}
+	d := &pageData{Frame: framed(b.Search, b.Headline()), Head: head, Rows: rows, About: b.About()}
 	for i, r := range b.Strategies {
 		if r.Refused != "" {
 			d.Refused = append(d.Refused, [2]string{r.Name, r.Refused})

@@ -105,7 +105,9 @@ func TestSuiteJudges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"Regret against evaluations", "Best so far against evaluations", "theirs, published", "8 better, 0 worse", "0.0312", "<svg viewBox", `class="best"`} {
+	for _, part := range []string{
+		"Regret against evaluations", "Best so far against evaluations", "theirs, published", "8 better, 0 worse", "0.0312", "<svg viewBox", `class="best"`,
+	} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("the page has no %q", part)
 		}

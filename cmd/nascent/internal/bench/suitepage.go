@@ -16,7 +16,7 @@ import (
 //go:embed suite.html
 var suiteText string
 
-var suiteLayout = template.Must(template.New("suite").Parse(suiteText))
+var suiteLayout = page.Layout("suite", suiteText)
 
 // Judged is what a problem's searches are judged by, in words.
 func (p *Problem) Judged() string {
@@ -174,12 +174,12 @@ func plural(n int, one, many string) string {
 }
 
 type suiteData struct {
-	Name, Headline, About, Version string
-	Style                          template.CSS
-	Legend                         []legend
-	Head                           []string
-	Rows                           [][]string
-	Problems                       []problemData
+	page.Frame
+	About    string
+	Legend   []legend
+	Head     []string
+	Rows     [][]string
+	Problems []problemData
 }
 
 type problemData struct {
@@ -213,9 +213,15 @@ func (p *Problem) regrets(plot page.Plot) page.Plot {
 	return plot
 }
 
+// framed is the frame of a page that compares strategies.
+func framed(name, headline string) page.Frame {
+	title := name + ": strategies compared"
+	return page.Frame{Title: title + " by Nascent", Name: title, Headline: headline, Version: engine.Version}
+}
+
 // Page writes the suite as one HTML file that loads nothing.
 func (s *Suite) Page(path string) error {
-	d := suiteData{Name: s.Name, Headline: s.Headline(), About: s.About(), Version: engine.Version, Style: page.Style}
+	d := suiteData{Frame: framed(s.Name, s.Headline()), About: s.About()}
 	colour := map[string]int{} // the same for a strategy everywhere
 	for i, x := range s.Overall {
 		colour[x.Strategy] = i

@@ -208,7 +208,9 @@ func referable(s *config.Suite, contests []*contest, others map[string]*bench.Be
 }
 
 // solve carries out one problem of a suite.
-func (a *app) solve(ctx context.Context, c *contest, p *config.Problem, out *bench.Suite, others *bench.Bench, missing *[]string, trouble *error) (whole bool, err error) {
+func (a *app) solve(
+	ctx context.Context, c *contest, p *config.Problem, out *bench.Suite, others *bench.Bench, missing *[]string, trouble *error,
+) (whole bool, err error) {
 	defer c.close()
 	if err := a.prepare(ctx, c); err != nil {
 		return false, err

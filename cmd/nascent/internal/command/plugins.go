@@ -21,7 +21,10 @@ import (
 
 // hostOptions is how a search runs its plugins.
 func hostOptions(dir string, s *config.Search) host.Options {
-	return host.Options{Dir: dir, Folder: s.PluginFolder, Level: hclog.LevelFromString(s.LogLevel), Plaintext: !s.TLS, Env: s.PluginEnv, SearchID: dir, TurnTimeout: s.TurnTimeout}
+	return host.Options{
+		Dir: dir, Folder: s.PluginFolder, Level: hclog.LevelFromString(s.LogLevel), Plaintext: !s.TLS, Env: s.PluginEnv, SearchID: dir,
+		TurnTimeout: s.TurnTimeout,
+	}
 }
 
 // connect finds the programs that a search names. It starts none.

@@ -264,7 +264,9 @@ func running(search *engine.Search, led engine.Ledger, dir string) func() (*show
 }
 
 // watch runs the search under the eyes of a person, or of a log.
-func (a *app) watch(ctx context.Context, search *engine.Search, live func() (*show.View, error), monitor *show.Monitor, m manner, t *target, interrupts chan os.Signal) error {
+func (a *app) watch(
+	ctx context.Context, search *engine.Search, live func() (*show.View, error), monitor *show.Monitor, m manner, t *target, interrupts chan os.Signal,
+) error {
 	if m.among != nil {
 		m.among(search)
 		return search.Run(ctx)

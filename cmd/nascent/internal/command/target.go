@@ -73,7 +73,8 @@ func resolve(path string, c choices) (*target, error) {
 	}
 	for _, path := range []string{t.dir, doc.Dir} {
 		if !utf8.ValidString(path) {
-			return nil, wrongInput("%q: this path is not in UTF-8, as programs on the other side of a wire need it; rename it, or reach it by a link with another name", path)
+			return nil, wrongInput("%q: this path is not in UTF-8, as programs on the other side of a wire need it; "+
+				"rename it, or reach it by a link with another name", path)
 		}
 	}
 	if err := ledger.Trust(t.dir); err != nil {

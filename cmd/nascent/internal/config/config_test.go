@@ -204,7 +204,8 @@ plugins: {tls: no, turn_timeout: 90s}
 	if got, want := string(s.Strategy.Options), `{"search":{"use":"/there/mine.py","check":true}}`; got != want {
 		t.Errorf("options %s, want %s", got, want)
 	}
-	d, err = Parse("search.yaml", "/there", []byte("space: {x: bool}\nevaluator: e\nstrategy: {use: islands, search: [aging, ./mine.py, {use: ../own.go, n: 3}, {use: asha, search: ./deep.py}]}\n"))
+	d, err = Parse("search.yaml", "/there", []byte("space: {x: bool}\nevaluator: e\n"+
+		"strategy: {use: islands, search: [aging, ./mine.py, {use: ../own.go, n: 3}, {use: asha, search: ./deep.py}]}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +213,8 @@ plugins: {tls: no, turn_timeout: 90s}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := string(islands.Strategy.Options), `{"search":["aging","/there/mine.py",{"use":"/own.go","n":3},{"use":"asha","search":"/there/deep.py"}]}`; got != want {
+	want := `{"search":["aging","/there/mine.py",{"use":"/own.go","n":3},{"use":"asha","search":"/there/deep.py"}]}`
+	if got := string(islands.Strategy.Options); got != want {
 		t.Errorf("options %s, want %s", got, want)
 	}
 	d.Relocate()

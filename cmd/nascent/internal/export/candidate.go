@@ -101,7 +101,9 @@ func (m *Model) WriteMermaid(out io.Writer) error {
 
 // WriteONNX writes the network with its weights as an ONNX model.
 func (m *Model) WriteONNX(out io.Writer, w *Weights) error {
-	return onnx.Write(out, m.Network, w.Values, w.Samples, onnx.About{Name: m.Search, Version: engine.Version, Text: m.Title() + ". " + w.Origin, Properties: m.properties(w)})
+	return onnx.Write(out, m.Network, w.Values, w.Samples, onnx.About{
+		Name: m.Search, Version: engine.Version, Text: m.Title() + ". " + w.Origin, Properties: m.properties(w),
+	})
 }
 
 // WritePyTorch writes the network as a Python module that reads its weights from

@@ -199,7 +199,8 @@ func TestWhoseFront(t *testing.T) {
 	}{
 		{engine.Plan{}, [][2]float64{{1, 1}, {2, 2}, {1, 2}}, "On the front are 2 candidates: no others are as good in every objective and better in one."},
 		{engine.Plan{}, [][2]float64{{1, 2}, {2, 1}}, "The front is one candidate: it is at least as good as all others in every objective."},
-		{engine.Plan{}, [][2]float64{{1, 2}, {1, 2}, {1, 3}}, "The front is one point, which 2 candidates share: they are equal in every objective, and at least as good as all others."},
+		{engine.Plan{}, [][2]float64{{1, 2}, {1, 2}, {1, 3}}, "The front is one point, which 2 candidates share: " +
+			"they are equal in every objective, and at least as good as all others."},
 		{engine.Plan{}, [][2]float64{{1, 1}, {2, 2}, {2, 2}}, "On the front are 3 candidates: no others are as good"},
 		{bound(5), [][2]float64{{9, 9}, {2, 2}}, "The front is one candidate: it is at least as good as all others that keep the constraints in every objective."},
 		{bound(0), [][2]float64{{9, 9}, {2, 2}}, "No candidate keeps the constraints. The front is the one that breaks them least, whatever its objectives."},

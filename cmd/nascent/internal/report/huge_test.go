@@ -56,7 +56,9 @@ func extreme(t *testing.T) *show.View {
 			Job: engine.Job{ID: engine.ID(i + 1), Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Operator: engine.OpRandom},
 			Result: engine.Result{Status: engine.OK, Seconds: most, Metrics: engine.Values{
 				{Name: "accuracy", Value: y}, {Name: "parameters", Value: most}, {Name: "seconds", Value: -y},
-			}, Curve: []engine.Point{{Step: 0, Metrics: engine.Values{{Name: "accuracy", Value: -y}}}, {Step: most, Metrics: engine.Values{{Name: "accuracy", Value: y}}}}},
+			}, Curve: []engine.Point{
+				{Step: 0, Metrics: engine.Values{{Name: "accuracy", Value: -y}}}, {Step: most, Metrics: engine.Values{{Name: "accuracy", Value: y}}},
+			}},
 		})
 	}
 	f.best = f.all[:3]

@@ -16,7 +16,7 @@ import (
 //go:embed page.html
 var pageText string
 
-var layout = template.Must(template.New("page").Parse(pageText))
+var layout = page.Layout("page", pageText)
 
 // picture is one plot of the page.
 type picture struct {
@@ -29,18 +29,15 @@ type legend struct{ Class, Name string }
 
 // pageData is what page.html shows.
 type pageData struct {
-	Name, Headline string
-	Cause          string
-	Verdict        []string
-	Head           []string
-	Rows           [][]string
-	Honesty        []string
-	Pictures       []picture
-	Best           []pageBest
-	Took           []string
-	Plan           [][2]string
-	Version        string
-	Style          template.CSS
+	page.Frame
+	Verdict  []string
+	Head     []string
+	Rows     [][]string
+	Honesty  []string
+	Pictures []picture
+	Best     []pageBest
+	Took     []string
+	Plan     [][2]string
 }
 
 type pageBest struct {
@@ -59,8 +56,10 @@ func (r *Report) WritePage(path string) error {
 func (r *Report) page() *pageData {
 	s := r.status
 	d := &pageData{
-		Name: s.Name, Headline: r.headline(), Cause: s.Cause, Verdict: r.verdict(), Honesty: r.honesty(), Took: r.took(),
-		Version: engine.Version, Style: page.Style,
+		Frame: page.Frame{
+			Title: s.Name + ": a search by Nascent", Name: s.Name, Headline: r.headline(), Cause: s.Cause, Version: engine.Version,
+		},
+		Verdict: r.verdict(), Honesty: r.honesty(), Took: r.took(),
 		Head: []string{"network", "parameters", "multiply-adds", "in the search", "re-measured", "on test data"},
 	}
 	macs := slices.ContainsFunc(r.rows, func(x row) bool { return x.Macs != 0 })

@@ -254,7 +254,8 @@ func (r *Report) broken() string {
 	if len(r.outcome.Remeasured) > 0 {
 		when = " when it is measured again"
 	}
-	return fmt.Sprintf("No candidate keeps the constraints%s. The one that comes closest, candidate %s, has %s.", when, r.outcome.Winner, strings.Join(figures, ", "))
+	return fmt.Sprintf("No candidate keeps the constraints%s. The one that comes closest, candidate %s, has %s.",
+		when, r.outcome.Winner, strings.Join(figures, ", "))
 }
 
 // beyond writes the bounds that metrics do not keep. What there is at most, or at least,

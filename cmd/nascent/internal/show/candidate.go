@@ -64,7 +64,10 @@ func (v *View) filesOf(c *engine.Candidate) []File {
 
 // CandidateOf gathers all that is known of a candidate.
 func (v *View) CandidateOf(c *engine.Candidate) Candidate {
-	out := Candidate{Record: RecordOf(c), Genes: c.Genome.Tree(), Curve: c.Curve, Children: []engine.ID{}, Files: v.filesOf(c), Report: v.reportedOf(c), Estimates: v.Estimates(c.ID)}
+	out := Candidate{
+		Record: RecordOf(c), Genes: c.Genome.Tree(), Curve: c.Curve, Children: []engine.ID{}, Files: v.filesOf(c), Report: v.reportedOf(c),
+		Estimates: v.Estimates(c.ID),
+	}
 	if out.Curve == nil {
 		out.Curve = []engine.Point{}
 	}
