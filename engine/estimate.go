@@ -162,13 +162,17 @@ func (e *estimates) error(metric string, n int) float64 {
 func (e *estimates) member(c *Candidate) *member {
 	judged := *c
 	judged.Metrics = e.metrics(c)
-	m := e.ranking.member(&judged)
+	return e.less(e.ranking.member(&judged))
+}
+
+// less is a member as it is compared by what is known of the noise now.
+func (e *estimates) less(m *member) *member {
 	if len(e.noise) == 0 {
 		return m
 	}
 	errors := make([]float64, len(e.ranking.Objectives))
 	for i, o := range e.ranking.Objectives {
-		errors[i] = e.error(o.Metric, e.count(c, o.Metric))
+		errors[i] = e.error(o.Metric, e.count(m.Candidate, o.Metric))
 	}
 	return m.less(e.ranking, errors)
 }

@@ -116,7 +116,7 @@ func (l *Leaders) again(stands *Candidate) {
 	key := l.estimates.sample(stands)
 	for _, m := range l.rank.all() {
 		if l.estimates.sample(m.Candidate) != key && m.Reuse != stands.ID {
-			all = append(all, l.estimates.member(l.estimates.of(m.Candidate)))
+			all = append(all, l.estimates.less(m))
 		}
 	}
 	l.rank, l.volume = l.rank.ranking.rank(all), nil

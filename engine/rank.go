@@ -39,7 +39,8 @@ type Rank struct {
 type member struct {
 	*Candidate
 	violation float64
-	at        []float64 // its worth by each objective
+	worths    []float64 // by each objective
+	at        []float64 // by which they are compared: these, or less where they are uncertain
 	place     []float64 // the same, on the scale of each
 	ties      []float64
 	crowding  float64
@@ -317,7 +318,7 @@ func (r *Ranking) member(c *Candidate) *member {
 	for i := range worths {
 		worths[i] = math.Inf(-1)
 	}
-	m := &member{Candidate: c, at: worths[:n:n], place: worths[:n:n], ties: worths[n:]}
+	m := &member{Candidate: c, worths: worths[:n:n], at: worths[:n:n], place: worths[:n:n], ties: worths[n:]}
 	if c.Status != OK {
 		return m
 	}
@@ -347,13 +348,14 @@ func (r *Ranking) member(c *Candidate) *member {
 // less is the member as it is compared where its worths are uncertain: each less its
 // standard error. Where it lies stays the same.
 func (m *member) less(r *Ranking, errors []float64) *member {
-	m.place = slices.Clone(m.place)
-	for i, x := range m.at {
+	out := *m
+	out.at = slices.Clone(m.worths)
+	for i, x := range out.at {
 		if errors[i] > 0 && !math.IsInf(x, 0) {
-			m.at[i] = r.key(sum(x, -errors[i]))
+			out.at[i] = r.key(sum(x, -errors[i]))
 		}
 	}
-	return m
+	return &out
 }
 
 // place is a worth on the objective's scale.
