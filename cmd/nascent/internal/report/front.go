@@ -126,6 +126,9 @@ func (r *Report) front() (out []string) {
 		return nil
 	}
 	text := r.whoseFront()
+	if len(r.view.Plan.Ranking().Soft) > 0 {
+		text += " Here an objective is as bad as the soft constraints make it."
+	}
 	if r.status.Hypervolume != nil {
 		text += fmt.Sprintf(" It dominates a hypervolume of %.5g%s.", *r.status.Hypervolume, against(r.status))
 	}
