@@ -142,11 +142,12 @@ func nothingElse(ts *testscript.TestScript, _ bool, args []string) {
 // patience is how long the slowest machine may take to print something.
 const patience = 5 * time.Minute
 
-// waitFor asks until the output matches: until REGEXP COMMAND ARGS.
+// waitFor asks until the output matches: until REGEXP COMMAND ARGS. What it waits for
+// gets some of the processor in between.
 func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := regexp.Compile(args[0])
 	ts.Check(err)
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if err := ts.Exec(args[1], args[2:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) {
 			return
 		}
