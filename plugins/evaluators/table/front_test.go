@@ -28,14 +28,19 @@ func TestFrontOfNASBench201(t *testing.T) {
 	for i, name := range columns {
 		at[name] = i
 	}
+	each := genome.MustParseSpace(fmt.Sprintf(`{"row": {"int": [0, %d]}}`, len(rows)))
 	for i, row := range rows {
+		g, err := each.Parse(fmt.Sprintf("row=%d", i)) // measurements of one genome would be one
+		if err != nil {
+			t.Fatal(err)
+		}
 		accuracy, errA := strconv.ParseFloat(row[at["c10_val12"]], 64)
 		mflops, errB := strconv.ParseFloat(row[at["c10_flops_M"]], 64)
 		if errA != nil || errB != nil {
 			t.Fatal(errA, errB)
 		}
 		exact.Add(&engine.Candidate{
-			Job:    engine.Job{ID: engine.ID(i + 1), Task: engine.Train},
+			Job:    engine.Job{ID: engine.ID(i + 1), Genome: g, Task: engine.Train},
 			Result: engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "accuracy", Value: accuracy}, {Name: "mflops", Value: mflops}}},
 		})
 	}
