@@ -126,6 +126,12 @@ func (r *Report) front() (out []string) {
 		return nil
 	}
 	text := r.whoseFront()
+	if r.view.Plan.Ranking().Violation(r.status.Front[0].Metrics) > 0 { // then it dominates nothing that is asked for
+		if r.broken() != "" {
+			return nil
+		}
+		return []string{text}
+	}
 	if len(r.view.Plan.Ranking().Soft) > 0 {
 		text += " Here an objective is as bad as the soft constraints make it."
 	}

@@ -206,9 +206,13 @@ func TestWhoseFront(t *testing.T) {
 		{bound(0), [][2]float64{{9, 9}, {2, 2}}, "No candidate keeps the constraints. The front is the one that breaks them least, whatever its objectives."},
 		{bound(0), [][2]float64{{9, 2}, {2, 2}, {2, 3}}, "No candidate keeps the constraints. The front "},
 	} {
-		r := Of(searched(t, c.plan, c.points...))
+		v := searched(t, c.plan, c.points...)
+		v.Reader.(*finished).status.Hypervolume = new(float64)
+		r := Of(v)
 		if got := strings.Join(r.front(), " "); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%v: %s; want %s", c.points, got, c.want)
+		} else if broken := strings.HasPrefix(got, "No candidate keeps"); strings.Contains(got, "hypervolume") == broken {
+			t.Errorf("%v: %s", c.points, got)
 		}
 	}
 }
