@@ -111,15 +111,19 @@ func Values(v *View, ms engine.Values) string {
 	return strings.Join(parts, "  ")
 }
 
-// Estimated writes metrics as Values does, by the means and 95 % intervals of what was
-// measured again.
+// Estimated writes metrics as Values does, by the means of what was measured again,
+// objectives with their 95 % intervals.
 func Estimated(v *View, ms engine.Values, by map[string]engine.Estimate) string {
 	var parts []string
 	for _, name := range MetricNames(v, ms) {
 		x, _ := ms.Get(name)
 		text := Number(name, x)
-		if e, known := by[name]; known && (e.N > 1 || e.High > e.Low) {
+		judged := slices.ContainsFunc(v.Plan.Objectives, func(o engine.Objective) bool { return o.Metric == name })
+		switch e, known := by[name]; {
+		case known && judged && (e.N > 1 || e.High > e.Low):
 			text = Interval(name, e)
+		case known:
+			text = Number(name, e.Mean)
 		}
 		parts = append(parts, name+" "+text)
 	}
