@@ -439,7 +439,8 @@ func TestTestedFilesStay(t *testing.T) {
 				}
 			}
 			if tests := 3 * evaluations / 30; there[engine.PhaseTest] != tests || there[engine.PhaseRemeasure] != 0 {
-				t.Errorf("%d evaluations: of tested candidates %d files are there, of those measured again %d; want %d and 0", evaluations, there[engine.PhaseTest], there[engine.PhaseRemeasure], tests)
+				t.Errorf("%d evaluations: of tested candidates %d files are there, of those measured again %d; want %d and 0",
+					evaluations, there[engine.PhaseTest], there[engine.PhaseRemeasure], tests)
 			}
 		}
 	})

@@ -83,9 +83,12 @@ const (
 // evaluator reports an error is tried again at once, and not a third time if the
 // error is the same; one whose process died waits first.
 type FailurePolicy struct {
-	Attempts   int           // per job, default 3
-	Backoff    time.Duration // before the attempt after a death, doubled for each further, up to 1m; default 1s; negative: none
-	PauseAfter int           // so many different genomes of one task and fidelity, none of which succeeds and nothing else of these either, pause the search; default 12
+	Attempts int           // per job, default 3
+	Backoff  time.Duration // before the attempt after a death, doubled for each further, up to 1m; default 1s; negative: none
+
+	// PauseAfter is how many different genomes of one task and fidelity pause the search if
+	// none of them succeeds, and nothing else of these either; default 12.
+	PauseAfter int
 }
 
 // Final configures the built-in strategy that ends a search.

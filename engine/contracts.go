@@ -195,7 +195,7 @@ type Hello struct {
 	BudgetUnit    string   `json:"budget_unit"`        // "epochs"
 	Identity      string   `json:"identity"`           // canonical text of every option and all data that results depend on; IdentityChanges reads it
 	Fingerprint   string   `json:"fingerprint"`        // set by the host: hash over the plugin's executable and Identity
-	Results       int      `json:"results,omitempty"`  // set by the host for what ships with nascent: raised when its results change. Then the executable is recorded, but not compared
+	Results       int      `json:"results,omitempty"`  // raised when results of what ships change; its executable is then not compared
 	Program       string   `json:"program,omitempty"`  // set by the host: sha256 of the executable
 	Pool          [][]byte `json:"pool,omitempty"`     // where only some genomes can be measured: their packed forms; no others are proposed
 	Splits        string   `json:"splits"`             // in words: what is trained, validated and tested on
@@ -229,7 +229,10 @@ type Assignment struct {
 	Resume  []FileRef // files of the finished job to go on from, or what an earlier attempt saved
 	Saved   bool      // Resume is from an earlier attempt of this same job
 	Inherit []FileRef // files of the job whose weights it starts from
-	Repeat  int       // how many jobs with smaller ids measure the same thing: equal by the duplicates policy; reused results are not counted, earlier re-measurements neither
+
+	// Repeat is how many jobs with smaller ids measure the same thing: equal by the
+	// duplicates policy; reused results are not counted, earlier re-measurements neither.
+	Repeat int
 }
 
 // EventKind says what an Event reports.

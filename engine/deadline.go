@@ -14,7 +14,7 @@ const AutoTimeout time.Duration = -1
 // Deadlines run from the moment when a job began. They decide whether an attempt
 // counts as failed, never what it measures.
 const (
-	unbegun     = time.Minute     // beyond twice its time a job may wait until it begins: programs take a while to start, and one that must be alone waits for another
+	unbegun     = time.Minute     // beyond twice its time a job may wait until it begins: programs start, and may have to be alone
 	autoFactor  = 20              // of the median, for AutoTimeout
 	autoLeast   = time.Minute     // for AutoTimeout
 	autoKnown   = 10              // jobs that must be back before AutoTimeout ends any

@@ -210,7 +210,8 @@ func TestDigestDoesNotDependOnWorkersOrTiming(t *testing.T) {
 	t.Parallel()
 	var want string
 	for _, more := range [][]string{
-		{"--workers", "1"}, {"--workers", "2"}, {"--workers", "2", "--set", "evaluator.delay=3ms"}, {"--workers", "4", "--set", "evaluator.fail=0.1", "--set", "failures.backoff=1ms"},
+		{"--workers", "1"}, {"--workers", "2"}, {"--workers", "2", "--set", "evaluator.delay=3ms"},
+		{"--workers", "4", "--set", "evaluator.fail=0.1", "--set", "failures.backoff=1ms"},
 	} {
 		s := newSearch(t, append([]string{"--seed", "7", "--evaluations", "150"}, more...)...)
 		s.finish()

@@ -108,7 +108,9 @@ func TestLabelsHaveRoom(t *testing.T) {
 			t.Errorf("up to %g there are the labels %v", top, labels)
 		}
 	}
-	for x, want := range map[float64]string{0: "0", 0.25: "0.25", 12000: "12,000", 1.5e6: "1.5M", -2e9: "-2G", 3e12: "3T", 1e15: "1e+15", 1e-7: "1e-07", 999: "999"} {
+	for x, want := range map[float64]string{
+		0: "0", 0.25: "0.25", 12000: "12,000", 1.5e6: "1.5M", -2e9: "-2G", 3e12: "3T", 1e15: "1e+15", 1e-7: "1e-07", 999: "999",
+	} {
 		if got := label(x); got != want {
 			t.Errorf("%g is labelled %s, want %s", x, got, want)
 		}

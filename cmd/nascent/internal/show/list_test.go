@@ -233,7 +233,10 @@ func TestColumnsOfGenes(t *testing.T) {
 // A gene that holds others is written as JSON, not as Go prints it.
 func TestColumnsOfGenesWithin(t *testing.T) {
 	t.Parallel()
-	space := genome.MustParseSpace(`{"how": {"choice": ["none", {"sgd": {"lr": {"float": [0, 1]}, "of": {"list": {"choice": ["a b", 2]}, "length": 2}}}]}, "y": {"int": [0, 9]}}`)
+	space := genome.MustParseSpace(`{
+		"how": {"choice": ["none", {"sgd": {"lr": {"float": [0, 1]}, "of": {"list": {"choice": ["a b", 2]}, "length": 2}}}]},
+		"y": {"int": [0, 9]}
+	}`)
 	for text, want := range map[string]string{
 		"how=none y=1":                     "none",
 		`how=sgd(lr=0.5 of=["a b" 2]) y=1`: `{"sgd":{"lr":0.5,"of":["a b",2]}}`,
