@@ -6,13 +6,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from typing import Any, Dict
 
+from ._programs import Missing, path
 from .declare import Evaluator, Refused, Setup
 from .job import Job
 from .load import execute, pick, settle
@@ -110,15 +110,15 @@ def seed(text: str) -> int:
 
 def search(args: argparse.Namespace) -> str:
     """The search.yaml whose space is meant."""
-    path: str = args.search or os.path.join(os.path.dirname(os.path.abspath(args.file)), "search.yaml")
-    if not os.path.exists(path):
-        raise Refused(f"there is no {path}: name one with --search")
-    return path
+    named: str = args.search or os.path.join(os.path.dirname(os.path.abspath(args.file)), "search.yaml")
+    if not os.path.exists(named):
+        raise Refused(f"there is no {named}: name one with --search")
+    return named
 
 
 def binary() -> str:
     """Nascent itself, which knows spaces."""
-    path = shutil.which(os.environ.get("NASCENT") or "nascent")
-    if not path:
-        raise Refused("there is no nascent in $PATH, which knows the space: set $NASCENT to its path")
-    return path
+    try:
+        return path()
+    except Missing as missing:
+        raise Refused(str(missing)) from None
