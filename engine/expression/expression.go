@@ -10,7 +10,7 @@ import (
 	"github.com/nascent-nas/nascent/genome"
 )
 
-// Expression is what Parse made of a text. It never changes.
+// Expression is what Parse made of a text: a number. It never changes.
 type Expression struct {
 	text    string
 	root    node
@@ -23,10 +23,25 @@ type name struct {
 	at   int // byte
 }
 
-// node is a number, a metric, or a function (or operator) of others.
+// sort is what a node is.
+type sort int
+
+const (
+	literal    sort = iota // a number
+	named                  // a metric, gene or field, or a bare word for a text
+	text                   // in quotation marks
+	call                   // a function or an operator of numbers
+	comparison             // of two values: args are its sides
+	logic                  // and, or, not
+)
+
+// node is a part of an expression.
 type node struct {
-	number float64
-	metric string
+	sort   sort
+	at, to int     // where it stands
+	number float64 // of a literal
+	name   string  // of what is named; a text; the operator of a comparison or of logic
+	form   string  // how it is named: "", or by metric("...") or gene("...")
 	apply  func(x []float64) float64
 	args   []node
 }
@@ -49,10 +64,10 @@ func (e *Expression) Metrics() []string {
 func (e *Expression) Value(get func(metric string) float64) float64 { return e.root.value(get) }
 
 func (n *node) value(get func(string) float64) float64 {
-	switch {
-	case n.metric != "":
-		return get(n.metric)
-	case n.apply == nil:
+	switch n.sort {
+	case named:
+		return get(n.name)
+	case literal:
 		return n.number
 	}
 	x := make([]float64, len(n.args))

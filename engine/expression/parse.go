@@ -17,28 +17,44 @@ const MaxLength = 1000
 // the text goes wrong, and what was probably meant. What metrics there are is not
 // known yet; Check finds out.
 func Parse(text string) (*Expression, error) {
-	p := &parser{text: text, Expression: Expression{text: text}}
-	switch {
-	case len(text) > MaxLength:
-		return nil, mistake(text, 0, fmt.Sprintf("an expression has at most %d", MaxLength), "it has %d bytes", len(text))
-	case !utf8.ValidString(text):
-		return nil, mistake(text, 0, "write it as UTF-8", "it is no text")
-	}
-	if err := p.next(); err != nil {
-		return nil, err
-	}
-	if p.kind == end {
-		return nil, mistake(text, 0, "write one over metrics, such as accuracy - 0.02*log10(parameters)", "the expression is empty")
-	}
-	root, err := p.sum()
+	p := &parser{text: text}
+	root, err := p.whole("write one over metrics, such as accuracy - 0.02*log10(parameters)", p.sum)
 	if err != nil {
 		return nil, err
 	}
-	if p.kind != end {
-		return nil, p.leftOver()
+	return &Expression{text, root, p.metrics}, nil
+}
+
+// ParseCondition reads a condition. The error is a genome.Mistake, as that of Parse.
+// What its names mean is not known yet; Bind finds out.
+func ParseCondition(text string) (*Condition, error) {
+	p := &parser{text: text, conditions: true}
+	root, err := p.whole("write one such as accuracy > 0.9 and not failed", p.value)
+	if err != nil {
+		return nil, err
 	}
-	p.root = root
-	return &p.Expression, nil
+	return &Condition{text, root}, nil
+}
+
+// whole reads all of the text. example is what to write in place of an empty one.
+func (p *parser) whole(example string, read func() (node, error)) (node, error) {
+	switch {
+	case len(p.text) > MaxLength:
+		return node{}, mistake(p.text, 0, fmt.Sprintf("an expression has at most %d", MaxLength), "it has %d bytes", len(p.text))
+	case !utf8.ValidString(p.text):
+		return node{}, mistake(p.text, 0, "write it as UTF-8", "it is no text")
+	}
+	if err := p.next(); err != nil {
+		return node{}, err
+	}
+	if p.kind == end {
+		return node{}, mistake(p.text, 0, example, "the expression is empty")
+	}
+	root, err := read()
+	if err == nil && p.kind != end {
+		err = p.leftOver()
+	}
+	return root, err
 }
 
 // kind is what a token is.
@@ -47,16 +63,18 @@ type kind int
 const (
 	end kind = iota
 	number
-	word
-	quoted
-	sign // an operator, a parenthesis or a comma
+	word   // in a condition with the path behind it: blocks[0].kernel
+	quoted // in quotation marks
+	sign   // an operator, a parenthesis or a comma
 )
 
 // parser goes through a text, one token ahead. Each of its methods reads what binds at
 // least as tightly as it says.
 type parser struct {
-	Expression
-	text string
+	text       string
+	conditions bool   // there are comparisons, logic, paths and texts
+	metrics    []name // that were named
+
 	kind kind
 	at   int    // where the token begins
 	to   int    // and ends
@@ -95,6 +113,9 @@ func (p *parser) next() error {
 	switch c := rest[0]; {
 	case isLetter(c):
 		p.kind, p.to = word, p.at+length(func(i int) bool { return isLetter(rest[i]) || isDigit(rest[i]) })
+		if p.conditions {
+			return p.path()
+		}
 	case isDigit(c) || c == '.':
 		p.kind = number
 		p.to = p.at + length(func(i int) bool {
@@ -104,20 +125,77 @@ func (p *parser) next() error {
 	case c == '"' || c == '\'':
 		n := strings.IndexByte(rest[1:], c)
 		if n < 0 {
-			return p.wrong(`write metric("NAME")`, "a quotation mark opens and does not close")
+			remedy := `write metric("NAME")`
+			if p.conditions {
+				remedy = "write " + string(c) + " behind the text"
+			}
+			return p.wrong(remedy, "a quotation mark opens and does not close")
 		}
 		p.kind, p.name, p.to = quoted, rest[1:1+n], p.at+n+2
 	case strings.HasPrefix(rest, "**"):
 		p.kind, p.to = sign, p.at+2
+	case p.conditions && strings.IndexByte("<>=!~&|", c) >= 0:
+		return p.comparator(rest)
 	case strings.IndexByte("+-*/^(),", c) >= 0:
 		p.kind, p.to = sign, p.at+1
 	default:
 		r, _ := utf8.DecodeRuneInString(rest)
 		remedy := "there are + - * / ^ and parentheses, and functions: " + strings.Join(Functions(), ", ")
+		if p.conditions {
+			remedy = "there are = != < <= > >= ~, and, or, not, " + strings.TrimPrefix(remedy, "there are ")
+		}
 		if plain, ok := lookalikes[r]; ok {
 			remedy = "write " + plain
 		}
+		if p.conditions && r == ':' && (p.last == "gene" || p.last == "metric") {
+			remedy = fmt.Sprintf(`write %s("NAME")`, p.last)
+		}
 		return p.wrong(remedy, "%q is no operator", r)
+	}
+	return nil
+}
+
+// comparators are those of conditions, the longer ones first.
+var comparators = []string{"<=", ">=", "!=", "==", "=", "<", ">", "~"}
+
+// comparator reads one, or says how what looks like one is written.
+func (p *parser) comparator(rest string) error {
+	for _, c := range comparators {
+		if strings.HasPrefix(rest, c) {
+			p.kind, p.to = sign, p.at+len(c)
+			return nil
+		}
+	}
+	plain := map[byte]string{'&': "and", '|': "or", '!': "not"}[rest[0]]
+	return p.wrong("write "+plain, "%q is no operator", rune(rest[0]))
+}
+
+// path reads on behind a word what belongs to a path: .kernel and [0].
+func (p *parser) path() error {
+	for p.to < len(p.text) {
+		rest := p.text[p.to+1:]
+		switch p.text[p.to] {
+		case '.':
+			n := 0
+			for n < len(rest) && (isLetter(rest[n]) || n > 0 && isDigit(rest[n])) {
+				n++
+			}
+			if n == 0 {
+				return p.wrong("write the name of a gene behind the point", "%s ends with a point", p.text[p.at:p.to+1])
+			}
+			p.to += 1 + n
+		case '[':
+			n := 0
+			for n < len(rest) && isDigit(rest[n]) {
+				n++
+			}
+			if n == 0 || n == len(rest) || rest[n] != ']' {
+				return p.wrong("write a place, as in blocks[0], or none for any element", "%s[ does not go on as a path does", p.text[p.at:p.to])
+			}
+			p.to += n + 2
+		default:
+			return nil
+		}
 	}
 	return nil
 }
@@ -125,6 +203,68 @@ func (p *parser) next() error {
 // lookalikes are what people write for operators.
 var lookalikes = map[rune]string{
 	'−': "-", '–': "-", '—': "-", '×': "*", '·': "*", '÷': "/", ':': "/", '[': "(", ']': ")", '{': "(", '}': ")", ';': ", between arguments",
+}
+
+// value reads whatever there may be in parentheses: in a condition all, else numbers.
+func (p *parser) value() (node, error) {
+	if p.conditions {
+		return p.joined("or", func() (node, error) { return p.joined("and", p.negated) })
+	}
+	return p.sum()
+}
+
+// isWord tells whether the token is a word that joins conditions.
+func (p *parser) isWord(w string) bool { return p.kind == word && p.token() == w }
+
+// joined reads conditions with and or or between them.
+func (p *parser) joined(by string, operand func() (node, error)) (node, error) {
+	left, err := operand()
+	for err == nil && p.isWord(by) {
+		if err = p.next(); err != nil {
+			break
+		}
+		var right node
+		right, err = operand()
+		left = node{sort: logic, at: left.at, to: right.to, name: by, args: []node{left, right}}
+	}
+	return left, err
+}
+
+// negated reads what may have not before it.
+func (p *parser) negated() (node, error) {
+	if !p.isWord("not") {
+		return p.compared()
+	}
+	at := p.at
+	if err := p.next(); err != nil {
+		return node{}, err
+	}
+	n, err := p.negated()
+	return node{sort: logic, at: at, to: n.to, name: "not", args: []node{n}}, err
+}
+
+// compared reads a value, or two that are compared.
+func (p *parser) compared() (node, error) {
+	left, err := p.sum()
+	if err != nil || !p.is(comparators...) {
+		return left, err
+	}
+	by := p.token()
+	if by == "==" {
+		by = "="
+	}
+	if err := p.next(); err != nil {
+		return node{}, err
+	}
+	right, err := p.sum()
+	if err != nil {
+		return node{}, err
+	}
+	if p.is(comparators...) {
+		middle := p.text[right.at:right.to]
+		return node{}, p.wrong(fmt.Sprintf("write %s and %s %s ...", p.text[left.at:right.to], middle, p.token()), "a comparison has two sides, and %s a third", p.token())
+	}
+	return node{sort: comparison, at: left.at, to: right.to, name: by, args: []node{left, right}}, nil
 }
 
 // sum reads terms with + and - between them.
@@ -143,7 +283,7 @@ func (p *parser) chain(operand func() (node, error), signs ...string) (node, err
 		}
 		var right node
 		right, err = operand()
-		left = node{apply: apply, args: []node{left, right}}
+		left = node{sort: call, at: left.at, to: right.to, apply: apply, args: []node{left, right}}
 	}
 	return left, err
 }
@@ -153,13 +293,13 @@ func (p *parser) signed() (node, error) {
 	if !p.is("+", "-") {
 		return p.power()
 	}
-	negative := p.token() == "-"
+	at, negative := p.at, p.token() == "-"
 	if err := p.next(); err != nil {
 		return node{}, err
 	}
 	n, err := p.signed()
 	if negative {
-		n = node{apply: minus, args: []node{n}}
+		n = node{sort: call, at: at, to: n.to, apply: minus, args: []node{n}}
 	}
 	return n, err
 }
@@ -174,7 +314,7 @@ func (p *parser) power() (node, error) {
 		return node{}, err
 	}
 	exponent, err := p.signed()
-	return node{apply: power, args: []node{base, exponent}}, err
+	return node{sort: call, at: base.at, to: exponent.to, apply: power, args: []node{base, exponent}}, err
 }
 
 // operand reads a number, a metric, a call, or what stands in parentheses.
@@ -190,8 +330,11 @@ func (p *parser) operand() (node, error) {
 			}
 			return node{}, p.wrong(remedy, "%s is no number", token)
 		}
-		return node{number: x}, p.next()
+		return node{at: at, to: p.to, number: x}, p.next()
+	case p.kind == word && p.conditions && slices.Contains([]string{"and", "or", "not"}, token):
+		return node{}, p.wrong("write a condition on both sides of and and or, and in parentheses behind an operator", "%s stands where a value should", token)
 	case p.kind == word:
+		to := p.to
 		if err := p.next(); err != nil {
 			return node{}, err
 		}
@@ -201,17 +344,23 @@ func (p *parser) operand() (node, error) {
 		if p.kind == number && p.at == at+len(token) && p.text[p.at] == '.' {
 			return node{}, p.dotted(token, at)
 		}
+		if p.conditions {
+			return node{sort: named, at: at, to: to, name: token}, nil
+		}
 		return p.metric(token, at), nil
+	case p.kind == quoted && p.conditions:
+		return node{sort: text, at: at, to: p.to, name: p.name}, p.next()
 	case p.kind == quoted:
 		return node{}, p.wrong(fmt.Sprintf("write metric(%s)", token), "%s is a text", token)
 	case p.is("("):
 		if err := p.next(); err != nil {
 			return node{}, err
 		}
-		n, err := p.sum()
+		n, err := p.value()
 		if err != nil {
 			return node{}, err
 		}
+		n.at, n.to = at, p.to
 		return n, p.closes(at)
 	case p.kind == end && p.last != "":
 		return node{}, p.wrong("write a number, a metric or a function of them", "something is missing after %s", p.last)
@@ -224,11 +373,11 @@ func (p *parser) operand() (node, error) {
 func isNumber(s string) bool { _, err := strconv.ParseFloat(s, 64); return err == nil }
 
 // metric is an operand, and known from now on.
-func (p *parser) metric(text string, at int) node {
-	if !slices.ContainsFunc(p.metrics, func(n name) bool { return n.text == text }) {
-		p.metrics = append(p.metrics, name{text, at})
+func (p *parser) metric(called string, at int) node {
+	if !slices.ContainsFunc(p.metrics, func(n name) bool { return n.text == called }) {
+		p.metrics = append(p.metrics, name{called, at})
 	}
-	return node{metric: text}
+	return node{sort: named, at: at, to: p.to, name: called}
 }
 
 // dotted says what is meant by a word with a dot behind it: val.acc, or np.log10.
@@ -258,8 +407,8 @@ func (p *parser) closes(opened int) error {
 // call reads the arguments of a function.
 func (p *parser) call(token string, at int) (node, error) {
 	opened := p.at
-	if token == "metric" {
-		return p.named(opened)
+	if token == "metric" || token == "gene" && p.conditions {
+		return p.named(token, at, opened)
 	}
 	f := functions[token]
 	if f == nil {
@@ -269,7 +418,7 @@ func (p *parser) call(token string, at int) (node, error) {
 		}
 		return node{}, mistake(p.text, at, remedy, "there is no function %s", token)
 	}
-	n := node{apply: f.apply}
+	n := node{sort: call, at: at, apply: f.apply}
 	for more := true; more; more = p.is(",") {
 		if err := p.next(); err != nil {
 			return node{}, err
@@ -277,12 +426,13 @@ func (p *parser) call(token string, at int) (node, error) {
 		if p.is(")") && len(n.args) == 0 {
 			break
 		}
-		arg, err := p.sum()
+		arg, err := p.value()
 		if err != nil {
 			return node{}, err
 		}
 		n.args = append(n.args, arg)
 	}
+	n.to = p.to
 	if err := p.closes(opened); err != nil {
 		return node{}, err
 	}
@@ -292,18 +442,23 @@ func (p *parser) call(token string, at int) (node, error) {
 	return n, nil
 }
 
-// named reads the name of metric("val/acc").
-func (p *parser) named(opened int) (node, error) {
+// named reads the name of metric("val/acc") or gene("learning-rate").
+func (p *parser) named(form string, at, opened int) (node, error) {
 	if err := p.next(); err != nil {
 		return node{}, err
 	}
 	if p.kind != quoted || p.name == "" {
-		return node{}, p.wrong(`write metric("val/acc")`, "metric takes a name in quotation marks")
+		example := map[string]string{"metric": `metric("val/acc")`, "gene": `gene("blocks[0].kernel")`}[form]
+		return node{}, p.wrong("write "+example, "%s takes a name in quotation marks", form)
 	}
 	n := p.metric(p.name, p.at)
 	if err := p.next(); err != nil {
 		return node{}, err
 	}
+	if p.conditions {
+		n.at, n.form = at, form
+	}
+	n.to = p.to
 	return n, p.closes(opened)
 }
 
@@ -317,5 +472,9 @@ func (p *parser) leftOver() error {
 	case functions[p.last] != nil:
 		return p.wrong("write "+functions[p.last].usage(p.last), "%s is a function and needs parentheses", p.last)
 	}
-	return p.wrong("to multiply write *", "an operator is missing between %s and %s", p.last, p.token())
+	remedy := "to multiply write *"
+	if p.conditions {
+		remedy += ", to join conditions and or or; a text of several words is in quotation marks"
+	}
+	return p.wrong(remedy, "an operator is missing between %s and %s", p.last, p.token())
 }
