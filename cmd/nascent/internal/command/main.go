@@ -59,11 +59,17 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 		a.screen = stderr.(*os.File)
 	}
 	err := a.execute(context.Background())
-	if err != nil {
+	var known *reported
+	if err != nil && !errors.As(err, &known) {
 		fmt.Fprintln(a.err, "nascent: "+oneLine(err))
 	}
 	return exitStatus(err)
 }
+
+// reported is an error that the user has been told of.
+type reported struct{ error }
+
+func (r *reported) Unwrap() error { return r.error }
 
 // execute carries the command out.
 func (a *app) execute(ctx context.Context) error {

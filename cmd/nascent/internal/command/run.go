@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,20 +20,24 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/examples"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/health"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/report"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
 )
 
 // manner is how a run behaves towards people.
 type manner struct {
-	json   bool // print the report as JSON
-	plain  bool // no live panel
-	quiet  bool // no progress at all
-	accept bool // go on with another evaluator
+	json   bool   // print the report as JSON
+	plain  bool   // no live panel
+	quiet  bool   // no progress at all
+	log    string // "json": progress as JSON lines
+	listen string // where to answer monitoring systems
+	accept bool   // go on with another evaluator
 
 	// one of several searches of this process: is told of it before it runs, and
 	// then sees to interrupts
@@ -44,6 +49,8 @@ func (m *manner) flags(cmd *cobra.Command) {
 	f.BoolVar(&m.json, "json", false, "print the report as one JSON object")
 	f.BoolVar(&m.plain, "plain", false, "print lines instead of the live panel")
 	f.BoolVar(&m.quiet, "quiet", false, "print nothing but the report")
+	f.StringVar(&m.log, "log", "", "json: print progress as JSON objects, one a line; text: lines or a panel")
+	f.StringVar(&m.listen, "listen", "", "answer GET /metrics (Prometheus) and /healthz at PORT, HOST:PORT or unix:PATH")
 	f.BoolVar(&m.accept, "accept-evaluator", false, "go on although the evaluator, its options or its data changed")
 }
 
@@ -156,6 +163,20 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 			return err
 		}
 	}
+	if s.Engine.Name == "" {
+		s.Engine.Name = filepath.Base(t.dir)
+	}
+	screen, err := a.screenFor(m, s)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if log, is := screen.(*show.Log); is && err != nil {
+			log.Fail(err)
+			err = &reported{err}
+		}
+		screen.Close("")
+	}()
 	if err := a.connect(t, s); err != nil {
 		return err
 	}
@@ -184,9 +205,6 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 			return err
 		}
 	}
-	if s.Engine.Name == "" {
-		s.Engine.Name = filepath.Base(t.dir)
-	}
 	cfg := s.Engine
 	cfg.Ledger = led
 	cfg.AcceptFingerprint = m.accept
@@ -194,36 +212,35 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if !t.change {
 		cfg.Turns = t.turn
 	}
-	monitor := show.NewMonitor()
 	_, before, err := led.Header()
 	if err != nil {
 		return err
 	}
 	begun := sync.OnceFunc(func() {
 		if before {
-			monitor.Say("going on with " + cfg.Name)
+			screen.Say("going on with " + cfg.Name)
 		} else if same := cfg.Space.Constants(); len(same) > 0 && !network.Has(cfg.Space) {
-			monitor.Say("the same in every candidate, with nothing to choose: space." + strings.Join(same, ", space."))
+			screen.Say("the same in every candidate, with nothing to choose: space." + strings.Join(same, ", space."))
 		}
 		if err := t.keep(); err != nil {
-			monitor.Say(err.Error())
+			screen.Say(err.Error())
 		}
 	})
 	cfg.Observe = func(u engine.Update) {
 		begun()
-		monitor.Observe(u)
+		screen.Observe(u)
 	}
 	search, err := engine.New(cfg)
 	if err != nil {
 		return t.locate(err)
 	}
 	live := running(search, led, t.dir)
-	server, err := a.serve(t.dir, live, search)
+	close, err := a.answer(t, cmp.Or(m.listen, s.Listen), live, search, screen)
 	if err != nil {
 		return err
 	}
-	err = a.watch(ctx, search, live, monitor, m, t, interrupts)
-	server.Close()
+	err = a.watch(ctx, search, live, screen, m, t, interrupts)
+	close()
 	if err != nil {
 		return t.locate(err)
 	}
@@ -263,24 +280,31 @@ func running(search *engine.Search, led engine.Ledger, dir string) func() (*show
 	}
 }
 
+// screenFor is where a run is shown.
+func (a *app) screenFor(m manner, s *config.Search) (show.Screen, error) {
+	switch format := cmp.Or(m.log, s.LogFormat); {
+	case m.log != "" && m.log != "json" && m.log != "text":
+		return nil, wrongInput("--log %s: it takes json or text", m.log)
+	case m.quiet || m.among != nil:
+		return show.Silent{}, nil
+	case format == "json":
+		return show.NewLog(a.err, s.Engine.Name), nil
+	case a.screen != nil && !m.plain:
+		return show.NewPanel(a.screen), nil
+	}
+	return show.NewLines(a.err), nil
+}
+
 // watch runs the search under the eyes of a person, or of a log.
 func (a *app) watch(
-	ctx context.Context, search *engine.Search, live func() (*show.View, error), monitor *show.Monitor, m manner, t *target, interrupts chan os.Signal,
+	ctx context.Context, search *engine.Search, live show.Live, screen show.Screen, m manner, t *target, interrupts chan os.Signal,
 ) error {
 	if m.among != nil {
 		m.among(search)
 		return search.Run(ctx)
 	}
 	ended := make(chan struct{})
-	var screen show.Screen
-	switch {
-	case m.quiet:
-		screen = show.Silent{}
-	case a.screen != nil && !m.plain:
-		screen = show.NewPanel(a.screen, live, monitor)
-	default:
-		screen = show.NewLines(a.err, live, monitor)
-	}
+	screen.Follow(live)
 	again := "go on with: " + show.Program() + " run " + quote(shortest(t.dir))
 	go func() {
 		asked := false
@@ -291,21 +315,21 @@ func (a *app) watch(
 				return
 			}
 			if asked {
-				screen.Close()
-				fmt.Fprintln(a.err, "ended at once; nothing that was committed is lost; "+again)
+				screen.Close("ended at once; nothing that was committed is lost; " + again)
 				os.Exit(exitTrouble)
 			}
 			asked = true
-			monitor.Say("finishing: running jobs keep their progress (once more: end at once)")
+			screen.Say("finishing: running jobs keep their progress (once more: end at once)")
 			search.Stop()
 		}
 	}()
 	err := search.Run(ctx)
 	close(ended)
-	screen.Close()
-	if st := search.Status(); err == nil && st.State == engine.StateStopped && !m.quiet && (t.change || t.turn == 0 || st.Turns < t.turn) {
-		fmt.Fprintln(a.err, "stopped; nothing is lost; "+again)
+	last := ""
+	if st := search.Status(); err == nil && st.State == engine.StateStopped && (t.change || t.turn == 0 || st.Turns < t.turn) {
+		last = "stopped; nothing is lost; " + again
 	}
+	screen.Close(last)
 	return err
 }
 
@@ -332,6 +356,27 @@ func shortest(dir string) string {
 		return "./" + rel
 	}
 	return rel
+}
+
+// answer lets other processes ask, and monitoring systems at an address, if there is one.
+func (a *app) answer(t *target, at string, live show.Live, search *engine.Search, screen show.Screen) (close func(), err error) {
+	server, err := a.serve(t.dir, live, search)
+	if err != nil {
+		return nil, err
+	}
+	if at == "" {
+		return server.Close, nil
+	}
+	address, err := health.ParseAddress(at)
+	if err == nil {
+		var monitored *health.Server
+		if monitored, err = health.Serve(address, live); err == nil {
+			screen.Say("metrics are at " + monitored.Addr)
+			return func() { monitored.Close(); server.Close() }, nil
+		}
+	}
+	server.Close()
+	return nil, t.doc.Fault(&genome.Mistake{Key: "listen", Problem: err.Error()})
 }
 
 // serve lets other processes ask.

@@ -15,6 +15,7 @@ import (
 // without changing what it finds.
 var operational = map[string]bool{
 	"limits": true, "workers": true, "timeout": true, "failures": true, "grace": true, "checkpoints": true, "logging": true, "plugins": true,
+	"listen": true,
 }
 
 // Same tells whether two documents say the same, whatever their layout; and
@@ -105,6 +106,17 @@ func (d *Document) Relocate() {
 			d.replace(n, d.path(n.Value))
 		}
 	}
+	if n := d.find("listen"); n != nil {
+		d.replace(n, d.address(n.Value))
+	}
+}
+
+// address is an address to listen at, the path of a socket made absolute.
+func (d *Document) address(text string) string {
+	if path, is := strings.CutPrefix(text, "unix:"); is && path != "" {
+		return "unix:" + d.path(path)
+	}
+	return text
 }
 
 // folderKey says where relative paths in plugins' options start.

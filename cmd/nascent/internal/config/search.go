@@ -34,6 +34,8 @@ type Search struct {
 	Strategy     Plugin
 	Evaluators   map[string]Plugin // by the names that the fidelities use
 	LogLevel     string            // of the plugins' logs: trace, debug, info, warn or error
+	LogFormat    string            // of progress that is not shown on a terminal: text or json
+	Listen       string            // where monitoring systems are answered; empty: nowhere
 	PluginDirs   []string          // where to look for plugins, absolute
 	PluginFolder string            // where relative paths in plugins' options start, absolute
 	PluginEnv    []string          // what plugins get of the environment besides the usual: NAME or NAME=VALUE
@@ -78,7 +80,7 @@ type readers = map[string]func(n *yaml.Node, key string) error
 
 // Read reads the whole document. The error names the first mistake.
 func (d *Document) Read() (*Search, error) {
-	s := &Search{Evaluators: map[string]Plugin{}, LogLevel: "info", TLS: true, PluginFolder: d.path(".")}
+	s := &Search{Evaluators: map[string]Plugin{}, LogLevel: "info", LogFormat: "text", TLS: true, PluginFolder: d.path(".")}
 	s.Strategy = Plugin{Key: "strategy", Use: defaultStrategy, Options: json.RawMessage("{}")}
 	var again map[string]any // options of the strategy that measures again, if one is asked for
 	e := &s.Engine
@@ -180,10 +182,19 @@ func (d *Document) Read() (*Search, error) {
 				"keep": func(n *yaml.Node, key string) (err error) { e.Keep, err = d.count(n, key, 1); return err },
 			})
 		},
+		"listen": func(n *yaml.Node, key string) error {
+			at, err := d.word(n, key)
+			s.Listen = d.address(at)
+			return err
+		},
 		"logging": func(n *yaml.Node, key string) error {
 			return d.fields(n, key, readers{
 				"level": func(n *yaml.Node, key string) (err error) {
 					s.LogLevel, err = d.oneOf(n, key, "trace", "debug", "info", "warn", "error")
+					return err
+				},
+				"format": func(n *yaml.Node, key string) (err error) {
+					s.LogFormat, err = d.oneOf(n, key, "text", "json")
 					return err
 				},
 			})
@@ -610,5 +621,5 @@ func Keys() []string { return slices.Clone(keys) }
 var keys = []string{
 	"name", "space", "start", "baselines", "strategy", "repeats", "evaluator", "evaluators", "fidelities",
 	"objectives", "ties", "metrics", "score", "prefer", "reference", "constraints", "limits",
-	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "plugins",
+	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "listen", "plugins",
 }

@@ -18,14 +18,14 @@ import (
 // times a second, and leaves its last picture behind. It reads no keys, so
 // Ctrl-C stays a signal, and asks the terminal nothing but its size.
 type Panel struct {
-	out     *os.File
-	live    Live
-	monitor *Monitor
-	styles  styles
-	drawn   int // lines of the last picture
-	close   chan struct{}
-	closed  sync.WaitGroup
-	once    sync.Once
+	*Monitor
+	out    *os.File
+	live   Live
+	styles styles
+	drawn  int // lines of the last picture
+	close  chan struct{}
+	closed sync.WaitGroup
+	once   sync.Once
 }
 
 // styles are the terminal's own colours, which fit its theme. To ask a terminal
@@ -39,17 +39,24 @@ func stylesFor(r *lipgloss.Renderer) styles {
 	}
 }
 
-// NewPanel begins to draw on a terminal.
-func NewPanel(out *os.File, live Live, m *Monitor) *Panel {
-	p := &Panel{out: out, live: live, monitor: m, styles: stylesFor(lipgloss.NewRenderer(out)), close: make(chan struct{})}
+// NewPanel is for a terminal.
+func NewPanel(out *os.File) *Panel {
+	return &Panel{Monitor: NewMonitor(), out: out, styles: stylesFor(lipgloss.NewRenderer(out)), close: make(chan struct{})}
+}
+
+// Follow begins to draw.
+func (p *Panel) Follow(live Live) {
+	p.live = live
 	p.closed.Go(p.loop)
-	return p
 }
 
 // Close draws a last time and gives the terminal back.
-func (p *Panel) Close() {
+func (p *Panel) Close(last string) {
 	p.once.Do(func() { close(p.close) })
 	p.closed.Wait()
+	if last != "" {
+		fmt.Fprintln(p.out, last)
+	}
 }
 
 const (
@@ -66,12 +73,12 @@ func (p *Panel) loop() {
 	defer tick.Stop()
 	v, err := p.live()
 	if err == nil {
-		p.monitor.attach(v)
+		p.attach(v)
 	}
 	for {
 		if err == nil {
 			width, height := p.size()
-			p.draw(drawPanel(v, v.Status(), p.monitor, &p.styles, width, height))
+			p.draw(drawPanel(v, v.Status(), p.Monitor, &p.styles, width, height))
 		}
 		select {
 		case <-tick.C:

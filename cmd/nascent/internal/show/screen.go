@@ -12,14 +12,29 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 )
 
-// Screen shows a running search until it is closed.
-type Screen interface{ Close() }
+// Screen shows a search from Follow to Close. It is told of it by any goroutine, and
+// never keeps it waiting.
+type Screen interface {
+	Observe(engine.Update) // engine.Config's
+	Say(text string)       // one line for people
+	Follow(Live)           // begins to show
+	Close(last string)     // says the last, if there is anything to say, and ends
+}
 
 // Silent shows nothing.
 type Silent struct{}
 
+// Observe does nothing.
+func (Silent) Observe(engine.Update) {}
+
+// Say does nothing.
+func (Silent) Say(string) {}
+
+// Follow does nothing.
+func (Silent) Follow(Live) {}
+
 // Close does nothing.
-func (Silent) Close() {}
+func (Silent) Close(string) {}
 
 // Live answers with the running search, once it runs.
 type Live func() (*View, error)
@@ -27,31 +42,38 @@ type Live func() (*View, error)
 // Lines prints a line now and then: at the first evaluation, at growing
 // intervals up to a minute, when the phase changes, and what the search says.
 type Lines struct {
-	out     io.Writer
-	live    Live
-	monitor *Monitor
-	close   chan struct{}
-	closed  sync.WaitGroup
-	once    sync.Once
+	*Monitor
+	out    io.Writer
+	live   Live
+	close  chan struct{}
+	closed sync.WaitGroup
+	once   sync.Once
 
-	heard int
+	told  int // lines that were said
 	phase engine.Phase
 	shown int       // evaluations at the last line
 	next  time.Time // of the next line
 	pause time.Duration
 }
 
-// NewLines begins to print.
-func NewLines(out io.Writer, live Live, m *Monitor) *Lines {
-	l := &Lines{out: out, live: live, monitor: m, close: make(chan struct{}), shown: -1, pause: time.Second}
+// NewLines is for a log that people read.
+func NewLines(out io.Writer) *Lines {
+	return &Lines{Monitor: NewMonitor(), out: out, close: make(chan struct{}), shown: -1, pause: time.Second}
+}
+
+// Follow begins to print.
+func (l *Lines) Follow(live Live) {
+	l.live = live
 	l.closed.Go(l.loop)
-	return l
 }
 
 // Close prints what is left to say and ends.
-func (l *Lines) Close() {
+func (l *Lines) Close(last string) {
 	l.once.Do(func() { close(l.close) })
 	l.closed.Wait()
+	if last != "" {
+		fmt.Fprintln(l.out, last)
+	}
 }
 
 func (l *Lines) loop() {
@@ -59,25 +81,25 @@ func (l *Lines) loop() {
 	defer tick.Stop()
 	v, err := l.live()
 	if err == nil {
-		l.monitor.attach(v)
+		l.attach(v)
 	}
 	for {
-		l.say()
+		l.tell()
 		if err == nil {
 			l.step(v)
 		}
 		select {
 		case <-tick.C:
 		case <-l.close:
-			l.say()
+			l.tell()
 			return
 		}
 	}
 }
 
-func (l *Lines) say() {
+func (l *Lines) tell() {
 	var lines []string
-	lines, l.heard = l.monitor.heard(l.heard)
+	lines, l.told = l.Monitor.heard(l.told)
 	for _, s := range lines {
 		fmt.Fprintln(l.out, Clean(s))
 	}
@@ -100,7 +122,7 @@ func (l *Lines) step(v *View) {
 		l.pause = min(time.Minute, l.pause*3/2)
 	}
 	l.next, l.shown = now.Add(l.pause), s.Evaluations
-	fmt.Fprintln(l.out, Line(v, s, l.monitor.pace()))
+	fmt.Fprintln(l.out, Line(v, s, l.pace()))
 }
 
 // Line says in one line where a running search stands.
