@@ -73,8 +73,12 @@ func open(setup *sdk.Setup) error {
 		names = append(names, filepath.Base(j.file))
 	}
 	setup.Splits = fmt.Sprintf("looked up in %s; nothing is trained", strings.Join(names, " and "))
-	if len(o.Report) > 0 {
-		setup.Splits += "; hidden until the end: " + strings.Join(o.Report, ", ")
+	var hidden []string
+	for _, r := range o.Report {
+		hidden = append(hidden, r.name())
+	}
+	if len(hidden) > 0 {
+		setup.Splits += "; hidden until the end: " + strings.Join(hidden, ", ")
 	}
 
 	p := setup.Plugin
@@ -102,7 +106,9 @@ func (t *table) columns() []string {
 			out = append(out, s.columns...)
 		}
 	}
-	out = append(out, t.o.Report...)
+	for _, r := range t.o.Report {
+		out = append(out, r.column)
+	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
@@ -112,7 +118,7 @@ func (t *table) askedBy(column string) string {
 	if slices.Contains(t.o.Key.wanted(), column) {
 		return "key"
 	}
-	if slices.Contains(t.o.Report, column) {
+	if slices.ContainsFunc(t.o.Report, func(r reported) bool { return r.column == column }) {
 		return "report"
 	}
 	if t.o.Cost != nil {
@@ -311,14 +317,17 @@ func (t *table) measure(row int32, budget float64, n int) (map[string]float64, e
 	return out, nil
 }
 
-// report writes the report columns of a row into a file, as they stand in the
-// table. This is the only
-// place that reads them.
+// report writes what is reported of a row into a file. This is the only place that
+// reads it.
 func (t *table) report(job *sdk.Job, row int32) (map[string]string, error) {
 	figures := map[string]float64{}
-	for _, c := range t.o.Report {
-		if x := t.sheet.numbers[c][row]; !math.IsNaN(x) {
-			figures[c] = x
+	for _, r := range t.o.Report {
+		x := t.sheet.numbers[r.column][row]
+		if math.IsNaN(x) {
+			continue
+		}
+		if figures[r.name()] = x; r.rank {
+			figures[r.name()] = t.rank(r, x)
 		}
 	}
 	b, err := json.Marshal(figures)
@@ -327,4 +336,16 @@ func (t *table) report(job *sdk.Job, row int32) (map[string]string, error) {
 	}
 	path := filepath.Join(job.Scratch(), engine.ReportFile)
 	return map[string]string{engine.ReportFile: path}, os.WriteFile(path, b, 0o600)
+}
+
+// rank is the place of a figure among those of all rows, 1 that of the best; equal ones
+// share the first.
+func (t *table) rank(r reported, x float64) float64 {
+	n := 1.0
+	for _, other := range t.sheet.numbers[r.column] {
+		if other > x && !r.least || other < x && r.least {
+			n++
+		}
+	}
+	return n
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
@@ -20,7 +21,7 @@ type options struct {
 	Key     keyOption          `json:"key"`
 	Metrics map[string]perStep `json:"metrics"`
 	Cost    *perStep           `json:"cost"`
-	Report  []string           `json:"report"`
+	Report  []reported         `json:"report"`
 	Noise   map[string]float64 `json:"noise"`
 	Scale   map[string]float64 `json:"scale"`
 	Pool    bool               `json:"pool"`
@@ -58,6 +59,38 @@ func (js *joins) UnmarshalJSON(b []byte) error {
 		*js = append(*js, j)
 	}
 	return nil
+}
+
+// reported is a figure that no search sees: a column, or a row's place among all by one.
+type reported struct {
+	column string
+	rank   bool
+	least  bool // the smallest figure has rank 1, not the largest
+}
+
+func (r *reported) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, &r.column) == nil {
+		return nil
+	}
+	var o struct {
+		Rank string
+		Goal engine.Goal
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if d.Decode(&o) != nil || o.Rank == "" || !slices.Contains([]engine.Goal{"", engine.Maximize, engine.Minimize}, o.Goal) {
+		return fmt.Errorf("%s is nothing to report: write a column, or {rank: COLUMN, goal: maximize or minimize}", b)
+	}
+	*r = reported{column: o.Rank, rank: true, least: o.Goal == engine.Minimize}
+	return nil
+}
+
+// name is that of the figure.
+func (r reported) name() string {
+	if r.rank {
+		return r.column + "_rank"
+	}
+	return r.column
 }
 
 // keyOption says how the row of a genome is found.
@@ -390,13 +423,15 @@ func (o *options) checkReport() error {
 			}
 		}
 	}
-	for i, c := range o.Report {
-		if by, ok := seen[c]; ok {
-			return sdk.BadOption("report", "column %s is read for %s, so it is no secret: remove it from one of them", c, by)
+	var names []string
+	for _, r := range o.Report {
+		if by, ok := seen[r.column]; ok && !r.rank {
+			return sdk.BadOption("report", "column %s is read for %s, so it is no secret: remove it from one of them", r.column, by)
 		}
-		if c == "" || slices.Contains(o.Report[:i], c) {
-			return sdk.BadOption("report", "column %q is named twice or has no name: name each once", c)
+		if r.column == "" || slices.Contains(names, r.name()) {
+			return sdk.BadOption("report", "column %q is named twice or has no name: name each once", r.column)
 		}
+		names = append(names, r.name())
 	}
 	return nil
 }

@@ -361,6 +361,28 @@ func TestReportColumnsAreHidden(t *testing.T) {
 	}
 }
 
+// A rank is a row's place among all, by a column that may be searched as well.
+func TestRankIsReported(t *testing.T) {
+	t.Parallel()
+	d := open(t, scalars, with(t, small, map[string]any{"report": []any{
+		map[string]any{"rank": "val12"}, map[string]any{"rank": "secret", "goal": "minimize"}, "secret",
+	}}))
+	for genome, want := range map[string]string{
+		"lr=0.1 act=relu":   `{"val12_rank":1}`, // whose secret is not known
+		"lr=0.001 act=mish": `{"secret":0.987654321,"secret_rank":2,"val12_rank":2}`,
+		"lr=0.001 act=relu": `{"secret":0.123456789,"secret_rank":1,"val12_rank":3}`,
+	} {
+		r := d.ask(genome, 12, 1, func(j *engine.Job) { j.Phase = engine.PhaseTest })
+		path, err := d.files.Path(r.Files[0].Hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != want {
+			t.Errorf("%s: %s %v, want %s", genome, b, err, want)
+		}
+	}
+}
+
 // A mean is over the columns that a row has, and is one repeat.
 func TestMeanOfColumns(t *testing.T) {
 	t.Parallel()
@@ -421,6 +443,10 @@ func TestRefusals(t *testing.T) {
 		{"scale of zero", small, map[string]any{"scale": map[string]any{"accuracy": 0}}, []string{"option scale", "factor"}},
 		{"known secret", small, map[string]any{"report": []string{"val12"}}, []string{"option report", "val12", "metric accuracy"}},
 		{"known cost", small, map[string]any{"cost": costs, "report": []string{"s12"}}, []string{"option report", "s12", "the cost"}},
+		{"a secret twice", small, map[string]any{"report": []any{map[string]any{"rank": "cheap"}, map[string]any{"rank": "cheap"}}},
+			[]string{"option report", "cheap", "twice"}},
+		{"rank of nothing", small, map[string]any{"report": []any{map[string]any{"rank": ""}}}, []string{"report", "rank: COLUMN"}},
+		{"rank by no goal", small, map[string]any{"report": []any{map[string]any{"rank": "cheap", "goal": "up"}}}, []string{"report", "maximize or minimize"}},
 		{"absent secret", small, map[string]any{"report": []string{"hidden"}}, []string{"option report", "hidden"}},
 		{"pool of a template", small, map[string]any{"pool": true}, []string{"option pool", "backwards"}},
 		{"text for a number", strings.Replace(small, ",60,", ",sixty,", 1), nil, []string{"csv:3", "val12", "sixty"}},
