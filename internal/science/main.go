@@ -190,7 +190,7 @@ var shown = []string{"published", "optimum", "relative", "target", "strategies"}
 func (s *study) key(p *problem, strategy *yaml.Node) string {
 	h := sha256.New()
 	for i := 0; i < len(p.node.Content); i += 2 {
-		if name := p.node.Content[i].Value; !slices.Contains(shown, name) {
+		if name := p.node.Content[i].Value; !slices.Contains(shown, name) || name == "target" && byCost(p.node) {
 			fmt.Fprintf(h, "%s %s\n", name, canonical(p.node.Content[i+1]))
 		}
 	}
@@ -201,6 +201,15 @@ func (s *study) key(p *problem, strategy *yaml.Node) string {
 	}
 	fmt.Fprintf(h, "strategy %s\n", canonical(strategy))
 	return hex.EncodeToString(h.Sum(nil))[:24]
+}
+
+// costs are what searches may be judged by in place of what they find.
+var costs = []string{"evaluations", "seconds"}
+
+// byCost tells whether a problem's searches are judged by what they spend to its target.
+func byCost(problem *yaml.Node) bool {
+	by := field(problem, "by")
+	return by != nil && slices.Contains(costs, by.Value)
 }
 
 // canonical writes a node without its layout.
@@ -284,6 +293,7 @@ type said struct {
 					Digest                     string
 					Seed, Evaluations, Seconds float64
 					Best, Test                 *float64
+					Reached                    *[2]float64
 					Report                     map[string]float64
 				}
 			}
@@ -408,6 +418,10 @@ func (s *study) measure(p *problem, strategies []*yaml.Node, keys map[string]str
 			case "best":
 			case "test":
 				value = search.Test
+			case "evaluations", "seconds":
+				if value = nil; search.Reached != nil {
+					value = &search.Reached[slices.Index(costs, x.By)]
+				}
 			default:
 				value = nil
 				if v, ok := search.Report[x.By]; ok {

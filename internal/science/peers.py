@@ -19,12 +19,16 @@ import numpy as np
 import yaml
 
 
+COSTS = "evaluations", "seconds"  # what a search may be judged by in place of what it finds
+
+
 class Table:
     """One problem, and the process that measures its genomes."""
 
     def __init__(self, nascent, suite, problem):
         self.name, self.by = problem["name"], problem.get("by", "best")
         self.volume = problem.get("metric") == "hypervolume"
+        self.target = problem.get("target") if self.by in COSTS else None
         self.process = subprocess.Popen(
             [nascent, "evaluate", "--suite", suite, self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -94,10 +98,11 @@ class Search:
 
     def __init__(self, table):
         self.table, self.spent, self.steps, self.best, self.points = table, [0, 0.0], [], None, []
+        self.reached = False
 
     def measure(self, values):
         """The objectives to be minimized; None where there is nothing in the table."""
-        if self.spent[0] >= self.table.evaluations or self.spent[1] >= self.table.seconds or self.spent[0] > 100000:
+        if self.reached or self.spent[0] >= self.table.evaluations or self.spent[1] >= self.table.seconds or self.spent[0] > 100000:
             raise Enough
         text = self.table.text(values)
         result = self.table.ask({"genome": text})["result"]
@@ -119,12 +124,14 @@ class Search:
         if better:
             self.steps.append({"at": [self.spent[0], round(self.spent[1], 1)], "value": float(f"{value:.10g}")})
             self.best = (point[0], text)
+            if self.table.target is not None:
+                self.reached = point[0] <= self.table.target * (1 if self.table.objectives[0][1] == "minimize" else -1)
         return point
 
     def outcome(self):
         metric, goal = ("hypervolume", "maximize") if self.table.volume else self.table.objectives[0]
         out = {"metric": metric, "goal": goal, "trace": {"spent": [self.spent[0], round(self.spent[1], 1)], "steps": self.steps}}
-        if self.table.by not in ("best", "test") and self.best:
+        if self.table.by not in ("best", "test", *COSTS) and self.best:
             out["report"] = self.table.ask({"genome": self.best[1], "phase": "test"})["result"].get("report", {})
         return out
 

@@ -22,6 +22,15 @@ problems:
       final: {skip: true}
     optimum: 0.87
     published: {theirs: 0.75}
+  - name: quick
+    search:
+      space: {c: {choice: [1, 2, 3, 4]}, k: {choice: [1, 3, 5]}}
+      evaluator: {use: table, file: table.csv, key: {columns: "{c} {k}", genes: "{c} {k}"}, metrics: {accuracy: a}, cost: s}
+      limits: {evaluations: 100, target: 0.7}
+      final: {skip: true}
+    target: 0.7
+    by: evaluations
+    published: {lucky: 1}
 `
 
 const table = `c,k,a,s
@@ -40,6 +49,8 @@ const table = `c,k,a,s
 `
 
 const peer = `{"problem":"small","strategy":"someone","seed":2,"outcome":{"metric":"accuracy","goal":"maximize","trace":{"spent":[6,60],"steps":[{"at":[6,60],"value":0.625}]}}}
+{"problem":"quick","strategy":"someone","seed":1,"outcome":{"metric":"accuracy","goal":"maximize","trace":{"spent":[9,90],"steps":[{"at":[2,20],"value":0.625},{"at":[7,60],"value":0.75}]}}}
+{"problem":"quick","strategy":"someone","seed":2,"outcome":{"metric":"accuracy","goal":"maximize","trace":{"spent":[9,90],"steps":[{"at":[2,20],"value":0.625}]}}}
 `
 
 // Only what is missing is run, and the text around the tables stays.
@@ -76,7 +87,8 @@ func TestOnlyWhatIsMissing(t *testing.T) {
 	if !strings.Contains(said, "small: 2 of 2 strategies are missing") {
 		t.Error(said)
 	}
-	for _, part := range []string{"Text before.", begin, end, "| random | 3 |", "| aging | 3 |", "| theirs, published |", "**small**, accuracy (maximize)"} {
+	for _, part := range []string{"Text before.", begin, end, "| random | 3 |", "| aging | 3 |", "| theirs, published |", "**small**, accuracy (maximize)",
+		"**quick**, evaluations (minimize)", "| lucky, published |"} {
 		if !strings.Contains(first, part) {
 			t.Errorf("%q is not in:\n%s", part, first)
 		}
@@ -91,7 +103,8 @@ func TestOnlyWhatIsMissing(t *testing.T) {
 	write("suite.yaml", strings.Replace(small, "[random, aging]", "[random, aging, genetic]", 1))
 	write("peers.jsonl", peer)
 	said, text := run("")
-	if !strings.Contains(said, "1 of 3") || !strings.Contains(text, "| genetic | 3 |") || !strings.Contains(text, "| someone | 1 | 0.625 ") {
+	if !strings.Contains(said, "1 of 3") || !strings.Contains(text, "| genetic | 3 |") || !strings.Contains(text, "| someone | 1 | 0.625 ") ||
+		!strings.Contains(text, "| someone | 1 | 7 ") {
 		t.Errorf("%s\n%s", said, text)
 	}
 	results, err := os.ReadFile(at("results.json"))
@@ -99,7 +112,7 @@ func TestOnlyWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	// As if random had been measured before somebody changed it.
-	if n := strings.Count(string(results), `"digest":"`); n != 3 {
+	if n := strings.Count(string(results), `"digest":"`); n != 6 {
 		t.Errorf("%d digests in:\n%s", n, results)
 	}
 	write("results.json", strings.Replace(string(results), `"digest":"`, `"digest":"f`, 1))

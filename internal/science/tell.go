@@ -42,7 +42,7 @@ func (s *study) tell(problems []*problem, out io.Writer) error {
 	for _, p := range problems {
 		own := &yaml.Node{Kind: yaml.MappingNode}
 		for i := 0; i < len(p.node.Content); i += 2 {
-			if key := p.node.Content[i].Value; key != "strategies" && key != "by" && key != "goal" {
+			if key := p.node.Content[i].Value; !slices.Contains([]string{"strategies", "by", "goal", "target"}, key) {
 				own.Content = append(own.Content, p.node.Content[i:i+2]...)
 			}
 		}
@@ -84,7 +84,7 @@ func (s *study) others(problems []*problem) ([]*entry, error) {
 					Metric, Goal string
 					Trace        struct {
 						Spent [2]float64
-						Steps []struct{ Value float64 }
+						Steps []step
 					}
 					Report map[string]float64
 				}
@@ -96,7 +96,7 @@ func (s *study) others(problems []*problem) ([]*entry, error) {
 			if i < 0 {
 				continue
 			}
-			by := field(problems[i].node, "by")
+			by, cost := field(problems[i].node, "by"), byCost(problems[i].node)
 			k := slices.IndexFunc(out, func(e *entry) bool { return e.Problem == l.Problem && e.Strategy == l.Strategy })
 			if k < 0 {
 				k = len(out)
@@ -104,12 +104,21 @@ func (s *study) others(problems []*problem) ([]*entry, error) {
 				if by != nil {
 					e.Metric, e.Goal = by.Value, "maximize"
 				}
+				if cost {
+					e.Goal = "minimize"
+				}
 				out = append(out, e)
 			}
 			r := run{&l.Seed, &l.Outcome.Trace.Spent[0], &l.Outcome.Trace.Spent[1], nil}
-			if n := len(l.Outcome.Trace.Steps); by == nil && n > 0 {
+			n := len(l.Outcome.Trace.Steps)
+			switch {
+			case cost:
+				if at, ok := reach(problems[i].node, l.Outcome.Goal, l.Outcome.Trace.Steps); ok {
+					r[3] = &at[slices.Index(costs, by.Value)]
+				}
+			case by == nil && n > 0:
 				r[3] = &l.Outcome.Trace.Steps[n-1].Value
-			} else if by != nil {
+			case by != nil:
 				if x, ok := l.Outcome.Report[by.Value]; ok {
 					r[3] = &x
 				}
@@ -118,6 +127,26 @@ func (s *study) others(problems []*problem) ([]*entry, error) {
 		}
 	}
 	return out, nil
+}
+
+// step is a rise of the best so far, and what had been spent by then.
+type step struct {
+	At    [2]float64
+	Value float64
+}
+
+// reach is what had been spent when the best was as good as a problem's target.
+func reach(problem *yaml.Node, goal string, steps []step) ([2]float64, bool) {
+	var target float64
+	if n := field(problem, "target"); n == nil || n.Decode(&target) != nil {
+		return [2]float64{}, false
+	}
+	for _, s := range steps {
+		if s.Value == target || s.Value > target == (goal != "minimize") {
+			return s.At, true
+		}
+	}
+	return [2]float64{}, false
 }
 
 // line is a search as other programs tell of theirs: docs/bench.md, others.

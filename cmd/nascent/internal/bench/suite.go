@@ -19,7 +19,7 @@ type Suite struct {
 // Problem is one search of a suite, as all strategies carry it out.
 type Problem struct {
 	Name      string      `json:"name"`
-	By        string      `json:"by"` // what a search is judged by at its end: "best", "test", or a figure that its test reported
+	By        string      `json:"by"` // what a search is judged by: "best", "test", a figure that its test reported, or its cost to the target ("evaluations", "seconds")
 	Goal      engine.Goal `json:"goal"`
 	Optimum   *float64    `json:"optimum,omitempty"`
 	Relative  bool        `json:"relative,omitempty"` // the regret is a share of the optimum
@@ -133,10 +133,22 @@ func sharedSeeds(a, b *Score) []int64 {
 	return out
 }
 
+// ByCost tells whether searches are judged by what they spend until the target.
+func ByCost(by string) bool { return by == "evaluations" || by == "seconds" }
+
 // end is what a search came to by what the problem is judged by.
 func (p *Problem) end(x *Run) (float64, bool) {
 	if x.End != nil {
 		return *x.End, true
+	}
+	if ByCost(p.By) {
+		switch {
+		case x.Reached == nil:
+			return 0, false
+		case p.By == "seconds":
+			return x.Reached[Seconds], true
+		}
+		return x.Reached[Evaluations], true
 	}
 	switch p.By {
 	case "best":
@@ -156,7 +168,7 @@ func (p *Problem) end(x *Run) (float64, bool) {
 // Unjudged says why nothing can be judged by what the problem names: no search has
 // such a figure, and yet they have come to something. It is "" where one has.
 func (p *Problem) Unjudged() string {
-	if p.By == "best" {
+	if p.By == "best" || ByCost(p.By) {
 		return ""
 	}
 	var figures []string

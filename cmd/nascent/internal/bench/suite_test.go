@@ -113,3 +113,30 @@ func TestSuiteJudges(t *testing.T) {
 		}
 	}
 }
+
+// Who comes to the target with less is better, and who does not come so far is worst.
+func TestSuiteJudgesByCost(t *testing.T) {
+	t.Parallel()
+	slow, fast := ended("slow", 3, 3, 3), ended("fast", 3, 1, 3)
+	for i := range fast.Runs {
+		fast.Runs[i].Trace.Steps[0].At = Cost{2, 7}
+	}
+	target := 2.0
+	b := &Bench{Search: "cost", Metric: "m", Goal: engine.Maximize, Target: &target, Strategies: []*Row{slow, fast}}
+	b.Sum()
+	for by, want := range map[string][2]float64{"evaluations": {5, 2}, "seconds": {10, 7}} {
+		s := &Suite{Name: "s", Reference: "slow", Problems: []*Problem{{Name: "cost", By: by, Goal: engine.Minimize, Bench: b}}}
+		s.Judge()
+		p := s.Problems[0]
+		slow, fast := p.find("slow"), p.find("fast")
+		if *slow.Mean != want[0] || *fast.Mean != want[1] || fast.N != 2 || fast.None != 1 || fast.Better != 2 || fast.Worse != 1 {
+			t.Errorf("%s: %+v and %+v", by, slow, fast)
+		}
+		if none := p.Unjudged(); none != "" {
+			t.Error(none)
+		}
+		if title := p.Title(); title != "cost: "+by+" to 2.000 of m (minimize)" {
+			t.Error(title)
+		}
+	}
+}

@@ -25,6 +25,8 @@ func (p *Problem) Judged() string {
 		return "best " + p.Metric
 	case "test":
 		return "test " + p.TestMetric
+	case "evaluations", "seconds":
+		return p.By + " to " + figure(*p.Target) + " of " + p.Metric
 	}
 	return p.By
 }

@@ -43,10 +43,11 @@ type Run struct {
 	Digest      string        `json:"digest,omitempty"` // of a search that is not kept
 	Evaluations float64       `json:"evaluations"`
 	Seconds     float64       `json:"seconds"`
-	Best        *float64      `json:"best"`             // null: nothing that counts was measured
-	Test        *float64      `json:"test"`             // the winner's mean over its seeds; null: not tested
-	Report      engine.Values `json:"report,omitempty"` // what the winner's tests left for reports alone
-	End         *float64      `json:"end,omitempty"`    // what it is judged by, where that alone is known
+	Best        *float64      `json:"best"`              // null: nothing that counts was measured
+	Test        *float64      `json:"test"`              // the winner's mean over its seeds; null: not tested
+	Report      engine.Values `json:"report,omitempty"`  // what the winner's tests left for reports alone
+	End         *float64      `json:"end,omitempty"`     // what it is judged by, where that alone is known
+	Reached     *Cost         `json:"reached,omitempty"` // evaluations and seconds, when the best was as good as the target
 	Trace       Trace         `json:"-"`
 }
 
@@ -178,6 +179,11 @@ func (b *Bench) Sum() {
 			x.Evaluations, x.Seconds = x.Trace.Spent[Evaluations], x.Trace.Spent[Seconds]
 			if n := len(x.Trace.Steps); n > 0 {
 				x.Best = &x.Trace.Steps[n-1].Value
+			}
+			if b.Target != nil {
+				if at, ok := x.Trace.Reach(m, *b.Target); ok {
+					x.Reached = &at
+				}
 			}
 		}
 	}

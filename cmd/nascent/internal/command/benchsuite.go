@@ -66,6 +66,9 @@ func suiteContest(s *config.Suite, p *config.Problem, f benchFlags, theirs bool)
 	take("metric", p.Metric != "", func() { f.metric = p.Metric })
 	take("target", p.Target != nil, func() { f.target = *p.Target })
 	f.changed = func(flag string) bool { return said(flag) || given[flag] }
+	if bench.ByCost(p.By) && !f.changed("target") {
+		return nil, wrongInput("%s: problem %s: by: %s until what is not said; write a target", s.Path, p.Name, p.By)
+	}
 	f.dir = filepath.Join(f.dir, p.Name)
 	c.flags = f
 	c.load = func() (*config.Document, error) { return describe(s, p) }
@@ -245,7 +248,10 @@ func (a *app) solve(
 		return false, err
 	}
 	one := &bench.Problem{Name: p.Name, By: p.By, Goal: cmp.Or(p.Goal, b.Goal, engine.Maximize), Optimum: p.Optimum, Relative: p.Relative, Bench: b}
-	if p.By != "best" && p.By != "test" {
+	switch {
+	case bench.ByCost(p.By):
+		one.Goal = cmp.Or(p.Goal, engine.Minimize)
+	case p.By != "best" && p.By != "test":
 		one.Goal = cmp.Or(p.Goal, engine.Maximize)
 	}
 	for _, v := range p.Published {
