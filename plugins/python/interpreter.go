@@ -105,11 +105,24 @@ func shellWords(words []string) string {
 }
 
 // Interpreter finds the Python that runs the program at file: the one given, else
-// $NASCENT_PYTHON, $VIRTUAL_ENV, a .venv beside the file, or python3 from $PATH.
-// The first of these that is set or there decides.
+// $NASCENT_PYTHON, $VIRTUAL_ENV, a .venv beside the file, a python3 beside nascent, as
+// in an environment that nascent is installed in, or python3 from $PATH. The first of
+// these that is set or there decides.
 func Interpreter(given, file string) (string, error) {
+	var beside string
+	if self, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(self); err == nil {
+			self = real
+		}
+		beside = filepath.Dir(self)
+	}
+	return interpreter(given, file, beside)
+}
+
+// interpreter is Interpreter for a nascent that lies in a directory.
+func interpreter(given, file, nascent string) (string, error) {
 	var name, because string
-	venv := filepath.Join(filepath.Dir(file), ".venv", "bin", "python")
+	venv, beside := filepath.Join(filepath.Dir(file), ".venv", "bin", "python"), filepath.Join(nascent, "python3")
 	switch {
 	case given != "":
 		name, because = given, "which the search names"
@@ -119,6 +132,8 @@ func Interpreter(given, file string) (string, error) {
 		name, because = filepath.Join(os.Getenv("VIRTUAL_ENV"), "bin", "python"), "which $VIRTUAL_ENV names"
 	case exists(venv):
 		name, because = venv, "which lies beside "+filepath.Base(file)
+	case exists(beside):
+		name, because = beside, "which lies beside nascent"
 	default:
 		name, because = "python3", "from $PATH"
 	}

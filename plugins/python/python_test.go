@@ -50,8 +50,8 @@ func TestSDK(t *testing.T) {
 	}
 }
 
-// interpreter is a Python.
-type interpreter struct {
+// installation is a Python.
+type installation struct {
 	path   string
 	pytest bool // it has pytest
 }
@@ -59,7 +59,7 @@ type interpreter struct {
 // interpreters are those of $PATH and of pyenv that are recent enough, by version; of
 // several with one version, one that has pytest. pyenv's shims are left out: each
 // start of one costs 200 ms.
-func interpreters(t *testing.T) map[string]*interpreter {
+func interpreters(t *testing.T) map[string]*installation {
 	t.Helper()
 	if err := proctest.NeverCached(); err != nil {
 		t.Fatal(err)
@@ -82,14 +82,14 @@ func interpreters(t *testing.T) map[string]*interpreter {
 			}
 		}
 	}
-	found := map[string]*interpreter{}
+	found := map[string]*installation{}
 	for _, path := range paths {
 		out, err := exec.Command(path, "-c", "import sys, importlib.util as u; print('%d.%d' % sys.version_info[:2], sys.version_info >= (3, 9), u.find_spec('pytest') is not None)").Output()
 		said := strings.Fields(string(out))
 		if err != nil || len(said) != 3 || said[1] != "True" {
 			continue
 		}
-		if i := (&interpreter{path, said[2] == "True"}); found[said[0]] == nil || i.pytest && !found[said[0]].pytest {
+		if i := (&installation{path, said[2] == "True"}); found[said[0]] == nil || i.pytest && !found[said[0]].pytest {
 			found[said[0]] = i
 		}
 	}
@@ -215,6 +215,37 @@ func TestTornCache(t *testing.T) {
 	}
 }
 
+// What another project has installed by the name of nascent is told from what ours has.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	prefix := t.TempDir()
+	make := func(parts ...string) {
+		if err := os.MkdirAll(filepath.Join(append([]string{prefix}, parts...)...), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	make("bin")
+	python := filepath.Join(prefix, "bin", "python")
+	if err := os.WriteFile(python, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "evaluate.py")
+	for _, step := range []struct{ made, want string }{
+		{"", ""},
+		{"nascent_nas-0.2.0.dist-info", ""},
+		{"nascent-1.2.dist-info", "nascent 1.2 in "},
+	} {
+		make("lib", "python3.12", "site-packages", step.made)
+		got := Foreign(python, file)
+		if got == "" != (step.want == "") || !strings.HasPrefix(got, step.want) || strings.Contains(got, "\n") {
+			t.Errorf("with %s: %q, want %s", step.made, got, step.want)
+		}
+	}
+	if got := Foreign(filepath.Join(prefix, "missing"), file); got != "" {
+		t.Errorf("without an interpreter: %q", got)
+	}
+}
+
 // Each place where an interpreter may be named comes before the next.
 func TestInterpreter(t *testing.T) {
 	dir := t.TempDir()
@@ -230,25 +261,27 @@ func TestInterpreter(t *testing.T) {
 	}
 	given, named := program("given"), program("named")
 	active, beside, found := program("venv", "bin", "python"), program(".venv", "bin", "python"), program("bin", "python3")
+	environment := program("environment", "bin", "python3")
+	nascent := filepath.Dir(environment)
 	file := filepath.Join(dir, "evaluate.py")
 	t.Setenv("PATH", filepath.Join(dir, "bin"))
 	t.Setenv(EnvPython, named)
 	t.Setenv("VIRTUAL_ENV", filepath.Join(dir, "venv"))
-	want := []string{given, named, active, beside, found}
+	want := []string{given, named, active, beside, environment, found}
 	var got []string
 	for _, drop := range []func(){
 		func() {}, func() { t.Setenv(EnvPython, "") }, func() { t.Setenv("VIRTUAL_ENV", "") },
-		func() { os.RemoveAll(filepath.Join(dir, ".venv")) },
+		func() { os.RemoveAll(filepath.Join(dir, ".venv")) }, func() { os.Remove(environment) },
 	} {
 		if got == nil {
-			path, err := Interpreter(given, file)
+			path, err := interpreter(given, file, nascent)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got = append(got, path)
 		}
 		drop()
-		path, err := Interpreter("", file)
+		path, err := interpreter("", file, nascent)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,6 +292,9 @@ func TestInterpreter(t *testing.T) {
 	}
 	if err := TooOld(found); err == nil || !strings.Contains(err.Error(), "is Python 3.8, and 3.9 or newer is needed") {
 		t.Error(err)
+	}
+	if path, err := Interpreter("", file); err != nil || path != found {
+		t.Errorf("beside the program of this test there is %s: %v", path, err)
 	}
 	t.Setenv("PATH", dir)
 	if _, err := Interpreter("", file); err == nil || !strings.Contains(err.Error(), "there is no python3, from $PATH: install Python 3.9 or newer") {

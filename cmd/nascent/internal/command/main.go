@@ -115,7 +115,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	root.AddCommand(looking...)
 	if a.live == nil {
 		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.testCommand(), a.checkCommand(), a.replayCommand(),
-			a.sampleCommand(), a.spaceCommand(), a.evaluateCommand(), a.pluginsCommand(), a.versionCommand())
+			a.sampleCommand(), a.spaceCommand(), a.evaluateCommand(), a.pluginsCommand(), a.manCommand(), a.versionCommand())
 	}
 	return root
 }

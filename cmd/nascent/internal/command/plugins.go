@@ -17,6 +17,7 @@ import (
 	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/host"
+	"github.com/nascent-nas/nascent/plugins/python"
 )
 
 // hostOptions is how a search runs its plugins.
@@ -41,7 +42,7 @@ func (a *app) connectBy(t *target, s *config.Search, o host.Options) error {
 		if err != nil {
 			return t.missing(p, err)
 		}
-		a.doubt(found)
+		a.doubt(found, p.Options)
 		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: host.Evaluator(found, o), Options: p.Options}
 	}
 	strategy, err := findStrategy(s.Strategy, o, dirs)
@@ -50,7 +51,7 @@ func (a *app) connectBy(t *target, s *config.Search, o host.Options) error {
 	}
 	if s.Strategy.IsPath() {
 		if found, err := host.Find(host.KindStrategy, s.Strategy.Use, dirs...); err == nil {
-			a.doubt(found)
+			a.doubt(found, s.Strategy.Options)
 		}
 	}
 	s.Engine.Strategy, s.Engine.StrategyName, s.Engine.StrategyOptions = strategy, strategyName(s.Strategy), recordedOptions(s.Strategy)
@@ -58,10 +59,18 @@ func (a *app) connectBy(t *target, s *config.Search, o host.Options) error {
 	return nil
 }
 
-// doubt tells if others may have a hand in a program that was named by its path.
-func (a *app) doubt(p host.Plugin) {
+// doubt tells if others may have a hand in a program that was named by its path, or
+// in what it imports.
+func (a *app) doubt(p host.Plugin, options json.RawMessage) {
 	if text := host.Doubt(p); text != "" {
 		fmt.Fprintln(a.err, "nascent: "+text)
+	}
+	if filepath.Ext(p.Script) == ".py" {
+		var own struct{ Python string }
+		json.Unmarshal(options, &own) // what is wrong with options is said by who reads them all
+		if text := python.Foreign(own.Python, p.Script); text != "" {
+			fmt.Fprintln(a.err, "nascent: "+text)
+		}
 	}
 }
 
