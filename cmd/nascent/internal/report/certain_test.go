@@ -83,3 +83,34 @@ func TestHowCertain(t *testing.T) {
 		}
 	}
 }
+
+// What derives from a metric derives from the same on test data, too.
+func TestDerivedOnTestData(t *testing.T) {
+	t.Parallel()
+	space := genome.MustParseSpace(`{"x": {"int": [1, 99]}}`)
+	g, err := space.Parse("x=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := func(name string, x float64) engine.Value { return engine.Value{Name: name, Value: x} }
+	one := engine.Candidate{
+		Job:    engine.Job{ID: 1, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
+		Result: engine.Result{Status: engine.OK, Metrics: engine.Values{value("accuracy", 0.75), value("error", 0.25), value("size", 3)}},
+	}
+	test := func(accuracy float64) engine.Result {
+		return engine.Result{Status: engine.OK, Metrics: engine.Values{value("parameters", 1000), value("size", 3), value("test_accuracy", accuracy)}}
+	}
+	f := &finished{
+		status: engine.Snapshot{Name: "s", State: engine.StateFinished, Evaluations: 1, OK: 1}, all: []engine.Candidate{one}, best: []engine.Candidate{one},
+		outcome: engine.Outcome{Winner: 1, Complete: true, Tested: []engine.Measured{{ID: 1, Results: []engine.Result{test(0.5), test(0.25)}}}},
+	}
+	for metric, want := range map[string]float64{"error": 0.625, "size": 3} {
+		r := Of(&show.View{Reader: f, Space: space, Strategies: []engine.StrategyEvent{{Name: "random"}}, Dir: "s", Plan: engine.Plan{
+			Objectives: []engine.Objective{{Metric: metric, Goal: engine.Minimize}}, Fidelities: []engine.Fidelity{{Budget: 1}}, Rules: genome.Rules,
+			Derived: []engine.Derived{{Metric: "error", Expression: "1 - accuracy"}, {Metric: "size", Expression: "log10(parameters)"}},
+		}})
+		if x := r.Test(); x.Winner == nil || x.Winner.Accuracy == nil || x.Winner.Accuracy.Mean != want || x.Winner.Accuracy.N != 2 {
+			t.Errorf("%s: %+v", metric, x)
+		}
+	}
+}

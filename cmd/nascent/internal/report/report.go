@@ -6,6 +6,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
@@ -111,13 +112,12 @@ func (r *Report) gather() {
 		}
 		return &r.rows[i]
 	}
-	figure := func(m *engine.Measured, metrics ...string) *Figure {
-		for _, metric := range metrics {
-			if mean, sd, n := m.Mean(metric); n > 0 {
-				return &Figure{Mean: mean, SD: sd, N: n}
-			}
+	figure := func(m *engine.Measured) *Figure {
+		mean, sd, n := m.Mean(r.objective.Metric)
+		if n == 0 {
+			return nil
 		}
-		return nil
+		return &Figure{Mean: mean, SD: sd, N: n}
 	}
 	if r.outcome.Winner != 0 {
 		index(r.outcome.Winner, "")
@@ -126,7 +126,7 @@ func (r *Report) gather() {
 	for i := range r.outcome.Remeasured {
 		m := &r.outcome.Remeasured[i]
 		x := index(m.ID, m.Name)
-		if x.Again = figure(m, r.objective.Metric); x.Again != nil && known {
+		if x.Again = figure(m); x.Again != nil && known {
 			x.Again.Low, x.Again.High = &estimates[i].Low, &estimates[i].High
 		}
 	}
@@ -136,7 +136,7 @@ func (r *Report) gather() {
 	for i := range r.outcome.Tested {
 		m := &r.outcome.Tested[i]
 		x := index(m.ID, m.Name)
-		x.Test, x.Report = figure(m, "test_"+r.objective.Metric, r.objective.Metric), r.view.Reported(m.Results)
+		x.Test, x.Report = figure(r.onTest(m)), r.view.Reported(m.Results)
 	}
 	for i := range r.rows {
 		x := &r.rows[i]
@@ -154,6 +154,30 @@ func (r *Report) gather() {
 			}
 		}
 	}
+}
+
+// onTest has what was measured on test data by the names that it has in the search:
+// test_accuracy as accuracy, and what derives from it.
+func (r *Report) onTest(m *engine.Measured) *engine.Measured {
+	derived, err := engine.Derive(r.view.Plan.Derived)
+	if err != nil {
+		return m // never: the search was made with them
+	}
+	out := &engine.Measured{}
+	for _, result := range m.Results {
+		var metrics engine.Values
+		for _, v := range result.Metrics {
+			name, tested := strings.CutPrefix(v.Name, "test_")
+			_, twice := result.Metrics.Get("test_" + v.Name)
+			if tested || !twice && !slices.ContainsFunc(r.view.Plan.Derived, func(d engine.Derived) bool { return d.Metric == v.Name }) {
+				metrics = append(metrics, engine.Value{Name: name, Value: v.Value})
+			}
+		}
+		result.Metrics = metrics
+		derived.Complete(&result)
+		out.Results = append(out.Results, result)
+	}
+	return out
 }
 
 // size is what a network costs, as the network itself says or else as it was
