@@ -138,7 +138,7 @@ func contendersOf(list []*yaml.Node, bad func(problem string) error) ([]*contend
 		if n.Kind == yaml.MappingNode {
 			use = nil
 			own := *n
-			own.Content = nil
+			own.Content, own.Style = nil, yaml.FlowStyle // one line, however it was written
 			for i := 0; i < len(n.Content); i += 2 {
 				if n.Content[i].Value == "as" {
 					as = n.Content[i+1].Value
