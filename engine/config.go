@@ -38,7 +38,7 @@ type Config struct {
 	Order   Order  // default Strict
 	Window  int    // strict order: undecided jobs at most, up to MaxWindow; default 8, or the strategy's batch if larger
 	Workers int    // jobs at once, up to MaxWorkers; default 1
-	Fill    bool   // raise Workers to what one process of an evaluator takes at once
+	Fill    bool   // raise Workers to what one process of an evaluator takes at once; to the window for one in which jobs wait
 
 	Duplicates Duplicates // default Reject
 	Failures   FailurePolicy
@@ -122,6 +122,8 @@ type Update struct {
 	Attempt   int
 	Point     Point  // Progressed
 	Text      string // Retried: why; Said: one line for people
+
+	Evaluations int // consumed so far, of phase search
 }
 
 // UpdateKind says what an Update reports.

@@ -200,6 +200,7 @@ type Hello struct {
 	Pool          [][]byte `json:"pool,omitempty"`     // where only some genomes can be measured: their packed forms; no others are proposed
 	Splits        string   `json:"splits"`             // in words: what is trained, validated and tested on
 	Lookup        bool     `json:"lookup,omitempty"`   // results are looked up by the genome's text, in microseconds; one process may serve several searches
+	Waits         bool     `json:"waits,omitempty"`    // jobs wait in it, however long, until somebody comes who carries them out
 }
 
 // Session is an open Evaluator. Its methods may be called from any goroutine

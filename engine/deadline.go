@@ -95,7 +95,7 @@ func (d *dispatcher) noticed(e *entry) time.Duration {
 
 // expectBegin ends an attempt that an evaluator swallows without beginning it.
 func (d *dispatcher) expectBegin(e *entry) {
-	if d.cfg.Timeout <= 0 {
+	if d.cfg.Timeout <= 0 || e.attempts.on.hello.Waits {
 		return
 	}
 	after := time.Duration(math.MaxInt64)

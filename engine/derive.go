@@ -49,6 +49,38 @@ func Derive(all []Derived) (Derivation, error) {
 	return d, nil
 }
 
+// Wanted are the metrics that somebody has to measure so that the search can judge by
+// them: those of objectives, ties and constraints, and what such are derived from.
+func (c *Config) Wanted() ([]Metric, error) {
+	d, err := Derive(c.Derived)
+	if err != nil {
+		return nil, err
+	}
+	var all []Metric
+	var add func(m Metric)
+	add = func(m Metric) {
+		if i := d.find(m.Name); i >= 0 {
+			for _, name := range d[i].Metrics() {
+				if d.find(name) < i { // else Declare refuses it
+					add(Metric{Name: name})
+				}
+			}
+		} else if !slices.Contains(metricNames(all), m.Name) {
+			all = append(all, m)
+		}
+	}
+	for _, o := range slices.Concat(c.Objectives, c.Ties) {
+		add(Metric{Name: o.Metric, Goal: o.Goal})
+	}
+	if len(c.Objectives) == 0 {
+		add(Metric{Name: "accuracy", Goal: Maximize})
+	}
+	for _, x := range c.Constraints {
+		add(Metric{Name: x.Metric})
+	}
+	return all, nil
+}
+
 func (d Derivation) find(name string) int {
 	return slices.IndexFunc(d, func(x derived) bool { return x.name == name })
 }

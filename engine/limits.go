@@ -96,6 +96,37 @@ func (a *Archive) reached(l Limits) bool {
 	return slices.ContainsFunc(a.leaders.rank.first(), func(c *Candidate) bool { return ranking.Reaches(c.Metrics, targets) })
 }
 
+// Extend raises the limit of evaluations, if there is one below n, as the next run with
+// a higher limit would. It may be called from any goroutine and tells whether so many
+// will be consumed: false says that the search is not under way or about to end, and
+// that its next run is to be asked.
+func (s *Search) Extend(n int) (ok bool) {
+	s.ask(func() {
+		if s.at == nil {
+			return
+		}
+		limit := s.at.Limits.Evaluations
+		if ok = limit == 0 || n <= limit; !ok && s.mode == searching {
+			s.aim, ok = max(s.aim, n), true
+		}
+	})
+	return ok
+}
+
+// raise carries out what Extend was asked for: between two turns, for each has one set
+// of limits.
+func (s *Search) raise() {
+	if s.aim == 0 || s.stepping != nil || s.mode != searching {
+		return
+	}
+	t := s.at
+	if limit := t.Limits.Evaluations; limit > 0 && limit < s.aim {
+		t.Limits.Evaluations, t.limited = s.aim, t.search.turns
+		s.journal(t, eventLimits, t.Limits)
+	}
+	s.aim = 0
+}
+
 func sameLimits(a, b Limits) bool { return reflect.DeepEqual(a, b) }
 
 // watchWall wakes the loop when the wall limit is reached.
@@ -122,7 +153,7 @@ func (s *Search) account() {
 	if !s.finalRun { // limits are for phase search
 		s.at.counters.Wall += d
 	}
-	if s.mode == searching {
+	if s.mode == searching && !s.pool.waits() {
 		s.at.counters.Idle += d * float64(max(0, s.cfg.Workers-s.jobs.running))
 	}
 }

@@ -16,11 +16,13 @@ func (s *Search) loop(ctx context.Context) error {
 	if s.over() == "" && s.at.search.taken == 0 && s.at.search.turns == 0 {
 		s.say("search %s begins", s.at.Name)
 	}
+	s.observe(Update{Kind: PhaseChanged})
 	stop, done := s.stop, ctx.Done()
 	for {
 		if s.stopped(ctx) {
 			s.leave("")
 		}
+		s.raise()
 		if s.mode != leaving {
 			s.advance(ctx)
 		}
@@ -479,6 +481,9 @@ func (s *Search) say(format string, args ...any) {
 
 func (s *Search) observe(u Update) {
 	if s.cfg.Observe != nil {
+		if s.at != nil {
+			u.Evaluations = len(s.at.search.history)
+		}
 		s.cfg.Observe(u)
 	}
 }
@@ -486,6 +491,6 @@ func (s *Search) observe(u Update) {
 func (s *Search) observeConsumed(e *entry) {
 	if s.cfg.Observe != nil {
 		c := e.full()
-		s.cfg.Observe(Update{Kind: Consumed, Candidate: &c, Job: &c.Job})
+		s.observe(Update{Kind: Consumed, Candidate: &c, Job: &c.Job})
 	}
 }

@@ -217,6 +217,9 @@ func (s *Search) load(t *trajectory) error {
 		s.journal(t, eventCheckpoints, m)
 		t.checkpoints.most = append(t.checkpoints.most, m)
 	}
+	if s.cfg.Fill && s.pool.waits() {
+		s.cfg.Workers = t.now().Window
+	}
 	s.journal(t, eventStarted, startedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource})
 	t.workers = s.cfg.Workers
 	t.counters.State, t.counters.Cause = StateRunning, ""

@@ -121,6 +121,12 @@ func (p *pool) startFor(ctx context.Context, tasks []Task) error {
 	return nil
 }
 
+// waits tells whether jobs wait in an evaluator until somebody comes: then no worker is
+// idle.
+func (p *pool) waits() bool {
+	return slices.ContainsFunc(p.open, func(x *openEvaluator) bool { return x.hello.Waits })
+}
+
 // get returns the open evaluator of that name, or nil.
 func (p *pool) get(key string) *openEvaluator {
 	for _, x := range p.open {

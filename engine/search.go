@@ -35,6 +35,7 @@ type Search struct {
 	finalRun bool      // the final strategy is or was at work in this run
 	since    time.Time // of the last account of time
 	stepping *turn     // that the strategy is deciding
+	aim      int       // evaluations that the limit is to be raised to, once no turn is under way
 	turns    durations // of turns
 	stepped  chan stepResult
 }
@@ -134,7 +135,7 @@ func (s *Search) status() Snapshot {
 		return Snapshot{Name: s.cfg.Name, State: StateNew, Phase: PhaseSearch, Workers: s.cfg.Workers, Limits: s.cfg.Limits}
 	}
 	st := s.at.Status()
-	st.Workers, st.Running = s.cfg.Workers, s.jobs.running
+	st.Workers = s.cfg.Workers
 	now := s.cfg.Clock.Now()
 	if t := s.stepping; t != nil && t.slow {
 		st.Deciding = now.Sub(t.begun).Seconds()
@@ -142,6 +143,10 @@ func (s *Search) status() Snapshot {
 	for _, x := range s.pool.open {
 		for _, e := range x.jobs {
 			t := e.attempts
+			if x.hello.Waits && t.begun.IsZero() {
+				continue // nobody has it yet
+			}
+			st.Running++
 			j := RunningJob{
 				ID: e.ID, Phase: e.Phase, Task: e.Task, Attempt: t.newest, Genome: e.Genome.Text(),
 				Step: t.point.Step, Budget: e.Budget, Metrics: t.point.Metrics,

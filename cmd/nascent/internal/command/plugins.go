@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/clients"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
@@ -38,6 +39,13 @@ func (a *app) connectBy(t *target, s *config.Search, o host.Options) error {
 	dirs := append([]string{t.dir, t.doc.Dir}, s.PluginDirs...)
 	s.Engine.Evaluators = map[string]engine.EvaluatorRef{}
 	for name, p := range s.Evaluators {
+		if p.Use == clients.Name {
+			if t.desk == nil {
+				return t.missing(p, errors.New("clients measure this search, and to this command none can attach; it is for: nascent run"))
+			}
+			s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: t.desk, Options: p.Options}
+			continue
+		}
 		found, err := host.Find(host.KindEvaluator, p.Use, dirs...)
 		if err != nil {
 			return t.missing(p, err)

@@ -39,6 +39,8 @@ type manner struct {
 	listen string // where to answer monitoring systems
 	accept bool   // go on with another evaluator
 
+	detached bool // nobody watches: a client started it
+
 	// one of several searches of this process: is told of it before it runs, and
 	// then sees to interrupts
 	among func(*engine.Search)
@@ -63,7 +65,8 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Runs a search until its limits are reached, re-measures and tests the best, and
 prints a report; the same as a page with plots is report.html in its directory.
 
-PATH is a search directory, a search.yaml or the name of an example. Everything
+PATH is a search directory, a search.yaml (- for one on standard input, with
+relative paths from here) or the name of an example. Everything
 is kept in DIR (default: ./NAME, as the search is called). Starting and going on
 are the same command: whatever ended the last run (Ctrl-C, a crash, a power
 cut), nothing is lost. Then limits, workers, paths and logging may change, and
@@ -82,6 +85,13 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 		ValidArgsFunction: completePath,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.changed = cmd.Flags().Changed
+			if args[0] == fromInput {
+				text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), config.MaxSize+1))
+				if err != nil {
+					return err
+				}
+				c.text = text
+			}
 			t, err := resolve(args[0], c)
 			if err != nil {
 				return err
@@ -90,6 +100,9 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 				if reached, err := a.until(cmd.Context(), t, m); !reached || err != nil {
 					return err
 				}
+			}
+			if m.detached {
+				return a.runDetached(cmd.Context(), args[0], c, t, m)
 			}
 			return a.run(cmd.Context(), t, m)
 		},
@@ -102,6 +115,7 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, nsga2, random or a plugin; it takes over from the one before")
 	f.Uint64Var(&c.turn, "at-turn", 0, "let --strategy take over after so many turns (default: now)")
 	f.StringArrayVar(&c.set, "set", nil, "set any key of the search.yaml: KEY=VALUE (may be repeated)")
+	f.BoolVar(&m.detached, "detached", false, "as clients start it: lines in place of the panel, and it ends after half a minute without clients")
 	m.flags(cmd)
 	return cmd
 }
@@ -177,6 +191,10 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 		}
 		screen.Close("")
 	}()
+	guests, err := t.invite(s, m)
+	if err != nil {
+		return err
+	}
 	if err := a.connect(t, s); err != nil {
 		return err
 	}
@@ -212,6 +230,13 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if !t.change {
 		cfg.Turns = t.turn
 	}
+	if m.detached {
+		close, err := a.keepLog(t.dir)
+		if err != nil {
+			return err
+		}
+		defer close()
+	}
 	_, before, err := led.Header()
 	if err != nil {
 		return err
@@ -229,17 +254,22 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	cfg.Observe = func(u engine.Update) {
 		begun()
 		screen.Observe(u)
+		if t.desk != nil {
+			t.desk.Observe(u)
+		}
 	}
 	search, err := engine.New(cfg)
 	if err != nil {
 		return t.locate(err)
 	}
-	live := running(search, led, t.dir)
+	live := running(search, led, t)
 	close, err := a.answer(t, cmp.Or(m.listen, s.Listen), live, search, screen)
 	if err != nil {
 		return err
 	}
+	guests.begin(cfg.Name, search)
 	err = a.watch(ctx, search, live, screen, m, t, interrupts)
+	guests.end(err)
 	close()
 	if err != nil {
 		return t.locate(err)
@@ -262,7 +292,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 
 // running is how others look at a search that this process runs: as soon as it
 // does, whoever asked before.
-func running(search *engine.Search, led engine.Ledger, dir string) func() (*show.View, error) {
+func running(search *engine.Search, led engine.Ledger, t *target) func() (*show.View, error) {
 	var mu sync.Mutex
 	var view *show.View // once it runs
 	return func() (*show.View, error) {
@@ -273,8 +303,11 @@ func running(search *engine.Search, led engine.Ledger, dir string) func() (*show
 			if archive == nil {
 				return nil, errors.New("the search is just beginning; ask again")
 			}
-			view = show.Of(archive, search, led, dir)
+			view = show.Of(archive, search, led, t.dir)
 			view.Live = true
+			if t.desk != nil {
+				view.Clients = t.desk.Count
+			}
 		}
 		return view, nil
 	}
@@ -289,7 +322,7 @@ func (a *app) screenFor(m manner, s *config.Search) (show.Screen, error) {
 		return show.Silent{}, nil
 	case format == "json":
 		return show.NewLog(a.err, s.Engine.Name), nil
-	case a.screen != nil && !m.plain:
+	case a.screen != nil && !m.plain && !m.detached:
 		return show.NewPanel(a.screen), nil
 	}
 	return show.NewLines(a.err), nil
@@ -360,7 +393,7 @@ func shortest(dir string) string {
 
 // answer lets other processes ask, and monitoring systems at an address, if there is one.
 func (a *app) answer(t *target, at string, live show.Live, search *engine.Search, screen show.Screen) (close func(), err error) {
-	server, err := a.serve(t.dir, live, search)
+	server, err := a.serve(t, live, search)
 	if err != nil {
 		return nil, err
 	}
@@ -380,12 +413,16 @@ func (a *app) answer(t *target, at string, live show.Live, search *engine.Search
 }
 
 // serve lets other processes ask.
-func (a *app) serve(dir string, live func() (*show.View, error), search *engine.Search) (*socket.Server, error) {
-	server, err := socket.Serve(dir, func(ctx context.Context, r socket.Request, out io.Writer) error {
+func (a *app) serve(t *target, live func() (*show.View, error), search *engine.Search) (*socket.Server, error) {
+	var attach socket.Attach
+	if t.desk != nil {
+		attach = t.desk.Serve
+	}
+	server, err := socket.Serve(t.dir, func(ctx context.Context, r socket.Request, out io.Writer) error {
 		guest := &app{args: r.Args, in: noInput{}, out: show.NewPrinter(out), err: io.Discard, data: out, width: r.Width, colour: r.Colour}
 		guest.live, guest.stop, guest.cancel = live, search.Stop, search.Cancel
 		return guest.execute(ctx)
-	}, exitStatus)
+	}, exitStatus, attach)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
 		return nil, wrongInput("%v; choose a directory that you may write, or mend this one's permissions", err)
 	}

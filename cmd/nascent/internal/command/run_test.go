@@ -26,7 +26,7 @@ func TestAskedTooEarly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := running(search, led, t.TempDir())
+	live := running(search, led, &target{dir: t.TempDir()})
 	if v, err := live(); err == nil {
 		t.Fatalf("a search that does not run yet is %+v", v.Status())
 	}

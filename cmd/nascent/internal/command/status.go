@@ -24,7 +24,7 @@ func (a *app) statusCommand() *cobra.Command {
 			dir := directory(args)
 			err := a.look(cmd.Context(), dir, nil, a.out, func(v *show.View) error {
 				if asJSON {
-					return a.writeJSON(v.Status())
+					return a.writeJSON(v.Told())
 				}
 				return show.WriteStatus(a.out, v, a.lines())
 			})

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/examples"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/clients"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
@@ -32,6 +33,7 @@ type target struct {
 	only   int              // not 0: search no further than so many evaluations, and test
 	change bool             // another strategy is to take over
 	turn   uint64           // not 0: after so many turns
+	desk   *clients.Desk    // where clients attach; nil where none measure
 }
 
 // choices are what the command line says about a search.
@@ -43,6 +45,7 @@ type choices struct {
 	strategy    string
 	turn        uint64 // at which the strategy takes over
 	set         []string
+	text        []byte // of the search.yaml, for PATH -
 	changed     func(flag string) bool
 }
 
@@ -54,7 +57,7 @@ func begun(dir string) bool {
 
 // resolve finds out which search is meant. It makes nothing.
 func resolve(path string, c choices) (*target, error) {
-	doc, home, err := load(path, c.dir != "")
+	doc, home, err := c.load(path)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +87,9 @@ func resolve(path string, c choices) (*target, error) {
 		t.stored, err = readConfig(filepath.Join(t.dir, configName))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
+		}
+		if path == fromInput && err == nil { // what it leaves out is as it is
+			doc.Complete(t.stored)
 		}
 	} else if err := replaces(path, doc, t.dir); err != nil {
 		return nil, err
@@ -190,6 +196,22 @@ func readSearch(path string) (*config.Search, error) {
 		return nil, err
 	}
 	return doc.Read()
+}
+
+// fromInput is the PATH of a search.yaml on standard input.
+const fromInput = "-"
+
+// load reads the document that is meant, and in which directory its search lives
+// already.
+func (c *choices) load(path string) (doc *config.Document, home string, err error) {
+	if path != fromInput {
+		return load(path, c.dir != "")
+	}
+	if c.dir == "" {
+		return nil, "", wrongInput("-: a search.yaml on standard input has no directory; say with --dir where the search is to be kept")
+	}
+	doc, err = config.Parse("standard input", ".", c.text)
+	return doc, "", err
 }
 
 // load reads the document that PATH names: a search directory, a search.yaml or

@@ -14,8 +14,8 @@ import (
 // operational are the keys that may change between two runs of one search
 // without changing what it finds.
 var operational = map[string]bool{
-	"limits": true, "workers": true, "timeout": true, "failures": true, "grace": true, "checkpoints": true, "logging": true, "plugins": true,
-	"listen": true,
+	"limits": true, "workers": true, "timeout": true, "failures": true, "grace": true, "idle": true,
+	"checkpoints": true, "logging": true, "listen": true, "plugins": true,
 }
 
 // Same tells whether two documents say the same, whatever their layout; and
@@ -43,6 +43,37 @@ func Same(a, b *Document) (all, deciding bool) {
 		}
 	}
 	return all, deciding
+}
+
+// Complete adds the top-level keys of other that the document does not have.
+func (d *Document) Complete(other *Document) {
+	for i := 0; i < len(other.root.Content); i += 2 {
+		if key := other.root.Content[i]; !d.Has(key.Value) {
+			d.root.Content = append(d.root.Content, key, other.root.Content[i+1])
+			d.changed = true
+		}
+	}
+}
+
+// Contradicts names the first key of the document that is otherwise in other and decides
+// what a search finds, or "".
+func (d *Document) Contradicts(other *Document) string {
+	for i := 0; i < len(d.root.Content); i += 2 {
+		key := d.root.Content[i].Value
+		if operational[key] {
+			continue
+		}
+		theirs := other.find(key)
+		if theirs == nil {
+			return key
+		}
+		x, errX := d.tree(d.root.Content[i+1], key)
+		y, errY := other.tree(theirs, key)
+		if errX != nil || errY != nil || !reflect.DeepEqual(x, y) {
+			return key
+		}
+	}
+	return ""
 }
 
 // Deciding writes what decides how a search goes and where it ends, its seed left

@@ -42,6 +42,7 @@ type Search struct {
 	TLS          bool              // between the engine and its plugins
 
 	TurnTimeout time.Duration // of a strategy's one turn; 0: as host.Options has it
+	Idle        time.Duration // after so long without clients a search that they measure ends; 0: not said
 }
 
 // Only is the name of the evaluator of a search that has one.
@@ -176,6 +177,7 @@ func (d *Document) Read() (*Search, error) {
 			return err
 		},
 		"grace": func(n *yaml.Node, key string) (err error) { e.Grace, err = d.pause(n, key); return err },
+		"idle":  func(n *yaml.Node, key string) (err error) { s.Idle, err = d.span(n, key); return err },
 		"final": func(n *yaml.Node, key string) error { return d.final(n, key, &e.Final) },
 		"checkpoints": func(n *yaml.Node, key string) error {
 			return d.fields(n, key, readers{
@@ -621,5 +623,6 @@ func Keys() []string { return slices.Clone(keys) }
 var keys = []string{
 	"name", "space", "start", "baselines", "strategy", "repeats", "evaluator", "evaluators", "fidelities",
 	"objectives", "ties", "metrics", "score", "prefer", "reference", "constraints", "limits",
-	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "final", "checkpoints", "logging", "listen", "plugins",
+	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "idle", "final",
+	"checkpoints", "logging", "listen", "plugins",
 }

@@ -170,7 +170,9 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 	if s.Deciding > 0 {
 		add(&st.bad, "strategy %s%s", s.Strategy, Deciding(s))
 	}
-	if idle := s.Workers - s.Running; idle > 0 {
+	if v.Clients != nil {
+		add(nil, "%s", v.ClientsText())
+	} else if idle := s.Workers - s.Running; idle > 0 {
 		why := ""
 		if s.Waiting == 0 && s.Phase == engine.PhaseSearch && s.Running > 0 && v.Plan.Order == engine.Strict {
 			why = " (the window is full: results are consumed in order; a larger window would use them)"

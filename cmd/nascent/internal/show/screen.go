@@ -51,6 +51,7 @@ type Lines struct {
 
 	told  int // lines that were said
 	phase engine.Phase
+	waits string    // for whom the search waits
 	shown int       // evaluations at the last line
 	next  time.Time // of the next line
 	pause time.Duration
@@ -107,6 +108,11 @@ func (l *Lines) tell() {
 
 func (l *Lines) step(v *View) {
 	s := v.Status()
+	if text := v.Waits(); text != l.waits {
+		if l.waits = text; text != "" {
+			fmt.Fprintln(l.out, text)
+		}
+	}
 	now := time.Now()
 	changed := l.phase != s.Phase && l.phase != ""
 	if l.phase != s.Phase {

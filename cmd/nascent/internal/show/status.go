@@ -98,6 +98,9 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		line += ", about " + Seconds(left) + " left"
 	}
 	field("time", "%s", line)
+	if v.Clients != nil {
+		field("clients", "%s", v.ClientsText())
+	}
 	if s.Lost > 0 {
 		field("lost", "%s of evaluators' time in attempts that brought nothing", Seconds(s.Lost))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/clients"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -35,6 +36,8 @@ type View struct {
 	Slots      int       // jobs that one process of an evaluator takes at once
 	Ledger     engine.Ledger
 	Live       bool // this process runs it
+
+	Clients func() clients.Count // what clients do, where they measure and it runs; else nil
 }
 
 // Of makes the View of what a ledger holds.
@@ -88,6 +91,39 @@ func (v *View) Status() engine.Snapshot {
 	return s
 }
 
+// Told is what `status --json` prints.
+type Told struct {
+	engine.Snapshot
+	Clients *clients.Count `json:"clients,omitempty"` // where clients measure it, while it runs
+}
+
+// Told is the search's state, and what clients do.
+func (v *View) Told() Told {
+	t := Told{Snapshot: v.Status()}
+	if v.Clients != nil {
+		n := v.Clients()
+		t.Clients = &n
+	}
+	return t
+}
+
+// ClientsText says what the clients of a running search do.
+func (v *View) ClientsText() string {
+	if text := v.Waits(); text != "" {
+		return text
+	}
+	n := v.Clients()
+	return fmt.Sprintf("%s, with %s", Plural(n.Attached, "client"), Plural(n.Trials, "trial"))
+}
+
+// Waits says that a search is measured by clients and there is none, or "".
+func (v *View) Waits() string {
+	if v.Clients == nil || v.Clients().Attached > 0 {
+		return ""
+	}
+	return fmt.Sprintf("waiting for clients: none is there; from Python: nascent.Search(%q).run(evaluate)", v.Dir)
+}
+
 // Starved says what of the search's setup leaves workers or an evaluator's process
 // without jobs, and what would not.
 func (v *View) Starved(s engine.Snapshot) []string {
@@ -96,6 +132,9 @@ func (v *View) Starved(s engine.Snapshot) []string {
 		out = append(out, fmt.Sprintf("one process of the evaluator takes %s at once (its slots, or its batch), but workers is "+
 			"%d: leave workers out, or set it to %d",
 			Plural(v.Slots, "job"), s.Workers, min(v.Slots, engine.MaxWorkers)))
+	}
+	if v.Clients != nil {
+		return nil // clients take as many as they want
 	}
 	window := v.Plan.Window
 	for _, e := range v.Strategies {

@@ -1,9 +1,10 @@
-// Package socket lets other processes ask a running search.
+// Package socket lets other processes ask a running search, and take part in it.
 //
 // bbolt's lock keeps every other process out of the ledger, so the process
 // that runs a search answers for it, on a unix socket in its directory that
 // only its own user may use. What is asked are nascent's own commands: the
-// server carries one out and streams what it prints.
+// server carries one out and streams what it prints. Who asks to be a client has
+// the connection handed on to whoever talks with those.
 package socket
 
 import (
@@ -64,9 +65,12 @@ const (
 	errorTrailer = "Nascent-Error"
 )
 
+// Attach takes over the connection to a client; in is what it sends.
+type Attach func(conn net.Conn, in io.Reader)
+
 // Serve makes the socket and answers until Close. exit tells which status an
-// error stands for.
-func Serve(dir string, handle Handler, exit func(error) int) (*Server, error) {
+// error stands for. attach is nil where there is nothing to attach to.
+func Serve(dir string, handle Handler, exit func(error) int, attach Attach) (*Server, error) {
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil, err
@@ -91,6 +95,19 @@ func Serve(dir string, handle Handler, exit func(error) int) (*Server, error) {
 		}
 		w.Header().Set(exitTrailer, strconv.Itoa(code))
 		w.Header().Set(errorTrailer, text)
+	})
+	mux.HandleFunc("GET /client", func(w http.ResponseWriter, _ *http.Request) {
+		if attach == nil {
+			http.Error(w, "this search is not measured by clients, as evaluator: clients in its search.yaml would have it", http.StatusNotFound)
+			return
+		}
+		conn, both, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		conn.SetDeadline(time.Time{})
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: nascent\r\nConnection: Upgrade\r\n\r\n")
+		attach(conn, both)
 	})
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go s.http.Serve(&ownListener{l})
