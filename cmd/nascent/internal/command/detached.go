@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -55,12 +55,21 @@ func (l *logged) Write(b []byte) (int, error) {
 
 // keepLog writes what goes to standard error into the log of a search, too.
 func (a *app) keepLog(dir string) (close func(), err error) {
-	root, err := os.OpenRoot(filepath.Join(dir, "logs"))
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	log, err := safe.OpenFile(root, logName, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	const logs = "logs"
+	if err := root.Mkdir(logs, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	folder, err := safe.Folder(root, logs)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	log, err := safe.OpenFile(folder, logName, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}

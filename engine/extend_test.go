@@ -1,0 +1,101 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
+)
+
+// A limit that is raised while a search runs is as one of its next run: it goes on to
+// there, and replays.
+func TestExtend(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := config(led)
+	cfg.Limits.Evaluations, cfg.Final.Skip = 20, true
+	var s *engine.Search
+	extend := func(n int, want bool) {
+		if got := s.Extend(n); got != want {
+			t.Errorf("Extend(%d) is %v, want %v", n, got, want)
+		}
+	}
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		switch j.ID {
+		case 12:
+			extend(35, true)
+		case 13:
+			extend(15, true)
+		}
+		return evaluate(ctx, j)
+	})}}
+	s, err := engine.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	extend(100, false) // nothing runs yet
+	if err := s.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	extend(35, true)
+	extend(36, false) // its end has come
+	if st := s.Status(); st.Evaluations != 35 || st.Limits.Evaluations != 35 {
+		t.Errorf("ended as %+v", st)
+	}
+	if err := engine.Replay(t.Context(), always(cfg.Strategy), led, nil); err != nil {
+		t.Error(err)
+	}
+	whole := config(enginetest.Memory(t))
+	whole.Limits.Evaluations, whole.Final.Skip = 35, true
+	run(t, whole)
+	if a, b := digest(t, led, -1), digest(t, whole.Ledger, -1); a != b {
+		t.Errorf("it came to %s, and a search with that limit from the beginning to %s", a, b)
+	}
+}
+
+// Jobs may wait for somebody who carries them out as long as they like: no deadline runs,
+// and none of them is said to run.
+func TestJobsThatWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var at *scene
+		var waiting []engine.Assignment
+		a := &actor{hello: engine.Hello{Waits: true}}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			at, waiting = s, append(waiting, x)
+			return nil
+		}
+		cfg := acting(t, a)
+		cfg.Timeout, cfg.Limits.Evaluations, cfg.Final.Skip, cfg.Workers, cfg.Fill = time.Minute, 8, true, 1, true
+		s, err := engine.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error)
+		go func() { ended <- s.Run(t.Context()) }()
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if st := s.Status(); len(waiting) != 8 || st.Running != 0 || st.Waiting != 8 || st.Workers != 8 || st.Failed != 0 || len(st.Jobs) != 0 {
+			t.Errorf("after a day %d jobs wait: %+v", len(waiting), st)
+		}
+		for _, x := range waiting {
+			at.send(begun(x))
+		}
+		synctest.Wait()
+		if st := s.Status(); st.Running != 8 || st.Waiting != 0 {
+			t.Errorf("once they have begun: %+v", st)
+		}
+		for _, x := range waiting {
+			at.send(good(x))
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if st := s.Status(); st.OK != 8 || st.Idle != 0 {
+			t.Errorf("ended as %+v", st)
+		}
+	})
+}
