@@ -8,7 +8,12 @@ PYTHON ?= python3
 BUILD  := $(GO) build -trimpath -buildvcs=false
 BIN    := bin
 GPU    := $(BIN)/gpu
+DIST   := dist
+PREFIX ?= /usr/local
 SOURCE := $(shell find cmd engine genome internal plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' -o -name '*.py' 2>/dev/null) go.mod go.sum
+
+# Programs are static, those that tests link too: they run wherever there is Linux.
+export CGO_ENABLED ?= 0
 
 all: $(BIN)/nascent $(BIN)/nascent-plugins
 
@@ -26,6 +31,24 @@ test: export GOFLAGS := $(shell $(GO) env GOFLAGS) -trimpath
 test: export GOGC := 400
 test:
 	$(GO) test -json -timeout 20m ./... | $(GO) run ./internal/slowest
+
+# What people install (docs/install.md): the wheel for this machine; below PREFIX the
+# programs, manual pages and completions; wheels and archives for all machines.
+wheel:
+	$(GO) run ./internal/release -out $(DIST) wheel
+
+install:
+	@$(GO) run ./internal/release -prefix "$(PREFIX)" -destdir "$(DESTDIR)" install
+
+dist:
+	$(GO) run ./internal/release -out $(DIST) -arch amd64,arm64 wheel archive
+
+# The programs for arm64 make the searches that were recorded on amd64, digest and all.
+EMULATOR := qemu-aarch64-static
+arm64-check:
+	@command -v $(EMULATOR) >/dev/null || { echo "arm64-check needs $(EMULATOR): apt install qemu-user-static"; exit 1; }
+	$(GO) run ./internal/release -out $(BIN)/arm64 -arch arm64 -under $(EMULATOR) programs
+	$(GO) test -trimpath -timeout 2h -v -run 'TestGolden$$/$(ONLY)' ./cmd/nascent/goldentest -args -programs $(CURDIR)/$(BIN)/arm64
 
 # Kills searches at random moments and looks for what must never be: docs/reliability.md.
 # ARGS="-kills 100 -seed 2 -run checkpoints".
@@ -73,6 +96,6 @@ lint:
 	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo "staticcheck is not installed: skipped (go install honnef.co/go/tools/cmd/staticcheck@latest)"; fi
 
 clean:
-	rm -rf $(BIN)
+	rm -rf $(BIN) $(DIST)
 
-.PHONY: all run test chaos mutants science bench-peers gpu-check gpu-programs bench lint clean
+.PHONY: all run test wheel install dist arm64-check chaos mutants science bench-peers gpu-check gpu-programs bench lint clean

@@ -20,7 +20,7 @@ func Build(dir string, programs map[string]string) error {
 		if err != nil {
 			return err
 		}
-		run := exec.Command("go", "run", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-exec=cp", path, filepath.Join(dir, name))
+		run := exec.Command("go", "run", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-exec=cp", path, filepath.Join(dir, name))
 		if out, err := run.CombinedOutput(); err != nil {
 			return fmt.Errorf("go run -exec=cp %s: %w\n%s", path, err, out)
 		}
