@@ -45,7 +45,7 @@ type Setup struct {
 	Order       Order
 	Start       []genome.Genome // known-good genomes to begin with
 	Options     json.RawMessage // the strategy's own options, a JSON object
-	Seeded      bool            // results at the highest fidelity depend on the job's seed; strategies in other processes are not told
+	Seeded      bool            // results at the highest fidelity depend on the job's seed, so measuring again tells something
 
 	// Files keeps what is too large for State: weights, tables. Step Puts a file
 	// and names it in Decision.Files; a later Step finds it by the hash that its

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
@@ -88,7 +89,7 @@ func (s *StrategyPlugin) ready(ctx context.Context) error {
 	var hello *proto.StrategyHello
 	if err == nil {
 		request := proto.SetupTo(*s.setup)
-		request.Scratch = scratch
+		request.Scratch, request.Packed = scratch, true
 		hello, err = proto.NewStrategyClient(proc.conn).Open(ctx, request)
 	}
 	switch {
@@ -245,7 +246,7 @@ func (s *StrategyPlugin) ask(ctx context.Context, state []byte, turn engine.Turn
 		Limits: proto.LimitsTo(turn.Limits),
 	}
 	for i := range turn.Results {
-		request.Results = append(request.Results, proto.CandidateTo(&turn.Results[i], true))
+		request.Results = append(request.Results, proto.CandidateTo(&turn.Results[i], true, s.packed()))
 	}
 	if s.setup.Files != nil {
 		var err error
@@ -256,13 +257,13 @@ func (s *StrategyPlugin) ask(ctx context.Context, state []byte, turn engine.Turn
 	if turn.History == nil || need == engine.NeedNone || need == "" {
 		return proto.NewStrategyClient(s.proc.conn).Step(ctx, request)
 	}
-	have := s.agree(turn.History)
+	have, packed := s.agree(turn.History), s.packed()
 	for {
 		request.Have, request.History = int64(have), nil
 		s.sent = s.sent[:have]
 		for i := have; i < turn.History.Len(); i++ {
 			c := turn.History.At(i)
-			w := proto.CandidateTo(c, need == engine.NeedAll)
+			w := proto.CandidateTo(c, need == engine.NeedAll, packed)
 			if need == engine.NeedAll {
 				curve, err := turn.History.Curve(c.ID)
 				if err != nil {
@@ -289,6 +290,15 @@ func (s *StrategyPlugin) ask(ctx context.Context, state []byte, turn engine.Turn
 		}
 		have = lacking
 	}
+}
+
+// packed is the space whose genomes cross the wire as they are: the search's, if the
+// plugin takes them so.
+func (s *StrategyPlugin) packed() *genome.Space {
+	if s.hello.Packed {
+		return s.setup.Space
+	}
+	return nil
 }
 
 // agree returns how many rows the process has in common with this history. The

@@ -5,15 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/proto"
 )
 
 // past is a History for tests.
@@ -247,5 +251,54 @@ func TestStrategyFails(t *testing.T) {
 	}
 	if _, err := Strategy(testPlugin, options(t)).Step(within(t), nil, turn(0, nil)); err == nil {
 		t.Error("a step before Open")
+	}
+}
+
+// heard is a plugin that remembers what it was asked.
+type heard struct {
+	proto.UnimplementedStrategyServer
+	asked chan *proto.StepRequest
+}
+
+func (h *heard) Step(_ context.Context, r *proto.StepRequest) (*proto.StepResponse, error) {
+	h.asked <- r
+	return &proto.StepResponse{}, nil
+}
+
+// A plugin that takes genomes packed gets no texts, one from before that nothing else.
+func TestGenomesAsThePluginTakesThem(t *testing.T) {
+	t.Parallel()
+	h := &heard{asked: make(chan *proto.StepRequest, 1)}
+	server := grpc.NewServer()
+	proto.RegisterStrategyServer(server, h)
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go server.Serve(listener)
+	t.Cleanup(server.Stop)
+	conn, err := grpc.NewClient("unix:"+listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	for _, packed := range []bool{true, false} {
+		s := &StrategyPlugin{
+			setup: &engine.Setup{Space: space}, proc: &process{conn: conn}, hello: &proto.StrategyHello{History: "metrics", Packed: packed},
+		}
+		past := someHistory(t, 3, 1)
+		if _, err := s.ask(within(t), nil, turn(1, past)); err != nil {
+			t.Fatal(err)
+		}
+		request := <-h.asked
+		if len(request.History) != 3 || len(request.Results) != 1 {
+			t.Fatalf("%d rows and %d results are sent", len(request.History), len(request.Results))
+		}
+		for i, c := range append(request.History, request.Results...) {
+			g := past[min(i, 2)].Genome
+			if packed && (c.Genome != "" || string(c.Packed) != g.Packed()) || !packed && (c.Genome != g.Text() || c.Packed != nil) {
+				t.Errorf("where it takes them packed (%v), it gets %q and %q", packed, c.Genome, c.Packed)
+			}
+		}
 	}
 }

@@ -280,3 +280,50 @@ func BenchmarkPythonStart(b *testing.B) {
 		b.StartTimer()
 	}
 }
+
+// What a cold start of a Python strategy costs with 20,000 candidates behind it: a
+// process that has nothing of the History, and its first step. Processor time of the
+// host, the plugin and Python, and from the start to the decision.
+func BenchmarkPythonStrategyStart(b *testing.B) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		b.Skip("there is no python3 here")
+	}
+	dir, err := built()
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, err := host.Find(host.KindStrategy, "../python/examples/aging.py", dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	space := networktest.Space(b, `{"network": {"input": [1, 40], "classes": 10}, "y": {"float": [0, 1]}, "stack": {"cell": {"cell":
+		{"pairs": ["skip", "conv3", "conv5", "avgpool3"], "nodes": 4, "inputs": 2}}, "channels": 8, "cells": 5, "reductions": 2}}`)
+	const rows = 20000
+	history := tell(b, space, rows, 1)
+	var cost [3]time.Duration
+	b.ResetTimer()
+	for range b.N {
+		before := spent(b, os.Getpid())
+		s := host.Strategy(p, host.Options{SearchID: b.Name()})
+		state, _, err := s.Open(context.Background(), engine.Setup{
+			Space: space, Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}, Metrics: []engine.Metric{{Name: "accuracy"}},
+			Fidelities: []engine.Fidelity{{Evaluator: "e", Budget: 1}}, Order: engine.Strict, Options: json.RawMessage(`{}`),
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := s.Step(context.Background(), state, engine.Turn{N: 9, Seed: 7, FirstID: rows + 1, Want: 1, History: history}); err != nil {
+			b.Fatal(err)
+		}
+		plugin := childOf(b, os.Getpid(), "nascent-plugins")
+		for i, d := range []time.Duration{spent(b, os.Getpid()) - before, spent(b, plugin), spent(b, childOf(b, plugin, "python"))} {
+			cost[i] += d
+		}
+		if err := s.Close(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for i, name := range []string{"host-µs/row", "plugin-µs/row", "python-µs/row"} {
+		b.ReportMetric(float64(cost[i].Microseconds())/float64(b.N*rows), name)
+	}
+}

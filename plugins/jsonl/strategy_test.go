@@ -90,7 +90,7 @@ func (h told) Curve(id engine.ID) ([]engine.Point, error) {
 func (h told) Output(id engine.ID) ([]byte, error) { return []byte(id.String()), nil }
 
 // tell makes n candidates; of another salt, others.
-func tell(t *testing.T, space *genome.Space, n int, salt uint64) told {
+func tell(t testing.TB, space *genome.Space, n int, salt uint64) told {
 	t.Helper()
 	r := rng.New(salt)
 	var out told

@@ -244,7 +244,7 @@ func FinishedTo(r *engine.Result) *Finished {
 func SetupTo(s engine.Setup) *OpenStrategy {
 	out := &OpenStrategy{
 		Space: s.Space.JSON(), Rules: int64(s.Space.Rules()), Pool: s.Space.Members(),
-		Metrics: MetricsTo(s.Metrics), Limits: LimitsTo(s.Limits), Order: string(s.Order), Options: s.Options,
+		Metrics: MetricsTo(s.Metrics), Limits: LimitsTo(s.Limits), Order: string(s.Order), Options: s.Options, Seeded: s.Seeded,
 	}
 	out.Objectives, out.Ties, out.Reference = objectivesTo(s.Objectives), objectivesTo(s.Ties), ValuesTo(s.Reference)
 	for _, c := range s.Constraints {
@@ -272,7 +272,7 @@ func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
 	}
 	out := engine.Setup{
 		Space: space, Metrics: MetricsFrom(s.Metrics), Limits: LimitsFrom(s.Limits),
-		Order: engine.Order(s.Order), Options: s.Options,
+		Order: engine.Order(s.Order), Options: s.Options, Seeded: s.Seeded,
 	}
 	out.Objectives, out.Ties, out.Reference = objectivesFrom(s.Objectives), objectivesFrom(s.Ties), ValuesFrom(s.Reference)
 	for _, c := range s.Constraints {
@@ -340,9 +340,32 @@ func LimitsFrom(l *Limits) engine.Limits {
 	return out
 }
 
-// CandidateTo converts a consumed job. Without all, its curve and output stay
-// behind.
-func CandidateTo(c *engine.Candidate, all bool) *Candidate {
+// genomeTo is a genome on the wire: its packed form as it is if it is of the space that
+// both sides have open, else its text. Nothing stands for no genome.
+func genomeTo(g genome.Genome, packed *genome.Space) (string, []byte) {
+	switch {
+	case g.IsZero():
+		return "", nil
+	case g.Space() == packed:
+		return "", []byte(g.Packed())
+	}
+	return g.Text(), nil
+}
+
+// genomeFrom is the inverse of genomeTo.
+func genomeFrom(space *genome.Space, text string, packed []byte) (genome.Genome, error) {
+	switch {
+	case packed != nil:
+		return space.Unpack(string(packed))
+	case text != "":
+		return space.Parse(text)
+	}
+	return genome.Genome{}, nil
+}
+
+// CandidateTo converts a consumed job. A genome of the space packed goes as it is, others
+// and with nil all as texts. Without all, its curve and output stay behind.
+func CandidateTo(c *engine.Candidate, all bool, packed *genome.Space) *Candidate {
 	out := &Candidate{
 		Id: uint64(c.ID), Phase: string(c.Phase), Task: string(c.Task), Operator: c.Operator,
 		Parents: idsTo(c.Parents), Fidelity: int64(c.Fidelity), Budget: c.Budget, Seed: c.Seed, Input: c.Input,
@@ -351,9 +374,7 @@ func CandidateTo(c *engine.Candidate, all bool) *Candidate {
 		Status: string(c.Status), Reason: c.Reason, Stopped: c.Stopped, Metrics: ValuesTo(c.Metrics),
 		Files: refsTo(c.Files), Seconds: c.Seconds, Attempts: int64(c.Attempts), Fingerprint: int64(c.Fingerprint),
 	}
-	if !c.Genome.IsZero() {
-		out.Genome = c.Genome.Text()
-	}
+	out.Genome, out.Packed = genomeTo(c.Genome, packed)
 	if all {
 		out.Curve, out.Output = curveTo(c.Curve), c.Output
 	}
@@ -376,18 +397,19 @@ func CandidateFrom(c *Candidate, space *genome.Space) (*engine.Candidate, error)
 		},
 		Attempts: int(c.Attempts), Fingerprint: int(c.Fingerprint),
 	}
-	if c.Genome != "" && c.Baseline == "" {
-		g, err := space.Parse(c.Genome)
-		if err != nil {
-			return nil, fmt.Errorf("candidate %s: %w", out.ID, err)
-		}
-		out.Genome = g
+	if c.Baseline != "" {
+		return out, nil
+	}
+	var err error
+	if out.Genome, err = genomeFrom(space, c.Genome, c.Packed); err != nil {
+		return nil, fmt.Errorf("candidate %s: %w", out.ID, err)
 	}
 	return out, nil
 }
 
-// DecisionTo converts what a strategy decided.
-func DecisionTo(d engine.Decision) *StepResponse {
+// DecisionTo converts what a strategy decided. Genomes of the space packed go as they
+// are, others and with nil all as texts.
+func DecisionTo(d engine.Decision, packed *genome.Space) *StepResponse {
 	out := &StepResponse{
 		State: d.State, Files: refsTo(d.Files), Keep: idsTo(d.Keep), Note: d.Note, Done: d.Done,
 	}
@@ -397,9 +419,7 @@ func DecisionTo(d engine.Decision) *StepResponse {
 			Input: p.Input, Resume: uint64(p.Resume), Inherit: uint64(p.Inherit), Replicate: p.Replicate,
 			Stop: StopTo(p.Stop), Tag: p.Tag, Phase: string(p.Phase), Budget: p.Budget,
 		}
-		if !p.Genome.IsZero() {
-			w.Genome = p.Genome.Text()
-		}
+		w.Genome, w.Packed = genomeTo(p.Genome, packed)
 		out.Proposals = append(out.Proposals, w)
 	}
 	return out
@@ -416,12 +436,9 @@ func DecisionFrom(r *StepResponse, space *genome.Space) (engine.Decision, error)
 			Input: w.Input, Resume: engine.ID(w.Resume), Inherit: engine.ID(w.Inherit), Replicate: w.Replicate,
 			Stop: StopFrom(w.Stop), Tag: w.Tag, Phase: engine.Phase(w.Phase), Budget: w.Budget,
 		}
-		if w.Genome != "" {
-			g, err := space.Parse(w.Genome)
-			if err != nil {
-				return engine.Decision{}, fmt.Errorf("proposal %d: %w", i+1, err)
-			}
-			p.Genome = g
+		var err error
+		if p.Genome, err = genomeFrom(space, w.Genome, w.Packed); err != nil {
+			return engine.Decision{}, fmt.Errorf("proposal %d: %w", i+1, err)
 		}
 		out.Proposals = append(out.Proposals, p)
 	}

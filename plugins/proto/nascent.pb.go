@@ -1806,6 +1806,8 @@ type OpenStrategy struct {
 	Rules         int64                  `protobuf:"varint,12,opt,name=rules,proto3" json:"rules,omitempty"`        // as in OpenEvaluator
 	Ties          []*Objective           `protobuf:"bytes,13,rep,name=ties,proto3" json:"ties,omitempty"`           // decide, in their order, what the objectives do not
 	Reference     *Values                `protobuf:"bytes,14,opt,name=reference,proto3" json:"reference,omitempty"` // of the objectives, where one is declared: what is no better in all of them counts for nothing
+	Packed        bool                   `protobuf:"varint,15,opt,name=packed,proto3" json:"packed,omitempty"`      // the host sends and takes genomes packed, if the answer says so as well
+	Seeded        bool                   `protobuf:"varint,16,opt,name=seeded,proto3" json:"seeded,omitempty"`      // results at the highest fidelity depend on the job's seed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1938,14 +1940,29 @@ func (x *OpenStrategy) GetReference() *Values {
 	return nil
 }
 
+func (x *OpenStrategy) GetPacked() bool {
+	if x != nil {
+		return x.Packed
+	}
+	return false
+}
+
+func (x *OpenStrategy) GetSeeded() bool {
+	if x != nil {
+		return x.Seeded
+	}
+	return false
+}
+
 type StrategyHello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Refusal       *Refusal               `protobuf:"bytes,1,opt,name=refusal,proto3" json:"refusal,omitempty"`
 	State         []byte                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	History       string                 `protobuf:"bytes,3,opt,name=history,proto3" json:"history,omitempty"` // how much of it Step needs: "none", "metrics", "all"
 	Batch         int64                  `protobuf:"varint,4,opt,name=batch,proto3" json:"batch,omitempty"`
-	Tasks         []string               `protobuf:"bytes,5,rep,name=tasks,proto3" json:"tasks,omitempty"`   // that it proposes, besides "train"
-	Remark        string                 `protobuf:"bytes,6,opt,name=remark,proto3" json:"remark,omitempty"` // one line for people, said when the search begins
+	Tasks         []string               `protobuf:"bytes,5,rep,name=tasks,proto3" json:"tasks,omitempty"`    // that it proposes, besides "train"
+	Remark        string                 `protobuf:"bytes,6,opt,name=remark,proto3" json:"remark,omitempty"`  // one line for people, said when the search begins
+	Packed        bool                   `protobuf:"varint,7,opt,name=packed,proto3" json:"packed,omitempty"` // genomes are to come packed, and are proposed so; only if OpenStrategy.packed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2020,6 +2037,13 @@ func (x *StrategyHello) GetRemark() string {
 		return x.Remark
 	}
 	return ""
+}
+
+func (x *StrategyHello) GetPacked() bool {
+	if x != nil {
+		return x.Packed
+	}
+	return false
 }
 
 type StepRequest struct {
@@ -2278,6 +2302,7 @@ type Candidate struct {
 	Seconds       float64                `protobuf:"fixed64,25,opt,name=seconds,proto3" json:"seconds,omitempty"`
 	Attempts      int64                  `protobuf:"varint,26,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	Fingerprint   int64                  `protobuf:"varint,27,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	Packed        []byte                 `protobuf:"bytes,28,opt,name=packed,proto3,oneof" json:"packed,omitempty"` // in place of genome: as the search holds it; only if StrategyHello.packed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2501,6 +2526,13 @@ func (x *Candidate) GetFingerprint() int64 {
 	return 0
 }
 
+func (x *Candidate) GetPacked() []byte {
+	if x != nil {
+		return x.Packed
+	}
+	return nil
+}
+
 type Proposal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Operator      string                 `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
@@ -2516,6 +2548,7 @@ type Proposal struct {
 	Tag           string                 `protobuf:"bytes,11,opt,name=tag,proto3" json:"tag,omitempty"`
 	Phase         string                 `protobuf:"bytes,12,opt,name=phase,proto3" json:"phase,omitempty"`
 	Budget        float64                `protobuf:"fixed64,13,opt,name=budget,proto3" json:"budget,omitempty"`
+	Packed        []byte                 `protobuf:"bytes,14,opt,name=packed,proto3,oneof" json:"packed,omitempty"` // in place of genome; only if both sides said packed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2639,6 +2672,13 @@ func (x *Proposal) GetBudget() float64 {
 		return x.Budget
 	}
 	return 0
+}
+
+func (x *Proposal) GetPacked() []byte {
+	if x != nil {
+		return x.Packed
+	}
+	return nil
 }
 
 var File_nascent_proto protoreflect.FileDescriptor
@@ -2788,7 +2828,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\aseconds\x18\b \x01(\x01R\aseconds\x12\x14\n" +
 	"\x05fault\x18\t \x01(\tR\x05fault\x12\x18\n" +
 	"\acrashed\x18\n" +
-	" \x01(\bR\acrashed\"\x8c\x04\n" +
+	" \x01(\bR\acrashed\"\xbc\x04\n" +
 	"\fOpenStrategy\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\fR\x05space\x125\n" +
 	"\n" +
@@ -2808,14 +2848,17 @@ const file_nascent_proto_rawDesc = "" +
 	"\x04pool\x18\v \x03(\fR\x04pool\x12\x14\n" +
 	"\x05rules\x18\f \x01(\x03R\x05rules\x12)\n" +
 	"\x04ties\x18\r \x03(\v2\x15.nascent.v1.ObjectiveR\x04ties\x120\n" +
-	"\treference\x18\x0e \x01(\v2\x12.nascent.v1.ValuesR\treference\"\xb2\x01\n" +
+	"\treference\x18\x0e \x01(\v2\x12.nascent.v1.ValuesR\treference\x12\x16\n" +
+	"\x06packed\x18\x0f \x01(\bR\x06packed\x12\x16\n" +
+	"\x06seeded\x18\x10 \x01(\bR\x06seeded\"\xca\x01\n" +
 	"\rStrategyHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x12\x18\n" +
 	"\ahistory\x18\x03 \x01(\tR\ahistory\x12\x14\n" +
 	"\x05batch\x18\x04 \x01(\x03R\x05batch\x12\x14\n" +
 	"\x05tasks\x18\x05 \x03(\tR\x05tasks\x12\x16\n" +
-	"\x06remark\x18\x06 \x01(\tR\x06remark\"\xe7\x02\n" +
+	"\x06remark\x18\x06 \x01(\tR\x06remark\x12\x16\n" +
+	"\x06packed\x18\a \x01(\bR\x06packed\"\xe7\x02\n" +
 	"\vStepRequest\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\fR\x05state\x12\f\n" +
 	"\x01n\x18\x02 \x01(\x04R\x01n\x12\x12\n" +
@@ -2839,7 +2882,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\x04note\x18\a \x01(\tR\x04note\x12\x12\n" +
 	"\x04done\x18\b \x01(\bR\x04doneB\n" +
 	"\n" +
-	"\b_lacking\"\xe8\x05\n" +
+	"\b_lacking\"\x90\x06\n" +
 	"\tCandidate\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05phase\x18\x02 \x01(\tR\x05phase\x12\x12\n" +
@@ -2868,7 +2911,9 @@ const file_nascent_proto_rawDesc = "" +
 	"\x05files\x18\x18 \x03(\v2\x10.nascent.v1.FileR\x05files\x12\x18\n" +
 	"\aseconds\x18\x19 \x01(\x01R\aseconds\x12\x1a\n" +
 	"\battempts\x18\x1a \x01(\x03R\battempts\x12 \n" +
-	"\vfingerprint\x18\x1b \x01(\x03R\vfingerprint\"\xd8\x02\n" +
+	"\vfingerprint\x18\x1b \x01(\x03R\vfingerprint\x12\x1b\n" +
+	"\x06packed\x18\x1c \x01(\fH\x00R\x06packed\x88\x01\x01B\t\n" +
+	"\a_packed\"\x80\x03\n" +
 	"\bProposal\x12\x1a\n" +
 	"\boperator\x18\x01 \x01(\tR\boperator\x12\x18\n" +
 	"\aparents\x18\x02 \x03(\x04R\aparents\x12\x16\n" +
@@ -2883,7 +2928,9 @@ const file_nascent_proto_rawDesc = "" +
 	" \x01(\v2\x14.nascent.v1.StopRuleR\x04stop\x12\x10\n" +
 	"\x03tag\x18\v \x01(\tR\x03tag\x12\x14\n" +
 	"\x05phase\x18\f \x01(\tR\x05phase\x12\x16\n" +
-	"\x06budget\x18\r \x01(\x01R\x06budget2J\n" +
+	"\x06budget\x18\r \x01(\x01R\x06budget\x12\x1b\n" +
+	"\x06packed\x18\x0e \x01(\fH\x00R\x06packed\x88\x01\x01B\t\n" +
+	"\a_packed2J\n" +
 	"\x06Plugin\x12@\n" +
 	"\bDescribe\x12\x1b.nascent.v1.DescribeRequest\x1a\x17.nascent.v1.Description2\x89\x01\n" +
 	"\tEvaluator\x12=\n" +
@@ -3008,6 +3055,8 @@ func file_nascent_proto_init() {
 		(*Report_Returned)(nil),
 	}
 	file_nascent_proto_msgTypes[26].OneofWrappers = []any{}
+	file_nascent_proto_msgTypes[27].OneofWrappers = []any{}
+	file_nascent_proto_msgTypes[28].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -37,10 +37,11 @@ func TestObjectivesTravel(t *testing.T) {
 		Ties:       []engine.Objective{{Metric: "c", Goal: engine.Minimize}},
 		Reference:  engine.Values{{Name: "a", Value: 0.5}, {Name: "b", Value: 9}},
 		Limits:     engine.Limits{Evaluations: 3, Targets: engine.Values{{Name: "a", Value: 1}, {Name: "b", Value: 2}}},
+		Seeded:     true,
 	}
 	got, err := proto.SetupFrom(proto.SetupTo(sent))
 	if err != nil || !slices.Equal(got.Objectives, sent.Objectives) || !slices.Equal(got.Ties, sent.Ties) ||
-		!slices.Equal(got.Limits.Targets, sent.Limits.Targets) || !slices.Equal(got.Reference, sent.Reference) {
+		!slices.Equal(got.Limits.Targets, sent.Limits.Targets) || !slices.Equal(got.Reference, sent.Reference) || !got.Seeded {
 		t.Errorf("%+v arrives as %+v, %v", sent, got, err)
 	}
 }

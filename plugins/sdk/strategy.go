@@ -20,6 +20,7 @@ type strategyServer struct {
 
 	mu      sync.Mutex
 	space   *genome.Space // nil before Open
+	packed  *genome.Space // space, if the host takes its genomes packed
 	need    engine.HistoryNeed
 	history *history
 	files   *files
@@ -43,8 +44,13 @@ func (s *strategyServer) Open(ctx context.Context, req *proto.OpenStrategy) (ans
 	if err != nil {
 		return &proto.StrategyHello{Refusal: refusalOf(err)}, nil
 	}
-	s.space, s.need, s.history = setup.Space, needs.History, newHistory(needs.History)
-	hello := &proto.StrategyHello{State: state, History: string(needs.History), Batch: int64(needs.Batch), Remark: needs.Remark}
+	s.space, s.packed, s.need, s.history = setup.Space, nil, needs.History, newHistory(needs.History)
+	if req.Packed {
+		s.packed = s.space
+	}
+	hello := &proto.StrategyHello{
+		State: state, History: string(needs.History), Batch: int64(needs.Batch), Remark: needs.Remark, Packed: req.Packed,
+	}
 	for _, t := range needs.Tasks {
 		hello.Tasks = append(hello.Tasks, string(t))
 	}
@@ -93,7 +99,7 @@ func (s *strategyServer) Step(ctx context.Context, req *proto.StepRequest) (answ
 		}
 		return &proto.StepResponse{Error: engine.OneLine(err.Error())}, nil
 	}
-	answer = proto.DecisionTo(decision)
+	answer = proto.DecisionTo(decision, s.packed)
 	s.files.handOver(answer.Files)
 	return answer, nil
 }
