@@ -30,6 +30,7 @@ type Opening struct {
 	Limits      engine.Limits       `json:"limits"`
 	Order       engine.Order        `json:"order"`
 	Start       []string            `json:"start,omitempty"`
+	Seeded      bool                `json:"seeded,omitempty"` // results at the highest fidelity depend on the job's seed
 }
 
 // OpeningOf tells of a search, and the strategy's own options.
@@ -37,7 +38,7 @@ func OpeningOf(s engine.Setup, options json.RawMessage) *Opening {
 	b := &Opening{
 		Protocol: Protocol, Serve: "strategy", Space: s.Space.JSON(), Rules: s.Space.Rules(), Options: options,
 		Objectives: s.Objectives, Ties: s.Ties, Constraints: s.Constraints, Reference: s.Reference,
-		Metrics: s.Metrics, Fidelities: s.Fidelities, Limits: s.Limits, Order: s.Order,
+		Metrics: s.Metrics, Fidelities: s.Fidelities, Limits: s.Limits, Order: s.Order, Seeded: s.Seeded,
 	}
 	for _, g := range s.Start {
 		b.Start = append(b.Start, g.Text())

@@ -249,6 +249,22 @@ func TestStrategyIsSteady(t *testing.T) {
 	}
 }
 
+// It knows whether measuring again tells something, and may remark on it.
+func TestStrategyKnowsOfSeeds(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	for seeded, want := range map[bool]string{true: "seeded: True", false: "seeded: False"} {
+		s := &strategy{program: program{script: "testdata/decides.py"}}
+		defer s.end()
+		state, needs, err := s.Open(t.Context(), engine.Setup{
+			Space: genome.MustParseSpace(enginetest.Numbers), Seeded: seeded, Options: json.RawMessage(`{"do": "tell"}`),
+		})
+		if err != nil || string(state) != fmt.Sprint(seeded) || needs.Remark != want {
+			t.Errorf("seeded %v: it says %s, %q, %v", seeded, state, needs.Remark, err)
+		}
+	}
+}
+
 // A worker that dies is started again and asked the same, until it has died too
 // often.
 func TestStrategyDies(t *testing.T) {

@@ -12,6 +12,8 @@ def open_(setup):
         raise nascent.Refused("is not done", "do")
     if setup.options["do"] == "space":
         return {"state": {"first": setup.space.sample(1)}}
+    if setup.options["do"] == "tell":
+        return {"state": setup.seeded, "remark": f"seeded: {setup.seeded}"}
     return {"history": setup.options["history"]}
 
 

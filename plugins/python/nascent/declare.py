@@ -152,6 +152,7 @@ _WANTED: Dict[str, Tuple[Callable[[Any], bool], str]] = {
     "data": (lambda v: isinstance(v, str), "a text"),
     "splits": (lambda v: isinstance(v, str), "a text"),
     "operational": (lambda v: all(isinstance(name, str) for name in v), "a list of names of options"),
+    "remark": (lambda v: isinstance(v, str), "a text"),
     "history": (lambda v: v in ("none", "metrics", "all"), "none, metrics or all"),
     "options": (lambda v: v is None or isinstance(v, Mapping), "a dict of names and defaults"),
     "open": (lambda v: v is None or callable(v), "a function"),

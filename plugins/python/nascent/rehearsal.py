@@ -54,6 +54,8 @@ class Rehearsal:
 
     def play(self, turns: int) -> int:
         """Ask for so many turns. 1 if one fails."""
+        if self.hello["remark"]:
+            print(f"remark: {self.hello['remark']}")
         batch = max(1, self.hello["batch"])
         for n in range(turns):
             results = [self.open.popleft() for _ in range(min(batch, len(self.open)))]

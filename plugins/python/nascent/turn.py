@@ -45,6 +45,9 @@ class StrategySetup(Setup):
         """strict or arrival."""
         self.start: List[str] = order.get("start") or []
         """Known-good genomes to begin with."""
+        self.seeded: bool = order.get("seeded", False)
+        """Results at the highest fidelity depend on the job's seed: to measure a
+        genome again tells something."""
 
         self.ranking = Ranking(self.objectives, self.ties, self.constraints, order.get("rules") or 0)
         """By which candidates are compared."""
@@ -244,9 +247,9 @@ class Strategy:
 def strategy(function: Step) -> Step: ...
 @overload
 def strategy(*, state: Any = ..., options: Optional[Mapping[str, Any]] = ..., history: str = ..., batch: int = ...,
-             tasks: Iterable[str] = ..., open: Optional[Opening] = ...) -> Callable[[Step], Step]: ...
+             tasks: Iterable[str] = ..., remark: str = ..., open: Optional[Opening] = ...) -> Callable[[Step], Step]: ...
 def strategy(function: Any = None, *, state: Any = None, options: Optional[Mapping[str, Any]] = None, history: str = "metrics",
-             batch: int = 0, tasks: Iterable[str] = (), open: Optional[Opening] = None) -> Any:
+             batch: int = 0, tasks: Iterable[str] = (), remark: str = "", open: Optional[Opening] = None) -> Any:
     """Declare that a function decides what a search tries next. It is called
     with the state and a Turn, and answers a Decision, or only a list of
     proposals, which leaves the state as it is.
@@ -261,11 +264,12 @@ def strategy(function: Any = None, *, state: Any = None, options: Optional[Mappi
     batch: how many results a turn brings in strict order, such as a generation;
         0 and 1 mean one.
     tasks: that it proposes besides train: supernet, score.
+    remark: one line for people, said when the search begins.
     open: is called with a StrategySetup before the first step, to check options.
-        What it answers, a dict of any of state, history, batch and tasks, counts
+        What it answers, a dict of any of state, history, batch, tasks and remark, counts
         instead of what was declared. It may raise Refused.
     """
-    hello = {"state": state, "history": history, "batch": batch, "tasks": names("tasks", tasks)}
+    hello = {"state": state, "history": history, "batch": batch, "tasks": names("tasks", tasks), "remark": remark}
     check({**hello, "options": options, "open": open})
 
     def declare(function: Step) -> Step:

@@ -216,7 +216,7 @@ class TestWorker(unittest.TestCase):
             def check(setup):
                 if setup.options["n"] < 1:
                     raise nascent.Refused("is too small", "n")
-                return {"state": setup.space.sample(setup.options["n"]), "history": "all"}
+                return {"state": setup.space.sample(setup.options["n"]), "history": "all", "remark": f"n is {setup.options['n']}"}
 
             @nascent.strategy(options={"n": 1}, open=check)
             def step(state, turn):
@@ -228,8 +228,19 @@ class TestWorker(unittest.TestCase):
         program = Program(source, n=4)
         self.assertEqual(program.first, {"space": "sample", "seed": 4})
         hello = program.say({"answer": {"genomes": ["x=1"]}})["hello"]
-        self.assertEqual((hello["state"], hello["history"]), ("x=1", "all"))
+        self.assertEqual((hello["state"], hello["history"], hello["remark"]), ("x=1", "all", "n is 4"))
         program.end()
+
+    def test_remark(self):
+        program = Program("""
+            @nascent.strategy(remark="one ear only")
+            def step(state, turn):
+                return []
+        """)
+        self.assertEqual(program.first["hello"]["remark"], "one ear only")
+        program.end()
+        with self.assertRaisesRegex(TypeError, "remark is 3: give a text"):
+            nascent.strategy(remark=3)
 
 
 class TestTry(unittest.TestCase):
