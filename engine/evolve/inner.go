@@ -47,6 +47,18 @@ func (s *searcher) has(option string) bool {
 	return json.Unmarshal(s.options, &all) == nil && all[option] != nil
 }
 
+// alone refuses the built-in strategy called name as the inner one, and as one that this
+// searches with in turn: the ids of candidates do not bear being shifted twice by it.
+func (s *searcher) alone(name, problem, remedy string) error {
+	if s.use == name {
+		return &genome.Mistake{Problem: problem, Remedy: remedy}
+	}
+	if slices.Contains(Inner(s.use, s.options), name) {
+		return &genome.Mistake{Problem: fmt.Sprintf("%s searches with %s, and %s", s.use, name, problem), Remedy: remedy}
+	}
+	return nil
+}
+
 // open opens the strategy that the options name at a key in the search that it is to
 // see. It may not train shared weights. What it needs of the history goes into needs.
 func (s *searcher) open(ctx context.Context, inner engine.Strategy, key string, seen engine.Setup, needs *engine.Needs) ([]byte, engine.Needs, error) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/option"
-	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -95,12 +94,12 @@ func (s *islands) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.
 	var st islandsState
 	for i := range s.count {
 		with, key := s.with[i%len(s.with)], s.with.key(i%len(s.with))
+		if err := with.alone(islandsName, "islands have no islands", "raise islands instead"); err != nil {
+			return nil, needs, option.Within(key, err)
+		}
 		inner, err := s.find(with.use)
 		if err != nil {
 			return nil, needs, option.Within(key, err)
-		}
-		if _, nested := inner.(*islands); nested {
-			return nil, needs, &genome.Mistake{Key: key, Problem: "islands have no islands", Remedy: "raise islands instead"}
 		}
 		s.strategies, s.views = append(s.strategies, inner), append(s.views, &islandView{tag: islandTag(i)})
 		seen := setup

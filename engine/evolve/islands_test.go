@@ -173,9 +173,11 @@ func (m marker) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 func TestMistakesOfAnIslandsStrategy(t *testing.T) {
 	t.Parallel()
 	for options, want := range map[string]string{
-		`{"search": {"use": "aging", "populaton": 3}}`:             "search.populaton: ",
-		`{"search": ["random", {"use": "aging", "populaton": 3}]}`: "search[1].populaton: ",
-		`{"search": ["random", "islands"]}`:                        "search[1]: islands have no islands",
+		`{"search": {"use": "aging", "populaton": 3}}`:                                   "search.populaton: ",
+		`{"search": ["random", {"use": "aging", "populaton": 3}]}`:                       "search[1].populaton: ",
+		`{"search": ["random", "islands"]}`:                                              "search[1]: islands have no islands; raise islands instead",
+		`{"search": {"use": "repeats", "search": "islands"}}`:                            "search: repeats searches with islands, and islands have no islands; raise",
+		`{"search": {"use": "asha", "search": {"use": "repeats", "search": "islands"}}}`: "search: asha searches with islands, and islands have no",
 	} {
 		_, _, err := strategy(t, "islands").Open(t.Context(), engine.Setup{Space: space, Options: json.RawMessage(options),
 			Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}})

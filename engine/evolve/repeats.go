@@ -9,7 +9,6 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/engine/surrogate"
-	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -74,12 +73,12 @@ func (s *repeating) Open(ctx context.Context, setup engine.Setup) ([]byte, engin
 		return nil, needs, err
 	}
 	s.setup, s.top, s.view = setup, max(0, len(setup.Fidelities)-1), repeatsView{}
-	var err error
-	if s.inner, err = s.find(s.with.use); err != nil {
-		return nil, needs, option.Within("search", err)
+	err := s.with.alone(repeatsName, "repeats are not repeated", "raise share instead")
+	if err == nil {
+		s.inner, err = s.find(s.with.use)
 	}
-	if _, nested := s.inner.(*repeating); nested {
-		return nil, needs, &genome.Mistake{Key: "search", Problem: "repeats are not repeated", Remedy: "raise share instead"}
+	if err != nil {
+		return nil, needs, option.Within("search", err)
 	}
 	seen := setup
 	seen.Options, seen.Order = s.with.options, engine.Arrival
@@ -87,7 +86,7 @@ func (s *repeating) Open(ctx context.Context, setup engine.Setup) ([]byte, engin
 	if err != nil {
 		return nil, needs, option.Within("search", err)
 	}
-	needs.Tasks = wants.Tasks
+	needs.Tasks, needs.Remark = wants.Tasks, wants.Remark
 	if wants.History == engine.NeedAll {
 		needs.History = engine.NeedAll
 	}

@@ -29,9 +29,22 @@ func TestRepeatsConformance(t *testing.T) {
 				Refused: []json.RawMessage{
 					json.RawMessage(`{"search": "nobody"}`), json.RawMessage(`{"search": {"use": "aging", "popu": 3}}`),
 					json.RawMessage(`{"share": 0}`), json.RawMessage(`{"search": {"use": "repeats"}}`),
+					json.RawMessage(`{"search": {"use": "islands", "search": ["random", "repeats"]}}`),
 				},
 			})
 		})
+	}
+}
+
+// What the strategy within has to say is said.
+func TestRepeatsPassRemarksOn(t *testing.T) {
+	t.Parallel()
+	_, needs, err := strategy(t, "repeats").Open(t.Context(), engine.Setup{
+		Space: space, Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}},
+		Fidelities: []engine.Fidelity{{Evaluator: "e", Budget: 1}}, Options: json.RawMessage(`{"search": "asha"}`),
+	})
+	if err != nil || !strings.Contains(needs.Remark, "with one fidelity nobody is promoted") {
+		t.Errorf("it remarks %q, %v", needs.Remark, err)
 	}
 }
 
