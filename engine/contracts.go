@@ -199,6 +199,7 @@ type Hello struct {
 	Program       string   `json:"program,omitempty"`  // set by the host: sha256 of the executable
 	Pool          [][]byte `json:"pool,omitempty"`     // where only some genomes can be measured: their packed forms; no others are proposed
 	Splits        string   `json:"splits"`             // in words: what is trained, validated and tested on
+	Reports       []string `json:"reports,omitempty"`  // figures that jobs of phase test leave in ReportFile
 	Lookup        bool     `json:"lookup,omitempty"`   // results are looked up by the genome's text, in microseconds; one process may serve several searches
 	Waits         bool     `json:"waits,omitempty"`    // jobs wait in it, however long, until somebody comes who carries them out
 }

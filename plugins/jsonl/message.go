@@ -45,6 +45,7 @@ type hello struct {
 	Deterministic *bool             `json:"deterministic"`
 	Seeded        *bool             `json:"seeded"`
 	Tests         bool              `json:"tests"`
+	Reports       []string          `json:"reports"`
 	Budget        float64           `json:"budget"`
 	Unit          string            `json:"unit"`
 	Data          string            `json:"data"`
@@ -75,7 +76,7 @@ func (h *hello) tell(setup *sdk.Setup) error {
 		return err
 	}
 	p := setup.Plugin
-	p.Version, p.Tasks, p.Tests = h.Version, h.Tasks, h.Tests
+	p.Version, p.Tasks, p.Tests, p.Reports = h.Version, h.Tasks, h.Tests, h.Reports
 	p.Nondeterministic = h.Deterministic != nil && !*h.Deterministic
 	p.Unseeded = h.Seeded != nil && !*h.Seeded
 	p.Budget, p.BudgetUnit, setup.Splits = h.Budget, h.Unit, h.Splits

@@ -93,7 +93,7 @@ func HelloTo(h engine.Hello) *EvaluatorHello {
 		Name: h.Name, Version: h.Version, Slots: int64(h.Slots),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
 		Metrics: MetricsTo(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
-		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool, Lookup: h.Lookup,
+		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool, Lookup: h.Lookup, Reports: h.Reports,
 	}
 	for _, t := range h.Tasks {
 		out.Tasks = append(out.Tasks, string(t))
@@ -110,7 +110,7 @@ func HelloFrom(h *EvaluatorHello) engine.Hello {
 		Name: h.Name, Version: h.Version, Slots: max(1, int(h.Slots)),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
 		Metrics: MetricsFrom(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
-		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool, Lookup: h.Lookup,
+		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool, Lookup: h.Lookup, Reports: h.Reports,
 	}
 	for _, t := range h.Tasks {
 		hello.Tasks = append(hello.Tasks, engine.Task(t))

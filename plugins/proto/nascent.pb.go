@@ -933,7 +933,9 @@ type EvaluatorHello struct {
 	Pool          [][]byte               `protobuf:"bytes,14,rep,name=pool,proto3" json:"pool,omitempty"` // packed genomes, where only these can be measured
 	// Results are looked up by the genome's text, in microseconds: jobs carry neither
 	// genes nor network, and one process may serve several searches.
-	Lookup        bool `protobuf:"varint,15,opt,name=lookup,proto3" json:"lookup,omitempty"`
+	Lookup bool `protobuf:"varint,15,opt,name=lookup,proto3" json:"lookup,omitempty"`
+	// Figures that jobs of phase test leave in a file "report", for reports alone.
+	Reports       []string `protobuf:"bytes,16,rep,name=reports,proto3" json:"reports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1071,6 +1073,13 @@ func (x *EvaluatorHello) GetLookup() bool {
 		return x.Lookup
 	}
 	return false
+}
+
+func (x *EvaluatorHello) GetReports() []string {
+	if x != nil {
+		return x.Reports
+	}
+	return nil
 }
 
 type ToEvaluator struct {
@@ -2751,7 +2760,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\aoptions\x18\x03 \x01(\fR\aoptions\x12\x18\n" +
 	"\ascratch\x18\x04 \x01(\tR\ascratch\x12\x14\n" +
 	"\x05begun\x18\x05 \x01(\bR\x05begun\x12\x14\n" +
-	"\x05rules\x18\x06 \x01(\x03R\x05rules\"\xb4\x03\n" +
+	"\x05rules\x18\x06 \x01(\x03R\x05rules\"\xce\x03\n" +
 	"\x0eEvaluatorHello\x12-\n" +
 	"\arefusal\x18\x01 \x01(\v2\x13.nascent.v1.RefusalR\arefusal\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2769,7 +2778,8 @@ const file_nascent_proto_rawDesc = "" +
 	"\bidentity\x18\f \x01(\tR\bidentity\x12\x16\n" +
 	"\x06splits\x18\r \x01(\tR\x06splits\x12\x12\n" +
 	"\x04pool\x18\x0e \x03(\fR\x04pool\x12\x16\n" +
-	"\x06lookup\x18\x0f \x01(\bR\x06lookup\"\x89\x01\n" +
+	"\x06lookup\x18\x0f \x01(\bR\x06lookup\x12\x18\n" +
+	"\areports\x18\x10 \x03(\tR\areports\"\x89\x01\n" +
 	"\vToEvaluator\x12#\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x0f.nascent.v1.JobR\x04jobs\x12,\n" +
 	"\acancels\x18\x02 \x03(\v2\x12.nascent.v1.CancelR\acancels\x12'\n" +

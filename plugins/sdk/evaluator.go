@@ -38,6 +38,10 @@ type EvaluatorPlugin struct {
 	// some phases measure.
 	Optional []string
 
+	// Reports names the figures that jobs of phase test leave in a file
+	// engine.ReportFile.
+	Reports []string
+
 	Budget     float64 // what a job's budget 0 means; default 1
 	BudgetUnit string  // "epochs"
 

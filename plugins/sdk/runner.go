@@ -78,7 +78,8 @@ func open(p *EvaluatorPlugin, setup *Setup, name, scratch string) (*runner, erro
 	r.hello = engine.Hello{
 		Name: p.Name, Version: p.Version, Slots: setup.Slots, Tasks: p.Tasks,
 		Deterministic: !p.Nondeterministic, Seeded: !p.Unseeded, Tests: p.Tests,
-		Metrics: metrics, Optional: optional, Budget: p.Budget, BudgetUnit: p.BudgetUnit, Identity: identity, Splits: setup.Splits, Pool: setup.Pool, Lookup: p.Lookup,
+		Metrics: metrics, Optional: optional, Reports: p.Reports, Budget: p.Budget, BudgetUnit: p.BudgetUnit,
+		Identity: identity, Splits: setup.Splits, Pool: setup.Pool, Lookup: p.Lookup,
 	}
 	if r.hello.Name == "" {
 		r.hello.Name = name

@@ -85,7 +85,7 @@ func open(setup *sdk.Setup) error {
 	p.Evaluate = t.evaluate
 	p.Metrics, p.Optional = t.declare()
 	p.Unseeded = !t.seeded()
-	p.Tests = len(o.Report) > 0
+	p.Tests, p.Reports = len(hidden) > 0, hidden
 	if len(budgets) > 0 {
 		p.Budget = budgets[0]
 	}

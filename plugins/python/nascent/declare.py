@@ -72,13 +72,13 @@ declared: List[Any] = []
 def evaluator(function: Function) -> Function: ...
 @overload
 def evaluator(*, slots: int = ..., batch: int = ..., metrics: Optional[Metrics] = ..., options: Optional[Mapping[str, Any]] = ...,
-              tasks: Iterable[str] = ..., deterministic: bool = ..., seeded: bool = ..., tests: bool = ...,
+              tasks: Iterable[str] = ..., deterministic: bool = ..., seeded: bool = ..., tests: bool = ..., reports: Iterable[str] = ...,
               budget: float = ..., unit: str = ..., data: str = ..., splits: str = ...,
               operational: Iterable[str] = ..., open: Optional[Opening] = ...) -> Callable[[Function], Function]: ...
 def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: Optional[Metrics] = None,
               options: Optional[Mapping[str, Any]] = None, tasks: Iterable[str] = ("train",), deterministic: bool = True,
-              seeded: bool = True, tests: bool = False, budget: float = 1, unit: str = "", data: str = "", splits: str = "",
-              operational: Iterable[str] = (), open: Optional[Opening] = None) -> Any:
+              seeded: bool = True, tests: bool = False, reports: Iterable[str] = (), budget: float = 1, unit: str = "",
+              data: str = "", splits: str = "", operational: Iterable[str] = (), open: Optional[Opening] = None) -> Any:
     """Declare that a function evaluates jobs. It is called with a Job and answers
     a dict of metrics.
 
@@ -95,6 +95,7 @@ def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: 
     deterministic: equal jobs have equal results.
     seeded: results depend on the job's seed.
     tests: jobs of phase test are measured on test data.
+    reports: figures that jobs of phase test keep in a file "report", for reports alone.
     budget: what a search gets that says nothing; unit: of the budget, "epochs".
     data: text that changes when the data does.
     splits: in words, what is trained, validated and tested on.
@@ -104,7 +105,7 @@ def evaluator(function: Any = None, *, slots: int = 1, batch: int = 0, metrics: 
         what was declared. It may raise Refused.
     """
     said: Dict[str, Any] = {"slots": slots, "batch": batch, "tasks": names("tasks", tasks), "deterministic": deterministic, "seeded": seeded,
-                            "tests": tests, "budget": budget, "unit": unit, "data": data, "splits": splits,
+                            "tests": tests, "reports": names("reports", reports), "budget": budget, "unit": unit, "data": data, "splits": splits,
                             "operational": names("operational", operational)}
     check({**said, "options": options, "open": open})
     hello = {**said, "batch": batch > 0, "metrics": _metrics(metrics)}
@@ -126,7 +127,7 @@ def answered(opening: Optional[Callable[[Any], Optional[Mapping[str, Any]]]], se
     for name in said:
         if name not in hello:
             raise TypeError(f"open answered {name}: it may answer {', '.join(hello)}")
-    out = {name: names(name, value) if name in ("tasks", "operational") else value for name, value in said.items()}
+    out = {name: names(name, value) if name in ("tasks", "reports", "operational") else value for name, value in said.items()}
     check(out)
     return out
 
@@ -147,6 +148,7 @@ _WANTED: Dict[str, Tuple[Callable[[Any], bool], str]] = {
     "deterministic": (lambda v: isinstance(v, bool), "True or False"),
     "seeded": (lambda v: isinstance(v, bool), "True or False"),
     "tests": (lambda v: isinstance(v, bool), "True or False"),
+    "reports": (lambda v: all(isinstance(name, str) for name in v), "a list of names"),
     "budget": (lambda v: type(v) in (int, float) and 0 < v < float("inf"), "a number above 0"),
     "unit": (lambda v: isinstance(v, str), "a text"),
     "data": (lambda v: isinstance(v, str), "a text"),

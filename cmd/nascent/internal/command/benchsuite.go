@@ -119,6 +119,9 @@ func (a *app) benchSuite(ctx context.Context, f benchFlags) error {
 		if err == nil {
 			err = a.canStartAll(c)
 		}
+		if err == nil {
+			err = a.judgeable(ctx, s, i, c)
+		}
 		if err != nil {
 			return err
 		}
@@ -168,6 +171,44 @@ func (a *app) canStartAll(c *contest) error {
 		}
 	}
 	return nil
+}
+
+// judgeable refuses a problem that is judged by what no test of its evaluator can tell.
+// The evaluator is asked; one that cannot be opened leaves the problem out later on.
+func (a *app) judgeable(ctx context.Context, s *config.Suite, i int, c *contest) error {
+	by := s.Problems[i].By
+	if by == "best" || bench.ByCost(by) || len(c.all) == 0 {
+		return nil
+	}
+	t, err := c.search(c.all[0], c.flags.first, c.home(c.all[0], c.flags.first))
+	if err != nil {
+		return err
+	}
+	read, err := t.doc.Read()
+	if err != nil {
+		return err
+	}
+	o := hostOptions("", read)
+	o.SearchID = fmt.Sprintf("%s bench %d", c.flags.dir, os.Getpid())
+	if err := a.connectBy(t, read, o); err != nil {
+		return err
+	}
+	closeStrategy(read.Engine.Strategy)
+	m := newMeasurer(read.Engine)
+	defer m.close()
+	tests := m.config.Fidelities[len(m.config.Fidelities)-1].Evaluator
+	if err := m.start(ctx, tests); err != nil {
+		return ctx.Err()
+	}
+	hello := m.hellos[tests]
+	can := []string{"best", "evaluations", "seconds"}
+	if hello.Tests {
+		can = append(append(can, "test"), hello.Reports...)
+	}
+	if slices.Contains(can, by) {
+		return nil
+	}
+	return s.Fault(fmt.Sprintf("problems[%d].by", i), "no test leaves a figure "+by, "use one of "+strings.Join(can, ", "))
 }
 
 // apart refuses others that are called like one of a problem's strategies.

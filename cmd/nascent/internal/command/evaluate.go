@@ -101,13 +101,9 @@ func (a *app) evaluate(ctx context.Context, doc *config.Document, in *bufio.Scan
 	if err != nil {
 		return t.locate(err)
 	}
-	m := &measurer{
-		config: s.Engine, derived: derived, files: engine.Memory(), open: map[string]engine.Session{}, hellos: map[string]engine.Hello{},
-	}
+	m := newMeasurer(s.Engine)
+	m.derived = derived
 	defer m.close()
-	if len(m.config.Fidelities) == 0 {
-		m.config.Fidelities = []engine.Fidelity{{Evaluator: config.Only}}
-	}
 	for _, f := range m.config.Fidelities {
 		if err := m.start(ctx, f.Evaluator); err != nil {
 			return t.locate(err)
@@ -155,6 +151,14 @@ type measurer struct {
 	open    map[string]engine.Session // evaluators, by name
 	hellos  map[string]engine.Hello
 	last    engine.ID
+}
+
+// newMeasurer is one without evaluators.
+func newMeasurer(c engine.Config) *measurer {
+	if len(c.Fidelities) == 0 {
+		c.Fidelities = []engine.Fidelity{{Evaluator: config.Only}}
+	}
+	return &measurer{config: c, files: engine.Memory(), open: map[string]engine.Session{}, hellos: map[string]engine.Hello{}}
 }
 
 func (m *measurer) close() {
