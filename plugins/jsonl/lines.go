@@ -81,45 +81,16 @@ func messageWithin(line []byte, hides func(end []byte) bool) []byte {
 func decode[M any](line []byte, meant func(*M) bool, take func(*M) error) error {
 	m := new(M)
 	err := json.Unmarshal(line, m)
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) && wrong.Field != "" {
-		err = fmt.Errorf("%s has %s where %s should be", wrong.Field, article(wrong.Value), kind(wrong.Type))
-	}
-	if err == nil && meant(m) {
-		err = option.Fit(line, reflect.TypeFor[M]())
-	}
 	if err != nil {
-		return fmt.Errorf("%v, in the line %.100q", err, bytes.TrimSpace(line))
+		return unreadable(line, err)
+	}
+	if meant(m) {
+		if err := option.Fit(line, reflect.TypeFor[M]()); err != nil {
+			return unreadable(line, err)
+		}
 	}
 	if m, ok := any(m).(*message); ok && bytes.Contains(line, []byte("null")) {
 		m.mind(line)
 	}
 	return take(m)
-}
-
-// article puts one before the name of a kind of value.
-func article(name string) string {
-	if name == "object" || name == "array" {
-		return "an " + name
-	}
-	return "a " + name
-}
-
-// kind is what a value of JSON must be that becomes one of Go's.
-func kind(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Pointer:
-		return kind(t.Elem())
-	case reflect.Bool:
-		return "true or false"
-	case reflect.String:
-		return "a string"
-	case reflect.Slice:
-		return "an array"
-	case reflect.Map, reflect.Struct:
-		return "an object"
-	case reflect.Int, reflect.Int64, reflect.Uint64:
-		return "a whole number"
-	}
-	return "a number"
 }
