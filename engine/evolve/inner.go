@@ -102,13 +102,19 @@ func (s searchers) key(i int) string {
 	return fmt.Sprintf("search[%d]", i)
 }
 
+// SearchesWith tells whether the strategy called name is one of those built in that
+// search with others, which their option search names.
+func SearchesWith(name string) bool {
+	return slices.Contains([]string{ashaName, islandsName, repeatsName, sposName}, name)
+}
+
 // Inner lists the strategies that the options of a built-in strategy name to search
 // with, by name or path, and those that these name in turn.
 func Inner(name string, options json.RawMessage) (uses []string) {
 	var o struct {
 		Search searchers `json:"search"`
 	}
-	if !slices.Contains([]string{ashaName, islandsName, repeatsName, sposName}, name) || json.Unmarshal(options, &o) != nil {
+	if !SearchesWith(name) || json.Unmarshal(options, &o) != nil {
 		return nil
 	}
 	for _, s := range o.Search {

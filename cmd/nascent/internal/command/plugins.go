@@ -165,10 +165,13 @@ func unplaced(search json.RawMessage) (json.RawMessage, error) {
 	if err := json.Unmarshal(search, &group); err != nil {
 		return nil, err
 	}
+	use, _ := group.At("use")
+	name, _ := use.(string)
 	for i := range group {
-		if path, ok := group[i].Value.(string); ok && group[i].Key == "use" {
-			group[i].Value = strategyName(config.Plugin{Use: path})
-		} else if group[i].Key == "search" {
+		switch {
+		case group[i].Key == "use" && name != "":
+			group[i].Value = strategyName(config.Plugin{Use: name})
+		case group[i].Key == "search" && evolve.SearchesWith(name):
 			deeper, err := json.Marshal(group[i].Value)
 			if err != nil {
 				return nil, err

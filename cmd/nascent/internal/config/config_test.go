@@ -166,10 +166,12 @@ func TestEncodeLeavesTheFileAlone(t *testing.T) {
 func TestRelocate(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"strategy: ./mine.py\n":                                  "/there/mine.py",
-		"strategy: {use: spos, search: sub/mine.py}\n":           "/there/sub/mine.py",
-		"strategy: {use: spos, search: {use: ./mine, a: b/c}}\n": "/there/mine, a: b/c",
-		"strategy: {use: spos, search: aging}\n":                 "search: aging",
+		"strategy: ./mine.py\n":                                          "/there/mine.py",
+		"strategy: {use: spos, search: sub/mine.py}\n":                   "/there/sub/mine.py",
+		"strategy: {use: spos, search: {use: ./mine, a: b/c}}\n":         "/there/mine, a: b/c",
+		"strategy: {use: spos, search: aging}\n":                         "search: aging",
+		"strategy: {use: ./mine.py, search: a/b}\n":                      "/there/mine.py, search: a/b",
+		"strategy: {use: spos, search: {use: ./mine.py, search: a/b}}\n": "/there/mine.py, search: a/b",
 	} {
 		d, err := Parse("search.yaml", "/there", []byte(text))
 		if err != nil {
@@ -188,7 +190,7 @@ func TestOptions(t *testing.T) {
 	t.Parallel()
 	d, err := Parse("search.yaml", "/there", []byte(`space: {norm: {choice: [batch, no]}}
 evaluator: {use: e, flip: yes, deep: {list: [no, "no", 'yes', true], no: maybe}}
-strategy: {use: spos, search: {use: ./mine.py, check: yes}}
+strategy: {use: spos, search: {use: ./mine.py, check: yes, search: a/b}}
 plugins: {tls: no, turn_timeout: 90s}
 `))
 	if err != nil {
@@ -201,8 +203,16 @@ plugins: {tls: no, turn_timeout: 90s}
 	if got, want := string(s.Evaluators["evaluator"].Options), `{"deep":{"list":[false,"no","yes",true],"no":"maybe"},"flip":true}`; got != want {
 		t.Errorf("options %s, want %s", got, want)
 	}
-	if got, want := string(s.Strategy.Options), `{"search":{"use":"/there/mine.py","check":true}}`; got != want {
+	if got, want := string(s.Strategy.Options), `{"search":{"use":"/there/mine.py","check":true,"search":"a/b"}}`; got != want {
 		t.Errorf("options %s, want %s", got, want)
+	}
+	// What a strategy of one's own calls search is its own.
+	d, err = Parse("search.yaml", "/there", []byte("space: {x: bool}\nevaluator: e\nstrategy: {use: ./mine.py, search: a/b}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own, err := d.Read(); err != nil || string(own.Strategy.Options) != `{"search":"a/b"}` {
+		t.Errorf("%v, options %s", err, own.Strategy.Options)
 	}
 	d, err = Parse("search.yaml", "/there", []byte("space: {x: bool}\nevaluator: e\n"+
 		"strategy: {use: islands, search: [aging, ./mine.py, {use: ../own.go, n: 3}, {use: asha, search: ./deep.py}]}\n"))

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/nascent-nas/nascent/engine/evolve"
 )
 
 // operational are the keys that may change between two runs of one search
@@ -239,10 +241,13 @@ func (d *Document) relocateStrategies(n *yaml.Node) {
 			d.relocateStrategies(one)
 		}
 	default:
-		d.relocate(n)
-		if _, inner := child(n, within); n.Kind == yaml.MappingNode {
-			d.relocateStrategies(inner)
+		if n.Kind == yaml.MappingNode {
+			_, use := child(n, "use")
+			if _, inner := child(n, within); use != nil && evolve.SearchesWith(use.Value) {
+				d.relocateStrategies(inner)
+			}
 		}
+		d.relocate(n)
 	}
 }
 

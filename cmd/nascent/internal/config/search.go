@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
@@ -303,7 +304,7 @@ func (d *Document) plugin(n *yaml.Node, key string) (Plugin, error) {
 			}
 		}
 	}
-	if key == "strategy" && options[within] != nil {
+	if key == "strategy" && options[within] != nil && evolve.SearchesWith(p.Use) {
 		options[within] = d.placed(options[within])
 	}
 	p.Options, err = json.Marshal(options)
@@ -362,8 +363,8 @@ func (p Plugin) repeated(options map[string]any) (Plugin, error) {
 // repeats is the strategy that measures again what another one found.
 const repeats = "repeats"
 
-// placed is a strategy, or a list of strategies, as an option names it, with paths
-// made absolute.
+// placed is a strategy, or a list of strategies, as the option of one that searches with
+// others names it, with paths made absolute. What others call search is theirs.
 func (d *Document) placed(inner any) any {
 	switch inner := inner.(type) {
 	case string:
@@ -373,10 +374,13 @@ func (d *Document) placed(inner any) any {
 			inner[i] = d.placed(inner[i])
 		}
 	case genome.Map:
+		use, _ := inner.At("use")
+		name, _ := use.(string)
 		for i, entry := range inner {
-			if use, ok := entry.Value.(string); ok && entry.Key == "use" {
-				inner[i].Value = d.program(use)
-			} else if entry.Key == within {
+			switch {
+			case entry.Key == "use" && name != "":
+				inner[i].Value = d.program(name)
+			case entry.Key == within && evolve.SearchesWith(name):
 				inner[i].Value = d.placed(entry.Value)
 			}
 		}
@@ -384,8 +388,8 @@ func (d *Document) placed(inner any) any {
 	return inner
 }
 
-// within is the option of strategies that names others, which search within them, as
-// plugins are named.
+// within is the option of strategies that search with others ([evolve.SearchesWith]): it
+// names them as plugins are named.
 const within = "search"
 
 // commands is the evaluator whose option command names programs by their paths.
