@@ -115,7 +115,7 @@ func (a *app) printTest(t *report.Test) error {
 	add := func(name string, x *report.Tested) {
 		row := []string{name, "-"}
 		if x.Parameters > 0 {
-			row[1] = show.Thousands(x.Parameters)
+			row[1] = show.Number("", x.Parameters)
 		}
 		switch {
 		case x.Accuracy != nil:

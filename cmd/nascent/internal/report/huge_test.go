@@ -79,7 +79,7 @@ func extreme(t *testing.T) *show.View {
 }
 
 // no number is written as one that is none, or with the wrong sign.
-var nonsense = regexp.MustCompile(`NaN|Inf|9223372036854775`)
+var nonsense = regexp.MustCompile(`NaN|Inf|9,?223,?372,?036,?854,?77`)
 
 // Every finite number goes through text, page and JSON.
 func TestReportOfHugeNumbers(t *testing.T) {
@@ -117,6 +117,7 @@ func TestReportOfHugeNumbers(t *testing.T) {
 	}
 	var got struct {
 		Networks []struct {
+			Parameters float64
 			Remeasured *Figure
 		}
 		Fronts []struct {
@@ -129,6 +130,9 @@ func TestReportOfHugeNumbers(t *testing.T) {
 	}
 	if f := got.Networks[0].Remeasured; f == nil || f.N != 3 || math.Abs(f.Mean/math.MaxFloat64-1./3) > 1e-9 {
 		t.Errorf("the mean of three huge numbers is %+v", f)
+	}
+	if got.Networks[0].Parameters != math.MaxFloat64 {
+		t.Errorf("%g parameters are told as %g", math.MaxFloat64, got.Networks[0].Parameters)
 	}
 	if len(got.Fronts) != 1 || got.Fronts[0].X.Metric != "seconds" || len(got.Fronts[0].Points) == 0 {
 		t.Errorf("the fronts are %+v; want that of accuracy against seconds", got.Fronts)

@@ -148,11 +148,12 @@ func (r *Report) page() *pageData {
 	return d
 }
 
-func count(n int64) string {
+// count writes how many there are of what a network has; 0: nobody says.
+func count(n float64) string {
 	if n == 0 {
 		return "-"
 	}
-	return show.Thousands(n)
+	return show.Number("", n)
 }
 
 // bestSoFar plots the best value against evaluations.

@@ -31,8 +31,8 @@ type Report struct {
 type row struct {
 	ID         engine.ID // 0 for a baseline
 	Name       string
-	Parameters int64
-	Macs       int64
+	Parameters float64 // as measured where there is no network: any finite number
+	Macs       float64
 	Search     *float64         // as the search measured it
 	Estimate   *engine.Estimate // by all measurements of the search, if something was measured again
 	Again      *Figure          // re-measured with fresh seeds
@@ -182,7 +182,7 @@ func (r *Report) onTest(m *engine.Measured) *engine.Measured {
 
 // size is what a network costs, as the network itself says or else as it was
 // measured.
-func (r *Report) size(x *row) (parameters, macs int64) {
+func (r *Report) size(x *row) (parameters, macs float64) {
 	var net *network.Network
 	var metrics engine.Values
 	if x.ID != 0 {
@@ -198,11 +198,11 @@ func (r *Report) size(x *row) (parameters, macs int64) {
 		}
 	}
 	if net != nil {
-		return net.Parameters(), net.Macs()
+		return float64(net.Parameters()), float64(net.Macs())
 	}
-	p, _ := metrics.Get("parameters")
-	m, _ := metrics.Get("macs")
-	return show.Whole(p), show.Whole(m)
+	parameters, _ = metrics.Get("parameters")
+	macs, _ = metrics.Get("macs")
+	return parameters, macs
 }
 
 // reported lists what tests left for reports alone, over all rows, and the cells
@@ -233,7 +233,7 @@ func (r *Report) JSON() any {
 	type named struct {
 		ID         engine.ID        `json:"id,omitempty"`
 		Name       string           `json:"name,omitempty"`
-		Parameters int64            `json:"parameters,omitempty"`
+		Parameters float64          `json:"parameters,omitempty"`
 		Search     *float64         `json:"search,omitempty"`
 		Estimate   *engine.Estimate `json:"estimate,omitempty"` // by all measurements of the search
 		Again      *Figure          `json:"remeasured,omitempty"`
@@ -284,8 +284,8 @@ type Tested struct {
 	Name       string        `json:"name,omitempty"`
 	Genome     string        `json:"genome,omitempty"`
 	Hash       string        `json:"hash,omitempty"`
-	Parameters int64         `json:"parameters"`
-	Macs       int64         `json:"macs"`
+	Parameters float64       `json:"parameters"`
+	Macs       float64       `json:"macs"`
 	Accuracy   *Figure       `json:"accuracy"`         // of the first objective, usually accuracy; null where tests only reported
 	Validation *Figure       `json:"validation"`       // the same on validation data, re-measured; null where it was not
 	Report     engine.Values `json:"report,omitempty"` // means of what the tests left for reports alone

@@ -113,7 +113,7 @@ func (r *Report) verdict() []string {
 	}
 	size := func(x *row) string {
 		if x.Parameters > 0 {
-			return fmt.Sprintf(" with %s parameters", show.Thousands(x.Parameters))
+			return fmt.Sprintf(" with %s parameters", count(x.Parameters))
 		}
 		return ""
 	}
@@ -204,11 +204,7 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 		t.Head = slices.Concat(t.Head, r.otherNames(), names)
 		for i := range r.rows {
 			x := &r.rows[i]
-			size := "-"
-			if x.Parameters > 0 {
-				size = show.Thousands(x.Parameters)
-			}
-			cells := append([]string{r.title(x), size, r.search(x), r.spread(x.Again), r.spread(x.Test)}, r.others(x)...)
+			cells := append([]string{r.title(x), count(x.Parameters), r.search(x), r.spread(x.Again), r.spread(x.Test)}, r.others(x)...)
 			t.Rows = append(t.Rows, append(cells, reported(x)...))
 		}
 		if err := t.Write(&b); err != nil {
