@@ -15,7 +15,7 @@ var ErrEmpty = errors.New("no search has begun here")
 // Kinds of EventRecord.
 const (
 	eventStarted   = "started"   // the engine began to run; Data: startedEvent
-	eventEnded     = "ended"     // the engine ended its run; Data: endedEvent
+	eventEnded     = "ended"     // the engine ended its run; Data: Ended
 	eventLimits    = "limits"    // Data: Limits
 	eventEvaluator = "evaluator" // Data: EvaluatorEvent; its place among these is the Fingerprint of results
 	eventFinal     = "final"     // the final strategy began a pass; Data: finalEvent
@@ -33,10 +33,17 @@ type startedEvent struct {
 	Source  string `json:"source,omitempty"` // where the strategy that decides was found this time
 }
 
-// endedEvent is the data of eventEnded.
-type endedEvent struct {
-	State RunState `json:"state"`
-	Cause string   `json:"cause,omitempty"`
+// Ended says how a run of the engine ended.
+type Ended struct {
+	State   RunState `json:"state"`
+	Cause   string   `json:"cause,omitempty"`
+	Paused  bool     `json:"paused,omitempty"`  // because evaluations kept failing
+	History int      `json:"history,omitempty"` // how long the History was; 0 before this was recorded
+}
+
+// Ended reads the end of a run, if the event is one.
+func (r *EventRecord) Ended() (e Ended, ok bool) {
+	return e, r.Kind == eventEnded && json.Unmarshal(r.Data, &e) == nil
 }
 
 // EvaluatorEvent is the data of eventEvaluator.

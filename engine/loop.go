@@ -3,6 +3,7 @@ package engine
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -461,7 +462,10 @@ func (s *Search) fail(err error) {
 // conclude writes the last state.
 func (s *Search) conclude() error {
 	s.account()
-	s.journal(s.at, eventEnded, endedEvent{State: s.at.counters.State, Cause: s.at.counters.Cause})
+	s.journal(s.at, eventEnded, Ended{
+		State: s.at.counters.State, Cause: s.at.counters.Cause, Paused: errors.Is(s.trouble, ErrPaused),
+		History: len(s.at.search.history) + len(s.at.final.history),
+	})
 	s.writer.counters(s.at.counters)
 	if err := s.writer.finish(); err != nil {
 		return notWritten(err)

@@ -2,9 +2,11 @@ package ledger
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"iter"
 	"math"
 
@@ -97,10 +99,16 @@ func numbered[T any](n uint64, read func(*decoder, uint64) T) func(*decoder) T {
 
 // scan reads a bucket in the order of its keys, one batch a transaction.
 func scan[T any](l *Ledger, bucket string, read func(*decoder, uint64) T) iter.Seq2[T, error] {
+	seen := map[string]string{}
+	return scanFrom(l, bucket, 0, func(_ *bbolt.Tx, n uint64, k, v []byte) (T, error) {
+		return decode(bucket, k, v, seen, func(d *decoder) T { return read(d, n) })
+	})
+}
+
+// scanFrom reads a bucket from a key on.
+func scanFrom[T any](l *Ledger, bucket string, next uint64, read func(tx *bbolt.Tx, n uint64, k, v []byte) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var batch []T
-		seen := map[string]string{}
-		next := uint64(0)
 		for more := true; more; {
 			batch = batch[:0]
 			size := 0
@@ -112,7 +120,7 @@ func scan[T any](l *Ledger, bucket string, read func(*decoder, uint64) T) iter.S
 					if err != nil {
 						return err
 					}
-					r, err := decode(bucket, k, v, seen, func(d *decoder) T { return read(d, n) })
+					r, err := read(tx, n, k, v)
 					if err != nil {
 						return err
 					}
@@ -185,6 +193,82 @@ func (l *Ledger) Jobs() iter.Seq2[engine.JobRecord, error] { return scan(l, buck
 // History ranges over the consumed results, without Curve and Output.
 func (l *Ledger) History() iter.Seq2[engine.ResultRecord, error] {
 	return scan(l, bucketHistory, readHistory)
+}
+
+// Entry is what History holds at one position.
+type Entry struct {
+	Job    engine.JobRecord
+	Result engine.ResultRecord // without Curve and Output
+	Sum    uint32              // the checksum of the record at that position
+}
+
+// Entries ranges over History from a position on.
+func (l *Ledger) Entries(from uint64) iter.Seq2[Entry, error] {
+	seen := map[string]string{}
+	return scanFrom(l, bucketHistory, from, func(tx *bbolt.Tx, n uint64, k, v []byte) (e Entry, err error) {
+		if e.Result, err = decode(bucketHistory, k, v, seen, func(d *decoder) engine.ResultRecord { return readHistory(d, n) }); err != nil {
+			return e, err
+		}
+		id := number8(uint64(e.Result.ID))
+		job := tx.Bucket([]byte(bucketJobs)).Get(id)
+		if job == nil {
+			return e, damaged("bucket history, key %d: there is no job %s", n, e.Result.ID)
+		}
+		e.Job, err = decode(bucketJobs, id, job, seen, func(d *decoder) engine.JobRecord { return readJob(d, uint64(e.Result.ID)) })
+		e.Sum = sumOf(v)
+		return e, err
+	})
+}
+
+// Mark tells states of a search apart: equal marks, equal states.
+type Mark struct {
+	Search  [sha256.Size]byte // of what was recorded when it began
+	History uint64            // how long it is
+	Last    uint32            // the checksum of its last record
+	State   uint32            // of all totals and counters
+}
+
+// Mark is the ledger's now.
+func (l *Ledger) Mark() (m Mark, err error) {
+	err = l.view(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket([]byte(bucketMeta))
+		found, err := get(tx, bucketMeta, []byte(keyTotals), readTotals)
+		if err != nil || found == nil {
+			return err
+		}
+		m.Search, m.History = sha256.Sum256(meta.Get([]byte(keyHeader))), found.history
+		for _, key := range []string{keyTotals, keyCounters} {
+			m.State = crc32.Update(m.State, castagnoli, meta.Get([]byte(key)))
+		}
+		for _, bucket := range []string{bucketEvents, bucketHistory} {
+			if _, v := tx.Bucket([]byte(bucket)).Cursor().Last(); v != nil {
+				m.Last = sumOf(v)
+				m.State = crc32.Update(m.State, castagnoli, v)
+			}
+		}
+		return nil
+	})
+	return m, err
+}
+
+// SumAt is the checksum of the record at a position of History, or false.
+func (l *Ledger) SumAt(position uint64) (at uint32, ok bool, err error) {
+	err = l.view(func(tx *bbolt.Tx) error {
+		v := tx.Bucket([]byte(bucketHistory)).Get(number8(position))
+		if ok = len(v) >= sumSize; ok {
+			at = sumOf(v)
+		}
+		return nil
+	})
+	return at, ok, err
+}
+
+// sumOf is the checksum that a record ends with.
+func sumOf(value []byte) uint32 {
+	if len(value) < sumSize {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(value[len(value)-sumSize:])
 }
 
 // Inbox ranges over the results that wait for their turn.

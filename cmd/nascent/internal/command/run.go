@@ -20,6 +20,7 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/examples"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/follow"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/health"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/report"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
@@ -223,8 +224,9 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 			return err
 		}
 	}
+	announcing := &announcing{Ledger: led}
 	cfg := s.Engine
-	cfg.Ledger = led
+	cfg.Ledger = announcing
 	cfg.AcceptFingerprint = m.accept
 	cfg.ChangeStrategy = t.change
 	if !t.change {
@@ -267,9 +269,17 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if err != nil {
 		return err
 	}
-	guests.begin(cfg.Name, search)
-	err = a.watch(ctx, search, live, screen, m, t, interrupts)
-	guests.end(err)
+	var sinks []follow.Sink
+	if m.among == nil {
+		sinks = sinksOf(s)
+	}
+	tell, err := announcing.to(sinks, t.dir, live, screen.Say, interrupts)
+	if err == nil {
+		guests.begin(cfg.Name, search)
+		err = a.watch(ctx, search, live, screen, m, t, interrupts)
+		guests.end(err)
+		a.untold(tell(), t.dir)
+	}
 	close()
 	if err != nil {
 		return t.locate(err)
@@ -463,6 +473,9 @@ func (a *app) finished(t *target, s *config.Search, m manner) (bool, error) {
 			return true, wrongInput("%s; for its report: %s run %s", text, show.Program(), quote(shortest(t.dir)))
 		}
 		fmt.Fprintln(a.err, "nascent: "+text)
+	}
+	if err := a.tellLeft(s, v); err != nil {
+		return true, err
 	}
 	return true, a.report(v, m)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/examples"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/clients"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/follow"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
@@ -379,7 +380,7 @@ type traces struct {
 }
 
 // ours are the entries that a run makes in a search directory.
-var ours = []string{configName, ledger.FileName, ledger.FileName + ".new", "lock", "sock", "sock.new", "files", "logs", "report.html"}
+var ours = []string{configName, ledger.FileName, ledger.FileName + ".new", "lock", "sock", "sock.new", "files", "logs", "report.html", follow.FileName}
 
 func traceOf(dir string) *traces {
 	t := &traces{dir: dir}

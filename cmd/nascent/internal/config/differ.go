@@ -17,7 +17,7 @@ import (
 // without changing what it finds.
 var operational = map[string]bool{
 	"limits": true, "workers": true, "timeout": true, "failures": true, "grace": true, "idle": true,
-	"checkpoints": true, "logging": true, "listen": true, "plugins": true,
+	"checkpoints": true, "logging": true, "hooks": true, "listen": true, "plugins": true,
 }
 
 // Same tells whether two documents say the same, whatever their layout; and
@@ -156,7 +156,7 @@ func (d *Document) address(text string) string {
 const folderKey = "plugins.folder"
 
 // settle records where paths in plugins' options start, if there is one that leads
-// somewhere.
+// somewhere, and where hooks run.
 func (d *Document) settle() {
 	if n := d.find(folderKey); n != nil {
 		d.replace(n, d.path(n.Value))
@@ -174,8 +174,8 @@ func (d *Document) settle() {
 		_, err := os.Stat(filepath.Join(d.Dir, file))
 		return err == nil
 	}
-	for _, key := range []string{"evaluator", "evaluators", "strategy"} {
-		if n := d.find(key); n != nil && n.Kind == yaml.MappingNode && leads(n) {
+	for _, key := range []string{"evaluator", "evaluators", "strategy", "hooks"} {
+		if n := d.find(key); n != nil && (key == "hooks" || n.Kind == yaml.MappingNode && leads(n)) {
 			if d.put(folderKey, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: d.path(".")}, "the search") == nil {
 				d.find(folderKey).LineComment = ""
 			}

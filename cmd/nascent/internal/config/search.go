@@ -36,6 +36,7 @@ type Search struct {
 	Evaluators   map[string]Plugin // by the names that the fidelities use
 	LogLevel     string            // of the plugins' logs: trace, debug, info, warn or error
 	LogFormat    string            // of progress that is not shown on a terminal: text or json
+	Hooks        []Hook            // run in PluginFolder
 	Listen       string            // where monitoring systems are answered; empty: nowhere
 	PluginDirs   []string          // where to look for plugins, absolute
 	PluginFolder string            // where relative paths in plugins' options start, absolute
@@ -185,6 +186,7 @@ func (d *Document) Read() (*Search, error) {
 				"keep": func(n *yaml.Node, key string) (err error) { e.Keep, err = d.count(n, key, 1); return err },
 			})
 		},
+		"hooks": func(n *yaml.Node, key string) (err error) { s.Hooks, err = d.hooks(n, key); return err },
 		"listen": func(n *yaml.Node, key string) error {
 			at, err := d.word(n, key)
 			s.Listen = d.address(at)
@@ -628,5 +630,5 @@ var keys = []string{
 	"name", "space", "start", "baselines", "strategy", "repeats", "evaluator", "evaluators", "fidelities",
 	"objectives", "ties", "metrics", "score", "prefer", "reference", "constraints", "limits",
 	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "idle", "final",
-	"checkpoints", "logging", "listen", "plugins",
+	"checkpoints", "logging", "hooks", "listen", "plugins",
 }
