@@ -171,7 +171,8 @@ func (r *Report) bestSoFar() (picture, bool) {
 	p := page.Plot{X: "evaluations", Y: r.objective.Metric, Series: []page.Series{{Name: "best so far", Class: "s0", Points: ps, Step: true}}}
 	return picture{
 		Title: "Best so far", SVG: template.HTML(p.SVG()),
-		About: "The best " + r.objective.Metric + " that any candidate had shown after so many evaluations, at any fidelity.",
+		About: "The " + r.objective.Metric + " of what was the best after so many evaluations: at the highest fidelity reached by then, " +
+			"and by the mean where something was measured again.",
 	}, true
 }
 

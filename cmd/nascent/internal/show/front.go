@@ -2,6 +2,7 @@ package show
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -57,33 +58,54 @@ func (v *View) Front(x, y engine.Objective) (all, front []Mark) {
 	return all, front
 }
 
-// BestSoFar is, after each evaluation of the search, the best value of the
-// first objective so far: all fidelities together, constraints kept. It begins
-// with the first measured one; at says after how many evaluations. With one fidelity
-// and one objective it is the mean of who leads, which falls when that was luck.
+// BestSoFar is, after each evaluation of the search, the first objective of what was the
+// best by then: see leading. It begins with the first that there was; at says after how
+// many evaluations.
 func (v *View) BestSoFar() (at []int, best []float64) {
-	o := v.Objective()
+	at, best, _, _ = v.follow()
+	return at, best
+}
+
+// follow also returns the last evaluation, 0 if there is none, and what goes on from it.
+func (v *View) follow() (at []int, best []float64, last engine.ID, l *leading) {
 	n := 0
-	var leaders *engine.Leaders
-	if len(v.Plan.Fidelities) == 1 && len(v.Plan.Ranking().Objectives) == 1 {
-		leaders = v.Plan.Leaders(1)
-	}
+	l = newLeading(v)
 	for c := range v.Candidates() {
 		if c.Phase != engine.PhaseSearch {
 			break
 		}
 		n++
-		if y, ok := Worth(v, &c, o); ok {
-			if leaders != nil {
-				leaders.Add(&c)
-				y, _ = leaders.Best()[0].Metrics.Get(o.Metric)
-			} else if k := len(best); k > 0 && !Better(o, y, best[k-1]) {
-				y = best[k-1]
-			}
+		last = c.ID
+		if y := l.add(&c); !math.IsNaN(y) {
 			at, best = append(at, n), append(best, y)
 		}
 	}
-	return at, best
+	return at, best, last, l
+}
+
+// leading follows what status calls the best while candidates come: at the highest
+// fidelity reached by then, and by the mean where a genome was measured again. So it
+// falls where the best was luck, or where another fidelity begins.
+type leading struct {
+	view    *View
+	leaders *engine.Leaders
+	now     float64 // NaN: nobody has kept the constraints yet
+}
+
+func newLeading(v *View) *leading { return &leading{v, v.Plan.Leaders(1), math.NaN()} }
+
+// add takes a candidate in and returns the first objective of the best.
+func (l *leading) add(c *engine.Candidate) float64 {
+	if !l.leaders.Add(c) {
+		return l.now
+	}
+	best := l.leaders.Best()[0]
+	y, ok := best.Metrics.Get(l.view.Objective().Metric)
+	if !ok || l.view.Plan.Ranking().Violation(best.Metrics) > 0 {
+		y = math.NaN()
+	}
+	l.now = y
+	return y
 }
 
 // Worth is the objective of a candidate that counts: measured in full, with

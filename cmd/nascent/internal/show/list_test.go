@@ -19,6 +19,8 @@ type some struct {
 	all []engine.Candidate
 }
 
+func (s some) Status() engine.Snapshot { return engine.Snapshot{} }
+
 func (s some) Candidates() iter.Seq[engine.Candidate] { return slices.Values(s.all) }
 
 func measured(t *testing.T, id engine.ID, metrics engine.Values) engine.Candidate {

@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,8 +19,9 @@ type Monitor struct {
 	curve    []float64 // best so far, thinned to at most curveRoom values
 	every    int       // evaluations from one value of curve to the next
 	since    int
-	best     float64
-	measured int // consumed in this run
+	leading  *leading           // of view
+	early    []engine.Candidate // consumed before there was a view
+	measured int                // consumed in this run
 	said     []string
 	news     int // how much was ever said
 	failures []string
@@ -29,35 +31,35 @@ type Monitor struct {
 const curveRoom = 512
 
 // NewMonitor makes an empty Monitor.
-func NewMonitor() *Monitor { return &Monitor{begun: time.Now(), every: 1, best: math.NaN()} }
+func NewMonitor() *Monitor { return &Monitor{begun: time.Now(), every: 1} }
 
 // attach gives it the search's past.
 func (m *Monitor) attach(v *View) {
-	_, past := v.BestSoFar()
+	_, past, last, leading := v.follow()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.view != nil {
 		return
 	}
-	m.view = v
+	m.view, m.leading = v, leading
 	for _, text := range v.Starved(v.Status()) {
 		m.say(text)
 	}
-	fresh := m.curve
-	m.curve, m.every, m.since = nil, 1, 0
 	for _, y := range past {
 		m.add(y)
 	}
-	if len(past) == 0 {
-		for _, y := range fresh {
-			m.add(y)
-		}
+	seen := slices.IndexFunc(m.early, func(c engine.Candidate) bool { return c.ID == last })
+	for i := range m.early[seen+1:] {
+		m.add(leading.add(&m.early[seen+1+i]))
 	}
+	m.early = nil
 }
 
-// add notes the best so far after one more evaluation.
+// add notes the best after one more evaluation, if there is one.
 func (m *Monitor) add(y float64) {
-	m.best = y
+	if math.IsNaN(y) {
+		return
+	}
 	if m.since++; m.since < m.every {
 		return
 	}
@@ -85,16 +87,10 @@ func (m *Monitor) Observe(u engine.Update) {
 			m.fail(fmt.Sprintf("candidate %s failed: %s", c.ID, c.Reason))
 		}
 		if m.view == nil {
+			m.early = append(m.early, *c)
 			return
 		}
-		o := m.view.Objective()
-		y, ok := Worth(m.view, c, o)
-		switch {
-		case ok && (math.IsNaN(m.best) || Better(o, y, m.best)):
-			m.add(y)
-		case !math.IsNaN(m.best):
-			m.add(m.best)
-		}
+		m.add(m.leading.add(c))
 	case engine.Retried:
 		if u.Text == "cancelled" { // the search is being stopped
 			return

@@ -78,24 +78,60 @@ func TestBestSoFar(t *testing.T) {
 	space := genome.MustParseSpace(`{"x": {"int": [1, 9]}}`)
 	var all []engine.Candidate
 	for i, x := range []struct {
-		text string
-		loss float64
-	}{{"x=1", 0.5}, {"x=2", 0.1}, {"x=2", 0.9}, {"x=3", 0.75}} {
+		text     string
+		loss     float64
+		fidelity int
+	}{{"x=1", 0.5, 0}, {"x=2", 0.1, 0}, {"x=2", 0.9, 0}, {"x=3", 0.75, 0}, {"x=3", 0.7, 1}, {"x=1", 0.2, 0}, {"x=2", 0.6, 1}} {
 		g, err := space.Parse(x.text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, engine.Candidate{
-			Job:    engine.Job{ID: engine.ID(i + 1), Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
-			Result: engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "loss", Value: x.loss}}},
+			Job:    engine.Job{ID: engine.ID(i + 1), Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Fidelity: x.fidelity},
+			Result: engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "loss", Value: x.loss}, {Name: "size", Value: float64(i)}}},
 		})
 	}
-	for fidelities, want := range map[int][]float64{1: {0.5, 0.1, 0.5, 0.5}, 2: {0.5, 0.1, 0.1, 0.1}} {
-		v := &View{Reader: some{all: all}, Plan: engine.Plan{
-			Objectives: []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}, Fidelities: make([]engine.Fidelity, fidelities), Rules: genome.Rules,
+	least := 0.3
+	for what, c := range map[string]struct {
+		size        engine.Objective
+		constraints []engine.Constraint
+		want        []float64
+	}{
+		"one objective": {want: []float64{0.5, 0.1, 0.5, 0.5, 0.7, 0.7, 0.6}},
+		"a front":       {size: engine.Objective{Metric: "size", Goal: engine.Minimize}, want: []float64{0.5, 0.1, 0.5, 0.5, 0.7, 0.7, 0.6}},
+		"a constraint":  {constraints: []engine.Constraint{{Metric: "loss", Min: &least}}, want: []float64{0.5, 0.5, 0.5, 0.5, 0.7, 0.7, 0.6}},
+	} {
+		objectives := []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}
+		if c.size.Metric != "" {
+			objectives = append(objectives, c.size)
+		}
+		whole := &View{Plan: engine.Plan{
+			Objectives: objectives, Constraints: c.constraints, Fidelities: make([]engine.Fidelity, 2), Rules: genome.Rules,
 		}}
-		if _, best := v.BestSoFar(); !slices.Equal(best, want) {
-			t.Errorf("with %d fidelities it is %v, want %v", fidelities, best, want)
+		// A monitor draws the same, whenever it gets to see the search.
+		for seen := range len(all) + 1 {
+			v := *whole
+			v.Reader = some{all: all[:seen]}
+			m := NewMonitor()
+			for i := range all[:seen] {
+				m.Observe(engine.Update{Kind: engine.Consumed, Candidate: &all[i]})
+			}
+			if seen%2 == 0 && seen < len(all) { // one more comes in between
+				m.Observe(engine.Update{Kind: engine.Consumed, Candidate: &all[seen]})
+			}
+			m.attach(&v)
+			for i := seen + 1 - seen%2; i < len(all); i++ {
+				if i >= seen {
+					m.Observe(engine.Update{Kind: engine.Consumed, Candidate: &all[i]})
+				}
+			}
+			if got := m.line(); !slices.Equal(got, c.want) {
+				t.Errorf("%s, seen first at %d: the monitor draws %v, want %v", what, seen, got, c.want)
+			}
+		}
+		whole.Reader = some{all: all}
+		if _, best := whole.BestSoFar(); !slices.Equal(best, c.want) {
+			t.Errorf("%s: it is %v, want %v", what, best, c.want)
 		}
 	}
 }
