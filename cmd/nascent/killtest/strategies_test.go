@@ -3,10 +3,12 @@ package killtest
 import (
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/genome/rng"
 	"github.com/nascent-nas/nascent/plugins/python"
 )
@@ -19,31 +21,55 @@ var small = []string{
 	"--set", "fidelities=[{evaluator: train, budget: 1}]",
 }
 
+// fidelities are two, and fronts are of two and three objectives.
+const (
+	fidelities = "fidelities=[{evaluator: train, budget: 1}, {evaluator: train, budget: 2}]"
+	front      = "objectives=[{metric: accuracy}, {metric: parameters, goal: minimize}]"
+	front3     = "objectives=[{metric: accuracy}, {metric: parameters, goal: minimize}, {metric: macs, goal: minimize}]"
+)
+
 // strategies are all that come with nascent, with options that make a search of
 // so many evaluations take every phase that they have.
 var strategies = []struct {
 	name        string
 	strategy    string // a value of search.yaml
 	evaluations string
+	set         string // one more key of search.yaml
+	filter      string // of candidates that there must be, besides
 }{
-	{"aging", `{use: aging, population: 6, sample: 2}`, "40"},
-	{"genetic", `{use: genetic, population: 6}`, "40"},
-	{"asha", `{use: asha, eta: 2, search: {use: aging, population: 4, sample: 2}}`, "40"},
-	{"islands", `{use: islands, islands: 2, search: [{use: aging, population: 4, sample: 2}, {use: qlearning, budget: 30}], every: 6}`, "40"},
-	{"repeats", `{use: repeats, share: 0.3, after: 6, search: {use: aging, population: 4, sample: 2}}`, "40"},
-	{"mapelites", `{use: mapelites, initial: 6, descriptors: [{metric: parameters, edges: [1000, 3000]}]}`, "40"},
-	{"guided", `{use: guided, initial: 6, candidates: 20, rounds: 1}`, "40"},
-	{"local", `{use: local, initial: 4}`, "40"},
-	{"nsga2", `{use: nsga2, population: 6}`, "40"},
-	{"nsga3", `{use: nsga3, population: 6}`, "40"},
-	{"random", `random`, "40"},
-	{"qlearning", `{use: qlearning, budget: 30}`, "40"},
-	{"reinforce", `{use: reinforce, batch: 4}`, "40"},
-	{"darts", `{use: darts, epochs: 10}`, "30"},
-	{"gdas", `{use: gdas, epochs: 10, epochs_a_job: 2}`, "30"},
-	{"enas", `{use: enas, epochs: 4, epochs_a_job: 1, paths: 20, updates: 2, batch: 6, finalists: 12, hidden: 8}`, "90"},
-	{"spos", `{use: spos, epochs: 4, epochs_a_job: 1, search: {use: aging, population: 6, sample: 2}, promote: {eta: 5, after: 10}}`, "90"},
-	{"spos with qlearning", `{use: spos, epochs: 4, epochs_a_job: 1, search: {use: qlearning, budget: 60}, promote: {eta: 5, after: 10}}`, "90"},
+	{"aging", `{use: aging, population: 6, sample: 2}`, "40", "", ""},
+	{"genetic", `{use: genetic, population: 6}`, "40", "", ""},
+	{"asha", `{use: asha, eta: 2, search: {use: aging, population: 4, sample: 2}}`, "40", fidelities, "fidelity=1"},
+	{"islands", `{use: islands, islands: 2, search: [{use: aging, population: 4, sample: 2}, {use: qlearning, budget: 30}], every: 6}`, "40", "", "tag=island 1"},
+	{"repeats", `{use: repeats, share: 0.3, after: 6, search: {use: aging, population: 4, sample: 2}}`, "40", "", "operator=repeat"},
+	{"mapelites", `{use: mapelites, initial: 6, descriptors: [{metric: parameters, edges: [1000, 3000]}]}`, "40", "", ""},
+	{"guided", `{use: guided, initial: 6, candidates: 20, rounds: 1}`, "40", "", ""},
+	{"guided on a front", `{use: guided, initial: 6, candidates: 20, rounds: 1}`, "40", front, ""},
+	{"local", `{use: local, initial: 4}`, "40", "", ""},
+	{"nsga2", `{use: nsga2, population: 6}`, "40", front, ""},
+	{"nsga3", `{use: nsga3, population: 6}`, "40", front3, ""},
+	{"random", `random`, "40", "", ""},
+	{"qlearning", `{use: qlearning, budget: 30}`, "40", "", ""},
+	{"reinforce", `{use: reinforce, batch: 4}`, "40", "", ""},
+	{"darts", `{use: darts, epochs: 10}`, "30", "", ""},
+	{"gdas", `{use: gdas, epochs: 10, epochs_a_job: 2}`, "30", "", ""},
+	{"enas", `{use: enas, epochs: 4, epochs_a_job: 1, paths: 20, updates: 2, batch: 6, finalists: 12, hidden: 8}`, "90", "", ""},
+	{"spos", `{use: spos, epochs: 4, epochs_a_job: 1, search: {use: aging, population: 6, sample: 2}, promote: {eta: 5, after: 10}}`, "90", "", ""},
+	{"spos with qlearning", `{use: spos, epochs: 4, epochs_a_job: 1, search: {use: qlearning, budget: 60}, promote: {eta: 5, after: 10}}`, "90", "", ""},
+}
+
+// No built-in strategy is left out.
+func TestStrategiesAreAllKilled(t *testing.T) {
+	t.Parallel()
+	var killed []string
+	for _, c := range strategies {
+		killed = append(killed, c.name)
+	}
+	for _, name := range evolve.Names() {
+		if !slices.Contains(killed, name) {
+			t.Errorf("nobody kills searches by %s", name)
+		}
+	}
 }
 
 // Every strategy leads to the same search, however often its process, the
@@ -53,7 +79,15 @@ func TestStrategiesAreKilled(t *testing.T) {
 	for _, c := range strategies {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			kill(t, c.name, c.strategy, c.evaluations, "engine", "plugin", "both")
+			var more []string
+			if c.set != "" {
+				more = []string{"--set", c.set}
+			}
+			whole := func() *search { return cells(t, c.strategy, c.evaluations, more...) }
+			s := kill(t, c.name, whole, "engine", "plugin", "both")
+			if c.filter != "" && !strings.Contains(s.ask("list", s.dir, "--filter", c.filter, "--json"), `"id"`) {
+				t.Errorf("the search has no candidate of %s: its kills meet nothing of that", c.filter)
+			}
 		})
 	}
 }
@@ -98,7 +132,8 @@ func TestPythonStrategyIsKilled(t *testing.T) {
 	t.Parallel()
 	file := agingInPython(t)
 	const options = "population: 6, sample: 2, crossover: 0.3"
-	got := kill(t, "python", "{use: "+file+", "+options+"}", "40", "engine", "plugin", "both", "worker")
+	python := func() *search { return cells(t, "{use: "+file+", "+options+"}", "40") }
+	got := kill(t, "python", python, "engine", "plugin", "both", "worker").digest()
 	twin := cells(t, "{use: aging, "+options+"}", "40")
 	twin.finish()
 	if want := twin.digest(); got != want {
@@ -106,31 +141,31 @@ func TestPythonStrategyIsKilled(t *testing.T) {
 	}
 }
 
-// cells is a small search for cells.
-func cells(t *testing.T, strategy, evaluations string) *search {
+// cells is a small search for cells, with more arguments.
+func cells(t *testing.T, strategy, evaluations string, more ...string) *search {
 	t.Helper()
-	s := newSearch(t, append([]string{"--strategy", strategy, "--set", "limits={evaluations: " + evaluations + "}"}, small...)...)
+	s := newSearch(t, slices.Concat([]string{"--strategy", strategy, "--set", "limits={evaluations: " + evaluations + "}"}, small, more)...)
 	s.what = "mnist1d-cells"
 	return s
 }
 
-// kill kills searches for cells until four kills met one that was running, and
-// wants the digest of the one that nobody disturbed.
-func kill(t *testing.T, name, strategy, evaluations string, what ...string) string {
+// kill kills searches until four kills met one that was running, and wants the digest
+// of the one that nobody disturbed, which it returns.
+func kill(t *testing.T, name string, begin func() *search, what ...string) *search {
 	t.Helper()
-	whole := cells(t, strategy, evaluations)
+	whole := begin()
 	whole.finish()
 	want := whole.digest()
 	whole.ask("replay", whole.dir)
 
 	r := rng.New(rng.Derive(30, name))
 	for kills := 0; kills < 4; {
-		s := cells(t, strategy, evaluations)
+		s := begin()
 		kills += s.disturbed(r, 100*time.Millisecond, 1300*time.Millisecond, anyOf(r, what...))
 		if got := s.digest(); got != want {
 			t.Fatalf("killed and resumed, its digest is %s, undisturbed %s", got, want)
 		}
 		s.ask("check", s.dir)
 	}
-	return want
+	return whole
 }
