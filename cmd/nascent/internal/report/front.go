@@ -395,7 +395,11 @@ func (f *front) write(out io.Writer, width int) error {
 	case up:
 		log = ", " + f.y.Metric + " logarithmic"
 	}
-	fmt.Fprintf(out, "\n%s%s (● the front: no other is better in both, · the others)\n", f.title(), log)
+	beyond := ""
+	if slices.ContainsFunc(f.best, func(m show.Mark) bool { return m.Beyond }) {
+		beyond = " ○ such a one beyond a soft constraint,"
+	}
+	fmt.Fprintf(out, "\n%s%s (● the front: no other is better in both,%s · the others)\n", f.title(), log, beyond)
 	if _, err := io.WriteString(out, f.scatter(min(72, width-12), 14)); err != nil {
 		return err
 	}
@@ -433,7 +437,9 @@ func (f *front) scatter(width, height int) string {
 		put(m, '·')
 	}
 	for _, m := range f.best {
-		put(m, '●')
+		if put(m, '●'); m.Beyond {
+			put(m, '○')
+		}
 	}
 	var b strings.Builder
 	for i, row := range grid {
@@ -454,16 +460,32 @@ func (f *front) scatter(width, height int) string {
 // picture draws a front for the page.
 func (r *Report) picture(f *front) picture {
 	point := func(m show.Mark) page.Point {
-		return page.Point{X: m.X, Y: m.Y, Text: fmt.Sprintf("candidate %s: %s %s, %s %s",
-			m.ID, f.y.Metric, show.Number(f.y.Metric, m.Y), f.x.Metric, show.Number(f.x.Metric, m.X))}
+		text := fmt.Sprintf("candidate %s: %s %s, %s %s",
+			m.ID, f.y.Metric, show.Number(f.y.Metric, m.Y), f.x.Metric, show.Number(f.x.Metric, m.X))
+		if m.Beyond {
+			text += ", beyond a soft constraint"
+		}
+		return page.Point{X: m.X, Y: m.Y, Text: text}
 	}
-	var all, best, winner, target []page.Point
+	points := func(marks []show.Mark) (keep, beyond []page.Point) {
+		for _, m := range marks {
+			if m.Beyond {
+				beyond = append(beyond, point(m))
+			} else {
+				keep = append(keep, point(m))
+			}
+		}
+		return keep, beyond
+	}
+	var line, winner, target []page.Point
 	marks := []legend{{"cloud", "candidates"}, {"s1", "front"}}
-	for _, m := range thin(f.all, 4000) {
-		all = append(all, point(m))
-	}
+	all, allBeyond := points(thin(f.all, 4000))
+	best, bestBeyond := points(f.best)
 	for _, m := range f.best {
-		best = append(best, point(m))
+		line = append(line, page.Point{X: m.X, Y: m.Y})
+	}
+	if len(allBeyond)+len(bestBeyond) > 0 {
+		marks = append(marks, legend{"beyond", "beyond a soft constraint"})
 	}
 	for _, m := range f.all {
 		if m.ID == r.outcome.Winner {
@@ -480,17 +502,50 @@ func (r *Report) picture(f *front) picture {
 	xs, ys := f.ranges()
 	p := page.Plot{X: f.x.Metric, Y: f.y.Metric, Across: &xs, Height: &ys, LogX: scaled(f.x, xs), Log: scaled(f.y, ys), Series: []page.Series{
 		{Name: "candidates", Class: "cloud", Points: all, Dots: true},
-		{Name: "front", Class: "s1", Points: best, Step: true},
+		{Name: "candidates beyond a soft constraint", Class: "beyond", Points: allBeyond, Dots: true},
+		{Name: "front", Class: "s1", Points: line, Step: true},
 		{Name: "front", Class: "front", Points: best, Dots: true},
+		{Name: "front beyond a soft constraint", Class: "beyond front", Points: bestBeyond, Dots: true},
 		{Name: "target", Class: "target", Points: target, Dots: true},
 		{Name: "winner", Class: "winner", Points: winner, Dots: true},
 	}}
+	ranking := r.view.Plan.Ranking()
+	for _, bound := range f.bounds(ranking.Soft, xs, ys) {
+		p.Series = append(p.Series, bound)
+		marks = append(marks, legend{bound.Class, bound.Name})
+	}
 	about := "Every candidate of the highest fidelity"
-	if len(r.view.Plan.Ranking().Constraints) > 0 {
+	if len(ranking.Constraints) > 0 {
 		about += " that keeps the constraints"
 	}
+	about += ", as the search measured it. On the front, no other is better in both."
+	if len(allBeyond)+len(bestBeyond) > 0 {
+		about += " What is beyond a soft constraint stands where it was measured; the search counted it as worse."
+	}
 	return picture{
-		Title: capital(f.title()), About: about + ", as the search measured it. On the front, no other is better in both.",
+		Title: capital(f.title()), About: about,
 		SVG: template.HTML(p.SVG()), Legend: marks,
 	}
+}
+
+// bounds are lines where soft constraints end that are within the picture.
+func (f *front) bounds(soft []engine.Constraint, xs, ys page.Range) (lines []page.Series) {
+	for _, c := range soft {
+		for _, end := range []struct {
+			at   *float64
+			says string
+		}{{c.Min, "at least"}, {c.Max, "at most"}} {
+			if end.at == nil {
+				continue
+			}
+			at, name := *end.at, fmt.Sprintf("wished for: %s %s %s", c.Metric, end.says, show.Number(c.Metric, *end.at))
+			if c.Metric == f.x.Metric && at >= xs.Lo && at <= xs.Hi {
+				lines = append(lines, page.Series{Name: name, Class: "bound", Points: []page.Point{{X: at, Y: ys.Lo}, {X: at, Y: ys.Hi}}})
+			}
+			if c.Metric == f.y.Metric && at >= ys.Lo && at <= ys.Hi {
+				lines = append(lines, page.Series{Name: name, Class: "bound", Points: []page.Point{{X: xs.Lo, Y: at}, {X: xs.Hi, Y: at}}})
+			}
+		}
+	}
+	return lines
 }

@@ -276,3 +276,38 @@ func TestScaled(t *testing.T) {
 		}
 	}
 }
+
+// What breaks a soft constraint stands where it was measured, marked, and the bound is
+// drawn where it is within the picture.
+func TestBeyondSoftBounds(t *testing.T) {
+	t.Parallel()
+	most := 3.0
+	plan := engine.Plan{Constraints: []engine.Constraint{{Metric: "latency", Max: &most, Weight: 1}}}
+	r := Of(searched(t, plan, [2]float64{0.5, 1}, [2]float64{0.9, 5}, [2]float64{0.7, 4.5}, [2]float64{0.4, 2}))
+	p := r.picture(&r.fronts[0])
+	svg := string(p.SVG)
+	for part, n := range map[string]int{
+		`<circle class="front"`: 1, `<circle class="beyond front"`: 2, `<circle class="beyond"`: 2, `<circle class="cloud"`: 2,
+		`, beyond a soft constraint</title>`: 4, `<path class="line bound"`: 1, `<title>wished for: latency at most 3</title>`: 1,
+	} {
+		if got := strings.Count(svg, part); got != n {
+			t.Errorf("the picture has %s %d times, want %d", part, got, n)
+		}
+	}
+	if !slices.Contains(p.Legend, legend{"beyond", "beyond a soft constraint"}) || !slices.Contains(p.Legend, legend{"bound", "wished for: latency at most 3"}) ||
+		!strings.Contains(p.About, "the search counted it as worse") {
+		t.Errorf("it is explained by %v and %q", p.Legend, p.About)
+	}
+	var text strings.Builder
+	if err := r.WriteText(&text, 100, "s"); err != nil {
+		t.Fatal(err)
+	}
+	if s := text.String(); !strings.Contains(s, "○ such a one beyond a soft constraint") || strings.Count(s, "○") != 3 {
+		t.Errorf("the text does not mark both: %s", s)
+	}
+	most = 99 // nobody is beyond, and the bound is far off
+	p = r.picture(&Of(searched(t, plan, [2]float64{0.5, 1}, [2]float64{0.9, 5})).fronts[0])
+	if s := string(p.SVG); strings.Contains(s, "beyond") || strings.Contains(s, "bound") || len(p.Legend) != 2 {
+		t.Errorf("where everybody keeps it, the legend is %v", p.Legend)
+	}
+}

@@ -10,15 +10,16 @@ import (
 
 // Mark is one point of the front of two metrics.
 type Mark struct {
-	ID   engine.ID
-	X, Y float64
+	ID     engine.ID
+	X, Y   float64
+	Beyond bool // it breaks a soft constraint, so that the search counts it as worse
 }
 
 // Front lists the measured candidates of the search with both metrics, and those
 // of them that no other beats in both, the best by x first. Only the highest
 // fidelity that was reached counts, and only who keeps the constraints.
 func (v *View) Front(x, y engine.Objective) (all, front []Mark) {
-	top := 0
+	top, ranking := 0, v.Plan.Ranking()
 	for c := range v.Candidates() {
 		if c.Phase == engine.PhaseSearch && c.Status == engine.OK && !c.Stopped {
 			top = max(top, c.Fidelity)
@@ -28,13 +29,13 @@ func (v *View) Front(x, y engine.Objective) (all, front []Mark) {
 		if c.Phase != engine.PhaseSearch || c.Status != engine.OK || c.Stopped || c.Fidelity != top {
 			continue
 		}
-		if v.Plan.Ranking().Violation(c.Metrics) > 0 {
+		if ranking.Violation(c.Metrics) > 0 {
 			continue
 		}
 		px, okx := c.Metrics.Get(x.Metric)
 		py, oky := c.Metrics.Get(y.Metric)
 		if okx && oky {
-			all = append(all, Mark{c.ID, px, py})
+			all = append(all, Mark{c.ID, px, py, ranking.Penalty(c.Metrics) > 0})
 		}
 	}
 	order := func(o engine.Objective, a, b float64) int {

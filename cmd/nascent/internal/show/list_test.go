@@ -84,7 +84,7 @@ func TestColumnsDoNotCollide(t *testing.T) {
 
 func TestFront(t *testing.T) {
 	t.Parallel()
-	points := []Mark{{1, 1, 5}, {2, 2, 6}, {3, 3, 6}, {4, 4, 9}, {5, 1, 4}, {6, 2, 6}}
+	points := []Mark{{ID: 1, X: 1, Y: 5}, {ID: 2, X: 2, Y: 6}, {ID: 3, X: 3, Y: 6}, {ID: 4, X: 4, Y: 9}, {ID: 5, X: 1, Y: 4}, {ID: 6, X: 2, Y: 6}}
 	v := &View{}
 	var all []engine.Candidate
 	for _, p := range points {
