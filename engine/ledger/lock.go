@@ -153,7 +153,8 @@ func flockHolder(info fs.FileInfo) int {
 // startTime is when a process began, in the kernel's ticks since boot: together
 // with its pid it names a process for good. "0" where /proc does not tell.
 func startTime(pid int) string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// As its first thread has it: what an emulator makes up stands in /proc/PID/stat.
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/stat", pid, pid))
 	if err != nil {
 		return "0"
 	}

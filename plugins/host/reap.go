@@ -18,7 +18,9 @@ import (
 // the id it names a process for good. It is false if there is no such process,
 // or only its remains.
 func startTime(pid int) (uint64, bool) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// As its first thread has it: what qemu makes up for a process of its own is in
+	// /proc/PID/stat, and nobody else reads the same there.
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/stat", pid, pid))
 	if err != nil {
 		return 0, false
 	}

@@ -46,6 +46,11 @@ func TestChoose(t *testing.T) {
 			t.Errorf("choose(%q) = %v, want %v", wish, got, want)
 		}
 	}
+	for machine, want := range map[string]string{"amd64": "go", "arm64": "go-arm64"} {
+		if got := plainName(machine); got != want {
+			t.Errorf("plain Go is called %s on %s, want %s", got, machine, want)
+		}
+	}
 	if got := choose(all[:1], "avx512"); got != Go {
 		t.Errorf("a machine without AVX-512 chose %v", got)
 	}

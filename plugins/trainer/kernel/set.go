@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/cpu"
 )
@@ -18,7 +19,9 @@ const (
 	AVX512            // 512-bit assembly, needs AVX-512 F, DQ, BW and VL as well
 )
 
-// String returns the name that NASCENT_KERNEL takes: "go", "avx2" or "avx512".
+// String returns the name that NASCENT_KERNEL takes: "go", "avx2" or "avx512". Where the
+// compiler multiplies and adds with one rounding, as on arm64, plain Go comes to other
+// bits and has another name: "go-arm64".
 func (s Set) String() string {
 	switch s {
 	case AVX2:
@@ -26,7 +29,14 @@ func (s Set) String() string {
 	case AVX512:
 		return "avx512"
 	}
-	return "go"
+	return plainName(runtime.GOARCH)
+}
+
+func plainName(machine string) string {
+	if machine == "amd64" {
+		return "go"
+	}
+	return "go-" + machine
 }
 
 // Available lists the sets that run on this machine, slowest first.
