@@ -6,11 +6,7 @@ import (
 	"fmt"
 	"html"
 	"math"
-	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 )
 
 // Point is one place of a plot; Text is shown when the pointer rests on it.
@@ -55,102 +51,6 @@ const (
 	left, right, top, below = 62, 28, 12, 44
 )
 
-// axis is one dimension of a plot.
-type axis struct {
-	log    bool
-	least  float64   // the smallest value above 0, where it is logarithmic
-	lo, hi float64   // its ends
-	ticks  []float64 // with both ends
-}
-
-// newAxis spans all values, or the part of them that is in the range.
-func newAxis(values []float64, part *Range, log bool, most int) *axis {
-	a := &axis{log: log, least: math.Inf(1)}
-	for _, v := range values {
-		if v > 0 {
-			a.least = math.Min(a.least, v)
-		}
-	}
-	if math.IsInf(a.least, 1) {
-		a.least = 1 // there is nothing above 0
-	}
-	if a.lo, a.hi = part.clip(slices.Min(values), slices.Max(values)); log {
-		a.lo, a.hi = math.Max(a.lo, a.least), math.Max(a.hi, a.least)
-		a.ticks = logTicks(a.lo, a.hi)
-	} else {
-		a.ticks = ticks(a.lo, a.hi, most)
-	}
-	if log && a.trim() {
-		return a
-	}
-	a.lo, a.hi = math.Min(a.lo, a.ticks[0]), math.Max(a.hi, a.ticks[len(a.ticks)-1])
-	return a
-}
-
-// trim leaves out the ticks of a logarithmic axis beyond the values, with which it may
-// end far behind them; false where fewer than three would be left.
-func (a *axis) trim() bool {
-	inner := slices.DeleteFunc(slices.Clone(a.ticks), func(t float64) bool { return t < a.lo*(1-1e-9) || t > a.hi*(1+1e-9) })
-	if len(inner) < 3 {
-		return false
-	}
-	a.ticks = inner
-	room := math.Pow(a.hi/a.lo, 0.02)
-	if math.IsInf(room, 0) {
-		room = 1
-	}
-	if a.lo < inner[0]*(1-1e-9) {
-		a.lo /= room
-	}
-	if a.hi > inner[len(inner)-1]*(1+1e-9) {
-		a.hi = within(a.hi * room)
-	}
-	return true
-}
-
-// at is where a value lies: 0 at the lower end, 1 at the upper one.
-func (a *axis) at(v float64) float64 {
-	if a.log {
-		return show.Part(log10(math.Max(v, a.least)), log10(a.lo), log10(a.hi))
-	}
-	return show.Part(v, a.lo, a.hi)
-}
-
-// log10 is right for the smallest numbers, too, which math.Log10 is not everywhere.
-func log10(x float64) float64 { return math.Log2(x) * math.Log10(2) }
-
-// logTicks are numbers from at most lo to at least hi: powers of ten and, where there
-// are few of these, twice and five times them.
-func logTicks(lo, hi float64) []float64 {
-	first, last := math.Floor(log10(lo)+1e-9), math.Ceil(log10(hi)-1e-9)
-	power := func(e float64) float64 { // the nearest decimal, which math.Pow is not always
-		x, _ := strconv.ParseFloat("1e"+strconv.Itoa(int(e)), 64)
-		return within(math.Max(x, 5e-324))
-	}
-	if every := math.Ceil((last - first) / 7); last-first > 3 {
-		var out []float64
-		for e := first; ; e += every {
-			if out = append(out, power(e)); e >= last {
-				return out
-			}
-		}
-	}
-	var out []float64
-	for e := first; e <= last; e++ {
-		for _, m := range []float64{1, 2, 5} {
-			x := within(m * power(e))
-			if x <= lo*(1+1e-9) {
-				out = out[:0] // the last one that is below
-			}
-			out = append(out, x)
-			if x >= hi*(1-1e-9) && len(out) > 1 {
-				return out
-			}
-		}
-	}
-	return out
-}
-
 // SVG draws the plot.
 func (p *Plot) SVG() string {
 	var xs, ys []float64
@@ -165,30 +65,28 @@ func (p *Plot) SVG() string {
 	}
 	x, y := newAxis(xs, p.Across, p.LogX, 7), newAxis(ys, p.Height, p.Log, 6)
 	left := left
-	for _, t := range y.ticks {
-		left = max(left, 22+8*len([]rune(label(t))))
+	names := y.labels()
+	for _, l := range names {
+		left = max(left, 22+8*len([]rune(l)))
 	}
 	px := func(v float64) float64 { return float64(left) + x.at(v)*float64(plotWidth-left-right) }
 	py := func(v float64) float64 { return plotHeight - below - y.at(v)*(plotHeight-top-below) }
 
-	clip := "plot-" + strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(p.X+"-"+p.Y+"-"+string(rune('a'+len(p.Series)%26))))
+	clip := fmt.Sprintf("plot-%d", left) // plots of one page that share it are clipped alike
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s against %s">`,
 		plotWidth, plotHeight, html.EscapeString(p.Y), html.EscapeString(p.X))
 	fmt.Fprintf(&b, `<clipPath id="%s"><rect x="%d" y="%d" width="%d" height="%d"/></clipPath>`,
 		clip, left-4, top-6, plotWidth-left-right+12, plotHeight-top-below+12)
-	for _, t := range x.ticks {
+	for i, l := range x.labels() {
+		t := x.ticks[i]
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`,
-			px(t), px(t), top, plotHeight-below, px(t), plotHeight-below+16, label(t))
+			px(t), px(t), top, plotHeight-below, px(t), plotHeight-below+16, l)
 	}
-	for _, t := range y.ticks {
+	for i, l := range names {
+		t := y.ticks[i]
 		fmt.Fprintf(&b, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>`,
-			left, plotWidth-right, py(t), py(t), left-6, py(t)+4, label(t))
+			left, plotWidth-right, py(t), py(t), left-6, py(t)+4, l)
 	}
 	named := func(name string, log bool) string {
 		if log {
@@ -255,51 +153,4 @@ func move(i int) string {
 		return "M"
 	}
 	return "L"
-}
-
-// ticks are round numbers that span lo to hi, about n of them. What lies so close
-// together that the numbers between could not be told apart is drawn as equal.
-func ticks(lo, hi float64, n int) []float64 {
-	size := math.Max(math.Abs(lo), math.Abs(hi))
-	if hi/2-lo/2 <= 1e-12*size || hi-lo < 1e-300 {
-		pad := math.Max(1e-6, size*0.05)
-		lo, hi = within(lo-pad), within(hi+pad)
-	}
-	raw := hi/float64(n) - lo/float64(n)
-	unit := math.Pow(10, math.Floor(math.Log10(raw)))
-	step := 10 * unit
-	for _, m := range []float64{1, 2, 2.5, 5} {
-		if m*unit >= raw {
-			step = m * unit
-			break
-		}
-	}
-	var out []float64
-	for i := math.Floor(lo/step + 1e-9); len(out) < 50; i++ {
-		out = append(out, within(i*step))
-		if i*step >= hi-1e-9*step {
-			break
-		}
-	}
-	return out
-}
-
-// within is x, or the largest number there is in its place.
-func within(x float64) float64 { return math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, x)) }
-
-// label writes a number of an axis: 0.25, 12,000, 1.5M.
-func label(x float64) string {
-	size := math.Abs(x)
-	for _, unit := range []struct {
-		of   float64
-		name string
-	}{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}} {
-		if size >= unit.of && size < 1e15 {
-			return strconv.FormatFloat(x/unit.of, 'g', 6, 64) + unit.name
-		}
-	}
-	if size >= 1e4 && size < 1e6 {
-		return show.Thousands(show.Whole(x))
-	}
-	return strconv.FormatFloat(x, 'g', 6, 64)
 }

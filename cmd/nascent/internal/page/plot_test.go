@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,41 +57,6 @@ func TestPlotFiniteNumbers(t *testing.T) {
 	})
 }
 
-func TestTicks(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ lo, hi float64 }{{0, 1}, {0.2, 0.21}, {-3, 7000}, {5, 5}, {0, 0}, {-math.MaxFloat64, math.MaxFloat64}, {1e15, 1e15 + 0.125}} {
-		ts := ticks(c.lo, c.hi, 6)
-		if len(ts) < 2 || len(ts) > 12 || !slices.IsSorted(ts) || ts[0] > c.lo || ts[len(ts)-1] < c.hi-1e-9*math.Abs(c.hi) {
-			t.Errorf("from %v to %v there are the ticks %v", c.lo, c.hi, ts)
-		}
-	}
-}
-
-func TestLogTicks(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		lo, hi float64
-		want   []float64
-	}{
-		{1, 1000, []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}},
-		{128, 1.8e6, []float64{100, 1000, 1e4, 1e5, 1e6, 1e7}},
-		{3, 4, []float64{2, 5}},
-		{5, 5, []float64{5, 10}},
-		{1, 1, []float64{1, 2}},
-		{0.02, 0.3, []float64{0.02, 0.05, 0.1, 0.2, 0.5}},
-		{1e-12, 1e9, []float64{1e-12, 1e-9, 1e-6, 1e-3, 1, 1e3, 1e6, 1e9}},
-	} {
-		if got := logTicks(c.lo, c.hi); !slices.Equal(got, c.want) {
-			t.Errorf("from %v to %v there are the ticks %v, want %v", c.lo, c.hi, got, c.want)
-		}
-	}
-	for _, c := range []struct{ lo, hi float64 }{{5e-324, math.MaxFloat64}, {5e-324, 5e-324}, {math.MaxFloat64, math.MaxFloat64}, {1e307, 1.7e308}} {
-		if ts := logTicks(c.lo, c.hi); len(ts) < 1 || len(ts) > 12 || !slices.IsSorted(ts) || ts[0] > c.lo || ts[len(ts)-1] < c.hi*(1-1e-9) {
-			t.Errorf("from %v to %v there are the ticks %v", c.lo, c.hi, ts)
-		}
-	}
-}
-
 // No label of the y axis is cut at the picture's edge, nor runs into the axis's name.
 func TestLabelsHaveRoom(t *testing.T) {
 	t.Parallel()
@@ -111,7 +75,7 @@ func TestLabelsHaveRoom(t *testing.T) {
 	for x, want := range map[float64]string{
 		0: "0", 0.25: "0.25", 12000: "12,000", 1.5e6: "1.5M", -2e9: "-2G", 3e12: "3T", 1e15: "1e+15", 1e-7: "1e-07", 999: "999",
 	} {
-		if got := label(x); got != want {
+		if got := label(x, 6); got != want {
 			t.Errorf("%g is labelled %s, want %s", x, got, want)
 		}
 	}
