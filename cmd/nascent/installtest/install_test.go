@@ -107,6 +107,7 @@ func TestExamples(t *testing.T) {
 	for name, args := range map[string][]string{
 		"onemax":                  {"onemax", "--evaluations", "60"},
 		"mnist1d":                 {"mnist1d", "--evaluations", "2", "--set", "fidelities=[{budget: 1}]", small[2], small[3]},
+		"mnist1d-front":           {"mnist1d-front", "--evaluations", "2", "--set", "fidelities=[{budget: 1}]", small[2], small[3]},
 		"mnist1d-cells":           append([]string{"mnist1d-cells", "--evaluations", "2"}, small...),
 		"mnist1d-cells reinforce": append([]string{"mnist1d-cells", "--evaluations", "2", "--strategy", "reinforce"}, small...),
 		"mnist1d-cells qlearning": append([]string{"mnist1d-cells", "--evaluations", "2", "--strategy", "qlearning"}, small...),
@@ -143,7 +144,7 @@ func TestExamples(t *testing.T) {
 		})
 	}
 	entries, err := os.ReadDir("../examples")
-	if err != nil || len(entries) != 7+1 { // and the Go file that embeds them
+	if err != nil || len(entries) != 8+1 { // and the Go file that embeds them
 		t.Errorf("there are other examples than are tried here: %v %v", entries, err)
 	}
 }
