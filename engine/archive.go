@@ -22,6 +22,8 @@ const (
 	eventCancel    = "cancel"    // somebody ended a job; Data: cancelEvent
 	eventAttempts  = "attempts"  // from now on jobs are tried that often; Data: a number
 	eventStrategy  = "strategy"  // another strategy decides from this turn on; Data: StrategyEvent
+	eventImport    = "import"    // results from elsewhere were taken in before this turn; Data: outsideEvent
+	eventAdd       = "add"       // genomes were added before this turn; Data: outsideEvent
 
 	eventCheckpoints = "checkpoints" // of how many of the best the files stay from this turn on
 )
@@ -93,8 +95,9 @@ type Archive struct {
 	led           Ledger
 }
 
-// tally counts consumed jobs of the search by what came of them.
-type tally struct{ ok, invalid, failed, reused, supernet, score int }
+// tally counts consumed jobs of the search by what came of them; of those that were
+// imported only how many there are.
+type tally struct{ ok, invalid, failed, reused, supernet, score, added, imported int }
 
 // Read loads what a ledger holds. ErrEmpty means that no search has begun.
 func Read(led Ledger) (*Archive, error) {
@@ -247,7 +250,7 @@ func (a *Archive) whole(cs []*Candidate) []Candidate {
 
 // Status is the search's state as far as the ledger knows it.
 func (a *Archive) Status() Snapshot {
-	n := len(a.search.history)
+	n := a.search.evaluations()
 	s := Snapshot{
 		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
 		Evaluations: n, Retries: a.counters.Retries, Turns: a.search.turns, Strategy: a.now().Name,
@@ -256,6 +259,7 @@ func (a *Archive) Status() Snapshot {
 	}
 	t := a.tally
 	s.OK, s.Invalid, s.Failed, s.Reused, s.Supernet, s.Score = t.ok, t.invalid, t.failed, t.reused, t.supernet, t.score
+	s.Added, s.Imported = t.added, t.imported
 	if a.passes > 0 {
 		first := int(a.pass.FirstID - FinalBase)
 		for _, e := range a.final.jobs[min(first-1, len(a.final.jobs)):] {
@@ -266,7 +270,7 @@ func (a *Archive) Status() Snapshot {
 			s.Phase = e.Phase
 		}
 	}
-	s.Waiting = len(a.search.jobs) - n
+	s.Waiting = len(a.search.own) - n
 	s.Best, s.Front = a.bestOf(a.Best(5)), a.bestOf(a.Front())
 	if volume, reference, ok := a.leaders.Hypervolume(); ok {
 		s.Hypervolume, s.Reference = &volume, reference

@@ -56,7 +56,7 @@ func Cancel(led Ledger, id ID, request string, now time.Time) error {
 
 // cancellable is the job that a request is to end; nil where that was carried out.
 func (t *trajectory) cancellable(id ID, request string) (*entry, error) {
-	if t.requests[request] {
+	if _, known := t.requests[request]; known {
 		return nil, nil
 	}
 	e := t.get(id)
@@ -73,7 +73,7 @@ func (t *trajectory) cancellable(id ID, request string) (*entry, error) {
 
 // ask notes that a request is to end a job.
 func (t *trajectory) ask(e *entry, request string) {
-	t.requests[request] = true
+	t.requests[request] = outsideEvent{}
 	e.attempts.cancelled = true
 }
 
@@ -87,20 +87,28 @@ func (d *dispatcher) cancel(e *entry) {
 	}
 }
 
-// readCancels marks the jobs that were to end when the search stopped.
-func (t *trajectory) readCancels() error {
+// readRequests notes what was asked for from outside, and marks the jobs that were to end
+// when the search stopped.
+func (t *trajectory) readRequests() error {
 	for e, err := range t.led.Events() {
 		if err != nil {
 			return err
 		}
-		if e.Kind != eventCancel {
+		var c cancelEvent
+		var o outsideEvent
+		switch e.Kind {
+		case eventCancel:
+			err = json.Unmarshal(e.Data, &c)
+			o.Request = c.Request
+		case eventImport, eventAdd:
+			err = json.Unmarshal(e.Data, &o)
+		default:
 			continue
 		}
-		var c cancelEvent
-		if err := json.Unmarshal(e.Data, &c); err != nil {
+		if err != nil {
 			return damaged("event %d (%s): %v", e.Seq, e.Kind, err)
 		}
-		t.requests[c.Request] = true
+		t.requests[o.Request] = o
 		if e := t.get(c.ID); e != nil && e.attempts != nil {
 			e.attempts.cancelled = true
 		}

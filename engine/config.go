@@ -149,10 +149,12 @@ type Snapshot struct {
 	OK          int      `json:"ok"`
 	Invalid     int      `json:"invalid"`
 	Failed      int      `json:"failed"`
-	Reused      int      `json:"reused"`   // of the evaluations, those that shared an earlier result
-	Supernet    int      `json:"supernet"` // of the evaluations, those that trained shared weights
-	Score       int      `json:"score"`    // and those that were measured with them
-	Retries     int      `json:"retries"`  // attempts that failed and counted
+	Reused      int      `json:"reused"`             // of the evaluations, those that shared an earlier result
+	Supernet    int      `json:"supernet"`           // of the evaluations, those that trained shared weights
+	Score       int      `json:"score"`              // and those that were measured with them
+	Added       int      `json:"added,omitempty"`    // of the evaluations, those of genomes that somebody added
+	Imported    int      `json:"imported,omitempty"` // results from elsewhere that the strategy was shown; no evaluations
+	Retries     int      `json:"retries"`            // attempts that failed and counted
 	Running     int      `json:"running"`
 	Waiting     int      `json:"waiting"` // proposed, not running, not consumed
 	Turns       uint64   `json:"turns"`

@@ -22,6 +22,13 @@ import (
 // below its FirstID are foreign, proposed by somebody else: they are part of
 // History, or come in later Results.
 //
+// Foreign are in any turn, too, candidates that have an Origin: results that were
+// imported, and genomes that were added; Job.Foreign tells both. Who is foreign may
+// be a parent and an observation like any other, and is no part of what a strategy
+// counts of its own proposals, such as a generation. A turn that brings imported
+// results brings nothing else. Added candidates take no room from Want, and are not
+// counted in a Batch: one that lies within it comes with it, another one by itself.
+//
 // The engine calls Open and Step from one goroutine at a time. An error from
 // Open is a refusal and ends the search before it begins; an error from Step
 // is a fault of the strategy: the turn is not committed, the search stops and
@@ -76,7 +83,7 @@ const (
 
 // Turn is the argument of one Step.
 type Turn struct {
-	N       uint64      // 0 for the search's first; a strategy that takes over begins later
+	N       uint64      // 0 for the search's first, whatever was imported before; a strategy that takes over begins later
 	Seed    uint64      // this turn's own, below 2^53
 	FirstID ID          // the id that the first proposal will get; the others follow
 	Want    int         // how many proposals there is room for, >= 0; more are refused
@@ -130,6 +137,8 @@ const (
 	OpStart       = "start"        // a known-good genome from Setup.Start
 	OpGiven       = "given"        // the proposal carries a genome of its own
 	OpBaseline    = "baseline"     // a hand-made network; only the final strategy
+	OpImported    = "imported"     // a result from elsewhere, see Imported; no proposal names it
+	OpAdded       = "added"        // a genome that somebody added, see Added; no proposal names it
 )
 
 // Proposal becomes a Job. Either Operator names how to make the genome from

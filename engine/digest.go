@@ -86,10 +86,10 @@ func (a *trajectory) digest(turns int) (string, error) {
 		return "", wrong("", "--turns %d: the search has taken only %d", turns, n)
 	}
 	if turns < 0 {
-		for _, id := range a.search.history[min(a.search.taken, len(a.search.history)):] {
+		for _, id := range a.cutShort() {
 			h.result(a.get(id))
 		}
-		if a.passes > 0 && a.pass.Evaluations == len(a.search.history) {
+		if a.passes > 0 && a.pass.Evaluations == a.search.evaluations() {
 			for t, err := range a.led.Turns(PartFinal) {
 				if err != nil {
 					return "", err

@@ -289,22 +289,27 @@ func (d *dispatcher) elapsed(e *entry) float64 {
 func (d *dispatcher) judge(e *entry, by *openEvaluator, r *Result) {
 	by.hello.Judge(e.Task, r)
 	by.hello.judgeSeconds(r, d.elapsed(e))
-	d.trajectory.derived.complete(r, d.trajectory.measured)
-	if r.Status != OK || r.Stopped || e.Task != Train || e.Phase == PhaseTest {
+	d.trajectory.complete(&e.Job, r)
+}
+
+// complete adds what is derived to a result, and holds it to what the search judges by.
+func (t *trajectory) complete(j *Job, r *Result) {
+	t.derived.complete(r, t.measured)
+	if r.Status != OK || r.Stopped || j.Task != Train || j.Phase == PhaseTest {
 		return
 	}
 	lacks := func(metric, use string) {
 		if _, has := r.Metrics.Get(metric); r.Status == OK && !has {
-			if of := d.trajectory.derived.lacks(metric, r.Metrics); of != "" {
+			if of := t.derived.lacks(metric, r.Metrics); of != "" {
 				metric, use = of, "from which "+metric+" is computed"
 			}
 			r.Status, r.Reason = Failed, fmt.Sprintf("the result has no metric %s, %s", metric, use)
 		}
 	}
-	for _, o := range slices.Concat(d.trajectory.Plan.Objectives, d.trajectory.Plan.Ties) {
+	for _, o := range slices.Concat(t.Plan.Objectives, t.Plan.Ties) {
 		lacks(o.Metric, "which the search is to "+string(o.Goal))
 	}
-	for _, c := range d.trajectory.Plan.Constraints {
+	for _, c := range t.Plan.Constraints {
 		lacks(c.Metric, "which a constraint bounds")
 	}
 }

@@ -32,6 +32,7 @@ type entry struct {
 	turn      uint64
 	attempt   int // that brought the result
 	repeat    int // see trajectory.repeats
+	place     int // in sequence.own
 	stage     stage
 	key       genome.Hash // see measurement; zero until it is asked for
 
@@ -63,6 +64,11 @@ type attempts struct {
 func (e *entry) record() ResultRecord {
 	c := e.full()
 	return ResultRecord{ID: e.ID, Attempt: e.attempt, Attempts: c.Attempts, Fingerprint: c.Fingerprint, Lost: c.Lost, Result: c.Result}
+}
+
+// jobRecord is the entry's job as it is stored.
+func (e *entry) jobRecord() JobRecord {
+	return JobRecord{Job: e.Job, Packed: e.Genome.Packed(), Turn: e.turn}
 }
 
 // full is the entry's candidate with all metrics, for people.

@@ -66,8 +66,10 @@ func (e *estimates) sample(c *Candidate) sample {
 	return sample{c.Genome, c.Inherit}
 }
 
-// measures tells whether a candidate says how good its genome is.
-func (c *Candidate) measures() bool { return c.Status == OK && !c.Stopped && c.Task == Train }
+// measures tells whether a candidate says how good its genome is, as it was measured here.
+func (c *Candidate) measures() bool {
+	return c.Status == OK && !c.Stopped && c.Task == Train && !c.imported()
+}
 
 // add takes in a measurement. It returns the candidate that stands for the genome, nil
 // where that is known by another genome's better, and whether the genome was measured

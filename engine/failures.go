@@ -165,7 +165,7 @@ func (d *dispatcher) decideDoubt() {
 
 // succeededEver tells whether a job of the same task and fidelity has succeeded.
 func (d *dispatcher) succeededEver(x *entry) bool {
-	return slices.ContainsFunc(d.trajectory.search.jobs, func(e *entry) bool { return e.Status == OK && e.Task == x.Task && e.Fidelity == x.Fidelity })
+	return slices.ContainsFunc(d.trajectory.search.own, func(e *entry) bool { return e.Status == OK && e.Task == x.Task && e.Fidelity == x.Fidelity })
 }
 
 // forgive gives every unfinished job all its attempts back. A pause means that

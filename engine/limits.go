@@ -11,7 +11,7 @@ import (
 // over says which limit phase search has reached, or "".
 func (s *Search) over() string {
 	a := s.at
-	l, n := a.Limits, len(a.search.history)
+	l, n := a.Limits, a.search.evaluations()
 	switch {
 	case a.search.done():
 		return "the strategy is done"
@@ -38,13 +38,15 @@ func (a *Archive) patience() int { return max(1000, 10*a.now().Window) }
 // shared earlier results, or found no row in a table. Those that were proposed
 // before the newest limits, or by an earlier strategy, do not count.
 func (a *Archive) fruitless() bool {
-	h, n := a.search.history, a.patience()
-	if len(h) < n {
+	n := a.patience()
+	if a.search.evaluations() < n {
 		return false
 	}
 	from := max(a.limited, a.search.since)
-	for i := range n {
-		e := a.get(h[len(h)-1-i])
+	for e := range a.search.latest() {
+		if n--; n < 0 {
+			break
+		}
 		if e.turn < from || e.seconds > 0 || e.Reuse == 0 && e.Status != Invalid {
 			return false
 		}
@@ -57,14 +59,18 @@ func (a *Archive) fruitless() bool {
 // are more, in this run. So whoever runs it again gets another try.
 func (s *Search) hopeless() error {
 	a := s.at
-	n := len(a.search.history)
+	n := a.search.evaluations()
 	if a.tally.invalid < n || n-s.before < max(100, 5*a.now().Window) {
 		return nil
 	}
-	e := a.get(a.search.history[n-1])
+	var last *entry
+	for e := range a.search.latest() {
+		last = e
+		break
+	}
 	return fmt.Errorf("%w: all %d candidates so far are invalid, the last one (candidate %s): %s; mend the space or "+
 		"the evaluator in a new search, or run the same command again to try some more",
-		ErrPaused, n, e.ID, e.Reason)
+		ErrPaused, n, last.ID, last.Reason)
 }
 
 // aims tells whether there is a target.

@@ -24,6 +24,11 @@ func (s *Search) loop(ctx context.Context) error {
 			s.leave("")
 		}
 		s.raise()
+		for s.stepping == nil && len(s.orders) > 0 {
+			order := s.orders[0]
+			s.orders = s.orders[1:]
+			order()
+		}
 		if s.mode != leaving {
 			s.advance(ctx)
 		}
@@ -90,7 +95,7 @@ func (s *Search) advance(ctx context.Context) {
 		case searching:
 			if why := s.over(); why != "" {
 				s.mode = ending
-				s.say("search ends after %d evaluations: %s", len(search.history), why)
+				s.say("search ends after %d evaluations: %s", search.evaluations(), why)
 				s.jobs.endAll()
 				s.observe(Update{Kind: PhaseChanged})
 				continue
@@ -136,11 +141,19 @@ func (s *Search) advance(ctx context.Context) {
 
 // next says which results the next turn of a sequence consumes, and whether it
 // can be taken now. The first turn of a strategy names only what a limit cut off
-// from its predecessor. For the search, nil ids after it mean that the results up
+// from its predecessor, and what was imported. For the search, nil ids after it mean that the results up
 // to a limit entered History without a turn.
 func (s *Search) next(q *sequence) (ids []ID, ready bool) {
 	if !q.begun() {
-		return s.at.cutBatch(q), true
+		ids = s.at.cutBatch(q)
+		if q.part == PartSearch {
+			ids, s.brought = append(ids, s.brought...), nil
+		}
+		return ids, true
+	}
+	if n := min(len(s.brought), mostImported); q.part == PartSearch && n > 0 {
+		ids, s.brought = s.brought[:n:n], s.brought[n:]
+		return ids, true
 	}
 	if q.part == PartSearch && s.at.Plan.Order == Arrival {
 		return s.arrived()
@@ -149,7 +162,7 @@ func (s *Search) next(q *sequence) (ids []ID, ready bool) {
 	if q.part == PartFinal {
 		taken = s.at.passTaken()
 	}
-	n := min(q.batch, len(q.jobs)-taken)
+	n := q.due(taken)
 	if n == 0 {
 		s.stuck(q)
 		return nil, false
@@ -160,7 +173,7 @@ func (s *Search) next(q *sequence) (ids []ID, ready bool) {
 	if short {
 		last = limit
 	}
-	for _, e := range q.jobs[min(taken, last):last] {
+	for _, e := range q.own[min(taken, last):last] {
 		if !e.stage.is(decided) && !e.stage.is(consumed) {
 			return nil, false
 		}
@@ -169,7 +182,7 @@ func (s *Search) next(q *sequence) (ids []ID, ready bool) {
 		s.closeBatch(limit)
 		return nil, true
 	}
-	for _, e := range q.jobs[taken:last] {
+	for _, e := range q.own[taken:last] {
 		ids = append(ids, e.ID)
 	}
 	return ids, true
@@ -185,7 +198,7 @@ func (s *Search) stuck(q *sequence) {
 // the limit cuts short, so that the search counts what it paid for.
 func (s *Search) closeBatch(limit int) {
 	q := &s.at.search
-	for _, e := range q.jobs[len(q.history):limit] {
+	for _, e := range q.own[q.evaluations():limit] {
 		s.writer.consumed(s.at.consumeEarly(e))
 		s.observeConsumed(e)
 	}
@@ -196,14 +209,14 @@ func (s *Search) closeBatch(limit int) {
 func (s *Search) arrived() ([]ID, bool) {
 	n, q := len(s.inbox), &s.at.search
 	if limit := s.at.Limits.Evaluations; limit > 0 {
-		n = min(n, limit-len(q.history))
+		n = min(n, limit-q.evaluations())
 	}
 	if n > 0 {
 		ids := s.inbox[:n:n]
 		s.inbox = s.inbox[n:]
 		return ids, true
 	}
-	if len(q.jobs) == q.taken {
+	if len(q.own) == q.taken {
 		s.stuck(q)
 	}
 	return nil, false
@@ -226,7 +239,7 @@ func (a *Archive) passTaken() int {
 func (s *Search) step(ctx context.Context, q *sequence, ids []ID) {
 	want := 1 << 20
 	if q.part == PartSearch {
-		want = max(0, s.at.now().Window-(len(q.jobs)-q.taken-len(ids)))
+		want = max(0, s.at.now().Window-q.undecided(ids))
 	}
 	t := s.at.begin(q, ids, want, s.at.Limits, s.writer.details)
 	for _, r := range t.entered {
@@ -302,7 +315,7 @@ func (s *Search) decided(r stepResult) {
 	s.writer.consumed(t.entered...)
 	s.writer.state(t.Part, t.sequence.state)
 	for _, e := range jobs {
-		c.Jobs = append(c.Jobs, JobRecord{Job: e.Job, Packed: e.Genome.Packed(), Turn: e.turn})
+		c.Jobs = append(c.Jobs, e.jobRecord())
 	}
 	s.files.hold(t.Files)
 	if t.Part == PartFinal {
@@ -406,9 +419,9 @@ func (s *Search) admits(id ID) bool {
 	case id > FinalBase || limit == 0:
 		return true
 	case s.at.Plan.Order == Arrival:
-		return len(s.at.search.history)+len(s.inbox)+s.jobs.running < limit
+		return s.at.search.evaluations()+len(s.inbox)+s.jobs.running < limit
 	}
-	return int(id) <= limit
+	return s.at.get(id).place < limit
 }
 
 // beginFinal starts or goes on with a pass of the final strategy; false if
@@ -418,11 +431,11 @@ func (s *Search) beginFinal() bool {
 	if a.Plan.Final.Skip || a.tally.ok == 0 {
 		return false
 	}
-	if a.passes > 0 && a.pass.Evaluations == len(a.search.history) {
+	if a.passes > 0 && a.pass.Evaluations == a.search.evaluations() {
 		return true // the pass that a crash or a stop interrupted, or that is complete
 	}
 	q := &a.final
-	a.pass = finalEvent{FirstID: q.nextID(), FirstTurn: q.turns, Evaluations: len(a.search.history)}
+	a.pass = finalEvent{FirstID: q.nextID(), FirstTurn: q.turns, Evaluations: a.search.evaluations()}
 	a.passes++
 	q.since, q.state, q.queue = q.turns, nil, nil
 	s.journal(a, eventFinal, a.pass)

@@ -49,7 +49,7 @@ func TestModel(t *testing.T) {
 		return // a few searches need not meet everything
 	}
 	for _, what := range append(fates[:], "crash before", "crash after", "stop", "pause", "evaluator gone", "same digest", "exhausted",
-		"resumed from saved", "checkpoint", "another strategy", "target", "violation", "attempts") {
+		"resumed from saved", "checkpoint", "another strategy", "target", "violation", "attempts", "import", "add") {
 		if seen.n[what] == 0 {
 			t.Errorf("none of the searches had: %s", what)
 		}
@@ -80,7 +80,39 @@ type model struct {
 	wrong    float64       // share of attempts that are not answered
 	troubles int           // runs that end by a crash or a stop
 	stages   []stage       // who decides, one for each limit
+	orders   []order       // from outside, given at random moments until they are acknowledged
 	seen     *tallies
+}
+
+// order brings something that no strategy proposed.
+type order struct {
+	request string
+	add     bool
+	known   []engine.Known
+	at      *uint64 // the turn before which it is to be given, if that is known
+}
+
+// give gives an order to a search, or to a ledger.
+func (o *order) give(s *engine.Search, led engine.Ledger) error {
+	var err error
+	switch {
+	case o.add && s != nil:
+		_, err = s.Add(o.genomes(), o.known[0].Fidelity, o.request)
+	case o.add:
+		_, err = engine.Add(led, o.genomes(), o.known[0].Fidelity, o.request, time.Now())
+	case s != nil:
+		_, err = s.Import(o.known, "elsewhere", o.request)
+	default:
+		_, err = engine.Import(led, o.known, "elsewhere", o.request, time.Now())
+	}
+	return err
+}
+
+func (o *order) genomes() (out []genome.Genome) {
+	for _, k := range o.known {
+		out = append(out, k.Genome)
+	}
+	return out
 }
 
 // stage is a strategy with its options.
@@ -146,6 +178,19 @@ func newModel(seed uint64, seen *tallies) *model {
 	m.limits = []int{20 + r.Intn(80)}
 	if r.Bool() { // ended early and extended
 		m.limits = []int{1 + r.Intn(m.limits[0]), m.limits[0]}
+	}
+	for i := range r.Intn(4) {
+		o := order{request: fmt.Sprint("order ", i), add: r.Bool()}
+		for range 1 + r.Intn(4) {
+			g, _ := space.Random(r)
+			k := engine.Known{Genome: g, Fidelity: r.Intn(len(m.cfg.Fidelities)), Result: engine.Result{Status: engine.OK, Metrics: engine.Values{
+				{Name: "accuracy", Value: 10 + r.Float64()}, {Name: "size", Value: 6}, {Name: "seconds", Value: 100}, {Name: heat, Value: 1}}}}
+			if r.Intn(4) == 0 {
+				k.Result = engine.Result{Status: engine.Failed, Reason: "it failed elsewhere"}
+			}
+			o.known = append(o.known, k)
+		}
+		m.orders = append(m.orders, o)
 	}
 	if r.Intn(5) == 0 { // results that are shared cost nothing, so there would be no end
 		m.seconds, m.cfg.Duplicates = true, engine.Replicate
@@ -223,6 +268,18 @@ func (m *model) test(t *testing.T) {
 	}
 	calm := *m
 	calm.wrong = 0
+	calm.orders = nil
+	for e, err := range led.Events() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range m.orders {
+			if strings.Contains(string(e.Data), fmt.Sprintf("%q", o.request)) {
+				o.at = &e.Turn
+				calm.orders = append(calm.orders, o)
+			}
+		}
+	}
 	whole := newWatcher(enginetest.Memory(t), fail)
 	for i := range m.limits {
 		// One that is only extended is as one that never ended, unless what a limit had cut
@@ -232,6 +289,7 @@ func (m *model) test(t *testing.T) {
 			calm.through(t, whole, r, 0, nil)
 		}
 	}
+	calm.orders = m.orders
 	calm.check(t, whole, nil)
 	turns := -1
 	if m.seconds { // attempts that brought nothing cost time, so it may have ended earlier
@@ -266,6 +324,12 @@ func (m *model) through(t *testing.T, led *watcher, r *rng.Rand, troubles int, c
 			t.Fatalf("%s\ndoes not end", m)
 		}
 		cfg := m.cfg
+		due := -1 // the order that is given after this run
+		for i, o := range m.orders {
+			if o.at != nil && due < 0 {
+				due, cfg.Turns = i, *o.at
+			}
+		}
 		cfg.Strategy, cfg.Ledger, cfg.Workers = watched{strategyOf(cfg.StrategyName), led}, led, 1+r.Intn(5)
 		players := map[string]*player{}
 		cfg.Evaluators = map[string]engine.EvaluatorRef{}
@@ -309,13 +373,35 @@ func (m *model) through(t *testing.T, led *watcher, r *rng.Rand, troubles int, c
 				}
 			}
 		}
+		if due >= 0 && cfg.Turns == 0 {
+			if err := engine.Begin(t.Context(), cfg); err != nil {
+				t.Fatalf("%s\n%v", m, err)
+			}
+			m.give(t, led, due)
+			continue
+		}
 		s, err := engine.New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		stops := time.AfterFunc(at, stop)
+		var given sync.WaitGroup
+		for i := range m.orders {
+			o := &m.orders[i]
+			after := time.Duration(r.Intn(100_000)) * time.Millisecond
+			if o.at != nil {
+				continue
+			}
+			given.Go(func() {
+				time.Sleep(after)
+				if err := o.give(s, nil); err != nil && !strings.Contains(err.Error(), "give the same order again") && !errors.Is(err, engine.ErrEmpty) {
+					t.Errorf("%s\n%s: %v", m, o.request, err)
+				}
+			})
+		}
 		hangs := time.AfterFunc(24*time.Hour, func() { t.Errorf("%s\nhangs: %+v", m, s.Status()); cancel() })
 		err = s.Run(ctx)
+		given.Wait()
 		stops.Stop()
 		hangs.Stop()
 		cancel()
@@ -329,12 +415,22 @@ func (m *model) through(t *testing.T, led *watcher, r *rng.Rand, troubles int, c
 			count.calm = false
 		case err != nil:
 			t.Fatalf("%s\nends with %v", m, err)
+		case due >= 0 && s.Status().Turns == cfg.Turns:
+			m.give(t, led, due)
 		case s.Status().State == engine.StateFinished:
 			return
 		default:
 			m.seen.count("stop")
 		}
 	}
+}
+
+// give gives an order to a search that is not running.
+func (m *model) give(t *testing.T, led engine.Ledger, which int) {
+	if err := m.orders[which].give(nil, led); err != nil {
+		t.Fatalf("%s\n%v", m, err)
+	}
+	m.orders = slices.Delete(slices.Clone(m.orders), which, which+1)
 }
 
 // check looks at what must hold of every search that has ended.
@@ -362,12 +458,23 @@ func (m *model) check(t *testing.T, led *watcher, count *tries) {
 		fail("the best is job %s, not %+v", best, shown)
 	}
 	jobs, measured := map[engine.ID]engine.JobRecord{}, map[string]engine.ID{}
+	var own []engine.ID // jobs of the search that limits count
+	brought := 0
 	for j, err := range led.Jobs() {
 		if err != nil {
 			t.Fatal(err)
 		}
 		jobs[j.ID] = j
-		if m.cfg.Duplicates != engine.Replicate && j.Reuse == 0 && j.Phase == engine.PhaseSearch {
+		if source := jobs[j.Reuse]; source.Origin() == engine.Imported {
+			fail("job %s shares the result of job %s, which was imported", j.ID, j.Reuse)
+		}
+		if j.Origin() != engine.Imported && j.ID <= engine.FinalBase {
+			own = append(own, j.ID)
+		}
+		if j.Origin() != "" {
+			brought++
+		}
+		if m.cfg.Duplicates != engine.Replicate && j.Origin() != engine.Imported && j.Reuse == 0 && j.Phase == engine.PhaseSearch {
 			key := fmt.Sprint(j.Fidelity, j.Packed)
 			if twin, known := measured[key]; known {
 				fail("job %s repeats job %s", j.ID, twin)
@@ -393,6 +500,12 @@ func (m *model) check(t *testing.T, led *watcher, count *tries) {
 			t.Fatal(err)
 		}
 		results[h.ID] = c
+		if c.Origin() == engine.Imported {
+			if x, _ := c.Metrics.Get("accuracy"); c.Attempts != 0 || (x >= 10) != (c.Status == engine.OK) {
+				fail("job %s was imported, and is %+v", c.ID, c)
+			}
+			continue
+		}
 		m.checkCandidate(fail, &c, results)
 		if count != nil && count.calm && c.Reuse == 0 && c.Attempts != 0 {
 			m.seen.count("attempts")
@@ -404,7 +517,7 @@ func (m *model) check(t *testing.T, led *watcher, count *tries) {
 		if h.ID <= engine.FinalBase {
 			seconds += h.Seconds
 			lost += h.Lost
-			if order = append(order, h.ID); m.cfg.Order == engine.Strict && h.ID != engine.ID(len(order)) {
+			if order = append(order, h.ID); m.cfg.Order == engine.Strict && h.ID != own[len(order)-1] {
 				fail("job %s was consumed as number %d", h.ID, len(order))
 			}
 		}
@@ -427,14 +540,37 @@ func (m *model) check(t *testing.T, led *watcher, count *tries) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		taken = append(taken, turn.Consumed...)
+		for _, id := range turn.Consumed {
+			if j := jobs[id]; j.Origin() != engine.Imported {
+				taken = append(taken, id)
+			}
+		}
 	}
+	m.checkOrders(fail, led, brought)
 	if len(taken) > len(order) || !slices.Equal(taken, order[:len(taken)]) {
 		fail("turns consumed %v, History has %v", taken, order)
 	}
 	find := func(e engine.StrategyEvent) (engine.Strategy, error) { return evolve.New(e.Name) }
 	if err := engine.Replay(t.Context(), find, led, nil); err != nil {
 		fail("replay: %v", err)
+	}
+}
+
+// checkOrders looks whether what came from outside was taken in once, and whole.
+func (m *model) checkOrders(fail func(string, ...any), led engine.Ledger, brought int) {
+	for e, err := range led.Events() {
+		if err != nil {
+			fail("%v", err)
+		}
+		for _, o := range m.orders {
+			if strings.Contains(string(e.Data), fmt.Sprintf("%q", o.request)) {
+				brought -= len(o.known)
+				m.seen.count(e.Kind)
+			}
+		}
+	}
+	if brought != 0 {
+		fail("%d candidates more came from outside than were ordered", brought)
 	}
 }
 
@@ -500,8 +636,11 @@ func (m *model) best(t *testing.T, led engine.Ledger) (best engine.ID, reached i
 		if h.ID > engine.FinalBase {
 			continue
 		}
-		n++
 		x := figures{JobRecord: jobs[h.ID]}
+		if x.Origin() == engine.Imported {
+			continue
+		}
+		n++
 		if h.Status != engine.OK || h.Stopped || len(all) > 0 && x.Fidelity < all[0].Fidelity {
 			continue
 		}

@@ -232,7 +232,7 @@ func (s *Search) load(t *trajectory) error {
 			return err
 		}
 	}
-	s.at, s.before = t, len(t.search.history)
+	s.at, s.before = t, t.search.evaluations()
 	s.files = newHolds(s.writer, func(err error) { s.say("old checkpoints could not be removed: %v", err) })
 	s.files.holdRecorded(t)
 	s.jobs = newDispatcher(&s.cfg, t, s.pool, s.writer, s.timers, s.files, s)
@@ -242,6 +242,8 @@ func (s *Search) load(t *trajectory) error {
 			s.jobs.cancel(e)
 		case e.stage.is(waiting) && (e.ID <= FinalBase || e.ID >= t.pass.FirstID):
 			s.enqueue(e)
+		case e.stage.is(decided) && e.imported():
+			s.brought = append(s.brought, e.ID)
 		case e.stage.is(decided) && e.ID <= FinalBase:
 			s.inbox = append(s.inbox, e.ID)
 		}
@@ -290,7 +292,7 @@ func (a *Archive) leftBy(key string) bool {
 		switch {
 		case e.attempts != nil && len(e.attempts.saved) > 0:
 			return true
-		case e.attempts != nil || e.Result.Status == Failed:
+		case e.attempts != nil || e.Result.Status == Failed || e.imported():
 		case a.Evaluators[e.Fingerprint].Key == key:
 			return true
 		}

@@ -51,7 +51,7 @@ func (d *dispatcher) beginProbe(doubted *entry, of *streak) bool {
 // with what it goes on from: one of the same task and fidelity or, for a job that has
 // none of the search's fidelities, any training.
 func (d *dispatcher) succeededLike(x *entry) (*entry, origin) {
-	jobs, tries := d.trajectory.search.jobs, 10 // for each its files are read
+	jobs, tries := d.trajectory.search.own, 10 // for each its files are read
 	for i := len(jobs) - 1; i >= 0 && tries > 0; i-- {
 		e := jobs[i]
 		if e.Status != OK || e.Reuse != 0 || e.Task != x.Task || x.Fidelity >= 0 && e.Fidelity != x.Fidelity {

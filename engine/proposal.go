@@ -35,6 +35,8 @@ func (t *trajectory) job(x *turn, p *Proposal, id ID) (*entry, error) {
 		return nil, fmt.Errorf("budget %v: the fidelity says for how long a candidate is trained", p.Budget)
 	case p.Stop != nil && t.derived.find(p.Stop.Metric) >= 0:
 		return nil, fmt.Errorf("it is to be stopped by %s, which no evaluator knows: stop by a metric that is not derived", p.Stop.Metric)
+	case p.Operator == OpImported || p.Operator == OpAdded:
+		return nil, fmt.Errorf("operator %q: only who is no strategy imports and adds", p.Operator)
 	case p.Budget < 0 || !isFinite(p.Budget):
 		return nil, fmt.Errorf("budget %v: give a number from 0", p.Budget)
 	}
@@ -45,8 +47,14 @@ func (t *trajectory) job(x *turn, p *Proposal, id ID) (*entry, error) {
 		}
 	}
 	for _, ref := range []ID{p.Resume, p.Inherit} {
-		if ref != 0 && !t.inHistory(x, t.get(ref)) {
+		if ref == 0 {
+			continue
+		}
+		if !t.inHistory(x, t.get(ref)) {
 			return nil, fmt.Errorf("job %s, to go on from, is not in the History", ref)
+		}
+		if t.get(ref).imported() {
+			return nil, fmt.Errorf("job %s, to go on from, was imported: nothing of it is here", ref)
 		}
 	}
 	j := Job{
@@ -84,12 +92,9 @@ func (t *trajectory) breed(e *entry, p *Proposal, parents []*entry) error {
 			e.Baseline = b
 			return nil
 		}
-		if p.Genome.Space() != t.Space { // from another process: the same text, read again
-			g, err := t.Space.Unpack(p.Genome.Packed())
-			if err != nil {
-				return fmt.Errorf("its genome does not belong to the space: %v", err)
-			}
-			e.Genome = g
+		var err error
+		if e.Genome, err = t.ours(p.Genome); err != nil {
+			return err
 		}
 		if e.Task == Supernet { // the weights of all are trained, whatever this one costs
 			return nil
@@ -123,6 +128,19 @@ func (t *trajectory) breed(e *entry, p *Proposal, parents []*entry) error {
 		}
 	}
 	return nil
+}
+
+// ours is a genome as one of the search's very space: from another process it is the same
+// text, read again.
+func (t *trajectory) ours(g genome.Genome) (genome.Genome, error) {
+	if g.Space() == t.Space {
+		return g, nil
+	}
+	own, err := t.Space.Unpack(g.Packed())
+	if err != nil {
+		return g, fmt.Errorf("its genome does not belong to the space: %v", err)
+	}
+	return own, nil
 }
 
 // draw applies an operator once.

@@ -30,7 +30,7 @@ func readTrajectory(led Ledger, own *genome.Space) (*trajectory, error) {
 		}
 		t.Baselines = append(t.Baselines, Baseline{Name: b.Name, Genome: g})
 	}
-	for _, read := range []func() error{t.readEvents, t.readJobs, t.readResults, t.readAttempts, t.readCancels, t.readTurns} {
+	for _, read := range []func() error{t.readEvents, t.readJobs, t.readResults, t.readAttempts, t.readRequests, t.readTurns} {
 		if err := read(); err != nil {
 			return nil, err
 		}

@@ -63,7 +63,7 @@ func (e *entry) repeated(pass finalEvent) repeated {
 }
 
 // counts tells whether a job measures something by itself.
-func (e *entry) counts() bool { return e.Task == Train && e.Reuse == 0 }
+func (e *entry) counts() bool { return e.Task == Train && e.Reuse == 0 && !e.imported() }
 
 // add makes a job known, and counts those with smaller ids that measure the same
 // thing.
@@ -128,7 +128,7 @@ func (t *trajectory) unconsumed() map[repeated]int {
 		return l.counts
 	}
 	*l = left{map[repeated]int{}, len(t.search.history)}
-	for _, e := range t.search.jobs {
+	for _, e := range t.search.own {
 		if !e.stage.is(consumed) && e.counts() {
 			l.counts[e.repeated(t.pass)]++
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,6 +25,11 @@ func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led
 	scratch := Memory() // files of earlier turns are long gone, and are made again
 	defer scratch.Close()
 	r := &replay{source: a, again: a.restart(), files: scratch, ctx: ctx, progress: progress}
+	for _, id := range a.search.history {
+		if !a.get(id).imported() {
+			r.own = append(r.own, id)
+		}
+	}
 	if r.limits, err = limitsByTurn(led); err != nil {
 		return err
 	}
@@ -45,10 +51,13 @@ func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led
 	if err := r.run(&r.again.search, 0); err != nil {
 		return err
 	}
-	if err := r.enter(len(a.search.history)); err != nil {
+	if err := r.bring(a.search.nextID()); err != nil {
 		return err
 	}
-	if a.passes == 0 || a.pass.Evaluations != len(a.search.history) {
+	if err := r.enter(a.search.evaluations()); err != nil {
+		return err
+	}
+	if a.passes == 0 || a.pass.Evaluations != a.search.evaluations() {
 		return nil
 	}
 	end := &r.again.final
@@ -76,6 +85,7 @@ func (a *Archive) setupMetrics() []Metric {
 type replay struct {
 	ctx           context.Context
 	source, again *trajectory // as recorded, and as it is made anew
+	own           []ID        // of the recorded History of the search, what was not imported
 	files         Ledger      // only as a store
 	limits        []turnLimits
 	setup         Setup // but for limits and options
@@ -137,15 +147,43 @@ func (r *replay) run(q *sequence, first uint64) error {
 // enter lets results enter History without a turn until it has n:
 // those of a batch that a limit cut short.
 func (r *replay) enter(n int) error {
-	history := r.source.search.history
-	for len(r.again.search.history) < min(n, len(history)) {
-		id := history[len(r.again.search.history)]
+	for r.again.search.evaluations() < min(n, len(r.own)) {
+		id := r.own[r.again.search.evaluations()]
 		if err := r.give(id); err != nil {
 			return err
 		}
 		r.again.consumeEarly(r.again.get(id))
 	}
 	return nil
+}
+
+// bring makes the candidates that came from outside, up to the job next.
+func (r *replay) bring(next ID) error {
+	q := &r.again.search
+	for id := q.nextID(); id < next; id++ {
+		recorded := r.source.get(id)
+		if recorded == nil || recorded.Origin() == "" {
+			return nil // whose turn comes says so
+		}
+		e, err := r.again.outsider(id, recorded.Operator, Known{Genome: recorded.Genome, Fidelity: recorded.Fidelity})
+		if err != nil {
+			return fmt.Errorf("%w: job %s: %v", ErrDamaged, id, err)
+		}
+		if !sameJob(&recorded.Job, &e.Job) || recorded.turn != e.turn {
+			return fmt.Errorf("%w: job %s, which came from outside, is recorded as another one than it makes", ErrDamaged, id)
+		}
+		if err := r.again.add(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sameJob(a, b *Job) bool {
+	x, y := hasher{sha256.New()}, hasher{sha256.New()}
+	x.job(a)
+	y.job(b)
+	return bytes.Equal(x.Sum(nil), y.Sum(nil))
 }
 
 // give lets the job have the recorded result.
@@ -200,12 +238,17 @@ func (r *replay) turn(q *sequence, t TurnRecord) error {
 	differs := func(what string, journal, replayed any) error {
 		return fmt.Errorf("%w: %s turn %d: the journal says %s %v, replaying it gives %v", ErrDamaged, q.part, t.N, what, journal, replayed)
 	}
+	if q.part == PartSearch {
+		if err := r.bring(t.FirstID); err != nil {
+			return err
+		}
+	}
 	fresh := 0
 	for _, id := range t.Consumed {
 		if err := r.give(id); err != nil {
 			return err
 		}
-		if !r.again.get(id).stage.is(consumed) {
+		if e := r.again.get(id); !e.stage.is(consumed) && !e.imported() {
 			fresh++
 		}
 	}
@@ -248,10 +291,7 @@ func (r *replay) turn(q *sequence, t TurnRecord) error {
 		if recorded == nil {
 			return differs("there is no job", e.ID, e.Genome.Text())
 		}
-		x, y := hasher{sha256.New()}, hasher{sha256.New()}
-		x.job(&recorded.Job)
-		y.job(&e.Job)
-		if string(x.Sum(nil)) != string(y.Sum(nil)) {
+		if !sameJob(&recorded.Job, &e.Job) {
 			return differs(fmt.Sprintf("job %s is", e.ID), recorded.Genome.Text(), e.Genome.Text())
 		}
 	}

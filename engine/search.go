@@ -27,6 +27,8 @@ type Search struct {
 	files   *holds
 	timers  *timers
 	inbox   []ID            // arrival order: what has a result and was not consumed, as it came
+	brought []ID            // imported, and not consumed
+	orders  []func()        // from outside, that wait until no turn is being decided
 	sharers map[ID][]*entry // by the job whose result they wait for
 
 	mode     mode
@@ -78,6 +80,23 @@ func Run(ctx context.Context, cfg Config) (*Search, error) {
 	return s, s.Run(ctx)
 }
 
+// Begin writes down what a search is, and ends before its first turn: what is known
+// from elsewhere can be imported then. A search that has begun is left as it is.
+func Begin(ctx context.Context, cfg Config) error {
+	s, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	if _, _, err := recorded(cfg.Ledger); !errors.Is(err, ErrEmpty) {
+		return err
+	}
+	return s.run(ctx, func(ctx context.Context) error {
+		s.since = s.cfg.Clock.Now()
+		s.leave("")
+		return s.loop(ctx)
+	})
+}
+
 // Stop ends Run cleanly: running jobs are asked to keep their progress and
 // end, everything is committed, and Run returns nil. Stop does not wait.
 func (s *Search) Stop() { s.once.Do(func() { close(s.stop) }) }
@@ -86,7 +105,9 @@ func (s *Search) Stop() { s.once.Do(func() { close(s.stop) }) }
 // limits are reached, the strategy is done, Stop is called or ctx ends. It
 // returns nil when the search is finished or was stopped cleanly. A Search
 // runs once.
-func (s *Search) Run(ctx context.Context) (err error) {
+func (s *Search) Run(ctx context.Context) (err error) { return s.run(ctx, s.loop) }
+
+func (s *Search) run(ctx context.Context, loop func(context.Context) error) (err error) {
 	if !s.begin() {
 		return errors.New("a Search runs once; make another with New to go on")
 	}
@@ -106,7 +127,7 @@ func (s *Search) Run(ctx context.Context) (err error) {
 	}
 	go s.writer.run()
 	defer close(s.writer.changes)
-	return s.loop(ctx)
+	return loop(ctx)
 }
 
 // Archive is what is known of the search when it is called, or nil before Run has

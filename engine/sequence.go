@@ -2,6 +2,8 @@ package engine
 
 import (
 	"cmp"
+	"iter"
+	"slices"
 )
 
 // sequence is one of the two sequences of turns, the search's own and the final
@@ -10,12 +12,15 @@ type sequence struct {
 	part Part
 	base ID // the first of its jobs has the id base+1
 
-	jobs    []*entry   // all of them, in id order
-	history []ID       // those whose results were consumed, in that order
-	turns   uint64     // how many were taken
-	taken   int        // results that turns have consumed: in strict order an index into jobs
-	newest  TurnRecord // of the turns
-	queue   idHeap     // jobs that are to be sent out
+	jobs     []*entry   // all of them, in id order
+	own      []*entry   // but for those that were imported
+	history  []ID       // those whose results were consumed, in that order
+	turns    uint64     // how many were taken
+	taken    int        // own results that turns have consumed: in strict order an index into own
+	added    int        // own jobs that no strategy proposed and no turn has consumed
+	newest   TurnRecord // of the turns
+	imported int        // of history
+	queue    idHeap     // jobs that are to be sent out
 	decider
 }
 
@@ -59,7 +64,86 @@ func (q *sequence) add(e *entry) error {
 		return damaged("job %s stands where job %s should", e.ID, want)
 	}
 	q.jobs = append(q.jobs, e)
+	if !e.imported() {
+		e.place = len(q.own)
+		q.own = append(q.own, e)
+	}
+	if e.Origin() == Added {
+		q.added++
+	}
 	return nil
+}
+
+// remove drops the jobs from id on, which no turn has consumed.
+func (q *sequence) remove(from ID) {
+	for _, e := range q.jobs[from-q.base-1:] {
+		if !e.imported() {
+			q.own = q.own[:e.place]
+			break
+		}
+	}
+	for _, e := range q.jobs[from-q.base-1:] {
+		if e.Origin() == Added {
+			q.added--
+		}
+	}
+	q.jobs = q.jobs[:from-q.base-1]
+}
+
+// evaluations is how many own results were consumed.
+func (q *sequence) evaluations() int { return len(q.history) - q.imported }
+
+// latest are those, the newest first.
+func (q *sequence) latest() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for _, id := range slices.Backward(q.history) {
+			if e := q.get(id); !e.imported() && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// take notes that a turn consumed a result.
+func (q *sequence) take(e *entry) {
+	if e.imported() {
+		return
+	}
+	q.taken++
+	if e.Origin() == Added {
+		q.added--
+	}
+}
+
+// undecided is how many proposals no turn has consumed, once one has consumed these.
+func (q *sequence) undecided(ids []ID) int {
+	n := len(q.own) - q.taken - q.added
+	for _, id := range ids {
+		if q.get(id).Origin() == "" {
+			n--
+		}
+	}
+	return n
+}
+
+// due is how many jobs the next turn consumes in strict order: as many proposals as the
+// strategy wants at once, with what was added in between. What was added before them
+// comes by itself.
+func (q *sequence) due(taken int) int {
+	if taken < len(q.own) && q.own[taken].Origin() == Added {
+		return 1
+	}
+	n, proposed := 0, 0
+	for _, e := range q.own[taken:] {
+		if proposed == q.batch {
+			break
+		}
+		if e.Origin() == "" {
+			proposed++
+		}
+		n++
+	}
+	return n
 }
 
 // partOf is the sequence that a job belongs to.

@@ -18,14 +18,14 @@ type trajectory struct {
 	measured    func(metric string) bool // hidden from strategies
 	exact       bool                     // seconds are exact
 	checkpoints checkpoints
-	seq         uint64          // of the newest event
-	joined      []uint64        // the turn before which each of Evaluators was journaled
-	requests    map[string]bool // from outside, that were carried out
+	seq         uint64                  // of the newest event
+	joined      []uint64                // the turn before which each of Evaluators was journaled
+	requests    map[string]outsideEvent // from outside, that were carried out
 }
 
 // newTrajectory has taken no turn and knows no evaluator.
 func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
-	t := &trajectory{known: newMeasurements(), checkpoints: newCheckpoints(), requests: map[string]bool{}}
+	t := &trajectory{known: newMeasurements(), checkpoints: newCheckpoints(), requests: map[string]outsideEvent{}}
 	t.Name, t.Plan, t.led = name, plan, led
 	t.Strategies = []StrategyEvent{plan.strategy()}
 	t.attempts, t.leaders = plan.Attempts, plan.Leaders(shown)
@@ -129,7 +129,7 @@ func (t *trajectory) remove(q *sequence, from ID) {
 	for _, e := range q.jobs[from-q.base-1:] {
 		t.known.remove(e, t.pass)
 	}
-	q.jobs = q.jobs[:from-q.base-1]
+	q.remove(from)
 }
 
 // settle gives the entry its result.
@@ -172,7 +172,12 @@ func (t *trajectory) cutShort() []ID {
 	if t.Plan.Order == Arrival {
 		return nil
 	}
-	return slices.Clone(t.search.history[min(t.search.taken, len(t.search.history)):])
+	q := &t.search
+	var ids []ID
+	for _, e := range q.own[min(q.taken, q.evaluations()):q.evaluations()] {
+		ids = append(ids, e.ID)
+	}
+	return ids
 }
 
 // enter makes a decided entry part of History.
@@ -181,8 +186,16 @@ func (t *trajectory) enter(e *entry) {
 	e.Curve, e.Output = nil, nil // the ledger has them
 	q.history = append(q.history, e.ID)
 	e.stage.set(consumed)
-	if q.part == PartFinal {
+	switch {
+	case q.part == PartFinal:
 		return
+	case e.imported():
+		q.imported++
+		t.tally.imported++
+		return
+	}
+	if e.Origin() == Added {
+		t.tally.added++
 	}
 	switch e.Status {
 	case OK:

@@ -72,7 +72,7 @@ func (t *trajectory) begin(q *sequence, ids []ID, want int, limits Limits, detai
 	if q.part == PartSearch {
 		t.keepFiles(ids)
 	}
-	spent := Spent{Evaluations: len(t.search.history)}
+	spent := Spent{Evaluations: t.search.evaluations()}
 	if t.exact {
 		spent.Seconds = x.seconds
 	}
@@ -145,7 +145,9 @@ func (t *trajectory) finish(x *turn, d Decision) ([]*entry, error) {
 func (t *trajectory) took(q *sequence, r TurnRecord) (gone []FileRef) {
 	before := q.newest
 	q.turns++
-	q.taken += len(r.Consumed)
+	for _, id := range r.Consumed {
+		q.take(q.get(id))
+	}
 	q.newest = r
 	gone = slices.Clone(before.Files)
 	if q.part == PartFinal {

@@ -194,7 +194,7 @@ type Job struct {
 	Phase     Phase
 	Task      Task
 	Genome    genome.Genome
-	Operator  string // how the genome came about: random, mutate, cross, same, start, given, baseline
+	Operator  string // how the genome came about: random, mutate, cross, same, start, given, baseline, imported, added
 	Parents   []ID
 	Fidelity  int // index into the search's fidelities; -1: the final's test budget
 	Budget    float64

@@ -36,6 +36,7 @@ type search struct {
 	given       []*engine.Candidate // what the strategy sees of those consumed, in order
 	index       map[engine.ID]int   // into given
 	outstanding []engine.ID
+	imported    []engine.Candidate // for this turn
 	done        bool
 	misuse      *atomic.Pointer[string] // of a History, also one whose Step has returned
 }
@@ -192,9 +193,14 @@ func (s *search) run(t T, strategy engine.Strategy) {
 		first = uint64(s.problem.before)
 		s.precede(t, r)
 	}
+	outside := newRand("foreign", s.seed)
 	for n := range s.problem.turns {
+		s.imported = nil
+		if s.problem.foreign {
+			s.bring(t, outside, n)
+		}
 		results := s.arrive(r, n)
-		want := window - len(s.outstanding)
+		want := window - s.undecided()
 		if s.problem.order == engine.Arrival && len(s.outstanding) > 0 && r.Intn(5) == 0 {
 			want = r.Intn(want + 1) // as after a change from outside
 		}
@@ -202,7 +208,7 @@ func (s *search) run(t T, strategy engine.Strategy) {
 			state: state,
 			turn: engine.Turn{
 				N: first + uint64(n), Seed: rng.Derive(s.seed, "turn", uint64(n)), FirstID: engine.ID(len(s.jobs) + 1), Want: want,
-				Results: results, Files: files, Spent: engine.Spent{Evaluations: len(s.given)},
+				Results: results, Files: files, Spent: engine.Spent{Evaluations: s.evaluations()},
 			},
 			history: len(s.given),
 		}
@@ -250,14 +256,87 @@ func (s *search) precede(t T, r *rng.Rand) {
 	}
 }
 
-// arrive lets outstanding jobs be consumed, as the order says.
+// bring lets somebody import results or add genomes, or neither.
+func (s *search) bring(t T, r *rng.Rand, turn int) {
+	t.Helper()
+	for _, operator := range []string{engine.OpImported, engine.OpAdded} {
+		if r.Intn(3) > 0 {
+			continue
+		}
+		for range 1 + r.Intn(6) {
+			g, err := s.setup.Space.Random(r)
+			if err != nil {
+				t.Fatalf("no genome of the suite's space: %v", err)
+			}
+			if len(s.jobs) > 0 && r.Intn(3) == 0 { // somebody had the same idea
+				g = s.jobs[r.Intn(len(s.jobs))].Genome
+			}
+			id, fidelity := engine.ID(len(s.jobs)+1), r.Intn(len(s.setup.Fidelities))
+			s.jobs = append(s.jobs, &engine.Candidate{Job: engine.Job{
+				ID: id, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Operator: operator, Fidelity: fidelity,
+				Budget: s.setup.Fidelities[fidelity].Budget, Seed: rng.Derive(s.seed, "job", uint64(id)),
+			}})
+			if operator == engine.OpAdded {
+				s.outstanding = append(s.outstanding, id)
+			} else {
+				s.imported = append(s.imported, s.consume(id, s.problem.mute+1))
+			}
+		}
+	}
+	if turn == 0 { // the strategy finds them in the History
+		s.imported = nil
+	}
+}
+
+func (s *search) added(id engine.ID) bool { return s.jobs[id-1].Origin() == engine.Added }
+
+// undecided is how many proposals have no result.
+func (s *search) undecided() (n int) {
+	for _, id := range s.outstanding {
+		if !s.added(id) {
+			n++
+		}
+	}
+	return n
+}
+
+// evaluations is how many results were measured here.
+func (s *search) evaluations() (n int) {
+	for _, c := range s.given {
+		if c.Origin() != engine.Imported {
+			n++
+		}
+	}
+	return n
+}
+
+// batch is how many of the outstanding jobs a turn consumes in strict order.
+func (s *search) batch() (n int) {
+	if len(s.outstanding) > 0 && s.added(s.outstanding[0]) {
+		return 1
+	}
+	proposed := 0
+	for _, id := range s.outstanding {
+		if proposed == max(1, s.needs.Batch) {
+			break
+		}
+		if !s.added(id) {
+			proposed++
+		}
+		n++
+	}
+	return n
+}
+
+// arrive lets outstanding jobs be consumed, as the order says; what was imported comes by
+// itself.
 func (s *search) arrive(r *rng.Rand, turn int) []engine.Candidate {
-	if turn == 0 {
-		return nil
+	if turn == 0 || len(s.imported) > 0 {
+		return s.imported
 	}
 	var ids []engine.ID
 	if s.problem.order == engine.Strict {
-		n := min(max(1, s.needs.Batch), len(s.outstanding))
+		n := s.batch()
 		ids = slices.Clone(s.outstanding[:n])
 		s.outstanding = s.outstanding[n:]
 	} else {
@@ -286,7 +365,12 @@ func (s *search) consume(id engine.ID, turn int) engine.Candidate {
 	default:
 		c.Result = s.problem.land.Measure(&c.Job)
 	}
-	c.Attempts = 1
+	if c.Attempts = 1; c.Origin() == engine.Imported { // measured in other ways
+		c.Attempts, c.Metrics = 0, slices.Clone(c.Metrics)
+		for i := range c.Metrics {
+			c.Metrics[i].Value = 1.5*c.Metrics[i].Value + 0.1
+		}
+	}
 	seen := *c
 	seen.Curve, seen.Output = nil, nil
 	s.given = append(s.given, &seen)
@@ -363,10 +447,15 @@ func (s *search) accept(t T, turn engine.Turn, d engine.Decision) bool {
 				wrong("proposal %d: goes on from %s, which is not in the History", i, id)
 			} else if id != 0 && s.jobs[id-1].Status != engine.OK {
 				wrong("proposal %d: goes on from %s, which is %s", i, id, s.jobs[id-1].Status)
+			} else if id != 0 && s.jobs[id-1].Origin() == engine.Imported {
+				wrong("proposal %d: goes on from %s, which was imported: nothing of it is here", i, id)
 			}
 		}
 		if !fine {
 			break
+		}
+		if p.Operator == engine.OpImported || p.Operator == engine.OpAdded {
+			wrong("proposal %d: operator %q, which is of candidates that no strategy proposes", i, p.Operator)
 		}
 		g, err := s.breed(engine.ID(len(s.jobs)+1), p)
 		if err != nil {

@@ -42,7 +42,8 @@ type StrategyOptions struct {
 // The suite drives the strategy through short searches over the spaces Numbers,
 // Conditionals, Lists, EdgeCell, VertexCell and PairCell, in both orders, with
 // invalid and failed results, turns without results and without room, several
-// fidelities and known-good genomes. A space that Open refuses is left out. In
+// fidelities, known-good genomes, and at any time results that are imported and genomes
+// that are added. A space that Open refuses is left out. In
 // all of them it checks:
 //
 //   - Open and Step are pure: equal arguments give equal answers, at once, in a

@@ -19,6 +19,15 @@ func adopted(h engine.History) []*engine.Candidate {
 	return out
 }
 
+// opened is how many of the known-good genomes were proposed when a strategy begins: all
+// of them, if another one was there before. What was imported or added tried none.
+func (o opener) opened(turn engine.Turn) int {
+	if turn.N == 0 {
+		return 0
+	}
+	return len(o.start)
+}
+
 // recent bounds of how many candidates the best are taken over where there are several
 // objectives: of very many the order is dear.
 const recent = 10_000
@@ -39,7 +48,8 @@ func (j judge) founders(h engine.History, n int) []*engine.Candidate {
 }
 
 // others notes a promotion that another strategy had under way when it was
-// relieved: whoever is promoted by this one is in the queue no more.
+// relieved: whoever is promoted by this one is in the queue no more. Results from
+// elsewhere are no rung's: only what was measured here is promoted.
 func (p *Promoter) others(l Ladder, c *engine.Candidate) {
 	i := c.Fidelity - 1
 	if i < 0 || i >= len(l) || c.Operator != engine.OpSame {
@@ -64,7 +74,7 @@ func (p *Promoter) Adopt(l *Ladder, h engine.History) {
 		promoted[i] = map[engine.ID]bool{}
 	}
 	for c := range engine.All(h) {
-		if !usable(c) || c.Reuse != 0 {
+		if !usable(c) || c.Reuse != 0 || imported(c) {
 			continue
 		}
 		if i := c.Fidelity - 1; i >= 0 && i < len(p.next) && c.Operator == engine.OpSame {

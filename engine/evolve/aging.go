@@ -3,6 +3,7 @@ package evolve
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/option"
@@ -21,7 +22,9 @@ func init() { register("aging", true, func(Find) engine.Strategy { return &aging
 // the best of a sample of its own, and is mutated afterwards, because in a
 // population of close relatives a crossover alone often repeats one of them.
 //
-// A search that it takes over gives it its youngest candidates as population.
+// A search that it takes over gives it its youngest candidates as population. Of what is
+// imported the best enter, half a population at most at a time, or a whole one before it
+// begins: a flood must not make all others leave.
 //
 // Proposals do not wait for results: while some are outstanding, parents come
 // from those that are back. Initial candidates that could not be measured are
@@ -123,7 +126,10 @@ func (s *aging) begin(st *agingState, turn engine.Turn) {
 	if len(found) == 0 {
 		return
 	}
-	st.Started, st.Initial = len(s.opener.start), s.initial
+	st.Started, st.Initial = s.opener.opened(turn), s.initial
+	if turn.N == 0 {
+		found = s.best(found, s.size)
+	}
 	for _, c := range found[max(0, len(found)-s.size):] {
 		st.Population.add(c.ID)
 	}
@@ -133,18 +139,32 @@ func (s *aging) begin(st *agingState, turn engine.Turn) {
 // age lets results of the lowest fidelity enter the population, and as many of
 // the oldest leave. It lists both.
 func (s *aging) age(st *agingState, results []engine.Candidate) (joined, left []engine.ID) {
+	var foreign []*engine.Candidate
 	for i := range results {
 		c := &results[i]
 		switch {
 		case c.Fidelity != 0:
+		case usable(c) && imported(c):
+			foreign = append(foreign, c)
 		case usable(c):
 			joined = append(joined, c.ID)
-		case c.ID >= st.First && (c.Operator == engine.OpRandom || c.Operator == engine.OpStart):
+		case !c.Foreign(st.First) && (c.Operator == engine.OpRandom || c.Operator == engine.OpStart):
 			st.Initial--
 		}
 	}
+	for _, c := range s.best(foreign, (s.size+1)/2) {
+		joined = append(joined, c.ID)
+	}
 	st.Population.add(joined...)
 	return joined, st.Population.shorten(s.size)
+}
+
+// best are the n best, the best of them last: as a population it is the youngest.
+func (s *aging) best(all []*engine.Candidate, n int) []*engine.Candidate {
+	s.judge.Sort(all)
+	all = all[:min(n, len(all))]
+	slices.Reverse(all)
+	return all
 }
 
 // rank puts the population in order. Where its order before the turn is known, it is

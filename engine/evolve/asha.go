@@ -29,7 +29,8 @@ func init() { register(ashaName, false, func(find Find) engine.Strategy { return
 // any kind, which sees the lowest rung as a search of its own.
 //
 // Unlike a Promoter it does not bound how many go on: newcomers that enter the best
-// 1/eta go on at once. Rungs and who has gone on are read from the History.
+// 1/eta go on at once. Rungs and who has gone on are read from the History; what was
+// imported is of none, and informs the inner strategy alone.
 type asha struct {
 	find     Find
 	eta      int
@@ -220,7 +221,7 @@ func (v *ashaView) follow(h engine.History, rungs int) {
 			v.rows = append(v.rows, c)
 			v.byID[c.ID] = c
 		}
-		if usable(c) && c.Reuse == 0 && c.Fidelity < rungs { // who reuses a result has a source, which stands for both
+		if usable(c) && !imported(c) && c.Reuse == 0 && c.Fidelity < rungs { // who reuses a result has a source, which stands for both
 			v.rungs[c.Fidelity].add(c, v.judge)
 		}
 	}

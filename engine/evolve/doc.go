@@ -18,7 +18,8 @@
 // [New] makes one by its name; the file of an algorithm adds it. They are pure, as [engine.Strategy] asks: what
 // they remember from turn to turn is ids and numbers in their state, and what
 // came of a candidate is read from the History. A candidate that is invalid,
-// failed or was stopped early is never a parent and never promoted.
+// failed or was stopped early is never a parent and never promoted. What was imported
+// may be a parent, and is not promoted either.
 //
 // With several fidelities the best are promoted while the search goes on, see
 // promote.go. docs/strategies.md has every option.
@@ -83,6 +84,9 @@ func names(which func(algorithm) bool) []string {
 	}
 	return out
 }
+
+// imported tells whether a candidate is a result from elsewhere.
+func imported(c *engine.Candidate) bool { return c.Origin() == engine.Imported }
 
 // usable tells whether a result may make its candidate a parent.
 func usable(c *engine.Candidate) bool {

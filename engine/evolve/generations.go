@@ -28,8 +28,7 @@ func (st *generations) pack() []byte {
 }
 
 // begin takes over what is in the History: its best, as many as a generation has, are
-// the population, and known-good genomes have been proposed. It is false where there
-// are none.
+// the population. It is false where there are none.
 func (st *generations) begin(turn engine.Turn, size int, j judge, o opener, p *Promoter) bool {
 	st.First = turn.FirstID
 	found := j.founders(turn.History, size)
@@ -39,7 +38,7 @@ func (st *generations) begin(turn engine.Turn, size int, j judge, o opener, p *P
 	for _, c := range found {
 		st.Population.add(c.ID)
 	}
-	st.Started, st.Generation = len(o.start), 1
+	st.Started, st.Generation = o.opened(turn), 1
 	p.Adopt(&st.Ladder, turn.History)
 	return true
 }

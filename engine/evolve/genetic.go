@@ -93,7 +93,7 @@ func (s *genetic) Step(_ context.Context, state []byte, turn engine.Turn) (engin
 	}
 	for i := range turn.Results {
 		c := &turn.Results[i]
-		if c.ID >= st.First { // others are no part of the generation, but may enter the population
+		if !c.Foreign(st.First) { // others are no part of the generation, but may enter the population
 			st.Back++
 		}
 		if usable(c) && c.Fidelity == 0 {

@@ -40,6 +40,10 @@ func init() { register("guided", true, func(Find) engine.Strategy { return &guid
 // lowest, and go on while the share of the cost that the ones below are to have is
 // spent; what is improved upon is the value at the highest. Measuring again what was
 // measured there counts like anything else, by how much it may move the mean.
+//
+// What was imported is one level below, or with several fidelities one for each: it tells
+// as much of what is measured here as its genomes turn out to. Improved upon is what was
+// measured here, so that the best from elsewhere are measured first.
 type guided struct {
 	opener     opener
 	ranking    engine.Ranking
@@ -148,13 +152,17 @@ func (s *guided) Step(_ context.Context, state []byte, turn engine.Turn) (engine
 	if st.First == 0 {
 		st.First = turn.FirstID
 		if found := adopted(turn.History); len(found) > 0 {
-			st.Started, st.Initial = len(s.opener.start), len(found)
+			st.Started, st.Initial = s.opener.opened(turn), len(found)
 		}
 	}
 	for i := range turn.Results {
 		c := &turn.Results[i]
 		st.Pending = slices.DeleteFunc(st.Pending, func(x guidedChoice) bool { return x.ID == c.ID })
-		if c.Fidelity == 0 && !usable(c) && c.ID >= st.First && (c.Operator == engine.OpRandom || c.Operator == engine.OpStart) {
+		switch {
+		case c.Fidelity != 0:
+		case imported(c) && usable(c):
+			st.Initial++
+		case !usable(c) && !c.Foreign(st.First) && (c.Operator == engine.OpRandom || c.Operator == engine.OpStart):
 			st.Initial--
 		}
 	}
@@ -188,8 +196,12 @@ func (s *guided) learn(h engine.History) {
 		if c.Fidelity > s.top() || c.Reuse != 0 {
 			return
 		}
-		s.spent[c.Fidelity]++
-		packed := c.Genome.Packed()
+		packed, level := c.Genome.Packed(), c.Fidelity
+		if imported(c) {
+			level -= len(s.costs)
+		} else {
+			s.spent[level]++
+		}
 		switch {
 		case c.Stopped || c.Status == engine.Failed:
 			return
@@ -200,10 +212,10 @@ func (s *guided) learn(h engine.History) {
 			return
 		}
 		values := s.values(c)
-		if c.Fidelity == s.top() && c.Status == engine.OK && !math.IsInf(values[0], 0) {
+		if level == s.top() && c.Status == engine.OK && !math.IsInf(values[0], 0) {
 			s.repeat(packed, values[:s.objectives()])
 		}
-		s.model.Observe(c.Genome, c.Fidelity, values)
+		s.model.Observe(c.Genome, level, values)
 		s.rows = append(s.rows, c)
 	})
 }
@@ -273,10 +285,18 @@ type choice struct {
 
 // measured is a genome that was measured.
 type measured struct {
-	*engine.Candidate                  // at the highest fidelity at which it was
+	*engine.Candidate                  // at the highest fidelity at which it was, here if it was here
 	point             *surrogate.Point //
 	means             []float64        // of each objective at the highest fidelity of all
 	violation         float64
+}
+
+// better tells whether it says more of its genome than another measurement.
+func (m measured) better(other measured) bool {
+	if imported(m.Candidate) != imported(other.Candidate) {
+		return imported(other.Candidate)
+	}
+	return m.Fidelity > other.Fidelity
 }
 
 // chooser chooses the proposals of one turn.
@@ -408,9 +428,14 @@ func (c *chooser) believe(p *surrogate.Point, level int) {
 func (c *chooser) rate() {
 	at := map[genome.Hash]int{}
 	n := c.objectives()
+	elsewhere := false
 	for i := range c.Rows {
 		row := &c.Rows[i]
-		c.known[row.Key] = true
+		if row.Level < 0 {
+			elsewhere = true
+		} else {
+			c.known[row.Key] = true
+		}
 		x := measured{c.rows[row.Index], nil, row.Means[:n], math.Inf(1)}
 		if x.Status == engine.OK {
 			x.violation = c.ranking.Violation(x.Metrics)
@@ -421,12 +446,12 @@ func (c *chooser) rate() {
 			x.point = c.model.Point(x.Genome)
 			at[row.Key] = len(c.all)
 			c.all = append(c.all, x)
-		case x.Fidelity > c.all[k].Fidelity:
+		case x.better(c.all[k]):
 			x.point = c.all[k].point
 			c.all[k] = x
 		}
 	}
-	if c.top() > 0 {
+	if c.top() > 0 || elsewhere {
 		points := make([]*surrogate.Point, len(c.all))
 		for i := range c.all {
 			points[i] = c.all[i].point
@@ -438,7 +463,7 @@ func (c *chooser) rate() {
 	c.sort()
 	for _, top := range []bool{true, false} { // while nothing is measured at the top, what else there is
 		for _, x := range c.all {
-			if x.violation == 0 && (x.Fidelity == c.top()) == top {
+			if x.violation == 0 && (x.Fidelity == c.top() && !imported(x.Candidate)) == top {
 				c.front = append(c.front, x.means)
 			}
 		}
@@ -495,21 +520,30 @@ func (c *chooser) reach() {
 	c.beyond = surrogate.NewFront(c.front, reference)
 }
 
-// again makes choices of what was measured: to go on to the next fidelity, or to be
-// measured once more at the highest.
+// again makes choices of what was measured: to go on to the next fidelity, to be
+// measured once more at the highest, or for the first time here.
 func (c *chooser) again(pending map[string]int) {
 	var points []*surrogate.Point
 	var list []choice
 	for i, x := range c.all {
 		packed := x.Genome.Packed()
 		p := engine.Proposal{Operator: engine.OpSame, Parents: []engine.ID{x.ID}, Fidelity: x.Fidelity + 1}
-		if x.Fidelity == c.top() {
+		switch {
+		case imported(x.Candidate):
+			p.Fidelity = 0
+		case x.Fidelity == c.top():
 			p.Fidelity, p.Replicate = c.top(), true
-		} else if c.resumes[p.Fidelity] {
+		case c.resumes[p.Fidelity]:
 			p.Resume = x.ID
 		}
 		switch {
-		case !usable(x.Candidate), pending[packed] >= p.Fidelity && !p.Replicate:
+		case !usable(x.Candidate):
+		case imported(x.Candidate):
+			if i < guidedParents && !c.drawn[packed] {
+				c.drawn[packed] = true
+				points, list = append(points, x.point), append(list, choice{Proposal: p, genome: x.Genome, point: x.point})
+			}
+		case pending[packed] >= p.Fidelity && !p.Replicate:
 		case p.Replicate && (i >= guidedParents || !c.tells(packed)):
 		default:
 			points = append(points, x.point)
@@ -539,7 +573,7 @@ func (c *chooser) rank(list []choice, points []*surrogate.Point) {
 func (c *chooser) keep() []engine.ID {
 	var ids []engine.ID
 	for _, x := range c.all {
-		if x.Fidelity < c.top() && c.resumes[x.Fidelity+1] && usable(x.Candidate) && len(ids) < guidedKept {
+		if x.Fidelity < c.top() && c.resumes[x.Fidelity+1] && usable(x.Candidate) && !imported(x.Candidate) && len(ids) < guidedKept {
 			ids = append(ids, x.ID)
 		}
 	}

@@ -27,7 +27,7 @@ func init() {
 //
 // The room that a turn offers goes to the islands that have proposed least.
 // Known-good genomes are dealt out among the islands. A search that islands take over
-// gives each of them all of its candidates.
+// gives each of them all of its candidates; what is imported or added is shown to all, too.
 type islands struct {
 	find       Find
 	judge      judge
@@ -170,7 +170,7 @@ func (s *islands) deal(st *islandsState, turn engine.Turn) ([][]engine.Candidate
 			if !s.views[i].shows(c) {
 				continue
 			}
-			if c.ID >= st.First {
+			if !c.Foreign(st.First) {
 				l.Recent = append(l.Recent, c.ID)
 			}
 			results[i] = append(results[i], *s.views[i].as(c))
@@ -293,11 +293,11 @@ func (v *islandView) follow(h engine.History, first engine.ID, arrivals []arriva
 	}
 }
 
-// shows tells whether a candidate is of the island, or from before the islands. What
+// shows tells whether a candidate is of the island, or of nobody's proposal. What
 // was measured again for the whole search belongs to the island that it came from.
 func (v *islandView) shows(c *engine.Candidate) bool {
 	_, own := marked(c.Tag, v.tag)
-	return own || c.ID < v.first && (c.Operator != engine.OpRepeat || !strings.HasPrefix(c.Tag, "island "))
+	return own || c.Foreign(v.first) && (c.Operator != engine.OpRepeat || !strings.HasPrefix(c.Tag, "island "))
 }
 
 func (v *islandView) show(c *engine.Candidate) {
@@ -308,7 +308,7 @@ func (v *islandView) show(c *engine.Candidate) {
 // as is a candidate as the island's strategy sees it.
 func (v *islandView) as(c *engine.Candidate) *engine.Candidate {
 	tag, own := marked(c.Tag, v.tag)
-	if !own || c.ID < v.first {
+	if !own || c.Foreign(v.first) {
 		return c
 	}
 	out := islander.as(c, v.local)

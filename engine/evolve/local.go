@@ -21,7 +21,9 @@ func init() { register("local", true, func(Find) engine.Strategy { return &local
 // moves to the first that is better, which takes fewer evaluations.
 //
 // What is under way when it moves is not lost: whatever comes back and is better than
-// where it stands is moved to. A search that it takes over puts it on the best.
+// where it stands is moved to. A search that it takes over puts it on the best, and so does
+// what was imported before it begins; what is imported or added later, and better, is
+// moved to.
 type local struct {
 	opener    opener
 	promotion Promotion
@@ -113,7 +115,7 @@ func (s *local) begin(st *localState, turn engine.Turn) {
 		return
 	}
 	best := slices.MinFunc(found, s.judge.Compare)
-	st.Started, st.localPlace = len(s.opener.start), localPlace{best.ID, turn.Seed, turn.History.Len()}
+	st.Started, st.localPlace = s.opener.opened(turn), localPlace{best.ID, turn.Seed, turn.History.Len()}
 	s.promote.Adopt(&st.Ladder, turn.History)
 }
 
@@ -123,7 +125,7 @@ func (s *local) learn(st *localState, turn engine.Turn) error {
 	for i := range turn.Results {
 		c := &turn.Results[i]
 		st.Waiting = slices.DeleteFunc(st.Waiting, func(id engine.ID) bool { return id == c.ID })
-		if !usable(c) || c.Fidelity != 0 || c.ID < st.First {
+		if !usable(c) || c.Fidelity != 0 || c.ID < st.First { // of a predecessor
 			continue
 		}
 		best := st.Better

@@ -149,7 +149,7 @@ func (s *mapElites) Step(_ context.Context, state []byte, turn engine.Turn) (eng
 			if err := s.place(&st, c, turn.History); err != nil {
 				return engine.Decision{}, err
 			}
-			st.Started, st.Initial = len(s.opener.start), s.initial
+			st.Started, st.Initial = s.opener.opened(turn), s.initial
 		}
 		s.promote.Adopt(&st.Ladder, turn.History)
 	}
@@ -164,7 +164,7 @@ func (s *mapElites) Step(_ context.Context, state []byte, turn engine.Turn) (eng
 			if err := s.place(&st, c, turn.History); err != nil {
 				return engine.Decision{}, err
 			}
-		case c.ID >= st.First && (c.Operator == engine.OpRandom || c.Operator == engine.OpStart):
+		case !c.Foreign(st.First) && (c.Operator == engine.OpRandom || c.Operator == engine.OpStart):
 			st.Initial--
 		}
 	}

@@ -117,7 +117,7 @@ func (s *nsga2) Step(_ context.Context, state []byte, turn engine.Turn) (engine.
 func (s *nsga2) succeed(st *nsga2State, turn engine.Turn) (note string, err error) {
 	for i := range turn.Results {
 		c := &turn.Results[i]
-		own := c.ID >= st.First // others are no part of the generation, but may enter the population
+		own := !c.Foreign(st.First) // others are no part of the generation, but may enter the population
 		switch {
 		case usable(c) && c.Fidelity == 0:
 			st.Children.add(c.ID)

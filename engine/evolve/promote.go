@@ -107,7 +107,7 @@ func (p *Promoter) Learn(l *Ladder, turn engine.Turn) error {
 		c := &turn.Results[i]
 		p.others(*l, c)
 		// A reused result has a source, and that one stands here for both.
-		if !usable(c) || c.Reuse != 0 || c.Fidelity < 0 || c.Fidelity >= len(p.next) {
+		if !usable(c) || imported(c) || c.Reuse != 0 || c.Fidelity < 0 || c.Fidelity >= len(p.next) {
 			continue
 		}
 		g := &(*l)[c.Fidelity]

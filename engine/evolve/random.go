@@ -45,8 +45,7 @@ func (s *random) Step(_ context.Context, state []byte, turn engine.Turn) (engine
 	}
 	if st.First == 0 {
 		st.First = turn.FirstID
-		if turn.FirstID > 1 { // those before it tried the known-good ones
-			st.Started = len(s.opener.start)
+		if st.Started = s.opener.opened(turn); turn.FirstID > 1 {
 			s.promote.Adopt(&st.Ladder, turn.History)
 		}
 	}

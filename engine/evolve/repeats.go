@@ -123,7 +123,7 @@ func (s *repeating) Step(ctx context.Context, packed []byte, turn engine.Turn) (
 	r := rng.New(rng.Derive(turn.Seed, "repeats"))
 	for !st.Over && len(d.Proposals) < turn.Want {
 		id := turn.FirstID + engine.ID(len(d.Proposals))
-		made := float64(id - st.First)
+		made := float64(id-st.First) - float64(s.view.imported)
 		if made < float64(s.after) || float64(st.Made+1) > float64(s.share*(made+1)) {
 			break
 		}
@@ -290,6 +290,8 @@ type repeatsView struct {
 	leaders *engine.Leaders
 	never   map[string]bool // genomes that could not be measured again
 
+	imported int // since there are repeats
+
 	read int               // candidates of the History that were looked at
 	last *engine.Candidate // the last of them
 	rows []*engine.Candidate
@@ -306,6 +308,9 @@ func (v *repeatsView) follow(h engine.History, first engine.ID, leaders func(int
 	for ; v.read < h.Len(); v.read++ {
 		v.last = h.At(v.read)
 		v.leaders.Add(v.last)
+		if imported(v.last) && v.last.ID >= first {
+			v.imported++
+		}
 		c := v.as(v.last)
 		v.rows = append(v.rows, c)
 		v.byID[v.last.ID] = c
@@ -315,7 +320,7 @@ func (v *repeatsView) follow(h engine.History, first engine.ID, leaders func(int
 // as is a candidate as the inner strategy sees it.
 func (v *repeatsView) as(c *engine.Candidate) *engine.Candidate {
 	switch {
-	case c.ID < v.first:
+	case c.Foreign(v.first):
 		return c
 	case c.Operator != engine.OpRepeat:
 		return repeater.as(c, v.local)

@@ -2,7 +2,7 @@ package evolve
 
 import "github.com/nascent-nas/nascent/engine"
 
-// tried knows which genomes were measured at the lowest fidelity, and since when. It
+// tried knows which genomes were measured here at the lowest fidelity, and since when. It
 // reads a History as far as it has grown; one that is not the same that it read before
 // it reads anew.
 type tried struct {
@@ -23,7 +23,7 @@ func (t *tried) follow(h engine.History, anew func(), visit func(*engine.Candida
 		if c.Task != engine.Train {
 			continue
 		}
-		if _, known := t.since[c.Genome.Packed()]; !known && c.Fidelity == 0 {
+		if _, known := t.since[c.Genome.Packed()]; !known && c.Fidelity == 0 && !imported(c) {
 			t.since[c.Genome.Packed()] = t.read
 		}
 		visit(c)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -126,14 +127,36 @@ func partOf(id engine.ID) engine.Part {
 	return engine.PartSearch
 }
 
-// checkJobs walks turns and jobs side by side: each turn made the next few.
+// checkJobs walks turns and jobs side by side: each turn made the next few. Between them
+// stand those that came from outside.
 func (l *Ledger) checkJobs() error {
 	next, stop := iter.Pull2(l.Jobs())
 	defer stop()
+	job, broken, more := next()
 	made := map[engine.Part]engine.ID{engine.PartSearch: 0, engine.PartFinal: engine.FinalBase} // the newest
+	accept := func(part engine.Part) error {
+		err := checkJob(&job, made)
+		made[part] = job.ID
+		job, broken, more = next()
+		return err
+	}
+	outside := func(part engine.Part, before uint64) error {
+		for broken == nil && more && job.ID == made[part]+1 && job.Origin() != "" {
+			if job.Turn > before {
+				return damaged("bucket jobs, key %d: it came before turn %d, and stands before turn %d", uint64(job.ID), job.Turn, before)
+			}
+			if err := accept(part); err != nil {
+				return err
+			}
+		}
+		return broken
+	}
 	for _, part := range []engine.Part{engine.PartSearch, engine.PartFinal} {
 		n := uint64(0)
 		for t, err := range l.Turns(part) {
+			if err == nil {
+				err = outside(part, t.N)
+			}
 			if err != nil {
 				return err
 			}
@@ -149,19 +172,17 @@ func (l *Ledger) checkJobs() error {
 			n++
 			for range t.Jobs {
 				id := made[part] + 1
-				job, err, ok := next()
 				switch {
-				case err != nil:
-					return err
-				case !ok || job.ID != id:
+				case broken != nil:
+					return broken
+				case !more || job.ID != id:
 					return damaged("bucket jobs, key %d is missing", uint64(id))
 				case job.Turn != t.N:
 					return damaged("bucket jobs, key %d: it names turn %d, but turn %d made it", uint64(id), job.Turn, t.N)
 				}
-				if err := checkJob(&job, made); err != nil {
+				if err := accept(part); err != nil {
 					return err
 				}
-				made[part] = id
 			}
 			for _, id := range t.Keep {
 				if id == 0 || id > made[partOf(id)] {
@@ -169,10 +190,14 @@ func (l *Ledger) checkJobs() error {
 				}
 			}
 		}
+		if err := outside(part, math.MaxUint64); err != nil {
+			return err
+		}
 	}
-	if job, err, ok := next(); err != nil {
-		return err
-	} else if ok {
+	switch {
+	case broken != nil:
+		return broken
+	case more:
 		return damaged("bucket jobs, key %d: no turn made it", uint64(job.ID))
 	}
 	return nil
@@ -195,39 +220,55 @@ func checkJob(job *engine.JobRecord, made map[engine.Part]engine.ID) error {
 	return nil
 }
 
-// checkHistory walks the History and the turns side by side.
+// checkHistory walks the History and the turns side by side. What was imported is looked
+// at by itself: a turn may bring it while results of a batch that was cut short, which
+// stand in the History already, wait for theirs.
 func (l *Ledger) checkHistory() error {
 	type consumed struct {
 		turn uint64
 		id   engine.ID
 	}
-	named := func(part engine.Part) iter.Seq2[consumed, error] {
+	imported := map[engine.ID]bool{}
+	for job, err := range l.Jobs() {
+		if err != nil {
+			return err
+		}
+		if job.Origin() == engine.Imported {
+			imported[job.ID] = true
+		}
+	}
+	type line struct {
+		part     engine.Part
+		imported bool
+	}
+	lines := []line{{engine.PartSearch, false}, {engine.PartSearch, true}, {engine.PartFinal, false}}
+	named := func(of line) iter.Seq2[consumed, error] {
 		return func(yield func(consumed, error) bool) {
-			for t, err := range l.Turns(part) {
+			for t, err := range l.Turns(of.part) {
 				if err != nil {
 					yield(consumed{}, err)
 					return
 				}
 				for _, id := range t.Consumed {
-					if !yield(consumed{t.N, id}, nil) {
+					if imported[id] == of.imported && !yield(consumed{t.N, id}, nil) {
 						return
 					}
 				}
 			}
 		}
 	}
-	next := map[engine.Part]func() (consumed, error, bool){}
-	for _, part := range []engine.Part{engine.PartSearch, engine.PartFinal} {
-		pull, stop := iter.Pull2(named(part))
+	next := map[line]func() (consumed, error, bool){}
+	for _, of := range lines {
+		pull, stop := iter.Pull2(named(of))
 		defer stop()
-		next[part] = pull
+		next[of] = pull
 	}
 	position := uint64(0)
 	for r, err := range l.History() {
 		if err != nil {
 			return err
 		}
-		t, err, ok := next[partOf(r.ID)]()
+		t, err, ok := next[line{partOf(r.ID), imported[r.ID]}]()
 		if err != nil {
 			return err
 		}
@@ -239,11 +280,11 @@ func (l *Ledger) checkHistory() error {
 		}
 		position++
 	}
-	for _, part := range []engine.Part{engine.PartSearch, engine.PartFinal} {
-		if t, err, ok := next[part](); err != nil {
+	for _, of := range lines {
+		if t, err, ok := next[of](); err != nil {
 			return err
 		} else if ok {
-			return damaged("turn %d of the %s consumed job %v, which is not in the history", t.turn, part, t.id)
+			return damaged("turn %d of the %s consumed job %v, which is not in the history", t.turn, of.part, t.id)
 		}
 	}
 	return nil

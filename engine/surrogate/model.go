@@ -28,8 +28,22 @@ type Model struct {
 	chosen    int // and when the active ones were chosen
 	kernels   []*Kernel
 	processes []*Process
-	members   []int     // the observations in the processes
-	scales    [][]Scale // of each output and level
+	members   []int // the observations in the processes
+	scales    scaling
+}
+
+// scaling are the scales of each output and level.
+type scaling struct {
+	lowest int // of the levels
+	by     [][]Scale
+}
+
+// at is the scale at a level; below those that were observed it is that of level 0.
+func (s scaling) at(output, level int) Scale {
+	if level < s.lowest {
+		level = 0
+	}
+	return s.by[output][level-s.lowest]
 }
 
 // observation is a genome that was measured at a level.
@@ -46,8 +60,9 @@ const (
 	mostPoints = 20000 // that are remembered
 )
 
-// NewModel makes one of genomes of a space that are measured at so many levels; of
-// the outputs the first ones are objectives. It looks at most at active observations,
+// NewModel makes one of genomes of a space that are measured at so many levels, from 0
+// on, where that is what is to be predicted; levels below may be observed as well, such
+// as what was measured elsewhere. Of the outputs the first ones are objectives. It looks at most at active observations,
 // and fits in so many rounds.
 func NewModel(space *genome.Space, levels, objectives, active, rounds int) *Model {
 	return &Model{
@@ -89,7 +104,7 @@ func (m *Model) Posterior() *Posterior {
 	for _, k := range m.members {
 		p.Rows = append(p.Rows, Seen{Index: k, Level: m.rows[k].level, Key: m.Point(m.rows[k].genome).Key})
 	}
-	for output := range m.scales {
+	for output := range m.scales.by {
 		values := m.standardised(m.members, output, m.scales)
 		w := m.processes[m.processOf(output)].weigh(values)
 		p.weights = append(p.weights, w)
@@ -215,7 +230,7 @@ func (m *Model) promise(n int) []float64 {
 // directions visits the scores of some observations in several directions of the
 // objectives, and says which is best: by the objective in which it is furthest behind
 // the best there is, each having its weight (Steuer & Choo 1983).
-func (m *Model) directions(of []int, scales [][]Scale, visit func(scores []float64, best int)) {
+func (m *Model) directions(of []int, scales scaling, visit func(scores []float64, best int)) {
 	const drawn, next = 30, 1e-6 // directions; the weight of others where one objective counts
 	behind := make([][]float64, m.objectives)
 	for j := range behind {
@@ -251,18 +266,19 @@ func (m *Model) directions(of []int, scales [][]Scale, visit func(scores []float
 
 // scalesOf are those of each output and level by the first n observations. With several
 // objectives those that are best in any direction are told apart.
-func (m *Model) scalesOf(n int) [][]Scale {
+func (m *Model) scalesOf(n int) scaling {
 	scales := m.scale(n, nil)
 	if m.objectives == 1 {
 		return scales
 	}
-	least := make([][]float64, len(scales))
-	at := make([][]int, m.levels)
+	least := make([][]float64, len(scales.by))
+	at := make([][]int, m.levels-scales.lowest)
 	for k := range n {
-		at[m.rows[k].level] = append(at[m.rows[k].level], k)
+		level := m.rows[k].level - scales.lowest
+		at[level] = append(at[level], k)
 	}
 	for j := range least {
-		least[j] = make([]float64, m.levels)
+		least[j] = make([]float64, len(at))
 		for level := range least[j] {
 			least[j][level] = math.Inf(1)
 		}
@@ -284,27 +300,33 @@ func (m *Model) scalesOf(n int) [][]Scale {
 
 // scale makes scales that tell apart what is not worse than least, of each output and
 // level. A level above the lowest follows the one below it by the genomes that were
-// measured at both.
-func (m *Model) scale(n int, least [][]float64) [][]Scale {
+// measured at both. Where there are levels below 0, one at which nothing was measured is
+// as the one below it.
+func (m *Model) scale(n int, least [][]float64) scaling {
+	lowest := 0
+	for i := range m.rows[:n] {
+		lowest = min(lowest, m.rows[i].level)
+	}
+	levels := m.levels - lowest
 	out := make([][]Scale, len(m.rows[0].values))
 	for output := range out {
-		values := make([][]float64, m.levels)
-		at := make([]map[string]float64, m.levels)
-		high, low := make([][]float64, m.levels), make([][]float64, m.levels)
+		values := make([][]float64, levels)
+		at := make([]map[string]float64, levels)
+		high, low := make([][]float64, levels), make([][]float64, levels)
 		for i := range m.rows[:n] {
 			r := &m.rows[i]
-			x := r.values[output]
-			values[r.level] = append(values[r.level], x)
-			if m.levels == 1 {
+			x, level := r.values[output], r.level-lowest
+			values[level] = append(values[level], x)
+			if levels == 1 {
 				continue
 			}
-			if at[r.level] == nil {
-				at[r.level] = map[string]float64{}
+			if at[level] == nil {
+				at[level] = map[string]float64{}
 			}
-			at[r.level][r.genome.Packed()] = x
-			if r.level > 0 && !math.IsInf(x, 0) {
-				if y, ok := at[r.level-1][r.genome.Packed()]; ok && !math.IsInf(y, 0) {
-					high[r.level], low[r.level] = append(high[r.level], x), append(low[r.level], y)
+			at[level][r.genome.Packed()] = x
+			if level > 0 && !math.IsInf(x, 0) {
+				if y, ok := at[level-1][r.genome.Packed()]; ok && !math.IsInf(y, 0) {
+					high[level], low[level] = append(high[level], x), append(low[level], y)
 				}
 			}
 		}
@@ -316,18 +338,21 @@ func (m *Model) scale(n int, least [][]float64) [][]Scale {
 			s := newScale(v, told)
 			if level > 0 {
 				s = s.above(high[level], low[level], out[output][level-1])
+				if lowest < 0 && len(v) == 0 {
+					s = out[output][level-1]
+				}
 			}
 			out[output] = append(out[output], s)
 		}
 	}
-	return out
+	return scaling{lowest, out}
 }
 
 // standardised are the values of an output of some observations.
-func (m *Model) standardised(of []int, output int, scales [][]Scale) []float64 {
+func (m *Model) standardised(of []int, output int, scales scaling) []float64 {
 	out := make([]float64, len(of))
 	for i, k := range of {
-		out[i] = scales[output][m.rows[k].level].Of(m.rows[k].values[output])
+		out[i] = scales.at(output, m.rows[k].level).Of(m.rows[k].values[output])
 	}
 	return out
 }

@@ -85,7 +85,7 @@ func (p *Posterior) Noise(output int) float64 {
 }
 
 // Scale is that of an output at a level: what Means are on.
-func (p *Posterior) Scale(output, level int) Scale { return p.model.scales[output][level] }
+func (p *Posterior) Scale(output, level int) Scale { return p.model.scales.at(output, level) }
 
 // Believe takes a Point for measured: its values as they are predicted.
 func (p *Posterior) Believe(x *Point, level int) { p.model.add(x, level) }

@@ -22,7 +22,7 @@ class Candidate:
         """Its canonical text; space.genes has the values."""
         self.operator: str = row.get("operator", "")
         """How it came about: random, mutate, cross, cross+mutate, same, start,
-        given."""
+        given, imported, added."""
         self.parents: Tuple[int, ...] = tuple(row.get("parents") or ())
         self.fidelity: int = row.get("fidelity", 0)
         self.budget: float = row.get("budget", 0)
@@ -44,6 +44,12 @@ class Candidate:
         """Of a turn's results, and with history "all": steps with metrics."""
         self.output: bytes = base64.b64decode(row.get("output") or b"")
         """Likewise."""
+
+    @property
+    def origin(self) -> str:
+        """imported for a result from elsewhere, added for a genome that
+        somebody gave, empty for what a strategy proposed."""
+        return self.operator if self.operator in ("imported", "added") else ""
 
     @property
     def measured(self) -> bool:

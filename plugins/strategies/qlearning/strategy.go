@@ -173,7 +173,7 @@ func (s *strategy) consume(a *agent, st *state, turn engine.Turn, r *rng.Rand) e
 	if !st.Begun {
 		st.Begun = true
 		s.promote.Adopt(&st.Ladder, turn.History)
-		if turn.History.Len() > 0 { // the known-good genomes have had their turn
+		if turn.N > 0 && turn.History.Len() > 0 { // the known-good genomes have had their turn
 			st.Started = len(s.setup.Start)
 		}
 		for c := range engine.All(turn.History) {

@@ -25,9 +25,11 @@ type scale struct {
 }
 
 // tells whether a candidate says anything about what its genome is worth: it was
-// measured to the end at the lowest fidelity, or its genome is at fault.
+// measured to the end at the lowest fidelity, or its genome is at fault. What was imported
+// says nothing: the controller did not draw it, and figures from elsewhere would be its
+// baseline.
 func tells(c *engine.Candidate) bool {
-	return c.Task == engine.Train && c.Fidelity == 0 && !c.Stopped && (c.Status == engine.OK || c.Status == engine.Invalid)
+	return c.Task == engine.Train && c.Origin() != engine.Imported && c.Fidelity == 0 && !c.Stopped && (c.Status == engine.OK || c.Status == engine.Invalid)
 }
 
 // note takes what a candidate came to into the scale, but for the baseline.

@@ -129,8 +129,10 @@ func (s *strategy) Step(_ context.Context, packed []byte, turn engine.Turn) (eng
 // genomes that it did not draw.
 func (s *strategy) begin(st *state, turn engine.Turn) error {
 	st.First = turn.FirstID
-	if turn.FirstID > 1 { // those before it tried the known-good genomes
+	if turn.N > 0 { // those before it tried the known-good genomes
 		st.Started = len(s.setup.Start)
+	}
+	if turn.FirstID > 1 {
 		s.promote.Adopt(&st.Ladder, turn.History)
 		for i := range turn.History.Len() {
 			c := turn.History.At(i)
@@ -156,7 +158,7 @@ func (s *strategy) consume(st *state, turn engine.Turn) {
 	for i := range turn.Results {
 		c := &turn.Results[i]
 		s.judge.note(&st.Scale, c)
-		own := c.ID >= st.First
+		own := !c.Foreign(st.First)
 		if own {
 			st.Back++
 		}

@@ -29,7 +29,7 @@ type derived struct {
 
 // learn takes a result in.
 func (v *derivation) learn(s *derived, c *engine.Candidate) {
-	if c.Task != engine.Train || c.Fidelity != 0 {
+	if c.Task != engine.Train || c.Fidelity != 0 || c.Origin() != "" {
 		return
 	}
 	for i, text := range s.Pending {
@@ -49,7 +49,7 @@ func (v *derivation) fill(s *derived, d *engine.Decision, turn engine.Turn, draw
 		known[text] = true
 	}
 	for c := range engine.All(turn.History) {
-		if c.Task == engine.Train && c.Fidelity == 0 {
+		if c.Task == engine.Train && c.Fidelity == 0 && c.Origin() != engine.Imported {
 			known[c.Genome.Text()] = true
 		}
 	}

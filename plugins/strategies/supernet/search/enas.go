@@ -292,7 +292,7 @@ func (s *enas) finalists(st *enasState, h engine.History) func(r *rng.Rand) (gen
 	}
 	tried := map[string]bool{} // they must not use up the draws for a new one
 	for c := range engine.All(h) {
-		if c.Task == engine.Train && c.Fidelity == 0 {
+		if c.Task == engine.Train && c.Fidelity == 0 && c.Origin() != engine.Imported {
 			tried[c.Genome.Text()] = true
 		}
 	}
