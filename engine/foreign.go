@@ -147,6 +147,15 @@ func (s *Search) take(o outside) (ids []ID, err error) {
 	return ids, nil
 }
 
+// obey carries out what was ordered while a turn was being decided.
+func (s *Search) obey() {
+	for s.stepping == nil && len(s.orders) > 0 {
+		order := s.orders[0]
+		s.orders = s.orders[1:]
+		order()
+	}
+}
+
 // takeNow carries an order out, while no turn is being decided.
 func (s *Search) takeNow(o outside) ([]ID, error) {
 	t := s.at

@@ -24,11 +24,7 @@ func (s *Search) loop(ctx context.Context) error {
 			s.leave("")
 		}
 		s.raise()
-		for s.stepping == nil && len(s.orders) > 0 {
-			order := s.orders[0]
-			s.orders = s.orders[1:]
-			order()
-		}
+		s.obey()
 		if s.mode != leaving {
 			s.advance(ctx)
 		}
@@ -499,7 +495,7 @@ func (s *Search) say(format string, args ...any) {
 func (s *Search) observe(u Update) {
 	if s.cfg.Observe != nil {
 		if s.at != nil {
-			u.Evaluations = len(s.at.search.history)
+			u.Evaluations = s.at.search.evaluations()
 		}
 		s.cfg.Observe(u)
 	}
