@@ -69,7 +69,7 @@ var rooms = []room{
 	{folder: "internal", may: []string{"genome/...", "engine", "engine/ledger"}, libs: []string{"*"}, never: wires}, // programs that try the others
 	{folder: "cmd/nascent-plugins", may: []string{"plugins/sdk", "plugins/jsonl", "plugins/evaluators/...", "plugins/strategies/..."}},
 	{folder: "cmd/nascent", may: []string{
-		"internal/safe", "internal/mailbox", "genome/...", "engine", "engine/evolve", "engine/option", "engine/ledger",
+		"internal/safe", "internal/mailbox", "genome/...", "engine", "engine/evolve", "engine/option", "engine/expression", "engine/ledger",
 		"plugins/host", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch", "plugins/trainer/safetensors",
 	}, libs: []string{"*"}, never: wires},
 }
