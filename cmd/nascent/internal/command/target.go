@@ -315,7 +315,7 @@ func (c *choices) apply(doc *config.Document) error {
 	if c.changed("strategy") && strings.TrimSpace(c.strategy) == "" {
 		return wrongInput("--strategy: there is no name; write --strategy NAME, or '{use: NAME, option: value}'")
 	}
-	if c.changed("strategy") && doc.Text("strategy") != c.strategy && doc.Text("strategy.use") != c.strategy {
+	if c.changed("strategy") && doc.Bare("strategy") != c.strategy { // a name alone means its default options
 		value := c.strategy
 		if !strings.HasPrefix(strings.TrimSpace(value), "{") {
 			value = strconv.Quote(value)

@@ -338,3 +338,12 @@ func (d *Document) Text(key string) string {
 	}
 	return ""
 }
+
+// Bare is the name that a strategy or an evaluator has at a key, without any options; ""
+// where there is none, or options stand beside it.
+func (d *Document) Bare(key string) string {
+	if n := d.find(key); n != nil && n.Kind == yaml.MappingNode && len(n.Content) == 2 {
+		key = join(key, "use")
+	}
+	return d.Text(key)
+}
