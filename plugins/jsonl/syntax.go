@@ -21,8 +21,8 @@ func unreadable(line []byte, err error) error {
 		return fmt.Errorf("%s, in the line %s", misspelt(line, int(syntax.Offset)), excerpt(line, int(syntax.Offset)))
 	case errors.As(err, new(base64.CorruptInputError)):
 		err = errors.New("a text that should be base64 is none")
-	case errors.As(err, &wrong) && wrong.Field != "" && kind(wrong.Type) == "a number" && strings.HasPrefix(wrong.Value, "number "):
-		err = fmt.Errorf("%s has the number %s, which is too large", wrong.Field, strings.TrimPrefix(wrong.Value, "number "))
+	case errors.As(err, &wrong) && wrong.Field != "" && large(wrong):
+		err = fmt.Errorf("%s has %s, which is too large", wrong.Field, article(wrong.Value))
 	case errors.As(err, &wrong) && wrong.Field != "":
 		err = fmt.Errorf("%s has %s where %s should be", wrong.Field, article(wrong.Value), kind(wrong.Type))
 	}
@@ -87,9 +87,25 @@ func excerpt(line []byte, at int) string {
 	return fmt.Sprintf("%.100q", line[from:])
 }
 
-// article puts one before the name of a kind of value.
+// large tells whether a number is only too large for what it should become.
+func large(wrong *json.UnmarshalTypeError) bool {
+	number, ok := strings.CutPrefix(wrong.Value, "number ")
+	switch wanted := kind(wrong.Type); {
+	case !ok:
+		return false
+	case wanted == "a number":
+		return true
+	default:
+		return strings.HasPrefix(wanted, "a whole number") && strings.Trim(number, "0123456789") == ""
+	}
+}
+
+// article puts one before the name of a kind of value, or of a number.
 func article(name string) string {
-	if name == "object" || name == "array" {
+	switch {
+	case strings.HasPrefix(name, "number "):
+		return "the " + name
+	case name == "object" || name == "array":
 		return "an " + name
 	}
 	return "a " + name
@@ -105,11 +121,16 @@ func kind(t reflect.Type) string {
 	case reflect.String:
 		return "a string"
 	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "a string of base64"
+		}
 		return "an array"
 	case reflect.Map, reflect.Struct:
 		return "an object"
-	case reflect.Int, reflect.Int64, reflect.Uint64:
+	case reflect.Int, reflect.Int64:
 		return "a whole number"
+	case reflect.Uint64:
+		return "a whole number of 0 or more"
 	}
 	return "a number"
 }

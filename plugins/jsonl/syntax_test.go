@@ -41,9 +41,17 @@ func TestMisspelt(t *testing.T) {
 			t.Errorf("%s: %v, want %s", line, err, want)
 		}
 	}
-	err := decode([]byte(`{"decision": {"proposals": [{"genome": "x=1", "input": "%%"}]}}`), (*reply).meant, func(*reply) error { return nil })
-	if err == nil || !strings.Contains(err.Error(), "a text that should be base64 is none") {
-		t.Error(err)
+	for decision, want := range map[string]string{
+		`{"proposals": [{"genome": "x=1", "input": "%%"}]}`: "a text that should be base64 is none",
+		`{"proposals": [{"genome": "x=1", "input": 3}]}`:    "decision.proposals.input has a number where a string of base64 should be",
+		`{"keep": [-1]}`:                                      "decision.keep has the number -1 where a whole number of 0 or more should be",
+		`{"proposals": [{"fidelity": 1.5}]}`:                  "decision.proposals.fidelity has the number 1.5 where a whole number should be",
+		`{"proposals": [{"fidelity": 99999999999999999999}]}`: "decision.proposals.fidelity has the number 99999999999999999999, which is too large",
+	} {
+		err := decode([]byte(`{"decision": `+decision+`}`), (*reply).meant, func(*reply) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), want+", in the line ") {
+			t.Errorf("%s: %v, want %s", decision, err, want)
+		}
 	}
 	long := `{"id": 7, "output": "` + strings.Repeat("A", 5000) + `", "stopped": True}`
 	if err := decode([]byte(long), (*message).meant, func(*message) error { return nil }); err == nil || !strings.Contains(err.Error(), `"stopped\": True}`) {
