@@ -68,8 +68,11 @@ var rooms = []room{
 	{folder: "plugins/strategies", may: public, libs: []string{"*"}, never: wires},
 	{folder: "internal", may: []string{"genome/...", "engine", "engine/ledger"}, libs: []string{"*"}, never: wires}, // programs that try the others
 	{folder: "cmd/nascent-plugins", may: []string{"plugins/sdk", "plugins/jsonl", "plugins/evaluators/...", "plugins/strategies/..."}},
+	{folder: "cmd/nascent/internal/follow", may: append([]string{"internal/safe", "engine", "engine/ledger"}, genomes...),
+		libs: []string{"go.yaml.in/yaml/v3", "google.golang.org/protobuf/encoding/protowire"}}, // protobuf as a file format, not a wire
 	{folder: "cmd/nascent", may: []string{
 		"internal/safe", "internal/mailbox", "genome/...", "engine", "engine/evolve", "engine/option", "engine/expression", "engine/ledger",
+		"cmd/nascent/internal/follow",
 		"plugins/host", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch", "plugins/trainer/safetensors",
 	}, libs: []string{"*"}, never: wires},
 }

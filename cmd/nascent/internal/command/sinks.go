@@ -93,6 +93,12 @@ func sinksOf(s *config.Search) (all []follow.Sink) {
 		}
 		all = append(all, hook)
 	}
+	if s.TensorBoard != "" {
+		all = append(all, &follow.TensorBoard{Dir: s.TensorBoard})
+	}
+	if s.MLflow != "" {
+		all = append(all, &follow.MLflow{URI: s.MLflow})
+	}
 	return all
 }
 

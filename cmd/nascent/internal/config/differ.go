@@ -17,7 +17,7 @@ import (
 // without changing what it finds.
 var operational = map[string]bool{
 	"limits": true, "workers": true, "timeout": true, "failures": true, "grace": true, "idle": true,
-	"checkpoints": true, "logging": true, "hooks": true, "listen": true, "plugins": true,
+	"checkpoints": true, "logging": true, "hooks": true, "tensorboard": true, "mlflow": true, "listen": true, "plugins": true,
 }
 
 // Same tells whether two documents say the same, whatever their layout; and
@@ -139,15 +139,32 @@ func (d *Document) Relocate() {
 			d.replace(n, d.path(n.Value))
 		}
 	}
-	if n := d.find("listen"); n != nil {
-		d.replace(n, d.address(n.Value))
+	for key, place := range leading {
+		if n := d.find(key); n != nil {
+			d.replace(n, place(n.Value, d.path))
+		}
 	}
 }
 
+// leading are the keys whose values lead somewhere, and how their paths are made absolute.
+var leading = map[string]func(value string, path func(string) string) string{
+	"tensorboard": func(dir string, path func(string) string) string { return path(dir) },
+	"mlflow":      server,
+	"listen":      address,
+}
+
+// server is the address of a server, or the path of a directory made absolute.
+func server(where string, path func(string) string) string {
+	if strings.Contains(where, "://") {
+		return where
+	}
+	return path(where)
+}
+
 // address is an address to listen at, the path of a socket made absolute.
-func (d *Document) address(text string) string {
-	if path, is := strings.CutPrefix(text, "unix:"); is && path != "" {
-		return "unix:" + d.path(path)
+func address(text string, path func(string) string) string {
+	if socket, is := strings.CutPrefix(text, "unix:"); is && socket != "" {
+		return "unix:" + path(socket)
 	}
 	return text
 }
@@ -187,10 +204,19 @@ func (d *Document) settle() {
 // files are the options that name files of data.
 var files = map[string]bool{"file": true, "files": true, "join": true, "test_files": true, "source": true}
 
-// Anchor makes paths of data that a key of the command line names absolute: relative
-// ones start in the working directory, where that is not where the document lies.
+// Anchor makes paths absolute that a key of the command line names, of data and of who is
+// told: relative ones start in the working directory, where that is not where the document lies.
 func (d *Document) Anchor(key string) {
 	here, err := os.Getwd()
+	if place, n := leading[key], d.find(key); err == nil && place != nil && n != nil && n.Kind == yaml.ScalarNode && n.Value != "" {
+		d.replace(n, place(n.Value, func(path string) string {
+			if filepath.IsAbs(path) {
+				return path
+			}
+			return filepath.Join(here, path)
+		}))
+		return
+	}
 	if root, _, _ := strings.Cut(key, "."); err != nil || root != "evaluator" && root != "evaluators" || here == d.path(".") {
 		return
 	}

@@ -37,6 +37,8 @@ type Search struct {
 	LogLevel     string            // of the plugins' logs: trace, debug, info, warn or error
 	LogFormat    string            // of progress that is not shown on a terminal: text or json
 	Hooks        []Hook            // run in PluginFolder
+	TensorBoard  string            // directory for its event files, absolute; empty: none
+	MLflow       string            // address of a tracking server, or a directory, absolute; empty: none
 	Listen       string            // where monitoring systems are answered; empty: nowhere
 	PluginDirs   []string          // where to look for plugins, absolute
 	PluginFolder string            // where relative paths in plugins' options start, absolute
@@ -187,9 +189,19 @@ func (d *Document) Read() (*Search, error) {
 			})
 		},
 		"hooks": func(n *yaml.Node, key string) (err error) { s.Hooks, err = d.hooks(n, key); return err },
+		"tensorboard": func(n *yaml.Node, key string) error {
+			dir, err := d.word(n, key)
+			s.TensorBoard = d.path(dir)
+			return err
+		},
+		"mlflow": func(n *yaml.Node, key string) error {
+			where, err := d.word(n, key)
+			s.MLflow = server(where, d.path)
+			return err
+		},
 		"listen": func(n *yaml.Node, key string) error {
 			at, err := d.word(n, key)
-			s.Listen = d.address(at)
+			s.Listen = address(at, d.path)
 			return err
 		},
 		"logging": func(n *yaml.Node, key string) error {
@@ -630,5 +642,5 @@ var keys = []string{
 	"name", "space", "start", "baselines", "strategy", "repeats", "evaluator", "evaluators", "fidelities",
 	"objectives", "ties", "metrics", "score", "prefer", "reference", "constraints", "limits",
 	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "idle", "final",
-	"checkpoints", "logging", "hooks", "listen", "plugins",
+	"checkpoints", "logging", "hooks", "tensorboard", "mlflow", "listen", "plugins",
 }

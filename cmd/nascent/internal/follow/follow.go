@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"sync"
 	"time"
@@ -67,15 +68,16 @@ type Sink interface {
 	Past() bool
 }
 
+// A Sink that is an io.Closer is closed at the end.
+
 const (
 	most   = 256                    // records that are told at once
 	gather = 100 * time.Millisecond // what is committed in that time is told at once
-	last   = time.Minute            // the longest pause
 	enough = 2                      // further attempts once the run has ended
 )
 
-// first is the pause after an error, doubled after each further one.
-var first = time.Second
+// The pause after an error, doubled after each further one, and the longest.
+var first, last = time.Second, time.Minute
 
 // Follower tells Sinks.
 type Follower struct {
@@ -150,6 +152,9 @@ func (f *Follower) Close(ctx context.Context) error {
 	f.cancel()
 	var all []error
 	for _, one := range f.sinks {
+		if c, ok := one.sink.(io.Closer); ok {
+			all = append(all, c.Close())
+		}
 		if one.err != nil {
 			all = append(all, fmt.Errorf("%s: %w", one.sink.Name(), one.err))
 		}

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/engine/ledger"
 	"github.com/nascent-nas/nascent/genome"
@@ -27,7 +28,10 @@ import (
 var space = genome.MustParseSpace(`{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}}`)
 
 func TestMain(m *testing.M) {
-	first = time.Millisecond
+	first, last = time.Millisecond, 100*time.Millisecond
+	if err := proctest.NeverCached(); err != nil {
+		panic(err)
+	}
 	m.Run()
 }
 

@@ -1,0 +1,76 @@
+package follow
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// TensorBoard itself reads what is written for it: each record's values once, whatever
+// was told twice, with the best so far.
+func TestTensorBoardReads(t *testing.T) {
+	t.Parallel()
+	python := os.Getenv("NASCENT_TENSORBOARD_PYTHON")
+	if python == "" {
+		t.Skip("set NASCENT_TENSORBOARD_PYTHON to a Python with tensorboard")
+	}
+	dir, logs := t.TempDir(), t.TempDir()
+	carryOn(t, t.Context(), dir, 20, nil, &TensorBoard{Dir: logs})
+	if err := os.Remove(dir + "/" + FileName); err != nil { // as if the end of the run had been lost: all is told again
+		t.Fatal(err)
+	}
+	whole := &recorder{past: true}
+	if _, err := carryOn(t, t.Context(), dir, 40, nil, &TensorBoard{Dir: logs}, whole); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(python, "-W", "ignore", "-c", `
+import json, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator(sys.argv[1], size_guidance={"scalars": 0})
+events.Reload()
+print(json.dumps({tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}))`, logs+"/s")
+	cmd.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, err.(*exec.ExitError).Stderr)
+	}
+	var got map[string][][2]float64
+	if err := json.Unmarshal([]byte(strings.TrimSpace(string(out))), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][][2]float64{}
+	add := func(tag string, number uint64, x float64) {
+		want[tag] = append(want[tag], [2]float64{float64(number), float64(float32(x))})
+	}
+	for _, r := range whole.told {
+		if r.Candidate == nil || r.Candidate.Status != engine.OK {
+			continue
+		}
+		for _, m := range r.Candidate.Metrics {
+			add(string(r.Candidate.Phase)+"/"+m.Name, r.Number, m.Value)
+		}
+		if r.Leads {
+			for _, m := range r.Best.Metrics {
+				add("best/"+m.Name, r.Number, m.Value)
+			}
+		}
+	}
+	if len(got) != len(want) || len(want["search/accuracy"]) < 30 || len(want["best/cost"]) < 2 {
+		t.Errorf("%d tags, want %d", len(got), len(want))
+	}
+	for tag, values := range want {
+		if len(got[tag]) != len(values) {
+			t.Errorf("%s: %d values, want %d", tag, len(got[tag]), len(values))
+			continue
+		}
+		for i, v := range values {
+			if got[tag][i] != v {
+				t.Errorf("%s: %v, want %v", tag, got[tag][i], v)
+			}
+		}
+	}
+}
