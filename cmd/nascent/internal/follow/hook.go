@@ -76,6 +76,7 @@ type candidate struct {
 	Baseline string        `json:"baseline,omitempty"`
 	Parents  []engine.ID   `json:"parents,omitempty"`
 	Operator string        `json:"operator,omitempty"`
+	Origin   engine.Origin `json:"origin,omitempty"`
 	Seconds  float64       `json:"seconds"`
 }
 
@@ -85,7 +86,7 @@ func candidateOf(c *engine.Candidate) *candidate {
 	}
 	out := &candidate{
 		ID: c.ID, Status: c.Status, Reason: c.Reason, Phase: c.Phase, Fidelity: c.Fidelity, Metrics: c.Metrics,
-		Baseline: c.Baseline, Parents: c.Parents, Operator: c.Operator, Seconds: c.Seconds,
+		Baseline: c.Baseline, Parents: c.Parents, Operator: c.Operator, Origin: c.Origin(), Seconds: c.Seconds,
 	}
 	if !c.Genome.IsZero() {
 		out.Genome = c.Genome.Text()

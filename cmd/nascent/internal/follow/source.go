@@ -91,7 +91,7 @@ func (s *source) candidate(e *ledger.Entry) (Record, error) {
 	}
 	s.position++
 	r := Record{Candidate: c}
-	if c.Phase == engine.PhaseSearch {
+	if c.Phase == engine.PhaseSearch && c.Origin() != engine.Imported {
 		s.evaluations++
 		r.Leads, r.Before = s.lead(c)
 	}
