@@ -28,6 +28,7 @@ type Store struct {
 
 	mu   sync.Mutex
 	file *os.File // nil until something is kept
+	cut  bool     // the file ends within a line
 	kept map[Key]Outcome
 }
 
@@ -46,6 +47,7 @@ func OpenStore(path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.cut = len(text) > 0 && !bytes.HasSuffix(text, []byte{'\n'})
 	for row := range bytes.Lines(text) {
 		var l line
 		if json.Unmarshal(row, &l) == nil && l.Of != "" {
@@ -85,7 +87,9 @@ func (s *Store) Put(k Key, o Outcome) error {
 		if s.file, err = os.OpenFile(s.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
 			return err
 		}
-		b = append([]byte{'\n'}, b...) // after what a crash cut short
+		if s.cut {
+			b = append([]byte{'\n'}, b...)
+		}
 	}
 	if _, err := s.file.Write(append(b, '\n')); err != nil {
 		return fmt.Errorf("cannot write %s: %w", s.path, err)

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -37,12 +38,19 @@ func TestStoreOutlivesProcesses(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
+		if seed == 3 { // the last one ended as it should
+			break
+		}
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.WriteString(`{"of":"aging","seed":99,"outco`)
 		f.Close()
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || bytes.HasPrefix(text, []byte("\n")) || bytes.Contains(text, []byte("\n\n")) || !bytes.HasSuffix(text, []byte("}\n")) {
+		t.Errorf("there are empty lines, or the last one has no end: %v\n%s", err, text)
 	}
 	s, err := OpenStore(path)
 	if err != nil {
