@@ -34,6 +34,7 @@ type benchFlags struct {
 	workers     int
 	parallel    int
 	metric      string
+	goal        engine.Goal // of the metric, where nobody else says so
 	target      float64
 	json, quiet bool
 	accept      bool
@@ -224,7 +225,7 @@ type home interface {
 	// dir is its directory within the bench's, if it has one.
 	dir() string
 	// outcome is what a finished search came to by a metric, or the first objective.
-	outcome(metric string) (*bench.Outcome, error)
+	outcome(metric string, goal engine.Goal) (*bench.Outcome, error)
 }
 
 // contest is one search, and who carries it out.
@@ -264,6 +265,17 @@ func (a *app) bench(ctx context.Context, path string, f benchFlags) error {
 	}
 	c.flags = f
 	defer c.close()
+	if f.metric != "" { // what cannot be compared is said before anything runs
+		said, err := a.ask(ctx, c)
+		if err != nil {
+			return err
+		}
+		if said != nil {
+			if _, wrong := direction(f.metric, &said.Setup); wrong != nil {
+				return ofFlag(wrong, f.metric)
+			}
+		}
+	}
 	if err := a.prepare(ctx, c); err != nil {
 		return err
 	}
@@ -327,7 +339,7 @@ func (a *app) prepare(ctx context.Context, c *contest) error {
 			r.home = &inDirectory{t}
 			kept = kept || t.stored != nil
 			if i == 0 {
-				if err := a.canStart(t, f.metric); err != nil {
+				if err := a.canStart(t); err != nil {
 					return err
 				}
 				if k == 0 && !f.keep {
@@ -446,15 +458,11 @@ func (c *contest) search(by *contender, seed int64, dir string) (*target, error)
 	return t, nil
 }
 
-// canStart refuses a search whose programs cannot be found, or that cannot be
-// compared by the metric. It starts none.
-func (a *app) canStart(t *target, metric string) error {
+// canStart refuses a search whose programs cannot be found. It starts none.
+func (a *app) canStart(t *target) error {
 	s, err := t.doc.Read()
 	if err != nil {
 		return err
-	}
-	if metric == bench.Hypervolume && len(s.Engine.Objectives) > 1 && len(s.Engine.Reference) == 0 {
-		return unreferred(s.Engine.Objectives)
 	}
 	err = a.connect(t, s)
 	if s.Engine.Strategy != nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/bench"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
@@ -33,7 +32,7 @@ func gather(c *contest) (b *bench.Bench, trouble, err error) {
 		case r.err != nil:
 			trouble = cmp.Or(trouble, fmt.Errorf("%s seed %d: %w", r.by.name, r.seed, r.err))
 		case r.done:
-			o, err := r.home.outcome(c.flags.metric)
+			o, err := r.home.outcome(c.flags.metric, c.flags.goal)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -45,13 +44,18 @@ func gather(c *contest) (b *bench.Bench, trouble, err error) {
 }
 
 // outcomeOf reads what a finished search came to.
-func outcomeOf(v *show.View, metric string) (o *bench.Outcome, err error) {
+// goal is which way the metric is better where nobody else says so.
+func outcomeOf(v *show.View, metric string, goal engine.Goal) (*bench.Outcome, error) {
 	first := v.Objective()
-	o = &bench.Outcome{Search: v.Status().Name, Metric: first.Metric, Goal: first.Goal}
+	o := &bench.Outcome{Search: v.Status().Name, Metric: first.Metric, Goal: first.Goal}
 	if metric != "" && metric != o.Metric {
-		if o.Metric, o.Goal, err = measure(v, metric); err != nil {
-			return nil, err
+		known, wrong := direction(metric, &engine.Setup{
+			Objectives: v.Plan.Ranking().Objectives, Reference: v.Plan.Reference, Metrics: v.Metrics,
+		})
+		if wrong != nil {
+			return nil, ofFlag(wrong, metric)
 		}
+		o.Metric, o.Goal = metric, cmp.Or(known, goal, engine.Maximize)
 	}
 	o.Trace = bench.Follow(v.Candidates(), &v.Plan, bench.Measure{Metric: o.Metric, Goal: o.Goal})
 	if t := report.Of(v).Test(); t.Winner != nil {
@@ -66,42 +70,6 @@ func outcomeOf(v *show.View, metric string) (o *bench.Outcome, err error) {
 		}
 	}
 	return o, nil
-}
-
-// unreferred refuses hypervolumes of which each is up to a point of its own.
-func unreferred(objectives []engine.Objective) error {
-	var values []string
-	for _, o := range objectives {
-		values = append(values, o.Metric+": VALUE")
-	}
-	return wrongInput("--metric hypervolume: searches compare by it only up to one point, and the search.yaml has none; write reference: {%s} in it",
-		strings.Join(values, ", "))
-}
-
-// measure finds the direction of a metric.
-func measure(v *show.View, metric string) (string, engine.Goal, error) {
-	if metric == bench.Hypervolume {
-		if len(v.Plan.Ranking().Objectives) < 2 {
-			return "", "", wrongInput("--metric hypervolume: the search has one objective, and so no front; give it several")
-		}
-		if len(v.Plan.Reference) == 0 { // where the evaluator named the objectives
-			return "", "", unreferred(v.Plan.Ranking().Objectives)
-		}
-		return metric, engine.Maximize, nil
-	}
-	for _, o := range v.Plan.Objectives {
-		if o.Metric == metric {
-			return metric, o.Goal, nil
-		}
-	}
-	var names []string
-	for _, m := range v.Metrics {
-		if m.Name == metric {
-			return metric, cmp.Or(m.Goal, engine.Maximize), nil
-		}
-		names = append(names, m.Name)
-	}
-	return "", "", wrongInput("--metric %s: the evaluators measure no such thing; they measure %s", metric, strings.Join(names, ", "))
 }
 
 // keepBench writes bench.html and bench.json, if there is anything to be written.

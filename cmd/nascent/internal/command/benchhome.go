@@ -32,13 +32,13 @@ func (h *inDirectory) run(ctx context.Context, a *app, accept bool, among func(*
 	return a.run(ctx, h.target, manner{quiet: true, accept: accept, among: among})
 }
 
-func (h *inDirectory) outcome(metric string) (*bench.Outcome, error) {
+func (h *inDirectory) outcome(metric string, goal engine.Goal) (*bench.Outcome, error) {
 	v, done, err := inspect(h.target.dir)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return outcomeOf(v, metric)
+	return outcomeOf(v, metric, goal)
 }
 
 func (h *inDirectory) dir() string { return filepath.Base(h.target.dir) }

@@ -23,7 +23,8 @@ import (
 // lookups are what the searches of a bench share whose evaluators look results up:
 // they run in memory, with the same processes of the evaluators.
 type lookups struct {
-	metric  string // as --metric says
+	metric  string      // as --metric says
+	goal    engine.Goal // of it, where nobody else says so
 	store   *bench.Store
 	build   string                  // of nascent: another one may decide otherwise
 	said    string                  // what the evaluators say of themselves
@@ -51,7 +52,7 @@ func (a *app) openLookups(ctx context.Context, t *target, f *benchFlags) (_ *loo
 		return nil, nil, err
 	}
 	closeStrategy(s.Engine.Strategy)
-	l := &lookups{metric: f.metric, space: s.Engine.Space, shared: map[string]*host.Shared{}, options: o}
+	l := &lookups{metric: f.metric, goal: f.goal, space: s.Engine.Space, shared: map[string]*host.Shared{}, options: o}
 	for _, name := range slices.Sorted(maps.Keys(s.Engine.Evaluators)) {
 		ref := s.Engine.Evaluators[name]
 		l.shared[name] = host.Share(ref.Evaluator, max(f.parallel, searchesAtOnce)*s.Engine.Workers)
@@ -120,7 +121,7 @@ func (l *lookups) read(t *target) (*looked, error) {
 		return nil, err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s\n%s", l.build, l.metric, l.said, deciding)
+	fmt.Fprintf(h, "%s\n%s %s\n%s\n%s", l.build, l.metric, l.goal, l.said, deciding)
 	dirs := append([]string{t.doc.Dir}, s.PluginDirs...)
 	if _, err := evolve.New(s.Strategy.Use); err != nil { // it is not built in
 		found, err := host.Find(host.KindStrategy, s.Strategy.Use, dirs...)
@@ -148,7 +149,7 @@ func (h *inMemory) finished() bool {
 
 func (h *inMemory) dir() string { return "" }
 
-func (h *inMemory) outcome(string) (*bench.Outcome, error) {
+func (h *inMemory) outcome(string, engine.Goal) (*bench.Outcome, error) {
 	o, ok := h.over.store.Get(h.key())
 	if !ok {
 		return nil, fmt.Errorf("the search with seed %d has not ended", h.seed)
@@ -187,7 +188,7 @@ func (h *inMemory) run(ctx context.Context, _ *app, _ bool, among func(*engine.S
 		return nil // it was stopped, and begins anew next time
 	}
 	archive := search.Archive()
-	o, err := outcomeOf(show.Of(archive, archive, led, t.dir), h.over.metric)
+	o, err := outcomeOf(show.Of(archive, archive, led, t.dir), h.over.metric, h.over.goal)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -26,9 +25,8 @@ func (a *app) runAll(ctx context.Context, runs []*benchRun, f benchFlags) (whole
 			before++
 		}
 	}
-	var mu sync.Mutex // guards stopped and nonsense, and done, err and search of all runs
+	var mu sync.Mutex // guards stopped, and done, err and search of all runs
 	stopped := false
-	var nonsense error // what the searches cannot be compared by
 	stop := func() {
 		mu.Lock()
 		defer mu.Unlock()
@@ -88,19 +86,9 @@ func (a *app) runAll(ctx context.Context, runs []*benchRun, f benchFlags) (whole
 		quiet.out, quiet.err = discard{}, discard{}
 		err := r.home.run(ctx, &quiet, f.accept, among)
 		done := err == nil && r.home.finished()
-		var wrong error
-		if done { // the first one to end tells, before all the others have run in vain
-			if _, err := r.home.outcome(f.metric); exitStatus(err) == exitInput {
-				wrong = err
-			}
-		}
 		mu.Lock()
 		r.search, r.err, r.done = nil, err, done
-		nonsense = cmp.Or(nonsense, wrong)
 		mu.Unlock()
-		if wrong != nil {
-			stop()
-		}
 	}
 	var workers sync.WaitGroup
 	queue := make(chan *benchRun)
@@ -118,9 +106,6 @@ func (a *app) runAll(ctx context.Context, runs []*benchRun, f benchFlags) (whole
 	workers.Wait()
 	mu.Lock()
 	defer mu.Unlock()
-	if nonsense != nil {
-		return false, nonsense
-	}
 	for _, r := range runs {
 		if !r.done && r.err == nil && !refused(r) {
 			return false, nil

@@ -65,6 +65,7 @@ func suiteContest(s *config.Suite, p *config.Problem, f benchFlags, theirs bool)
 	take("seconds", p.Seconds != "", func() { f.seconds = p.Seconds })
 	take("metric", p.Metric != "", func() { f.metric = p.Metric })
 	take("target", p.Target != nil, func() { f.target = *p.Target })
+	f.goal = p.Goal
 	f.changed = func(flag string) bool { return said(flag) || given[flag] }
 	if bench.ByCost(p.By) && !f.changed("target") {
 		return nil, wrongInput("%s: problem %s: by: %s until what is not said; write a target", s.Path, p.Name, p.By)
@@ -164,51 +165,13 @@ func (a *app) canStartAll(c *contest) error {
 	for _, by := range c.all {
 		t, err := c.search(by, c.flags.first, c.home(by, c.flags.first))
 		if err == nil {
-			err = a.canStart(t, c.flags.metric)
+			err = a.canStart(t)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// judgeable refuses a problem that is judged by what no test of its evaluator can tell.
-// The evaluator is asked; one that cannot be opened leaves the problem out later on.
-func (a *app) judgeable(ctx context.Context, s *config.Suite, i int, c *contest) error {
-	by := s.Problems[i].By
-	if by == "best" || bench.ByCost(by) || len(c.all) == 0 {
-		return nil
-	}
-	t, err := c.search(c.all[0], c.flags.first, c.home(c.all[0], c.flags.first))
-	if err != nil {
-		return err
-	}
-	read, err := t.doc.Read()
-	if err != nil {
-		return err
-	}
-	o := hostOptions("", read)
-	o.SearchID = fmt.Sprintf("%s bench %d", c.flags.dir, os.Getpid())
-	if err := a.connectBy(t, read, o); err != nil {
-		return err
-	}
-	closeStrategy(read.Engine.Strategy)
-	m := newMeasurer(read.Engine)
-	defer m.close()
-	tests := m.config.Fidelities[len(m.config.Fidelities)-1].Evaluator
-	if err := m.start(ctx, tests); err != nil {
-		return ctx.Err()
-	}
-	hello := m.hellos[tests]
-	can := []string{"best", "evaluations", "seconds"}
-	if hello.Tests {
-		can = append(append(can, "test"), hello.Reports...)
-	}
-	if slices.Contains(can, by) {
-		return nil
-	}
-	return s.Fault(fmt.Sprintf("problems[%d].by", i), "no test leaves a figure "+by, "use one of "+strings.Join(can, ", "))
 }
 
 // apart refuses others that are called like one of a problem's strategies.

@@ -16,7 +16,6 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/option"
 	"github.com/nascent-nas/nascent/genome/rng"
-	"github.com/nascent-nas/nascent/plugins/host"
 	"github.com/nascent-nas/nascent/plugins/jsonl"
 )
 
@@ -106,7 +105,7 @@ func (a *app) evaluate(ctx context.Context, doc *config.Document, in *bufio.Scan
 	defer m.close()
 	for _, f := range m.config.Fidelities {
 		if err := m.start(ctx, f.Evaluator); err != nil {
-			return t.locate(err)
+			return t.refused(f.Evaluator, err)
 		}
 	}
 	setup, err := m.config.Describe(m.hellos)
@@ -177,10 +176,6 @@ func (m *measurer) start(ctx context.Context, name string) error {
 	}
 	ref := m.config.Evaluators[name]
 	s, hello, err := ref.Evaluator.Open(ctx, engine.EvaluatorSetup{Space: m.config.Space, Workers: 1, Options: ref.Options, Files: m.files})
-	var refusal *host.Refusal
-	if errors.As(err, &refusal) {
-		return wrongInput("%v", err)
-	}
 	if err != nil {
 		return err
 	}
