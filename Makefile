@@ -5,7 +5,7 @@ SHELL       := /bin/bash
 
 GO     ?= go
 PYTHON ?= python3
-BUILD  := $(GO) build -trimpath -buildvcs=false
+BUILD   = $(GO) build -trimpath -buildvcs=$(shell git status >/dev/null 2>&1 && echo true || echo false)
 BIN    := bin
 GPU    := $(BIN)/gpu
 DIST   := dist
@@ -84,10 +84,9 @@ bench-peers: all
 gpu-check:
 	@PYTHONPATH=plugins/evaluators/torch:plugins/torch:plugins/python PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -W ignore -m gpucheck $(ARGS)
 
-# What gpu-check needs on a machine without Go, small enough to be carried: 49 MB.
+# What gpu-check needs on a machine without Go, small enough to be carried: 53 MB.
 gpu-programs:
-	$(BUILD) -ldflags '-s -w' -o $(GPU)/nascent ./cmd/nascent
-	$(BUILD) -ldflags '-s -w' -o $(GPU)/nascent-plugins ./cmd/nascent-plugins
+	$(GO) run ./internal/release -out $(GPU) programs
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...

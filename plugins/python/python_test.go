@@ -219,12 +219,12 @@ func TestTornCache(t *testing.T) {
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	prefix := t.TempDir()
-	make := func(parts ...string) {
+	mkdir := func(parts ...string) {
 		if err := os.MkdirAll(filepath.Join(append([]string{prefix}, parts...)...), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	make("bin")
+	mkdir("bin")
 	python := filepath.Join(prefix, "bin", "python")
 	if err := os.WriteFile(python, []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
@@ -235,7 +235,7 @@ func TestForeign(t *testing.T) {
 		{"nascent_nas-0.2.0.dist-info", ""},
 		{"nascent-1.2.dist-info", "nascent 1.2 in "},
 	} {
-		make("lib", "python3.12", "site-packages", step.made)
+		mkdir("lib", "python3.12", "site-packages", step.made)
 		got := Foreign(python, file)
 		if got == "" != (step.want == "") || !strings.HasPrefix(got, step.want) || strings.Contains(got, "\n") {
 			t.Errorf("with %s: %q, want %s", step.made, got, step.want)
