@@ -272,8 +272,8 @@ func (a *Archive) Status() Snapshot {
 	}
 	s.Waiting = len(a.search.own) - n
 	s.Best, s.Front = a.bestOf(a.Best(5)), a.bestOf(a.Front())
-	if volume, reference, ok := a.leaders.Hypervolume(); ok {
-		s.Hypervolume, s.Reference = &volume, reference
+	if v, ok := a.leaders.Hypervolume(); ok {
+		s.Hypervolume, s.HypervolumeError, s.Reference = &v.Volume, v.Error, v.Reference
 	}
 	return s
 }

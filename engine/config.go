@@ -177,8 +177,9 @@ type Snapshot struct {
 
 	// Hypervolume is what they dominate, see Leaders.Hypervolume; nil with one objective,
 	// or before there is anything to measure it against.
-	Hypervolume *float64 `json:"hypervolume,omitempty"`
-	Reference   Values   `json:"reference,omitempty"` // against which it is measured
+	Hypervolume      *float64 `json:"hypervolume,omitempty"`
+	HypervolumeError float64  `json:"hypervolume_error,omitempty"` // its standard error, where it is an estimate
+	Reference        Values   `json:"reference,omitempty"`         // against which it is measured
 
 	Jobs []RunningJob `json:"jobs,omitempty"`
 }

@@ -8,41 +8,49 @@ import (
 )
 
 // Hypervolume is the volume of what the front dominates, up to a reference: larger
-// where a front is nearer to the best there is, or wider. It is exact, but for rounding.
-// Sides are differences of metrics; on a logarithmic scale, of natural logarithms. Of
-// a front with more than five objectives the 100 candidates count that stand alone most.
+// where a front is nearer to the best there is, or wider. Sides are differences of
+// metrics; on a logarithmic scale, of natural logarithms. It is exact, but for rounding,
+// or an estimate with its error where a front of many objectives is too large (see
+// volume). It falls only where candidates that were measured again turn out to be worse;
+// what a front had to leave out for its size (see maxFront) counts until then.
 // Who breaks a constraint or is not better than the reference in all objectives
 // adds nothing. The reference is the plan's or else, for each objective, a tenth of the
 // range beyond the worst value of the first 20 candidates that were measured at the
 // fidelity. It is false with one objective, and where there is no reference yet.
-func (l *Leaders) Hypervolume() (volume float64, reference Values, ok bool) {
+func (l *Leaders) Hypervolume() (Hypervolume, bool) {
+	var out Hypervolume
 	at, ok := l.reference.at()
-	if !ok || !l.several() || l.rank.Len() == 0 {
-		return 0, nil, false
+	if !ok || l.volume == nil {
+		return out, false
 	}
 	for i, o := range l.rank.ranking.Objectives {
 		x, declared := l.plan.Reference.Get(o.Metric)
 		if !declared {
 			x = o.value(at[i])
 		}
-		reference = append(reference, Value{o.Metric, x})
+		out.Reference = append(out.Reference, Value{o.Metric, x})
 	}
-	SortValues(reference)
-	if l.volume == nil {
-		const most = 100
-		l.rank.List() // in order
-		var points [][]float64
-		for i, m := range l.rank.fronts[0].members {
-			if m.violation == 0 && (i < most || len(at) <= 5) && better(m.place, at) {
-				points = append(points, m.place)
-			}
+	SortValues(out.Reference)
+	out.Volume, out.Error = l.volume.value()
+	return out, true
+}
+
+// measure begins the volume anew with the front of now, if there is a reference.
+func (l *Leaders) measure() {
+	l.volume = nil
+	if at, ok := l.reference.at(); ok && l.several() {
+		l.volume = newVolume(at)
+		for _, m := range l.rank.fronts[0].members {
+			l.dominates(m)
 		}
-		if volume = hypervolume(undominated(points), at); !isFinite(volume) {
-			volume = math.MaxFloat64
-		}
-		l.volume = &volume
 	}
-	return *l.volume, reference, true
+}
+
+// dominates lets one who comes to the front count for the volume.
+func (l *Leaders) dominates(m *member) {
+	if l.volume != nil && m.violation == 0 && better(m.place, l.volume.reference) {
+		l.volume.add(m.place)
+	}
 }
 
 // contributing are n of the front that dominate much together: the best by the preferred

@@ -78,13 +78,13 @@ func TestHypervolumeOfLeaders(t *testing.T) {
 		l.Add(&Candidate{Job: Job{ID: ID(id), Genome: numbered(t, id), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", a}, {"n", n}}}})
 	}
 	volume := func() float64 {
-		x, at, ok := l.Hypervolume()
-		if n, _ := at.Get("n"); ok && math.Abs(n-math.E*math.E) > 1e-9 {
-			t.Errorf("the reference is %v", at)
+		v, ok := l.Hypervolume()
+		if n, _ := v.Reference.Get("n"); ok && math.Abs(n-math.E*math.E) > 1e-9 {
+			t.Errorf("the reference is %v", v.Reference)
 		}
-		return x
+		return v.Volume
 	}
-	if _, _, ok := l.Hypervolume(); ok {
+	if _, ok := l.Hypervolume(); ok {
 		t.Error("nobody has a hypervolume")
 	}
 	add(5, 200)
@@ -109,8 +109,8 @@ func TestDeclaredReference(t *testing.T) {
 	plan := &Plan{Objectives: []Objective{{Metric: "a", Goal: Maximize}, {Metric: "b", Goal: Minimize, Scale: LogScale}}, Reference: want, Rules: 2}
 	l := plan.Leaders(1)
 	l.Add(&Candidate{Job: Job{ID: 1, Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", 0.5}, {"b", 1e6}}}})
-	if volume, at, ok := l.Hypervolume(); !ok || volume <= 0 || !slices.Equal(at, want) {
-		t.Errorf("the reference is %v, want %v; the volume %v", at, want, volume)
+	if v, ok := l.Hypervolume(); !ok || v.Volume <= 0 || !slices.Equal(v.Reference, want) {
+		t.Errorf("the reference is %v, want %v; the volume %v", v.Reference, want, v.Volume)
 	}
 }
 
@@ -128,7 +128,8 @@ func TestReference(t *testing.T) {
 		l.Add(&Candidate{Job: Job{ID: ID(i + 101), Genome: numbered(t, i+101), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", -x}}}}) // lacks one, so it tells nothing
 		worst := float64(min(i, firstFew-1))
 		want := Values{{"a", -1.1 * worst}, {"b", 1.1 * worst}}
-		_, at, ok := l.Hypervolume()
+		v, ok := l.Hypervolume()
+		at := v.Reference
 		if !ok || math.Abs(at[0].Value-want[0].Value) > 1e-9 || math.Abs(at[1].Value-want[1].Value) > 1e-9 {
 			t.Fatalf("after %d candidates the reference is %v, want %v", i+1, at, want)
 		}

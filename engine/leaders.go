@@ -20,7 +20,7 @@ type Leaders struct {
 	estimates estimates
 	fidelity  int
 	reference reference
-	volume    *float64 // of the front, once it was asked for
+	volume    *volume // that the front dominates
 }
 
 const (
@@ -100,12 +100,14 @@ func (l *Leaders) Add(c *Candidate) bool {
 		return leads
 	}
 	moved, k := l.reference.add(m), l.rank.frontOf(m)
-	if k == 0 || moved {
-		l.volume = nil
-	}
 	if k < max(1, len(l.rank.fronts)) || l.rank.Len()-l.rank.Front() < 2*enough {
 		l.rank.add(m)
 		l.rank.shorten(enough, maxFront)
+	}
+	if moved || l.volume == nil {
+		l.measure()
+	} else if k == 0 {
+		l.dominates(m)
 	}
 	return k == 0 || moved
 }
@@ -119,8 +121,9 @@ func (l *Leaders) again(stands *Candidate) {
 			all = append(all, l.estimates.less(m))
 		}
 	}
-	l.rank, l.volume = l.rank.ranking.rank(all), nil
+	l.rank = l.rank.ranking.rank(all)
 	l.rank.shorten(max(nearTop, l.n), maxFront)
+	l.measure()
 }
 
 // Fidelity is the highest that was reached.
@@ -210,6 +213,6 @@ func preference(prefer string, objectives []Objective) *expression.Expression {
 // clone are the leaders of now, whoever comes later.
 func (l *Leaders) clone() *Leaders {
 	now := *l
-	now.rank, now.estimates = l.rank.clone(), l.estimates.few(l.rank.all())
+	now.rank, now.estimates, now.volume = l.rank.clone(), l.estimates.few(l.rank.all()), l.volume.clone()
 	return &now
 }

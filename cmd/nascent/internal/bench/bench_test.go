@@ -49,17 +49,37 @@ func TestFollowCountsEveryJobAndRanksOnlyWholeTraining(t *testing.T) {
 		job(5, 0.7, nil),
 		job(50, 0.8, func(c *engine.Candidate) { c.Phase = engine.PhaseRemeasure }),
 	}
-	want := Trace{Spent: Cost{10, 30}, Steps: []Step{{Cost{4, 16}, 0.5}, {Cost{10, 30}, 0.7}}}
+	want := Trace{Spent: Cost{10, 30}, Steps: []Step{{At: Cost{4, 16}, Value: 0.5}, {At: Cost{10, 30}, Value: 0.7}}}
 	if diff := cmp.Diff(want, Follow(slices.Values(all), plan, accuracy)); diff != "" {
 		t.Errorf("maximized, -want +got:\n%s", diff)
 	}
-	want.Steps = []Step{{Cost{4, 16}, 50}, {Cost{8, 25}, 40}}
+	want.Steps = []Step{{At: Cost{4, 16}, Value: 50}, {At: Cost{8, 25}, Value: 40}}
 	if diff := cmp.Diff(want, Follow(slices.Values(all), plan, Measure{"size", engine.Minimize})); diff != "" {
 		t.Errorf("minimized, -want +got:\n%s", diff)
 	}
 }
 
 var genomes = genome.MustParseSpace(`{"x": {"int": [1, 100]}}`)
+
+// Who reads a bench by hypervolumes that are estimates is told.
+func TestEstimatedHypervolumes(t *testing.T) {
+	t.Parallel()
+	row := &Row{Name: "a"}
+	b := &Bench{Metric: Hypervolume, Goal: engine.Maximize, Strategies: []*Row{row}}
+	for i, err := range []float64{0, 0.25, 0.5} {
+		b.Add(row, int64(i), "", &Outcome{Metric: Hypervolume, Trace: Trace{Steps: []Step{{Value: 2}, {Value: 3, Error: err}}}})
+		b.Sum()
+		notes := strings.Join(b.Notes(), "\n")
+		want := []string{"", "One hypervolume is an estimate, with a standard error of 0.25.",
+			"2 of the hypervolumes are estimates, with standard errors of at most 0.5."}[i]
+		if notes != want {
+			t.Errorf("%d searches: %q, want %q", i+1, notes, want)
+		}
+	}
+	if row.Runs[2].Error != 0.5 {
+		t.Errorf("the last is %+v", row.Runs[2])
+	}
+}
 
 // By the only objective, what leads counts by the mean of its measurements.
 func TestFollowRepeats(t *testing.T) {
@@ -77,7 +97,7 @@ func TestFollowRepeats(t *testing.T) {
 		all = append(all, job(1, x.accuracy, func(c *engine.Candidate) { c.ID, c.Genome = engine.ID(i+1), g }))
 	}
 	// After the third, 2 has a mean of 0.5 and, of two, the higher bound.
-	want := Trace{Spent: Cost{5, 5}, Steps: []Step{{Cost{1, 1}, 0.5}, {Cost{2, 2}, 0.9}, {Cost{3, 3}, 0.5}, {Cost{5, 5}, 0.6}}}
+	want := Trace{Spent: Cost{5, 5}, Steps: []Step{{At: Cost{1, 1}, Value: 0.5}, {At: Cost{2, 2}, Value: 0.9}, {At: Cost{3, 3}, Value: 0.5}, {At: Cost{5, 5}, Value: 0.6}}}
 	got := Follow(slices.Values(all), plan, accuracy)
 	for i := range got.Steps {
 		got.Steps[i].Value = engine.Key(got.Steps[i].Value)
@@ -109,7 +129,7 @@ func TestFollowHypervolume(t *testing.T) {
 	}
 	all := []engine.Candidate{at(9, 1, 0), at(0.5, 11, 1), at(0.5, 6, 1), at(0.4, 7, 1), at(0.75, 8, 1), at(1, 2, 1)}
 	got := Follow(slices.Values(all), plan, Measure{Hypervolume, engine.Maximize})
-	want := Trace{Spent: Cost{6, 6}, Steps: []Step{{Cost{2, 2}, 0}, {Cost{3, 3}, 2}, {Cost{5, 5}, 2.5}, {Cost{6, 6}, 8}}}
+	want := Trace{Spent: Cost{6, 6}, Steps: []Step{{At: Cost{2, 2}, Value: 0}, {At: Cost{3, 3}, Value: 2}, {At: Cost{5, 5}, Value: 2.5}, {At: Cost{6, 6}, Value: 8}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -122,7 +142,7 @@ func TestFollowHypervolume(t *testing.T) {
 
 func TestTraceIsAStepFunction(t *testing.T) {
 	t.Parallel()
-	x := Trace{Spent: Cost{10, 30}, Steps: []Step{{Cost{4, 16}, 0.5}, {Cost{10, 30}, 0.7}}}
+	x := Trace{Spent: Cost{10, 30}, Steps: []Step{{At: Cost{4, 16}, Value: 0.5}, {At: Cost{10, 30}, Value: 0.7}}}
 	for _, c := range []struct {
 		axis Axis
 		cost float64
@@ -177,7 +197,7 @@ func TestQuantilesWithMissingValues(t *testing.T) {
 func run(cost, value float64) Run {
 	x := Run{Trace: Trace{Spent: Cost{100, 100}}}
 	if cost > 0 {
-		x.Trace.Steps = []Step{{Cost{cost, cost}, value}}
+		x.Trace.Steps = []Step{{At: Cost{cost, cost}, Value: value}}
 	}
 	return x
 }

@@ -37,7 +37,7 @@ type picture struct {
 // Page writes the comparison as one HTML file that loads nothing. head and rows
 // are the table of the figures.
 func (b *Bench) Page(path string, head []string, rows [][]string) error {
-	d := &pageData{Frame: framed(b.Search, b.Headline()), Head: head, Rows: rows, About: b.About()}
+	d := &pageData{Frame: framed(b.Search, b.Headline()), Head: head, Rows: rows, About: slices.Concat(b.Notes(), b.About())}
 	for i, r := range b.Strategies {
 		if r.Refused != "" {
 			d.Refused = append(d.Refused, [2]string{r.Name, r.Refused})
@@ -66,6 +66,25 @@ func (b *Bench) Headline() string {
 		n += len(r.Runs)
 	}
 	return fmt.Sprintf("%d strategies, %d finished searches, by %s (%s)", len(b.Strategies), n, b.Metric, b.Goal)
+}
+
+// Notes say what to know of these figures.
+func (b *Bench) Notes() (out []string) {
+	n, most := 0, 0.0
+	for _, r := range b.Strategies {
+		for _, x := range r.Runs {
+			if x.Error > 0 {
+				n, most = n+1, max(most, x.Error)
+			}
+		}
+	}
+	switch {
+	case n == 1:
+		out = append(out, fmt.Sprintf("One hypervolume is an estimate, with a standard error of %.2g.", most))
+	case n > 1:
+		out = append(out, fmt.Sprintf("%d of the hypervolumes are estimates, with standard errors of at most %.2g.", n, most))
+	}
+	return out
 }
 
 // About says how the figures came about.

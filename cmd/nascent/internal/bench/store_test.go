@@ -30,7 +30,7 @@ func TestStoreOutlivesProcesses(t *testing.T) {
 			t.Errorf("seed %d is there before it was put", seed)
 		}
 		o := Outcome{Search: "x", Metric: "accuracy", Goal: engine.Maximize, Digest: "d",
-			Trace: Trace{Spent: Cost{3, float64(seed)}, Steps: []Step{{Cost{1, 2}, 0.25}}}, Test: &x, Report: map[string]float64{"r": 2}}
+			Trace: Trace{Spent: Cost{3, float64(seed)}, Steps: []Step{{At: Cost{1, 2}, Value: 0.25}}}, Test: &x, Report: map[string]float64{"r": 2}}
 		if err := s.Put(k, o); err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ func ended(name string, values ...float64) *Row {
 	for i, v := range values {
 		x := Run{Seed: int64(i + 1), Trace: Trace{Spent: Cost{10, 20}}}
 		if !math.IsNaN(v) {
-			x.Trace.Steps = []Step{{Cost{5, 10}, v}}
+			x.Trace.Steps = []Step{{At: Cost{5, 10}, Value: v}}
 			x.Report = engine.Values{{Name: "hidden", Value: -v}}
 		}
 		r.Runs = append(r.Runs, x)

@@ -190,6 +190,7 @@ type problemData struct {
 	Rows    [][]string
 	Plots   []picture
 	Best    map[int]bool // rows that no mean beats
+	Notes   []string
 	Refused [][2]string
 }
 
@@ -233,7 +234,7 @@ func (s *Suite) Page(path string) error {
 		d.Head, d.Rows = s.Table()
 	}
 	for _, p := range s.Problems {
-		x := problemData{Title: p.Title(), Best: map[int]bool{}}
+		x := problemData{Title: p.Title(), Best: map[int]bool{}, Notes: p.Notes()}
 		x.Head, x.Rows = p.Table(s.Reference)
 		for i, score := range p.Scores {
 			best := score.Mean != nil

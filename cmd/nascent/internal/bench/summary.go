@@ -44,6 +44,7 @@ type Run struct {
 	Evaluations float64       `json:"evaluations"`
 	Seconds     float64       `json:"seconds"`
 	Best        *float64      `json:"best"`              // null: nothing that counts was measured
+	Error       float64       `json:"error,omitempty"`   // of the best, where it is a hypervolume that is an estimate
 	Test        *float64      `json:"test"`              // the winner's mean over its seeds; null: not tested
 	Report      engine.Values `json:"report,omitempty"`  // what the winner's tests left for reports alone
 	End         *float64      `json:"end,omitempty"`     // what it is judged by, where that alone is known
@@ -178,7 +179,7 @@ func (b *Bench) Sum() {
 			}
 			x.Evaluations, x.Seconds = x.Trace.Spent[Evaluations], x.Trace.Spent[Seconds]
 			if n := len(x.Trace.Steps); n > 0 {
-				x.Best = &x.Trace.Steps[n-1].Value
+				x.Best, x.Error = &x.Trace.Steps[n-1].Value, x.Trace.Steps[n-1].Error
 			}
 			if b.Target != nil {
 				if at, ok := x.Trace.Reach(m, *b.Target); ok {

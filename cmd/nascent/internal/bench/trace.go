@@ -36,6 +36,7 @@ type Cost [2]float64
 type Step struct {
 	At    Cost    `json:"at"` // spent when it was known, the job that brought it included
 	Value float64 `json:"value"`
+	Error float64 `json:"error,omitempty"` // its standard error, where it is a Hypervolume that is an estimate
 }
 
 // Trace is the best so far of one search against what it had spent.
@@ -88,9 +89,11 @@ func Follow(candidates iter.Seq[engine.Candidate], plan *engine.Plan, m Measure)
 			continue
 		}
 		x, ok := c.Metrics.Get(m.Metric)
+		var volume engine.Hypervolume
 		if front != nil {
 			if ok = front.Add(&c); ok {
-				x, _, ok = front.Hypervolume()
+				volume, ok = front.Hypervolume()
+				x = volume.Volume
 			}
 		}
 		if leaders != nil && ok {
@@ -99,7 +102,7 @@ func Follow(candidates iter.Seq[engine.Candidate], plan *engine.Plan, m Measure)
 		}
 		n := len(t.Steps)
 		if ok && (n == 0 || m.better(x, t.Steps[n-1].Value) || leaders != nil && m.better(t.Steps[n-1].Value, x)) {
-			t.Steps = append(t.Steps, Step{At: t.Spent, Value: x})
+			t.Steps = append(t.Steps, Step{At: t.Spent, Value: x, Error: volume.Error})
 		}
 	}
 	return t
@@ -117,7 +120,8 @@ func referred(candidates iter.Seq[engine.Candidate], plan *engine.Plan) *engine.
 		}
 	}
 	own := *plan
-	_, own.Reference, _ = front.Hypervolume()
+	volume, _ := front.Hypervolume()
+	own.Reference = volume.Reference
 	return &own
 }
 

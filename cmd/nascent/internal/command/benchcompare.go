@@ -108,6 +108,9 @@ func (a *app) tell(b *bench.Bench, f benchFlags) error {
 	if err := t.Write(a.out); err != nil {
 		return err
 	}
+	for _, note := range b.Notes() {
+		fmt.Fprintln(a.out, note)
+	}
 	for _, r := range b.Strategies {
 		if r.Refused != "" {
 			fmt.Fprintf(a.out, "%s cannot search this: %s\n", r.Name, r.Refused)

@@ -285,7 +285,7 @@ func (a *app) tellSuite(s *bench.Suite, missing []string, f benchFlags) error {
 	if f.json {
 		return a.writeJSON(s)
 	}
-	write := func(title string, head []string, rows [][]string) error {
+	write := func(title string, head []string, rows [][]string, notes ...string) error {
 		if _, err := fmt.Fprintln(a.out, title); err != nil {
 			return err
 		}
@@ -296,12 +296,12 @@ func (a *app) tellSuite(s *bench.Suite, missing []string, f benchFlags) error {
 		if err := t.Write(a.out); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(a.out)
+		_, err := fmt.Fprintln(a.out, strings.Join(append(notes, ""), "\n"))
 		return err
 	}
 	for _, p := range s.Problems {
 		head, rows := p.Table(s.Reference)
-		if err := write(p.Title(), head, rows); err != nil {
+		if err := write(p.Title(), head, rows, p.Notes()...); err != nil {
 			return err
 		}
 	}

@@ -82,6 +82,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	if s.Hypervolume != nil {
 		gauge("hypervolume", "Hypervolume of the front.", *s.Hypervolume)
+		gauge("hypervolume_error", "Its standard error; 0 where it is exact.", s.HypervolumeError)
 	}
 	if info, err := os.Stat(filepath.Join(v.Dir, "ledger.db")); err == nil {
 		gauge("ledger_bytes", "Size of the ledger.", float64(info.Size()))

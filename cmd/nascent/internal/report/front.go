@@ -56,6 +56,7 @@ func frontsOf(v *show.View) []front {
 type volume struct {
 	Evaluations int     `json:"evaluations"`
 	Hypervolume float64 `json:"hypervolume"`
+	Error       float64 `json:"error,omitempty"` // its standard error, where it is an estimate
 }
 
 // volumeOf follows the hypervolume of a search of several objectives, at the highest
@@ -71,8 +72,11 @@ func volumeOf(v *show.View) (out []volume) {
 	every := max(1, s.Evaluations/500) // more is not to be seen
 	n, fidelity, changed := 0, 0, false
 	note := func() {
-		if x, _, ok := leaders.Hypervolume(); ok && changed {
-			out, changed = append(out, volume{n, x}), false
+		if !changed {
+			return
+		}
+		if x, ok := leaders.Hypervolume(); ok {
+			out, changed = append(out, volume{n, x.Volume, x.Error}), false
 		}
 	}
 	for c := range v.Candidates() {
@@ -102,10 +106,11 @@ func (r *Report) volumes() (picture, bool) {
 		ps = append(ps, page.Point{X: float64(x.Evaluations), Y: x.Hypervolume})
 	}
 	p := page.Plot{X: "evaluations", Y: "hypervolume", Series: []page.Series{{Name: "hypervolume", Class: "s0", Points: ps, Step: true}}}
-	return picture{
-		Title: "Hypervolume", SVG: template.HTML(p.SVG()),
-		About: "What the front dominated after so many evaluations, at the highest fidelity" + against(r.status) + ".",
-	}, true
+	about := "What the front dominated after so many evaluations, at the highest fidelity" + against(r.status) + "."
+	if i := slices.IndexFunc(r.volume, func(x volume) bool { return x.Error > 0 }); i >= 0 {
+		about += fmt.Sprintf(" From evaluation %d on it is an estimate.", r.volume[i].Evaluations)
+	}
+	return picture{Title: "Hypervolume", SVG: template.HTML(p.SVG()), About: about}, true
 }
 
 // against says what a hypervolume is measured against, after a comma.
@@ -136,7 +141,7 @@ func (r *Report) front() (out []string) {
 		text += " Here an objective is as bad as the soft constraints make it."
 	}
 	if r.status.Hypervolume != nil {
-		text += fmt.Sprintf(" It dominates a hypervolume of %.5g%s.", *r.status.Hypervolume, against(r.status))
+		text += fmt.Sprintf(" It dominates a hypervolume of %s%s.", show.Volume(*r.status.Hypervolume, r.status.HypervolumeError), against(r.status))
 	}
 	again := len(r.outcome.Remeasured)
 	if again < 2 || len(r.outcome.Front) == 0 {

@@ -51,8 +51,8 @@ func two(t *testing.T) *show.View {
 	for _, c := range leaders.Front() {
 		f.status.Front = append(f.status.Front, engine.Best{ID: c.ID, Metrics: c.Metrics})
 	}
-	volume, reference, _ := leaders.Hypervolume()
-	f.status.Hypervolume, f.status.Reference, f.status.Best = &volume, reference, f.status.Front
+	v, _ := leaders.Hypervolume()
+	f.status.Hypervolume, f.status.Reference, f.status.Best = &v.Volume, v.Reference, f.status.Front
 	again := func(id engine.ID, accuracy, latency, spread float64) engine.Measured {
 		m := engine.Measured{ID: id, First: f.all[id-1].Metrics, Judged: measured(accuracy, latency)}
 		for _, d := range []float64{-spread, 0, spread} {
@@ -129,6 +129,24 @@ func TestReportOfAFront(t *testing.T) {
 	html, err := os.ReadFile(path)
 	if err != nil || !strings.Contains(string(html), "Hypervolume</h") || !strings.Contains(string(html), "maximize accuracy and minimize latency") {
 		t.Errorf("the page lacks the hypervolume or the objectives, %v", err)
+	}
+}
+
+// A hypervolume that is an estimate is called one, with its error.
+func TestReportOfAnEstimatedHypervolume(t *testing.T) {
+	t.Parallel()
+	v := two(t)
+	v.Reader.(*finished).status.HypervolumeError = 0.125
+	r := Of(v)
+	if text := strings.Join(r.front(), " "); !strings.Contains(text, " ± 0.12, an estimate, up to accuracy") {
+		t.Errorf("the report says %q", text)
+	}
+	for i := range r.volume[1:] {
+		r.volume[i+1].Error = 0.125
+	}
+	want := fmt.Sprintf("From evaluation %d on it is an estimate.", r.volume[1].Evaluations)
+	if p, ok := r.volumes(); !ok || !strings.Contains(p.About, want) {
+		t.Errorf("the plot is about %q, want %q", p.About, want)
 	}
 }
 

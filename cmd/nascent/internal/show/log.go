@@ -110,6 +110,9 @@ func standing(s engine.Snapshot) []slog.Attr {
 	}
 	if s.Hypervolume != nil {
 		attrs = append(attrs, slog.Float64("hypervolume", *s.Hypervolume))
+		if s.HypervolumeError > 0 {
+			attrs = append(attrs, slog.Float64("hypervolume_error", s.HypervolumeError))
+		}
 	}
 	return attrs
 }

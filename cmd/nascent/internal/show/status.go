@@ -141,7 +141,15 @@ func HypervolumeText(s engine.Snapshot) string {
 	for _, v := range s.Reference {
 		at = append(at, v.Name+" "+Number(v.Name, v.Value))
 	}
-	return fmt.Sprintf(", hypervolume %.5g (against %s)", *s.Hypervolume, strings.Join(at, ", "))
+	return fmt.Sprintf(", hypervolume %s (against %s)", Volume(*s.Hypervolume, s.HypervolumeError), strings.Join(at, ", "))
+}
+
+// Volume is a hypervolume and, where it is an estimate, its standard error.
+func Volume(x, err float64) string {
+	if err == 0 {
+		return fmt.Sprintf("%.5g", x)
+	}
+	return fmt.Sprintf("%.5g ± %.2g, an estimate", x, err)
 }
 
 // Deciding says that the strategy takes long over a turn, if it does.
