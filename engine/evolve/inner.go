@@ -123,18 +123,22 @@ func Inner(name string, options json.RawMessage) (uses []string) {
 	return uses
 }
 
-// shift is added to the ids of its own candidates as an inner strategy sees them, where
+// shift is how the ids of its own candidates change as an inner strategy sees them, where
 // it sees others as well: those have smaller ids then than its first, which marks them
 // as foreign.
-type shift engine.ID
+type shift struct {
+	by    engine.ID // what is added
+	first engine.ID // of its own candidates, as everybody else sees it
+}
 
 // of is the id of an own candidate as the inner strategy sees it.
-func (s shift) of(id engine.ID) engine.ID { return id + engine.ID(s) }
+func (s shift) of(id engine.ID) engine.ID { return id + s.by }
 
-// global is an id as everybody else sees it.
+// global is an id as everybody else sees it. Others may be large as well, where strategies
+// search with strategies that search with others.
 func (s shift) global(id engine.ID) engine.ID {
-	if id >= engine.ID(s) {
-		return id - engine.ID(s)
+	if id >= s.of(s.first) {
+		return id - s.by
 	}
 	return id
 }

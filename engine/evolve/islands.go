@@ -141,7 +141,7 @@ func (s *islands) Step(ctx context.Context, packed []byte, turn engine.Turn) (en
 	for i := range st.Islands {
 		l := &st.Islands[i]
 		if !l.Done && (!l.Begun || len(results[i]) > 0 || room[i] > 0) {
-			if err := s.stepIsland(ctx, i, l, results[i], room[i], turn, &d); err != nil {
+			if err := s.stepIsland(ctx, i, &st, results[i], room[i], turn, &d); err != nil {
 				return d, err
 			}
 		}
@@ -220,10 +220,10 @@ func (s *islands) share(st *islandsState, want int) []int {
 }
 
 // stepIsland lets the strategy of an island take a turn, and adds what it decides.
-func (s *islands) stepIsland(ctx context.Context, i int, l *islandState, results []engine.Candidate, room int, turn engine.Turn, d *engine.Decision) error {
-	seen := turn
+func (s *islands) stepIsland(ctx context.Context, i int, st *islandsState, results []engine.Candidate, room int, turn engine.Turn, d *engine.Decision) error {
+	l, own, seen := &st.Islands[i], islander(st.First), turn
 	seen.Seed = rng.Derive(turn.Seed, "island", uint64(i)) >> 11
-	seen.FirstID, seen.Want = islander.of(turn.FirstID)+engine.ID(len(d.Proposals)), room
+	seen.FirstID, seen.Want = own.of(turn.FirstID)+engine.ID(len(d.Proposals)), room
 	seen.History, seen.Results, seen.Files = s.views[i], results, l.Files
 	if !l.Begun { // it finds them in the History
 		seen.Results = nil
@@ -235,13 +235,13 @@ func (s *islands) stepIsland(ctx context.Context, i int, l *islandState, results
 	if len(decided.Proposals) > room {
 		return fmt.Errorf("%s: its strategy proposes %d jobs where there is room for %d", islandTag(i), len(decided.Proposals), room)
 	}
-	l.Inner, l.Begun, l.Done, l.Files, l.Keep = decided.State, true, decided.Done, decided.Files, islander.globals(decided.Keep)
+	l.Inner, l.Begun, l.Done, l.Files, l.Keep = decided.State, true, decided.Done, decided.Files, own.globals(decided.Keep)
 	l.Sent += len(decided.Proposals)
 	for _, p := range decided.Proposals {
 		if p.Tag != "" {
 			p.Tag = "/" + p.Tag
 		}
-		p.Tag, p.Resume, p.Inherit, p.Parents = islandTag(i)+p.Tag, islander.global(p.Resume), islander.global(p.Inherit), islander.globals(p.Parents)
+		p.Tag, p.Resume, p.Inherit, p.Parents = islandTag(i)+p.Tag, own.global(p.Resume), own.global(p.Inherit), own.globals(p.Parents)
 		d.Proposals = append(d.Proposals, p)
 	}
 	if d.Note == "" && decided.Note != "" {
@@ -250,8 +250,8 @@ func (s *islands) stepIsland(ctx context.Context, i int, l *islandState, results
 	return nil
 }
 
-// islander is the shift of an island's own candidates.
-const islander shift = shift(engine.FinalBase) / 2
+// islander is the shift of the islands' own candidates, from the first on.
+func islander(first engine.ID) shift { return shift{engine.FinalBase / 2, first} }
 
 // islandView is the History as the strategy of an island sees it: its own candidates,
 // those from before the islands, and migrants, each where it came. It grows with the
@@ -311,15 +311,16 @@ func (v *islandView) as(c *engine.Candidate) *engine.Candidate {
 	if !own || c.Foreign(v.first) {
 		return c
 	}
-	out := islander.as(c, v.local)
+	out := islander(v.first).as(c, v.local)
 	out.Tag = tag
 	return out
 }
 
 // local is the id of an earlier candidate as the island's strategy sees it.
 func (v *islandView) local(id engine.ID) engine.ID {
-	if _, own := v.byID[islander.of(id)]; own {
-		return islander.of(id)
+	own := islander(v.first).of(id)
+	if _, ok := v.byID[own]; ok {
+		return own
 	}
 	return id
 }
@@ -338,10 +339,10 @@ func (v *islandView) Get(id engine.ID) (*engine.Candidate, bool) {
 
 // Curve implements engine.History.
 func (v *islandView) Curve(id engine.ID) ([]engine.Point, error) {
-	return v.History.Curve(islander.global(id))
+	return v.History.Curve(islander(v.first).global(id))
 }
 
 // Output implements engine.History.
 func (v *islandView) Output(id engine.ID) ([]byte, error) {
-	return v.History.Output(islander.global(id))
+	return v.History.Output(islander(v.first).global(id))
 }

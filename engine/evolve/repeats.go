@@ -56,8 +56,9 @@ type repeat struct {
 	Of engine.ID `json:"of"`
 }
 
-// repeater is the shift of the inner strategy's own candidates. Islands shift by more.
-const repeater shift = shift(engine.FinalBase) / 4
+// repeater is the shift of the inner strategy's own candidates, from the first on. Islands
+// shift by more.
+func repeater(first engine.ID) shift { return shift{engine.FinalBase / 4, first} }
 
 // Declare declares the options.
 func (s *repeating) Declare(o *option.Set) {
@@ -145,7 +146,8 @@ func (s *repeating) Step(ctx context.Context, packed []byte, turn engine.Turn) (
 		d.State = pack(st)
 		return d, nil
 	}
-	seen.FirstID, seen.Want = repeater.of(turn.FirstID)+engine.ID(len(d.Proposals)), turn.Want-len(d.Proposals)
+	own := repeater(st.First)
+	seen.FirstID, seen.Want = own.of(turn.FirstID)+engine.ID(len(d.Proposals)), turn.Want-len(d.Proposals)
 	decided, err := s.inner.Step(ctx, st.Inner, seen)
 	if err != nil {
 		return d, err
@@ -155,10 +157,10 @@ func (s *repeating) Step(ctx context.Context, packed []byte, turn engine.Turn) (
 	}
 	st.Inner, st.Begun, st.Done = decided.State, true, decided.Done
 	for _, p := range decided.Proposals {
-		p.Resume, p.Inherit, p.Parents = repeater.global(p.Resume), repeater.global(p.Inherit), repeater.globals(p.Parents)
+		p.Resume, p.Inherit, p.Parents = own.global(p.Resume), own.global(p.Inherit), own.globals(p.Parents)
 		d.Proposals = append(d.Proposals, p)
 	}
-	d.Files, d.Keep = decided.Files, repeater.globals(decided.Keep)
+	d.Files, d.Keep = decided.Files, own.globals(decided.Keep)
 	if d.Note == "" {
 		d.Note = decided.Note
 	}
@@ -323,7 +325,7 @@ func (v *repeatsView) as(c *engine.Candidate) *engine.Candidate {
 	case c.Foreign(v.first):
 		return c
 	case c.Operator != engine.OpRepeat:
-		return repeater.as(c, v.local)
+		return repeater(v.first).as(c, v.local)
 	}
 	out := *c
 	out.Parents = locals(c.Parents, v.local)
@@ -365,16 +367,16 @@ func (v *repeatsView) At(i int) *engine.Candidate { return v.rows[i] }
 
 // Get implements engine.History.
 func (v *repeatsView) Get(id engine.ID) (*engine.Candidate, bool) {
-	c, ok := v.byID[repeater.global(id)]
+	c, ok := v.byID[repeater(v.first).global(id)]
 	return c, ok && c.ID == id
 }
 
 // Curve implements engine.History.
 func (v *repeatsView) Curve(id engine.ID) ([]engine.Point, error) {
-	return v.History.Curve(repeater.global(id))
+	return v.History.Curve(repeater(v.first).global(id))
 }
 
 // Output implements engine.History.
 func (v *repeatsView) Output(id engine.ID) ([]byte, error) {
-	return v.History.Output(repeater.global(id))
+	return v.History.Output(repeater(v.first).global(id))
 }
