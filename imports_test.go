@@ -48,6 +48,7 @@ var rooms = []room{
 	{folder: "engine/surrogate", may: genomes, never: append([]string{"time"}, impure...)},
 	{folder: "engine/evolve", may: append([]string{"engine", "engine/option", "engine/surrogate"}, genomes...), never: append([]string{"time"}, impure...)},
 	{folder: "engine/ledger", may: append([]string{"engine", "internal/safe"}, genomes...), libs: []string{"go.etcd.io/bbolt", "golang.org/x/sys"}, never: impure},
+	{folder: "engine/index", may: append([]string{"engine", "engine/ledger", "internal/safe"}, genomes...), libs: []string{"golang.org/x/sys"}, never: impure},
 	{folder: "engine/enginetest", may: append([]string{"engine", "internal/mailbox"}, genomes...), libs: []string{"github.com/google/go-cmp"}},
 	{folder: "engine", may: append([]string{"engine/expression", "internal/mailbox"}, genomes...), never: impure},
 	{folder: "plugins/proto", may: append([]string{"engine"}, genomes...), libs: wires},
@@ -71,7 +72,7 @@ var rooms = []room{
 	{folder: "cmd/nascent/internal/follow", may: append([]string{"internal/safe", "engine", "engine/ledger"}, genomes...),
 		libs: []string{"go.yaml.in/yaml/v3", "google.golang.org/protobuf/encoding/protowire"}}, // protobuf as a file format, not a wire
 	{folder: "cmd/nascent", may: []string{
-		"internal/safe", "internal/mailbox", "genome/...", "engine", "engine/evolve", "engine/option", "engine/expression", "engine/ledger",
+		"internal/safe", "internal/mailbox", "genome/...", "engine", "engine/evolve", "engine/expression", "engine/index", "engine/option", "engine/ledger",
 		"cmd/nascent/internal/follow",
 		"plugins/host", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch", "plugins/trainer/safetensors",
 	}, libs: []string{"*"}, never: wires},

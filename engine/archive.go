@@ -83,6 +83,7 @@ type Archive struct {
 	Evaluators []EvaluatorEvent // in the order in which they were journaled
 	Strategies []StrategyEvent  // one after the other, the one that the search began with first
 
+	spaces        map[string]*genome.Space // by the names of baselines; "" is the search's own
 	search, final sequence
 	leaders       *Leaders
 	tally         tally
@@ -102,6 +103,16 @@ type tally struct{ ok, invalid, failed, reused, supernet, score, added, imported
 // Read loads what a ledger holds. ErrEmpty means that no search has begun.
 func Read(led Ledger) (*Archive, error) {
 	t, err := readTrajectory(led, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &t.Archive, nil
+}
+
+// ReadPlan loads what a ledger says of what its search is, and nothing of what it
+// found: an Archive without candidates. Errors are those of Read.
+func ReadPlan(led Ledger) (*Archive, error) {
+	t, err := readPlan(led, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,23 @@ import (
 // the recorded space, so that a resumed search shows its strategy genomes of the
 // very space that Open was given.
 func readTrajectory(led Ledger, own *genome.Space) (*trajectory, error) {
+	t, err := readPlan(led, own)
+	if err != nil {
+		return nil, err
+	}
+	for _, read := range []func() error{t.readJobs, t.readResults, t.readAttempts, t.readRequests, t.readTurns} {
+		if err := read(); err != nil {
+			return nil, err
+		}
+	}
+	if t.counters, err = led.Counters(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// readPlan loads what a search is, and nothing of what it found.
+func readPlan(led Ledger, own *genome.Space) (*trajectory, error) {
 	h, plan, err := recorded(led)
 	if err != nil {
 		return nil, err
@@ -30,15 +47,7 @@ func readTrajectory(led Ledger, own *genome.Space) (*trajectory, error) {
 		}
 		t.Baselines = append(t.Baselines, Baseline{Name: b.Name, Genome: g})
 	}
-	for _, read := range []func() error{t.readEvents, t.readJobs, t.readResults, t.readAttempts, t.readRequests, t.readTurns} {
-		if err := read(); err != nil {
-			return nil, err
-		}
-	}
-	if t.counters, err = led.Counters(); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return t, t.readEvents()
 }
 
 // recorded is what a search wrote down when it began; ErrEmpty if none has.
@@ -139,16 +148,25 @@ func (t *trajectory) readJobs() error {
 
 // entry makes the in-memory form of a job.
 func (t *trajectory) entry(j JobRecord) (*entry, error) {
-	space, ok := t.spaces[j.Baseline]
-	if !ok {
-		return nil, damaged("job %s belongs to the unknown baseline %q", j.ID, j.Baseline)
-	}
-	g, err := space.Unpack(j.Packed)
+	g, err := t.Genome(&j)
 	if err != nil {
-		return nil, damaged("the genome of job %s: %v", j.ID, err)
+		return nil, err
 	}
 	j.Job.Genome = g
 	return &entry{Candidate: Candidate{Job: j.Job}, turn: j.Turn, attempts: &attempts{}}, nil
+}
+
+// Genome is that of a recorded job.
+func (a *Archive) Genome(j *JobRecord) (genome.Genome, error) {
+	space, ok := a.spaces[j.Baseline]
+	if !ok {
+		return genome.Genome{}, damaged("job %s belongs to the unknown baseline %q", j.ID, j.Baseline)
+	}
+	g, err := space.Unpack(j.Packed)
+	if err != nil {
+		return genome.Genome{}, damaged("the genome of job %s: %v", j.ID, err)
+	}
+	return g, nil
 }
 
 func (t *trajectory) readResults() error {

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"slices"
-
-	"github.com/nascent-nas/nascent/genome"
 )
 
 // trajectory is an Archive that turns move on. What a turn is, from the results
@@ -12,7 +10,6 @@ import (
 type trajectory struct {
 	Archive
 
-	spaces      map[string]*genome.Space // by the names of baselines; "" is the search's own
 	known       measurements
 	derived     Derivation
 	measured    func(metric string) bool // hidden from strategies

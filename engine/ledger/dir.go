@@ -27,6 +27,7 @@ var layout = []struct {
 	{lockName, 0},
 	{"sock", fs.ModeSocket},
 	{"sock.new", fs.ModeSocket},
+	{indexName, 0},
 	{reportName, 0},
 	{filesName, fs.ModeDir},
 	{filesName + "/" + tempName, fs.ModeDir},
@@ -35,6 +36,7 @@ var layout = []struct {
 
 // Others write these.
 const (
+	indexName  = "ledger.index"
 	logsName   = "logs"
 	reportName = "report.html"
 )

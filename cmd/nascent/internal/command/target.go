@@ -19,6 +19,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/follow"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/index"
 	"github.com/nascent-nas/nascent/engine/ledger"
 	"github.com/nascent-nas/nascent/internal/safe"
 )
@@ -380,7 +381,9 @@ type traces struct {
 }
 
 // ours are the entries that a run makes in a search directory.
-var ours = []string{configName, ledger.FileName, ledger.FileName + ".new", "lock", "sock", "sock.new", "files", "logs", "report.html", follow.FileName}
+var ours = []string{
+	configName, ledger.FileName, ledger.FileName + ".new", index.FileName, "lock", "sock", "sock.new", "files", "logs", "report.html", follow.FileName,
+}
 
 func traceOf(dir string) *traces {
 	t := &traces{dir: dir}
