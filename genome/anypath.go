@@ -27,7 +27,10 @@ func (s *Space) Path(text string) (*Path, bool) {
 		p.way, p.length, p.Number = way[:last], true, true
 		found = p.exploreLists(s, s.root, p.way)
 	}
-	return p, found
+	if !found {
+		return nil, false
+	}
+	return p, true
 }
 
 // explore finds the genes that a path leads to, and what their values are.

@@ -50,8 +50,8 @@ type Scope interface {
 	// Column is what a name stands for. form tells how it is written: "" as a word, or
 	// "metric" or "gene". The error says that a word may mean several things.
 	Column(form, name string) (c Column, ok bool, err error)
-	// Names are those that there are, as a condition writes them.
-	Names() []string
+	// Names are those that there are, of a form or ("") all, as a condition writes them.
+	Names(form string) []string
 }
 
 // Bind makes of the condition what tells whether it holds of a row. That is not to be
@@ -158,7 +158,7 @@ func (b *binder) value(n *node) (Column, error) {
 
 // unknown says what was meant by a name that is nobody's.
 func (b *binder) unknown(n *node) error {
-	names := b.scope.Names()
+	names := b.scope.Names(n.form)
 	what := strings.TrimPrefix(n.form+" ", " ")
 	if what == "" {
 		what = "field, metric or gene "
@@ -172,7 +172,7 @@ func (b *binder) unknown(n *node) error {
 		remedy = "it is a function: write " + f.usage(n.name)
 	} else if i := slices.IndexFunc(names, deeper); i >= 0 {
 		remedy = "did you mean " + names[i] + "?"
-	} else if near := option.Nearest(n.name, names); near != "" {
+	} else if near := option.Nearest(b.source(n), names); near != "" {
 		remedy = "did you mean " + near + "?"
 	}
 	return b.wrong(n, remedy, "there is no %s%q", what, n.name)

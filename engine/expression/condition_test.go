@@ -13,10 +13,14 @@ import (
 // rows is a scope: by names the values of each row.
 type rows map[string]expression.Column
 
-func (r rows) Names() []string {
+func (r rows) Names(form string) []string {
 	var names []string
 	for name := range r {
-		names = append(names, name)
+		if of, rest, ok := strings.Cut(name, ":"); ok && (form == "" || of == form) {
+			names = append(names, of+`("`+rest+`")`)
+		} else if !ok && form == "" {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names
@@ -166,8 +170,8 @@ func TestMistakesInConditions(t *testing.T) {
 		"accurcy > 1":                       `position 1: there is no field, metric or gene "accurcy"; did you mean accuracy?`,
 		"failed or blocks.kernl":            `position 11: there is no field, metric or gene "blocks.kernl"; did you mean blocks.kernel?`,
 		"kernel = 3":                        `position 1: there is no field, metric or gene "kernel"; did you mean blocks.kernel?`,
-		`metric("val/ac") > 1`:              `position 1: there is no metric "val/ac"; `,
-		`gene("learning-rat") > 1`:          `position 1: there is no gene "learning-rat"; `,
+		`metric("val/ac") > 1`:              `position 1: there is no metric "val/ac"; did you mean metric("val/acc")?`,
+		`gene("learning-rat") > 1`:          `position 1: there is no gene "learning-rat"; did you mean gene("learning-rate")?`,
 		"both > 1":                          `position 1: both may mean several things; write metric("both") or gene("both")`,
 		"act = rulu":                        `position 7: act is never "rulu"; did you mean relu?`,
 		"act = 'x'":                         `position 7: act is never "x"; it has relu, mish`,

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"iter"
 	"os"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
 	"github.com/nascent-nas/nascent/internal/safe"
 )
@@ -52,6 +54,18 @@ func Open(dir string, led *ledger.Ledger, keep bool) (*Index, error) {
 		_ = x.save(nil) // where it cannot be kept it is read again
 	}
 	return x, nil
+}
+
+// Of is the index of candidates that are at hand, in no file.
+func Of(candidates iter.Seq[engine.Candidate]) *Index {
+	x := &Index{}
+	for c := range candidates {
+		x.add(&ledger.Entry{
+			Job:    engine.JobRecord{Job: c.Job, Packed: c.Genome.Packed()},
+			Result: engine.ResultRecord{ID: c.ID, Attempts: c.Attempts, Lost: c.Lost, Result: c.Result},
+		})
+	}
+	return x
 }
 
 // open loads the file, if it is one of this ledger.

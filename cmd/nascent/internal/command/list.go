@@ -2,6 +2,8 @@ package command
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,143 +11,184 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/expression"
 )
 
 var phases = []engine.Phase{engine.PhaseSearch, engine.PhaseRemeasure, engine.PhaseTest}
 
+// screenful is how many candidates a terminal is shown if nobody asks for more.
+const screenful = 20
+
 func (a *app) listCommand() *cobra.Command {
 	var asJSON bool
-	var sort string
-	var filters, columns []string
-	var limit int
+	var sorts, conditions, filters, columns []string
+	var limit, offset int
 	var phase string
 	cmd := &cobra.Command{
 		Use:   "list [DIR]",
 		Short: "List candidates",
 		Long: `Lists the candidates of the search in DIR, in the order in which their results
-were consumed, or sorted.
+were consumed, or sorted: on a terminal twenty of them, else all.
 
-` + strings.Join(show.Wrap("Columns are "+strings.Join(show.Columns, ", ")+", every metric by its name "+
-			"(metric:NAME where a column above is called so), and single genes as gene:PATH.", 79), "\n") + `
+` + strings.Join(show.Wrap("Columns are "+strings.Join(show.Columns, ", ")+", every metric by its name, and genes at any depth "+
+			"by their paths: blocks[0].kernel, or blocks.kernel for those of all blocks, blocks.length. Where a name is another's "+
+			"write metric:NAME or gene:PATH.", 79), "\n") + `
+
+A condition compares them by = != < <= > >= and ~ (a text within another), joined
+by and, or, not and parentheses; ok, invalid and failed are conditions. It holds if
+it does for any value: not blocks.kernel = 3 where none is 3. What a candidate does
+not have compares as nothing. Numbers may be computed, as in log10(parameters) < 4.
+
 What a job cost is seconds, of the attempt that brought its result, and lost, of
 those that brought nothing.`,
 		Example: `  nascent list mnist1d --sort -accuracy --limit 10
-  nascent list mnist1d --filter 'accuracy>0.95' --filter 'parameters<2000'
-  nascent list mnist1d --filter status=failed --columns id,attempts,reason
-  nascent list mnist1d --columns id,accuracy,gene:learning_rate,gene:blocks[0].block.channels
+  nascent list mnist1d --where 'accuracy > 0.95 and parameters < 2000' --sort parameters,-accuracy
+  nascent list mnist1d --where 'failed or blocks.length > 4' --columns id,attempts,reason
+  nascent list mnist1d --columns id,accuracy,learning_rate,blocks[0].block.channels
+  nascent list mnist1d --sort -id --limit 50 --offset 50
   nascent list mnist1d --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var sel show.Selection
-			for _, s := range filters {
-				f, err := show.ParseFilter(s)
+			sel := show.Selection{Limit: limit, Offset: offset}
+			for _, text := range slices.Concat(conditions, filters) {
+				c, err := expression.ParseCondition(text)
 				if err != nil {
-					return wrongInput("--filter: %v", err)
+					return wrongInput("--where %s: %v", text, err)
 				}
-				sel.Filters = append(sel.Filters, f)
+				sel.Where = append(sel.Where, c)
 			}
 			if phase != "" {
 				if !slices.Contains(phases, engine.Phase(phase)) {
 					return wrongInput("--phase: %q is no phase; use search, remeasure or test", phase)
 				}
-				f, err := show.ParseFilter("phase=" + phase)
+				c, err := expression.ParseCondition(fmt.Sprintf("phase = %q", phase))
 				if err != nil {
-					return wrongInput("--phase: %v", err)
+					return err
 				}
-				sel.Filters = append(sel.Filters, f)
+				sel.Where = append(sel.Where, c)
 			}
-			if limit < 0 {
-				return wrongInput("--limit: %d is negative; leave it out to list all", limit)
+			for _, key := range sorts {
+				sel.Sort = append(sel.Sort, show.ParseKey(key))
 			}
-			sel.Sort, sel.Limit = sort, limit
-			return a.look(cmd.Context(), directory(args), nil, a.out, func(v *show.View) error {
-				asked := map[string][]string{"--columns": columns}
-				if sort != "" {
-					asked["--sort"] = []string{strings.TrimPrefix(sort, "-")}
-				}
-				for _, f := range sel.Filters {
-					asked["--filter"] = append(asked["--filter"], f.Column())
-				}
-				for _, flag := range []string{"--columns", "--sort", "--filter"} {
-					for _, c := range asked[flag] {
-						if err := show.Known(v, c); err != nil {
-							return wrongInput("%s: %v", flag, err)
-						}
+			switch {
+			case limit < 0:
+				return wrongInput("--limit: %d is negative; 0 lists all", limit)
+			case offset < 0:
+				return wrongInput("--offset: %d is negative; say how many are left out before the first", offset)
+			case !cmd.Flags().Changed("limit") && a.width > 0 && !asJSON:
+				sel.Limit = screenful
+			}
+			return a.rows(cmd.Context(), directory(args), nil, a.out, func(r *show.Rows) error {
+				for _, k := range sel.Sort {
+					if err := r.Known(k.Column); err != nil {
+						return wrongInput("--sort: %v", err)
 					}
 				}
-				return a.list(v, sel, columns, asJSON)
+				for _, c := range columns {
+					if err := r.Known(c); err != nil {
+						return wrongInput("--columns: %v", err)
+					}
+				}
+				return a.list(r, sel, columns, asJSON)
 			})
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&asJSON, "json", false, "print one JSON object a line")
-	f.StringVar(&sort, "sort", "", "sort by a column; -COLUMN for descending")
-	f.StringArrayVar(&filters, "filter", nil, "list only candidates that meet a condition like accuracy>0.9 (several: all of them)")
+	f.StringArrayVar(&conditions, "where", nil, "list only candidates of which a condition holds (several: all of them)")
+	f.StringSliceVar(&sorts, "sort", nil, "sort by columns, the first before the second; -COLUMN for descending")
 	f.StringSliceVar(&columns, "columns", nil, "what to print of each candidate")
-	f.IntVar(&limit, "limit", 0, "list at most so many (0: all)")
+	f.IntVar(&limit, "limit", 0, "list at most so many; 0: all (default: 20 on a terminal, else all)")
+	f.IntVar(&offset, "offset", 0, "leave out so many before the first")
 	f.StringVar(&phase, "phase", "", "list only those of one phase: search, remeasure or test")
+	f.StringArrayVar(&filters, "filter", nil, "as --where")
+	_ = f.MarkHidden("filter")
 	return cmd
 }
 
-func (a *app) list(v *show.View, sel show.Selection, columns []string, asJSON bool) error {
-	found := v.Select(sel)
-	if asJSON {
-		enc := json.NewEncoder(a.out)
-		enc.SetEscapeHTML(false)
-		for i := range found {
-			var err error
-			if len(columns) == 0 {
-				err = enc.Encode(show.RecordOf(&found[i]))
-			} else {
-				row := map[string]any{}
-				for _, c := range columns {
-					row[c] = show.Column(&found[i], c)
-				}
-				err = enc.Encode(row)
-			}
-			if err != nil {
-				return err
-			}
+func (a *app) list(r *show.Rows, sel show.Selection, columns []string, asJSON bool) error {
+	found, all, err := r.Select(sel)
+	if err != nil {
+		if errors.Is(err, engine.ErrDamaged) {
+			return err
 		}
-		return nil
+		return wrongInput("--where: %v", err)
+	}
+	if asJSON {
+		return a.listJSON(r, found, columns)
 	}
 	if len(columns) == 0 {
-		columns = []string{"id", "phase"}
-		if slices.ContainsFunc(found, func(c engine.Candidate) bool { return c.Task != engine.Train }) {
-			columns = append(columns, "task")
-		}
-		columns = append(columns, "status")
-		for _, o := range slices.Concat(v.Plan.Objectives, v.Plan.Ties) {
-			columns = append(columns, show.MetricColumn(o.Metric))
-		}
-		if size := "parameters"; show.Known(v, size) == nil && !slices.Contains(columns, size) {
-			columns = append(columns, size)
-		}
-		columns = append(columns, "budget", "seconds")
-		if slices.ContainsFunc(found, func(c engine.Candidate) bool { return c.Lost > 0 }) {
-			columns = append(columns, "lost")
-		}
-		columns = append(columns, "operator", "parents")
-		if slices.ContainsFunc(found, func(c engine.Candidate) bool { return c.Reason != "" }) {
-			columns = append(columns, "reason")
-		}
-		columns = append(columns, "genome")
+		columns = usualColumns(r, found)
 	}
 	t := show.Table{Head: columns, Width: a.width}
 	text := []string{"phase", "status", "genome", "hash", "operator", "reason", "tag", "task", "baseline", "parents"}
 	for _, c := range columns {
 		t.Right = append(t.Right, !slices.Contains(text, c))
 	}
-	for i := range found {
-		var row []string
+	for _, row := range found {
+		var cells []string
 		for j, c := range columns {
-			cell := show.Cell(&found[i], c)
+			cell := r.Cell(row, c)
 			if c == "reason" && j < len(columns)-1 {
 				cell = show.Clip(cell, 40)
 			}
-			row = append(row, cell)
+			cells = append(cells, cell)
 		}
-		t.Rows = append(t.Rows, row)
+		t.Rows = append(t.Rows, cells)
 	}
-	return t.Write(a.out)
+	if err := t.Write(a.out); err != nil {
+		return err
+	}
+	if a.width > 0 && len(found) < all {
+		_, err = fmt.Fprintf(a.out, "%s of %s; --limit 0 lists all, --offset %d those that follow\n",
+			show.Thousands(int64(len(found))), show.Plural(all, "candidate"), sel.Offset+len(found))
+	}
+	return err
+}
+
+// usualColumns are those of a table whose columns nobody named.
+func usualColumns(r *show.Rows, found []int) []string {
+	any := func(is func(row int) bool) bool { return slices.ContainsFunc(found, is) }
+	columns := []string{"id", "phase"}
+	if any(func(row int) bool { return r.Task.At(row) != string(engine.Train) }) {
+		columns = append(columns, "task")
+	}
+	columns = append(columns, "status")
+	for _, o := range slices.Concat(r.Archive.Plan.Objectives, r.Archive.Plan.Ties) {
+		columns = append(columns, show.MetricColumn(o.Metric))
+	}
+	if size := "parameters"; r.HasMetric(size) && !slices.Contains(columns, size) {
+		columns = append(columns, size)
+	}
+	columns = append(columns, "budget", "seconds")
+	if any(func(row int) bool { return r.Lost[row] > 0 }) {
+		columns = append(columns, "lost")
+	}
+	columns = append(columns, "operator", "parents")
+	if any(func(row int) bool { return r.Reason.At(row) != "" }) {
+		columns = append(columns, "reason")
+	}
+	return append(columns, "genome")
+}
+
+// listJSON prints each candidate whole, or the columns that were named.
+func (a *app) listJSON(r *show.Rows, found []int, columns []string) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	for _, row := range found {
+		var line any
+		if len(columns) == 0 {
+			line = r.Record(row)
+		} else {
+			named := map[string]any{}
+			for _, c := range columns {
+				named[c] = r.Value(row, c)
+			}
+			line = named
+		}
+		if err := enc.Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }

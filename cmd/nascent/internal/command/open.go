@@ -14,6 +14,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/index"
 	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
@@ -25,12 +26,66 @@ const patience = 5 * time.Second
 // process that runs it, which then carries out args (this invocation's, if
 // there are none) and prints to out.
 func (a *app) look(ctx context.Context, dir string, args []string, out io.Writer, f func(*show.View) error) error {
+	return a.visit(ctx, dir, args, out, f, func() error {
+		v, done, err := inspect(dir)
+		if err != nil {
+			return err
+		}
+		defer done()
+		return f(v)
+	})
+}
+
+// rows has f look at the consumed candidates of the search in dir, as look does.
+// A ledger is closed before: nobody who prints or is read slowly keeps a run out.
+func (a *app) rows(ctx context.Context, dir string, args []string, out io.Writer, f func(*show.Rows) error) error {
+	live := func(v *show.View) error {
+		led, ok := v.Ledger.(*ledger.Ledger)
+		if !ok {
+			return errors.New("this search is kept in memory alone, and has no list")
+		}
+		x, err := index.Open(dir, led, false)
+		if err != nil {
+			return err
+		}
+		return f(show.RowsOf(x, v.Archive, v.Metrics, dir))
+	}
+	return a.visit(ctx, dir, args, out, live, func() error {
+		r, err := rowsOf(dir)
+		if err != nil {
+			return err
+		}
+		return f(r)
+	})
+}
+
+// rowsOf reads those of a stopped search.
+func rowsOf(dir string) (*show.Rows, error) {
+	led, err := openStopped(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer led.Close()
+	archive, err := engine.ReadPlan(led)
+	if err != nil {
+		return nil, orNothing(err, dir)
+	}
+	x, err := index.Open(dir, led, true)
+	if err != nil {
+		return nil, err
+	}
+	return show.RowsOf(x, archive, archive.Metrics(), dir), nil
+}
+
+// visit has live look at a search that this process runs; else asks the process that
+// runs it, as look does, or has stopped look at what lies in dir.
+func (a *app) visit(ctx context.Context, dir string, args []string, out io.Writer, live func(*show.View) error, stopped func() error) error {
 	if a.live != nil {
 		v, err := a.live()
 		if err != nil {
 			return err
 		}
-		return f(v)
+		return live(v)
 	}
 	if err := isDir(dir); err != nil {
 		return err
@@ -43,35 +98,42 @@ func (a *app) look(ctx context.Context, dir string, args []string, out io.Writer
 		if !errors.Is(err, socket.ErrNobody) {
 			return err
 		}
-		v, done, err := inspect(dir)
+		err = stopped()
 		var locked *ledger.LockedError
 		if errors.As(err, &locked) && time.Now().Before(deadline) {
 			continue // it is just beginning or ending
 		}
-		if err != nil {
-			return err
-		}
-		defer done()
-		return f(v)
+		return err
 	}
+}
+
+// openStopped opens the ledger of a stopped search.
+func openStopped(dir string) (*ledger.Ledger, error) {
+	led, err := ledger.Inspect(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nothingHere(dir)
+	}
+	return led, err
+}
+
+// orNothing is the error of reading a ledger.
+func orNothing(err error, dir string) error {
+	if errors.Is(err, engine.ErrEmpty) {
+		return nothingHere(dir)
+	}
+	return err
 }
 
 // inspect opens a stopped search for reading.
 func inspect(dir string) (*show.View, func(), error) {
-	led, err := ledger.Inspect(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nothingHere(dir)
-	}
+	led, err := openStopped(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	archive, err := engine.Read(led)
 	if err != nil {
 		led.Close()
-		if errors.Is(err, engine.ErrEmpty) {
-			err = nothingHere(dir)
-		}
-		return nil, nil, err
+		return nil, nil, orNothing(err, dir)
 	}
 	return show.Of(archive, archive, led, dir), func() { led.Close() }, nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -26,6 +27,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/index"
 	"github.com/nascent-nas/nascent/engine/ledger"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
@@ -265,6 +267,8 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 		return t.locate(err)
 	}
 	live := running(search, led, t)
+	indexed := followed(t.dir, led)
+	defer indexed()
 	close, err := a.answer(t, cmp.Or(m.listen, s.Listen), live, search, screen)
 	if err != nil {
 		return err
@@ -281,6 +285,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 		a.untold(tell(), t.dir)
 	}
 	close()
+	indexed()
 	if err != nil {
 		return t.locate(err)
 	}
@@ -294,10 +299,31 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if err != nil {
 		return err
 	}
+	if x, err := index.Open(t.dir, led, true); err == nil {
+		remember(x, archive.Status())
+	}
 	if st := archive.Status(); cfg.Turns > 0 && st.Turns >= cfg.Turns && st.State == engine.StateStopped {
 		return nil // another strategy takes over
 	}
 	return a.report(show.Of(archive, archive, led, t.dir), m)
+}
+
+// indexing is how often what a search committed is appended to its index: a reader adds
+// what is newer in no time.
+const indexing = 10 * time.Second
+
+// followed keeps the index of a search that is about to run, until the returned function
+// is called.
+func followed(dir string, led *ledger.Ledger) (end func()) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		index.Follow(dir, led, indexing, stop)
+	}()
+	return sync.OnceFunc(func() {
+		close(stop)
+		<-done
+	})
 }
 
 // running is how others look at a search that this process runs: as soon as it

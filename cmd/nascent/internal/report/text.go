@@ -365,7 +365,7 @@ func (r *Report) took() []string {
 		out = append(out, fmt.Sprintf("Of the evaluators' time %s went to attempts that brought nothing.", show.Seconds(s.Lost)))
 	}
 	if s.Failed > 0 {
-		out = append(out, "Why evaluations failed: "+show.Program()+" list --filter status=failed --columns id,attempts,reason")
+		out = append(out, "Why evaluations failed: "+show.Program()+" list --where failed --columns id,attempts,reason")
 	}
 	starved := r.view.Starved(s)
 	for _, text := range starved {

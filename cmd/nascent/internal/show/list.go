@@ -169,35 +169,15 @@ func Column(c *engine.Candidate, name string) any {
 	return nil
 }
 
-// Known checks a column's name.
-func Known(v *View, name string) error {
-	if path, isGene := strings.CutPrefix(name, genePrefix); isGene {
-		return knownGene(v.Space, path)
-	}
-	metric := metricOf(name)
-	if metric == "" {
-		return nil
-	}
-	var metrics []string
-	for _, m := range v.Metrics {
-		if m.Name == metric {
-			return nil
-		}
-		metrics = append(metrics, MetricColumn(m.Name))
-	}
-	return fmt.Errorf("there is no column %q; use %s, a metric (%s) or gene:PATH",
-		name, strings.Join(Columns, ", "), strings.Join(metrics, ", "))
-}
-
 // knownGene checks that a space has a gene.
 func knownGene(s *genome.Space, path string) error {
-	if s == nil || s.Has(path) {
+	if _, ok := s.Path(path); ok {
 		return nil
 	}
 	const shown = 8
 	paths := s.Paths(1000)
 	meant := ""
-	if near := option.Nearest(path, paths); near != "" {
+	if near := nearest(path, paths); near != "" {
 		meant = fmt.Sprintf("did you mean %s%s? ", genePrefix, near)
 	}
 	list := strings.Join(paths[:min(shown, len(paths))], ", ")
@@ -227,129 +207,12 @@ func Cell(c *engine.Candidate, name string) string {
 	}
 }
 
-// Filter is one condition: COLUMN OP VALUE.
-type Filter struct {
-	column, op, value string
-	number            float64
-	numeric           bool
-}
-
-var operators = []string{"<=", ">=", "!=", "=", "<", ">", "~"}
-
-// ParseFilter reads "accuracy>0.9", "status=ok", "genome~conv".
-func ParseFilter(s string) (Filter, error) {
-	at := strings.IndexAny(s, "<>=!~")
-	if at > 0 {
-		for _, op := range operators {
-			if rest, ok := strings.CutPrefix(s[at:], op); ok {
-				f := Filter{column: strings.TrimSpace(s[:at]), op: op, value: strings.TrimSpace(rest)}
-				if op == "=" {
-					f.value = strings.TrimPrefix(f.value, "=")
-				}
-				x, err := strconv.ParseFloat(f.value, 64)
-				f.number, f.numeric = x, err == nil
-				if !f.numeric && strings.ContainsAny(op, "<>") {
-					return f, fmt.Errorf("%q is no number; write a condition like accuracy>0.9", f.value)
-				}
-				return f, nil
-			}
+// nearest is the name that was meant, or "": one that ends with it, or is nearly it.
+func nearest(name string, known []string) string {
+	for _, k := range known {
+		if strings.HasSuffix(k, "."+name) {
+			return k
 		}
 	}
-	return Filter{}, fmt.Errorf("%q is no condition; write COLUMN, one of = != < <= > >= ~ (contains), and a value: accuracy>0.9", s)
-}
-
-// Column is what the filter looks at.
-func (f Filter) Column() string { return f.column }
-
-// Keeps tells whether a candidate meets the condition. One that lacks the
-// column meets none but !=.
-func (f Filter) Keeps(c *engine.Candidate) bool {
-	v := Column(c, f.column)
-	if v == nil {
-		return f.op == "!="
-	}
-	if f.op == "~" {
-		return strings.Contains(fmt.Sprint(v), f.value)
-	}
-	order := 0
-	if x, ok := v.(float64); ok && f.numeric {
-		order = cmp.Compare(x, f.number)
-	} else if strings.ContainsAny(f.op, "<>") {
-		if f.column != "id" {
-			return false
-		}
-		order = cmp.Compare(float64(c.ID), f.number)
-	} else {
-		order = cmp.Compare(fmt.Sprint(v), f.value)
-	}
-	switch f.op {
-	case "=":
-		return order == 0
-	case "!=":
-		return order != 0
-	case "<":
-		return order < 0
-	case "<=":
-		return order <= 0
-	case ">":
-		return order > 0
-	}
-	return order >= 0
-}
-
-// Selection says which candidates to list, and how.
-type Selection struct {
-	Filters []Filter
-	Sort    string // a column, with a leading - for descending; "" keeps the order of the History
-	Limit   int    // 0: all
-}
-
-// Select applies a selection. Candidates that lack the sorting column come last.
-func (v *View) Select(s Selection) []engine.Candidate {
-	var out []engine.Candidate
-	for c := range v.Candidates() {
-		if slices.ContainsFunc(s.Filters, func(f Filter) bool { return !f.Keeps(&c) }) {
-			continue
-		}
-		out = append(out, c)
-		if s.Sort == "" && len(out) == s.Limit {
-			break
-		}
-	}
-	if column, down := strings.CutPrefix(s.Sort, "-"); s.Sort != "" {
-		slices.SortStableFunc(out, func(a, b engine.Candidate) int {
-			if column == "id" {
-				return turned(cmp.Compare(a.ID, b.ID), down)
-			}
-			x, y := Column(&a, column), Column(&b, column)
-			switch {
-			case x == nil || y == nil:
-				return cmp.Compare(missing(x), missing(y))
-			}
-			if p, ok := x.(float64); ok {
-				if q, ok := y.(float64); ok {
-					return turned(cmp.Compare(p, q), down)
-				}
-			}
-			return turned(cmp.Compare(fmt.Sprint(x), fmt.Sprint(y)), down)
-		})
-	}
-	if s.Limit > 0 && len(out) > s.Limit {
-		out = out[:s.Limit]
-	}
-	return out
-}
-
-func turned(order int, down bool) int {
-	if down {
-		return -order
-	}
-	return order
-}
-
-func missing(x any) int {
-	if x == nil {
-		return 1
-	}
-	return 0
+	return option.Nearest(name, known)
 }

@@ -2,6 +2,7 @@ package show
 
 import (
 	"encoding/json"
+	"fmt"
 	"iter"
 	"os"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/expression"
+	"github.com/nascent-nas/nascent/engine/index"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
@@ -36,6 +39,40 @@ func measured(t *testing.T, id engine.ID, metrics engine.Values) engine.Candidat
 	}
 }
 
+// rowsOf are candidates as columns.
+func rowsOf(space *genome.Space, declared []engine.Metric, all ...engine.Candidate) *Rows {
+	r := RowsOf(index.Of(slices.Values(all)), &engine.Archive{Space: space}, declared, "")
+	for _, c := range all {
+		r.genomes = append(r.genomes, c.Genome)
+	}
+	return r
+}
+
+// where is a condition.
+func where(t *testing.T, text string) []*expression.Condition {
+	t.Helper()
+	if text == "" {
+		return nil
+	}
+	c, err := expression.ParseCondition(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []*expression.Condition{c}
+}
+
+func selected(t *testing.T, r *Rows, s Selection) (ids []engine.ID, all int) {
+	t.Helper()
+	rows, all, err := r.Select(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		ids = append(ids, r.IDs[row])
+	}
+	return ids, all
+}
+
 // Whatever a metric is called, its column is not one of another thing's, and what
 // every candidate has stays to be seen.
 func TestColumnsDoNotCollide(t *testing.T) {
@@ -49,7 +86,7 @@ func TestColumnsDoNotCollide(t *testing.T) {
 	}
 	engine.SortValues(metrics)
 	c := measured(t, 7, metrics)
-	v := &View{Reader: some{all: []engine.Candidate{c}}, Metrics: declared}
+	r := rowsOf(c.Genome.Space(), declared, c)
 	seen := map[string]bool{}
 	for i, name := range names {
 		column := MetricColumn(name)
@@ -57,14 +94,23 @@ func TestColumnsDoNotCollide(t *testing.T) {
 			t.Errorf("two columns are called %s", column)
 		}
 		seen[column] = true
-		if err := Known(v, column); err != nil {
+		if name == "x" { // a gene is called so, too
+			if err := r.Known(column); err == nil || err.Error() != "x may mean several things; write metric:x or gene:x" {
+				t.Error(err)
+			}
+			column = "metric:x"
+		}
+		if err := r.Known(column); err != nil {
 			t.Error(err)
+		}
+		if got := r.Value(0, column); got != float64(1000+i) {
+			t.Errorf("column %s is %v, not the metric %s", column, got, name)
 		}
 		if got := Column(&c, column); got != float64(1000+i) {
 			t.Errorf("column %s shows %v, not the metric %s", column, got, name)
 		}
-		f := Filter{column: column, op: "=", number: float64(1000 + i), numeric: true}
-		if found := v.Select(Selection{Filters: []Filter{f}, Sort: "-" + column}); len(found) != 1 {
+		found, _ := selected(t, r, Selection{Where: where(t, fmt.Sprintf(`metric("%s") = %d`, name, 1000+i)), Sort: []Key{ParseKey("-" + column)}})
+		if len(found) != 1 {
 			t.Errorf("%d candidates have %s", len(found), column)
 		}
 	}
@@ -113,47 +159,66 @@ func TestFront(t *testing.T) {
 }
 
 // A list holds the first of all, in its order, not the first few in an order; who
-// lacks a value comes last, and meets no condition but that of being different.
+// lacks a value comes last, and compares as nothing.
 func TestSelect(t *testing.T) {
 	t.Parallel()
 	var all []engine.Candidate
 	for i, y := range []float64{3, 9, 1, 7, 5} {
-		all = append(all, measured(t, engine.ID(i+1), engine.Values{{Name: "y", Value: y}}))
+		z := float64(i % 2)
+		all = append(all, measured(t, engine.ID(i+1), engine.Values{{Name: "y", Value: y}, {Name: "z", Value: z}}))
 	}
 	all = append(all, measured(t, 6, nil))
-	v := &View{Reader: some{all: all}, Metrics: []engine.Metric{{Name: "y"}}}
+	all[5].Status, all[5].Reason = engine.Failed, "out of memory"
+	r := rowsOf(all[0].Genome.Space(), []engine.Metric{{Name: "y"}, {Name: "z"}}, all...)
 	for _, c := range []struct {
-		filter, sort string
-		limit        int
-		want         []engine.ID
+		where, sort   string
+		offset, limit int
+		want          []engine.ID
+		all           int
 	}{
-		{"", "", 2, []engine.ID{1, 2}},
-		{"", "y", 2, []engine.ID{3, 1}},
-		{"", "-y", 2, []engine.ID{2, 4}},
-		{"", "-id", 3, []engine.ID{6, 5, 4}},
-		{"", "-y", 0, []engine.ID{2, 4, 5, 1, 3, 6}},
-		{"", "y", 0, []engine.ID{3, 1, 5, 4, 2, 6}},
-		{"y>=5", "", 0, []engine.ID{2, 4, 5}},
-		{"y>5", "", 0, []engine.ID{2, 4}},
-		{"y<5", "-y", 1, []engine.ID{1}},
-		{"y=7", "", 0, []engine.ID{4}},
-		{"y!=7", "", 0, []engine.ID{1, 2, 3, 5, 6}},
-		{"id<=2", "", 0, []engine.ID{1, 2}},
+		{"", "", 0, 3, []engine.ID{1, 2, 3}, 6},
+		{"", "", 2, 3, []engine.ID{3, 4, 5}, 6},
+		{"", "", 9, 3, nil, 6},
+		{"", "-y", 0, 2, []engine.ID{2, 4}, 6},
+		{"", "-y", 1, 2, []engine.ID{4, 5}, 6},
+		{"", "-id", 0, 3, []engine.ID{6, 5, 4}, 6},
+		{"", "-y", 0, 0, []engine.ID{2, 4, 5, 1, 3, 6}, 6},
+		{"", "y", 0, 0, []engine.ID{3, 1, 5, 4, 2, 6}, 6},
+		{"", "z,-y", 0, 0, []engine.ID{5, 1, 3, 2, 4, 6}, 6},
+		{"", "-z,y", 0, 0, []engine.ID{4, 2, 3, 1, 5, 6}, 6},
+		{"", "-status,id", 0, 2, []engine.ID{1, 2}, 6},
+		{"", "metric:y", 0, 1, []engine.ID{3}, 6},
+		{"", "gene:x,-id", 0, 2, []engine.ID{6, 5}, 6},
+		{"y>=5", "", 0, 0, []engine.ID{2, 4, 5}, 3},
+		{"y>5", "", 0, 1, []engine.ID{2}, 2},
+		{"y<5", "-y", 0, 1, []engine.ID{1}, 2},
+		{"y=7", "", 0, 0, []engine.ID{4}, 1},
+		{"y!=7", "", 0, 0, []engine.ID{1, 2, 3, 5}, 4},
+		{"not y=7", "", 0, 0, []engine.ID{1, 2, 3, 5, 6}, 5},
+		{"id<=2", "", 0, 0, []engine.ID{1, 2}, 2},
+		{"failed", "", 0, 0, []engine.ID{6}, 1},
+		{"status=failed or y = 9", "", 0, 0, []engine.ID{2, 6}, 2},
+		{"ok and phase = search and x >= 0", "", 0, 1, []engine.ID{1}, 5},
+		{"reason ~ memory", "", 0, 0, []engine.ID{6}, 1},
+		{"operator = mutate", "", 0, 0, nil, 0},
 	} {
-		s := Selection{Sort: c.sort, Limit: c.limit}
-		if c.filter != "" {
-			f, err := ParseFilter(c.filter)
-			if err != nil {
-				t.Fatal(err)
+		s := Selection{Where: where(t, c.where), Limit: c.limit, Offset: c.offset}
+		for key := range strings.SplitSeq(c.sort, ",") {
+			if key != "" {
+				s.Sort = append(s.Sort, ParseKey(key))
 			}
-			s.Filters = []Filter{f}
 		}
-		var got []engine.ID
-		for _, found := range v.Select(s) {
-			got = append(got, found.ID)
+		if got, n := selected(t, r, s); !slices.Equal(got, c.want) || n != c.all {
+			t.Errorf("where %q, sort %q, %d from %d: %v of %d; want %v of %d", c.where, c.sort, c.limit, c.offset, got, n, c.want, c.all)
 		}
-		if !slices.Equal(got, c.want) {
-			t.Errorf("filter %q, sort %q, limit %d: %v; want %v", c.filter, c.sort, c.limit, got, c.want)
+	}
+	for text, want := range map[string]string{
+		"yy > 1":          `position 1: there is no field, metric or gene "yy"; did you mean y?`,
+		"x > 1 and fail":  `position 11: there is no field, metric or gene "fail"; did you mean failed?`,
+		"status = fialed": `position 10: status is never "fialed"; did you mean failed?`,
+	} {
+		if _, _, err := r.Select(Selection{Where: where(t, text)}); err == nil || err.Error() != want {
+			t.Errorf("%s: %v; want %s", text, err, want)
 		}
 	}
 }
@@ -166,16 +231,12 @@ func TestLost(t *testing.T) {
 	all[0].Seconds, all[0].Lost = 5, 2
 	all[1].Status, all[1].Reason, all[1].Lost, all[1].Attempts = engine.Failed, "no", 90, 3
 	all[2].Seconds = 7
-	v := &View{Reader: some{all: all}}
-	f, err := ParseFilter("lost>1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := v.Select(Selection{Filters: []Filter{f}, Sort: "-lost"})
-	if len(found) != 2 || found[0].ID != 2 || found[1].ID != 1 {
+	r := rowsOf(all[0].Genome.Space(), nil, all...)
+	found, _ := selected(t, r, Selection{Where: where(t, "lost>1"), Sort: []Key{{"lost", true}}})
+	if !slices.Equal(found, []engine.ID{2, 1}) {
 		t.Errorf("most was lost by %v; want candidates 2 and 1", found)
 	}
-	if got := Cell(&all[1], "lost"); got != "1m30s" {
+	if got := r.Cell(1, "lost"); got != "1m30s" {
 		t.Errorf("the table says that %s was lost", got)
 	}
 	text, err := json.Marshal(RecordOf(&all[2]))
@@ -211,10 +272,12 @@ func TestColumnsAreDocumented(t *testing.T) {
 // only some have is not.
 func TestColumnsOfGenes(t *testing.T) {
 	t.Parallel()
-	v := &View{Reader: some{}, Space: genome.MustParseSpace(
-		`{"rate": {"float": [0, 1]}, "blocks": {"list": {"op": {"choice": ["skip", {"conv": {"kernel": {"int": [1, 3]}}}]}}, "length": [0, 3]}}`)}
-	for _, column := range []string{"gene:rate", "gene:blocks", "gene:blocks[2].op.conv.kernel", "gene:blocks[0].op"} {
-		if err := Known(v, column); err != nil {
+	r := rowsOf(genome.MustParseSpace(
+		`{"rate": {"float": [0, 1]}, "blocks": {"list": {"op": {"choice": ["skip", {"conv": {"kernel": {"int": [1, 3]}}}]}}, "length": [0, 3]}}`), nil)
+	for _, column := range []string{
+		"gene:rate", "gene:blocks", "gene:blocks[2].op.conv.kernel", "gene:blocks[0].op", "rate", "blocks", "blocks.op", "blocks.length", "blocks[1].op.conv.kernel",
+	} {
+		if err := r.Known(column); err != nil {
 			t.Error(err)
 		}
 	}
@@ -226,7 +289,7 @@ func TestColumnsOfGenes(t *testing.T) {
 		"gene:blocks[3]": `the space has no gene "blocks[3]"; did you mean gene:blocks? it has rate, blocks, blocks[0].op, blocks[0].op.conv.kernel`,
 		"gene:":          `the space has no gene ""; it has rate, blocks, blocks[0].op, blocks[0].op.conv.kernel`,
 	} {
-		if err := Known(v, column); err == nil || err.Error() != want {
+		if err := r.Known(column); err == nil || err.Error() != want {
 			t.Errorf("column %s: %v; want %s", column, err, want)
 		}
 	}
@@ -252,8 +315,8 @@ func TestColumnsOfGenesWithin(t *testing.T) {
 		if got := Cell(c, "gene:how"); got != want {
 			t.Errorf("%s is %s in a list; want %s", text, got, want)
 		}
-		if f, err := ParseFilter("gene:how=" + want); err != nil || !f.Keeps(c) {
-			t.Errorf("%s is not found by what is shown: %v", text, err)
+		if got := rowsOf(space, nil, *c).Cell(0, "gene:how"); got != want {
+			t.Errorf("%s is %s in a list of rows; want %s", text, got, want)
 		}
 	}
 }

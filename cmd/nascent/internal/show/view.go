@@ -31,9 +31,10 @@ type View struct {
 	Strategies []engine.StrategyEvent // one after the other; those of a running search when it began to run
 	Space      *genome.Space
 	Metrics    []engine.Metric
-	Units      string    // of budgets: "epochs"
-	Budgets    []float64 // of the fidelities; where the search leaves it to the evaluator, that one's
-	Slots      int       // jobs that one process of an evaluator takes at once
+	Units      string          // of budgets: "epochs"
+	Budgets    []float64       // of the fidelities; where the search leaves it to the evaluator, that one's
+	Slots      int             // jobs that one process of an evaluator takes at once
+	Archive    *engine.Archive // what the search is; of a running one its candidates belong to its loop
 	Ledger     engine.Ledger
 	Live       bool // this process runs it
 
@@ -42,7 +43,7 @@ type View struct {
 
 // Of makes the View of what a ledger holds.
 func Of(a *engine.Archive, r Reader, led engine.Ledger, dir string) *View {
-	v := &View{Reader: r, Dir: dir, Plan: a.Plan, Strategies: a.Strategies, Space: a.Space, Metrics: a.Metrics(), Ledger: led}
+	v := &View{Reader: r, Dir: dir, Plan: a.Plan, Strategies: a.Strategies, Space: a.Space, Metrics: a.Metrics(), Archive: a, Ledger: led}
 	for _, f := range a.Plan.Fidelities {
 		v.Budgets = append(v.Budgets, f.Budget)
 	}

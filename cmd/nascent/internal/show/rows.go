@@ -1,0 +1,516 @@
+package show
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/expression"
+	"github.com/nascent-nas/nascent/engine/index"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// Rows are the consumed candidates of a search, at hand as columns. They are the
+// Scope of conditions over them. They are not for several goroutines at once.
+type Rows struct {
+	*index.Index
+	Archive *engine.Archive // what the search is; no candidates
+	Dir     string
+
+	metrics []string // that there may be
+	genomes []genome.Genome
+	row     int // of tree
+	tree    genome.Map
+	paths   []string
+}
+
+// RowsOf makes the rows of a search. metrics are those that are declared.
+func RowsOf(x *index.Index, a *engine.Archive, metrics []engine.Metric, dir string) *Rows {
+	r := &Rows{Index: x, Archive: a, Dir: dir, row: -1, metrics: slices.Clone(x.Metrics())}
+	for _, m := range metrics {
+		r.metrics = append(r.metrics, m.Name)
+	}
+	slices.Sort(r.metrics)
+	r.metrics = slices.Compact(r.metrics)
+	return r
+}
+
+// Genome is that of a row.
+func (r *Rows) Genome(row int) genome.Genome {
+	if r.genomes == nil {
+		r.genomes = make([]genome.Genome, r.Len())
+	}
+	if r.genomes[row].IsZero() {
+		job := r.Job(row)
+		if g, err := r.Archive.Genome(&job); err == nil { // it was of the space when it was recorded
+			r.genomes[row] = g
+		}
+	}
+	return r.genomes[row]
+}
+
+// genes are the tree of a row's genome.
+func (r *Rows) genes(row int) genome.Map {
+	if r.row != row {
+		r.row, r.tree = row, r.Genome(row).Tree()
+	}
+	return r.tree
+}
+
+// Candidate is that of a row, without curve, output and files.
+func (r *Rows) Candidate(row int) engine.Candidate {
+	c := r.Index.Candidate(row)
+	c.Genome = r.Genome(row)
+	return c
+}
+
+// statuses are the words that stand for a candidate's status.
+var statuses = []string{string(engine.OK), string(engine.Invalid), string(engine.Failed)}
+
+// Names are fields, then metrics and genes, as conditions write them.
+func (r *Rows) Names(form string) []string {
+	if r.paths == nil {
+		r.paths = []string{}
+		for _, p := range withoutPlaces(r.Archive.Space.Paths(1000)) {
+			r.paths = append(r.paths, p)
+			if _, isList := r.Archive.Space.Path(p + ".length"); isList {
+				r.paths = append(r.paths, p+".length")
+			}
+		}
+	}
+	fields := slices.Concat(Columns, statuses)
+	var metrics, genes []string
+	for _, m := range r.metrics {
+		metrics = append(metrics, written("metric", m, form != "" || slices.Contains(fields, m) || slices.Contains(r.paths, m)))
+	}
+	for _, p := range r.paths {
+		genes = append(genes, written("gene", p, form != "" || slices.Contains(fields, p) || slices.Contains(r.metrics, p)))
+	}
+	switch form {
+	case "metric":
+		return metrics
+	case "gene":
+		return genes
+	}
+	return slices.Concat(fields, metrics, genes)
+}
+
+// written is a name as conditions write it: what is no word, or another's, in full.
+func written(form, name string, taken bool) string {
+	plain := func(c rune) bool {
+		return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || form == "gene" && strings.ContainsRune(".[]", c)
+	}
+	if !taken && strings.IndexFunc(name, func(c rune) bool { return !plain(c) }) < 0 && !(name[0] >= '0' && name[0] <= '9') {
+		return name
+	}
+	return fmt.Sprintf("%s(%q)", form, name)
+}
+
+// withoutPlaces leaves the places in lists out of paths of genes.
+func withoutPlaces(paths []string) (out []string) {
+	for _, p := range paths {
+		short := ""
+		for part := range strings.SplitSeq(p, "[") {
+			if _, rest, ok := strings.Cut(part, "]"); ok && short != "" {
+				part = rest
+			}
+			short += part
+		}
+		if !slices.Contains(out, short) {
+			out = append(out, short)
+		}
+	}
+	return out
+}
+
+// Column is what a name stands for: a field, else a metric or a gene.
+func (r *Rows) Column(form, name string) (expression.Column, bool, error) {
+	if form == "" {
+		if c, ok := r.field(name); ok {
+			return c, true, nil
+		}
+	}
+	metric := form != "gene" && slices.Contains(r.metrics, name)
+	var path *genome.Path
+	if form != "metric" {
+		path, _ = r.Archive.Space.Path(name)
+	}
+	switch {
+	case metric && path != nil:
+		return expression.Column{}, false, fmt.Errorf("write metric(%q) or gene(%q)", name, name)
+	case metric:
+		return numbers(func(row int) float64 {
+			if column := r.Metric(name); column != nil {
+				return column[row]
+			}
+			return math.NaN()
+		}), true, nil
+	case path != nil:
+		return r.gene(path), true, nil
+	}
+	return expression.Column{}, false, nil
+}
+
+// gene is the column of a gene.
+func (r *Rows) gene(path *genome.Path) expression.Column {
+	c := expression.Column{Many: path.Many, Words: path.Words}
+	for _, k := range []struct {
+		on   bool
+		kind expression.Kind
+	}{{path.Number, expression.Number}, {path.Text, expression.Text}, {path.Truth, expression.Truth}} {
+		if k.on {
+			c.Kind |= k.kind
+		}
+	}
+	c.At = func(row int, out []expression.Value) []expression.Value {
+		path.EachOf(r.genes(row), func(v any) { out = append(out, valueOf(v)) })
+		return out
+	}
+	return c
+}
+
+func valueOf(v any) expression.Value {
+	switch v := v.(type) {
+	case int64:
+		return expression.Value{Kind: expression.Number, Number: float64(v)}
+	case float64:
+		return expression.Value{Kind: expression.Number, Number: v}
+	case bool:
+		return truth(v)
+	case string:
+		return expression.Value{Kind: expression.Text, Text: v}
+	}
+	return expression.Value{}
+}
+
+func truth(yes bool) expression.Value {
+	v := expression.Value{Kind: expression.Truth}
+	if yes {
+		v.Number = 1
+	}
+	return v
+}
+
+// numbers is a column of numbers, NaN where a row has none.
+func numbers(at func(row int) float64) expression.Column {
+	return expression.Column{Kind: expression.Number, At: func(row int, out []expression.Value) []expression.Value {
+		if x := at(row); !math.IsNaN(x) {
+			out = append(out, expression.Value{Kind: expression.Number, Number: x})
+		}
+		return out
+	}}
+}
+
+// texts is a column of texts, "" where a row has none.
+func texts(at func(row int) string, words ...string) expression.Column {
+	return expression.Column{Kind: expression.Text, Words: words, At: func(row int, out []expression.Value) []expression.Value {
+		if s := at(row); s != "" {
+			out = append(out, expression.Value{Kind: expression.Text, Text: s})
+		}
+		return out
+	}}
+}
+
+func truths(at func(row int) bool) expression.Column {
+	return expression.Column{Kind: expression.Truth, At: func(row int, out []expression.Value) []expression.Value {
+		return append(out, truth(at(row)))
+	}}
+}
+
+// field is the column of a field of candidates.
+func (r *Rows) field(name string) (expression.Column, bool) {
+	id := func(ids []engine.ID) expression.Column {
+		return numbers(func(row int) float64 {
+			if ids[row] == 0 {
+				return math.NaN()
+			}
+			return float64(ids[row])
+		})
+	}
+	switch name {
+	case "id":
+		return id(r.IDs), true
+	case "phase":
+		return texts(r.Phase.At, "search", "remeasure", "test"), true
+	case "status":
+		return texts(r.Status.At, statuses...), true
+	case "ok", "invalid", "failed":
+		return truths(func(row int) bool { return r.Status.At(row) == name }), true
+	case "genome":
+		return texts(func(row int) string { return r.Genome(row).Text() }), true
+	case "hash":
+		return texts(func(row int) string { return r.Genome(row).Hash().String() }), true
+	case "parents":
+		c := expression.Column{Kind: expression.Number, Many: true, At: func(row int, out []expression.Value) []expression.Value {
+			for _, p := range r.Parents(row) {
+				out = append(out, expression.Value{Kind: expression.Number, Number: float64(p)})
+			}
+			return out
+		}}
+		return c, true
+	case "operator":
+		return texts(r.Operator.At), true
+	case "seed":
+		return numbers(func(row int) float64 { return float64(r.Seed[row]) }), true
+	case "fidelity":
+		return numbers(func(row int) float64 { return float64(r.Fidelity[row]) }), true
+	case "budget":
+		return numbers(func(row int) float64 { return r.Budget[row] }), true
+	case "attempts":
+		return numbers(func(row int) float64 { return float64(r.Attempts[row]) }), true
+	case "reason":
+		return texts(r.Reason.At), true
+	case "seconds":
+		return numbers(func(row int) float64 { return r.Seconds[row] }), true
+	case "lost":
+		return numbers(func(row int) float64 { return r.Lost[row] }), true
+	case "stopped":
+		return truths(func(row int) bool { return r.Stopped[row] }), true
+	case "task":
+		return texts(r.Task.At, "train", "supernet", "score"), true
+	case "tag":
+		return texts(r.Tag.At), true
+	case "resume":
+		return id(r.Resume), true
+	case "inherit":
+		return id(r.Inherit), true
+	case "reuse":
+		return id(r.Reuse), true
+	case "replicate":
+		return truths(func(row int) bool { return r.Replicate[row] }), true
+	case "baseline":
+		return texts(r.Baseline.At), true
+	}
+	return expression.Column{}, false
+}
+
+// Key is what rows are sorted by.
+type Key struct {
+	Column string
+	Down   bool
+}
+
+// ParseKey reads COLUMN, or -COLUMN for descending.
+func ParseKey(text string) Key {
+	column, down := strings.CutPrefix(text, "-")
+	return Key{column, down}
+}
+
+// Selection says which candidates to list, and in which order.
+type Selection struct {
+	Where  []*expression.Condition // all of them must hold
+	Sort   []Key                   // the first that tells two apart decides; none: the order of History
+	Limit  int                     // 0: all
+	Offset int                     // so many are left out before
+}
+
+// Select lists the rows of a selection, and tells how many there would be without Limit and
+// Offset. Candidates that lack the column of a key come last. An error of a condition
+// is a genome.Mistake, see expression.Condition.Bind.
+func (r *Rows) Select(s Selection) (rows []int, all int, err error) {
+	var hold []func(row int) bool
+	for _, c := range s.Where {
+		f, err := c.Bind(r)
+		if err != nil {
+			return nil, 0, err
+		}
+		hold = append(hold, f)
+	}
+	for row := range r.Len() {
+		if !slices.ContainsFunc(hold, func(f func(int) bool) bool { return !f(row) }) {
+			rows = append(rows, row)
+		}
+	}
+	if len(s.Sort) > 0 {
+		by := make([]func(a, b int) int, len(s.Sort))
+		for i, k := range s.Sort {
+			if by[i], err = r.order(k, rows); err != nil {
+				return nil, 0, err
+			}
+		}
+		slices.SortStableFunc(rows, func(a, b int) int {
+			for _, f := range by {
+				if order := f(a, b); order != 0 {
+					return order
+				}
+			}
+			return 0
+		})
+	}
+	all = len(rows)
+	rows = rows[min(s.Offset, all):]
+	if s.Limit > 0 {
+		rows = rows[:min(s.Limit, len(rows))]
+	}
+	return rows, all, nil
+}
+
+// order compares rows by a key. Where a row has several values the first counts.
+func (r *Rows) order(k Key, rows []int) (func(a, b int) int, error) {
+	if err := r.Known(k.Column); err != nil {
+		return nil, err
+	}
+	c, _, _ := r.Column(split(k.Column))
+	if c.Kind == 0 {
+		return nil, fmt.Errorf("%s holds several values; sort by one of them", k.Column)
+	}
+	keys := make([]expression.Value, r.Len())
+	var buf []expression.Value
+	for _, row := range rows {
+		if buf = c.At(row, buf[:0]); len(buf) > 0 {
+			keys[row] = buf[0]
+		}
+	}
+	return func(a, b int) int {
+		x, y := &keys[a], &keys[b]
+		if x.Kind == 0 || y.Kind == 0 {
+			return compare(y.Kind != 0, x.Kind != 0)
+		}
+		order := compare(x.Kind > y.Kind, y.Kind > x.Kind)
+		switch {
+		case x.Kind != y.Kind:
+		case x.Kind == expression.Text:
+			order = strings.Compare(x.Text, y.Text)
+		default:
+			order = compare(x.Number > y.Number, x.Number < y.Number)
+		}
+		if k.Down {
+			return -order
+		}
+		return order
+	}, nil
+}
+
+func compare(greater, less bool) int {
+	switch {
+	case greater:
+		return 1
+	case less:
+		return -1
+	}
+	return 0
+}
+
+// split parts the name of a column into how it is written and what it names.
+func split(column string) (form, name string) {
+	for _, form := range []string{"metric", "gene"} {
+		if name, ok := strings.CutPrefix(column, form+":"); ok {
+			return form, name
+		}
+	}
+	return "", column
+}
+
+// Known checks a column's name: a field, a metric or a gene.
+func (r *Rows) Known(column string) error {
+	form, name := split(column)
+	_, ok, err := r.Column(form, name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s may mean several things; write %s or %s", column, metricPrefix+name, genePrefix+name)
+	case ok:
+		return nil
+	case form == "gene":
+		return knownGene(r.Archive.Space, name)
+	}
+	var metrics []string
+	for _, m := range r.metrics {
+		metrics = append(metrics, MetricColumn(m))
+	}
+	meant := ""
+	if near := nearest(name, slices.Concat(Columns, r.metrics, r.Names(""))); near != "" {
+		meant = "did you mean " + near + "? "
+	}
+	return fmt.Errorf("there is no column %q; %suse %s, a metric (%s) or the path of a gene", column, meant, strings.Join(Columns, ", "), strings.Join(metrics, ", "))
+}
+
+// Value is what a row has in a column: a number, a text, true or false; several as a
+// list, those that hold others as they are; nil where it has none.
+func (r *Rows) Value(row int, column string) any {
+	form, name := split(column)
+	field, isField := r.field(name)
+	if !isField || form != "" {
+		if form != "metric" {
+			if p, ok := r.Archive.Space.Path(name); ok && (form == "gene" || !slices.Contains(r.metrics, name)) {
+				if v, ok := r.genes(row).At(name); ok {
+					return v
+				}
+				if !p.Many {
+					return first(p, r.genes(row))
+				}
+				list := []any{}
+				p.EachOf(r.genes(row), func(v any) { list = append(list, v) })
+				return list
+			}
+		}
+		if x := r.Metric(name); x != nil && !math.IsNaN(x[row]) {
+			return x[row]
+		}
+		return nil
+	}
+	if field.Kind == expression.Text {
+		c := r.Candidate(row)
+		return Column(&c, name)
+	}
+	list := []any{}
+	for _, v := range field.At(row, nil) {
+		if list = append(list, v.Number); v.Kind == expression.Truth {
+			list[len(list)-1] = v.Number != 0
+		}
+	}
+	switch {
+	case field.Many:
+		return list
+	case len(list) == 0:
+		return nil
+	}
+	return list[0]
+}
+
+// first is the only value of a path.
+func first(p *genome.Path, tree genome.Map) (out any) {
+	p.EachOf(tree, func(v any) { out = v })
+	return out
+}
+
+// Cell writes a column of a row for a table.
+func (r *Rows) Cell(row int, column string) string {
+	form, name := split(column)
+	if _, isField := r.field(name); isField && form == "" && !slices.Contains(statuses, name) {
+		c := r.Candidate(row)
+		return Cell(&c, name)
+	}
+	switch v := r.Value(row, column).(type) {
+	case nil:
+		return "-"
+	case float64:
+		return Number(name, v)
+	case int64:
+		return Number(name, float64(v))
+	case []any:
+		parts := make([]string, len(v))
+		for i, x := range v {
+			parts[i] = genome.ValueText(x)
+		}
+		return strings.Join(parts, " ")
+	default:
+		return genome.ValueText(v)
+	}
+}
+
+// HasMetric tells whether the search has a metric of that name.
+func (r *Rows) HasMetric(name string) bool { return slices.Contains(r.metrics, name) }
+
+// Listed is one candidate as `list --json` writes it: with its genes as values.
+type Listed struct {
+	Record
+	Genes genome.Map `json:"genes"`
+}
+
+// Record is that of a row.
+func (r *Rows) Record(row int) Listed {
+	c := r.Candidate(row)
+	return Listed{RecordOf(&c), r.genes(row)}
+}
