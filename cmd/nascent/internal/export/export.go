@@ -4,10 +4,12 @@ package export
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -37,7 +39,48 @@ const (
 type column struct {
 	name string
 	kind kind
-	get  func(*engine.Candidate) any // string, int64, float64, bool or nil
+	get  func(*row) any // string, int64, float64, bool or nil
+}
+
+// row is a candidate to be written.
+type row struct {
+	engine.Candidate
+	genes map[string]any // scalars at any depth, by their paths
+}
+
+// rows ranges over all candidates, each with its curve.
+func rows(v *show.View) iter.Seq2[*row, error] {
+	return func(yield func(*row, error) bool) {
+		for c := range v.Candidates() {
+			whole, err := v.Candidate(c.ID)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			c.Curve = whole.Curve
+			r := &row{c, map[string]any{}}
+			if c.Baseline == "" {
+				for _, l := range c.Genome.Space().Leaves(c.Genome) {
+					r.genes[l.Path] = l.Value
+				}
+			}
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// curve is a candidate's as JSON, nil if it has none.
+func (r *row) curve() any {
+	if len(r.Curve) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(r.Curve)
+	if err != nil { // every number is finite
+		return nil
+	}
+	return string(b)
 }
 
 // Write writes every candidate of a search.
@@ -55,16 +98,19 @@ func Write(out io.Writer, v *show.View, format string) error {
 
 // record is a candidate with its genes as a tree.
 type record struct {
-	show.Record
-	Genes genome.Map `json:"genes"`
+	show.Listed
+	Curve []engine.Point `json:"curve,omitempty"`
 }
 
 func writeJSON(out io.Writer, v *show.View) error {
 	w := bufio.NewWriter(show.NewPrinter(out))
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	for c := range v.Candidates() {
-		if err := enc.Encode(record{show.RecordOf(&c), c.Genome.Tree()}); err != nil {
+	for r, err := range rows(v) {
+		if err == nil {
+			err = enc.Encode(record{show.Listed{Record: show.RecordOf(&r.Candidate), Genes: r.Genome.Tree()}, r.Curve})
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -72,17 +118,17 @@ func writeJSON(out io.Writer, v *show.View) error {
 }
 
 // columns lists those of a search: what every candidate has, then the metrics,
-// then the genes that are single values at the top of the space.
+// then genes at any depth, those of a list element by element.
 func columns(v *show.View) []column {
 	text := func(name string) column {
-		return column{name, texts, func(c *engine.Candidate) any { return show.Column(c, name) }}
+		return column{name, texts, func(c *row) any { return show.Column(&c.Candidate, name) }}
 	}
 	whole := func(name string, get func(*engine.Candidate) int64) column {
-		return column{name, integers, func(c *engine.Candidate) any { return get(c) }}
+		return column{name, integers, func(c *row) any { return get(&c.Candidate) }}
 	}
 	other := func(name string, get func(*engine.Candidate) engine.ID) column {
-		return column{name, integers, func(c *engine.Candidate) any {
-			if id := get(c); id != 0 {
+		return column{name, integers, func(c *row) any {
+			if id := get(&c.Candidate); id != 0 {
 				return int64(id)
 			}
 			return nil
@@ -93,23 +139,23 @@ func columns(v *show.View) []column {
 		text("phase"), text("status"), text("genome"), text("hash"), text("parents"), text("operator"),
 		whole("seed", func(c *engine.Candidate) int64 { return int64(c.Seed) }),
 		whole("fidelity", func(c *engine.Candidate) int64 { return int64(c.Fidelity) }),
-		{"budget", numbers, func(c *engine.Candidate) any { return c.Budget }},
+		{"budget", numbers, func(c *row) any { return c.Budget }},
 		whole("attempts", func(c *engine.Candidate) int64 { return int64(c.Attempts) }),
 		text("reason"),
-		{"stopped", truths, func(c *engine.Candidate) any { return c.Stopped }},
+		{"stopped", truths, func(c *row) any { return c.Stopped }},
 		text("task"), text("tag"),
 		other("resume", func(c *engine.Candidate) engine.ID { return c.Resume }),
 		other("inherit", func(c *engine.Candidate) engine.ID { return c.Inherit }),
 		other("reuse", func(c *engine.Candidate) engine.ID { return c.Reuse }),
-		{"replicate", truths, func(c *engine.Candidate) any { return c.Replicate }},
+		{"replicate", truths, func(c *row) any { return c.Replicate }},
 		text("baseline"),
-		{"seconds", numbers, func(c *engine.Candidate) any { return c.Seconds }},
-		{"lost", numbers, func(c *engine.Candidate) any { return c.Lost }},
+		{"seconds", numbers, func(c *row) any { return c.Seconds }},
+		{"lost", numbers, func(c *row) any { return c.Lost }},
+		{"curve", texts, (*row).curve},
 	}
 	seen := map[string]bool{}
 	var metrics []string
 	genes := map[string]kind{}
-	composite := map[string]bool{} // that hold others in some candidates
 	var order []string
 	for c := range v.Candidates() {
 		for _, m := range c.Metrics {
@@ -121,35 +167,32 @@ func columns(v *show.View) []column {
 		if c.Baseline != "" {
 			continue
 		}
-		for _, e := range c.Genome.Tree() {
+		for _, l := range c.Genome.Space().Leaves(c.Genome) {
 			k := texts
-			switch e.Value.(type) {
+			switch l.Value.(type) {
 			case int64:
 				k = integers
 			case float64:
 				k = numbers
 			case bool:
 				k = truths
-			case string:
-			default:
-				composite[e.Key] = true
-				continue
 			}
-			old, known := genes[e.Key]
+			old, known := genes[l.Path]
 			if !known {
-				order = append(order, e.Key)
+				order = append(order, l.Path)
 			} else if old != k {
 				mixed := k != integers && k != numbers || old != integers && old != numbers
 				if k = numbers; mixed {
 					k = texts
 				}
 			}
-			genes[e.Key] = k
+			genes[l.Path] = k
 		}
 	}
+	slices.SortStableFunc(order, byPlace(order))
 	slices.Sort(metrics)
 	for _, name := range metrics {
-		cols = append(cols, column{show.MetricColumn(name), numbers, func(c *engine.Candidate) any {
+		cols = append(cols, column{show.MetricColumn(name), numbers, func(c *row) any {
 			if x, ok := c.Metrics.Get(name); ok {
 				return x
 			}
@@ -157,22 +200,46 @@ func columns(v *show.View) []column {
 		}})
 	}
 	for _, name := range order {
-		if composite[name] {
-			genes[name] = texts
-		}
 		cols = append(cols, geneColumn(name, genes[name]))
 	}
 	return cols
 }
 
+// byPlace compares paths of genes so that those of one list follow each other, in its
+// order; others stay as they are.
+func byPlace(order []string) func(a, b string) int {
+	first := map[string]int{} // where a list, or a gene that is none's, was met
+	list := func(path string) (name string, rest string) {
+		if name, rest, ok := strings.Cut(path, "["); ok {
+			return name, rest
+		}
+		return strings.TrimSuffix(path, ".length"), ""
+	}
+	for i, path := range order {
+		name, _ := list(path)
+		if _, ok := first[name]; !ok {
+			first[name] = i
+		}
+	}
+	return func(a, b string) int {
+		p, x := list(a)
+		q, y := list(b)
+		if p != q {
+			return cmp.Compare(first[p], first[q])
+		}
+		i, _, _ := strings.Cut(x, "]")
+		j, _, _ := strings.Cut(y, "]")
+		return cmp.Or(cmp.Compare(len(i), len(j)), strings.Compare(i, j))
+	}
+}
+
 // geneColumn is a gene's value, converted to the kind that fits all of them.
 func geneColumn(name string, k kind) column {
-	return column{show.GeneColumn(name), k, func(c *engine.Candidate) any {
-		v, ok := c.Genome.Gene(name)
-		if !ok || v == nil {
-			return nil
-		}
+	return column{show.GeneColumn(name), k, func(c *row) any {
+		v := c.genes[name]
 		switch x := v.(type) {
+		case nil:
+			return nil
 		case int64:
 			switch k {
 			case integers:
@@ -199,28 +266,31 @@ func geneColumn(name string, k kind) column {
 func writeCSV(out io.Writer, v *show.View) error {
 	cols := columns(v)
 	w := csv.NewWriter(out)
-	row := make([]string, len(cols))
+	line := make([]string, len(cols))
 	for i, c := range cols {
-		row[i] = c.name
+		line[i] = c.name
 	}
-	if err := w.Write(row); err != nil {
+	if err := w.Write(line); err != nil {
 		return err
 	}
-	for c := range v.Candidates() {
+	for c, err := range rows(v) {
+		if err != nil {
+			return err
+		}
 		for i, col := range cols {
-			row[i] = ""
-			switch x := col.get(&c).(type) {
+			line[i] = ""
+			switch x := col.get(c).(type) {
 			case string:
-				row[i] = x
+				line[i] = x
 			case int64:
-				row[i] = strconv.FormatInt(x, 10)
+				line[i] = strconv.FormatInt(x, 10)
 			case bool:
-				row[i] = strconv.FormatBool(x)
+				line[i] = strconv.FormatBool(x)
 			case float64:
-				row[i] = strconv.FormatFloat(x, 'g', -1, 64)
+				line[i] = strconv.FormatFloat(x, 'g', -1, 64)
 			}
 		}
-		if err := w.Write(row); err != nil {
+		if err := w.Write(line); err != nil {
 			return err
 		}
 	}
@@ -247,12 +317,15 @@ func writeParquet(out io.Writer, v *show.View) error {
 	// A group has its columns in the order of their names.
 	slices.SortFunc(cols, func(a, b column) int { return strings.Compare(a.name, b.name) })
 	w := parquet.NewWriter(out, schema, parquet.Compression(&parquet.Snappy))
-	row := make(parquet.Row, len(cols))
-	for c := range v.Candidates() {
+	line := make(parquet.Row, len(cols))
+	for c, err := range rows(v) {
+		if err != nil {
+			return err
+		}
 		for i, col := range cols {
 			var value parquet.Value
 			defined := 1
-			switch x := col.get(&c).(type) {
+			switch x := col.get(c).(type) {
 			case string:
 				value = parquet.ByteArrayValue([]byte(x))
 			case int64:
@@ -266,9 +339,9 @@ func writeParquet(out io.Writer, v *show.View) error {
 			default:
 				value, defined = parquet.NullValue(), 0
 			}
-			row[i] = value.Level(0, defined, i)
+			line[i] = value.Level(0, defined, i)
 		}
-		if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
+		if _, err := w.WriteRows([]parquet.Row{line}); err != nil {
 			return err
 		}
 	}

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"iter"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -25,6 +28,15 @@ type some struct {
 }
 
 func (s some) Candidates() iter.Seq[engine.Candidate] { return slices.Values(s.all) }
+
+func (s some) Candidate(id engine.ID) (engine.Candidate, error) {
+	for _, c := range s.all {
+		if c.ID == id {
+			return c, nil
+		}
+	}
+	return engine.Candidate{}, errors.New("there is none")
+}
 
 // Older searches may have metrics of any name, and any search any finite numbers:
 // every table has a column for each, and its own ones stay what they are.
@@ -147,7 +159,7 @@ func TestColumnsOfGenes(t *testing.T) {
 		{`{"x": {"choice": [1, "many"]}, "y": {"int": [0, 9]}}`, texts, []string{"x=1 y=1", "x=many y=1"}, []any{"1", "many"}},
 		{`{"x": {"choice": [true, 3]}, "y": {"int": [0, 9]}}`, texts, []string{"x=true y=1", "x=3 y=1"}, []any{"true", "3"}},
 		{`{"x": {"choice": [1, {"sgd": {"lr": {"float": [0, 1]}, "nesterov": true}}]}, "y": {"int": [0, 9]}}`, texts,
-			[]string{"x=1 y=1", "x=sgd(lr=0.5) y=1"}, []any{"1", `{"sgd":{"lr":0.5,"nesterov":true}}`}},
+			[]string{"x=1 y=1", "x=sgd(lr=0.5) y=1"}, []any{"1", "sgd"}},
 	} {
 		space := genome.MustParseSpace(c.space)
 		var all []engine.Candidate
@@ -158,15 +170,73 @@ func TestColumnsOfGenes(t *testing.T) {
 			}
 			all = append(all, engine.Candidate{Job: engine.Job{ID: engine.ID(i + 1), Genome: g}})
 		}
-		cols := columns(&show.View{Reader: some{all: all}})
+		v := &show.View{Reader: some{all: all}}
+		cols := columns(v)
 		i := slices.IndexFunc(cols, func(col column) bool { return col.name == show.GeneColumn("x") })
 		if i < 0 || cols[i].kind != c.kind {
 			t.Errorf("%s: the column of x is %d of %+v; want kind %v", c.space, i, cols, c.kind)
 			continue
 		}
-		for k := range all {
-			if got := cols[i].get(&all[k]); got != c.want[k] {
+		k := 0
+		for r, err := range rows(v) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cols[i].get(r); got != c.want[k] {
 				t.Errorf("%s: x is %#v in the table; want %#v", c.texts[k], got, c.want[k])
+			}
+			k++
+		}
+	}
+}
+
+// Genes at any depth have columns, those of a list in its order whoever had them
+// first, and curves are there.
+func TestColumnsAtAnyDepth(t *testing.T) {
+	t.Parallel()
+	space := genome.MustParseSpace(`{"lr": {"int": [1, 9]},
+		"blocks": {"list": {"op": {"choice": ["skip", {"conv": {"kernel": {"choice": [3, 5]}}}]}}, "length": [1, 12]}, "norm": "bool"}`)
+	long := "lr=3 blocks=[" + strings.Repeat("(op=skip) ", 11) + "(op=conv(kernel=5))] norm=yes"
+	var all []engine.Candidate
+	for i, text := range []string{"lr=1 blocks=[(op=conv(kernel=3))] norm=no", long} {
+		g, err := space.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, engine.Candidate{Job: engine.Job{ID: engine.ID(i + 1), Genome: g}})
+	}
+	all[1].Curve = []engine.Point{{Step: 1, Metrics: engine.Values{{Name: "loss", Value: 0.5}}}}
+	var b bytes.Buffer
+	if err := Write(&b, &show.View{Reader: some{all: all}}, "csv"); err != nil {
+		t.Fatal(err)
+	}
+	table, err := csv.NewReader(&b).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var genes []string
+	at := map[string]int{}
+	for i, name := range table[0] {
+		at[name] = i
+		if path, ok := strings.CutPrefix(name, "gene:"); ok {
+			genes = append(genes, path)
+		}
+	}
+	want := []string{"lr", "blocks.length", "blocks[0].op", "blocks[0].op.conv.kernel"}
+	for i := 1; i < 12; i++ {
+		want = append(want, fmt.Sprintf("blocks[%d].op", i))
+	}
+	want = append(want, "blocks[11].op.conv.kernel", "norm")
+	if !slices.Equal(genes, want) {
+		t.Errorf("the columns of genes are %v, want %v", genes, want)
+	}
+	for name, want := range map[string][2]string{
+		"gene:blocks.length": {"1", "12"}, "gene:blocks[0].op": {"conv", "skip"}, "gene:blocks[0].op.conv.kernel": {"3", ""},
+		"gene:blocks[11].op.conv.kernel": {"", "5"}, "gene:norm": {"false", "true"}, "curve": {"", `[{"step":1,"metrics":{"loss":0.5}}]`},
+	} {
+		for i := range want {
+			if got := table[i+1][at[name]]; got != want[i] {
+				t.Errorf("%s of candidate %d is %q, want %q", name, i+1, got, want[i])
 			}
 		}
 	}
