@@ -25,6 +25,7 @@ const (
 	eventImport    = "import"    // results from elsewhere were taken in before this turn; Data: outsideEvent
 	eventAdd       = "add"       // genomes were added before this turn; Data: outsideEvent
 
+	eventLabel       = "label"       // somebody said something of candidates, for people; Data: Labelling
 	eventCheckpoints = "checkpoints" // of how many of the best the files stay from this turn on
 )
 
@@ -208,7 +209,7 @@ func (a *Archive) Candidates() iter.Seq[Candidate] {
 func (a *Archive) Candidate(id ID) (Candidate, error) {
 	e := a.get(id)
 	if e == nil {
-		return Candidate{}, wrong("", "there is no candidate %s; the newest is %d", id, len(a.search.jobs))
+		return Candidate{}, a.unknown(id)
 	}
 	c := e.full()
 	if e.attempts != nil {

@@ -62,7 +62,7 @@ func (t *trajectory) cancellable(id ID, request string) (*entry, error) {
 	e := t.get(id)
 	switch {
 	case e == nil:
-		return nil, wrong("", "there is no candidate %s; the newest is %d", id, len(t.search.jobs))
+		return nil, t.unknown(id)
 	case e.attempts == nil:
 		return nil, wrong("", "candidate %s has its result already (%s): there is nothing to cancel", id, e.Status)
 	case e.attempts.cancelled:

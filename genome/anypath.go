@@ -57,7 +57,8 @@ func (p *Path) explore(s *Space, g gene, way []step) bool {
 	if found || down != nil {
 		return found
 	}
-	// Within the value of a leaf all genomes have the same names; see hasBelow.
+	// What is within the value of a leaf, such as the operations of a cell, has the same
+	// names in all values, and lists are as long in none.
 	v, _ := g.tree(&treeBuilder{root: s.root, codes: g.first(nil)}, 0)
 	each(v, way, true, func(v any) {
 		p.Many, found = true, true
@@ -81,7 +82,7 @@ func (p *Path) ends(s *Space, g gene) {
 	if down := g.branches(); down == nil {
 		v, _ := g.tree(&treeBuilder{root: s.root, codes: g.first(nil)}, 0)
 		each(v, nil, false, p.is)
-	} else if _, isGroup := g.(*group); isGroup && down[0].name != "" {
+	} else if fields, ok := g.(*group); ok && !fields.tuple {
 		p.Truth = true // whether it is there
 	}
 }

@@ -69,46 +69,6 @@ func follow(v any, path []step) (any, bool) {
 	return v, true
 }
 
-// Has tells whether some genome of the space has a value at a path, as Genome.Gene
-// takes it.
-func (s *Space) Has(path string) bool {
-	way, ok := steps(path)
-	return ok && s.hasBelow(s.root, way)
-}
-
-// hasBelow tells whether a path leads from a gene to a value that it can have.
-func (s *Space) hasBelow(g gene, path []step) bool {
-	if len(path) == 0 {
-		return true
-	}
-	if copies, ok := g.(*from); ok {
-		return s.hasBelow(copies.original(s.root), path)
-	}
-	down := g.branches()
-	for _, b := range down {
-		if b.takes(path[0]) && s.hasBelow(b.gene, path[1:]) {
-			return true
-		}
-	}
-	if down != nil {
-		return false
-	}
-	// What is within the value of a leaf, such as the operations of a cell, has the
-	// same names in all values, and lists are as long in none.
-	v, _ := g.tree(&treeBuilder{root: s.root, codes: g.first(nil)}, 0)
-	for i, p := range path {
-		if list, ok := v.([]any); ok && p.name == "" {
-			if len(list) == 0 {
-				return true
-			}
-			v = list[min(p.place, len(list)-1)]
-		} else if v, ok = follow(v, path[i:i+1]); !ok {
-			return false
-		}
-	}
-	return true
-}
-
 // Paths lists those of genes, at most so many, in the order of the declaration and
 // of a list its first element: "lr", "blocks[0].channels", "op.conv.kernel". Constants
 // are left out.

@@ -59,13 +59,21 @@ func Open(dir string, led *ledger.Ledger, keep bool) (*Index, error) {
 // Of is the index of candidates that are at hand, in no file.
 func Of(candidates iter.Seq[engine.Candidate]) *Index {
 	x := &Index{}
-	for c := range candidates {
-		x.add(&ledger.Entry{
-			Job:    engine.JobRecord{Job: c.Job, Packed: c.Genome.Packed()},
-			Result: engine.ResultRecord{ID: c.ID, Attempts: c.Attempts, Lost: c.Lost, Result: c.Result},
-		})
-	}
+	x.Add(candidates)
 	return x
+}
+
+// Add appends those of some candidates that it lacks, in no file: results that no commit
+// has made durable yet.
+func (x *Index) Add(candidates iter.Seq[engine.Candidate]) {
+	for c := range candidates {
+		if _, ok := x.Find(c.ID); !ok {
+			x.add(&ledger.Entry{
+				Job:    engine.JobRecord{Job: c.Job, Packed: c.Genome.Packed()},
+				Result: engine.ResultRecord{ID: c.ID, Attempts: c.Attempts, Lost: c.Lost, Result: c.Result},
+			})
+		}
+	}
 }
 
 // open loads the file, if it is one of this ledger.

@@ -137,7 +137,9 @@ func (t *Table) add(e *ledger.Entry) {
 		t.column(v.Name, t.Len())[t.Len()-1] = v.Value
 	}
 	t.level()
-	t.at = nil
+	if t.at != nil {
+		t.at[r.ID] = t.Len() - 1
+	}
 }
 
 // reserve makes room for so many rows.

@@ -30,7 +30,7 @@ func (a *app) listCommand() *cobra.Command {
 		Long: `Lists the candidates of the search in DIR, in the order in which their results
 were consumed, or sorted: on a terminal twenty of them, else all.
 
-` + strings.Join(show.Wrap("Columns are "+strings.Join(show.Columns, ", ")+", every metric by its name, and genes at any depth "+
+` + strings.Join(show.Wrap("Columns are "+strings.Join(show.Fields, ", ")+", every metric by its name, and genes at any depth "+
 			"by their paths: blocks[0].kernel, or blocks.kernel for those of all blocks, blocks.length. Where a name is another's "+
 			"write metric:NAME or gene:PATH.", 79), "\n") + `
 
@@ -121,7 +121,7 @@ func (a *app) list(r *show.Rows, sel show.Selection, columns []string, asJSON bo
 		columns = usualColumns(r, found)
 	}
 	t := show.Table{Head: columns, Width: a.width}
-	text := []string{"phase", "status", "genome", "hash", "operator", "reason", "tag", "task", "baseline", "parents"}
+	text := []string{"phase", "status", "genome", "hash", "operator", "reason", "tag", "task", "baseline", "parents", "label", "comment"}
 	for _, c := range columns {
 		t.Right = append(t.Right, !slices.Contains(text, c))
 	}
@@ -167,6 +167,13 @@ func usualColumns(r *show.Rows, found []int) []string {
 	columns = append(columns, "operator", "parents")
 	if any(func(row int) bool { return r.Reason.At(row) != "" }) {
 		columns = append(columns, "reason")
+	}
+	for i, said := range []func(engine.Labels) bool{
+		func(l engine.Labels) bool { return len(l.Names) > 0 }, func(l engine.Labels) bool { return l.Comment != "" },
+	} {
+		if any(func(row int) bool { return said(r.Labels[r.IDs[row]]) }) {
+			columns = append(columns, []string{"label", "comment"}[i])
+		}
 	}
 	return append(columns, "genome")
 }

@@ -45,6 +45,7 @@ type app struct {
 	live   func() (*show.View, error)    // set where the invocation comes from another process: the running search
 	stop   func()                        // likewise: end it
 	cancel func(engine.ID, string) error // likewise: end a job
+	label  func(engine.Labelling) error  // likewise: say something of candidates
 
 	began bool // the command line was understood
 }
@@ -111,7 +112,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagError(err)} })
-	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(), a.cancelCommand()}
+	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(), a.cancelCommand(), a.labelCommand()}
 	root.AddCommand(looking...)
 	if a.live == nil {
 		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.testCommand(), a.checkCommand(), a.replayCommand(),

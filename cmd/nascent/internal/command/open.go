@@ -48,7 +48,12 @@ func (a *app) rows(ctx context.Context, dir string, args []string, out io.Writer
 		if err != nil {
 			return err
 		}
-		return f(show.RowsOf(x, v.Archive, v.Metrics, dir))
+		x.Add(v.Candidates())
+		labels, err := engine.ReadLabels(led)
+		if err != nil {
+			return err
+		}
+		return f(show.RowsOf(x, v.Archive, v.Metrics, labels, dir))
 	}
 	return a.visit(ctx, dir, args, out, live, func() error {
 		r, err := rowsOf(dir)
@@ -74,7 +79,11 @@ func rowsOf(dir string) (*show.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return show.RowsOf(x, archive, archive.Metrics(), dir), nil
+	labels, err := engine.ReadLabels(led)
+	if err != nil {
+		return nil, err
+	}
+	return show.RowsOf(x, archive, archive.Metrics(), labels, dir), nil
 }
 
 // visit has live look at a search that this process runs; else asks the process that

@@ -46,11 +46,17 @@ type column struct {
 type row struct {
 	engine.Candidate
 	genes map[string]any // scalars at any depth, by their paths
+	said  engine.Labels
 }
 
 // rows ranges over all candidates, each with its curve.
 func rows(v *show.View) iter.Seq2[*row, error] {
 	return func(yield func(*row, error) bool) {
+		labels, err := labelsOf(v)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
 		for c := range v.Candidates() {
 			whole, err := v.Candidate(c.ID)
 			if err != nil {
@@ -58,7 +64,7 @@ func rows(v *show.View) iter.Seq2[*row, error] {
 				return
 			}
 			c.Curve = whole.Curve
-			r := &row{c, map[string]any{}}
+			r := &row{c, map[string]any{}, labels[c.ID]}
 			if c.Baseline == "" {
 				for _, l := range c.Genome.Space().Leaves(c.Genome) {
 					r.genes[l.Path] = l.Value
@@ -69,6 +75,22 @@ func rows(v *show.View) iter.Seq2[*row, error] {
 			}
 		}
 	}
+}
+
+// labelsOf are what was said of candidates.
+func labelsOf(v *show.View) (map[engine.ID]engine.Labels, error) {
+	if v.Ledger == nil {
+		return nil, nil
+	}
+	return engine.ReadLabels(v.Ledger)
+}
+
+// text is a field that most candidates lack.
+func text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
 }
 
 // curve is a candidate's as JSON, nil if it has none.
@@ -107,10 +129,12 @@ func writeJSON(out io.Writer, v *show.View) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	for r, err := range rows(v) {
-		if err == nil {
-			err = enc.Encode(record{show.Listed{Record: show.RecordOf(&r.Candidate), Genes: r.Genome.Tree()}, r.Curve})
-		}
 		if err != nil {
+			return err
+		}
+		out := record{show.Listed{Record: show.RecordOf(&r.Candidate), Genes: r.Genome.Tree()}, r.Curve}
+		out.Labels, out.Comment = r.said.Names, r.said.Comment
+		if err := enc.Encode(out); err != nil {
 			return err
 		}
 	}
@@ -120,7 +144,7 @@ func writeJSON(out io.Writer, v *show.View) error {
 // columns lists those of a search: what every candidate has, then the metrics,
 // then genes at any depth, those of a list element by element.
 func columns(v *show.View) []column {
-	text := func(name string) column {
+	field := func(name string) column {
 		return column{name, texts, func(c *row) any { return show.Column(&c.Candidate, name) }}
 	}
 	whole := func(name string, get func(*engine.Candidate) int64) column {
@@ -136,22 +160,24 @@ func columns(v *show.View) []column {
 	}
 	cols := []column{
 		whole("id", func(c *engine.Candidate) int64 { return int64(c.ID) }),
-		text("phase"), text("status"), text("genome"), text("hash"), text("parents"), text("operator"),
+		field("phase"), field("status"), field("genome"), field("hash"), field("parents"), field("operator"),
 		whole("seed", func(c *engine.Candidate) int64 { return int64(c.Seed) }),
 		whole("fidelity", func(c *engine.Candidate) int64 { return int64(c.Fidelity) }),
 		{"budget", numbers, func(c *row) any { return c.Budget }},
 		whole("attempts", func(c *engine.Candidate) int64 { return int64(c.Attempts) }),
-		text("reason"),
+		field("reason"),
 		{"stopped", truths, func(c *row) any { return c.Stopped }},
-		text("task"), text("tag"),
+		field("task"), field("tag"),
 		other("resume", func(c *engine.Candidate) engine.ID { return c.Resume }),
 		other("inherit", func(c *engine.Candidate) engine.ID { return c.Inherit }),
 		other("reuse", func(c *engine.Candidate) engine.ID { return c.Reuse }),
 		{"replicate", truths, func(c *row) any { return c.Replicate }},
-		text("baseline"),
+		field("baseline"),
 		{"seconds", numbers, func(c *row) any { return c.Seconds }},
 		{"lost", numbers, func(c *row) any { return c.Lost }},
 		{"curve", texts, (*row).curve},
+		{"label", texts, func(c *row) any { return text(strings.Join(c.said.Names, ", ")) }},
+		{"comment", texts, func(c *row) any { return text(c.said.Comment) }},
 	}
 	seen := map[string]bool{}
 	var metrics []string

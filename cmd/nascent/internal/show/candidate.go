@@ -68,6 +68,9 @@ func (v *View) CandidateOf(c *engine.Candidate) Candidate {
 		Record: RecordOf(c), Genes: c.Genome.Tree(), Curve: c.Curve, Children: []engine.ID{}, Files: v.filesOf(c), Report: v.reportedOf(c),
 		Estimates: v.Estimates(c.ID),
 	}
+	if all, err := engine.ReadLabels(v.Ledger); err == nil {
+		out.Labels, out.Comment = all[c.ID].Names, all[c.ID].Comment
+	}
 	if out.Curve == nil {
 		out.Curve = []engine.Point{}
 	}
@@ -115,6 +118,12 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 	field("status", "%s", status)
 	if c.Reason != "" {
 		field("reason", "%s", c.Reason)
+	}
+	if len(all.Labels) > 0 {
+		field("label", "%s", strings.Join(all.Labels, ", "))
+	}
+	if all.Comment != "" {
+		field("comment", "%s", all.Comment)
 	}
 	field("metrics", "%s", Values(v, c.Metrics))
 	if len(all.Estimates) > 0 {

@@ -37,6 +37,8 @@ type Record struct {
 	Reuse     engine.ID     `json:"reuse,omitempty"`
 	Replicate bool          `json:"replicate,omitempty"`
 	Baseline  string        `json:"baseline,omitempty"`
+	Labels    []string      `json:"labels,omitempty"`
+	Comment   string        `json:"comment,omitempty"`
 }
 
 // RecordOf makes the record of a candidate.

@@ -41,7 +41,7 @@ func measured(t *testing.T, id engine.ID, metrics engine.Values) engine.Candidat
 
 // rowsOf are candidates as columns.
 func rowsOf(space *genome.Space, declared []engine.Metric, all ...engine.Candidate) *Rows {
-	r := RowsOf(index.Of(slices.Values(all)), &engine.Archive{Space: space}, declared, "")
+	r := RowsOf(index.Of(slices.Values(all)), &engine.Archive{Space: space}, declared, nil, "")
 	for _, c := range all {
 		r.genomes = append(r.genomes, c.Genome)
 	}

@@ -17,6 +17,7 @@ import (
 type Rows struct {
 	*index.Index
 	Archive *engine.Archive // what the search is; no candidates
+	Labels  map[engine.ID]engine.Labels
 	Dir     string
 
 	metrics []string // that there may be
@@ -27,8 +28,8 @@ type Rows struct {
 }
 
 // RowsOf makes the rows of a search. metrics are those that are declared.
-func RowsOf(x *index.Index, a *engine.Archive, metrics []engine.Metric, dir string) *Rows {
-	r := &Rows{Index: x, Archive: a, Dir: dir, row: -1, metrics: slices.Clone(x.Metrics())}
+func RowsOf(x *index.Index, a *engine.Archive, metrics []engine.Metric, labels map[engine.ID]engine.Labels, dir string) *Rows {
+	r := &Rows{Index: x, Archive: a, Labels: labels, Dir: dir, row: -1, metrics: slices.Clone(x.Metrics())}
 	for _, m := range metrics {
 		r.metrics = append(r.metrics, m.Name)
 	}
@@ -66,6 +67,10 @@ func (r *Rows) Candidate(row int) engine.Candidate {
 	return c
 }
 
+// Fields are the columns that every search has: those of an exported candidate, and
+// what was said of it.
+var Fields = slices.Concat(Columns, []string{"label", "comment"})
+
 // statuses are the words that stand for a candidate's status.
 var statuses = []string{string(engine.OK), string(engine.Invalid), string(engine.Failed)}
 
@@ -80,7 +85,7 @@ func (r *Rows) Names(form string) []string {
 			}
 		}
 	}
-	fields := slices.Concat(Columns, statuses)
+	fields := slices.Concat(Fields, statuses)
 	var metrics, genes []string
 	for _, m := range r.metrics {
 		metrics = append(metrics, written("metric", m, form != "" || slices.Contains(fields, m) || slices.Contains(r.paths, m)))
@@ -282,6 +287,16 @@ func (r *Rows) field(name string) (expression.Column, bool) {
 		return truths(func(row int) bool { return r.Replicate[row] }), true
 	case "baseline":
 		return texts(r.Baseline.At), true
+	case "label":
+		c := expression.Column{Kind: expression.Text, Many: true, At: func(row int, out []expression.Value) []expression.Value {
+			for _, name := range r.Labels[r.IDs[row]].Names {
+				out = append(out, expression.Value{Kind: expression.Text, Text: name})
+			}
+			return out
+		}}
+		return c, true
+	case "comment":
+		return texts(func(row int) string { return r.Labels[r.IDs[row]].Comment }), true
 	}
 	return expression.Column{}, false
 }
@@ -420,10 +435,10 @@ func (r *Rows) Known(column string) error {
 		metrics = append(metrics, MetricColumn(m))
 	}
 	meant := ""
-	if near := nearest(name, slices.Concat(Columns, r.metrics, r.Names(""))); near != "" {
+	if near := nearest(name, slices.Concat(Fields, r.metrics, r.Names(""))); near != "" {
 		meant = "did you mean " + near + "? "
 	}
-	return fmt.Errorf("there is no column %q; %suse %s, a metric (%s) or the path of a gene", column, meant, strings.Join(Columns, ", "), strings.Join(metrics, ", "))
+	return fmt.Errorf("there is no column %q; %suse %s, a metric (%s) or the path of a gene", column, meant, strings.Join(Fields, ", "), strings.Join(metrics, ", "))
 }
 
 // Value is what a row has in a column: a number, a text, true or false; several as a
@@ -450,23 +465,26 @@ func (r *Rows) Value(row int, column string) any {
 		}
 		return nil
 	}
-	if field.Kind == expression.Text {
-		c := r.Candidate(row)
-		return Column(&c, name)
-	}
 	list := []any{}
 	for _, v := range field.At(row, nil) {
-		if list = append(list, v.Number); v.Kind == expression.Truth {
-			list[len(list)-1] = v.Number != 0
+		switch v.Kind {
+		case expression.Text:
+			list = append(list, v.Text)
+		case expression.Truth:
+			list = append(list, v.Number != 0)
+		default:
+			list = append(list, v.Number)
 		}
 	}
 	switch {
 	case field.Many:
 		return list
-	case len(list) == 0:
-		return nil
+	case len(list) > 0:
+		return list[0]
+	case field.Kind == expression.Text:
+		return ""
 	}
-	return list[0]
+	return nil
 }
 
 // first is the only value of a path.
@@ -478,7 +496,7 @@ func first(p *genome.Path, tree genome.Map) (out any) {
 // Cell writes a column of a row for a table.
 func (r *Rows) Cell(row int, column string) string {
 	form, name := split(column)
-	if _, isField := r.field(name); isField && form == "" && !slices.Contains(statuses, name) {
+	if form == "" && slices.Contains(Columns, name) {
 		c := r.Candidate(row)
 		return Cell(&c, name)
 	}
@@ -493,6 +511,9 @@ func (r *Rows) Cell(row int, column string) string {
 		parts := make([]string, len(v))
 		for i, x := range v {
 			parts[i] = genome.ValueText(x)
+		}
+		if name == "label" && form == "" {
+			return strings.Join(parts, ", ")
 		}
 		return strings.Join(parts, " ")
 	default:
@@ -512,5 +533,8 @@ type Listed struct {
 // Record is that of a row.
 func (r *Rows) Record(row int) Listed {
 	c := r.Candidate(row)
-	return Listed{RecordOf(&c), r.genes(row)}
+	out := Listed{RecordOf(&c), r.genes(row)}
+	said := r.Labels[c.ID]
+	out.Labels, out.Comment = said.Names, said.Comment
+	return out
 }

@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// What a label and a comment may have at most, in bytes.
+const (
+	MaxLabel   = 64
+	MaxComment = 1000
+)
+
+// Labelling is what somebody says of candidates, for people. It is journaled and decides
+// nothing: it is no part of the digest.
+type Labelling struct {
+	IDs     []ID    `json:"ids"`
+	Add     string  `json:"add,omitempty"`     // a label
+	Remove  string  `json:"remove,omitempty"`  // another
+	Comment *string `json:"comment,omitempty"` // in place of the one that was; "" removes it
+}
+
+// Labels is what was said of a candidate.
+type Labels struct {
+	Names   []string // in the order in which they were given
+	Comment string
+}
+
+// check finds what cannot be a label or a comment.
+func (l *Labelling) check() error {
+	for _, name := range []string{l.Add, l.Remove} {
+		switch {
+		case len(name) > MaxLabel:
+			return wrong("", "the label %s has %d bytes", clip(name), len(name)).but("a label has at most %d: write the rest as a comment", MaxLabel)
+		case !printable(name), strings.TrimSpace(name) != name, strings.Contains(name, ","):
+			return wrong("", "%q is no label", name).but("write words without commas, and no space around them")
+		}
+	}
+	if l.Comment != nil {
+		switch {
+		case len(*l.Comment) > MaxComment:
+			return wrong("", "the comment has %d bytes", len(*l.Comment)).but("a comment has at most %d", MaxComment)
+		case !printable(*l.Comment):
+			return wrong("", "the comment holds what cannot be printed").but("write it on one line")
+		}
+	}
+	return nil
+}
+
+func printable(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+}
+
+// Label says something of candidates, and returns when that is durable. It may be called
+// from any goroutine.
+func (s *Search) Label(l Labelling) (err error) {
+	if err := l.check(); err != nil {
+		return err
+	}
+	durable := make(chan struct{})
+	s.ask(func() {
+		select {
+		case <-s.gone:
+			err = errEnded
+			return
+		default:
+		}
+		if s.at == nil {
+			err = ErrEmpty
+			return
+		}
+		for _, id := range l.IDs {
+			if s.at.get(id) == nil {
+				err = s.at.unknown(id)
+				return
+			}
+		}
+		s.journal(s.at, eventLabel, l)
+		s.writer.after(func() { close(durable) })
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-durable:
+		return nil
+	case <-s.gone:
+		return errEnded
+	}
+}
+
+var errEnded = errors.New("the search ended at the same time: say it again")
+
+func (a *Archive) unknown(id ID) error {
+	return wrong("", "there is no candidate %s; the newest is %d", id, len(a.search.jobs))
+}
+
+// Label is Search.Label for a search that is not running.
+func Label(led Ledger, l Labelling, now time.Time) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	t, err := readPlan(led, nil)
+	if err != nil {
+		return err
+	}
+	last := map[Part]ID{}
+	for j, err := range led.Jobs() {
+		if err != nil {
+			return err
+		}
+		last[partOf(j.ID)] = j.ID // they have no gaps
+	}
+	for _, id := range l.IDs {
+		if id > last[partOf(id)] {
+			return wrong("", "there is no candidate %s; the newest is %d", id, last[PartSearch])
+		}
+	}
+	data, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	turns := uint64(0)
+	for r, err := range led.Turns(PartSearch) {
+		if err != nil {
+			return err
+		}
+		turns = r.N + 1
+	}
+	return led.Commit(&Change{Events: []EventRecord{{Seq: t.seq + 1, Turn: turns, Kind: eventLabel, Data: data, Time: now.UTC()}}})
+}
+
+// ReadLabels reads what was said of candidates, of those of whom there is something. It
+// may be called beside a running search.
+func ReadLabels(led Ledger) (map[ID]Labels, error) {
+	all := map[ID]Labels{}
+	for e, err := range led.Events() {
+		if err != nil {
+			return nil, err
+		}
+		if e.Kind != eventLabel {
+			continue
+		}
+		var l Labelling
+		if err := json.Unmarshal(e.Data, &l); err != nil {
+			return nil, damaged("event %d (%s): %v", e.Seq, e.Kind, err)
+		}
+		for _, id := range l.IDs {
+			now := all[id]
+			if l.Remove != "" {
+				now.Names = slices.DeleteFunc(slices.Clone(now.Names), func(n string) bool { return n == l.Remove })
+			}
+			if l.Add != "" && !slices.Contains(now.Names, l.Add) {
+				now.Names = append(slices.Clip(now.Names), l.Add)
+			}
+			if l.Comment != nil {
+				now.Comment = *l.Comment
+			}
+			all[id] = now
+			if len(now.Names) == 0 && now.Comment == "" {
+				delete(all, id)
+			}
+		}
+	}
+	return all, nil
+}
