@@ -429,8 +429,6 @@ func (c *contest) search(by *contender, seed int64, dir string) (*target, error)
 		if t.stored, err = readConfig(filepath.Join(t.dir, configName)); err != nil {
 			return nil, err
 		}
-	} else if err := replaces(c.path, doc, t.dir); err != nil {
-		return nil, err
 	}
 	said := choices{workers: f.workers, evaluations: f.evaluations, seed: seed, strategy: by.text, set: f.set}
 	said.changed = func(flag string) bool {
@@ -445,9 +443,12 @@ func (c *contest) search(by *contender, seed int64, dir string) (*target, error)
 		}
 	}
 	if t.stored != nil {
-		if err := doc.Adopt(t.stored); err != nil {
-			return nil, err
-		}
+		err = doc.Adopt(t.stored)
+	} else {
+		err = said.replaces(c.path, doc, t.dir)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := t.succession(said); err != nil {
 		return nil, err

@@ -93,8 +93,6 @@ func resolve(path string, c choices) (*target, error) {
 		if path == fromInput && err == nil { // what it leaves out is as it is
 			doc.Complete(t.stored)
 		}
-	} else if err := replaces(path, doc, t.dir); err != nil {
-		return nil, err
 	}
 	_, example := examples.Text(path)
 	if t.stored != nil && (example && home == "" || sameFile(t.dir, home)) {
@@ -107,22 +105,33 @@ func resolve(path string, c choices) (*target, error) {
 		return nil, err
 	}
 	if t.stored != nil {
-		if err := t.doc.Adopt(t.stored); err != nil {
-			return nil, err
-		}
+		err = t.doc.Adopt(t.stored)
+	} else if !begun(t.dir) {
+		err = c.replaces(path, t.doc, t.dir)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return t, t.succession(c)
 }
 
 // replaces refuses to begin a search by PATH's document in a directory that has a
-// search.yaml of its own.
-func replaces(path string, doc *config.Document, dir string) error {
+// search.yaml of its own: one that, with what the command line sets in both, says anything
+// else than the document, or than the copy of it that a run leaves there.
+func (c *choices) replaces(path string, doc *config.Document, dir string) error {
 	own := filepath.Join(dir, configName)
 	if _, err := os.Lstat(own); errors.Is(err, fs.ErrNotExist) || sameFile(path, own) || sameFile(path, dir) {
 		return nil
 	}
-	if stands, err := readConfig(own); err == nil {
-		if same, _ := config.Same(stands, doc); same {
+	stands, err := readConfig(own)
+	if err == nil {
+		err = c.apply(stands)
+	}
+	moved, err2 := doc.Relocated()
+	if err == nil && err2 == nil {
+		asItIs, _ := config.Same(stands, doc)
+		asKept, _ := config.Same(stands, moved)
+		if asItIs || asKept {
 			return nil
 		}
 	}

@@ -123,6 +123,19 @@ func (d *Document) Adopt(stored *Document) error {
 	return walk(stored.root, "")
 }
 
+// Relocated is a copy of the document for another place: see Relocate.
+func (d *Document) Relocated() (*Document, error) {
+	text, err := d.Encode()
+	if err != nil {
+		return nil, err
+	}
+	c, err := Parse(d.Name, d.Dir, text)
+	if err == nil {
+		c.Relocate()
+	}
+	return c, err
+}
+
 // Relocate makes relative paths of programs absolute, and says where those in
 // plugins' options start, for a copy of the document that lies elsewhere.
 func (d *Document) Relocate() {
