@@ -64,6 +64,7 @@ type guided struct {
 	rows  []*engine.Candidate // its observations
 	tried tried
 	spent []int               // measurements at each fidelity
+	went  map[genome.Hash]int // the highest fidelity at which it was measured, of what went on
 	again map[string]*repeats // by packed genome: measurements at the highest
 	luck  repeats             // all of them, each less its genome's mean
 }
@@ -217,12 +218,16 @@ func (s *guided) learn(h engine.History) {
 		}
 		s.model.Observe(c.Genome, level, values)
 		s.rows = append(s.rows, c)
+		if level > 0 {
+			key := s.model.Point(c.Genome).Key
+			s.went[key] = max(s.went[key], level)
+		}
 	})
 }
 
 func (s *guided) forget() {
 	s.model.Clear()
-	s.rows, s.spent = nil, make([]int, len(s.costs))
+	s.rows, s.spent, s.went = nil, make([]int, len(s.costs)), map[genome.Hash]int{}
 	s.again, s.luck = map[string]*repeats{}, repeats{squares: make([]float64, s.objectives())}
 }
 
@@ -543,7 +548,7 @@ func (c *chooser) again(pending map[string]int) {
 				c.drawn[packed] = true
 				points, list = append(points, x.point), append(list, choice{Proposal: p, genome: x.Genome, point: x.point})
 			}
-		case pending[packed] >= p.Fidelity && !p.Replicate:
+		case !p.Replicate && max(pending[packed], c.went[x.point.Key]) >= p.Fidelity:
 		case p.Replicate && (i >= guidedParents || !c.tells(packed)):
 		default:
 			points = append(points, x.point)

@@ -212,6 +212,19 @@ func TestGuidedSharesTheCost(t *testing.T) {
 	}
 }
 
+// What went on does not go on again, though the model may no longer look at what came of
+// it: that would cost nothing, and so for ever.
+func TestGuidedGoesOnOnce(t *testing.T) {
+	t.Parallel()
+	cfg := config(t, "guided", `{"active": 10, "share": 0.1}`, enginetest.Landscape{Seed: 3}, 4, 150)
+	cfg.Fidelities = []engine.Fidelity{{Evaluator: "land", Budget: 1}, {Evaluator: "land", Budget: 2}}
+	for _, c := range candidates(run(t, cfg)) {
+		if c.Fidelity == 1 && c.Reuse != 0 {
+			t.Errorf("candidate %s goes on from %s as %s did", c.ID, c.Parents[0], c.Reuse)
+		}
+	}
+}
+
 // Measured again is what may be lucky, if measuring again tells anything.
 func TestGuidedMeasuresAgain(t *testing.T) {
 	t.Parallel()
