@@ -295,6 +295,31 @@ func TestColumnsOfGenes(t *testing.T) {
 	}
 }
 
+// What a cell shows of a gene, copied, is the same gene again; metrics are for people.
+func TestGenesAreShownExactly(t *testing.T) {
+	t.Parallel()
+	space := genome.MustParseSpace(`{"n": {"int": [1, 9007199254740991]}, "rate": {"float": [1e-9, 1]}, "act": {"choice": ["relu", "1e3"]}}`)
+	for _, text := range []string{"n=7135000000000123 rate=0.652102 act=relu", "n=1234567 rate=1.23457e-07 act=1e3", "n=12000 rate=0.5 act=relu"} {
+		g, err := space.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := rowsOf(space, []engine.Metric{{Name: "accuracy"}}, engine.Candidate{
+			Job:    engine.Job{ID: 1, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
+			Result: engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "accuracy", Value: 0.652102}}},
+		})
+		for _, form := range []string{"", "gene:"} {
+			again, err := space.Parse(fmt.Sprintf("n=%s rate=%s act=%s", r.Cell(0, form+"n"), r.Cell(0, form+"rate"), r.Cell(0, form+"act")))
+			if err != nil || again.Text() != g.Text() {
+				t.Errorf("%s is shown as %v (%v)", g.Text(), again, err)
+			}
+		}
+		if got := r.Cell(0, "accuracy"); got != "0.6521" {
+			t.Errorf("the accuracy is shown as %s", got)
+		}
+	}
+}
+
 // A gene that holds others is written as JSON, not as Go prints it.
 func TestColumnsOfGenesWithin(t *testing.T) {
 	t.Parallel()

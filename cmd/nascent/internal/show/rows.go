@@ -504,9 +504,10 @@ func (r *Rows) Cell(row int, column string) string {
 	case nil:
 		return "-"
 	case float64:
+		if form == "gene" || !r.HasMetric(name) {
+			return genome.ValueText(v) // a gene as it is: rounded it would be of another genome
+		}
 		return Number(name, v)
-	case int64:
-		return Number(name, float64(v))
 	case []any:
 		parts := make([]string, len(v))
 		for i, x := range v {
