@@ -284,6 +284,12 @@ func (a *Archive) Status() Snapshot {
 	}
 	s.Waiting = len(a.search.own) - n
 	s.Best, s.Front = a.bestOf(a.Best(5)), a.bestOf(a.Front())
+	for _, c := range slices.Concat(a.leaders.Front(), a.leaders.Best()) {
+		if a.hits(c, a.Limits) {
+			s.Reached = c.ID
+			break
+		}
+	}
 	if v, ok := a.leaders.Hypervolume(); ok {
 		s.Hypervolume, s.HypervolumeError, s.Reference = &v.Volume, v.Error, v.Reference
 	}

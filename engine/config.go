@@ -181,6 +181,9 @@ type Snapshot struct {
 	HypervolumeError float64  `json:"hypervolume_error,omitempty"` // its standard error, where it is an estimate
 	Reference        Values   `json:"reference,omitempty"`         // against which it is measured
 
+	// Reached is a candidate that has the target; 0: none has, or there is no target.
+	Reached ID `json:"reached,omitempty"`
+
 	Jobs []RunningJob `json:"jobs,omitempty"`
 }
 

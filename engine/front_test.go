@@ -104,7 +104,7 @@ func TestTargetOfAFront(t *testing.T) {
 	target := 0.7
 	cfg.Limits.Target, cfg.Limits.Evaluations = &target, 400
 	s := run(t, cfg)
-	if st := s.Status(); st.Evaluations == 400 || !slices.ContainsFunc(st.Front, func(b engine.Best) bool { return value(b.Metrics, "error") <= target }) {
+	if st := s.Status(); st.Evaluations == 400 || !slices.ContainsFunc(st.Front, func(b engine.Best) bool { return b.ID == st.Reached && value(b.Metrics, "error") <= target }) {
 		t.Errorf("after %d evaluations its front is %+v", st.Evaluations, st.Front)
 	}
 }
@@ -120,7 +120,7 @@ func TestTargets(t *testing.T) {
 		return value(c.Metrics, "error") <= 1.2 && value(c.Metrics, "cost") <= 0.5
 	}
 	all := slices.Collect(s.Candidates())
-	if n := s.Status().Evaluations; n == 400 || !both(all[n-1]) || slices.ContainsFunc(all[:n-1], both) {
+	if n := s.Status().Evaluations; n == 400 || s.Status().Reached != all[n-1].ID || !both(all[n-1]) || slices.ContainsFunc(all[:n-1], both) {
 		t.Errorf("it ends after %d evaluations: %+v", n, all[n-1].Metrics)
 	}
 	one := func(metric string, most float64) bool {
@@ -135,7 +135,7 @@ func TestTargets(t *testing.T) {
 	}
 	cfg.Limits.Targets = engine.Values{{Name: "cost", Value: 0}, {Name: "error", Value: 0}}
 	cfg.Limits.Evaluations += 30
-	if st := run(t, cfg).Status(); st.Evaluations != 430 {
+	if st := run(t, cfg).Status(); st.Evaluations != 430 || st.Reached != 0 {
 		t.Errorf("with another target it has %d evaluations", st.Evaluations)
 	}
 }

@@ -154,6 +154,28 @@ func (l *Leaders) Front() []*Candidate {
 	return different(front)
 }
 
+// reaches tells whether a leader keeps the constraints, by the means, and is as good as
+// all targets by what it is compared by: where the noise is known by its lower bounds, so
+// that one lucky measurement is none.
+func (l *Leaders) reaches(c *Candidate, targets Values) bool {
+	r, bounds := l.rank.ranking, slices.Clone(l.estimates.metrics(l.estimates.of(c)))
+	if r.Violation(bounds) > 0 {
+		return false
+	}
+	for _, o := range r.Objectives {
+		i := slices.IndexFunc(bounds, func(v Value) bool { return v.Name == o.Metric })
+		if i < 0 || r.Rules < 3 {
+			continue
+		}
+		err := l.estimates.error(o.Metric, l.estimates.count(l.estimates.of(c), o.Metric))
+		if o.Goal != Minimize {
+			err = -err
+		}
+		bounds[i].Value = sum(bounds[i].Value, err)
+	}
+	return r.Reaches(bounds, targets)
+}
+
 // Estimates are those of the metrics of a candidate's genome, by name: means and
 // intervals over all of its measurements. There are none before something was measured
 // again.

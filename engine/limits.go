@@ -88,18 +88,21 @@ func (l *Limits) aim() string {
 	return "target " + strings.Join(all, ", ")
 }
 
-// reached tells whether a candidate at the highest fidelity of all that keeps the
-// constraints has the target.
+// reached tells whether one of the leaders has the target, at the highest fidelity of all.
 func (a *Archive) reached(l Limits) bool {
-	if a.leaders.rank.Len() == 0 || a.leaders.fidelity != len(a.Plan.Fidelities)-1 {
+	return slices.ContainsFunc(a.leaders.rank.first(), func(c *Candidate) bool { return a.hits(c, l) })
+}
+
+// hits tells whether a leader has the target.
+func (a *Archive) hits(c *Candidate, l Limits) bool {
+	if !l.aims() || a.leaders.fidelity != len(a.Plan.Fidelities)-1 {
 		return false
 	}
-	ranking := a.Plan.Ranking()
 	targets := l.Targets
 	if l.Target != nil {
-		targets = Values{{ranking.Objectives[0].Metric, *l.Target}}
+		targets = Values{{a.leaders.rank.ranking.Objectives[0].Metric, *l.Target}}
 	}
-	return slices.ContainsFunc(a.leaders.rank.first(), func(c *Candidate) bool { return ranking.Reaches(c.Metrics, targets) })
+	return a.leaders.reaches(c, targets)
 }
 
 // Extend raises the limit of evaluations, if there is one below n, as the next run with

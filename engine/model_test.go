@@ -680,7 +680,7 @@ func (m *model) best(t *testing.T, led engine.Ledger) (best engine.ID, reached i
 			freedom += len(y.accuracies) - 1
 		}
 		var first *figures
-		var most, mean float64
+		var most float64
 		for _, y := range all {
 			x, _ := engine.Mean(y.accuracies)
 			bound := x
@@ -689,12 +689,12 @@ func (m *model) best(t *testing.T, led engine.Ledger) (best engine.ID, reached i
 			}
 			bound = engine.Key(bound)
 			if first == nil || y.violation < first.violation || y.violation == first.violation && bound > most {
-				first, most, mean = y, bound, x
+				first, most = y, bound
 			}
 		}
 		best = first.ID
 		top := first.Fidelity == len(m.cfg.Fidelities)-1
-		if target := m.cfg.Limits.Target; reached == 0 && target != nil && top && first.violation == 0 && mean >= *target {
+		if target := m.cfg.Limits.Target; reached == 0 && target != nil && top && first.violation == 0 && most >= *target {
 			reached = n
 			m.seen.count("target")
 		}

@@ -149,6 +149,9 @@ func (s *Rank) first() []*Candidate {
 		return s.list[:s.Front()]
 	}
 	var out []*Candidate
+	if s.n == 0 {
+		return nil
+	}
 	for _, m := range s.fronts[0].members {
 		out = append(out, m.Candidate)
 	}

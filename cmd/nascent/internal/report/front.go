@@ -209,10 +209,8 @@ func (r *Report) target() []string {
 		at = append(at, v.Name+" "+show.Number(v.Name, v.Value))
 	}
 	text := "The target, " + strings.Join(at, " with ")
-	for _, b := range slices.Concat(r.status.Front, r.status.Best) {
-		if b.Fidelity == len(r.view.Plan.Fidelities)-1 && ranking.Reaches(b.Metrics, targets) {
-			return []string{text + ", is reached by candidate " + b.ID.String() + "."}
-		}
+	if r.status.Reached != 0 {
+		return []string{text + ", is reached by candidate " + r.status.Reached.String() + "."}
 	}
 	return []string{text + ", was not reached."}
 }

@@ -412,20 +412,8 @@ func (r *Report) order() string {
 // empty where none did, or the target.
 func (r *Report) more() string {
 	s, l := r.status, r.status.Limits
-	switch targets := l.Targets; {
-	case len(s.Front) > 0 && (l.Target != nil || len(targets) > 0):
-		if l.Target != nil {
-			targets = engine.Values{{Name: r.view.Plan.Objectives[0].Metric, Value: *l.Target}}
-		}
-		ranking := r.view.Plan.Ranking()
-		if slices.ContainsFunc(s.Front, func(b engine.Best) bool { return ranking.Reaches(b.Means(), targets) }) {
-			return ""
-		}
-	case l.Target != nil && len(s.Best) > 0:
-		x, _ := s.Best[0].Means().Get(r.objective.Metric)
-		if x == *l.Target || (x > *l.Target) == (r.objective.Goal == engine.Maximize) {
-			return ""
-		}
+	if s.Reached != 0 {
+		return ""
 	}
 	twice := func(x float64) string { return strconv.FormatFloat(2*x, 'f', -1, 64) + "s" }
 	switch {

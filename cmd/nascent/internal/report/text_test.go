@@ -27,28 +27,22 @@ func TestMore(t *testing.T) {
 	t.Parallel()
 	target := 0.9
 	for _, c := range []struct {
-		goal   engine.Goal
-		limits engine.Limits
-		best   float64
-		want   string
+		limits  engine.Limits
+		reached engine.ID
+		want    string
 	}{
-		{engine.Maximize, engine.Limits{Evaluations: 50}, 0.5, "--evaluations 100"},
-		{engine.Maximize, engine.Limits{Evaluations: 60}, 0.5, ""},
-		{engine.Maximize, engine.Limits{Evaluations: 60, Wall: 1.5}, 0.5, "--set limits.wall=3s"},
-		{engine.Maximize, engine.Limits{Seconds: 20}, 0.5, "--set limits.seconds=40s"},
-		{engine.Maximize, engine.Limits{Evaluations: 50, Target: &target}, 0.5, "--evaluations 100"},
-		{engine.Maximize, engine.Limits{Evaluations: 50, Target: &target}, 0.95, ""},
-		{engine.Maximize, engine.Limits{Evaluations: 50, Target: &target}, 0.9, ""},
-		{engine.Minimize, engine.Limits{Evaluations: 50, Target: &target}, 0.95, "--evaluations 100"},
-		{engine.Minimize, engine.Limits{Evaluations: 50, Target: &target}, 0.5, ""},
-		{engine.Minimize, engine.Limits{Evaluations: 50, Target: &target}, 0.9, ""},
+		{engine.Limits{Evaluations: 50}, 0, "--evaluations 100"},
+		{engine.Limits{Evaluations: 60}, 0, ""},
+		{engine.Limits{Evaluations: 60, Wall: 1.5}, 0, "--set limits.wall=3s"},
+		{engine.Limits{Seconds: 20}, 0, "--set limits.seconds=40s"},
+		{engine.Limits{Evaluations: 50, Target: &target}, 0, "--evaluations 100"},
+		{engine.Limits{Evaluations: 50, Target: &target}, 7, ""},
 	} {
-		r := &Report{objective: engine.Objective{Metric: "loss", Goal: c.goal}, status: engine.Snapshot{
-			Limits: c.limits, Evaluations: 50, Wall: 1.5, Spent: engine.Spent{Seconds: 20},
-			Best: []engine.Best{{Metrics: engine.Values{{Name: "loss", Value: c.best}}}},
+		r := &Report{status: engine.Snapshot{
+			Limits: c.limits, Evaluations: 50, Wall: 1.5, Spent: engine.Spent{Seconds: 20}, Reached: c.reached,
 		}}
 		if got := r.more(); got != c.want {
-			t.Errorf("%s, %+v, best %v: %q; want %q", c.goal, c.limits, c.best, got, c.want)
+			t.Errorf("%+v, reached by %s: %q; want %q", c.limits, c.reached, got, c.want)
 		}
 	}
 }
