@@ -91,12 +91,62 @@ func (s *Search) open(ctx context.Context) error {
 		if err := at.Plan.ascending(s.pool.budget); err != nil {
 			return err
 		}
+		if err := s.eachJudged(at.derived); err != nil {
+			return err
+		}
 	}
 	if w := at.now().Window; by.batch > w {
 		return wrong("window", "%d is smaller than the %d results that strategy %s wants at once", w, by.batch, by.name).
 			but("widen it (--set window=%d), or give the strategy a smaller round", by.batch)
 	}
 	return s.load(at)
+}
+
+// eachJudged refuses an evaluator that trains and does not declare what all results are
+// judged by: each of them would fail, once earlier fidelities are paid for.
+func (s *Search) eachJudged(derived Derivation) error {
+	for i, f := range s.cfg.Fidelities {
+		x := s.pool.get(f.Evaluator)
+		if !x.hello.does(Train) {
+			continue
+		}
+		var has Values
+		for _, m := range x.hello.Metrics {
+			has = append(has, Value{Name: m.Name})
+		}
+		for _, d := range derived {
+			if derived.lacks(d.name, has) == "" {
+				has = append(has, Value{Name: d.name})
+			}
+		}
+		judged := func(key, metric string) error {
+			if _, ok := has.Get(metric); ok {
+				return nil
+			}
+			lacks, use := metric, ""
+			if of := derived.lacks(metric, has); of != "" {
+				lacks, use = of, ", from which "+metric+" is computed"
+			}
+			return wrong(x.place(), "it measures at fidelity %d and does not declare %s%s, which every fidelity needs for %s", i, lacks, use, key).
+				but("declare it there, next to %s, or take %s out of %s", x.hello.names(), metric, key)
+		}
+		for _, list := range []struct {
+			key string
+			all []Objective
+		}{{"objectives", s.cfg.Objectives}, {"ties", s.cfg.Ties}} {
+			for _, o := range list.all {
+				if err := judged(list.key, o.Metric); err != nil {
+					return err
+				}
+			}
+		}
+		for _, c := range s.cfg.Constraints {
+			if err := judged("constraints", c.Metric); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // expected is what evaluators said of themselves whose results the search has: who is
