@@ -72,6 +72,7 @@ func BenchmarkLarge(b *testing.B) {
 	largeSearch(b, dir, 100_000)
 	for _, args := range [][]string{
 		{"status", dir},
+		{"importance", dir},
 		{"list", dir, "--where", "accuracy > 0.9 and blocks.length < 3", "--sort", "-accuracy", "--limit", "20"},
 		{"list", dir, "--where", "accuracy > 0.9", "--json"},
 	} {

@@ -112,7 +112,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagError(err)} })
-	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(), a.cancelCommand(), a.labelCommand()}
+	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(), a.cancelCommand(), a.labelCommand(), a.importanceCommand()}
 	root.AddCommand(looking...)
 	if a.live == nil {
 		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.testCommand(), a.checkCommand(), a.replayCommand(),

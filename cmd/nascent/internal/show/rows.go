@@ -69,10 +69,20 @@ func (r *Rows) Candidate(row int) engine.Candidate {
 
 // Fields are the columns that every search has: those of an exported candidate, and
 // what was said of it.
-var Fields = slices.Concat(Columns, []string{"label", "comment"})
+var Fields = slices.Concat(Columns, []string{"origin", "label", "comment"})
 
 // statuses are the words that stand for a candidate's status.
 var statuses = []string{string(engine.OK), string(engine.Invalid), string(engine.Failed)}
+
+// Tree are the genes of a row, as evaluators get them.
+func (r *Rows) Tree(row int) genome.Map { return r.genes(row) }
+
+// Genes are the paths of genes without places in lists, and of lists their lengths; up
+// to a thousand.
+func (r *Rows) Genes() []string {
+	r.Names("")
+	return r.paths
+}
 
 // Names are fields, then metrics and genes, as conditions write them.
 func (r *Rows) Names(form string) []string {
@@ -287,6 +297,11 @@ func (r *Rows) field(name string) (expression.Column, bool) {
 		return truths(func(row int) bool { return r.Replicate[row] }), true
 	case "baseline":
 		return texts(r.Baseline.At), true
+	case "origin":
+		return texts(func(row int) string {
+			job := engine.Job{Operator: r.Operator.At(row)}
+			return string(job.Origin())
+		}, string(engine.Imported), string(engine.Added)), true
 	case "label":
 		c := expression.Column{Kind: expression.Text, Many: true, At: func(row int, out []expression.Value) []expression.Value {
 			for _, name := range r.Labels[r.IDs[row]].Names {

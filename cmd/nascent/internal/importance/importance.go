@@ -1,0 +1,244 @@
+// Package importance tells which genes a metric depends on, by PED-ANOVA:
+//
+//	S. Watanabe, A. Bansal, F. Hutter. PED-ANOVA: Efficiently Quantifying
+//	Hyperparameter Importance in Arbitrary Subspaces. IJCAI 2023.
+//
+// A gene is important as far as its values among the best candidates are distributed
+// otherwise than among all: by the Pearson divergence of the two. Nothing is fitted, and
+// it takes what a search looked at as it is, wherever it looked. In place of the paper's
+// Parzen windows values are counted in cells, each value one or, where there are many, as
+// many values each; and what the divergence would be of a gene that does not matter,
+// because the best are few, is taken off.
+package importance
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Cells is how many a gene with more different numbers is divided into.
+const Cells = 10
+
+// Gene is one gene's values, candidate by candidate: those that each has, none where the
+// gene is not active. Of several, as the elements of a list have them, each counts as
+// its share.
+type Gene struct {
+	Name string
+
+	values  []value // the different ones
+	numbers map[float64]int32
+	texts   map[string]int32
+	codes   []int32 // places in values
+	ends    []int   // in codes, of each candidate's
+}
+
+// value is a number or a text.
+type value struct {
+	number float64
+	text   string
+	isText bool
+	count  int // how often there is one
+}
+
+// Number adds a value of the candidate that comes next.
+func (g *Gene) Number(x float64) {
+	if g.numbers == nil {
+		g.numbers = map[float64]int32{}
+	}
+	code, ok := g.numbers[x]
+	if !ok {
+		code = int32(len(g.values))
+		g.numbers[x], g.values = code, append(g.values, value{number: x})
+	}
+	g.values[code].count++
+	g.codes = append(g.codes, code)
+}
+
+// Text adds a value of the candidate that comes next.
+func (g *Gene) Text(s string) {
+	if g.texts == nil {
+		g.texts = map[string]int32{}
+	}
+	code, ok := g.texts[s]
+	if !ok {
+		code = int32(len(g.values))
+		g.texts[s], g.values = code, append(g.values, value{text: s, isText: true})
+	}
+	g.values[code].count++
+	g.codes = append(g.codes, code)
+}
+
+// Next goes on to the next candidate.
+func (g *Gene) Next() { g.ends = append(g.ends, len(g.codes)) }
+
+// Constant tells that the gene has one value wherever it is.
+func (g *Gene) Constant() bool { return len(g.values) < 2 }
+
+// Effect is what a gene means to a metric.
+type Effect struct {
+	Gene       string  `json:"gene"`
+	Importance float64 `json:"importance"`         // Divergence by the share of the best who have the gene; over all genes the sum is 1, or 0
+	Divergence float64 `json:"divergence"`         // among the candidates that have the gene; 0: none to be seen
+	Active     float64 `json:"active"`             // share of all candidates that have it
+	Favoured   string  `json:"favoured,omitempty"` // the values that are more frequent among the best than anywhere else
+	Among      float64 `json:"among_best"`         // their share among the best that have the gene
+	Of         float64 `json:"among_all"`          // and among all that do
+}
+
+// Of computes the effects of all genes, the most important first. best tells for each
+// candidate whether it is one of the best.
+func Of(genes []Gene, best []bool) []Effect {
+	out := make([]Effect, 0, len(genes))
+	sum := 0.0
+	for i := range genes {
+		e := effect(&genes[i], best)
+		sum += e.Importance
+		out = append(out, e)
+	}
+	for i := range out {
+		if sum > 0 {
+			out[i].Importance /= sum
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Effect) int {
+		switch {
+		case a.Importance > b.Importance:
+			return -1
+		case a.Importance < b.Importance:
+			return 1
+		}
+		return strings.Compare(a.Gene, b.Gene)
+	})
+	return out
+}
+
+// Best marks the share of candidates with the greatest scores, at least one: all that
+// are as good as the last of them belong to it.
+func Best(scores []float64, share float64) []bool {
+	sorted := slices.Clone(scores)
+	slices.Sort(sorted)
+	n := min(max(1, int(math.Ceil(share*float64(len(scores))))), len(scores))
+	best := make([]bool, len(scores))
+	if n == 0 {
+		return best
+	}
+	bar := sorted[len(sorted)-n]
+	for i, x := range scores {
+		best[i] = x >= bar
+	}
+	return best
+}
+
+// effect compares the distribution of a gene among the best with that among all.
+func effect(g *Gene, best []bool) Effect {
+	e := Effect{Gene: g.Name}
+	cells, names := g.divide()
+	all, top := make([]float64, len(names)), make([]float64, len(names)) // weights
+	squares := make([]float64, len(names))                               // of shares, over all
+	n, m, bests := 0.0, 0.0, 0.0
+	share := make([]float64, len(names))
+	from := 0
+	for i, to := range g.ends {
+		codes := g.codes[from:to]
+		from = to
+		if best[i] {
+			bests++
+		}
+		if len(codes) == 0 {
+			continue
+		}
+		n++
+		for _, code := range codes {
+			share[cells[code]] += 1 / float64(len(codes))
+		}
+		for _, code := range codes {
+			c := cells[code]
+			x := share[c]
+			if x == 0 {
+				continue // counted already
+			}
+			share[c] = 0
+			all[c] += x
+			squares[c] += x * x
+			if best[i] {
+				top[c] += x
+			}
+		}
+		if best[i] {
+			m++
+		}
+	}
+	e.Active = n / float64(max(1, len(best)))
+	if n == 0 || m == 0 || m == n {
+		return e
+	}
+	divergence, chance, most := 0.0, 0.0, 0.0
+	for c := range names {
+		p, q := top[c]/m, all[c]/n
+		divergence += (p - q) * (p - q) / q
+		// The variance of p if the best were any m of the n.
+		variance := (squares[c]/n - q*q) * n / (n - 1)
+		chance += variance / m * (1 - m/n) / q
+		if gain := p - q; gain > most {
+			most, e.Favoured, e.Among, e.Of = gain, names[c], p, q
+		}
+	}
+	if e.Divergence = divergence - chance; e.Divergence <= 0 {
+		e.Divergence, e.Favoured, e.Among, e.Of = 0, "", 0, 0
+	}
+	e.Importance = e.Divergence * m / bests
+	return e
+}
+
+// divide gives each different value a cell: one of its own or, where there are more
+// numbers than Cells, that many with about as many values each.
+func (g *Gene) divide() (cells []int, names []string) {
+	order := make([]int, len(g.values))
+	total, numbers := 0, 0
+	for i, v := range g.values {
+		if order[i] = i; !v.isText {
+			numbers++
+			total += v.count
+		}
+	}
+	slices.SortFunc(order, func(a, b int) int { // numbers first
+		x, y := &g.values[a], &g.values[b]
+		switch {
+		case x.isText != y.isText && y.isText:
+			return -1
+		case x.isText != y.isText:
+			return 1
+		case x.isText:
+			return strings.Compare(x.text, y.text)
+		}
+		return cmp.Compare(x.number, y.number)
+	})
+	cells = make([]int, len(g.values))
+	seen, first := 0, 0.0
+	begun := false
+	for k, i := range order {
+		v := &g.values[i]
+		cells[i] = len(names)
+		if v.isText {
+			names = append(names, v.text)
+			continue
+		}
+		if !begun {
+			first, begun = v.number, true
+		}
+		if seen += v.count; numbers <= Cells || k == numbers-1 || seen*Cells >= total*(len(names)+1) {
+			name := text(v.number)
+			if first != v.number {
+				name = text(first) + " to " + name
+			}
+			names, begun = append(names, name), false
+		}
+	}
+	return cells, names
+}
+
+// text is a number as people read it.
+func text(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }
