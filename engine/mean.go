@@ -3,7 +3,8 @@ package engine
 import "math"
 
 // Mean is the mean of xs and their sample standard deviation, 0 for fewer than
-// two. Both are finite for any finite numbers: what would be larger than a
+// two. A deviation beyond the 12 digits by which numbers are compared (Key) is rounding,
+// and 0. Both are finite for any finite numbers: what would be larger than a
 // float64 can hold is the largest there is.
 func Mean(xs []float64) (mean, sd float64) {
 	if len(xs) == 0 {
@@ -36,6 +37,9 @@ func Mean(xs []float64) (mean, sd float64) {
 			sd += float64(part * part)
 		}
 		sd = min(math.MaxFloat64, 2*math.Sqrt(sd/(n-1))*largest)
+	}
+	if sd <= 1e-12*math.Abs(mean) {
+		sd = 0
 	}
 	return mean, sd
 }

@@ -18,6 +18,9 @@ func TestMean(t *testing.T) {
 		{[]float64{3}, 3, 0},
 		{[]float64{1, 2, 3}, 2, 1},
 		{[]float64{0.1, 0.1, 0.1}, (0.1 + 0.1 + 0.1) / 3, 0},
+		{[]float64{0.7891, 0.7891, 0.7891, 0.7891, 0.7891, 0.7891, 0.7891}, 0.7891, 0},
+		{[]float64{0.90133, 0.90133 * (1 + 4e-16), 0.90133}, 0.90133, 0},
+		{[]float64{1, 1 + 1e-9}, 1 + 5e-10, 1e-9 / math.Sqrt2},
 		{[]float64{most, most, most}, most, 0},
 		{[]float64{-most, -most}, -most, 0},
 		{[]float64{most, -most}, 0, most},
@@ -25,6 +28,9 @@ func TestMean(t *testing.T) {
 		{[]float64{1e200, 3e200}, 2e200, math.Sqrt2 * 1e200},
 	} {
 		mean, sd := Mean(c.xs)
+		if c.sd == 0 && sd != 0 {
+			t.Errorf("%v are equal but for rounding, and have the deviation %v", c.xs, sd)
+		}
 		near := func(a, b float64) bool { return a == b || math.Abs(a/b-1) < 1e-12 || math.Abs(a-b) < 1e-12 }
 		if !near(mean, c.mean) || !near(sd, c.sd) {
 			t.Errorf("%v have mean %v and deviation %v; want %v and %v", c.xs, mean, sd, c.mean, c.sd)

@@ -14,7 +14,7 @@ import (
 
 // part tells whether people speak of the objective's value in percent.
 func (r *Report) part(x float64) bool {
-	return strings.Contains(r.objective.Metric, "accuracy") && x >= 0 && x <= 1
+	return show.Share(r.objective.Metric, x)
 }
 
 // value writes a value of the objective the way people speak of it.
@@ -53,6 +53,7 @@ func (r *Report) search(x *row) string {
 // interval writes an estimate: the mean, its 95 % interval and how many measurements.
 func (r *Report) interval(e engine.Estimate) string {
 	if r.part(e.Mean) {
+		e = show.Possible(r.objective.Metric, e)
 		return fmt.Sprintf("%.2f %% [%.2f %.2f] (%d)", 100*e.Mean, 100*e.Low, 100*e.High, e.N)
 	}
 	return show.Interval(r.objective.Metric, e)

@@ -130,8 +130,23 @@ func Estimated(v *View, ms engine.Values, by map[string]engine.Estimate) string 
 	return strings.Join(parts, "  ")
 }
 
+// Share tells whether a value of a metric is a share of a whole: then there is none below
+// 0 or above 1.
+func Share(name string, x float64) bool {
+	return strings.Contains(name, "accuracy") && x >= 0 && x <= 1
+}
+
+// Possible is an estimate with the part of its interval in which a share can be.
+func Possible(name string, e engine.Estimate) engine.Estimate {
+	if Share(name, e.Mean) {
+		e.Low, e.High = math.Max(0, e.Low), math.Min(1, e.High)
+	}
+	return e
+}
+
 // Interval writes an estimate: the mean, the 95 % interval and how many measurements.
 func Interval(name string, e engine.Estimate) string {
+	e = Possible(name, e)
 	return fmt.Sprintf("%s [%s %s] (%d)", Number(name, e.Mean), Number(name, e.Low), Number(name, e.High), e.N)
 }
 

@@ -135,3 +135,28 @@ func TestBestSoFar(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be is not shown: shares end at 0 and 1, and a number that is the largest
+// there is stands for a larger one.
+func TestImpossibleValues(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		e    engine.Estimate
+		want string
+	}{
+		{"accuracy", engine.Estimate{Mean: 0.985, N: 2, Low: 0.969, High: 1.001}, "0.9850 [0.9690 1] (2)"},
+		{"val_accuracy", engine.Estimate{Mean: 0.01, N: 2, Low: -0.02, High: 0.04}, "0.0100 [0 0.0400] (2)"},
+		{"accuracy", engine.Estimate{Mean: 98.5, N: 2, Low: 96.9, High: 100.1}, "98.5000 [96.9000 100.1] (2)"}, // in percent, or of something else
+		{"loss", engine.Estimate{Mean: 0.985, N: 2, Low: 0.969, High: 1.001}, "0.9850 [0.9690 1.0010] (2)"},
+	} {
+		if got := Interval(c.name, c.e); got != c.want {
+			t.Errorf("%s is shown as %s, want %s", c.name, got, c.want)
+		}
+	}
+	for x, want := range map[float64]string{math.MaxFloat64: "over 1.797e308, too large to be told", 1e300: "1e+300", 12.5: "12.5"} {
+		if got := Volume(x, 0); got != want {
+			t.Errorf("the hypervolume %g is shown as %s, want %s", x, got, want)
+		}
+	}
+}

@@ -146,7 +146,10 @@ func HypervolumeText(s engine.Snapshot) string {
 
 // Volume is a hypervolume and, where it is an estimate, its standard error.
 func Volume(x, err float64) string {
-	if err == 0 {
+	switch {
+	case x >= math.MaxFloat64:
+		return "over 1.797e308, too large to be told"
+	case err == 0:
 		return fmt.Sprintf("%.5g", x)
 	}
 	return fmt.Sprintf("%.5g ± %.2g, an estimate", x, err)
