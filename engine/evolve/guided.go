@@ -64,7 +64,7 @@ type guided struct {
 	rows  []*engine.Candidate // its observations
 	tried tried
 	spent []int               // measurements at each fidelity
-	went  map[genome.Hash]int // the highest fidelity at which it was measured, of what went on
+	known map[genome.Hash]int // the highest fidelity, of what went on and of what another form of it had told
 	again map[string]*repeats // by packed genome: measurements at the highest
 	luck  repeats             // all of them, each less its genome's mean
 }
@@ -194,7 +194,11 @@ func (s *guided) Step(_ context.Context, state []byte, turn engine.Turn) (engine
 // learn takes in what is new in the History.
 func (s *guided) learn(h engine.History) {
 	s.tried.follow(h, s.forget, func(c *engine.Candidate) {
-		if c.Fidelity > s.top() || c.Reuse != 0 {
+		if c.Fidelity > s.top() {
+			return
+		}
+		if c.Reuse != 0 {
+			s.knows(c)
 			return
 		}
 		packed, level := c.Genome.Packed(), c.Fidelity
@@ -219,15 +223,21 @@ func (s *guided) learn(h engine.History) {
 		s.model.Observe(c.Genome, level, values)
 		s.rows = append(s.rows, c)
 		if level > 0 {
-			key := s.model.Point(c.Genome).Key
-			s.went[key] = max(s.went[key], level)
+			s.knows(c)
 		}
 	})
 }
 
+// knows remembers at which fidelity a genome is known, or one that is the same: for ever,
+// for the model looks at some of the observations only.
+func (s *guided) knows(c *engine.Candidate) {
+	key := s.model.Point(c.Genome).Key
+	s.known[key] = max(s.known[key], c.Fidelity)
+}
+
 func (s *guided) forget() {
 	s.model.Clear()
-	s.rows, s.spent, s.went = nil, make([]int, len(s.costs)), map[genome.Hash]int{}
+	s.rows, s.spent, s.known = nil, make([]int, len(s.costs)), map[genome.Hash]int{}
 	s.again, s.luck = map[string]*repeats{}, repeats{squares: make([]float64, s.objectives())}
 }
 
@@ -548,7 +558,7 @@ func (c *chooser) again(pending map[string]int) {
 				c.drawn[packed] = true
 				points, list = append(points, x.point), append(list, choice{Proposal: p, genome: x.Genome, point: x.point})
 			}
-		case !p.Replicate && max(pending[packed], c.went[x.point.Key]) >= p.Fidelity:
+		case !p.Replicate && max(pending[packed], c.guided.known[x.point.Key]) >= p.Fidelity:
 		case p.Replicate && (i >= guidedParents || !c.tells(packed)):
 		default:
 			points = append(points, x.point)
@@ -621,7 +631,8 @@ func (c *chooser) add(n int, make func(k int) engine.Proposal) {
 			continue
 		}
 		c.drawn[packed] = true
-		if x := c.model.Point(p.Genome); !c.known[x.Key] {
+		x := c.model.Point(p.Genome)
+		if _, known := c.guided.known[x.Key]; !known && !c.known[x.Key] {
 			fresh, points = append(fresh, choice{Proposal: p, genome: p.Genome, point: x}), append(points, x)
 		}
 	}
