@@ -31,6 +31,10 @@ problems:
     target: 0.7
     by: evaluations
     published: {lucky: 1}
+  - name: absent
+    search:
+      space: {c: {choice: [1, 2]}}
+      evaluator: {use: table, file: absent.csv, key: c, metrics: {accuracy: a}}
 `
 
 const table = `c,k,a,s
@@ -84,7 +88,7 @@ func TestOnlyWhatIsMissing(t *testing.T) {
 		return out.String(), string(b)
 	}
 	said, first := run("")
-	if !strings.Contains(said, "small: 2 of 2 strategies are missing") {
+	if !strings.Contains(said, "small: 2 of 2 strategies are missing") || !strings.Contains(said, "absent was left out") {
 		t.Error(said)
 	}
 	for _, part := range []string{"Text before.", begin, end, "| random | 3 |", "| aging | 3 |", "| theirs, published |", "**small**, accuracy (maximize)",
@@ -94,7 +98,7 @@ func TestOnlyWhatIsMissing(t *testing.T) {
 		}
 	}
 	write("science.md", first+"Text behind.\n")
-	if said, text := run(""); strings.Contains(said, "missing") || text != first+"Text behind.\n" {
+	if said, text := run(""); strings.Contains(said, "small: ") || text != first+"Text behind.\n" {
 		t.Errorf("nothing was missing: %s\n%s", said, text)
 	}
 	if said, text := run("ag"); !strings.Contains(said, "1 of 2") || text != first+"Text behind.\n" {

@@ -26,7 +26,9 @@ func (s *study) tell(problems []*problem, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	measured := map[string]bool{}
 	for _, e := range slices.Concat(s.kept.Entries, theirs) {
+		measured[e.Problem] = true
 		for _, r := range e.Runs {
 			if err := json.NewEncoder(f).Encode(e.line(r)); err != nil {
 				return err
@@ -40,6 +42,9 @@ func (s *study) tell(problems []*problem, out io.Writer) error {
 	suite["others"] = &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: filepath.Base(f.Name())}}}
 	list := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, p := range problems {
+		if !measured[p.name] {
+			continue // what it takes is not there, which was said
+		}
 		own := &yaml.Node{Kind: yaml.MappingNode}
 		for i := 0; i < len(p.node.Content); i += 2 {
 			if key := p.node.Content[i].Value; !slices.Contains([]string{"strategies", "by", "goal", "target"}, key) {
