@@ -34,12 +34,12 @@ func ranks(xs []float64) []float64 {
 // counted out.
 const exactly = 60
 
-// wilcoxon is the two-sided p value of the signed-rank test (Wilcoxon 1945) that pairs
+// Wilcoxon is the two-sided p value of the signed-rank test (Wilcoxon 1945) that pairs
 // differ by nothing. Differences of zero are left out, equal ones share the mean
 // of their ranks. Up to 60 differences the distribution is counted out, ties
 // included; beyond it is the normal one, corrected for ties. Without differences it
 // is 1.
-func wilcoxon(differences []float64) float64 {
+func Wilcoxon(differences []float64) float64 {
 	var sizes []float64
 	var positive []bool
 	for _, d := range differences {

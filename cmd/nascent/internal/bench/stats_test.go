@@ -38,14 +38,14 @@ func TestWilcoxon(t *testing.T) {
 		"none":           {[]float64{0, 0, 0}, 1},
 		"one":            {[]float64{2}, 1},
 	} {
-		if p := wilcoxon(c.differences); math.Abs(p-c.want) > 1e-12 {
+		if p := Wilcoxon(c.differences); math.Abs(p-c.want) > 1e-12 {
 			t.Errorf("%s: %v, want %v", name, p, c.want)
 		}
 		back := slices.Clone(c.differences)
 		for i := range back {
 			back[i] = -back[i]
 		}
-		if p := wilcoxon(back); math.Abs(p-c.want) > 1e-12 {
+		if p := Wilcoxon(back); math.Abs(p-c.want) > 1e-12 {
 			t.Errorf("%s the other way round: %v, want %v", name, p, c.want)
 		}
 	}
@@ -58,7 +58,7 @@ func TestWilcoxonAsScipy(t *testing.T) {
 import json, sys, warnings
 from scipy.stats import wilcoxon
 warnings.simplefilter("ignore")
-print(json.dumps([wilcoxon(d, method="exact" if len(d) <= 50 else "approx", correction=False).pvalue for d in json.load(sys.stdin)]))
+print(json.dumps([Wilcoxon(d, method="exact" if len(d) <= 50 else "approx", correction=False).pvalue for d in json.load(sys.stdin)]))
 `
 	r := rng.New(9)
 	var all [][]float64
@@ -86,7 +86,7 @@ print(json.dumps([wilcoxon(d, method="exact" if len(d) <= 50 else "approx", corr
 		if len(d) > 50 && len(d) <= exactly { // scipy's is not exact there
 			continue
 		}
-		if p := wilcoxon(d); math.Abs(p-want[i]) > 1e-9 {
+		if p := Wilcoxon(d); math.Abs(p-want[i]) > 1e-9 {
 			t.Errorf("%d differences: %v, scipy says %v", len(d), p, want[i])
 		}
 	}

@@ -92,7 +92,7 @@ func (s *Suite) Judge() {
 				differences = append(differences, d)
 			}
 			if len(differences) > 0 {
-				ps, of = append(ps, wilcoxon(differences)), append(of, x)
+				ps, of = append(ps, Wilcoxon(differences)), append(of, x)
 			}
 		}
 	}

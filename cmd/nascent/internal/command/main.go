@@ -115,7 +115,8 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(), a.cancelCommand(), a.labelCommand(), a.importanceCommand()}
 	root.AddCommand(looking...)
 	if a.live == nil {
-		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.testCommand(), a.checkCommand(), a.replayCommand(),
+		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.compareCommand(),
+			a.testCommand(), a.checkCommand(), a.replayCommand(),
 			a.sampleCommand(), a.spaceCommand(), a.evaluateCommand(), a.pluginsCommand(), a.manCommand(), a.versionCommand())
 	}
 	return root
