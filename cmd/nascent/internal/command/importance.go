@@ -3,8 +3,10 @@ package command
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -202,12 +204,30 @@ func genesOf(r *show.Rows, rows []int) []importance.Gene {
 			}
 		}
 	}
+	parts := make([][]importance.Gene, min(runtime.GOMAXPROCS(0), 8))
+	var wait sync.WaitGroup
+	r.Genome(rows[0]) // from now on rows may be read side by side
+	for k := range parts {
+		wait.Go(func() { parts[k] = valuesOf(r, rows[k*len(rows)/len(parts):(k+1)*len(rows)/len(parts)], names, paths) })
+	}
+	wait.Wait()
+	out := parts[0]
+	for _, more := range parts[1:] {
+		for i := range out {
+			out[i].Append(&more[i])
+		}
+	}
+	return slices.DeleteFunc(out, func(g importance.Gene) bool { return g.Constant() })
+}
+
+// valuesOf are the values of genes in some rows.
+func valuesOf(r *show.Rows, rows []int, names []string, paths []*genome.Path) []importance.Gene {
 	out := make([]importance.Gene, len(paths))
 	for i, name := range names {
 		out[i].Name = name
 	}
 	for _, row := range rows {
-		tree := r.Tree(row)
+		tree := r.Genome(row).Tree()
 		for i, p := range paths {
 			g := &out[i]
 			p.EachOf(tree, func(v any) {
@@ -225,7 +245,7 @@ func genesOf(r *show.Rows, rows []int) []importance.Gene {
 			g.Next()
 		}
 	}
-	return slices.DeleteFunc(out, func(g importance.Gene) bool { return g.Constant() })
+	return out
 }
 
 func (a *app) writeImportance(all []studied, share float64) error {

@@ -74,6 +74,22 @@ func (g *Gene) Text(s string) {
 // Next goes on to the next candidate.
 func (g *Gene) Next() { g.ends = append(g.ends, len(g.codes)) }
 
+// Append adds the candidates of another part of the same gene.
+func (g *Gene) Append(more *Gene) {
+	from := 0
+	for _, to := range more.ends {
+		for _, code := range more.codes[from:to] {
+			if v := &more.values[code]; v.isText {
+				g.Text(v.text)
+			} else {
+				g.Number(v.number)
+			}
+		}
+		g.Next()
+		from = to
+	}
+}
+
 // Constant tells that the gene has one value wherever it is.
 func (g *Gene) Constant() bool { return len(g.values) < 2 }
 

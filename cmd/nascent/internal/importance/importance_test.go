@@ -159,6 +159,34 @@ func TestConditionalGenes(t *testing.T) {
 	}
 }
 
+// It does not matter in how many parts a gene was gathered.
+func TestAppend(t *testing.T) {
+	t.Parallel()
+	whole, parts := Gene{Name: "g"}, [3]Gene{{Name: "g"}, {Name: "g"}, {Name: "g"}}
+	var best []bool
+	r := rand.New(rand.NewPCG(5, 6))
+	for i := range 300 {
+		for range r.IntN(3) {
+			x := r.IntN(30)
+			for _, g := range []*Gene{&whole, &parts[i/100]} {
+				if x == 0 {
+					g.Text("auto")
+				} else {
+					g.Number(float64(x))
+				}
+			}
+		}
+		whole.Next()
+		parts[i/100].Next()
+		best = append(best, r.IntN(5) == 0)
+	}
+	parts[0].Append(&parts[1])
+	parts[0].Append(&parts[2])
+	if got, want := effect(&parts[0], best), effect(&whole, best); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 // Many numbers are divided into cells with about as many values each, whatever their scale.
 func TestDivide(t *testing.T) {
 	t.Parallel()

@@ -74,9 +74,6 @@ var Fields = slices.Concat(Columns, []string{"origin", "label", "comment"})
 // statuses are the words that stand for a candidate's status.
 var statuses = []string{string(engine.OK), string(engine.Invalid), string(engine.Failed)}
 
-// Tree are the genes of a row, as evaluators get them.
-func (r *Rows) Tree(row int) genome.Map { return r.genes(row) }
-
 // Genes are the paths of genes without places in lists, and of lists their lengths; up
 // to a thousand.
 func (r *Rows) Genes() []string {
