@@ -74,6 +74,26 @@ func TestFinds(t *testing.T) {
 	}
 }
 
+// What clients told and what a search has are compared.
+func TestReckoning(t *testing.T) {
+	t.Parallel()
+	k := kept{results: map[engine.ID]string{1: "ok false [{accuracy 1.5} {seconds 2}]", 2: "ok false [{accuracy 2.5}]", 3: "ok false [{accuracy 3}]"}}
+	clean := "telling 1 1.5\ntelling 2 2\ntelling 2 2.5\ntold 2 2.5\ntelling 3 3\ntold 3 3\n"
+	if wrong := reckon(k, clean); !wrong.clean() { // of the first nobody heard that it was told
+		t.Errorf("wrong are %+v", wrong)
+	}
+	for log, want := range map[string][2]int{
+		clean + "told 1 1.6\n":                   {1, 0},
+		clean + "told 4 4\n":                     {1, 0},
+		clean + "told 3 3\n":                     {0, 1},
+		strings.Replace(clean, "1.5", "1.55", 1): {0, 1},
+	} {
+		if wrong := reckon(k, log); len(wrong.lost) != want[0] || len(wrong.twice) != want[1] {
+			t.Errorf("of %q lost are %q, twice %q", log, wrong.lost, wrong.twice)
+		}
+	}
+}
+
 // A scenario says what is wrong with it.
 func TestScenarios(t *testing.T) {
 	t.Parallel()

@@ -55,14 +55,14 @@ func chaos(out io.Writer, programs, only string, seed uint64, kills, parallel in
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	room := make(chan struct{}, max(1, parallel))
-	for _, s := range all {
-		if !match.MatchString(s.name) {
-			continue
+	begin := func(name string, play func(r *rng.Rand) (*tally, error)) {
+		if !match.MatchString(name) {
+			return
 		}
 		group.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			t, e := play(s, programs, rng.New(rng.Derive(seed, s.name)), kills)
+			t, e := play(rng.New(rng.Derive(seed, name)))
 			mu.Lock()
 			defer mu.Unlock()
 			fmt.Fprintln(out, t.row())
@@ -72,11 +72,15 @@ func chaos(out io.Writer, programs, only string, seed uint64, kills, parallel in
 				}
 			}
 			if e != nil {
-				fmt.Fprintf(out, "  %s: %v\n", s.name, e)
+				fmt.Fprintf(out, "  %s: %v\n", name, e)
 			}
 			clean = clean && e == nil && t.clean()
 		})
 	}
+	for _, s := range all {
+		begin(s.name, func(r *rng.Rand) (*tally, error) { return play(s, programs, r, kills) })
+	}
+	begin(clientsName, func(r *rng.Rand) (*tally, error) { return playClients(programs, r, kills) })
 	group.Wait()
 	return clean, nil
 }

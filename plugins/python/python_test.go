@@ -21,6 +21,10 @@ import (
 // an interpreter has it, else by unittest.
 func TestSDK(t *testing.T) {
 	t.Parallel()
+	programs := t.TempDir() // searches that Python drives need the program
+	if err := proctest.Build(programs, map[string]string{"nascent": "../../cmd/nascent"}); err != nil {
+		t.Fatal(err)
+	}
 	found := interpreters(t)
 	versions := slices.Sorted(maps.Keys(found))
 	for minor := 9; minor <= 14; minor++ {
@@ -40,13 +44,29 @@ func TestSDK(t *testing.T) {
 				args = []string{"-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "tests"}
 			}
 			cmd := exec.Command(python.path, args...)
-			cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+			cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "NASCENT="+filepath.Join(programs, "nascent"))
 			out, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
 			t.Logf("%s %s\n%s", python.path, args, out)
 		})
+	}
+}
+
+// The SDK's types are whole, as mypy judges them strictly for Python 3.9.
+func TestTypes(t *testing.T) {
+	t.Parallel()
+	mypy := os.Getenv("NASCENT_MYPY")
+	if mypy == "" {
+		var err error
+		if mypy, err = exec.LookPath("mypy"); err != nil {
+			t.Skip("there is no mypy here: install one that knows Python 3.9 (mypy < 1.19), and put it into $PATH or name it in $NASCENT_MYPY")
+		}
+	}
+	cmd := exec.Command(mypy, "--strict", "--python-version", "3.9", "--cache-dir", t.TempDir(), "nascent")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

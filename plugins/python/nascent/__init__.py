@@ -10,6 +10,8 @@ A search.yaml names its file: ``evaluator: {use: ./evaluate.py}``. Nothing else
 is to be installed or started. Prints go to the search's log. An exception is a
 failed attempt, Invalid the genome's fault. A strategy is a function, too, of a
 state and a turn: see nascent.strategy.
+
+Or Python drives the search, from a program or a notebook: see nascent.Search.
 """
 
 import sys
@@ -23,19 +25,25 @@ from .version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .engine import EngineError, StaleTrial
+    from .found import Found, Front
     from .history import Candidate, History
     from .rng import Rand
+    from .search import Search
     from .space import Space
+    from .trial import Trial
     from .turn import Decision, Proposal, StrategySetup, Turn, strategy
 
-__all__ = ["Cancelled", "Candidate", "Decision", "History", "Invalid", "Job", "Proposal", "Rand", "Refused", "Returned", "Setup", "Space",
-           "Stopped", "StrategySetup", "Turn", "__version__", "evaluator", "strategy"]
+__all__ = ["Cancelled", "Candidate", "Decision", "EngineError", "Found", "Front", "History", "Invalid", "Job", "Proposal", "Rand", "Refused",
+           "Returned", "Search", "Setup", "Space", "StaleTrial", "Stopped", "StrategySetup", "Trial", "Turn", "__version__", "evaluator",
+           "strategy"]
 
-_LATER = {"Candidate": "history", "History": "history", "Rand": "rng", "Space": "space"}
+_LATER = {"Candidate": "history", "EngineError": "engine", "Found": "found", "Front": "found", "History": "history", "Rand": "rng",
+          "Search": "search", "Space": "space", "StaleTrial": "engine", "Trial": "trial"}
 
 
 def __getattr__(name):  # type: (str) -> object
-    """What strategies use is imported when they do: evaluators start sooner."""
+    """What strategies and clients use is imported when they do: evaluators start sooner."""
     if name not in __all__:
         raise AttributeError("module nascent has no attribute %s" % name)
     from importlib import import_module

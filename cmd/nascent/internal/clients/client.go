@@ -229,7 +229,7 @@ func (c *client) tell(id engine.ID, m *message) {
 		c.say(reply{Stale: id.String(), Attempt: m.Attempt, Why: "it is another client's, or has its result"})
 	case j.late:
 		d.answer(j, engine.Event{Kind: engine.Returned, Reason: "cancelled"})
-		c.say(reply{Stale: id.String(), Attempt: m.Attempt, Why: "it took too long, or was cancelled"})
+		c.say(reply{Stale: id.String(), Attempt: m.Attempt, Why: overdue})
 	case m.Returned != nil:
 		d.answer(j, engine.Event{Kind: engine.Returned, Reason: engine.OneLine(*m.Returned)})
 		c.say(reply{Told: id.String(), Attempt: m.Attempt})

@@ -59,9 +59,11 @@ type bench struct {
 
 func open(t *testing.T, s Settings, text string) *bench {
 	t.Helper()
-	b := &bench{T: t, desk: New(s), files: engine.Memory(), space: genome.MustParseSpace(enginetest.Numbers), search: &ledger{known: map[engine.ID]engine.Candidate{}}}
+	b := &bench{T: t, desk: New(s), files: engine.Memory(), space: genome.MustParseSpace(enginetest.Numbers)}
+	b.search = &ledger{known: map[engine.ID]engine.Candidate{}}
 	var err error
-	b.session, _, err = b.desk.Open(context.Background(), engine.EvaluatorSetup{Space: b.space, Options: json.RawMessage(text), Files: b.files})
+	setup := engine.EvaluatorSetup{Space: b.space, Options: json.RawMessage(text), Files: b.files}
+	b.session, _, err = b.desk.Open(context.Background(), setup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +85,8 @@ func (b *bench) submit(id engine.ID, attempt int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := b.session.Submit(engine.Assignment{Job: &engine.Job{ID: id, Genome: g, Phase: engine.PhaseSearch, Task: engine.Train}, Attempt: attempt}); err != nil {
+	job := &engine.Job{ID: id, Genome: g, Phase: engine.PhaseSearch, Task: engine.Train}
+	if err := b.session.Submit(engine.Assignment{Job: job, Attempt: attempt}); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -302,7 +305,7 @@ func TestLateTells(t *testing.T) {
 	b := open(t, Settings{}, `{}`)
 	c := b.attach("")
 	for id, end := range map[engine.ID]func(){
-		1: func() { b.session.Kill(1, 1) },
+		1: func() { b.session.Cancel(1, 1, false); c.hear(); b.session.Kill(1, 1) },
 		2: func() { b.session.Cancel(2, 1, false) },
 	} {
 		b.submit(id, 1)
@@ -340,12 +343,14 @@ func TestWhatAClientHadBefore(t *testing.T) {
 	t.Parallel()
 	b := open(t, Settings{}, `{}`)
 	for id, status := range map[engine.ID]engine.Status{1: "", 2: engine.OK, 3: engine.OK, 4: "", 5: ""} {
-		b.search.known[id] = engine.Candidate{Job: engine.Job{ID: id}, Result: engine.Result{Status: status, Metrics: engine.Values{{Name: "accuracy", Value: 0.5}}}}
+		result := engine.Result{Status: status, Metrics: engine.Values{{Name: "accuracy", Value: 0.5}}}
+		b.search.known[id] = engine.Candidate{Job: engine.Job{ID: id}, Result: result}
 	}
 	b.submit(5, 9)
 	b.attach("").trial()
 	b.event(engine.Begun)
-	c := b.attach(`, "holds": [{"id": "1", "attempt": 3}, {"id": "2", "attempt": 1}, {"id": "3", "attempt": 1}, {"id": "4", "attempt": 1}, {"id": "5", "attempt": 1}]`)
+	c := b.attach(`, "holds": [{"id": "1", "attempt": 3}, {"id": "2", "attempt": 1}, {"id": "3", "attempt": 1}, ` +
+		`{"id": "4", "attempt": 1}, {"id": "5", "attempt": 1}]`)
 	if r := c.hear(); r.Stale != "5" {
 		t.Errorf("heard %+v of what another has", r)
 	}

@@ -267,13 +267,17 @@ func (d *Desk) answer(j *job, e engine.Event) {
 	d.change = make(chan struct{})
 }
 
-// takeBack does so with a job that a client has, and tells it.
-func (d *Desk) takeBack(j *job, e engine.Event, why string) {
-	if j.holder != nil {
-		j.holder.say(reply{Stale: j.Job.ID.String(), Attempt: j.called, Why: why})
+// takeBack takes a job from a client that does not give it back. Where that is because
+// the search stops, what comes of it may still be told to its next run.
+func (d *Desk) takeBack(j *job) {
+	if j.holder != nil && j.late {
+		j.holder.say(reply{Stale: j.Job.ID.String(), Attempt: j.called, Why: overdue})
 	}
-	d.answer(j, e)
+	d.answer(j, engine.Event{Kind: engine.Returned, Reason: "its client did not end it"})
 }
+
+// overdue is why a trial that was cancelled is not its client's any more.
+const overdue = "it took too long, or was cancelled"
 
 // session is a Desk as the engine talks to it.
 type session Desk
@@ -331,7 +335,7 @@ func (s *session) Kill(id engine.ID, attempt int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if j := d.jobs[id]; j != nil && j.Attempt == attempt {
-		d.takeBack(j, engine.Event{Kind: engine.Returned, Reason: "the client did not end it"}, "it took too long, or was cancelled")
+		d.takeBack(j)
 	}
 }
 
@@ -372,7 +376,7 @@ func (s *session) Close(ctx context.Context) error {
 		d.mu.Lock()
 	}
 	for _, j := range d.jobs {
-		d.takeBack(j, engine.Event{Kind: engine.Returned, Reason: "the search ends"}, "the search ends")
+		d.takeBack(j)
 	}
 	d.mu.Unlock()
 	s.events.Close()

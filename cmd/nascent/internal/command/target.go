@@ -221,7 +221,9 @@ func (c *choices) load(path string) (doc *config.Document, home string, err erro
 	if c.dir == "" {
 		return nil, "", wrongInput("-: a search.yaml on standard input has no directory; say with --dir where the search is to be kept")
 	}
-	doc, err = config.Parse("standard input", ".", c.text)
+	if doc, err = config.Parse("standard input", ".", c.text); err == nil {
+		doc.Tidy()
+	}
 	return doc, "", err
 }
 

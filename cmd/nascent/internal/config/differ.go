@@ -51,10 +51,20 @@ func Same(a, b *Document) (all, deciding bool) {
 func (d *Document) Complete(other *Document) {
 	for i := 0; i < len(other.root.Content); i += 2 {
 		if key := other.root.Content[i]; !d.Has(key.Value) {
-			d.root.Content = append(d.root.Content, key, other.root.Content[i+1])
+			d.root.Content = append(d.root.Content, clone(key), clone(other.root.Content[i+1]))
 			d.changed = true
 		}
 	}
+}
+
+// clone copies a node with all below it.
+func clone(n *yaml.Node) *yaml.Node {
+	c := *n
+	c.Content = slices.Clone(n.Content)
+	for i := range c.Content {
+		c.Content[i] = clone(c.Content[i])
+	}
+	return &c
 }
 
 // Contradicts names the first key of the document that is otherwise in other and decides

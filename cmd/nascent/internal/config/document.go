@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -288,6 +289,31 @@ func (d *Document) origin(n *yaml.Node, origin string) {
 	for _, c := range n.Content {
 		d.origin(c, origin)
 	}
+}
+
+// plainWord is a text that needs no quotation marks, unless it means something without
+// them.
+var plainWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]*$`)
+
+var meaning = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
+// Tidy lays out a document that a program has written, for people: each key of the top
+// on a line of its own, and no more quotation marks than there must be.
+func (d *Document) Tidy() {
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		switch {
+		case n.Kind != yaml.ScalarNode:
+			n.Style = yaml.FlowStyle
+		case n.Tag == "!!str" && plainWord.MatchString(n.Value) && !slices.Contains(meaning, strings.ToLower(n.Value)):
+			n.Style = 0
+		}
+		for _, c := range n.Content {
+			walk(c)
+		}
+	}
+	walk(d.root)
+	d.root.Style, d.changed = 0, true
 }
 
 // Encode writes the document as it now stands, comments included; one that

@@ -36,13 +36,14 @@ func NewMonitor() *Monitor { return &Monitor{begun: time.Now(), every: 1} }
 // attach gives it the search's past.
 func (m *Monitor) attach(v *View) {
 	_, past, last, leading := v.follow()
+	starved := v.Starved(v.Status()) // which the search answers that may be about to call Observe
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.view != nil {
 		return
 	}
 	m.view, m.leading = v, leading
-	for _, text := range v.Starved(v.Status()) {
+	for _, text := range starved {
 		m.say(text)
 	}
 	for _, y := range past {

@@ -95,12 +95,16 @@ func (v *View) Status() engine.Snapshot {
 // Told is what `status --json` prints.
 type Told struct {
 	engine.Snapshot
-	Clients *clients.Count `json:"clients,omitempty"` // where clients measure it, while it runs
+	Objectives []engine.Objective `json:"objectives"`
+	Clients    *clients.Count     `json:"clients,omitempty"` // where clients measure it, while it runs
 }
 
 // Told is the search's state, and what clients do.
 func (v *View) Told() Told {
-	t := Told{Snapshot: v.Status()}
+	t := Told{Snapshot: v.Status(), Objectives: v.Plan.Objectives}
+	if len(t.Objectives) == 0 {
+		t.Objectives = []engine.Objective{v.Objective()}
+	}
 	if v.Clients != nil {
 		n := v.Clients()
 		t.Clients = &n

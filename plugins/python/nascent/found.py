@@ -1,0 +1,122 @@
+"""Candidates of a search, as Search.best, Search.front and Search.frame give them."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+
+from . import page
+
+
+class Found:
+    """A candidate that was measured."""
+
+    id: str
+    """As nascent show takes it."""
+    status: str
+    """ok, invalid or failed."""
+    genes: Dict[str, Any]
+    """The genome as plain values."""
+    text: str
+    """The genome's canonical text."""
+    metrics: Dict[str, float]
+    estimates: Dict[str, Dict[str, float]]
+    """What all measurements of this genome tell, by metric: mean, n, and the ends low
+    and high of the 95 % interval. Empty unless something was measured again."""
+    fidelity: int
+    budget: float
+    seed: int
+    operator: str
+    parents: List[str]
+    reason: str
+    curve: List[Dict[str, Any]]
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self.record = dict(record)
+        """All that nascent show --json tells."""
+        self.id = name_of(record["id"])
+        self.status = record.get("status", "")
+        self.genes = record.get("genes") or {}
+        self.text = record.get("genome", "")
+        self.metrics = record.get("metrics") or {}
+        self.estimates = record.get("estimates") or {}
+        self.fidelity = record.get("fidelity", 0)
+        self.budget = record.get("budget", 0)
+        self.seed = record.get("seed", 0)
+        self.operator = record.get("operator", "")
+        self.parents = [name_of(p) for p in record.get("parents") or []]
+        self.reason = record.get("reason", "")
+        self.curve = record.get("curve") or []
+
+    def __repr__(self) -> str:
+        metrics = " ".join(f"{name}={value:.6g}" for name, value in self.metrics.items())
+        return f"<Candidate {self.id} {metrics or self.status}: {self.text}>"
+
+    def _repr_html_(self) -> str:
+        rows = [("metrics", page.metrics(self.metrics, self.estimates))]
+        rows += [(name, page.value(value)) for name, value in flat(self.genes).items()]
+        return page.table(f"candidate {self.id}", rows)
+
+
+class Front(Sequence[Found]):
+    """Candidates that no other one dominates, the preferred one first. With one objective
+    it is the best alone."""
+
+    def __init__(self, candidates: Iterable[Found]) -> None:
+        self._all = list(candidates)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all[index]
+
+    def __repr__(self) -> str:
+        return f"Front({self._all!r})"
+
+    def _repr_html_(self) -> str:
+        return page.grid([{"id": c.id, **c.metrics, **flat(c.genes)} for c in self._all], f"a front of {len(self._all)}")
+
+
+Row = Dict[str, Union[float, int, str, bool, None]]
+
+
+def row(candidate: Found) -> Row:
+    """A candidate as a row of a table: metrics by their names, genes at any depth as
+    gene:PATH. A metric that is called like a field is metric:NAME."""
+    record = candidate.record
+    out: Row = {name: record.get(name) for name in _FIELDS}
+    if record.get("parents"):
+        out["parents"] = " ".join(map(name_of, record["parents"]))
+    for name, x in candidate.metrics.items():
+        out[f"metric:{name}" if name in out else name] = x
+    out.update({f"gene:{path}": x for path, x in flat(candidate.genes).items()})
+    return out
+
+
+_FIELDS = ("id", "phase", "status", "fidelity", "budget", "seed", "operator", "parents", "seconds", "lost", "attempts", "reason", "genome")
+
+
+def flat(value: Any, path: str = "") -> Dict[str, Any]:
+    """Leaves of nested dicts and lists by their paths: blocks[0].channels."""
+    items: List[Any]
+    if isinstance(value, Mapping):
+        items = [(f"{path}.{name}" if path else str(name), inner) for name, inner in value.items()]
+    elif isinstance(value, (list, tuple)):
+        items = [(f"{path}[{i}]", inner) for i, inner in enumerate(value)]
+    else:
+        return {path: value}
+    out: Dict[str, Any] = {}
+    for name, inner in items:
+        out.update(flat(inner, name))
+    return out
+
+
+_FINAL = 1_000_000_000  # above are ids of re-measured and tested candidates
+
+
+def name_of(identity: Any) -> str:
+    """A candidate's id as people write it."""
+    number: Optional[int] = identity if isinstance(identity, int) else None
+    if number is None:
+        return str(identity)
+    return f"f{number - _FINAL}" if number > _FINAL else str(number)

@@ -1,0 +1,219 @@
+"""Search: a search that Python drives."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+
+from . import page
+from .engine import Engine, EngineError, ask, program
+from .found import Found, Front, Row, row
+from .trial import Trial
+
+Evaluate = Callable[[Any], Mapping[str, Any]]
+
+
+class Search:
+    """A search in the directory dir, which Python drives:
+
+        search = nascent.Search("mine", space={"x": {"float": [-10, 10]}}, objectives={"accuracy": "maximize"})
+        for trial in search.ask(evaluations=200):
+            search.tell(trial, accuracy=train(**trial.genes))
+
+    The arguments are the keys of a search.yaml, as Python's values, and are its words; what
+    is left out has the defaults of docs/search-yaml.md. They describe the search when it
+    begins. When it goes on, in another process or after a crash, give the same again, or
+    the directory alone. Several processes may drive one search at once.
+
+    The engine is a process of its own. The first who needs it starts it, and it ends by
+    itself when nobody has been there for half a minute (idle).
+
+    objectives: names of metrics with maximize or minimize, or a list as in search.yaml.
+    version: names what is measured here: change it when the measuring changes. Results of
+        another version are then not compared with these, unless accept_evaluator says so.
+    deterministic: equal trials have equal results.
+    evaluator: further options of the evaluator ``clients``: metrics (names of what is told
+        besides what the search judges by, with maximize, minimize or ""), budget, unit,
+        seeded, tests.
+    final: measuring again and testing at the end, which there is not unless it is given.
+    """
+
+    def __init__(
+        self, dir: Union[str, "os.PathLike[str]"], space: Optional[Mapping[str, Any]] = None,
+        objectives: Union[None, Mapping[str, Any], Sequence[Mapping[str, Any]]] = None, *,
+        version: Optional[str] = None, deterministic: Optional[bool] = None, evaluator: Optional[Mapping[str, Any]] = None,
+        accept_evaluator: bool = False, idle: Union[None, float, str] = None, name: Optional[str] = None,
+        strategy: Union[None, str, Mapping[str, Any]] = None, repeats: Union[None, bool, Mapping[str, Any]] = None,
+        start: Optional[Sequence[Any]] = None, baselines: Any = None, fidelities: Optional[Sequence[Mapping[str, Any]]] = None,
+        ties: Union[None, Mapping[str, Any], Sequence[Mapping[str, Any]]] = None, metrics: Optional[Mapping[str, str]] = None,
+        score: Optional[str] = None, prefer: Optional[str] = None, reference: Optional[Mapping[str, float]] = None,
+        constraints: Optional[Sequence[Mapping[str, Any]]] = None, limits: Optional[Mapping[str, Any]] = None,
+        seed: Optional[int] = None, order: Optional[str] = None, window: Optional[int] = None, workers: Optional[int] = None,
+        duplicates: Optional[str] = None, failures: Optional[Mapping[str, Any]] = None, timeout: Union[None, float, str] = None,
+        grace: Union[None, float, str] = None, final: Optional[Mapping[str, Any]] = None, checkpoints: Optional[Mapping[str, Any]] = None,
+        plugins: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        self.dir = os.path.abspath(os.fspath(dir))
+        options = dict(evaluator or {})
+        for key, value in (("version", version), ("deterministic", deterministic)):
+            if value is not None:
+                options[key] = value
+        if isinstance(options.get("metrics"), Sequence) and not isinstance(options["metrics"], str):
+            options["metrics"] = {metric: "" for metric in options["metrics"]}
+        given: Dict[str, Any] = {
+            "name": name, "space": space, "evaluator": {"use": "clients", **options} if space is not None or options else None,
+            "strategy": strategy, "repeats": repeats, "start": start, "baselines": baselines, "fidelities": fidelities,
+            "objectives": _goals(objectives), "ties": _goals(ties), "metrics": metrics, "score": score, "prefer": prefer,
+            "reference": reference, "constraints": constraints, "limits": limits, "seed": seed, "order": order, "window": window,
+            "workers": workers, "duplicates": duplicates, "failures": failures, "timeout": timeout, "grace": grace, "idle": idle,
+            "final": final, "checkpoints": checkpoints, "plugins": plugins,
+        }
+        document = {key: value for key, value in given.items() if value is not None}
+        self._document = document or None
+        self._arguments = ("--accept-evaluator",) if accept_evaluator else ()
+        self._engine = Engine(self.dir, self._document, self._arguments)
+        self._left: List[Trial] = []  # that a loop ended at
+
+    def ask(self, evaluations: Optional[int] = None) -> Iterator[Trial]:
+        """Trials, one after the other, until the search has come to its end, or to so many
+        evaluations: its limit is raised to that if it has a lower one. It waits where
+        there is nothing to try before somebody tells a result. A loop that an exception
+        ended in the middle of a trial begins with that one again. Raises EngineError.
+
+        ``next(search.ask())`` is a single one."""
+        if evaluations is not None and (isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1):
+            raise ValueError(f"evaluations is {evaluations!r}: give a whole number of at least 1")
+        return self._ask(evaluations)
+
+    def _ask(self, evaluations: Optional[int]) -> Iterator[Trial]:
+        while True:
+            trial = self._again() or self._next(evaluations)
+            if trial is None:
+                return
+            try:
+                yield trial
+            except GeneratorExit:
+                if not trial._over:
+                    self._left.append(trial)
+                raise
+
+    def _again(self) -> Optional[Trial]:
+        """A trial that a loop of this process ended at, and that is its still."""
+        while self._left:
+            trial = self._left.pop(0)
+            if trial._process == os.getpid() and not trial._over and not trial._lease.stale:
+                return trial
+        return None
+
+    def _next(self, evaluations: Optional[int]) -> Optional[Trial]:
+        order = self._engine.next(evaluations)
+        return None if order is None else Trial(order, self._engine)
+
+    def tell(self, trial: Trial, metrics: Optional[Mapping[str, Any]] = None, /, **more: Any) -> None:
+        """As trial.tell: ``search.tell(trial, accuracy=0.9)``, or with a dict."""
+        trial.tell(metrics, **more)
+
+    def run(self, evaluate: Evaluate, evaluations: Optional[int] = None, workers: int = 1, progress: Optional[bool] = None) -> Search:
+        """Have a function measure candidates until the search has come to its end, or to so
+        many evaluations. It is called with a trial and answers a dict of metrics, as that
+        of an evaluator does: Invalid blames the genome, any other exception is a failed
+        attempt, trial.report applies stopping rules. Answers the search.
+
+        workers: so many processes, forked from this one, measure at once. There is one, this
+            one, where that is 1, where CUDA has been initialised, which no fork survives,
+            and where the system cannot fork.
+        progress: shown on a terminal and in a notebook; True or False decide it.
+        """
+        from .run import run
+        run(self, evaluate, evaluations, workers, progress)
+        return self
+
+    @property
+    def status(self) -> Dict[str, Any]:
+        """What nascent status --json says."""
+        return dict(ask(self.dir, "status") or {"state": "new", "evaluations": 0, "best": []})
+
+    @property
+    def best(self) -> Optional[Found]:
+        """The best candidate: the winner, once candidates were measured again. None before
+        anything was measured."""
+        record = ask(self.dir, "show", "best") if self.status.get("best") else None
+        return Found(record) if record else None
+
+    @property
+    def front(self) -> Front:
+        """With several objectives the candidates that no other one dominates, the preferred
+        one first; with one the best."""
+        status = self.status
+        ids = [c["id"] for c in status.get("front") or (status.get("best") or [])[:1]]
+        place = {identity: i for i, identity in enumerate(ids)}
+        records = self._list("--where", " or ".join(f"id = {identity}" for identity in ids)) if ids else []
+        return Front(Found(r) for r in sorted(records, key=lambda r: place[r["id"]]))
+
+    def candidates(self) -> List[Found]:
+        """All candidates that have a result, in the order in which the search heard of it."""
+        return [Found(record) for record in self._list()]
+
+    def frame(self) -> Any:
+        """All candidates as a data frame: of pandas, or else of polars, or else a list of
+        dicts. Columns are fields, metrics by their names and genes as gene:PATH."""
+        for library in ("pandas", "polars"):
+            try:
+                return self._table(__import__(library))
+            except ImportError:
+                continue
+        return self._rows()
+
+    def _table(self, library: Any) -> Any:
+        return library.DataFrame(self._rows())
+
+    def _rows(self) -> List[Row]:
+        return [row(c) for c in self.candidates()]
+
+    def _list(self, *more: str) -> List[Dict[str, Any]]:
+        if not self.status.get("evaluations"):
+            return []
+        done = subprocess.run([program(), "list", self.dir, "--json", *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, check=False)
+        if done.returncode != 0:
+            raise EngineError(done.stderr.decode(errors="replace").strip())
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def close(self) -> None:
+        """End the connection to the engine. Trials that were not told go back. It is made
+        again when something is asked or told."""
+        self._left.clear()
+        self._engine.close()
+
+    def __enter__(self) -> Search:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Search {self.dir}>"
+
+    def _repr_html_(self) -> str:
+        return page.search(self.status, self._curve(), os.path.basename(self.dir))
+
+    def _curve(self) -> List[float]:
+        """The best so far after each evaluation, of the first objective."""
+        objective: Mapping[str, Any] = next(iter(self.status.get("objectives") or []), {})
+        better = min if objective.get("goal") == "minimize" else max
+        out: List[float] = []
+        for c in self._list():
+            value = (c.get("metrics") or {}).get(objective.get("metric")) if c.get("phase") == "search" else None
+            if value is not None:
+                out.append(better(out[-1], value) if out else value)
+        return out
+
+
+def _goals(objectives: Union[None, Mapping[str, Any], Sequence[Mapping[str, Any]]]) -> Optional[List[Mapping[str, Any]]]:
+    """Objectives as a search.yaml lists them."""
+    if objectives is None or not isinstance(objectives, Mapping):
+        return None if objectives is None else list(objectives)
+    return [{"metric": metric, **(goal if isinstance(goal, Mapping) else {"goal": goal})} for metric, goal in objectives.items()]

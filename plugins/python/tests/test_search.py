@@ -1,0 +1,429 @@
+"""Tests of searches that Python drives. They need the program nascent: $NASCENT, or in $PATH."""
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import types
+import unittest
+import warnings
+from pathlib import Path
+from unittest import mock
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import nascent  # noqa: E402
+from nascent import _programs, engine  # noqa: E402
+from nascent.found import flat, name_of  # noqa: E402
+from nascent.run import cannot_fork  # noqa: E402
+
+warnings.filterwarnings("ignore", message=".*multi-threaded.*", category=DeprecationWarning)  # of fork, from 3.12 on
+
+SPACE = {"x": {"float": [-10, 10]}, "deep": {"list": {"kernel": {"choice": [3, 5]}}, "length": [1, 2]}}
+
+
+def quality(trial):
+    return -(trial.genes["x"] - 3) ** 2
+
+
+def program():
+    try:
+        return _programs.path()
+    except _programs.Missing:
+        return None
+
+
+@unittest.skipUnless(program(), "there is no program nascent: set $NASCENT to its path, or build it into $PATH")
+class Case(unittest.TestCase):
+    def setUp(self):
+        where = tempfile.TemporaryDirectory()
+        self.addCleanup(where.cleanup)
+        self.dir = os.path.join(where.name, "mine")
+        self.addCleanup(self.nascent, "stop", check=False)
+
+    def nascent(self, command, *arguments, check=True):
+        done = subprocess.run([program(), command, self.dir, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        if check and done.returncode != 0:
+            self.fail(f"nascent {command}: {done.stderr.decode()}")
+        return done.stdout.decode()
+
+    def search(self, **more):
+        arguments = {"space": SPACE, "objectives": {"accuracy": "maximize"}, "strategy": "random", **more}
+        search = nascent.Search(self.dir, **arguments)
+        self.addCleanup(search.close)
+        return search
+
+    def engine(self):
+        """The process that runs the search."""
+        return int(Path(self.dir, "lock").read_text().split()[0])
+
+    def kill(self):
+        """Kill it, and wait until nothing of it is left."""
+        os.kill(self.engine(), signal.SIGKILL)
+        while engine.ask(self.dir, "status") is None:
+            time.sleep(0.01)
+
+    def rows(self):
+        return [json.loads(line) for line in self.nascent("list", "--json").splitlines()]
+
+
+class TestAskAndTell(Case):
+    def test_loop(self):
+        search = self.search()
+        self.assertIsNone(search.best)
+        self.assertEqual((len(search.front), search.candidates()), (0, []))
+        told = {}
+        for trial in search.ask(evaluations=12):
+            self.assertEqual(trial.budget, 1)
+            search.tell(trial, accuracy=quality(trial))
+            told[trial.id] = quality(trial)
+        self.assertEqual(sorted(map(int, told)), list(range(1, 13)))
+        self.assertEqual({str(r["id"]): r["metrics"]["accuracy"] for r in self.rows()}, told)
+        best = max(told, key=told.get)
+        self.assertEqual(search.best.id, best)
+        self.assertEqual(quality(search.best), search.best.metrics["accuracy"])
+        self.assertEqual([c.id for c in search.front], [best])
+        self.assertEqual(list(search.ask(evaluations=12)), [])
+        self.assertEqual(list(search.ask(evaluations=5)), [])
+        for page in (search._repr_html_(), search.best._repr_html_(), search.front._repr_html_()):
+            self.assertIn("<table>", page)
+            self.assertIn(best, page)
+        # It goes on in another process, by the directory alone, and further.
+        again = nascent.Search(self.dir)
+        self.addCleanup(again.close)
+        self.assertEqual(sum(1 for trial in again.ask(evaluations=15) if again.tell(trial, {"accuracy": 1}) is None), 3)
+        self.assertEqual(again.status["evaluations"], 15)
+        self.assertIn("evaluations: 15", Path(self.dir, "search.yaml").read_text())
+        self.nascent("check")
+        self.nascent("replay")
+
+    def test_frame(self):
+        search = self.search()
+        search.run(lambda trial: {"accuracy": quality(trial)}, evaluations=3)
+        with mock.patch.dict(sys.modules, {"pandas": None, "polars": None}):
+            rows = search.frame()
+        self.assertEqual([r["id"] for r in rows], [1, 2, 3])
+        for r in rows:
+            self.assertEqual(r["accuracy"], -(r["gene:x"] - 3) ** 2)
+            self.assertIn(r["gene:deep[0].kernel"], (3, 5))
+
+    def test_a_loop_that_fails_begins_with_the_same_trial(self):
+        search = self.search()
+        with self.assertRaises(ZeroDivisionError):
+            for trial in search.ask(evaluations=3):
+                1 / 0
+        self.assertEqual([trial.id for trial in search.ask(evaluations=3) if search.tell(trial, accuracy=1) is None], ["1", "2", "3"])
+
+    def test_trials_that_are_dropped_go_back(self):
+        search = self.search(window=1)
+        first = next(search.ask()).id
+        search._left.clear()
+        self.assertEqual(next(search.ask()).id, first)
+
+    def test_what_can_be_told(self):
+        search = self.search(evaluator={"metrics": ["size"]}, failures={"attempts": 1})
+        trials = search.ask(evaluations=5)
+        trial = next(trials)
+        for wrong, text in (({}, "nothing to tell"), ({"accuracy": float("nan")}, "is nan"), ({"accuracy": "x"}, "not a number"),
+                            ({"acuracy": 1}, "acuracy is not declared"), ({"loss": 1}, "no metric accuracy")):
+            with self.assertRaisesRegex((ValueError, TypeError), text):
+                trial.tell(wrong)
+        trial.tell({"accuracy": 1}, size=3)
+        with self.assertRaisesRegex(nascent.StaleTrial, "told before"):
+            trial.tell(accuracy=2)
+        next(trials).invalid("too large")
+        next(trials).fail("no luck")
+        next(trials).give_back()
+        for trial in trials:
+            trial.report(epoch=1, accuracy=0.5)
+            trial.tell(accuracy=1)
+        rows = self.rows()
+        self.assertEqual([r["status"] for r in rows], ["ok", "invalid", "failed", "ok", "ok"])
+        self.assertEqual((rows[0]["metrics"]["size"], rows[1]["reason"], rows[2]["reason"]), (3, "too large", "no luck"))
+        self.assertEqual([(p["step"], p["metrics"]) for p in search.best.curve], [] if search.best.id == "1" else [(1, {"accuracy": 0.5})])
+
+    def test_progress_is_kept(self):
+        search = self.search(window=1)
+        trials = search.ask(evaluations=1)
+        trial = next(trials)
+        (trial.scratch / "state").write_text("half")
+        trial.save(trial.scratch / "state")
+        trial.give_back()
+        self.assertFalse(trial.scratch.exists())
+        trial = next(trials)
+        self.assertEqual((trial.resume.read_text(), trial.resumed_own), ("half", True))
+        (trial.scratch / "model").write_text("whole")
+        trial.keep(trial.scratch / "model", "model")
+        trial.tell(accuracy=1)
+        self.assertEqual([f["name"] for f in search.best.record["files"]], ["model"])
+
+    def test_a_trial_has_its_time(self):
+        search = self.search(timeout="20ms", grace="20ms", failures={"attempts": 1})
+        trials = search.ask(evaluations=2)
+        trial = next(trials)
+        while not trial.should_stop:
+            time.sleep(0.001)
+        with self.assertRaisesRegex(nascent.StaleTrial, "took too long"):
+            trial.tell(accuracy=1)
+        search.close()
+        row = next(r for r in self.rows() if r["id"] == 1) if search.status["evaluations"] else None
+        self.assertTrue(row is None or row["status"] == "failed")
+
+    def test_threads(self):
+        search = self.search(window=4)
+        told, lock = [], threading.Lock()
+
+        def work():
+            for trial in search.ask(evaluations=24):
+                trial.tell(accuracy=quality(trial))
+                with lock:
+                    told.append(int(trial.id))
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(told), list(range(1, 25)))
+
+
+class TestEnds(Case):
+    def test_the_engine_is_killed(self):
+        search, other = self.search(), self.search()
+        told = {}
+        trials = search.ask(evaluations=20)
+        for kill in range(3):
+            trial, held = next(trials), next(other.ask(evaluations=20))
+            self.kill()
+            for mine, its in ((search, trial), (other, held)):
+                try:
+                    mine.tell(its, accuracy=100 * kill + int(its.id))
+                    told[int(its.id)] = 100 * kill + int(its.id)
+                except nascent.StaleTrial:
+                    pass
+        for trial in trials:
+            trial.tell(accuracy=0)
+            told[int(trial.id)] = 0
+        self.assertEqual({r["id"]: r["metrics"]["accuracy"] for r in self.rows()}, told)
+        self.assertEqual(len(told), 20)
+        self.nascent("check")
+
+    def test_a_client_is_killed(self):
+        search = self.search()
+        next(search.ask(evaluations=6)).tell(accuracy=1)
+        child = os.fork()
+        if child == 0:
+            try:
+                next(nascent.Search(self.dir).ask())
+            finally:
+                os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(child, 0)
+        self.assertEqual([t.id for t in search.ask(evaluations=6) if t.tell(accuracy=1) is None and t.attempt > 1][:1], ["2"])
+
+    def test_children_have_none_of_its_trials(self):
+        search = self.search()
+        trial = next(search.ask(evaluations=2))
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                trial.tell(accuracy=1)
+            except RuntimeError:
+                status = 0
+            finally:
+                os._exit(status)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        trial.tell(accuracy=1)
+
+    def test_it_is_stopped(self):
+        search = self.search(grace="50ms")
+        trials = search.ask(evaluations=4)
+        trial = next(trials)
+        self.nascent("stop")
+        trial.tell(accuracy=1)  # brings the engine back
+        with self.assertRaisesRegex(nascent.EngineError, "was stopped"):
+            next(trials)
+        self.assertEqual(len([t for t in search.ask(evaluations=4) if t.tell(accuracy=1) is None]), 3)
+
+    def test_it_pauses(self):
+        search = self.search(failures={"attempts": 1, "pause_after": 2})
+        with self.assertRaisesRegex(nascent.EngineError, "no luck"):
+            for trial in search.ask(evaluations=20):
+                trial.fail("no luck")
+
+
+class TestRefusals(Case):
+    def test_other_searches(self):
+        search = self.search(version="1")
+        next(search.ask())
+        for other, text in (({"space": {"y": {"float": [0, 1]}}}, "another space"), ({"seed": 3}, "another seed"),
+                            ({"version": "2"}, "another evaluator")):
+            with self.assertRaisesRegex(nascent.EngineError, text):
+                next(self.search(**{"version": "1", **other}).ask())
+        self.assertEqual(nascent.Search(self.dir, timeout=60).status["state"], "running")
+        with mock.patch.object(engine, "PROTOCOL", 99), self.assertRaisesRegex(nascent.EngineError, "speaks version 99 .* speaks 1"):
+            next(nascent.Search(self.dir).ask())
+        next(search.ask()).tell(accuracy=1)
+        search.close()
+        self.nascent("stop")
+        with self.assertRaisesRegex(nascent.EngineError, "version: 2, was 1|option version"):
+            next(self.search(version="2").ask())
+        self.assertEqual(next(self.search(version="2", accept_evaluator=True).ask()).id, "2")
+
+    def test_mistakes(self):
+        for given, text in (({"space": {"x": {"flaot": [0, 1]}}}, "flaot"), ({"strategy": "nothing-like-it"}, "nothing-like-it"),
+                            ({"space": {"x": {"float": [0, 1]}}, "limits": {"evalutions": 3}}, "evalutions"), ({"space": None}, "space")):
+            with self.assertRaisesRegex(nascent.EngineError, text):
+                next(self.search(**given).ask())
+        self.assertFalse(os.path.exists(self.dir))
+        with mock.patch.dict(os.environ, {"NASCENT": "/nowhere"}), self.assertRaisesRegex(nascent.EngineError, "NASCENT"):
+            next(self.search().ask())
+        for wrong in (0, True, 1.5):
+            with self.assertRaises(ValueError):
+                self.search().ask(evaluations=wrong)
+
+    def test_searches_without_clients(self):
+        Path(self.dir).mkdir()
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(os.path.join(self.dir, "sock"))
+            server.listen()
+            for body, text in ((b"clients do not measure it", "clients do not measure it"), (b"404 page not found", "is older than clients are")):
+                def answer(body=body):
+                    connection = server.accept()[0]
+                    with connection:
+                        connection.recv(1 << 12)
+                        connection.sendall(b"HTTP/1.1 404 Not Found\r\n\r\n" + body)
+                thread = threading.Thread(target=answer)
+                thread.start()
+                with self.assertRaisesRegex(nascent.EngineError, text):
+                    next(nascent.Search(self.dir).ask())
+                thread.join()
+        os.remove(os.path.join(self.dir, "sock"))
+
+
+class TestRun(Case):
+    def test_here(self):
+        seen = []
+
+        def evaluate(trial):
+            seen.append(trial)
+            if len(seen) == 1:
+                raise RuntimeError("no luck")
+            if trial.genes["x"] > 5:
+                raise nascent.Invalid("too large")
+            return {"accuracy": quality(trial)}
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            search = self.search().run(evaluate, evaluations=10)
+        self.assertIn("no luck", said.getvalue())
+        self.assertEqual({t.id: "invalid" if t.genes["x"] > 5 else "ok" for t in seen}, {str(r["id"]): r["status"] for r in self.rows()})
+        self.assertEqual((len(seen), search.status["evaluations"]), (11, 10))
+
+    def test_workers(self):
+        mark = os.path.join(os.path.dirname(self.dir), "died")
+
+        def evaluate(trial):
+            if trial.id == "3" and not os.path.exists(mark):
+                Path(mark).write_text("")
+                os.kill(os.getpid(), signal.SIGKILL)
+            if os.getpid() == here:
+                raise RuntimeError("it runs in the parent")
+            return {"accuracy": quality(trial)}
+        here = os.getpid()
+        self.search().run(evaluate, evaluations=12, workers=3)
+        rows = self.rows()
+        self.assertEqual([r["status"] for r in rows], ["ok"] * 12)
+        self.assertEqual(rows[2]["attempts"], 2)
+        with self.assertRaisesRegex(nascent.EngineError, "broken"), contextlib.redirect_stderr(io.StringIO()):
+            self.search(failures={"attempts": 1, "pause_after": 2}).run(broken, evaluations=30, workers=2)
+
+    def test_what_does_not_end(self):
+        def evaluate(trial):
+            if trial.id == "2" and trial.attempt == 1:
+                while True:
+                    time.sleep(60)
+            return {"accuracy": 1}
+        self.search(timeout="100ms", grace="100ms").run(evaluate, evaluations=6, workers=2)
+        self.assertEqual([r["status"] for r in self.rows()], ["ok"] * 6)
+
+    def test_cuda_does_not_fork(self):
+        torch = types.ModuleType("torch")
+        torch.cuda = types.SimpleNamespace(is_initialized=lambda: True)
+        here = os.getpid()
+        with mock.patch.dict(sys.modules, {"torch": torch}), contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertIn("CUDA", cannot_fork())
+            self.search().run(lambda trial: {"accuracy": os.getpid() == here}, evaluations=3, workers=3)
+        self.assertIn("one process measures", said.getvalue())
+        self.assertEqual([r["metrics"]["accuracy"] for r in self.rows()], [1, 1, 1])
+
+    def test_stopping_rules(self):
+        def evaluate(trial):
+            for epoch in range(1, int(trial.budget) + 1):
+                trial.report(epoch=epoch, accuracy=trial.genes["x"])
+            return {"accuracy": trial.genes["x"]}
+        search = self.search(strategy={"use": "asha", "search": "random"}, fidelities=[{"budget": 1}, {"budget": 3}])
+        search.run(evaluate, evaluations=20)
+        self.assertEqual(search.status["ok"], 20)
+
+    def test_interrupted(self):
+        search = self.search()
+
+        def evaluate(trial):
+            if trial.id == "2" and not stopped:
+                stopped.append(trial)
+                raise KeyboardInterrupt
+            return {"accuracy": 1}
+        stopped = []
+        with self.assertRaises(KeyboardInterrupt):
+            search.run(evaluate, evaluations=4)
+        search.run(evaluate, evaluations=4, progress=False)
+        self.assertEqual([r["attempts"] for r in self.rows()], [1, 1, 1, 1])
+
+
+def broken(trial):
+    raise RuntimeError(f"broken at {trial.id}")
+
+
+class TestExamples(Case):
+    def test_program(self):
+        done = subprocess.run([sys.executable, str(ROOT / "examples" / "search.py"), self.dir], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        self.assertRegex(done.stdout.decode(), "^80 candidates, the best <Candidate [0-9]+ accuracy=0?[0-9.e-]+ .*>")
+
+    def test_notebook(self):
+        """Its cells, one after the other, as plain Python."""
+        cells = json.loads((ROOT / "examples" / "search.ipynb").read_text())["cells"]
+        here, namespace = os.getcwd(), {}
+        os.chdir(os.path.dirname(self.dir))
+        try:
+            with mock.patch.dict(sys.modules, {"pandas": None, "polars": None}):
+                for cell in cells:
+                    if cell["cell_type"] == "code":
+                        exec("".join(cell["source"]), namespace)
+        finally:
+            os.chdir(here)
+        namespace["search"].close()
+        self.assertGreater(len(namespace["search"].front), 3)
+        self.assertIn("<svg", namespace["search"]._repr_html_())
+
+
+class TestPieces(unittest.TestCase):
+    def test_flat(self):
+        self.assertEqual(flat({"a": 1, "b": [{"c": 2}, 3]}), {"a": 1, "b[0].c": 2, "b[1]": 3})
+        self.assertEqual([name_of(x) for x in (12, 1_000_000_003, "f2")], ["12", "f3", "f2"])
+
+    def test_documents(self):
+        text = engine.encode({"x": types.SimpleNamespace(item=lambda: 3), "path": Path("/a"), "name": "größer"})
+        self.assertEqual(json.loads(text), {"x": 3, "path": "/a", "name": "größer"})
+        with self.assertRaisesRegex(TypeError, "no value for a search"):
+            engine.encode({"x": object()})
+
+
+if __name__ == "__main__":
+    unittest.main()
