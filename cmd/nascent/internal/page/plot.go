@@ -51,8 +51,8 @@ const (
 	left, right, top, below = 62, 28, 12, 44
 )
 
-// SVG draws the plot.
-func (p *Plot) SVG() string {
+// axes are those of the plot; nil where it has no points.
+func (p *Plot) axes() (x, y *axis) {
 	var xs, ys []float64
 	for _, s := range p.Series {
 		for _, q := range s.Points {
@@ -61,9 +61,29 @@ func (p *Plot) SVG() string {
 		ys = append(ys, s.Low...)
 	}
 	if len(xs) == 0 {
+		return nil, nil
+	}
+	return newAxis(xs, p.Across, p.LogX, 7), newAxis(ys, p.Height, p.Log, 6)
+}
+
+// Shows counts the points that lie in the part of both axes that is shown.
+func (p *Plot) Shows(points []Point) (shown int) {
+	x, y := p.axes()
+	for _, q := range points {
+		within := func(part float64) bool { return part >= -1e-9 && part <= 1+1e-9 }
+		if x != nil && within(x.at(q.X)) && within(y.at(q.Y)) {
+			shown++
+		}
+	}
+	return shown
+}
+
+// SVG draws the plot.
+func (p *Plot) SVG() string {
+	x, y := p.axes()
+	if x == nil {
 		return ""
 	}
-	x, y := newAxis(xs, p.Across, p.LogX, 7), newAxis(ys, p.Height, p.Log, 6)
 	left := left
 	names := y.labels()
 	for _, l := range names {

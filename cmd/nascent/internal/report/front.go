@@ -22,6 +22,9 @@ type front struct {
 	best []show.Mark
 }
 
+// What a picture draws at most: more is not to be seen, and makes the page slow.
+const mostDots, mostLines = 4000, 500
+
 // frontsOf sets each two objectives against one another, the preferred one first;
 // where there is only one, it against the size of the networks, if that is measured.
 func frontsOf(v *show.View) []front {
@@ -402,7 +405,16 @@ func (f *front) write(out io.Writer, width int) error {
 	if slices.ContainsFunc(f.best, func(m show.Mark) bool { return m.Beyond }) {
 		beyond = " ○ such a one beyond a soft constraint,"
 	}
-	fmt.Fprintf(out, "\n%s%s (● the front: no other is better in both,%s · the others)\n", f.title(), log, beyond)
+	outside, n := "", 0
+	for _, m := range f.all {
+		if !within(m, xs, ys) {
+			n++
+		}
+	}
+	if n > 0 {
+		outside = fmt.Sprintf("; %s, worse than what is shown, outside", show.Thousands(int64(n)))
+	}
+	fmt.Fprintf(out, "\n%s%s (● the front: no other is better in both,%s · the others%s)\n", f.title(), log, beyond, outside)
 	if _, err := io.WriteString(out, f.scatter(min(72, width-12), 14)); err != nil {
 		return err
 	}
@@ -411,6 +423,11 @@ func (f *front) write(out io.Writer, width int) error {
 		t.Rows = append(t.Rows, []string{m.ID.String(), show.Number(f.x.Metric, m.X), show.Number(f.y.Metric, m.Y)})
 	}
 	return t.Write(out)
+}
+
+// within tells whether a candidate is in the part of both axes that is shown.
+func within(m show.Mark, xs, ys page.Range) bool {
+	return m.X >= xs.Lo && m.X <= xs.Hi && m.Y >= ys.Lo && m.Y <= ys.Hi
 }
 
 // scatter draws the points as text.
@@ -429,7 +446,7 @@ func (f *front) scatter(width, height int) string {
 	}
 	across, up := part(f.x, xs), part(f.y, ys)
 	put := func(m show.Mark, c rune) {
-		if m.X < xs.Lo || m.X > xs.Hi || m.Y < ys.Lo || m.Y > ys.Hi {
+		if !within(m, xs, ys) {
 			return
 		}
 		x := int(across(m.X) * float64(width-1))
@@ -482,7 +499,7 @@ func (r *Report) picture(f *front) picture {
 	}
 	var line, winner, target []page.Point
 	marks := []legend{{"cloud", "candidates"}, {"s1", "front"}}
-	all, allBeyond := points(thin(f.all, 4000))
+	all, allBeyond := points(thin(f.all, mostDots))
 	best, bestBeyond := points(f.best)
 	for _, m := range f.best {
 		line = append(line, page.Point{X: m.X, Y: m.Y})
@@ -517,11 +534,7 @@ func (r *Report) picture(f *front) picture {
 		p.Series = append(p.Series, bound)
 		marks = append(marks, legend{bound.Class, bound.Name})
 	}
-	about := "Every candidate of the highest fidelity"
-	if len(ranking.Constraints) > 0 {
-		about += " that keeps the constraints"
-	}
-	about += ", as the search measured it. On the front, no other is better in both."
+	about := r.drawn(f, &p)
 	if len(allBeyond)+len(bestBeyond) > 0 {
 		about += " What is beyond a soft constraint stands where it was measured; the search counted it as worse."
 	}
@@ -529,6 +542,89 @@ func (r *Report) picture(f *front) picture {
 		Title: capital(f.title()), About: about,
 		SVG: template.HTML(p.SVG()), Legend: marks,
 	}
+}
+
+// drawn says which candidates a plot of a front shows, and which not.
+func (r *Report) drawn(f *front, p *page.Plot) string {
+	whole := make([]page.Point, len(f.all))
+	for i, m := range f.all {
+		whole[i] = page.Point{X: m.X, Y: m.Y}
+	}
+	about := "The " + show.Plural(len(f.all), "candidate") + " of the highest fidelity"
+	if len(r.view.Plan.Ranking().Constraints) > 0 {
+		about += " within the constraints"
+	}
+	about += ", as the search measured them"
+	if outside := len(f.all) - p.Shows(whole); outside > 0 {
+		about += fmt.Sprintf("; %s, worse than what is shown, outside of the picture", show.Thousands(int64(outside)))
+	}
+	if len(f.all) > mostDots {
+		about += fmt.Sprintf("; %s of them are drawn", show.Thousands(mostDots))
+	}
+	return about + ". On the front, no other is better in both."
+}
+
+// across are parallel coordinates of a front of many objectives, too many for pictures of
+// two at a time to tell of it.
+func (r *Report) across() (picture, bool) {
+	objectives, front := r.view.Plan.Ranking().Objectives, thin(r.status.Front, mostLines)
+	if len(objectives) < 4 || len(front) < 2 {
+		return picture{}, false
+	}
+	p := page.Parallel{}
+	values := make([][]float64, len(front))
+	for _, o := range objectives {
+		var ends page.Range
+		for i, b := range front {
+			x, _ := b.Metrics.Get(o.Metric)
+			if values[i] = append(values[i], x); i == 0 {
+				ends = page.Range{Lo: x, Hi: x}
+			}
+			ends = page.Range{Lo: min(ends.Lo, x), Hi: max(ends.Hi, x)}
+		}
+		p.Dimensions = append(p.Dimensions, page.Dimension{Name: o.Metric, Log: scaled(o, ends), Down: o.Goal == engine.Minimize})
+	}
+	marks := []legend{{"s1", "front"}}
+	var winner []page.Line // above the others
+	for i, b := range front {
+		l := page.Line{Values: values[i], Class: "s1", Text: "candidate " + b.ID.String() + ": " + show.Values(r.view, b.Metrics)}
+		if b.ID == r.outcome.Winner {
+			l.Class = "winner"
+			winner = append(winner, l)
+			marks = append(marks, legend{"across winner", "winner, candidate " + b.ID.String()})
+			continue
+		}
+		p.Lines = append(p.Lines, l)
+	}
+	p.Lines = append(p.Lines, winner...)
+	about := "The candidates of the front, as the search measured them: a line each. On every axis the better end is above."
+	if n := len(r.status.Front); n > len(front) {
+		about += fmt.Sprintf(" %d of %s are drawn.", len(front), show.Thousands(int64(n)))
+	}
+	return picture{Title: "The front in all objectives", About: about, SVG: template.HTML(p.SVG()), Legend: marks, Whole: true}, true
+}
+
+// writeFront prints the front as a table of all objectives.
+func (r *Report) writeFront(out io.Writer) error {
+	objectives, front := r.view.Plan.Ranking().Objectives, thin(r.status.Front, 10)
+	head := "\nThe front"
+	if n := len(r.status.Front); n > len(front) {
+		head += fmt.Sprintf(": %d of its %s candidates", len(front), show.Thousands(int64(n)))
+	}
+	fmt.Fprintln(out, head)
+	t := show.Table{Head: []string{"candidate"}, Right: []bool{true}}
+	for _, o := range objectives {
+		t.Head, t.Right = append(t.Head, o.Metric), append(t.Right, true)
+	}
+	for _, b := range front {
+		row := []string{b.ID.String()}
+		for _, o := range objectives {
+			x, _ := b.Metrics.Get(o.Metric)
+			row = append(row, show.Number(o.Metric, x))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t.Write(out)
 }
 
 // bounds are lines where soft constraints end that are within the picture.

@@ -3,9 +3,12 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 // two is a finished search of two objectives, whose four best were measured again: one
@@ -328,5 +332,121 @@ func TestBeyondSoftBounds(t *testing.T) {
 	p = r.picture(&Of(searched(t, plan, [2]float64{0.5, 1}, [2]float64{0.9, 5})).fronts[0])
 	if s := string(p.SVG); strings.Contains(s, "beyond") || strings.Contains(s, "bound") || len(p.Legend) != 2 {
 		t.Errorf("where everybody keeps it, the legend is %v", p.Legend)
+	}
+}
+
+// crowd is a finished search of so many objectives a, b, c ... with candidates of random
+// values; all of the front is told.
+func crowd(t *testing.T, objectives, candidates int) *show.View {
+	t.Helper()
+	space := genome.MustParseSpace(`{"x": {"int": [1, 9999]}}`)
+	plan := engine.Plan{Fidelities: []engine.Fidelity{{Budget: 1}}, Rules: genome.Rules}
+	for i := range objectives {
+		plan.Objectives = append(plan.Objectives, engine.Objective{
+			Metric: string(rune('a' + i)), Goal: []engine.Goal{engine.Maximize, engine.Minimize}[i%2],
+		})
+	}
+	f := &finished{status: engine.Snapshot{Name: "s", State: engine.StateFinished, Evaluations: candidates, OK: candidates}}
+	leaders := plan.Leaders(5)
+	r := rng.New(1)
+	for id := range candidates {
+		g, err := space.Parse(fmt.Sprintf("x=%d", id+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m engine.Values
+		for _, o := range plan.Objectives {
+			x := math.Log(1 - r.Float64()) // a few are far behind
+			if o.Goal == engine.Minimize {
+				x = -x
+			}
+			m = append(m, engine.Value{Name: o.Metric, Value: x})
+		}
+		f.all = append(f.all, engine.Candidate{
+			Job:    engine.Job{ID: engine.ID(id + 1), Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
+			Result: engine.Result{Status: engine.OK, Metrics: m},
+		})
+		leaders.Add(&f.all[id])
+	}
+	for _, c := range leaders.Best() {
+		f.best = append(f.best, *c)
+	}
+	for _, c := range leaders.Front() {
+		f.status.Front = append(f.status.Front, engine.Best{ID: c.ID, Metrics: c.Metrics})
+	}
+	f.status.Best = f.status.Front
+	return &show.View{Reader: f, Plan: plan, Space: space, Strategies: []engine.StrategyEvent{{Name: "nsga2"}}, Dir: "s"}
+}
+
+// How many candidates lie outside of a picture is said, on the page and on a terminal:
+// exactly those of which no dot is to be seen.
+func TestPicturesTellWhoIsOutside(t *testing.T) {
+	t.Parallel()
+	r := Of(crowd(t, 2, 300))
+	f := &r.fronts[0]
+	pic := r.picture(f)
+	number := func(s string) float64 {
+		x, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	clip := regexp.MustCompile(`<rect x="([0-9.]+)" y="([0-9.]+)" width="([0-9.]+)" height="([0-9.]+)"`).FindStringSubmatch(string(pic.SVG))
+	left, top, width, height := number(clip[1])+4, number(clip[2])+6, number(clip[3])-12, number(clip[4])-12 // as the axes end
+	outside := 0
+	for _, m := range regexp.MustCompile(`<circle class="cloud" cx="([-0-9.]+)" cy="([-0-9.]+)"`).FindAllStringSubmatch(string(pic.SVG), -1) {
+		if x, y := number(m[1]), number(m[2]); x < left-0.1 || x > left+width+0.1 || y < top-0.1 || y > top+height+0.1 {
+			outside++
+		}
+	}
+	if want := fmt.Sprintf("The 300 candidates of the highest fidelity, as the search measured them; %d, worse", outside); outside == 0 || !strings.HasPrefix(pic.About, want) {
+		t.Errorf("of 300 candidates %d are outside; the page says %q", outside, pic.About)
+	}
+	xs, ys := f.ranges()
+	outside = 0
+	for _, m := range f.all {
+		if m.X < xs.Lo || m.X > xs.Hi || m.Y < ys.Lo || m.Y > ys.Hi {
+			outside++
+		}
+	}
+	var text strings.Builder
+	if err := f.write(&text, 80); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("; %d, worse than what is shown, outside)", outside); outside == 0 || !strings.Contains(text.String(), want) {
+		t.Errorf("of 300 candidates %d are outside; the terminal says\n%s", outside, text.String())
+	}
+}
+
+// A front of many objectives is one table and one picture on a terminal, and parallel
+// coordinates on the page; what is left out is said.
+func TestManyObjectives(t *testing.T) {
+	t.Parallel()
+	for objectives, pairs := range map[int]int{3: 3, 4: 6, 8: 28} {
+		r := Of(crowd(t, objectives, 120))
+		var text strings.Builder
+		if err := r.WriteText(&text, 100, "s"); err != nil {
+			t.Fatal(err)
+		}
+		out, page := text.String(), r.page()
+		pictures, whole := strings.Count(out, "(● the front"), 0
+		for _, p := range page.Pictures {
+			if p.Whole {
+				whole++
+				if got := strings.Count(string(p.SVG), `class="line across`); got != len(r.status.Front) {
+					t.Errorf("of %d objectives the page draws %d lines for a front of %d", objectives, got, len(r.status.Front))
+				}
+			}
+		}
+		note := fmt.Sprintf("s/report.html has pictures of the %d other pairs of objectives, too.", pairs-1)
+		switch many := objectives > 3; {
+		case len(r.fronts) != pairs:
+			t.Errorf("of %d objectives there are %d pairs", objectives, len(r.fronts))
+		case many && (pictures != 1 || !strings.Contains(out, note) || !strings.Contains(out, "\nThe front") || strings.Count(out, "\n") > 75 || whole != 1):
+			t.Errorf("of %d objectives the report has %d pictures, the page %d parallel coordinates:\n%s", objectives, pictures, whole, out)
+		case !many && (pictures != pairs || strings.Contains(out, "other pairs") || whole != 0):
+			t.Errorf("of %d objectives the report has %d pictures, the page %d parallel coordinates", objectives, pictures, whole)
+		}
 	}
 }

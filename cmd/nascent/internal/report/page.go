@@ -23,6 +23,7 @@ type picture struct {
 	Title, About string
 	SVG          template.HTML
 	Legend       []legend
+	Whole        bool // it takes the whole width
 }
 
 type legend struct{ Class, Name string }
@@ -76,6 +77,9 @@ func (r *Report) page() *pageData {
 		}
 		cells = slices.Concat(cells, []string{r.search(x), r.spread(x.Again), r.spread(x.Test)}, r.others(x))
 		d.Rows = append(d.Rows, append(cells, reported(x)...))
+	}
+	if p, ok := r.across(); ok {
+		d.Pictures = append(d.Pictures, p)
 	}
 	for i := range r.fronts {
 		d.Pictures = append(d.Pictures, r.picture(&r.fronts[i]))
@@ -241,7 +245,7 @@ func (r *Report) population() (picture, bool) {
 	}
 	p := page.Plot{X: "evaluations", Y: r.objective.Metric, Series: []page.Series{
 		{Name: "quartiles", Class: "band", Points: upper, Low: lower},
-		{Name: "candidates", Class: "cloud", Points: thin(ps, 4000), Dots: true},
+		{Name: "candidates", Class: "cloud", Points: thin(ps, mostDots), Dots: true},
 		{Name: "median", Class: "s0", Points: median},
 	}}
 	return picture{

@@ -219,13 +219,20 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 	for i := range r.best[:min(2, len(r.best))] {
 		r.drawBest(&b, i, width)
 	}
-	for i := range r.fronts {
-		if len(r.fronts) > 3 && r.fronts[i].y.Metric != r.objective.Metric {
-			continue // the page has them all
-		}
-		if err := r.fronts[i].write(&b, width); err != nil {
+	shown := r.fronts
+	if len(shown) > 3 { // too many to be looked at one after the other
+		if err := r.writeFront(&b); err != nil {
 			return err
 		}
+		shown = shown[:1]
+	}
+	for i := range shown {
+		if err := shown[i].write(&b, width); err != nil {
+			return err
+		}
+	}
+	if more := len(r.fronts) - len(shown); more > 0 {
+		line("\n%s has pictures of the %d other pairs of objectives, too.", strings.TrimSuffix(dir, "/")+"/report.html", more)
 	}
 
 	head("What it took")
