@@ -226,14 +226,6 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 			return err
 		}
 	}
-	announcing := &announcing{Ledger: led}
-	cfg := s.Engine
-	cfg.Ledger = announcing
-	cfg.AcceptFingerprint = m.accept
-	cfg.ChangeStrategy = t.change
-	if !t.change {
-		cfg.Turns = t.turn
-	}
 	if m.detached {
 		close, err := a.keepLog(t.dir)
 		if err != nil {
@@ -241,10 +233,37 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 		}
 		defer close()
 	}
-	_, before, err := led.Header()
+	announcing := &announcing{Ledger: led}
+	cfg, err := t.configure(s, m, announcing, screen)
 	if err != nil {
 		return err
 	}
+	search, err := engine.New(cfg)
+	if err != nil {
+		return t.locate(err)
+	}
+	live, dismiss, err := a.attend(t, s, m, search, announcing, guests, screen, interrupts)
+	if err != nil {
+		return t.locate(err)
+	}
+	err = a.watch(ctx, search, live, screen, m, t, interrupts)
+	dismiss(err)
+	if err != nil {
+		return t.locate(err)
+	}
+	return a.outcome(t, m, led, cfg.Turns)
+}
+
+// configure is what the engine is told of a run.
+func (t *target) configure(s *config.Search, m manner, led *announcing, screen show.Screen) (engine.Config, error) {
+	cfg := s.Engine
+	cfg.Ledger = led
+	cfg.AcceptFingerprint = m.accept
+	cfg.ChangeStrategy = t.change
+	if !t.change {
+		cfg.Turns = t.turn
+	}
+	_, before, err := led.Header()
 	begun := sync.OnceFunc(func() {
 		if before {
 			screen.Say("going on with " + cfg.Name)
@@ -262,33 +281,41 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 			t.desk.Observe(u)
 		}
 	}
-	search, err := engine.New(cfg)
-	if err != nil {
-		return t.locate(err)
-	}
-	live := running(search, led, t)
-	indexed := followed(t.dir, led)
-	defer indexed()
+	return cfg, err
+}
+
+// attend lets others look at a search that is about to run, ask it, carry out its jobs
+// and be told of it, until dismiss is called with what came of the run.
+func (a *app) attend(
+	t *target, s *config.Search, m manner, search *engine.Search, led *announcing, guests *guests, screen show.Screen, interrupts <-chan os.Signal,
+) (live show.Live, dismiss func(error), err error) {
+	live = running(search, led.Ledger, t)
 	close, err := a.answer(t, cmp.Or(m.listen, s.Listen), live, search, screen)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	var sinks []follow.Sink
 	if m.among == nil {
 		sinks = sinksOf(s)
 	}
-	tell, err := announcing.to(sinks, t.dir, live, screen.Say, interrupts)
-	if err == nil {
-		guests.begin(cfg.Name, search)
-		err = a.watch(ctx, search, live, screen, m, t, interrupts)
+	tell, err := led.to(sinks, t.dir, live, screen.Say, interrupts)
+	if err != nil {
+		close()
+		return nil, nil, err
+	}
+	indexed := followed(t.dir, led.Ledger)
+	guests.begin(s.Engine.Name, search)
+	return live, func(err error) {
 		guests.end(err)
 		a.untold(tell(), t.dir)
-	}
-	close()
-	indexed()
-	if err != nil {
-		return t.locate(err)
-	}
+		close()
+		indexed()
+	}, nil
+}
+
+// outcome reports on a run that has ended. turns is where another strategy takes over,
+// 0 if none does.
+func (a *app) outcome(t *target, m manner, led *ledger.Ledger, turns uint64) error {
 	archive, err := engine.Read(led)     // what is durable, not what was meant
 	if errors.Is(err, engine.ErrEmpty) { // stopped before its first commit
 		if !m.quiet {
@@ -302,7 +329,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if x, err := index.Open(t.dir, led, true); err == nil {
 		remember(x, archive.Status())
 	}
-	if st := archive.Status(); cfg.Turns > 0 && st.Turns >= cfg.Turns && st.State == engine.StateStopped {
+	if st := archive.Status(); turns > 0 && st.Turns >= turns && st.State == engine.StateStopped {
 		return nil // another strategy takes over
 	}
 	return a.report(show.Of(archive, archive, led, t.dir), m)
@@ -320,10 +347,10 @@ func followed(dir string, led *ledger.Ledger) (end func()) {
 		defer close(done)
 		index.Follow(dir, led, indexing, stop)
 	}()
-	return sync.OnceFunc(func() {
+	return func() {
 		close(stop)
 		<-done
-	})
+	}
 }
 
 // running is how others look at a search that this process runs: as soon as it
