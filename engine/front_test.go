@@ -140,6 +140,22 @@ func TestTargets(t *testing.T) {
 	}
 }
 
+// Of a reference that nothing is better than there is a word, once.
+func TestReferenceOutOfReachIsSaid(t *testing.T) {
+	t.Parallel()
+	const word = "is better than the reference in all objectives"
+	for reference, want := range map[float64]int{-1: 1, 0.9: 0} {
+		cfg, said := front(t, "random"), ""
+		cfg.Reference = engine.Values{{Name: "cost", Value: reference}, {Name: "error", Value: 2}}
+		cfg.Limits.Evaluations = 60
+		cfg.Log = func(format string, args ...any) { said += fmt.Sprintf(format, args...) + "\n" }
+		s := run(t, cfg)
+		if n := strings.Count(said, word); n != want || (*s.Status().Hypervolume == 0) != (want == 1) {
+			t.Errorf("with cost %v it is said %d times, want %d: %s", reference, n, want, said)
+		}
+	}
+}
+
 // The hypervolume is what the front dominates, against what was declared or what the
 // first candidates were.
 func TestHypervolumeOfASearch(t *testing.T) {

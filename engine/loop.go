@@ -329,6 +329,22 @@ func (s *Search) decided(r stepResult) {
 	if t.Note != "" {
 		s.say("%s", t.Note)
 	}
+	s.warn()
+}
+
+// warn says once that nothing is better than the declared reference, as soon as there is
+// enough to suspect a slip.
+func (s *Search) warn() {
+	l := s.at.leaders
+	switch {
+	case s.beaten || len(s.at.Plan.Reference) == 0 || l.volume == nil:
+	case !l.volume.none():
+		s.beaten = true
+	case len(l.estimates.first) >= firstFew:
+		s.beaten = true
+		s.say("none of %d genomes that were measured is better than the reference in all objectives, so what the front dominates is nothing; "+
+			"if none can be, begin a new search with another reference", len(l.estimates.first))
+	}
 }
 
 // finish makes jobs of what a strategy decided.

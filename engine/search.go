@@ -39,6 +39,7 @@ type Search struct {
 	stepping *turn     // that the strategy is deciding
 	aim      int       // evaluations that the limit is to be raised to, once no turn is under way
 	turns    durations // of turns
+	beaten   bool      // what is to be said of the reference is said, or there is nothing
 	stepped  chan stepResult
 }
 

@@ -44,6 +44,9 @@ func newVolume(reference []float64) *volume {
 // add takes a point in that is better than the reference.
 func (v *volume) add(p []float64) { v.pending = append(v.pending, p) }
 
+// none tells whether there is nothing that is better than the reference.
+func (v *volume) none() bool { return len(v.pending)+len(v.points) == 0 && v.beyond == nil }
+
 // clone is the volume of now, whatever comes later.
 func (v *volume) clone() *volume {
 	if v == nil {

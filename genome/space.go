@@ -17,7 +17,8 @@ import (
 //	   never mutate
 //	2  several objectives are equal in rank; before, the first decided
 //	3  a target is to be reached by the lower bound that candidates are compared by
-//	   where there is noise; before, by the mean, so by one lucky measurement
+//	   where there is noise; before, by the mean, so by one lucky measurement; a
+//	   reference that nothing is better than does not lead guided
 const Rules = 3
 
 // Space is what may be searched: a typed grammar of genes, the measure that its

@@ -512,8 +512,10 @@ func (c *chooser) sort() {
 	}
 }
 
-// reach finds what can be improved upon with several objectives: up to the reference,
-// or if none is declared a tenth of the range beyond the worst that was measured.
+// reach finds what can be improved upon with several objectives: up to the reference, or a
+// tenth of the range beyond the worst that was measured if none is declared or, from
+// revision 3 of the rules on, nothing on the front is better than it: towards a point
+// beyond all of them every direction looks as good as another.
 func (c *chooser) reach() {
 	n := c.objectives()
 	if n == 1 || len(c.front) == 0 {
@@ -521,11 +523,16 @@ func (c *chooser) reach() {
 	}
 	c.front = surrogate.Undominated(c.front)
 	reference := make([]float64, n)
-	for j := range reference {
-		if c.reference != nil {
+	if c.reference != nil {
+		for j := range reference {
 			reference[j] = c.Scale(j, c.top()).Beyond(c.reference[j])
-			continue
 		}
+		if c.ranking.Rules < 3 || slices.ContainsFunc(c.front, func(p []float64) bool { return better(p, reference) }) {
+			c.beyond = surrogate.NewFront(c.front, reference)
+			return
+		}
+	}
+	for j := range reference {
 		low, high := math.Inf(1), math.Inf(-1)
 		for _, x := range c.all {
 			low, high = min(low, x.means[j]), max(high, x.means[j])
@@ -533,6 +540,16 @@ func (c *chooser) reach() {
 		reference[j] = low - (high-low)/10
 	}
 	c.beyond = surrogate.NewFront(c.front, reference)
+}
+
+// better tells whether a point is better than another in each coordinate.
+func better(p, than []float64) bool {
+	for j, x := range p {
+		if !(x > than[j]) {
+			return false
+		}
+	}
+	return true
 }
 
 // again makes choices of what was measured: to go on to the next fidelity, to be

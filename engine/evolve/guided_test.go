@@ -108,6 +108,26 @@ func TestGuidedFindsAFront(t *testing.T) {
 	}
 }
 
+// A reference that nothing is better than does not lead it: it searches as without one.
+func TestGuidedWithAReferenceOutOfReach(t *testing.T) {
+	t.Parallel()
+	search := func(reference engine.Values) (out []string) {
+		cfg := twoObjectives(t, "guided", `{"candidates": 50}`, 3)
+		cfg.Limits.Evaluations, cfg.Window, cfg.Reference = 40, 8, reference
+		for _, c := range candidates(run(t, cfg)) {
+			out = append(out, c.Genome.Text())
+		}
+		return out
+	}
+	exchanged := search(engine.Values{{Name: "f", Value: -5}, {Name: "g", Value: -1.1}})
+	if none := search(nil); !slices.Equal(exchanged, none) {
+		t.Errorf("it proposes %q, without a reference %q", exchanged, none)
+	}
+	if within := search(engine.Values{{Name: "f", Value: 0.3}, {Name: "g", Value: 5}}); slices.Equal(exchanged, within) {
+		t.Error("one within reach makes no difference")
+	}
+}
+
 // What is proposed at once lies here and there on the front. A reference is free of
 // what soft constraints cost.
 func TestGuidedSpreads(t *testing.T) {

@@ -143,7 +143,12 @@ func (r *Report) front() (out []string) {
 	if len(r.view.Plan.Ranking().Soft) > 0 {
 		text += " Here an objective is as bad as the soft constraints make it."
 	}
-	if r.status.Hypervolume != nil {
+	switch {
+	case r.status.Hypervolume == nil:
+	case *r.status.Hypervolume == 0:
+		text += " None of them is better in all objectives than the reference" + strings.Replace(against(r.status), ", up to", ",", 1) +
+			": the hypervolume is 0. If none can be, begin a new search with another reference."
+	default:
 		text += fmt.Sprintf(" It dominates a hypervolume of %s%s.", show.Volume(*r.status.Hypervolume, r.status.HypervolumeError), against(r.status))
 	}
 	again := len(r.outcome.Remeasured)

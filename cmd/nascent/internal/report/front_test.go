@@ -141,6 +141,12 @@ func TestReportOfAnEstimatedHypervolume(t *testing.T) {
 	t.Parallel()
 	v := two(t)
 	v.Reader.(*finished).status.HypervolumeError = 0.125
+	zero := 0.0
+	beaten := two(t)
+	beaten.Reader.(*finished).status.Hypervolume = &zero
+	if text := strings.Join(Of(beaten).front(), " "); !strings.Contains(text, "better in all objectives than the reference, accuracy") {
+		t.Errorf("of a front that nothing of beats the reference the report says %q", text)
+	}
 	r := Of(v)
 	if text := strings.Join(r.front(), " "); !strings.Contains(text, " ± 0.12, an estimate, up to accuracy") {
 		t.Errorf("the report says %q", text)

@@ -141,6 +141,9 @@ func HypervolumeText(s engine.Snapshot) string {
 	for _, v := range s.Reference {
 		at = append(at, v.Name+" "+Number(v.Name, v.Value))
 	}
+	if *s.Hypervolume == 0 {
+		return fmt.Sprintf(", hypervolume 0: none is better than the reference in all objectives (%s)", strings.Join(at, ", "))
+	}
 	return fmt.Sprintf(", hypervolume %s (against %s)", Volume(*s.Hypervolume, s.HypervolumeError), strings.Join(at, ", "))
 }
 
