@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // Replay asks the strategy for every decision of the search again, with the
@@ -186,6 +187,31 @@ func sameJob(a, b *Job) bool {
 	return bytes.Equal(x.Sum(nil), y.Sum(nil))
 }
 
+// difference names the first thing in which two jobs are not the same, with both.
+func difference(a, b *Job) (what string, x, y any) {
+	show := func(j *Job) []any {
+		out := []any{
+			j.Genome.Text(), j.Operator, j.Tag, j.Parents, j.Fidelity, j.Budget, j.Seed, j.Phase, j.Task, j.Baseline,
+			string(j.Input), j.Resume, j.Inherit, j.Reuse, j.Replicate, "none",
+		}
+		if j.Stop != nil {
+			out[len(out)-1] = *j.Stop
+		}
+		return out
+	}
+	names := []string{
+		"the genome", "the operator", "the tag", "the list of parents", "the fidelity", "the budget", "the seed", "the phase", "the task", "the baseline",
+		"the input", "the id to resume", "the id to inherit from", "the id to share", "the flag of a replicate", "the early stop",
+	}
+	theirs := show(b)
+	for i, v := range show(a) {
+		if x, y := fmt.Sprint(v), fmt.Sprint(theirs[i]); x != y {
+			return names[i], OneLine(strconv.Quote(x)), OneLine(strconv.Quote(y))
+		}
+	}
+	return "its id", a.ID, b.ID
+}
+
 // give lets the job have the recorded result.
 func (r *replay) give(id ID) error {
 	e := r.again.get(id)
@@ -292,7 +318,8 @@ func (r *replay) turn(q *sequence, t TurnRecord) error {
 			return differs("there is no job", e.ID, e.Genome.Text())
 		}
 		if !sameJob(&recorded.Job, &e.Job) {
-			return differs(fmt.Sprintf("job %s is", e.ID), recorded.Genome.Text(), e.Genome.Text())
+			what, journal, replayed := difference(&recorded.Job, &e.Job)
+			return differs(fmt.Sprintf("%s of job %s is", what, e.ID), journal, replayed)
 		}
 	}
 	if again.Jobs != t.Jobs {
