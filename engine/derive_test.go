@@ -14,6 +14,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // costly is opposed with a size that may be 0, and a latency that is measured.
@@ -542,5 +543,38 @@ func TestFinalByAnExpression(t *testing.T) {
 	}
 	if o.Winner != bestID {
 		t.Errorf("the winner is %s, want %s of %v", o.Winner, bestID, o.Front)
+	}
+}
+
+// What can decide nothing is refused when a search begins.
+func TestWhatDecidesNothing(t *testing.T) {
+	t.Parallel()
+	for want, set := range map[string]func(*engine.Config){
+		"metrics.score: 1/0 is no finite number, whatever is measured":      func(cfg *engine.Config) { cfg.Derived[0].Expression = "1/0" },
+		"metrics.score: size/(error-error) is no finite number":             func(cfg *engine.Config) { cfg.Derived[0].Expression = "size/(error-error)" },
+		"metrics.score: 3 is the same for all candidates, and an objective": func(cfg *engine.Config) { cfg.Derived[0].Expression = "3" },
+		"prefer: 3 is the same for all candidates; name a metric in it":     preferring("3"),
+		"prefer: 1/(size-size) is no finite number":                         preferring("1/(size-size)"),
+		"space.limits: the space has no layers, so there is nothing to be counted": func(cfg *engine.Config) {
+			cfg.Space = genome.MustParseSpace(`{"x": {"float": [0, 1]}, "limits": {"parameters": 3}}`)
+		},
+		"": func(cfg *engine.Config) {
+			cfg.Derived = append(cfg.Derived, engine.Derived{Metric: "most", Expression: "100"}, engine.Derived{Metric: "rest", Expression: "most-size"})
+		},
+	} {
+		cfg := derived(t, "error - size")
+		set(&cfg)
+		cfg.Final.Skip = true
+		_, err := engine.Run(t.Context(), cfg)
+		if (want == "") != (err == nil) || err != nil && (!errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+}
+
+func preferring(text string) func(*engine.Config) {
+	return func(cfg *engine.Config) {
+		cfg.Objectives = append(cfg.Objectives, engine.Objective{Metric: "size", Goal: engine.Minimize})
+		cfg.Prefer = text
 	}
 }

@@ -94,6 +94,9 @@ func (s *Search) open(ctx context.Context) error {
 		if err := s.eachJudged(at.derived); err != nil {
 			return err
 		}
+		if err := s.cfg.vain(); err != nil {
+			return err
+		}
 	}
 	if w := at.now().Window; by.batch > w {
 		return wrong("window", "%d is smaller than the %d results that strategy %s wants at once", w, by.batch, by.name).

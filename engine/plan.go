@@ -268,6 +268,36 @@ func (c *Config) checkPreference() error {
 	return nil
 }
 
+// vain refuses what could decide nothing in a new search.
+func (c *Config) vain() error {
+	if c.Space.Limits() != (genome.Limits{}) && !network.Has(c.Space) {
+		return wrong("space.limits", "the space has no layers, so there is nothing to be counted").
+			but("leave the limits out, or bound a metric under constraints:")
+	}
+	all, err := Derive(c.Derived)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if d.NeverFinite() {
+			return wrong("metrics."+d.name, "%s is no finite number, whatever is measured", d.Expression).but("look for a division by zero or the like")
+		}
+		judged := slices.ContainsFunc(c.Objectives, func(o Objective) bool { return o.Metric == d.name })
+		if judged && len(d.Metrics()) == 0 {
+			return wrong("metrics."+d.name, "%s is the same for all candidates, and an objective", d.Expression).but("name a metric in it")
+		}
+	}
+	if e := preference(c.Prefer, c.Objectives); e != nil {
+		switch {
+		case len(e.Metrics()) == 0:
+			return wrong("prefer", "%s is the same for all candidates", e).but("name a metric in it")
+		case e.NeverFinite():
+			return wrong("prefer", "%s is no finite number, whatever is measured", e).but("look for a division by zero or the like")
+		}
+	}
+	return nil
+}
+
 // evaluatorKeys lists the evaluators that fidelities name.
 func (c *Config) evaluatorKeys() (keys []string) {
 	for _, f := range c.Fidelities {
