@@ -85,8 +85,7 @@ def row(candidate: Found) -> Row:
     gene:PATH. A metric that is called like a field is metric:NAME."""
     record = candidate.record
     out: Row = {name: record.get(name) for name in _FIELDS}
-    if record.get("parents"):
-        out["parents"] = " ".join(map(name_of, record["parents"]))
+    out["parents"] = " ".join(map(name_of, record.get("parents") or []))
     for name, x in candidate.metrics.items():
         out[f"metric:{name}" if name in out else name] = x
     out.update({f"gene:{path}": x for path, x in flat(candidate.genes).items()})

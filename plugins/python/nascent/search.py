@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from . import page
 from .engine import Engine, EngineError, ask, program
-from .found import Found, Front, Row, row
+from .found import Found, Front, row
 from .trial import Trial
 
 Evaluate = Callable[[Any], Mapping[str, Any]]
@@ -162,22 +164,27 @@ class Search:
         dicts. Columns are fields, metrics by their names and genes as gene:PATH."""
         for library in ("pandas", "polars"):
             try:
-                return self._table(__import__(library))
+                return self._table(import_module(library))
             except ImportError:
                 continue
-        return self._rows()
+        return [row(c) for c in self.candidates()]
 
     def _table(self, library: Any) -> Any:
-        return library.DataFrame(self._rows())
-
-    def _rows(self) -> List[Row]:
-        return [row(c) for c in self.candidates()]
+        """A data frame from what nascent export writes as Parquet, which pandas reads where
+        it has pyarrow, in place of rows of JSON: those take long where there are many."""
+        with tempfile.TemporaryDirectory(prefix="nascent-") as folder:
+            file = os.path.join(folder, "candidates.parquet")
+            if self.status.get("evaluations") and _run("export", self.dir, "--output", file).returncode == 0:
+                try:
+                    return library.read_parquet(file)
+                except ImportError:
+                    pass
+        return library.DataFrame([row(c) for c in self.candidates()])
 
     def _list(self, *more: str) -> List[Dict[str, Any]]:
         if not self.status.get("evaluations"):
             return []
-        done = subprocess.run([program(), "list", self.dir, "--json", *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, check=False)
+        done = _run("list", self.dir, "--json", *more)
         if done.returncode != 0:
             raise EngineError(done.stderr.decode(errors="replace").strip())
         return [json.loads(line) for line in done.stdout.splitlines()]
@@ -210,6 +217,10 @@ class Search:
             if value is not None:
                 out.append(better(out[-1], value) if out else value)
         return out
+
+
+def _run(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run([program(), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
 
 
 def _goals(objectives: Union[None, Mapping[str, Any], Sequence[Mapping[str, Any]]]) -> Optional[List[Mapping[str, Any]]]:

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/clients"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
@@ -88,9 +90,12 @@ func isName(arg string) bool {
 	return err != nil || !info.IsDir()
 }
 
-// builtIn are the strategies that are no plugins, told of like these.
+// builtIn are the strategies that are no plugins, and the evaluator, told of like these.
 func builtIn() []host.Plugin {
-	var out []host.Plugin
+	out := []host.Plugin{{
+		Name: clients.Name, Kinds: []host.Kind{host.KindEvaluator}, Version: engine.Version, Path: "built in",
+		Options: map[host.Kind][]option.Described{host.KindEvaluator: option.List(clients.Declare)},
+	}}
 	for _, name := range evolve.Names() {
 		p := host.Plugin{Name: name, Kinds: []host.Kind{host.KindStrategy}, Version: engine.Version, Path: "built in"}
 		if s, err := evolve.New(name); err == nil {
@@ -113,8 +118,8 @@ func (a *app) listOptions(ctx context.Context, name string, asJSON bool, o host.
 		}
 	}
 	kinds := []host.Kind{host.KindEvaluator, host.KindStrategy}
-	if len(all) > 0 { // and a strategy of this name means that one
-		kinds = kinds[:1]
+	for _, p := range all { // what is built in comes before plugins of its name
+		kinds = slices.DeleteFunc(kinds, func(k host.Kind) bool { return k == p.Kinds[0] })
 	}
 	for _, kind := range kinds {
 		found, err := host.Find(kind, name, dirs...)
