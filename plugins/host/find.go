@@ -112,6 +112,9 @@ func Find(kind Kind, name string, dirs ...string) (Plugin, error) {
 	if len(known) > 0 {
 		hint = "there are " + strings.Join(known, ", ")
 	}
+	if near := option.Nearest(name, known); near != "" {
+		return Plugin{}, fmt.Errorf("no %s is called %s; did you mean %s? (%s)", kind, name, near, hint)
+	}
 	return Plugin{}, fmt.Errorf("no %s is called %s (%s): put %s beside nascent, into the search's directory or into one named "+
 		"in $%s, or give a path", kind, name, hint, file, EnvPlugins)
 }

@@ -1,9 +1,13 @@
 package jsonl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -39,10 +43,12 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 	}()
 	var answer *message
 	hidden := false // by a print before it
+	other := ""     // the keys of an object that was printed, and is no message
 	read := make(chan error, 1)
 	go func() {
 		defer p.stdout.Close()
 		read <- lines(p.stdout, func(line []byte) error {
+			other = cmp.Or(keysOf(line), other)
 			return decode(line, (*message).tells, func(m *message) error {
 				m.progress(j)
 				if m.last() {
@@ -89,9 +95,24 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 		return answer.result()
 	case p.ok && hidden:
 		return sdk.Result{}, errors.New(e.name + " answered behind something else that it printed in one line: end the print with a new line")
+	case p.ok && other != "":
+		return sdk.Result{}, errors.New(e.name + " answered with " + other + `, which says nothing: print one line such as {"metrics": {"accuracy": 0.9}}`)
 	case p.ok:
 		return sdk.Result{}, errors.New(e.name + ` answered nothing: print one line such as {"metrics": {"accuracy": 0.9}}`)
 	}
 	// Scripts end with an exit status where others throw an exception.
 	return sdk.Result{}, &sdk.Failure{Text: p.cause(), Crashed: strings.Contains(p.status, "signal")}
+}
+
+// keysOf are the keys of a line that is an object: "key a", or "keys a, b"; else "".
+func keysOf(line []byte) string {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(line, &all) != nil || len(all) == 0 {
+		return ""
+	}
+	keys := slices.Sorted(maps.Keys(all))
+	if len(keys) == 1 {
+		return fmt.Sprintf("the key %.60q", keys[0])
+	}
+	return fmt.Sprintf("the keys %.60q", strings.Join(keys, ", "))
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -359,6 +360,7 @@ func TestValuesThatCannotBe(t *testing.T) {
 		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nfailures: {backoff: 0.1ns}":                    "failures.backoff: 0.1ns is shorter than a nanosecond",
 		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nfailures: {backoff: 0.0s}":                     "",
 		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {turn_timeout: 0}":                    "plugins.turn_timeout: 0 leaves no time; write a duration above 0, or remove the key",
+		"space: {x: {int: [0, 9]}}\nevaluator: onemax\ntimeout: 0":                                    "timeout: 0 leaves no time; write a duration above 0, or remove the key",
 		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {turn_timeout: 0s}":                   "plugins.turn_timeout: 0s leaves no time",
 		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {env: [A B]}":                         `plugins.env[0]: "A B" is no name for a variable; write NAME, to pass a variable on, or NAME=VALUE`,
 		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {env: [A, 2B=x]}":                     `plugins.env[1]: "2B" is no name`,
@@ -415,6 +417,25 @@ func TestWordsOfOtherTools(t *testing.T) {
 			if key == "" && Known(word) {
 				t.Errorf("%s is a word of ours", word)
 			}
+		}
+	}
+}
+
+// Every error of the YAML reader says in which line it is.
+func TestSyntaxErrorsHaveLines(t *testing.T) {
+	t.Parallel()
+	for text, line := range map[string]int{
+		"space: {x: @a}\n":            1,
+		"name: a\nspace: {x: @a}\n":   2,
+		"a: 1\nb: *gone\n":            2,
+		"a: 1\nb: 2\nc: \x01\n":       3,
+		"a: 1\nb: \xff\n":             2,
+		"a: ä\nb: ö\nc: \xc3\n":       3,
+		"space: {x: [1\nevaluator: a": 1,
+		"a: 1\n\tb: 2\n":              2,
+	} {
+		if _, err := Parse("search.yaml", ".", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("search.yaml:%d: ", line)) {
+			t.Errorf("%q: %v; want line %d", text, err, line)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -87,12 +89,38 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
 func (d *Document) syntax(err error) error {
 	where, problem := d.Name, err.Error()
 	if m := yamlLine.FindStringSubmatch(problem); m != nil {
-		if problem = m[2]; m[1] != "" {
-			where += ":" + m[1]
+		if problem = m[2]; m[1] == "" {
+			m[1] = strconv.Itoa(d.lineOf(problem))
 		}
+		where += ":" + m[1]
 	}
 	return wrong(where, "", "mend the YAML (indent with spaces, quote text that holds \": \")", "%s", problem)
 }
+
+// lineOf finds the line of an error that the YAML reader gives none: of what it refuses
+// before it looks at lines, and of the first line.
+func (d *Document) lineOf(problem string) int {
+	at := 0
+	switch {
+	case strings.Contains(problem, "control characters"):
+		at = bytes.IndexFunc(d.text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r", r) })
+	case strings.Contains(problem, "UTF-8"):
+		for at < len(d.text) {
+			r, size := utf8.DecodeRune(d.text[at:])
+			if r == utf8.RuneError && size == 1 {
+				break
+			}
+			at += size
+		}
+	default:
+		if m := unknownAnchor.FindStringSubmatch(problem); m != nil {
+			at = bytes.Index(d.text, []byte("*"+m[1]))
+		}
+	}
+	return 1 + bytes.Count(d.text[:max(0, at)], []byte{'\n'})
+}
+
+var unknownAnchor = regexp.MustCompile(`^unknown anchor '([^']*)'`)
 
 // plain refuses what a search.yaml has no use for, and what would be read
 // differently by different readers.

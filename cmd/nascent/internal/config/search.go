@@ -177,7 +177,7 @@ func (d *Document) Read() (*Search, error) {
 				e.Timeout = engine.AutoTimeout
 				return nil
 			}
-			e.Timeout, err = d.duration(n, key)
+			e.Timeout, err = d.span(n, key)
 			return err
 		},
 		"grace": func(n *yaml.Node, key string) (err error) { e.Grace, err = d.pause(n, key); return err },
