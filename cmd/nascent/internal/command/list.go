@@ -1,11 +1,14 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -180,21 +183,54 @@ func usualColumns(r *show.Rows, found []int) []string {
 
 // listJSON prints each candidate whole, or the columns that were named.
 func (a *app) listJSON(r *show.Rows, found []int, columns []string) error {
+	if len(columns) == 0 {
+		return a.listWhole(r, found)
+	}
 	enc := json.NewEncoder(a.out)
 	enc.SetEscapeHTML(false)
 	for _, row := range found {
-		var line any
-		if len(columns) == 0 {
-			line = r.Record(row)
-		} else {
-			named := map[string]any{}
-			for _, c := range columns {
-				named[c] = r.Value(row, c)
-			}
-			line = named
+		named := map[string]any{}
+		for _, c := range columns {
+			named[c] = r.Value(row, c)
 		}
-		if err := enc.Encode(line); err != nil {
+		if err := enc.Encode(named); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// listWhole prints candidates whole. Many are written side by side, a part on each
+// processor.
+func (a *app) listWhole(r *show.Rows, found []int) error {
+	const part = 1000
+	workers := min(runtime.GOMAXPROCS(0), 8)
+	buffers, errs := make([]bytes.Buffer, workers), make([]error, workers)
+	for len(found) > 0 {
+		r.Genome(found[0]) // from now on rows may be read side by side
+		var wait sync.WaitGroup
+		for k := range workers {
+			rows := found[:min(part, len(found))]
+			found = found[len(rows):]
+			wait.Go(func() {
+				buffers[k].Reset()
+				enc := json.NewEncoder(&buffers[k])
+				enc.SetEscapeHTML(false)
+				for _, row := range rows {
+					if errs[k] = enc.Encode(r.Record(row)); errs[k] != nil {
+						return
+					}
+				}
+			})
+		}
+		wait.Wait()
+		for k := range buffers {
+			if errs[k] != nil {
+				return errs[k]
+			}
+			if _, err := a.out.Write(buffers[k].Bytes()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -543,10 +543,10 @@ type Listed struct {
 	Genes genome.Map `json:"genes"`
 }
 
-// Record is that of a row.
+// Record is that of a row. Once one Genome was asked for, several may be at the same time.
 func (r *Rows) Record(row int) Listed {
 	c := r.Candidate(row)
-	out := Listed{RecordOf(&c), r.genes(row)}
+	out := Listed{RecordOf(&c), c.Genome.Tree()}
 	said := r.Labels[c.ID]
 	out.Labels, out.Comment = said.Names, said.Comment
 	return out
