@@ -61,6 +61,20 @@ func TestFollowCountsEveryJobAndRanksOnlyWholeTraining(t *testing.T) {
 
 var genomes = genome.MustParseSpace(`{"x": {"int": [1, 100]}}`)
 
+// Bests that are means and bests that are single measurements are told apart.
+func TestUnlikeBests(t *testing.T) {
+	t.Parallel()
+	row := &Row{Name: "a"}
+	b := &Bench{Metric: "accuracy", Goal: engine.Maximize, Strategies: []*Row{row}}
+	for i, again := range []bool{false, false, true} {
+		b.Add(row, int64(i), "", &Outcome{Metric: "accuracy", Trace: Trace{Again: again, Steps: []Step{{Value: 2}}}})
+		notes := strings.Join(b.Notes(), "\n")
+		if want := "The best of 1 of 3 searches is a mean"; strings.HasPrefix(notes, want) != again || !again && notes != "" {
+			t.Errorf("%d searches: %q", i+1, notes)
+		}
+	}
+}
+
 // Who reads a bench by hypervolumes that are estimates is told.
 func TestEstimatedHypervolumes(t *testing.T) {
 	t.Parallel()
@@ -97,7 +111,7 @@ func TestFollowRepeats(t *testing.T) {
 		all = append(all, job(1, x.accuracy, func(c *engine.Candidate) { c.ID, c.Genome = engine.ID(i+1), g }))
 	}
 	// After the third, 2 has a mean of 0.5 and, of two, the higher bound.
-	want := Trace{Spent: Cost{5, 5}, Steps: []Step{{At: Cost{1, 1}, Value: 0.5}, {At: Cost{2, 2}, Value: 0.9}, {At: Cost{3, 3}, Value: 0.5}, {At: Cost{5, 5}, Value: 0.6}}}
+	want := Trace{Spent: Cost{5, 5}, Again: true, Steps: []Step{{At: Cost{1, 1}, Value: 0.5}, {At: Cost{2, 2}, Value: 0.9}, {At: Cost{3, 3}, Value: 0.5}, {At: Cost{5, 5}, Value: 0.6}}}
 	got := Follow(slices.Values(all), plan, accuracy)
 	for i := range got.Steps {
 		got.Steps[i].Value = engine.Key(got.Steps[i].Value)

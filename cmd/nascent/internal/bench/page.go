@@ -71,8 +71,12 @@ func (b *Bench) Headline() string {
 // Notes say what to know of these figures.
 func (b *Bench) Notes() (out []string) {
 	n, most := 0, 0.0
+	again, all := 0, 0
 	for _, r := range b.Strategies {
 		for _, x := range r.Runs {
+			if all++; x.Trace.Again {
+				again++
+			}
 			if x.Error > 0 {
 				n, most = n+1, max(most, x.Error)
 			}
@@ -83,6 +87,10 @@ func (b *Bench) Notes() (out []string) {
 		out = append(out, fmt.Sprintf("One hypervolume is an estimate, with a standard error of %.2g.", most))
 	case n > 1:
 		out = append(out, fmt.Sprintf("%d of the hypervolumes are estimates, with standard errors of at most %.2g.", n, most))
+	}
+	if again > 0 && again < all {
+		out = append(out, fmt.Sprintf("The best of %d of %d searches is a mean over several measurements, that of the others one measurement, "+
+			"of which luck is a part: compare these by what the winners' tests came to.", again, all))
 	}
 	return out
 }

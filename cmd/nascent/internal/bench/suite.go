@@ -42,7 +42,7 @@ type Score struct {
 	Spread            // over the searches
 	Mean     *float64 `json:"mean"`
 	Error    *float64 `json:"standard_error"`   // of the mean
-	Regret   *float64 `json:"regret,omitempty"` // how far the mean is from the optimum
+	Regret   *float64 `json:"regret,omitempty"` // how far the mean is from the optimum; below 0 where it is beyond
 	Rank     float64  `json:"rank"`             // mean over the seeds among all strategies, 1 is best
 	Better   int      `json:"better"`           // seeds with which it did better than the reference
 	Worse    int      `json:"worse"`
@@ -227,7 +227,7 @@ func (p *Problem) score() {
 				x.Error = &e
 			}
 			if p.Optimum != nil {
-				r := math.Abs(*p.Optimum - m.Mean)
+				r := p.gain(*p.Optimum, m.Mean)
 				if p.Relative {
 					r /= math.Abs(*p.Optimum)
 				}

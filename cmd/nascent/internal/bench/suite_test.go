@@ -140,3 +140,19 @@ func TestSuiteJudgesByCost(t *testing.T) {
 		}
 	}
 }
+
+// A result beyond the optimum has a regret below 0, and is told of.
+func TestBeyondTheOptimum(t *testing.T) {
+	t.Parallel()
+	for goal, sign := range map[engine.Goal]float64{engine.Maximize: 1, engine.Minimize: -1} {
+		p := among("p", goal, "best", sign*10, ended("a", sign*9, sign*8), ended("b", sign*12, sign*12.5))
+		s := &Suite{Reference: "a", Problems: []*Problem{p}}
+		s.Judge()
+		if a, b := *p.Scores[0].Regret, *p.Scores[1].Regret; a != 1.5 || b != -2.25 {
+			t.Errorf("%s: the regrets are %v and %v", goal, a, b)
+		}
+		if notes := p.Notes(); len(notes) != 1 || !strings.Contains(notes[0], "came 2 searches, the furthest to "+figure(sign*12.5)) {
+			t.Errorf("%s: %q", goal, notes)
+		}
+	}
+}

@@ -116,6 +116,30 @@ func (p *Problem) Table(reference string) (head []string, rows [][]string) {
 	return head, rows
 }
 
+// Notes say what to know of these figures.
+func (p *Problem) Notes() []string {
+	out := p.Bench.Notes()
+	if p.Optimum == nil {
+		return out
+	}
+	n, most := 0, *p.Optimum
+	for _, x := range p.Scores {
+		for _, y := range x.values {
+			if p.gain(engine.Key(y), engine.Key(*p.Optimum)) > 0 {
+				n++
+				if p.gain(y, most) > 0 {
+					most = y
+				}
+			}
+		}
+	}
+	if n > 0 {
+		out = append(out, fmt.Sprintf("Beyond the optimum %s came %s, the furthest to %s: it is not the optimum, or noise helped.",
+			figure(*p.Optimum), plural(n, "search", "searches"), figure(most)))
+	}
+	return out
+}
+
 // Table is how the strategies stand over all problems.
 func (s *Suite) Table() (head []string, rows [][]string) {
 	head = []string{"strategy", "mean rank", "wins", "better than " + s.Reference, "worse"}
@@ -197,7 +221,7 @@ type problemData struct {
 // regrets is a plot of how far the best is from the optimum.
 func (p *Problem) regrets(plot page.Plot) page.Plot {
 	far := func(y float64) float64 {
-		y = math.Abs(*p.Optimum - y)
+		y = max(0, p.gain(*p.Optimum, y)) // beyond it there is no place on the axis
 		if p.Relative {
 			y /= math.Abs(*p.Optimum)
 		}

@@ -41,8 +41,9 @@ type Step struct {
 
 // Trace is the best so far of one search against what it had spent.
 type Trace struct {
-	Spent Cost   `json:"spent"` // in all
-	Steps []Step `json:"steps"` // each better than the one before, but where a leader that was measured again turned out to be lucky
+	Spent Cost   `json:"spent"`           // in all
+	Again bool   `json:"again,omitempty"` // something was measured again, so the best is the mean of who leads by its lower bound
+	Steps []Step `json:"steps"`           // each better than the one before, but where a leader that was measured again turned out to be lucky
 }
 
 // Hypervolume stands in place of a metric for what a front dominates.
@@ -98,7 +99,9 @@ func Follow(candidates iter.Seq[engine.Candidate], plan *engine.Plan, m Measure)
 		}
 		if leaders != nil && ok {
 			leaders.Add(&c)
-			x, ok = leaders.Best()[0].Metrics.Get(m.Metric)
+			best := leaders.Best()[0]
+			x, ok = best.Metrics.Get(m.Metric)
+			t.Again = len(leaders.Estimates(best)) > 0
 		}
 		n := len(t.Steps)
 		if ok && (n == 0 || m.better(x, t.Steps[n-1].Value) || leaders != nil && m.better(t.Steps[n-1].Value, x)) {
