@@ -75,7 +75,8 @@ func (e outsideEvent) ids() (ids []ID) {
 // Import takes in results from elsewhere, all or none, and returns the ids of their
 // candidates. It returns when they are recorded; the strategy sees them in the next
 // turn, or when it begins. from says for people where they come from. A request that
-// was carried out before changes nothing and returns the same ids. Import may be called
+// was carried out before changes nothing and returns the same ids; a result that is the
+// same as one that was imported before is left out. Import may be called
 // from any goroutine; errors that wrap ErrConfig mean that something is wrong with the
 // results.
 func (s *Search) Import(results []Known, from, request string) ([]ID, error) {
@@ -226,9 +227,14 @@ func (t *trajectory) take(o outside) (event outsideEvent, jobs []*entry, err err
 	}
 	q := &t.search
 	first := q.nextID()
-	event = outsideEvent{Request: o.request, From: o.from, First: first, Count: len(o.all)}
+	before := map[string]int{} // what was imported
+	for _, e := range q.jobs {
+		if e.imported() {
+			before[e.told()]++
+		}
+	}
 	for i, k := range o.all {
-		e, err := t.outsider(first+ID(i), o.operator, k)
+		e, err := t.outsider(q.nextID(), o.operator, k)
 		if err == nil && e.imported() {
 			err = t.know(e, k.Result)
 		}
@@ -236,13 +242,25 @@ func (t *trajectory) take(o outside) (event outsideEvent, jobs []*entry, err err
 			t.remove(q, first)
 			return event, nil, wrongWithin(fmt.Sprintf("[%d]", i), err)
 		}
+		if e.imported() && before[e.told()] > 0 {
+			before[e.told()]--
+			continue
+		}
 		if err := t.add(e); err != nil {
 			return event, nil, err
 		}
 		jobs = append(jobs, e)
 	}
-	t.requests[o.request] = event
+	if len(jobs) > 0 {
+		event = outsideEvent{Request: o.request, From: o.from, First: first, Count: len(jobs)}
+		t.requests[o.request] = event
+	}
 	return event, jobs, nil
+}
+
+// told is equal for results from elsewhere that say the same.
+func (e *entry) told() string {
+	return fmt.Sprintf("%d %s %v %s", e.Fidelity, e.Status, e.full().Metrics, e.Genome.Packed())
 }
 
 // outsider makes the job of a candidate that no strategy proposed.

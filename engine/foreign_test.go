@@ -66,9 +66,14 @@ func TestImportedResultsInform(t *testing.T) {
 					if err != nil || !slices.Equal(first, again) || len(first) != 20 {
 						t.Errorf("imported as %v, and again as %v, %v", first, again, err)
 					}
+					if more, err := engine.Import(led, known(21), "elsewhere", "more", time.Now()); err != nil || len(more) != 1 {
+						t.Errorf("of what was imported before, and one more, %v are taken in, %v", more, err)
+					} else {
+						first = append(first, more...)
+					}
 					s := run(t, cfg)
 					st := s.Status()
-					if st.Evaluations != 60 || st.OK != 60 || st.Imported != 20 || st.FinalDone != 6 || st.Waiting < 0 {
+					if st.Evaluations != 60 || st.OK != 60 || st.Imported != 21 || st.FinalDone != 6 || st.Waiting < 0 {
 						t.Errorf("ended as %+v", st)
 					}
 					for _, b := range st.Best {
@@ -89,7 +94,7 @@ func TestImportedResultsInform(t *testing.T) {
 							t.Errorf("candidate %s has a result that was imported", c.ID)
 						}
 					}
-					if children == 0 || imported != 20 {
+					if children == 0 || imported != 21 {
 						t.Errorf("%d candidates have a parent among the %d that were imported", children, imported)
 					}
 					if err := engine.Replay(t.Context(), always(cfg.Strategy), led, nil); err != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
-	"math"
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -141,10 +140,7 @@ func (l *Ledger) checkJobs() error {
 		return err
 	}
 	outside := func(part engine.Part, before uint64) error {
-		for broken == nil && more && job.ID == made[part]+1 && job.Origin() != "" {
-			if job.Turn > before {
-				return damaged("bucket jobs, key %d: it came before turn %d, and stands before turn %d", uint64(job.ID), job.Turn, before)
-			}
+		for broken == nil && more && job.ID == made[part]+1 && job.Origin() != "" && job.Turn == before {
 			if err := accept(part); err != nil {
 				return err
 			}
@@ -190,7 +186,7 @@ func (l *Ledger) checkJobs() error {
 				}
 			}
 		}
-		if err := outside(part, math.MaxUint64); err != nil {
+		if err := outside(part, n); err != nil {
 			return err
 		}
 	}

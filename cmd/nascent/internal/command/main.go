@@ -46,6 +46,7 @@ type app struct {
 	stop   func()                        // likewise: end it
 	cancel func(engine.ID, string) error // likewise: end a job
 	label  func(engine.Labelling) error  // likewise: say something of candidates
+	search *engine.Search                // likewise: itself
 
 	began bool // the command line was understood
 }
@@ -114,6 +115,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagError(err)} })
 	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(), a.cancelCommand(), a.labelCommand(), a.importanceCommand()}
 	root.AddCommand(looking...)
+	root.AddCommand(a.importCommand(), a.addCommand())
 	if a.live == nil {
 		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.compareCommand(),
 			a.testCommand(), a.checkCommand(), a.replayCommand(),

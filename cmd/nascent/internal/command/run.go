@@ -483,7 +483,7 @@ func (a *app) serve(t *target, live func() (*show.View, error), search *engine.S
 	}
 	server, err := socket.Serve(t.dir, func(ctx context.Context, r socket.Request, out io.Writer) error {
 		guest := &app{args: r.Args, in: noInput{}, out: show.NewPrinter(out), err: io.Discard, data: out, width: r.Width, colour: r.Colour}
-		guest.live, guest.stop, guest.cancel, guest.label = live, search.Stop, search.Cancel, search.Label
+		guest.live, guest.stop, guest.cancel, guest.label, guest.search = live, search.Stop, search.Cancel, search.Label, search
 		return guest.execute(ctx)
 	}, exitStatus, attach)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {

@@ -86,6 +86,9 @@ func volumeOf(v *show.View) (out []volume) {
 		if c.Phase != engine.PhaseSearch {
 			break
 		}
+		if c.Origin() == engine.Imported {
+			continue
+		}
 		n++
 		changed = leaders.Add(&c) || changed
 		if leaders.Fidelity() > fidelity {

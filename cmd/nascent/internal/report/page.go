@@ -220,6 +220,9 @@ func (r *Report) population() (picture, bool) {
 		if c.Phase != engine.PhaseSearch {
 			break
 		}
+		if c.Origin() == engine.Imported {
+			continue
+		}
 		n++
 		if y, ok := c.Metrics.Get(r.objective.Metric); ok && c.Status == engine.OK && !c.Stopped {
 			ps = append(ps, page.Point{X: float64(n), Y: y, Text: "candidate " + c.ID.String() + ": " + show.Number(r.objective.Metric, y)})

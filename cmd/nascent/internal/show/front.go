@@ -21,12 +21,12 @@ type Mark struct {
 func (v *View) Front(x, y engine.Objective) (all, front []Mark) {
 	top, ranking := 0, v.Plan.Ranking()
 	for c := range v.Candidates() {
-		if c.Phase == engine.PhaseSearch && c.Status == engine.OK && !c.Stopped {
+		if c.Phase == engine.PhaseSearch && c.Status == engine.OK && !c.Stopped && c.Origin() != engine.Imported {
 			top = max(top, c.Fidelity)
 		}
 	}
 	for c := range v.Candidates() {
-		if c.Phase != engine.PhaseSearch || c.Status != engine.OK || c.Stopped || c.Fidelity != top {
+		if c.Phase != engine.PhaseSearch || c.Status != engine.OK || c.Stopped || c.Fidelity != top || c.Origin() == engine.Imported {
 			continue
 		}
 		if ranking.Violation(c.Metrics) > 0 {
@@ -74,6 +74,9 @@ func (v *View) follow() (at []int, best []float64, last engine.ID, l *leading) {
 	for c := range v.Candidates() {
 		if c.Phase != engine.PhaseSearch {
 			break
+		}
+		if c.Origin() == engine.Imported {
+			continue
 		}
 		n++
 		last = c.ID

@@ -21,6 +21,7 @@ type Record struct {
 	Hash      string        `json:"hash"`
 	Parents   []engine.ID   `json:"parents"`
 	Operator  string        `json:"operator"`
+	Origin    engine.Origin `json:"origin,omitempty"` // of what no strategy proposed
 	Seed      uint64        `json:"seed"`
 	Fidelity  int           `json:"fidelity"`
 	Budget    float64       `json:"budget"`
@@ -52,7 +53,7 @@ func RecordOf(c *engine.Candidate) Record {
 	}
 	return Record{
 		ID: c.ID, Phase: c.Phase, Status: c.Status, Genome: c.Genome.Text(), Hash: c.Genome.Hash().String(),
-		Parents: parents, Operator: c.Operator, Seed: c.Seed, Fidelity: c.Fidelity, Budget: c.Budget,
+		Parents: parents, Operator: c.Operator, Origin: c.Origin(), Seed: c.Seed, Fidelity: c.Fidelity, Budget: c.Budget,
 		Metrics: metrics, Attempts: c.Attempts, Reason: c.Reason, Seconds: c.Seconds, Lost: c.Lost, Stopped: c.Stopped,
 		Task: c.Task, Tag: c.Tag, Resume: c.Resume, Inherit: c.Inherit, Reuse: c.Reuse, Replicate: c.Replicate, Baseline: c.Baseline,
 	}

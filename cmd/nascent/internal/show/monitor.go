@@ -80,7 +80,7 @@ func (m *Monitor) Observe(u engine.Update) {
 	switch u.Kind {
 	case engine.Consumed:
 		c := u.Candidate
-		if c.Phase != engine.PhaseSearch {
+		if c.Phase != engine.PhaseSearch || c.Origin() == engine.Imported {
 			return
 		}
 		m.measured++

@@ -1,0 +1,371 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/known"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// bringing is what import and add have in common.
+type bringing struct {
+	known.Options
+	study   string
+	request string
+	dry     bool
+	json    bool
+}
+
+func (b *bringing) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&b.Map, "map", nil, "NAME=COLUMN: which column is a gene, a metric, fidelity or genome; a metric may be computed, as in 'accuracy=1 - error' (may be repeated)")
+	f.StringVar(&b.study, "study", "", "which Optuna study, where a file has several")
+	f.StringVar(&b.request, "request", "", "a text that names this order: given again it changes nothing")
+	f.BoolVar(&b.dry, "dry-run", false, "say what would be taken in, and change nothing")
+	f.BoolVar(&b.json, "json", false, "print one JSON object")
+}
+
+// again are the flags as another process needs them.
+func (b *bringing) again() []string {
+	args := []string{"--request", b.request, fmt.Sprintf("--json=%t", b.json), fmt.Sprintf("--dry-run=%t", b.dry), "--study", b.study,
+		"--fidelity", strconv.Itoa(b.Fidelity)}
+	for _, m := range b.Map {
+		args = append(args, "--map", m)
+	}
+	return args
+}
+
+func (a *app) importCommand() *cobra.Command {
+	var b bringing
+	cmd := &cobra.Command{
+		Use:   "import DIR FILE",
+		Short: "Let a search know results from elsewhere",
+		Long: `Takes results from FILE into the search in DIR: an Optuna study (SQLite or journal),
+CSV, Parquet, JSON lines, or the directory of another search. Its strategy learns
+from them as if it had measured them; they count for no limit and are never the
+best. Genes and metrics are found by their names; what does not fit is left out,
+and said. What was imported before is not taken in twice.
+
+Before a search begins, while it runs, and between two runs: all are the same.`,
+		Example: `  nascent import mnist1d study.db --dry-run
+  nascent import mnist1d results.csv --map lr=learning_rate --map 'accuracy=1 - error'`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.bring(cmd.Context(), "import", args[0], args[1:], b, func(a *app, b bringing, v *show.View, led engine.Ledger) error {
+				return a.importFrom(v, led, args[1], b)
+			})
+		},
+	}
+	b.flags(cmd)
+	cmd.Flags().IntVar(&b.Fidelity, "fidelity", -1, "at which of the search's fidelities all results were measured (default: as the column fidelity says)")
+	return cmd
+}
+
+func (a *app) addCommand() *cobra.Command {
+	var b bringing
+	var from string
+	cmd := &cobra.Command{
+		Use:   "add DIR GENOME...",
+		Short: "Let a search measure genomes that you hold for good",
+		Long: `Proposes genomes to the search in DIR, each a text such as 'lr=0.01 units=64', as list
+and show print them, or with --from those of a file, whose columns are found as
+those of import are. They are measured like any other candidate, count for the
+limits and may be the best; the strategy sees what came of them.`,
+		Example: `  nascent add mnist1d 'lr=0.003 act=relu'
+  nascent add mnist1d --from good.csv`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (len(args) > 1) == (from != "") {
+				return wrongInput("name genomes, or a file with --from")
+			}
+			rest := args[1:]
+			if from != "" {
+				abs, err := filepath.Abs(from)
+				if err != nil {
+					return err
+				}
+				from, rest = abs, []string{"--from", abs}
+			}
+			return a.bring(cmd.Context(), "add", args[0], rest, b, func(a *app, b bringing, v *show.View, led engine.Ledger) error {
+				return a.addTo(v, led, args[1:], from, b)
+			})
+		},
+	}
+	b.flags(cmd)
+	cmd.Flags().StringVar(&from, "from", "", "a file with genomes")
+	cmd.Flags().IntVar(&b.Fidelity, "fidelity", 0, "at which of the search's fidelities they are measured")
+	return cmd
+}
+
+// bring has f change the search in dir: in the process that runs it, or here, where the
+// search is begun if that was not yet done.
+func (a *app) bring(
+	ctx context.Context, name, dir string, rest []string, b bringing, f func(*app, bringing, *show.View, engine.Ledger) error,
+) error {
+	b.request = cmp.Or(b.request, rand.Text())
+	if a.live != nil {
+		v, err := a.live()
+		if err != nil {
+			return err
+		}
+		return f(a, b, v, nil)
+	}
+	if err := isDir(dir); err != nil {
+		return err
+	}
+	if name == "import" {
+		abs, err := filepath.Abs(rest[0])
+		if err != nil {
+			return err
+		}
+		rest = []string{abs}
+	}
+	if !begun(dir) && !b.dry { // what is wrong is said before anything is begun
+		quiet, look := *a, b
+		quiet.out, look.dry = discard{}, true
+		if err := quiet.bring(ctx, name, dir, rest, look, f); err != nil {
+			return err
+		}
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		ask := slices.Concat([]string{name, dir}, b.again(), rest)
+		if err := socket.Ask(ctx, dir, socket.Request{Args: ask, Width: a.width, Colour: a.colour}, a.out); !errors.Is(err, socket.ErrNobody) {
+			return err
+		}
+		led, err := a.openToChange(ctx, dir, b.dry)
+		var locked *ledger.LockedError
+		if errors.As(err, &locked) && time.Now().Before(deadline) {
+			continue // it is just beginning or ending
+		}
+		if err != nil {
+			return err
+		}
+		archive, err := engine.Read(led)
+		if err == nil {
+			err = f(a, b, show.Of(archive, archive, led, dir), led)
+		}
+		return errors.Join(err, led.Close())
+	}
+}
+
+// openToChange opens the ledger of a search that is not running; one that has not begun is
+// begun. If it is only to be looked at, nothing on disk changes.
+func (a *app) openToChange(ctx context.Context, dir string, look bool) (engine.Ledger, error) {
+	if begun(dir) {
+		if look {
+			return ledger.Inspect(dir)
+		}
+		return ledger.Open(dir, ledger.Options{})
+	}
+	if err := nothingHere(dir); !err.(*newError).described {
+		return nil, err
+	}
+	t, err := resolve(dir, choices{changed: func(string) bool { return false }})
+	if err != nil {
+		return nil, err
+	}
+	s, err := t.doc.Read()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.connect(t, s); err != nil {
+		return nil, err
+	}
+	defer closeStrategy(s.Engine.Strategy)
+	var led engine.Ledger = engine.Memory()
+	if !look {
+		if led, err = ledger.Open(t.dir, ledger.Options{}); err != nil {
+			return nil, err
+		}
+		if err := t.keep(); err != nil {
+			return nil, errors.Join(err, led.Close())
+		}
+	}
+	cfg := s.Engine
+	cfg.Name, cfg.Ledger = cmp.Or(cfg.Name, filepath.Base(t.dir)), led
+	if err := engine.Begin(ctx, cfg); err != nil {
+		return nil, errors.Join(t.locate(err), led.Close())
+	}
+	return led, nil
+}
+
+// imported is what import prints as JSON.
+type imported struct {
+	Imported int             `json:"imported"`
+	First    engine.ID       `json:"first,omitempty"` // of the candidates
+	Known    int             `json:"known"`           // were imported before
+	LeftOut  []known.LeftOut `json:"left_out"`
+	Mapped   []known.Line    `json:"mapped"`
+	Unused   []string        `json:"unused"` // columns
+	DryRun   bool            `json:"dry_run,omitempty"`
+}
+
+func (a *app) importFrom(v *show.View, led engine.Ledger, file string, b bringing) error {
+	source, m, err := mapped(v, file, b)
+	if err != nil {
+		return err
+	}
+	results, left := m.Results()
+	out := imported{LeftOut: left, Mapped: m.Lines, Unused: m.Unused, DryRun: b.dry}
+	if out.LeftOut == nil {
+		out.LeftOut = []known.LeftOut{}
+	}
+	if out.Unused == nil {
+		out.Unused = []string{}
+	}
+	if len(results) == 0 {
+		return wrongInput("nothing of %s fits: %s", source.What, leftOut(left))
+	}
+	var ids []engine.ID
+	switch {
+	case b.dry:
+		out.Imported = len(results)
+	case a.live != nil:
+		ids, err = a.search.Import(results, source.What, b.request)
+	default:
+		ids, err = engine.Import(led, results, source.What, b.request, time.Now())
+	}
+	if err != nil {
+		return err
+	}
+	if !b.dry {
+		out.Imported, out.Known = len(ids), len(results)-len(ids)
+	}
+	if len(ids) > 0 {
+		out.First = ids[0]
+	}
+	if b.json {
+		return a.writeJSON(out)
+	}
+	for _, line := range m.Lines {
+		fmt.Fprintf(a.out, "%-20s from %s\n", line.Name, line.From)
+	}
+	switch {
+	case b.dry:
+		fmt.Fprintf(a.out, "%s of %s fit; nothing was changed\n", count(len(results), source.Each), source.What)
+	case len(ids) == 0:
+		fmt.Fprintf(a.out, "nothing new: all %d were imported before\n", len(results))
+	default:
+		fmt.Fprintf(a.out, "imported %s of %s as candidates %s to %s\n", count(len(ids), source.Each), source.What, ids[0], ids[len(ids)-1])
+		if out.Known > 0 {
+			fmt.Fprintf(a.out, "%d were imported before\n", out.Known)
+		}
+	}
+	if len(left) > 0 {
+		fmt.Fprintf(a.out, "left out: %s\n", leftOut(left))
+	}
+	if len(m.Unused) > 0 {
+		fmt.Fprintf(a.out, "not used: %s\n", strings.Join(m.Unused, ", "))
+	}
+	return a.later(v, out.Imported)
+}
+
+// mapped reads a file and finds out what in it is what.
+func mapped(v *show.View, file string, b bringing) (*known.Source, *known.Mapping, error) {
+	source, err := known.Open(file, b.study)
+	var m *known.Mapping
+	if err == nil {
+		m, err = known.Map(known.Search{Space: v.Space, Plan: v.Plan, Metrics: v.Metrics}, source, b.Options)
+	}
+	var e *genome.Mistake
+	if errors.As(err, &e) {
+		return nil, nil, wrongInput("%v", err)
+	}
+	return source, m, err
+}
+
+// leftOut says what does not fit, by kind.
+func leftOut(left []known.LeftOut) string {
+	var all []string
+	for _, l := range left {
+		all = append(all, fmt.Sprintf("%d %s (%s)", l.Rows, l.Why, l.First))
+	}
+	return strings.Join(all, ", ")
+}
+
+// count is a number of rows.
+func count(n int, each string) string {
+	if n == 1 {
+		return "1 " + each
+	}
+	return fmt.Sprintf("%d %ss", n, each)
+}
+
+// later says when it is that what was taken in tells.
+func (a *app) later(v *show.View, n int) error {
+	if st := v.Status(); n > 0 && a.live == nil && st.State == engine.StateFinished {
+		_, err := io.WriteString(a.out, "the search has ended; it takes effect when it goes on with higher limits\n")
+		return err
+	}
+	return nil
+}
+
+func (a *app) addTo(v *show.View, led engine.Ledger, texts []string, file string, b bringing) error {
+	var genomes []genome.Genome
+	for _, text := range texts {
+		g, err := v.Space.Parse(text)
+		if err == nil {
+			err = v.Space.Check(g)
+		}
+		if err != nil {
+			return wrongInput("%s: %v", text, err)
+		}
+		genomes = append(genomes, g)
+	}
+	if file != "" {
+		b.Genomes = true
+		_, m, err := mapped(v, file, b)
+		if err != nil {
+			return err
+		}
+		rows, left := m.Results()
+		if len(left) > 0 {
+			return wrongInput("%s: nothing is added, as not all fits: %s", file, leftOut(left))
+		}
+		for _, k := range rows {
+			genomes = append(genomes, k.Genome)
+		}
+	}
+	if b.Fidelity < 0 || b.Fidelity >= len(v.Plan.Fidelities) {
+		return wrongInput("--fidelity %d: the search has the fidelities 0 to %d", b.Fidelity, len(v.Plan.Fidelities)-1)
+	}
+	var ids []engine.ID
+	var err error
+	switch {
+	case b.dry:
+	case a.live != nil:
+		ids, err = a.search.Add(genomes, b.Fidelity, b.request)
+	default:
+		ids, err = engine.Add(led, genomes, b.Fidelity, b.request, time.Now())
+	}
+	if err != nil {
+		return err
+	}
+	if b.json {
+		return a.writeJSON(map[string]any{"added": ids, "dry_run": b.dry})
+	}
+	if b.dry {
+		fmt.Fprintf(a.out, "%s fit; nothing was changed\n", count(len(genomes), "genome"))
+		return nil
+	}
+	for i, id := range ids {
+		fmt.Fprintf(a.out, "candidate %s: %s\n", id, genomes[i].Text())
+	}
+	return a.later(v, len(ids))
+}

@@ -1,0 +1,212 @@
+package known
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/plugins/python"
+)
+
+// search is one with conditional genes and a list.
+func search(t *testing.T, space string, plan engine.Plan) Search {
+	t.Helper()
+	s, err := genome.ParseSpaceJSON([]byte(space))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plan.Objectives) == 0 {
+		plan.Objectives = []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}
+	}
+	if len(plan.Fidelities) == 0 {
+		plan.Fidelities = []engine.Fidelity{{}}
+	}
+	return Search{s, plan, []engine.Metric{{Name: "accuracy"}, {Name: "loss"}, {Name: "parameters"}}}
+}
+
+const (
+	optimizers = `{"lr": {"float": [1e-4, 1e-1], "log": true}, "optimizer": {"choice": ["sgd", {"adam": {"beta": {"float": [0.5, 0.999]}}}]}}`
+	blocks     = `{"blocks": {"list": {"width": {"int": [4, 32], "step": 4}, "norm": {"bool": true}}, "length": [1, 3]}, "act": {"choice": ["relu", "1"]}}`
+)
+
+// told are the results of a source, one line each, and what does not fit.
+func told(t *testing.T, s Search, path, study string, o Options) string {
+	t.Helper()
+	source, err := Open(path, study)
+	if err != nil {
+		return err.Error()
+	}
+	m, err := Map(s, source, o)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	results, left := m.Results()
+	for _, k := range results {
+		metrics, _ := json.Marshal(k.Metrics)
+		fmt.Fprintf(&b, "%s %d %s %s %d\n", k.Genome.Text(), k.Fidelity, k.Status, metrics, len(k.Curve))
+	}
+	for _, l := range left {
+		fmt.Fprintf(&b, "- %d %s (%s)\n", l.Rows, l.Why, l.First)
+	}
+	for _, name := range m.Unused {
+		fmt.Fprintf(&b, "unused %s\n", name)
+	}
+	return b.String()
+}
+
+func same(t *testing.T, got, want string) {
+	t.Helper()
+	if strings.TrimSpace(got) != strings.TrimSpace(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+const studied = `
+lr=0.0123457 optimizer=adam(beta=0.9) 0 ok {"accuracy":0.75} 1
+lr=0.02 optimizer=sgd 0 ok {"accuracy":0.5} 0
+- 1 pruned (trial 1)
+- 1 running (trial 3)
+- 1 failed (trial 4)
+unused user_attrs_host`
+
+func TestOptunaJournal(t *testing.T) {
+	t.Parallel()
+	same(t, told(t, search(t, optimizers, engine.Plan{}), "testdata/journal.log", "", Options{Fidelity: -1}), studied)
+	if got := told(t, search(t, optimizers, engine.Plan{}), "testdata/journal.log", "gone", Options{Fidelity: -1}); !strings.Contains(got, "has no study gone; there is first") {
+		t.Error(got)
+	}
+}
+
+// The same study as Optuna keeps it in SQLite.
+func TestOptunaSQLite(t *testing.T) {
+	t.Parallel()
+	interpreter, err := python.Interpreter("", "")
+	if err != nil {
+		t.Skipf("there is no Python: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "study.db")
+	const write = `
+import json, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.executescript("""
+CREATE TABLE studies (study_id INTEGER PRIMARY KEY, study_name TEXT);
+CREATE TABLE study_directions (study_direction_id INTEGER PRIMARY KEY, direction TEXT, study_id INTEGER, objective INTEGER);
+CREATE TABLE study_system_attributes (study_system_attribute_id INTEGER PRIMARY KEY, study_id INTEGER, "key" TEXT, value_json TEXT);
+CREATE TABLE trials (trial_id INTEGER PRIMARY KEY, number INTEGER, study_id INTEGER, state TEXT);
+CREATE TABLE trial_user_attributes (id INTEGER PRIMARY KEY, trial_id INTEGER, "key" TEXT, value_json TEXT);
+CREATE TABLE trial_params (param_id INTEGER PRIMARY KEY, trial_id INTEGER, param_name TEXT, param_value FLOAT, distribution_json TEXT);
+CREATE TABLE trial_values (trial_value_id INTEGER PRIMARY KEY, trial_id INTEGER, objective INTEGER, value FLOAT, value_type TEXT);
+CREATE TABLE trial_intermediate_values (id INTEGER PRIMARY KEY, trial_id INTEGER, step INTEGER, intermediate_value FLOAT, intermediate_value_type TEXT);
+INSERT INTO studies VALUES (1, 'first');
+INSERT INTO study_directions VALUES (1, 'MAXIMIZE', 1, 0);
+""")
+real = json.dumps({"name": "FloatDistribution", "attributes": {}})
+choice = json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": ["sgd", "adam"]}})
+for number, state in enumerate(["COMPLETE", "PRUNED", "COMPLETE", "RUNNING", "FAIL"]):
+    db.execute("INSERT INTO trials VALUES (?, ?, 1, ?)", (number + 7, number, state))
+for trial, name, value, kind in [(7, "lr", 0.0123456789, real), (7, "optimizer", 1, choice), (7, "beta", 0.9, real),
+                                 (8, "lr", 0.01, real), (9, "lr", 0.02, real), (9, "optimizer", 0, choice)]:
+    db.execute("INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)", (trial, name, value, kind))
+db.executemany("INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, 0, ?, 'FINITE')", [(7, 0.75), (9, 0.5)])
+db.execute("INSERT INTO trial_user_attributes VALUES (1, 7, 'host', '\"here\"')")
+db.execute("INSERT INTO trial_intermediate_values VALUES (1, 7, 1, 0.4, 'FINITE')")
+db.commit()
+`
+	if out, err := exec.Command(interpreter, "-I", "-c", write, path).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	same(t, told(t, search(t, optimizers, engine.Plan{}), path, "", Options{Fidelity: -1}), studied)
+
+	other := search(t, optimizers, engine.Plan{Objectives: []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}})
+	if got := told(t, other, path, "", Options{Fidelity: -1}); !strings.Contains(got, "has value to maximize, and the search has loss to minimize") {
+		t.Error(got)
+	}
+	same(t, told(t, other, path, "", Options{Fidelity: -1, Map: []string{"loss=1 - value"}}), strings.NewReplacer(
+		`"accuracy":0.75} 1`, `"loss":0.25} 0`, `"accuracy":0.5`, `"loss":0.5`).Replace(studied))
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	nested := search(t, blocks, engine.Plan{Fidelities: []engine.Fidelity{{Budget: 1}, {Budget: 2}}})
+	for name, c := range map[string]struct {
+		search     Search
+		file, text string
+		options    Options
+		want       string
+	}{
+		"lists and quoted numbers": {nested, "a.csv",
+			"blocks[0].width,blocks.0.norm,blocks[1].width,blocks[1].norm,act,accuracy,fidelity\n8,true,,,1,0.5,0\n8,False,16,true,relu,0.25,1\n8,true,7,true,relu,0.5,0\n8,true,,,relu,nan,0\n8,true,,,relu,1,2\n8,,,,relu,1,0\n",
+			Options{Fidelity: -1}, `
+blocks=[(width=8 norm=yes)] act=1 0 ok {"accuracy":0.5} 0
+blocks=[(width=8 norm=no) (width=16 norm=yes)] act=relu 1 ok {"accuracy":0.25} 0
+- 1 with blocks[1].width: 7 lies between the steps (line 4)
+- 1 without accuracy (line 5)
+- 1 of the fidelity 2, which the search has not (--fidelity says one for all) (line 6)
+- 1 with blocks[0].norm: is missing (line 7)`},
+		"no fidelity": {nested, "a.csv", "act,accuracy\nrelu,1\n", Options{Fidelity: -1},
+			"the search has 2 fidelities, and a.csv does not say at which its results were measured; say it with --fidelity 0 to 1"},
+		"whole genomes and what is no result": {search(t, optimizers, engine.Plan{}), "b.jsonl", `
+{"genome": "lr=0.01 optimizer=sgd", "metrics": {"accuracy": 0.5, "parameters": 3}, "status": "ok", "phase": "search"}
+{"genome": "lr=0.01 optimizer=sgd", "metrics": {}, "status": "invalid", "phase": "search"}
+{"genome": "lr=0.01 optimizer=sgd", "metrics": {"accuracy": 0.5}, "status": "ok", "phase": "test"}
+{"genome": "lr=0.01", "metrics": {"accuracy": 0.5}, "status": "ok"}
+{"genome": "lr=0.01 optimizer=sgd", "metrics": {"accuracy": 0.5}, "status": "failed"}
+`, Options{Fidelity: -1}, `
+lr=0.01 optimizer=sgd 0 ok {"accuracy":0.5,"parameters":3} 0
+lr=0.01 optimizer=sgd 0 invalid {} 0
+- 1 of the phase test (line 4)
+- 1 with optimizer: is missing (line 5)
+- 1 failed (line 6)`},
+		"genes as a tree": {search(t, optimizers, engine.Plan{}), "c.jsonl",
+			`{"genes": {"lr": 0.01, "optimizer": {"adam": {"beta": 0.75}}}, "accuracy": 1}`, Options{Fidelity: -1}, `
+lr=0.01 optimizer=adam(beta=0.75) 0 ok {"accuracy":1} 0`},
+		"derived": {search(t, optimizers, engine.Plan{
+			Objectives: []engine.Objective{{Metric: "score", Goal: engine.Maximize}}, Derived: []engine.Derived{{Metric: "score", Expression: "accuracy - loss"}},
+		}), "d.csv", "lr,optimizer,accuracy\n0.01,sgd,1\n", Options{Fidelity: -1},
+			"d.csv has no column loss, by which the search judges; there are lr, optimizer, accuracy: say which it is with --map loss=COLUMN, or compute it, as in --map 'loss=1 - error'"},
+		"ambiguous": {search(t, `{"accuracy": {"int": [0, 3]}}`, engine.Plan{}), "e.csv", "accuracy\n1\n", Options{Fidelity: -1},
+			"the column accuracy may be the gene accuracy or the metric accuracy; say which: --map gene:accuracy=accuracy, or --map metric:accuracy=accuracy"},
+		"said": {search(t, `{"accuracy": {"int": [0, 3]}}`, engine.Plan{}), "e.csv", "accuracy,x\n1,0.5\n",
+			Options{Fidelity: -1, Map: []string{"gene:accuracy=accuracy", "metric:accuracy=x"}}, `accuracy=1 0 ok {"accuracy":0.5} 0`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			same(t, told(t, c.search, write(t, c.file, c.text), "", c.options), c.want)
+		})
+	}
+}
+
+func TestWhatIsNoTable(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                             "is empty",
+		"a,b\n1,2,3\n":                 "is no CSV",
+		"a,a\n1,2\n":                   `two columns called "a"`,
+		"a,b\n":                        "has no rows",
+		"{\"a\": 1}\n[]\n":             "line 2: it is no JSON object",
+		"PAR1 is not all":              "is no Parquet",
+		"\x7fELF\x00\x00":              "is of no known kind",
+		"SQLite format 3\x00 is no db": "cannot be read as an Optuna study",
+	} {
+		_, err := Open(write(t, "x", text), "")
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
