@@ -260,7 +260,7 @@ func (t *trajectory) take(o outside) (event outsideEvent, jobs []*entry, err err
 
 // told is equal for results from elsewhere that say the same.
 func (e *entry) told() string {
-	return fmt.Sprintf("%d %s %v %s", e.Fidelity, e.Status, e.full().Metrics, e.Genome.Packed())
+	return fmt.Sprintf("%d %s %q %v %s", e.Fidelity, e.Status, e.Reason, e.full().Metrics, e.Genome.Packed())
 }
 
 // outsider makes the job of a candidate that no strategy proposed.

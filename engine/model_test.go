@@ -90,6 +90,7 @@ type order struct {
 	add     bool
 	known   []engine.Known
 	at      *uint64 // the turn before which it is to be given, if that is known
+	done    bool    // acknowledged
 }
 
 // give gives an order to a search, or to a ledger.
@@ -181,12 +182,12 @@ func newModel(seed uint64, seen *tallies) *model {
 	}
 	for i := range r.Intn(4) {
 		o := order{request: fmt.Sprint("order ", i), add: r.Bool()}
-		for range 1 + r.Intn(4) {
+		for n := range 1 + r.Intn(4) {
 			g, _ := space.Random(r)
 			k := engine.Known{Genome: g, Fidelity: r.Intn(len(m.cfg.Fidelities)), Result: engine.Result{Status: engine.OK, Metrics: engine.Values{
 				{Name: "accuracy", Value: 10 + r.Float64()}, {Name: "size", Value: 6}, {Name: "seconds", Value: 100}, {Name: heat, Value: 1}}}}
 			if r.Intn(4) == 0 {
-				k.Result = engine.Result{Status: engine.Failed, Reason: "it failed elsewhere"}
+				k.Result = engine.Result{Status: engine.Failed, Reason: fmt.Sprintf("it failed elsewhere, %d of %d", n, i)}
 			}
 			o.known = append(o.known, k)
 		}
@@ -289,7 +290,10 @@ func (m *model) test(t *testing.T) {
 			calm.through(t, whole, r, 0, nil)
 		}
 	}
-	calm.orders = m.orders
+	calm.orders = slices.Clone(m.orders)
+	for i := range calm.orders { // where time ends a search, not all of them may have had their turn
+		calm.orders[i].done = false
+	}
 	calm.check(t, whole, nil)
 	turns := -1
 	if m.seconds { // attempts that brought nothing cost time, so it may have ended earlier
@@ -394,7 +398,8 @@ func (m *model) through(t *testing.T, led *watcher, r *rng.Rand, troubles int, c
 			}
 			given.Go(func() {
 				time.Sleep(after)
-				if err := o.give(s, nil); err != nil && !strings.Contains(err.Error(), "give the same order again") && !errors.Is(err, engine.ErrEmpty) {
+				err := o.give(s, nil)
+				if o.done = o.done || err == nil; err != nil && !strings.Contains(err.Error(), "give the same order again") && !errors.Is(err, engine.ErrEmpty) {
 					t.Errorf("%s\n%s: %v", m, o.request, err)
 				}
 			})
@@ -558,15 +563,22 @@ func (m *model) check(t *testing.T, led *watcher, count *tries) {
 
 // checkOrders looks whether what came from outside was taken in once, and whole.
 func (m *model) checkOrders(fail func(string, ...any), led engine.Ledger, brought int) {
+	recorded := map[string]bool{}
 	for e, err := range led.Events() {
 		if err != nil {
 			fail("%v", err)
 		}
 		for _, o := range m.orders {
 			if strings.Contains(string(e.Data), fmt.Sprintf("%q", o.request)) {
+				recorded[o.request] = true
 				brought -= len(o.known)
 				m.seen.count(e.Kind)
 			}
+		}
+	}
+	for _, o := range m.orders {
+		if o.done && !recorded[o.request] {
+			fail("%s was acknowledged and is lost", o.request)
 		}
 	}
 	if brought != 0 {

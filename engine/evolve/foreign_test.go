@@ -1,6 +1,7 @@
 package evolve_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -117,6 +118,17 @@ func TestImportedResultsHelp(t *testing.T) {
 						}
 					}
 					s := run(t, cfg)
+					if name == "guided" && len(known) > 0 {
+						first, best := engine.Candidate{}, slices.MaxFunc(known, func(a, b engine.Known) int { return cmp.Compare(a.Metrics[0].Value, b.Metrics[0].Value) })
+						for c := range s.Candidates() {
+							if first.ID == 0 && c.Origin() == "" {
+								first = c
+							}
+						}
+						if first.Genome.Text() != best.Genome.Text() {
+							t.Errorf("first measures %s, and the best from elsewhere is %s", first.Genome, best.Genome)
+						}
+					}
 					x, _ := s.Best(1)[0].Metrics.Get("accuracy")
 					return x
 				}

@@ -43,7 +43,7 @@ func init() { register("guided", true, func(Find) engine.Strategy { return &guid
 //
 // What was imported is one level below, or with several fidelities one for each: it tells
 // as much of what is measured here as its genomes turn out to. Improved upon is what was
-// measured here, so that the best from elsewhere are measured first.
+// measured here; the best from elsewhere is measured before anything else.
 type guided struct {
 	opener     opener
 	ranking    engine.Ranking
@@ -326,6 +326,7 @@ type chooser struct {
 	drawn   map[string]bool      // likewise, by packed genome
 	spent   []int                // measurements at each fidelity, with those under way
 	choices [][]choice           // at each fidelity
+	first   *engine.Candidate    // the best from elsewhere; nil if there is none
 	fresh   bool                 // new genomes were drawn
 }
 
@@ -395,6 +396,11 @@ func (c *chooser) level() int {
 // next is the best choice at the fidelity whose turn it is, or if there is none among
 // new genomes.
 func (c *chooser) next() (choice, bool) {
+	for _, x := range c.choices[0] {
+		if c.first != nil && x.Operator == engine.OpSame && !x.Replicate && x.genome.Packed() == c.first.Genome.Packed() && !c.known[x.point.Key] {
+			return x, true
+		}
+	}
 	level := c.level()
 	if len(c.choices[level]) == 0 || level == 0 {
 		level = 0
@@ -446,8 +452,11 @@ func (c *chooser) rate() {
 	elsewhere := false
 	for i := range c.Rows {
 		row := &c.Rows[i]
-		if row.Level < 0 {
+		if from := c.rows[row.Index]; row.Level < 0 {
 			elsewhere = true
+			if usable(from) && (c.first == nil || c.ranking.Compare(from, c.first) < 0) {
+				c.first = from
+			}
 		} else {
 			c.known[row.Key] = true
 		}
@@ -571,7 +580,7 @@ func (c *chooser) again(pending map[string]int) {
 		switch {
 		case !usable(x.Candidate):
 		case imported(x.Candidate):
-			if i < guidedParents && !c.drawn[packed] {
+			if (i < guidedParents || packed == c.first.Genome.Packed()) && !c.drawn[packed] {
 				c.drawn[packed] = true
 				points, list = append(points, x.point), append(list, choice{Proposal: p, genome: x.Genome, point: x.point})
 			}

@@ -100,6 +100,9 @@ func Map(search Search, source *Source, o Options) (*Mapping, error) {
 	known := []string{"fidelity", "status", "state", "phase", "task", "stopped", "operator", "reason", m.fidelityColumn, m.genome}
 	for _, name := range source.Columns {
 		bare := strings.TrimPrefix(name, metricPrefix)
+		if strings.HasSuffix(bare, ".length") && strings.HasPrefix(bare, genePrefix) {
+			continue // of a list, which its elements tell
+		}
 		if !used[name] && !slices.Contains(known, name) && !slices.Contains(bookkeeping, bare) && !m.declared(bare) {
 			m.Unused = append(m.Unused, name)
 		}
@@ -133,8 +136,8 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 		path, isGene := strings.CutPrefix(name, genePrefix)
 		metric, isMetric := strings.CutPrefix(name, metricPrefix)
 		switch {
-		case isGene || !isMetric && m.search.Space.Has(name):
-			if !m.search.Space.Has(path) {
+		case isGene || !isMetric && m.has(name):
+			if !m.has(path) {
 				return mistake("--map %s: the space has no gene %s", text, path)
 			}
 			if !there {
@@ -206,6 +209,17 @@ func (m *Mapping) metrics() (names []string) {
 	return names
 }
 
+// has tells whether a path is that of one gene, not of one in each element of a list.
+func (m *Mapping) has(path string) bool {
+	if list, ok := strings.CutSuffix(path, ".length"); ok {
+		if _, isList := m.search.Space.Path(list + "[0]"); isList {
+			return false
+		}
+	}
+	p, ok := m.search.Space.Path(path)
+	return ok && !p.Many
+}
+
 // numbered finds places in lists that are written with a point: blocks.0.width.
 var numbered = regexp.MustCompile(`\.(\d+)(\.|$)`)
 
@@ -213,7 +227,7 @@ var numbered = regexp.MustCompile(`\.(\d+)(\.|$)`)
 // name if no other gene has that.
 func (m *Mapping) path(name string) string {
 	for range 2 {
-		if m.search.Space.Has(name) {
+		if m.has(name) {
 			return name
 		}
 		name = numbered.ReplaceAllString(name, "[$1]$2")
