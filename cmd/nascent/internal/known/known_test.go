@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/plugins/python"
 )
@@ -87,6 +88,9 @@ func TestOptunaJournal(t *testing.T) {
 // The same study as Optuna keeps it in SQLite.
 func TestOptunaSQLite(t *testing.T) {
 	t.Parallel()
+	if err := proctest.NeverCached(); err != nil {
+		t.Fatal(err)
+	}
 	interpreter, err := python.Interpreter("", "")
 	if err != nil {
 		t.Skipf("there is no Python: %v", err)
