@@ -220,6 +220,13 @@ func (p *Plan) preferring() Ranking {
 	return r
 }
 
+// Preferable tells whether a candidate with these metrics has a finite value of what a front's
+// winner is chosen by: the preferred objective, or the expression Prefer.
+func (p *Plan) Preferable(metrics Values) bool {
+	r := p.preferring()
+	return !math.IsInf(r.worth(r.Objectives[0], metrics), 0)
+}
+
 // preference is what Plan.Prefer says, where it is not one of the objectives.
 func preference(prefer string, objectives []Objective) *expression.Expression {
 	if prefer == "" || slices.ContainsFunc(objectives, func(o Objective) bool { return o.Metric == prefer }) {

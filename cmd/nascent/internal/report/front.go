@@ -157,17 +157,26 @@ func (r *Report) front() (out []string) {
 	again := len(r.outcome.Remeasured)
 	if again < 2 || len(r.outcome.Front) == 0 {
 		if len(r.status.Front) > 1 {
-			text += fmt.Sprintf(" The best of them by %s is candidate %s.", r.view.Preferred(), r.status.Front[0].ID)
+			text += fmt.Sprintf(" The best of them by %s is candidate %s.", r.preferred(), r.status.Front[0].ID)
 		}
 		return append(out, text)
 	}
 	out = append(out, text)
-	stay := fmt.Sprintf("%d stay on it; the winner is the best of these by %s", len(r.outcome.Front), r.view.Preferred())
+	stay := fmt.Sprintf("%d stay on it; the winner is the best of these by %s", len(r.outcome.Front), r.preferred())
 	if len(r.outcome.Front) == 1 {
 		stay = "1 stays on it, and is the winner"
 	}
 	text = fmt.Sprintf("Of %s that were measured again %s.", show.Plural(again, "candidate"), stay)
 	return append(append(out, text), r.undecided()...)
+}
+
+// preferred says what the winner was chosen by: where nobody has a value of what is
+// preferred, the objectives in their order.
+func (r *Report) preferred() string {
+	if !slices.ContainsFunc(r.status.Front, func(b engine.Best) bool { return r.view.Plan.Preferable(b.Means()) }) {
+		return fmt.Sprintf("%s (of %s none has a value)", r.view.Plan.Objectives[0].Metric, r.view.Preferred())
+	}
+	return r.view.Preferred()
 }
 
 // whoseFront says who is on the front of the search, and what that means.

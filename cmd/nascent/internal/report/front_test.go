@@ -456,3 +456,20 @@ func TestManyObjectives(t *testing.T) {
 		}
 	}
 }
+
+// What nobody has a value of decided nothing, which is said.
+func TestPreferenceWithoutValues(t *testing.T) {
+	t.Parallel()
+	for prefer, want := range map[string]string{
+		"":          "The best of them by a is",
+		"b":         "The best of them by b is",
+		"a - b":     "The best of them by a - b is",
+		"1/(a - a)": "The best of them by a (of 1/(a - a) none has a value) is",
+	} {
+		v := crowd(t, 2, 100)
+		v.Plan.Prefer = prefer
+		if got := strings.Join(Of(v).front(), " "); !strings.Contains(got, want) {
+			t.Errorf("prefer %q: the report says %q; want %q", prefer, got, want)
+		}
+	}
+}
