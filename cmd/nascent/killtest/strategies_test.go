@@ -39,9 +39,9 @@ var strategies = []struct {
 }{
 	{"aging", `{use: aging, population: 6, sample: 2}`, "40", "", ""},
 	{"genetic", `{use: genetic, population: 6}`, "40", "", ""},
-	{"asha", `{use: asha, eta: 2, search: {use: aging, population: 4, sample: 2}}`, "40", fidelities, "fidelity=1"},
-	{"islands", `{use: islands, islands: 2, search: [{use: aging, population: 4, sample: 2}, {use: qlearning, budget: 30}], every: 6}`, "40", "", "tag=island 1"},
-	{"repeats", `{use: repeats, share: 0.3, after: 6, search: {use: aging, population: 4, sample: 2}}`, "40", "", "operator=repeat"},
+	{"asha", `{use: asha, eta: 2, search: {use: aging, population: 4, sample: 2}}`, "40", fidelities, "fidelity = 1"},
+	{"islands", `{use: islands, islands: 2, search: [{use: aging, population: 4, sample: 2}, {use: qlearning, budget: 30}], every: 6}`, "40", "", `tag = "island 1"`},
+	{"repeats", `{use: repeats, share: 0.3, after: 6, search: {use: aging, population: 4, sample: 2}}`, "40", "", `operator = "repeat"`},
 	{"mapelites", `{use: mapelites, initial: 6, descriptors: [{metric: parameters, edges: [1000, 3000]}]}`, "40", "", ""},
 	{"guided", `{use: guided, initial: 6, candidates: 20, rounds: 1}`, "40", "", ""},
 	{"guided on a front", `{use: guided, initial: 6, candidates: 20, rounds: 1}`, "40", front, ""},
@@ -85,7 +85,7 @@ func TestStrategiesAreKilled(t *testing.T) {
 			}
 			whole := func() *search { return cells(t, c.strategy, c.evaluations, more...) }
 			s := kill(t, c.name, whole, "engine", "plugin", "both")
-			if c.filter != "" && !strings.Contains(s.ask("list", s.dir, "--filter", c.filter, "--json"), `"id"`) {
+			if c.filter != "" && !strings.Contains(s.ask("list", s.dir, "--where", c.filter, "--json"), `"id"`) {
 				t.Errorf("the search has no candidate of %s: its kills meet nothing of that", c.filter)
 			}
 		})
