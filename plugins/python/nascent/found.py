@@ -80,34 +80,37 @@ class Front(Sequence[Found]):
 Row = Dict[str, Union[float, int, str, bool, None]]
 
 
-def row(candidate: Found) -> Row:
-    """A candidate as a row of a table: metrics by their names, genes at any depth as
-    gene:PATH. A metric that is called like a field is metric:NAME."""
-    record = candidate.record
+def row(record: Mapping[str, Any]) -> Row:
+    """A candidate, as nascent list --json tells it, as a row of a table: metrics by their
+    names, genes at any depth as gene:PATH. A metric that is called like a field is
+    metric:NAME."""
     out: Row = {name: record.get(name) for name in _FIELDS}
-    out["parents"] = " ".join(map(name_of, record.get("parents") or []))
-    for name, x in candidate.metrics.items():
+    out["parents"] = " ".join(map(name_of, record.get("parents") or ()))
+    for name, x in (record.get("metrics") or {}).items():
         out[f"metric:{name}" if name in out else name] = x
-    out.update({f"gene:{path}": x for path, x in flat(candidate.genes).items()})
+    _leaves(out, "gene:", record.get("genes") or {}, "")
     return out
 
 
 _FIELDS = ("id", "phase", "status", "fidelity", "budget", "seed", "operator", "parents", "seconds", "lost", "attempts", "reason", "genome")
 
 
-def flat(value: Any, path: str = "") -> Dict[str, Any]:
+def flat(genes: Mapping[str, Any]) -> Dict[str, Any]:
     """Leaves of nested dicts and lists by their paths: blocks[0].channels."""
-    items: List[Any]
-    if isinstance(value, Mapping):
-        items = [(f"{path}.{name}" if path else str(name), inner) for name, inner in value.items()]
-    elif isinstance(value, (list, tuple)):
-        items = [(f"{path}[{i}]", inner) for i, inner in enumerate(value)]
-    else:
-        return {path: value}
     out: Dict[str, Any] = {}
-    for name, inner in items:
-        out.update(flat(inner, name))
+    _leaves(out, "", genes, "")
     return out
+
+
+def _leaves(out: Dict[str, Any], path: str, value: Any, dot: str) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _leaves(out, f"{path}{dot}{name}", inner, ".")
+    elif isinstance(value, (list, tuple)):
+        for i, inner in enumerate(value):
+            _leaves(out, f"{path}[{i}]", inner, ".")
+    else:
+        out[path] = value
 
 
 _FINAL = 1_000_000_000  # above are ids of re-measured and tested candidates

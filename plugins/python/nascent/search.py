@@ -167,7 +167,7 @@ class Search:
                 return self._table(import_module(library))
             except ImportError:
                 continue
-        return [row(c) for c in self.candidates()]
+        return [row(record) for record in self._list()]
 
     def _table(self, library: Any) -> Any:
         """A data frame from what nascent export writes as Parquet, which pandas reads where
@@ -179,7 +179,7 @@ class Search:
                     return library.read_parquet(file)
                 except ImportError:
                     pass
-        return library.DataFrame([row(c) for c in self.candidates()])
+        return library.DataFrame([row(record) for record in self._list()])
 
     def _list(self, *more: str) -> List[Dict[str, Any]]:
         if not self.status.get("evaluations"):
@@ -187,7 +187,8 @@ class Search:
         done = _run("list", self.dir, "--json", *more)
         if done.returncode != 0:
             raise EngineError(done.stderr.decode(errors="replace").strip())
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        records: List[Dict[str, Any]] = json.loads(b"[" + b",".join(done.stdout.splitlines()) + b"]")
+        return records
 
     def close(self) -> None:
         """End the connection to the engine. Trials that were not told go back. It is made
