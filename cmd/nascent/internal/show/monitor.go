@@ -33,6 +33,21 @@ const curveRoom = 512
 // NewMonitor makes an empty Monitor.
 func NewMonitor() *Monitor { return &Monitor{begun: time.Now(), every: 1} }
 
+// look is the search, of which it then knows the past, or nil before it runs.
+func (m *Monitor) look(live Live) *View {
+	v, err := live()
+	if err != nil {
+		return nil
+	}
+	m.mu.Lock()
+	known := m.view != nil
+	m.mu.Unlock()
+	if !known {
+		m.attach(v)
+	}
+	return v
+}
+
 // attach gives it the search's past.
 func (m *Monitor) attach(v *View) {
 	_, past, last, leading := v.follow()

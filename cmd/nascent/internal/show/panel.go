@@ -71,19 +71,18 @@ func (p *Panel) loop() {
 	defer fmt.Fprint(p.out, showCursor)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	v, err := p.live()
-	if err == nil {
-		p.attach(v)
-	}
-	for {
-		if err == nil {
+	for over := false; ; {
+		if v := p.look(p.live); v != nil {
 			width, height := p.size()
 			p.draw(drawPanel(v, v.Status(), p.Monitor, &p.styles, width, height))
+		}
+		if over {
+			return
 		}
 		select {
 		case <-tick.C:
 		case <-p.close:
-			return
+			over = true
 		}
 	}
 }

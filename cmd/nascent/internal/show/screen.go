@@ -80,20 +80,19 @@ func (l *Lines) Close(last string) {
 func (l *Lines) loop() {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	v, err := l.live()
-	if err == nil {
-		l.attach(v)
-	}
-	for {
+	for over := false; ; {
+		v := l.look(l.live)
 		l.tell()
-		if err == nil {
+		if over {
+			return
+		}
+		if v != nil {
 			l.step(v)
 		}
 		select {
 		case <-tick.C:
 		case <-l.close:
-			l.tell()
-			return
+			over = true
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package show
 
 import (
+	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -48,5 +50,32 @@ func TestBudgets(t *testing.T) {
 	}
 	if v := Of(a, some{}, nil, ""); !slices.Equal(v.Budgets, []float64{3, 7, 40}) {
 		t.Errorf("the budgets are %v", v.Budgets)
+	}
+}
+
+// begun is a search that has 16 workers.
+type begun struct{ some }
+
+func (begun) Status() engine.Snapshot { return engine.Snapshot{Workers: 16} }
+
+// Who looks before the search runs looks again, and is told what there is to say though
+// the search has ended by then.
+func TestScreensWaitForTheSearch(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	l := NewLines(&out)
+	calls := 0
+	looked := make(chan struct{})
+	l.Follow(func() (*View, error) {
+		if calls++; calls == 1 {
+			close(looked)
+			return nil, errors.New("just beginning")
+		}
+		return &View{Reader: begun{}, Slots: 1, Plan: engine.Plan{Window: 8, Order: engine.Strict}}, nil
+	})
+	<-looked
+	l.Close("the end")
+	if got := out.String(); !strings.Contains(got, "at most 8 of 16 workers have a job") || !strings.HasSuffix(got, "the end\n") {
+		t.Errorf("it said %q", got)
 	}
 }
