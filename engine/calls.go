@@ -12,7 +12,7 @@ type calls struct {
 	once sync.Once
 	gone chan struct{} // closed when Run has returned
 
-	mu  sync.Mutex // guards ran
+	mu  sync.Mutex // guards ran, and held by who asks while no loop is running
 	ran bool
 }
 
@@ -29,7 +29,8 @@ func (c *calls) begin() bool {
 	return first
 }
 
-// ask runs f in the loop, or at once where no loop is running.
+// ask runs f in the loop, or at once where no loop is running: one after the other in
+// any case, for who only reads may change what is kept for the next reader. f does not ask.
 func (c *calls) ask(f func()) {
 	c.mu.Lock()
 	if !c.ran {
@@ -43,6 +44,8 @@ func (c *calls) ask(f func()) {
 	case c.asks <- func() { f(); close(done) }:
 		<-done
 	case <-c.gone:
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		f()
 	}
 }

@@ -369,10 +369,12 @@ class Engine:
                 self.ended = Ended("finished", "there is nothing left to do")
             return
         self._said.seek(0)
-        lines = [line for line in self._said.read().decode(errors="replace").splitlines() if line.startswith("nascent: ")]
+        said = self._said.read().decode(errors="replace").splitlines()
+        lines = [line for line in said if line.startswith("nascent: ")]
         if status > 0:
-            why = lines[-1][len("nascent: "):] if lines else f"the engine ended with status {status}; see {self.directory}/logs/nascent.log"
-            raise EngineError(why)
+            crash = [f" ({line})" for line in said if line.startswith(("panic: ", "fatal error: "))]
+            why = f"the engine ended with status {status}{''.join(crash[:1])}; see {self.directory}/logs/nascent.log"
+            raise EngineError(lines[-1][len("nascent: "):] if lines else why)
 
     def _launch(self) -> None:
         command = [program(), "run", "-" if self.document is not None else self.directory, "--dir", self.directory, "--detached"]
