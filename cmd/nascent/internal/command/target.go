@@ -104,9 +104,12 @@ func resolve(path string, c choices) (*target, error) {
 	if err := c.apply(t.doc); err != nil {
 		return nil, err
 	}
-	if t.stored != nil {
+	switch {
+	case t.stored != nil:
 		err = t.doc.Adopt(t.stored)
-	} else if !begun(t.dir) {
+	case begun(t.dir): // killed before its copy of the document was written
+		err = nil
+	default:
 		err = c.replaces(path, t.doc, t.dir)
 	}
 	if err != nil {
