@@ -66,7 +66,8 @@ func recorded(led Ledger) (h Header, p Plan, err error) {
 		return h, p, damaged("the recorded configuration: %v", err)
 	}
 	if p.Rules < 0 || p.Rules > genome.Rules {
-		return h, p, wrong("", "the search goes by revision %d of the rules for genomes, and this nascent knows them up to %d: go on with the newer nascent that began it", p.Rules, genome.Rules)
+		return h, p, wrong("", "the search goes by revision %d of the rules for genomes, and this nascent knows them up to %d: "+
+			"go on with the newer nascent that began it", p.Rules, genome.Rules)
 	}
 	return h, p, nil
 }

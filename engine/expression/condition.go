@@ -244,7 +244,8 @@ func (b *binder) comparison(n *node) (Column, error) {
 		if both&Number == 0 {
 			for i := range sides {
 				if sides[i].Kind&Number == 0 {
-					return sides[i], b.wrong(&n.args[i], "compare it by = or !=", "%s is %s, and %s compares numbers", b.source(&n.args[i]), kindText(sides[i].Kind), n.name)
+					return sides[i], b.wrong(&n.args[i], "compare it by = or !=", "%s is %s, and %s compares numbers",
+						b.source(&n.args[i]), kindText(sides[i].Kind), n.name)
 				}
 			}
 		}
@@ -252,13 +253,15 @@ func (b *binder) comparison(n *node) (Column, error) {
 	case "~":
 		for i := range sides {
 			if sides[i].Kind&Text == 0 {
-				return sides[i], b.wrong(&n.args[i], "compare it by = or <", "%s is %s, and ~ looks for a text within another", b.source(&n.args[i]), kindText(sides[i].Kind))
+				return sides[i], b.wrong(&n.args[i], "compare it by = or <", "%s is %s, and ~ looks for a text within another",
+					b.source(&n.args[i]), kindText(sides[i].Kind))
 			}
 		}
 		both = Text
 	default:
 		if both == 0 {
-			return sides[0], b.wrong(right, "compare what is of one kind", "%s is %s and %s is %s", b.source(left), kindText(sides[0].Kind), b.source(right), kindText(sides[1].Kind))
+			return sides[0], b.wrong(right, "compare what is of one kind", "%s is %s and %s is %s",
+				b.source(left), kindText(sides[0].Kind), b.source(right), kindText(sides[1].Kind))
 		}
 	}
 	holdsOf := comparing(n.name)

@@ -18,8 +18,12 @@ type Suite struct {
 
 // Problem is one search of a suite, as all strategies carry it out.
 type Problem struct {
-	Name      string      `json:"name"`
-	By        string      `json:"by"` // what a search is judged by: "best", "test", a figure that its test reported, or its cost to the target ("evaluations", "seconds")
+	Name string `json:"name"`
+
+	// By is what a search is judged by: "best", "test", a figure that its test reported, or
+	// its cost to the target ("evaluations", "seconds").
+	By string `json:"by"`
+
 	Goal      engine.Goal `json:"goal"`
 	Optimum   *float64    `json:"optimum,omitempty"`
 	Relative  bool        `json:"relative,omitempty"` // the regret is a share of the optimum

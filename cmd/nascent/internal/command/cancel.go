@@ -2,7 +2,6 @@ package command
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -40,29 +39,10 @@ be replayed. In a search that is not running its next run finds them cancelled.`
 			if a.live != nil {
 				return a.cancelEach(ids, asJSON, func(id engine.ID) error { return a.cancel(id, requestFor(request, id)) })
 			}
-			dir := args[0]
-			if err := isDir(dir); err != nil {
-				return err
-			}
-			if !begun(dir) {
-				return nothingHere(dir)
-			}
-			for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-				ask := slices.Concat([]string{"cancel"}, args, []string{"--request", request, fmt.Sprintf("--json=%t", asJSON)})
-				if err := socket.Ask(cmd.Context(), dir, socket.Request{Args: ask}, a.out); !errors.Is(err, socket.ErrNobody) {
-					return err
-				}
-				led, err := ledger.Open(dir, ledger.Options{})
-				var locked *ledger.LockedError
-				if errors.As(err, &locked) && time.Now().Before(deadline) {
-					continue // it is just beginning or ending
-				}
-				if err != nil {
-					return err
-				}
-				defer led.Close()
+			ask := slices.Concat([]string{"cancel"}, args, []string{"--request", request, fmt.Sprintf("--json=%t", asJSON)})
+			return a.order(cmd.Context(), args[0], socket.Request{Args: ask}, func(led *ledger.Ledger) error {
 				return a.cancelEach(ids, asJSON, func(id engine.ID) error { return engine.Cancel(led, id, requestFor(request, id), time.Now()) })
-			}
+			})
 		},
 	}
 	cmd.Flags().StringVar(&request, "request", "", "a text that names this order: given again it changes nothing")

@@ -440,7 +440,10 @@ func (a *app) writeComparison(c *comparison) error {
 	}
 	several := len(c.objectives) > 1
 	t := show.Table{
-		Head:  []string{"", "search", "evaluations", "seconds", "best", "at " + show.Plural(int(c.Cost[bench.Evaluations]), "evaluation"), "at " + show.Seconds(c.Cost[bench.Seconds])},
+		Head: []string{
+			"", "search", "evaluations", "seconds", "best",
+			"at " + show.Plural(int(c.Cost[bench.Evaluations]), "evaluation"), "at " + show.Seconds(c.Cost[bench.Seconds]),
+		},
 		Right: []bool{false, false, true, true, true, true, true, true, true},
 		Width: a.width,
 	}
@@ -448,7 +451,10 @@ func (a *app) writeComparison(c *comparison) error {
 		t.Head = append(t.Head, "front", "of all")
 	}
 	for _, s := range c.Searches {
-		row := []string{s.Group, s.Dir, show.Thousands(int64(s.Evaluations)), show.Seconds(s.Seconds), number(s.Best), number(s.AtEqual.Evaluations), number(s.AtEqual.Seconds)}
+		row := []string{
+			s.Group, s.Dir, show.Thousands(int64(s.Evaluations)), show.Seconds(s.Seconds),
+			number(s.Best), number(s.AtEqual.Evaluations), number(s.AtEqual.Seconds),
+		}
 		if several {
 			row = append(row, strconv.Itoa(s.Front), strconv.Itoa(s.JointFront))
 		}

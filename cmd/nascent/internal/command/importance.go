@@ -256,7 +256,8 @@ func (a *app) writeImportance(all []studied, share float64) error {
 		}
 		fmt.Fprintf(a.out, "%s: the best %s of %s\n", show.Clean(s.Metric), show.Thousands(int64(s.Best)), show.Plural(s.Candidates, "candidate"))
 		t := show.Table{
-			Head: []string{"importance", "gene", "active", "more often among the best", "there", "in all"}, Right: []bool{true, false, true, false, true, true}, Width: a.width,
+			Head:  []string{"importance", "gene", "active", "more often among the best", "there", "in all"},
+			Right: []bool{true, false, true, false, true, true}, Width: a.width,
 		}
 		for _, g := range s.Genes {
 			row := []string{percent(g.Importance), g.Gene, percent(g.Active), "-", "-", "-"}

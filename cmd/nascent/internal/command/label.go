@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -60,31 +59,13 @@ ledger, for people: a search decides nothing by them, and has the digest that it
 				}
 				return say()
 			}
-			dir := args[0]
-			if err := isDir(dir); err != nil {
-				return err
-			}
-			if !begun(dir) {
-				return nothingHere(dir)
-			}
-			for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-				err := socket.Ask(cmd.Context(), dir, socket.Request{Args: a.args, Width: a.width, Colour: a.colour}, a.out)
-				if !errors.Is(err, socket.ErrNobody) {
-					return err
-				}
-				led, err := ledger.Open(dir, ledger.Options{})
-				var locked *ledger.LockedError
-				if errors.As(err, &locked) && time.Now().Before(deadline) {
-					continue // it is just beginning or ending
-				}
-				if err != nil {
-					return err
-				}
-				if err := errors.Join(engine.Label(led, l, time.Now()), led.Close()); err != nil {
+			request := socket.Request{Args: a.args, Width: a.width, Colour: a.colour}
+			return a.order(cmd.Context(), args[0], request, func(led *ledger.Ledger) error {
+				if err := engine.Label(led, l, time.Now()); err != nil {
 					return err
 				}
 				return say()
-			}
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&remove, "remove", false, "take the label away")

@@ -113,7 +113,10 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagError(err)} })
-	looking := []*cobra.Command{a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(), a.cancelCommand(), a.labelCommand(), a.importanceCommand()}
+	looking := []*cobra.Command{
+		a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(),
+		a.cancelCommand(), a.labelCommand(), a.importanceCommand(),
+	}
 	root.AddCommand(looking...)
 	root.AddCommand(a.importCommand(), a.addCommand())
 	if a.live == nil {

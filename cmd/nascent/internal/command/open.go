@@ -65,25 +65,58 @@ func (a *app) rows(ctx context.Context, dir string, args []string, out io.Writer
 }
 
 // rowsOf reads those of a stopped search.
-func rowsOf(dir string) (*show.Rows, error) {
+func rowsOf(dir string) (rows *show.Rows, err error) {
+	err = indexed(dir, func(led *ledger.Ledger, plan *engine.Archive, x *index.Index) error {
+		labels, err := engine.ReadLabels(led)
+		if err == nil {
+			rows = show.RowsOf(x, plan, plan.Metrics(), labels, dir)
+		}
+		return err
+	})
+	return rows, err
+}
+
+// indexed reads a stopped search: what it is, and its index.
+func indexed(dir string, read func(led *ledger.Ledger, plan *engine.Archive, x *index.Index) error) error {
 	led, err := openStopped(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer led.Close()
-	archive, err := engine.ReadPlan(led)
+	plan, err := engine.ReadPlan(led)
 	if err != nil {
-		return nil, orNothing(err, dir)
+		return orNothing(err, dir)
 	}
 	x, err := index.Open(dir, led, true)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	labels, err := engine.ReadLabels(led)
-	if err != nil {
-		return nil, err
+	return read(led, plan, x)
+}
+
+// order has the process that runs a search carry out a command, or do it itself where
+// nobody runs it.
+func (a *app) order(ctx context.Context, dir string, r socket.Request, do func(*ledger.Ledger) error) error {
+	if err := isDir(dir); err != nil {
+		return err
 	}
-	return show.RowsOf(x, archive, archive.Metrics(), labels, dir), nil
+	if !begun(dir) {
+		return nothingHere(dir)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if err := socket.Ask(ctx, dir, r, a.out); !errors.Is(err, socket.ErrNobody) {
+			return err
+		}
+		led, err := ledger.Open(dir, ledger.Options{})
+		var locked *ledger.LockedError
+		if errors.As(err, &locked) && time.Now().Before(deadline) {
+			continue // it is just beginning or ending
+		}
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(led), led.Close())
+	}
 }
 
 // visit has live look at a search that this process runs; else asks the process that

@@ -330,7 +330,8 @@ func (m *Mapping) objectives(used map[string]bool) error {
 	for _, name := range slices.Sorted(maps.Keys(m.plain)) {
 		theirs := m.source.Goals[m.plain[name]]
 		if ours := goals[name]; theirs != "" && ours != "" && theirs != ours && !m.said(name) {
-			return mistake("%s has %s to %s, and the search has %s to %s: if they are the same all the same, say so with --map '%s=%s', else say how one comes of the other, as in --map '%s=1 - %s'",
+			return mistake("%s has %s to %s, and the search has %s to %s: "+
+				"if they are the same all the same, say so with --map '%s=%s', else say how one comes of the other, as in --map '%s=1 - %s'",
 				m.source.What, m.plain[name], theirs, name, ours, name, m.plain[name], name, m.plain[name])
 		}
 	}
