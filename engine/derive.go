@@ -145,7 +145,7 @@ func (d Derivation) complete(r *Result, hidden func(metric string) bool) {
 	metrics, broken := d.add(r.Metrics)
 	for _, x := range broken {
 		if !hidden(x.name) {
-			*r = Result{Status: Invalid, Reason: OneLine(x.reason(metrics)), Files: r.Files, Seconds: r.Seconds}
+			*r = Result{Status: Invalid, Reason: OneLine(x.reason(metrics)), Files: r.Files, Seconds: r.Seconds, Usage: r.Usage}
 			return
 		}
 	}

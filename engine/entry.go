@@ -25,9 +25,10 @@ func (s *stage) set(v uint32)     { s.v.Store(v) }
 // entry is what the search knows of one job. Once it is consumed it never
 // changes again, so that a History may be read beside the loop.
 type entry struct {
-	Candidate        // Metrics and Seconds without measured ones; Curve and Output only until committed
+	Candidate        // Metrics and Seconds without measured ones, no Usage; Curve and Output only until committed
 	measured  Values // what was left out of Metrics
 	seconds   float64
+	usage     Usage
 	lost      float64 // seconds of attempts that brought nothing; of all when it has a result
 	turn      uint64
 	attempt   int // that brought the result
@@ -74,7 +75,7 @@ func (e *entry) jobRecord() JobRecord {
 // full is the entry's candidate with all metrics, for people.
 func (e *entry) full() Candidate {
 	c := e.Candidate
-	c.Seconds, c.Lost = e.seconds, e.lost
+	c.Seconds, c.Usage, c.Lost = e.seconds, e.usage, e.lost
 	if len(e.measured) > 0 {
 		c.Metrics = slices.Concat(c.Metrics, e.measured)
 		SortValues(c.Metrics)
@@ -98,7 +99,7 @@ func (e *entry) cost() (seconds float64, looks int) {
 // share is the result of a job that reuses this one's.
 func (e *entry) share() Result {
 	r := e.full().Result
-	r.Seconds = 0
+	r.Seconds, r.Usage = 0, Usage{}
 	r.Files = nil
 	if r.Status == OK {
 		r.Reason = ""

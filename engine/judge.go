@@ -30,6 +30,7 @@ func (h *Hello) Judge(task Task, r *Result) {
 	if !isFinite(r.Seconds) || r.Seconds < 0 {
 		r.Seconds = 0
 	}
+	r.Usage = r.Usage.sane()
 	r.Reason = OneLine(r.Reason)
 }
 

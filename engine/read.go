@@ -105,8 +105,11 @@ func (t *trajectory) readEvents() error {
 		case eventFinal:
 			t.passes++
 			target = &t.pass
-		default:
+		case eventEnded, eventCancel, eventImport, eventAdd, eventLabel: // read where they are needed, or for people only
 			continue
+		default:
+			return wrong("", "event %d is of the kind %q, which this nascent does not know: go on with the newer nascent that journaled it",
+				e.Seq, OneLine(e.Kind))
 		}
 		if err := json.Unmarshal(e.Data, target); err != nil {
 			return damaged("event %d (%s): %v", e.Seq, e.Kind, err)

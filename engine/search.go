@@ -10,7 +10,7 @@ import (
 )
 
 // Version of the engine, recorded in the ledger.
-const Version = "0.2.0"
+const Version = "0.3.0"
 
 // Search is one run of the engine over one ledger: from New, through Run, to
 // the end of the process that holds it. Run's goroutine owns everything; other

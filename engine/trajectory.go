@@ -81,6 +81,7 @@ func (t *trajectory) hideMeasured() {
 // part gives the entry a result's numbers, with measured ones set apart.
 func (t *trajectory) part(e *entry, whole Candidate) {
 	e.Metrics, e.measured = t.split(whole.Metrics)
+	e.usage, e.Usage = whole.Usage, Usage{}
 	e.seconds, e.Seconds = whole.Seconds, whole.Seconds
 	if !t.exact {
 		e.Seconds = 0

@@ -229,6 +229,24 @@ type Result struct {
 	Output  []byte // up to 64 KiB, for the strategy
 	Files   []FileRef
 	Seconds float64 // what it spent: as the evaluator says, else as the host measured
+	Usage   Usage   // of the attempt that brought it; for a Strategy zero
+}
+
+// Usage is what carrying out a job took of the machine, as far as somebody could tell;
+// zero is what nobody could. It is measured: people see it, nothing is decided by it.
+type Usage struct {
+	CPU       float64 `json:"cpu,omitempty"`        // seconds of processors, in programs and in the kernel, over all threads
+	Memory    int64   `json:"memory,omitempty"`     // bytes, the most that were resident at once
+	GPUMemory int64   `json:"gpu_memory,omitempty"` // bytes, the most that were allocated on a GPU at once
+}
+
+// sane is the usage without what no machine can take.
+func (u Usage) sane() Usage {
+	if !isFinite(u.CPU) || u.CPU < 0 {
+		u.CPU = 0
+	}
+	u.Memory, u.GPUMemory = max(u.Memory, 0), max(u.GPUMemory, 0)
+	return u
 }
 
 // Candidate is a job together with its result.

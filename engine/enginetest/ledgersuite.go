@@ -230,6 +230,7 @@ func ledgerResult(id engine.ID) engine.ResultRecord {
 				{Step: 2, Metrics: engine.Values{{Name: "loss", Value: 1 / x}}},
 			},
 			Output: fmt.Appendf(nil, "output %d", id),
+			Usage:  engine.Usage{CPU: x / 7, Memory: 1 << 33, GPUMemory: int64(id)},
 		},
 	}
 }

@@ -12,7 +12,8 @@ import (
 
 // Commit makes the whole change durable in one transaction. A change that
 // contradicts what is there (a job or a result twice, a result without its
-// job, a gap in the turns) is an error like any other.
+// job, a gap in the turns) is an error like any other. The first change to a
+// ledger of an older format brings it to the current one.
 //
 // After an error nobody knows what is on disk, so the ledger does nothing more
 // than say so: close it and open it again.
@@ -36,7 +37,12 @@ func (l *Ledger) Commit(c *engine.Change) error {
 	t.e.b = l.arena[:0]
 	ended := false // bbolt came back, with or without an error
 	err := guard(func() error {
-		err := l.db.Update(func(tx *bbolt.Tx) error { return t.apply(tx, c) })
+		err := l.db.Update(func(tx *bbolt.Tx) error {
+			if err := migrate(tx, l.format); err != nil {
+				return err
+			}
+			return t.apply(tx, c)
+		})
 		ended = true
 		return err
 	})
@@ -48,7 +54,7 @@ func (l *Ledger) Commit(c *engine.Change) error {
 		return err
 	}
 	l.measure()
-	l.totals = t.totals
+	l.totals, l.format = t.totals, currentFormat()
 	l.store.named(t.named)
 	if cap(t.e.b) <= maxArena {
 		l.arena = t.e.b

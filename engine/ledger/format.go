@@ -40,8 +40,7 @@ const (
 	keyTotals   = "totals"
 )
 
-// migration brings a ledger from the format before to its own. It runs in a
-// transaction of its own together with the new number, and may be run again
+// migration brings a ledger from the format before to its own. It may be run again
 // on its own result.
 type migration struct {
 	format int
@@ -54,8 +53,12 @@ type migration struct {
 // being changed.
 var migrations = []migration{
 	{1, "0.1.0", beginFormat1},
-	{2, "0.2.0", func(*bbolt.Tx) error { return nil }}, // attempts, results and counters may hold seconds that were lost
+	{2, "0.2.0", unchanged}, // attempts, results and counters may hold seconds that were lost
+	{3, "0.3.0", unchanged}, // results may hold what they took of the machine; there are imported candidates, and events of more kinds
 }
+
+// unchanged is the step to a format in which what was written before means the same.
+func unchanged(*bbolt.Tx) error { return nil }
 
 func currentFormat() int { return migrations[len(migrations)-1].format }
 
@@ -105,21 +108,19 @@ func readFormat(tx *bbolt.Tx, path string) (int, error) {
 	return format, nil
 }
 
-// migrate brings an open file from a format to the current one.
-func migrate(db *bbolt.DB, from int) error {
+// migrate brings a ledger from a format to the current one.
+func migrate(tx *bbolt.Tx, from int) error {
 	for _, m := range migrations {
 		if m.format <= from {
 			continue
 		}
-		err := db.Update(func(tx *bbolt.Tx) error {
-			if err := m.apply(tx); err != nil {
-				return err
-			}
+		err := m.apply(tx)
+		if err == nil {
 			e := encoder{b: fmt.Appendf(nil, formatText, m.format, m.needs)}
-			return tx.Bucket([]byte(bucketMeta)).Put([]byte(keyFormat), e.seal(bucketMeta, []byte(keyFormat), 0))
-		})
+			err = tx.Bucket([]byte(bucketMeta)).Put([]byte(keyFormat), e.seal(bucketMeta, []byte(keyFormat), 0))
+		}
 		if err != nil {
-			return fmt.Errorf("cannot bring the ledger to format %d: %w", m.format, err)
+			return fmt.Errorf("to format %d: %w", m.format, err)
 		}
 	}
 	return nil

@@ -50,7 +50,8 @@ type Ledger struct {
 
 	longest atomic.Int64 // bytes that the file was seen to have
 
-	totals totals // only Commit changes them
+	format int    // only Commit changes this
+	totals totals // and these
 	arena  []byte // of the records of one commit
 
 	mu      sync.Mutex
@@ -237,7 +238,7 @@ func fill(root *os.Root, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return migrate(db, 0)
+	return db.Update(func(tx *bbolt.Tx) error { return migrate(tx, 0) })
 }
 
 // openFile opens an existing ledger.db, after reading it from front to back:
@@ -268,20 +269,12 @@ func (l *Ledger) openFile(o Options) error {
 		if err != nil {
 			return refused(err, "cannot open %s: %v", l.path, cause(err))
 		}
-		format := 0
-		err = l.db.View(func(tx *bbolt.Tx) (err error) {
-			format, err = readFormat(tx, l.path)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if format < currentFormat() && !l.readOnly { // readers take every format as it is
-			if err := migrate(l.db, format); err != nil {
+		return l.db.View(func(tx *bbolt.Tx) (err error) {
+			if l.format, err = readFormat(tx, l.path); err != nil {
 				return err
 			}
-		}
-		return l.db.View(l.readTotals)
+			return l.readTotals(tx)
+		})
 	})
 }
 

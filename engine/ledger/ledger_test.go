@@ -185,7 +185,8 @@ func TestWholeLedgerPassesCheck(t *testing.T) {
 }
 
 // A ledger of any format, as it was first written, is read by every later version:
-// as it is, and after it was brought to the current format.
+// as it is, and after it was brought to the current format, which the first commit does
+// and nothing before it.
 func TestGoldenFiles(t *testing.T) {
 	t.Parallel()
 	fresh := scripted(t, 4)
@@ -231,12 +232,29 @@ func TestGoldenFiles(t *testing.T) {
 		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, content) {
 			t.Errorf("the file of format %d was changed by reading it: %v", format, err)
 		}
-		closed(t, open(t, dir)) // migrates
+		l := open(t, dir)
+		closed(t, l)
+		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, content) {
+			t.Errorf("the file of format %d was changed by opening it: %v", format, err)
+		}
+		l = open(t, dir)
+		counters, err := l.Counters()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Commit(&engine.Change{Counters: &counters}); err != nil {
+			t.Fatal(err)
+		}
+		closed(t, l)
+		if l = open(t, dir); l.format != currentFormat() {
+			t.Errorf("after a commit the file of format %d has format %d", format, l.format)
+		}
+		closed(t, l)
 		if err := Check(dir); err != nil {
 			t.Error(err)
 		}
 		if diff := cmp.Diff(want, mustDump(t, dir)); diff != "" {
-			t.Errorf("the file of format %d reads differently once it was opened (-now +then):\n%s", format, diff)
+			t.Errorf("the file of format %d reads differently once it was written to (-now +then):\n%s", format, diff)
 		}
 	}
 }
@@ -487,7 +505,7 @@ func TestMigrationsMayRunAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := migrate(db, 0); err != nil {
+		if err := db.Update(func(tx *bbolt.Tx) error { return migrate(tx, 0) }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -203,7 +203,7 @@ func readJob(d *decoder, key uint64) (r engine.JobRecord) {
 
 // writeResult writes all of a result but its id, curve and output.
 func writeResult(e *encoder, r *engine.ResultRecord) {
-	e.byte(flags(r.Stopped, r.Reason != "", len(r.Files) > 0, r.Lost != 0))
+	e.byte(flags(r.Stopped, r.Reason != "", len(r.Files) > 0, r.Lost != 0, r.Usage != engine.Usage{}))
 	e.word(string(r.Status))
 	e.int(int64(r.Attempt))
 	e.int(int64(r.Attempts))
@@ -219,10 +219,15 @@ func writeResult(e *encoder, r *engine.ResultRecord) {
 	if r.Lost != 0 {
 		e.float(r.Lost)
 	}
+	if u := r.Usage; u != (engine.Usage{}) {
+		e.float(u.CPU)
+		e.int(u.Memory)
+		e.int(u.GPUMemory)
+	}
 }
 
 func readResult(d *decoder, r *engine.ResultRecord) {
-	f := d.flags(4)
+	f := d.flags(5)
 	r.Stopped = f&1 != 0
 	r.Status = engine.Status(d.word())
 	r.Attempt = int(d.int())
@@ -238,6 +243,9 @@ func readResult(d *decoder, r *engine.ResultRecord) {
 	}
 	if f&8 != 0 {
 		r.Lost = d.float()
+	}
+	if f&16 != 0 {
+		r.Usage = engine.Usage{CPU: d.float(), Memory: d.int(), GPUMemory: d.int()}
 	}
 }
 

@@ -95,6 +95,9 @@ func drawResult(t *rapid.T, whole bool) (r engine.ResultRecord) {
 	r.Reason, r.Stopped = rapid.String().Draw(t, "reason"), rapid.Bool().Draw(t, "stopped")
 	r.Metrics, r.Files, r.Seconds = drawValues(t), drawFiles(t), drawFloat.Draw(t, "seconds")
 	r.Lost = drawLost(t)
+	if rapid.Bool().Draw(t, "usage?") {
+		r.Usage = engine.Usage{CPU: drawFloat.Draw(t, "cpu"), Memory: rapid.Int64().Draw(t, "memory"), GPUMemory: rapid.Int64().Draw(t, "gpu memory")}
+	}
 	if whole {
 		r.Curve, r.Output = drawCurve(t), drawBytes.Draw(t, "output")
 	}
@@ -326,6 +329,9 @@ func TestGoldenBytes(t *testing.T) {
 
 // since empties the fields that came with later formats.
 func since(format int, v any) {
+	if r, ok := v.(*engine.ResultRecord); ok && format < 3 {
+		r.Usage = engine.Usage{}
+	}
 	if format < 2 {
 		switch r := v.(type) {
 		case *engine.ResultRecord:
