@@ -30,7 +30,8 @@ import (
 // counted in a Batch: one that lies within it comes with it, another one by itself.
 //
 // The engine calls Open and Step from one goroutine at a time. An error from
-// Open is a refusal and ends the search before it begins; an error from Step
+// Open ends the search before it begins: one that wraps a Mistake refuses it, as an
+// ErrConfig; any other is trouble of the strategy's own. An error from Step
 // is a fault of the strategy: the turn is not committed, the search stops and
 // says so. A Strategy whose process dies is started again and the same Step
 // called again.
@@ -172,7 +173,8 @@ type Proposal struct {
 // Evaluator carries out jobs. It is opened once for each run of the engine.
 type Evaluator interface {
 	// Open makes it ready and says what it can do. The context bounds Open
-	// alone. An error ends the run with its text.
+	// alone. An error ends the run with its text: one that wraps a Mistake refuses
+	// the search, as an ErrConfig; any other is trouble of the evaluator's own.
 	Open(ctx context.Context, setup EvaluatorSetup) (Session, Hello, error)
 }
 

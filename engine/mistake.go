@@ -29,23 +29,14 @@ func (e *configError) but(remedy string, args ...any) *configError {
 	return e
 }
 
-// openFailed is why an evaluator or a strategy could not be opened: a mistake in
-// what lies at its key, where it says so, or trouble of its own.
-func openFailed(key, who string, err error) error {
+// notOpened is why an evaluator or a strategy could not be opened: a mistake in
+// what lies at its key, where it refuses that, or trouble of its own.
+func notOpened(key string, err error) error {
 	var m *Mistake
 	if errors.As(err, &m) {
 		return wrongWithin(key, m)
 	}
-	return fmt.Errorf("%s: %w", who, err)
-}
-
-// strategyRefuses is a strategy's "no" to what a search wants of it.
-func strategyRefuses(name string, err error) *configError {
-	var m *Mistake
-	if errors.As(err, &m) {
-		return wrongWithin("strategy", m)
-	}
-	return wrong("strategy", "%s refuses: %v", name, err)
+	return fmt.Errorf("%s: %w", key, err)
 }
 
 // wrongWithin is err as a Mistake in what lies at a key.

@@ -60,7 +60,7 @@ func (s *Search) open(ctx context.Context) error {
 	setup.Seeded, setup.Files = s.pool.get(s.cfg.Fidelities[len(s.cfg.Fidelities)-1].Evaluator).hello.Seeded, s.cfg.Ledger
 	state, needs, err := s.cfg.Strategy.Open(ctx, setup)
 	if err != nil {
-		return strategyRefuses(s.cfg.StrategyName, err)
+		return notOpened("strategy", err)
 	}
 	if needs.Batch > MaxWindow {
 		return wrong("strategy", "%s wants %d results at once, and a window has at most %d", s.cfg.StrategyName, needs.Batch, MaxWindow).

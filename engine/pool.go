@@ -70,7 +70,7 @@ func (p *pool) start(ctx context.Context, key string) error {
 		return becameAnother(&openEvaluator{key: key}, changed.What)
 	}
 	if err != nil {
-		return openFailed(evaluatorPlace(key), "evaluator "+key, err)
+		return notOpened(evaluatorPlace(key), err)
 	}
 	if p.cfg.Fill {
 		p.cfg.Workers = max(p.cfg.Workers, min(hello.Slots, MaxWorkers))

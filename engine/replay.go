@@ -248,7 +248,7 @@ func (r *replay) change(q *sequence, turn uint64) error {
 		setup.Options, setup.Limits = e.Options, r.limitsAt(e.Turn)
 		state, _, err := strategy.Open(r.ctx, setup)
 		if err != nil {
-			return strategyRefuses(e.Name, err)
+			return notOpened("strategy", err)
 		}
 		q.decider = decider{name: e.Name, strategy: strategy, since: turn, state: state}
 	}

@@ -2,7 +2,6 @@ package evolve
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -20,7 +19,9 @@ const (
 // ReadSupernet reads the space of a search as a supernet.
 func ReadSupernet(setup engine.Setup) (*network.Supernet, error) {
 	if !network.Has(setup.Space) {
-		return nil, errors.New("weights are shared among the operations of cells, but the space has no layers: give it a stack with a cell")
+		return nil, &engine.Mistake{
+			Problem: "weights are shared among the operations of cells, but the space has no layers", Remedy: "give it a stack with a cell",
+		}
 	}
 	return network.ReadSupernet(setup.Space)
 }

@@ -235,7 +235,11 @@ func (p *process) explain(err error) error {
 		return errors.New(p.cause())
 	}
 	if s, ok := status.FromError(err); ok {
-		return fmt.Errorf("%s: %s%s", p.plugin.Name, engine.OneLine(s.Message()), p.quote())
+		text := p.plugin.Name + ": " + engine.OneLine(s.Message())
+		if s.Code() == proto.Trouble { // its own words, whatever it wrote
+			return errors.New(text)
+		}
+		return errors.New(text + p.quote())
 	}
 	return fmt.Errorf("%s: %w", p.plugin.Name, err)
 }

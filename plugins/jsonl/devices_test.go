@@ -13,7 +13,6 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/plugins/host"
-	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
 // TestDevices: the processes of a search see one GPU each, in turns, and one that
@@ -127,7 +126,7 @@ func TestSee(t *testing.T) {
 		}
 		env, err := see([]string{"A=b"}, devices, c.place)
 		if err != nil {
-			var option *sdk.OptionError
+			var option *engine.Mistake
 			if !errors.As(err, &option) || option.Key != "devices" || !strings.Contains(option.Problem, c.want) {
 				t.Errorf("%+v: %v", c, err)
 			}

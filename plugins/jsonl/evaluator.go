@@ -60,7 +60,7 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 		return err
 	})
 	if err != nil {
-		return e.excuse(err)
+		return e.unopened(err)
 	}
 	warnOfIdle(e.devices, setup.Workers, max(1, w.hello.Slots))
 	if e.ships {

@@ -106,7 +106,7 @@ func (n *forkServer) spawn(stdin, stdout, stderr *os.File, temp string) (int, fu
 	defer n.mu.Unlock()
 	rights := syscall.UnixRights(int(stdin.Fd()), int(stdout.Fd()), int(stderr.Fd()))
 	if err := syscall.Sendmsg(int(n.socket.Fd()), []byte(temp+"\n"), rights, nil, 0); err != nil {
-		return 0, nil, err
+		return 0, nil, fmt.Errorf("cannot start %s: %w", n.name, err)
 	}
 	select {
 	case b := <-n.births:
@@ -119,6 +119,6 @@ func (n *forkServer) spawn(stdin, stdout, stderr *os.File, temp string) (int, fu
 			}
 		}, nil
 	case <-n.gone:
-		return 0, nil, &dead{errors.New(n.cause())}
+		return 0, nil, &dead{fmt.Errorf("cannot start %s: %s", n.name, n.cause())}
 	}
 }

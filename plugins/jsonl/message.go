@@ -3,7 +3,6 @@ package jsonl
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -135,10 +134,7 @@ type refusal struct {
 }
 
 func (r *refusal) err() error {
-	if r.Key != "" {
-		return sdk.BadOption(r.Key, "%s", r.Text)
-	}
-	return errors.New(r.Text)
+	return sdk.BadOption(r.Key, "%s", r.Text)
 }
 
 // last tells whether a message ends its job.

@@ -26,10 +26,10 @@ func TestOpen(t *testing.T) {
 		t.Errorf("an operational option is part of the identity %s", fast.Identity)
 	}
 	for options, words := range map[string][]string{
-		`{"size": -1}`: {"option size: is negative"},
+		`{"size": -1}`: {"size: is negative"},
 		`{"size": 0}`:  {"KeyError", "opens.py:11", `raise KeyError("nothing")`},
 		`{"size": 10}`: {"open answered sizes", "batch"},
-		`{"sice": 1}`:  {"option sice", "size"},
+		`{"sice": 1}`:  {"sice", "size"},
 	} {
 		_, _, err := ofFile(t, "testdata/opens.py").Open(t.Context(), engine.EvaluatorSetup{Space: troubles, Workers: 1, Options: []byte(options)})
 		for _, w := range words {

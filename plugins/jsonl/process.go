@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/nascent-nas/nascent/engine"
 )
 
 // Pdeathsig fires when the thread that started a child ends, not when the process
@@ -64,7 +66,9 @@ func run(command, env []string, extra ...*os.File) spawner {
 		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = within(env, temp), stdin, stdout, stderr, extra
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 		if err := startCommand(cmd); err != nil {
-			return 0, nil, fmt.Errorf("%w; name a program that can be executed", err)
+			return 0, nil, &engine.Mistake{
+				Problem: fmt.Sprintf("cannot start %s: %v", filepath.Base(command[0]), err), Remedy: "name a program that can be executed",
+			}
 		}
 		return cmd.Process.Pid, func() (string, bool) {
 			err := cmd.Wait()
@@ -108,7 +112,7 @@ func launch(name string, spawn spawner) (*process, error) {
 		if temp != "" {
 			os.Remove(temp)
 		}
-		return nil, fmt.Errorf("cannot start %s: %w", name, err)
+		return nil, err
 	}
 	p := &process{name: name, pid: pid, stdin: stdin, stdout: stdout, exited: make(chan struct{}), gone: make(chan struct{})}
 	read := make(chan struct{})
@@ -287,6 +291,11 @@ func (p *process) cause() string {
 		text += "; its last words: " + words
 	}
 	return text
+}
+
+// early is the error of a process that ended before it said anything. It must be gone.
+func (p *process) early() error {
+	return &dead{fmt.Errorf("%s; it ended before it said hello (docs/exec.md)", p.cause())}
 }
 
 // unsaid forgets the last words: what comes next is said about another job.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/plugins/python"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
@@ -106,14 +107,19 @@ func (p *program) limit(d startTimeout) {
 	}
 }
 
-// excuse is why a program does not start: an interpreter that is too old says so
+// unopened is why a program does not start: it refuses, it cannot be started as the
+// options have it, or it has trouble of its own. An interpreter that is too old says so
 // in its own way only.
-func (p *program) excuse(err error) error {
-	var option *sdk.OptionError
-	if p.script != "" && !p.python.UV && !errors.As(err, &option) {
+func (p *program) unopened(err error) error {
+	var m *engine.Mistake
+	refused := errors.As(err, &m)
+	if p.script != "" && !p.python.UV && !(refused && m.Key != "") {
 		if old := python.TooOld(p.command[0]); old != nil {
 			return old
 		}
 	}
-	return err
+	if refused {
+		return err
+	}
+	return sdk.Trouble(err)
 }

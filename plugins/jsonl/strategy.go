@@ -46,7 +46,7 @@ func (s *strategy) Open(ctx context.Context, setup engine.Setup) ([]byte, engine
 	s.setup = setup
 	w, hello, err := s.begin(ctx)
 	if err != nil {
-		return nil, engine.Needs{}, s.excuse(err)
+		return nil, engine.Needs{}, s.unopened(err)
 	}
 	needs, err := hello.needs()
 	if err != nil {
@@ -99,7 +99,9 @@ func (s *strategy) start(ctx context.Context) (*strategyWorker, *strategyHello, 
 	said, err := w.talk(limited, s.setup.Space, question{Open: OpeningOf(s.setup, s.options)})
 	switch {
 	case err != nil && ctx.Err() == nil && limited.Err() != nil:
-		err = fmt.Errorf("%s said no hello within %v: see docs/exec.md, or raise start_timeout%s", s.name, s.startTimeout, quoted(w.last()))
+		err = silent(s.name, s.startTimeout, w.process)
+	case errors.As(err, new(*dead)):
+		err = w.early()
 	case err != nil:
 	case said.Refuse != nil:
 		err = said.Refuse.err()

@@ -311,7 +311,7 @@ func TestStrategyMistakes(t *testing.T) {
 	needPython(t)
 	space := genome.MustParseSpace(enginetest.Numbers)
 	for options, want := range map[string]string{
-		`{"do": "refuse"}`: "option do: is not done", `{"history": "some", "do": "history"}`: `history is 'some': give none, metrics or all`,
+		`{"do": "refuse"}`: "do: is not done", `{"history": "some", "do": "history"}`: `history is 'some': give none, metrics or all`,
 	} {
 		s := &strategy{program: program{script: "testdata/decides.py"}}
 		defer s.end()

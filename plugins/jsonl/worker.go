@@ -57,7 +57,7 @@ func startWorker(name string, spawn spawner, open *opening, limit time.Duration)
 	case <-timeout.C:
 		w.kill()
 		<-w.gone
-		return nil, fmt.Errorf("%s said no hello within %v: see docs/exec.md, or raise start_timeout%s", name, limit, quoted(w.last()))
+		return nil, silent(name, limit, w.process)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -68,9 +68,14 @@ func startWorker(name string, spawn spawner, open *opening, limit time.Duration)
 	case w.broken != "":
 		return nil, errors.New(w.broken)
 	case w.hello == nil:
-		return nil, &dead{errors.New(w.cause())}
+		return nil, w.early()
 	}
 	return w, nil
+}
+
+// silent is the error of a program that says nothing.
+func silent(name string, limit time.Duration, p *process) error {
+	return fmt.Errorf("%s said no hello within %v: see docs/exec.md, or raise start_timeout%s", name, limit, quoted(p.last()))
 }
 
 func quoted(words string) string {

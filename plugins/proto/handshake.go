@@ -1,6 +1,9 @@
 package proto
 
-import goplugin "github.com/hashicorp/go-plugin"
+import (
+	goplugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc/codes"
+)
 
 // Handshake is go-plugin's check that a program was started as a plugin of
 // nascent. The versions offered are in the plugin sets.
@@ -11,6 +14,9 @@ var Handshake = goplugin.HandshakeConfig{
 
 // SetName is the key of the one entry of go-plugin's plugin set.
 const SetName = "nascent"
+
+// Trouble is the code of an Open that comes to no answer. Its message says why.
+const Trouble = codes.Aborted
 
 // Environment variables by which the host tells a plugin process about itself.
 const (

@@ -150,7 +150,9 @@ func (x *Description) GetStrategyOptions() []byte {
 	return nil
 }
 
-// Refusal is a "no" with its reason; not a failure of the plugin.
+// Refusal is a "no" with its reason; not a failure of the plugin. An Open that comes to
+// no answer (a process or a server that the plugin asks is gone) ends with the status
+// ABORTED and the reason.
 type Refusal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"` // one line: cause and remedy

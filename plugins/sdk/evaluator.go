@@ -124,6 +124,16 @@ func (f *Failure) Error() string { return f.Text }
 // own: no room now, shutting down. Such an attempt does not count.
 func Returned(reason string) error { return &returnedError{reason} }
 
+// Trouble marks an error that Open returns, an evaluator's or a strategy's, as none of
+// the search: the plugin cannot say whether it would carry that out, since a process or
+// a server that it asks has died or does not answer. Every other error of Open refuses
+// the search as it is written.
+func Trouble(err error) error { return &trouble{err} }
+
+type trouble struct{ error }
+
+func (t *trouble) Unwrap() error { return t.error }
+
 type invalidError struct{ text string }
 
 func (e *invalidError) Error() string { return e.text }

@@ -117,7 +117,7 @@ func readOptions(p *EvaluatorPlugin, given json.RawMessage) error {
 func openGuarded(p *EvaluatorPlugin, setup *Setup) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = panicError(v)
+			err = Trouble(panicError(v))
 		}
 	}()
 	return p.Open(setup)

@@ -72,13 +72,13 @@ func TestDecode(t *testing.T) {
 		t.Error(err, o.Delay)
 	}
 	for options, want := range map[string]string{
-		`{"epoch": 1}`:       "option epoch: there is no such option: did you mean epochs?",
-		`{"hue": 1}`:         "option hue: there is no such option: use one of delay, epochs, inner",
-		`{"hidden": 1}`:      "option hidden: there is no such",
-		`{"epochs": 1.5}`:    "option epochs: 1.5 is not a whole number",
-		`{"delay": "soon"}`:  `option delay: "soon" is no duration`,
-		`{"inner": {"b":1}}`: "option inner.b: there is no such key: did you mean a?",
-		`{"inner": {"a":1}}`: "option inner.a: 1 is not true or false",
+		`{"epoch": 1}`:       "epoch: there is no such option: did you mean epochs?",
+		`{"hue": 1}`:         "hue: there is no such option: use one of delay, epochs, inner",
+		`{"hidden": 1}`:      "hidden: there is no such",
+		`{"epochs": 1.5}`:    "epochs: 1.5 is not a whole number",
+		`{"delay": "soon"}`:  `delay: "soon" is no duration`,
+		`{"inner": {"b":1}}`: "inner.b: there is no such key; did you mean a?",
+		`{"inner": {"a":1}}`: "inner.a: 1 is not true or false",
 		`[1]`:                "no JSON object",
 	} {
 		if err := DecodeOptions(json.RawMessage(options), &o); err == nil || !strings.Contains(err.Error(), want) {

@@ -64,17 +64,10 @@ func (s *Setup) Path(path string) string {
 	return there
 }
 
-// OptionError is a refusal because of one option.
-type OptionError struct {
-	Key     string // "delay"
-	Problem string // with the remedy
-}
-
-func (e *OptionError) Error() string { return fmt.Sprintf("option %s: %s", e.Key, e.Problem) }
-
-// BadOption makes an OptionError, for Open to return.
+// BadOption makes a mistake in one option, for Open to return; the text says what to
+// do about it, too.
 func BadOption(key, format string, args ...any) error {
-	return &OptionError{key, fmt.Sprintf(format, args...)}
+	return &genome.Mistake{Key: key, Problem: fmt.Sprintf(format, args...)}
 }
 
 // Duration is a time.Duration for options: "5ms", "2h", or a number of seconds.
@@ -139,20 +132,12 @@ func DecodeOptions(options json.RawMessage, into any) error {
 		}
 		var m *genome.Mistake
 		if err := option.Decode(given[key], field.Addr().Interface()); errors.As(err, &m) {
-			return optionMistake(m.Within(key))
+			return m.Within(key)
 		} else if err != nil {
 			return BadOption(key, "%v", err)
 		}
 	}
 	return nil
-}
-
-// optionMistake is a mistake as plugins tell it.
-func optionMistake(m *genome.Mistake) error {
-	if m.Remedy == "" {
-		return BadOption(m.Key, "%s", m.Problem)
-	}
-	return BadOption(m.Key, "%s: %s", m.Problem, m.Remedy)
 }
 
 func optionMap(options json.RawMessage) (map[string]json.RawMessage, error) {

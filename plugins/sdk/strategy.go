@@ -31,18 +31,18 @@ func (s *strategyServer) Open(ctx context.Context, req *proto.OpenStrategy) (ans
 	defer s.mu.Unlock()
 	defer func() {
 		if v := recover(); v != nil {
-			answer, err = &proto.StrategyHello{Refusal: refusalOf(panicError(v))}, nil
+			answer, err = s.refuse(Trouble(panicError(v)))
 		}
 	}()
 	setup, err := proto.SetupFrom(req)
 	if err != nil {
-		return &proto.StrategyHello{Refusal: refusalOf(err)}, nil
+		return s.refuse(err)
 	}
 	s.files = &files{scratch: req.Scratch}
 	setup.Files = s.files
 	state, needs, err := s.strategy.Open(ctx, setup)
 	if err != nil {
-		return &proto.StrategyHello{Refusal: refusalOf(err)}, nil
+		return s.refuse(err)
 	}
 	s.space, s.packed, s.need, s.history = setup.Space, nil, needs.History, newHistory(needs.History)
 	if req.Packed {
@@ -55,6 +55,12 @@ func (s *strategyServer) Open(ctx context.Context, req *proto.OpenStrategy) (ans
 		hello.Tasks = append(hello.Tasks, string(t))
 	}
 	return hello, nil
+}
+
+// refuse answers Open with an error.
+func (s *strategyServer) refuse(err error) (*proto.StrategyHello, error) {
+	refusal, err := refusalOf(err)
+	return &proto.StrategyHello{Refusal: refusal}, err
 }
 
 func (s *strategyServer) Step(ctx context.Context, req *proto.StepRequest) (answer *proto.StepResponse, err error) {

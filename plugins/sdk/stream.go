@@ -33,21 +33,25 @@ type evaluatorServer struct {
 	brief  bool // see run
 }
 
-// refusalOf makes a Refusal of an error.
-func refusalOf(err error) *proto.Refusal {
-	out := &proto.Refusal{Text: engine.OneLine(err.Error())}
-	var option *OptionError
-	if errors.As(err, &option) {
-		out.Key, out.Text = option.Key, engine.OneLine(option.Problem)
-		return out
+// refusalOf is an error of Open on the wire: a Refusal, or an error of the call.
+func refusalOf(err error) (*proto.Refusal, error) {
+	if errors.As(err, new(*trouble)) {
+		return nil, status.Error(proto.Trouble, engine.OneLine(err.Error()))
 	}
+	out := &proto.Refusal{Text: engine.OneLine(err.Error())}
 	var mistake *engine.Mistake
 	if errors.As(err, &mistake) {
 		what := *mistake
 		what.Key = ""
 		out.Key, out.Text = mistake.Key, engine.OneLine(what.Error())
 	}
-	return out
+	return out, nil
+}
+
+// refuse answers Open with an error.
+func (s *evaluatorServer) refuse(err error) (*proto.EvaluatorHello, error) {
+	refusal, err := refusalOf(err)
+	return &proto.EvaluatorHello{Refusal: refusal}, err
 }
 
 func (s *evaluatorServer) Open(_ context.Context, req *proto.OpenEvaluator) (*proto.EvaluatorHello, error) {
@@ -58,11 +62,11 @@ func (s *evaluatorServer) Open(_ context.Context, req *proto.OpenEvaluator) (*pr
 	}
 	space, err := proto.SpaceFrom(req.Space, req.Rules)
 	if err != nil {
-		return &proto.EvaluatorHello{Refusal: refusalOf(err)}, nil
+		return s.refuse(err)
 	}
 	r, err := open(s.plugin, &Setup{Space: space, Workers: int(req.Workers), Options: req.Options, Place: place()}, s.name, req.Scratch)
 	if err != nil {
-		return &proto.EvaluatorHello{Refusal: refusalOf(err)}, nil
+		return s.refuse(err)
 	}
 	s.runner, s.brief = r, req.Begun
 	return proto.HelloTo(r.hello), nil

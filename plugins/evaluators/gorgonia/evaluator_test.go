@@ -130,13 +130,13 @@ func TestConformance(t *testing.T) {
 func TestOptionErrorsNameTheirKey(t *testing.T) {
 	t.Parallel()
 	for options, words := range map[string][]string{
-		`{"bach": 1}`:               {"option bach", "batch"},
-		`{"batch": 0}`:              {"option batch: is 0"},
-		`{"schedule": "zigzag"}`:    {"option schedule", "cosine"},
-		`{"data": {"samples": 3}}`:  {"option data", "data.samples is 3"},
-		`{"data": {"sauce": "x"}}`:  {"option data", "sauce", "source"},
-		`{"horizon": "sometime"}`:   {"option horizon", "budget"},
-		`{"learning_rate": "fast"}`: {"option learning_rate", "a number"},
+		`{"bach": 1}`:               {"bach", "batch"},
+		`{"batch": 0}`:              {"batch: is 0"},
+		`{"schedule": "zigzag"}`:    {"schedule", "cosine"},
+		`{"data": {"samples": 3}}`:  {"data", "data.samples is 3"},
+		`{"data": {"sauce": "x"}}`:  {"data", "sauce", "source"},
+		`{"horizon": "sometime"}`:   {"horizon", "budget"},
+		`{"learning_rate": "fast"}`: {"learning_rate: ", "a number"},
 	} {
 		_, _, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: tinySpace(t), Options: json.RawMessage(options)})
 		for _, w := range words {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,6 +37,9 @@ func (a *app) connect(t *target, s *config.Search) error {
 
 // connectBy does so for plugins that run in a manner of their own.
 func (a *app) connectBy(t *target, s *config.Search, o host.Options) error {
+	if err := t.folderIsThere(s); err != nil {
+		return err
+	}
 	dirs := append([]string{t.dir, t.doc.Dir}, s.PluginDirs...)
 	s.Engine.Evaluators = map[string]engine.EvaluatorRef{}
 	for name, p := range s.Evaluators {
@@ -65,6 +69,25 @@ func (a *app) connectBy(t *target, s *config.Search, o host.Options) error {
 	s.Engine.Strategy, s.Engine.StrategyName, s.Engine.StrategyOptions = strategy, strategyName(s.Strategy), recordedOptions(s.Strategy)
 	s.Engine.StrategySource = sourceOf(s.Strategy)
 	return nil
+}
+
+// folderIsThere refuses a search whose plugins' relative paths are to start nowhere. What
+// its directory has recorded may be gone: it may have come from another machine.
+func (t *target) folderIsThere(s *config.Search) error {
+	const key = "plugins.folder"
+	if !t.doc.Has(key) || t.stored != nil && t.stored.Text(key) == s.PluginFolder {
+		return nil
+	}
+	m := engine.Mistake{Key: key, Remedy: "name the folder where relative paths in the options of plugins start, or leave it out"}
+	switch info, err := os.Stat(s.PluginFolder); {
+	case err != nil:
+		m.Problem = fmt.Sprintf("%s cannot be used: %v", s.PluginFolder, errors.Unwrap(err))
+	case !info.IsDir():
+		m.Problem = s.PluginFolder + " is no folder"
+	default:
+		return nil
+	}
+	return t.doc.Fault(&m)
 }
 
 // doubt tells if others may have a hand in a program that was named by its path, or

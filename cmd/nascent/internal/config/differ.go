@@ -171,10 +171,14 @@ func (d *Document) Relocate() {
 
 // leading are the keys whose values lead somewhere, and how their paths are made absolute.
 var leading = map[string]func(value string, path func(string) string) string{
-	"tensorboard": func(dir string, path func(string) string) string { return path(dir) },
+	folderKey:     folder,
+	"tensorboard": folder,
 	"mlflow":      server,
 	"listen":      address,
 }
+
+// folder is the path of a directory made absolute.
+func folder(dir string, path func(string) string) string { return path(dir) }
 
 // server is the address of a server, or the path of a directory made absolute.
 func server(where string, path func(string) string) string {
@@ -198,8 +202,7 @@ const folderKey = "plugins.folder"
 // settle records where paths in plugins' options start, if there is one that leads
 // somewhere, and where hooks run.
 func (d *Document) settle() {
-	if n := d.find(folderKey); n != nil {
-		d.replace(n, d.path(n.Value))
+	if d.Has(folderKey) {
 		return
 	}
 	var leads func(n *yaml.Node) bool
