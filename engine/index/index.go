@@ -35,12 +35,16 @@ type Index struct {
 	saved int      // positions in whole blocks of the file
 	end   int64    // where these end
 	head  bool     // the file begins as it should
+
+	size  int64 // of the file as it was read or written
+	alone bool  // nobody else keeps it
 }
 
 // Open reads the index of a search, takes from the ledger what it lacks and, if it is to
 // keep that, writes it to the file where it may: a directory that is another's, or that
-// nobody may write, stays as it is. The ledger is not needed any more then. Where a
-// search runs Follow keeps what is new, and nobody else.
+// nobody may write, stays as it is, and so does a file that somebody has written since.
+// The ledger is not needed any more then. Where a search runs Follow keeps what is new,
+// and nobody else.
 func Open(dir string, led *ledger.Ledger, keep bool) (*Index, error) {
 	x := &Index{dir: dir}
 	if err := x.open(led); err != nil {
@@ -97,7 +101,7 @@ func (x *Index) open(led *ledger.Ledger) (err error) {
 const maxReserved = 10_000_000
 
 // reset forgets what the file says.
-func (x *Index) reset() { *x = Index{dir: x.dir, mark: x.mark} }
+func (x *Index) reset() { *x = Index{dir: x.dir, mark: x.mark, size: x.size, alone: x.alone} }
 
 // load reads the file as far as it is whole.
 func (x *Index) load() {
@@ -112,6 +116,7 @@ func (x *Index) load() {
 	}
 	defer f.Close()
 	b, err := io.ReadAll(f)
+	x.size = int64(len(b))
 	if err != nil || len(b) < headSize || !bytes.Equal(b[:headSize], x.headBytes()) {
 		return
 	}
@@ -205,6 +210,12 @@ func (x *Index) save(state []byte) error {
 	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return nil // somebody else is at it, who knows as much
 	}
+	if info, err = f.Stat(); err != nil {
+		return err
+	}
+	if !x.alone && info.Size() != x.size {
+		return nil // somebody has been at it since, who knows as much or more
+	}
 	if !ours(f) {
 		return errors.New(FileName + " is something else")
 	}
@@ -258,6 +269,7 @@ func (x *Index) write(f *os.File, state []byte) error {
 			return err
 		}
 	}
+	x.size = at
 	return f.Truncate(at)
 }
 
@@ -278,7 +290,7 @@ func (x *Index) forget() {
 // lacks. It begins at once, looks every so often, and never waits for a disk; what it
 // cannot write is left to the next reader.
 func Follow(dir string, led *ledger.Ledger, every time.Duration, stop <-chan struct{}) {
-	x := &Index{dir: dir}
+	x := &Index{dir: dir, alone: true}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for more := true; more; {

@@ -211,6 +211,21 @@ func TestStateIsForgotten(t *testing.T) {
 	}
 }
 
+// Who read the index before others wrote it leaves it as they did.
+func TestStaleReader(t *testing.T) {
+	t.Parallel()
+	s := begin(t, 8)
+	s.grow(t, 5000)
+	stale := s.open(t, true)
+	s.grow(t, 9000)
+	s.check(t, s.open(t, true))
+	want := s.file(t)
+	stale.Remember([]byte("as it was"))
+	if !bytes.Equal(s.file(t), want) {
+		t.Error("it was written over")
+	}
+}
+
 // The index of another search, or of another future of this one, is not believed.
 func TestForeign(t *testing.T) {
 	t.Parallel()

@@ -26,12 +26,20 @@ import (
 //     consumed is in the inbox or has attempts;
 //   - every kept file has the content that its name says, and those that the
 //     inbox, the attempts and the newest turns name are kept.
+//
+// All of that is asked of one moment. Who goes on with the search meanwhile may collect
+// files: those that were kept at that moment are then no longer looked at.
 func Check(dir string) error {
 	l, err := Inspect(dir)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
+	return l.Check()
+}
+
+// Check is that of the search as it was when Inspect opened it.
+func (l *Ledger) Check() error {
 	for _, ask := range []func() error{
 		l.checkPages, l.checkMeta, l.checkJobs, l.checkHistory, l.checkWaiting, l.checkFiles,
 	} {
@@ -350,9 +358,12 @@ func (l *Ledger) checkWaiting() error {
 // consumed results may be gone.
 func (l *Ledger) kept(bucket string, key uint64, files []engine.FileRef) error {
 	for _, f := range files {
-		if _, err := l.Path(f.Hash); errors.Is(err, fs.ErrNotExist) {
+		_, err := l.Path(f.Hash)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && l.there[f.Hash]: // it was collected since
+		case errors.Is(err, fs.ErrNotExist):
 			return damaged("bucket %s, key %d: the file %s (%s) is missing", bucket, key, f.Hash, f.Name)
-		} else if err != nil {
+		case err != nil:
 			return damaged("bucket %s, key %d: %v", bucket, key, err)
 		}
 	}

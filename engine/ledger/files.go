@@ -280,14 +280,14 @@ func (s *store) list() ([]string, error) {
 	return hashes, nil
 }
 
-// check hashes every kept file again.
+// check hashes every kept file again. One that is removed meanwhile is no longer kept.
 func (s *store) check() error {
 	hashes, err := s.list()
 	if err != nil {
 		return err
 	}
 	for _, hash := range hashes {
-		if err := s.verify(hash); err != nil {
+		if err := s.verify(hash); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w; put a copy of it back as %s, or remove it if nobody needs it", err, filepath.Join(s.dir, hash))
 		}
 	}

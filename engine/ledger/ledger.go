@@ -44,7 +44,9 @@ type Ledger struct {
 	readOnly bool
 	lock     *os.File
 	db       *bbolt.DB
-	file     *os.File // that db reads and writes
+	file     *os.File // that db reads and writes; a reader's copy
+
+	there map[string]bool // files that were kept when a reader's copy was made
 
 	opened, locked fs.FileInfo // of file and lock, as they were found
 
@@ -110,7 +112,15 @@ func Open(dir string, o Options) (_ *Ledger, err error) {
 			return nil, err
 		}
 	}
-	if err = l.openFile(o); err != nil {
+	if err = l.readThrough(); err != nil {
+		return nil, err
+	}
+	err = l.openFile(o, func(_ string, flag int, mode os.FileMode) (*os.File, error) {
+		f, err := safe.OpenFile(l.root, FileName, flag&^os.O_CREATE, mode)
+		l.file = f
+		return f, err
+	})
+	if err != nil {
 		return nil, err
 	}
 	for _, name := range []string{filesName, filesName + "/" + tempName} {
@@ -129,21 +139,18 @@ func Open(dir string, o Options) (_ *Ledger, err error) {
 	return l, err
 }
 
-// Inspect opens a stopped search for reading. Several processes can, at the
-// same time; its Commit, Put, Collect and Remove refuse. Errors are as with
-// Open; where there is no ledger it wraps fs.ErrNotExist.
+// Inspect reads a stopped search: a copy of its ledger as it is now, which stays
+// so whoever goes on with the search in the meantime. Its Commit, Put, Collect
+// and Remove refuse. Kept files are not copied: one may be collected by whoever goes
+// on. Errors are as with Open; where there is no ledger it wraps fs.ErrNotExist.
 func Inspect(dir string) (_ *Ledger, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return nil, refused(err, "cannot find %s: %v", dir, err)
 	}
 	l := &Ledger{path: filepath.Join(dir, FileName), readOnly: true, store: newStore(dir, true)}
-	var created bool
 	defer func() {
 		if err != nil {
-			if created {
-				l.root.Remove(lockName)
-			}
 			l.Close()
 		}
 	}()
@@ -156,16 +163,13 @@ func Inspect(dir string) (_ *Ledger, err error) {
 	if err = vetRoot(l.root, false); err != nil {
 		return nil, err
 	}
-	if l.lock, created, err = lock(l.root, false, lockPatience); err != nil {
+	if l.file, err = l.copied(); err != nil {
 		return nil, err
 	}
-	if err = l.openFile(Options{}); err != nil {
+	if err = l.vetPages(l.file); err != nil {
 		return nil, err
 	}
-	if err = l.store.open(l.root); err != nil {
-		return nil, err
-	}
-	return l, nil
+	return l, l.openFile(Options{}, func(string, int, os.FileMode) (*os.File, error) { return l.file, nil })
 }
 
 // makeDirs makes the directory and its parents, for the user alone, and
@@ -241,24 +245,10 @@ func fill(root *os.Root, o Options) (err error) {
 	return db.Update(func(tx *bbolt.Tx) error { return migrate(tx, 0) })
 }
 
-// openFile opens an existing ledger.db, after reading it from front to back:
-// that brings it into memory at the disk's speed and not page by page, and
-// whatever bbolt would stumble over is found before bbolt sees it.
-func (l *Ledger) openFile(o Options) error {
-	if err := l.readThrough(); err != nil {
-		return err
-	}
+// openFile has bbolt open a file that was verified.
+func (l *Ledger) openFile(o Options, open func(name string, flag int, mode os.FileMode) (*os.File, error)) error {
 	return guard(func() (err error) {
-		l.db, err = bbolt.Open(l.path, 0o600, &bbolt.Options{
-			ReadOnly: l.readOnly,
-			NoSync:   o.NoSync,
-			Timeout:  lockPatience,
-			OpenFile: func(_ string, flag int, mode os.FileMode) (*os.File, error) {
-				f, err := safe.OpenFile(l.root, FileName, flag&^os.O_CREATE, mode)
-				l.file = f
-				return f, err
-			},
-		})
+		l.db, err = bbolt.Open(l.path, 0o600, &bbolt.Options{ReadOnly: l.readOnly, NoSync: o.NoSync, Timeout: lockPatience, OpenFile: open})
 		if errors.Is(err, berrors.ErrTimeout) { // the lock file that kept us out is gone, or it is no nascent
 			locked := &LockedError{Dir: l.root.Name()}
 			if info, err := l.root.Lstat(FileName); err == nil {
@@ -278,27 +268,32 @@ func (l *Ledger) openFile(o Options) error {
 	})
 }
 
-// readThrough reads the file once, in order, and then its pages as bbolt will.
+// readThrough reads ledger.db once, in order, and then its pages as bbolt will: that
+// brings it into memory at the disk's speed and not page by page.
 func (l *Ledger) readThrough() error {
-	path := l.path
 	f, err := safe.OpenFile(l.root, FileName, os.O_RDONLY, 0)
 	if err != nil {
-		return refused(err, "cannot open %s: %v", path, cause(err))
+		return refused(err, "cannot open %s: %v", l.path, cause(err))
 	}
 	defer f.Close()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}, make([]byte, 1<<20)); err != nil {
+		return fmt.Errorf("cannot read %s: %w", l.path, cause(err))
+	}
+	return l.vetPages(f)
+}
+
+// vetPages finds whatever bbolt would stumble over in a file, before bbolt sees it.
+func (l *Ledger) vetPages(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", path, cause(err))
-	}
-	if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}, make([]byte, min(info.Size()+1, 1<<20))); err != nil {
-		return fmt.Errorf("cannot read %s: %w", path, cause(err))
+		return fmt.Errorf("cannot read %s: %w", l.path, cause(err))
 	}
 	err = verifyPages(f, info.Size())
 	switch {
 	case errors.Is(err, errNoLedger):
-		return refused(nil, "%s is no ledger, or was cut short: %v; name a search directory, or put a copy back", path, err)
+		return refused(nil, "%s is no ledger, or was cut short: %v; name a search directory, or put a copy back", l.path, err)
 	case errors.Is(err, engine.ErrDamaged):
-		return damaged("%s: %s", path, err.(*kindError).detail())
+		return damaged("%s: %s", l.path, err.(*kindError).detail())
 	}
 	return err
 }

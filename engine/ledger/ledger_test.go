@@ -12,9 +12,11 @@ import (
 	"hash/fnv"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -872,27 +874,116 @@ func TestInspect(t *testing.T) {
 		t.Errorf("left behind: %v", list)
 	}
 	dir := scripted(t, 3)
-	one, err := Inspect(dir)
+	l, err := Inspect(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := Inspect(dir)
-	if err != nil {
-		t.Fatalf("a second reader: %v", err)
-	}
-	defer two.Close()
-	if err := one.Commit(&engine.Change{Counters: &engine.Counters{}}); !errors.Is(err, errReadOnly) {
+	if err := l.Commit(&engine.Change{Counters: &engine.Counters{}}); !errors.Is(err, errReadOnly) {
 		t.Errorf("a reader's commit: %v", err)
 	}
-	if err := one.Collect(nil); !errors.Is(err, errReadOnly) {
+	if err := l.Collect(nil); !errors.Is(err, errReadOnly) {
 		t.Errorf("a reader's Collect: %v", err)
 	}
-	if _, _, err := lock(one.root, true, 0); !isLocked(err, 0) {
-		t.Errorf("a writer beside readers: %v", err)
+	closed(t, l)
+	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
+		t.Fatal(err)
 	}
-	closed(t, one)
-	closed(t, two)
-	closed(t, open(t, dir))
+	before := names(t, dir)
+	if l, err = Inspect(dir); err != nil {
+		t.Fatalf("without a lock: %v", err)
+	}
+	closed(t, l)
+	if list := names(t, dir); !slices.Equal(list, before) {
+		t.Errorf("a reader left %v of %v", list, before)
+	}
+}
+
+// However long somebody reads, he keeps no writer out, and what he reads stays as it was.
+func TestReadersKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	dir := scripted(t, 4)
+	want := mustDump(t, dir)
+	l, err := Inspect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, stop := iter.Pull2(l.Jobs())
+	defer stop()
+	if _, err, ok := next(); err != nil || !ok {
+		t.Fatal(err)
+	}
+	held, _, err := lock(l.root, true, 0)
+	if err != nil {
+		t.Fatalf("a writer beside a reader: %v", err)
+	}
+	unlock(held, true)
+	writer := open(t, dir)
+	s := script{turns: 4, ids: 12}
+	for range 20 {
+		if err := writer.Commit(s.next()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := dump(l); err != nil || got != want {
+		t.Errorf("the reader sees what was committed after it began: %v", err)
+	}
+	if err := l.Check(); err != nil {
+		t.Errorf("what it reads is not whole: %v", err)
+	}
+	closed(t, writer)
+	if got := mustDump(t, dir); got == want {
+		t.Error("nothing was committed")
+	}
+	closed(t, l)
+}
+
+// A file that is collected while somebody checks the search was there; one that was
+// missing before is damage.
+func TestCheckBesideWhoCollects(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "search")
+	l := open(t, dir)
+	path := filepath.Join(l.Temp(), "w")
+	if err := os.WriteFile(path, []byte("weights"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ref, err := l.Put(path, "w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s script
+	c := s.next()
+	c.Turns[0].Files = []engine.FileRef{ref}
+	if err := l.Commit(c); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, l)
+	r, err := Inspect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir)
+	if err := l.Commit(s.next()); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Remove([]string{ref.Hash}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Check(); err != nil {
+		t.Errorf("a file was collected meanwhile: %v", err)
+	}
+	closed(t, r)
+	closed(t, l)
+}
+
+// Where there is no room among the temporary files a copy is in memory.
+func TestCopyWithoutRoom(t *testing.T) {
+	dir := scripted(t, 3)
+	want := mustDump(t, dir)
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "is not there"))
+	if got := mustDump(t, dir); got != want {
+		t.Error("a copy in memory holds something else")
+	}
 }
 
 func isLocked(err error, pid int) bool {

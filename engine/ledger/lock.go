@@ -17,7 +17,7 @@ import (
 
 // lockName is the file that says who may enter: a writer holds an exclusive
 // flock on it and has written "pid start-time" into it, readers of a stopped
-// search hold a shared one. It is never renamed and never removed while
+// search hold a shared one while they copy it. It is never renamed and never removed while
 // anybody may hold it, because a lock belongs to the file and not to its name.
 const lockName = "lock"
 
@@ -30,8 +30,8 @@ const (
 
 // lock takes the directory's lock, created tells whether the file is new. It
 // waits for readers, who never stay long, but not for a living writer.
-// Without the right to make the file a reader gets nil: such a directory has
-// no writer either.
+// A reader makes no file, and gets nil where there is none or none for it: then
+// bbolt's own lock has to do.
 func lock(root *os.Root, exclusive bool, patience time.Duration) (f *os.File, created bool, err error) {
 	path := filepath.Join(root.Name(), lockName)
 	how := unix.LOCK_SH
@@ -41,7 +41,7 @@ func lock(root *os.Root, exclusive bool, patience time.Duration) (f *os.File, cr
 	for deadline := time.Now().Add(patience); ; {
 		f, created, err = openLock(root, exclusive)
 		if err != nil {
-			if !exclusive && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrNotExist)) {
+			if !exclusive && (errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist)) {
 				return nil, false, nil
 			}
 			return nil, false, refused(err, "cannot make %s: %v; choose a directory that you may write", path, cause(err))
@@ -74,25 +74,18 @@ func lock(root *os.Root, exclusive bool, patience time.Duration) (f *os.File, cr
 	return f, created, nil
 }
 
-// openLock opens the lock file, making it if it is missing. A reader makes none in
-// another user's directory.
+// openLock opens the lock file, which a writer makes if it is missing.
 func openLock(root *os.Root, write bool) (*os.File, bool, error) {
 	if !write {
-		if info, err := root.Stat("."); err == nil && safe.Owned(root.Name(), info) != nil {
-			f, err := safe.OpenFile(root, lockName, os.O_RDONLY, 0)
-			return f, false, err
-		}
+		f, err := safe.OpenFile(root, lockName, os.O_RDONLY, 0)
+		return f, false, err
 	}
 	f, err := safe.OpenFile(root, lockName, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		return f, true, nil
 	}
-	if errors.Is(err, fs.ErrExist) || !write {
-		how := os.O_RDONLY
-		if write {
-			how = os.O_RDWR
-		}
-		f, err = safe.OpenFile(root, lockName, how, 0)
+	if errors.Is(err, fs.ErrExist) {
+		f, err = safe.OpenFile(root, lockName, os.O_RDWR, 0)
 	}
 	return f, false, err
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
-	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/engine"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -27,15 +27,19 @@ checksum, every file) and names the first thing that is not whole. Exit status
 			if !begun(dir) {
 				return nothingHere(dir)
 			}
-			if err := ledger.Check(dir); err != nil {
-				return notRunning(err, dir)
-			}
-			v, done, err := inspect(dir)
+			led, err := openStopped(dir)
 			if err != nil {
 				return notRunning(err, dir)
 			}
-			defer done()
-			s := v.Status()
+			defer led.Close()
+			if err := led.Check(); err != nil {
+				return err
+			}
+			archive, err := engine.Read(led)
+			if err != nil {
+				return orNothing(err, dir)
+			}
+			s := archive.Status()
 			if asJSON {
 				return a.writeJSON(map[string]any{"whole": true, "evaluations": s.Evaluations, "turns": s.Turns})
 			}

@@ -107,17 +107,9 @@ one candidate write the best.`,
 			}
 			dir := directory(args)
 			return a.toFile(output, dir, func(out io.Writer) error {
-				var whole bytes.Buffer // so that nobody who reads it slowly keeps the ledger
-				err := a.look(cmd.Context(), dir, []string{"export", dir, "--format", format}, out, func(v *show.View) error {
-					if v.Live {
-						return export.Write(out, v, format)
-					}
-					return export.Write(&whole, v, format)
+				return a.look(cmd.Context(), dir, []string{"export", dir, "--format", format}, out, func(v *show.View) error {
+					return export.Write(out, v, format)
 				})
-				if err == nil {
-					_, err = whole.WriteTo(out)
-				}
-				return err
 			})
 		},
 	}

@@ -37,7 +37,6 @@ func (a *app) look(ctx context.Context, dir string, args []string, out io.Writer
 }
 
 // rows has f look at the consumed candidates of the search in dir, as look does.
-// A ledger is closed before: nobody who prints or is read slowly keeps a run out.
 func (a *app) rows(ctx context.Context, dir string, args []string, out io.Writer, f func(*show.Rows) error) error {
 	live := func(v *show.View) error {
 		led, ok := v.Ledger.(*ledger.Ledger)

@@ -1,0 +1,97 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/nascent-nas/nascent/internal/safe"
+	"golang.org/x/sys/unix"
+)
+
+// A reader of a stopped search works on a copy of its ledger, in a file that has no name
+// and goes with the process. So it sees one state however long it takes, and lets go of
+// the search's lock before it looks at anything.
+
+// copied copies the ledger of a stopped search, and lists the files that it keeps at that
+// moment.
+func (l *Ledger) copied() (*os.File, error) {
+	held, _, err := lock(l.root, false, lockPatience)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock(held, false)
+	f, err := safe.OpenFile(l.root, FileName, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, refused(err, "cannot open %s: %v", l.path, cause(err))
+	}
+	defer f.Close() // and with it goes its lock
+	if err := l.share(f); err != nil {
+		return nil, err
+	}
+	if err := l.store.open(l.root); err != nil {
+		return nil, err
+	}
+	hashes, err := l.store.list()
+	if err != nil {
+		return nil, err
+	}
+	l.there = map[string]bool{}
+	for _, hash := range hashes {
+		l.there[hash] = true
+	}
+	return nameless(func(out *os.File) error {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		_, err := io.Copy(out, f)
+		return err
+	})
+}
+
+// share takes bbolt's own lock on a ledger: where the lock file is gone, or never was, it
+// still tells of a writer, and keeps one out.
+func (l *Ledger) share(f *os.File) error {
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(lockPause) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return refused(err, "cannot lock %s: %v; keep searches on a file system that knows locks", l.path, err)
+		}
+		if time.Now().Before(deadline) {
+			continue
+		}
+		locked := &LockedError{Dir: l.root.Name()}
+		if info, err := f.Stat(); err == nil {
+			locked.PID = flockHolder(info)
+		}
+		return locked
+	}
+}
+
+// nameless makes a file without a name and has it filled: among the temporary files or,
+// where these have no room, in memory.
+func nameless(fill func(*os.File) error) (*os.File, error) {
+	var problem error
+	for _, make := range []func() (*os.File, error){
+		func() (*os.File, error) { return os.OpenFile(os.TempDir(), os.O_RDWR|unix.O_TMPFILE, 0o600) },
+		func() (*os.File, error) {
+			fd, err := unix.MemfdCreate(FileName, unix.MFD_CLOEXEC)
+			return os.NewFile(uintptr(fd), FileName), err
+		},
+	} {
+		f, err := make()
+		if err == nil {
+			if err = fill(f); err == nil {
+				return f, nil
+			}
+			f.Close()
+		}
+		problem = err
+	}
+	return nil, fmt.Errorf("cannot copy %s to read it: %w; make room for temporary files, or set TMPDIR", FileName, cause(problem))
+}
