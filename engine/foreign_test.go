@@ -88,6 +88,9 @@ func TestImportedResultsInform(t *testing.T) {
 								children++
 							}
 						}
+						if c.Phase != engine.PhaseSearch && slices.ContainsFunc(known(21), func(k engine.Known) bool { return k.Genome.Text() == c.Genome.Text() }) {
+							t.Errorf("candidate %s measures again what was imported", c.ID)
+						}
 						if c.Origin() == engine.Imported {
 							imported++
 						} else if x, _ := c.Metrics.Get("accuracy"); x > 1 || slices.Contains(first, c.Reuse) {
@@ -217,6 +220,41 @@ func TestAddedGenomesAreMeasured(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// broken is a ledger that cannot write down what was added.
+type broken struct{ engine.Ledger }
+
+func (b broken) Commit(c *engine.Change) error {
+	if slices.ContainsFunc(c.Jobs, func(j engine.JobRecord) bool { return j.Operator == engine.OpAdded }) {
+		return errors.New("the disk is full")
+	}
+	return b.Ledger.Commit(c)
+}
+
+func TestWhatIsNotRecordedIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	cfg := config(broken{enginetest.Memory(t)})
+	asked := make(chan error, 1)
+	var s *engine.Search
+	cfg.Observe = func(u engine.Update) {
+		if u.Kind == engine.Consumed && u.Candidate.ID == 5 {
+			go func() {
+				_, err := s.Add(genomes(known(1)), 0, "please")
+				asked <- err
+			}()
+		}
+	}
+	s, err := engine.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(t.Context()); err == nil {
+		t.Error("the search goes on without its ledger")
+	}
+	if err := <-asked; err == nil {
+		t.Error("what the ledger does not hold was acknowledged")
 	}
 }
 
