@@ -161,6 +161,7 @@ type Snapshot struct {
 	Strategy    string   `json:"strategy"`           // that decides now
 	Deciding    float64  `json:"deciding,omitempty"` // for how many seconds it has been deciding one turn, where that is long
 	Workers     int      `json:"workers"`
+	Window      int      `json:"window,omitempty"` // undecided jobs at most
 	Limits      Limits   `json:"limits"`
 	Spent       Spent    `json:"spent"`
 	Lost        float64  `json:"lost"` // of the evaluator seconds that were spent, those of attempts that brought nothing

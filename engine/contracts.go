@@ -243,6 +243,10 @@ type Assignment struct {
 	Saved   bool      // Resume is from an earlier attempt of this same job
 	Inherit []FileRef // files of the job whose weights it starts from
 
+	// Place is how many jobs with smaller ids count as evaluations: all but what was
+	// imported.
+	Place int
+
 	// Repeat is how many jobs with smaller ids measure the same thing: equal by the
 	// duplicates policy; reused results are not counted, earlier re-measurements neither.
 	Repeat int

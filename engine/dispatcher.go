@@ -72,7 +72,10 @@ func (d *dispatcher) submit(e *entry) {
 	t := e.attempts
 	t.newest++
 	t.late, t.ending, t.slow, t.begun, t.point = "", false, false, time.Time{}, Point{}
-	a := Assignment{Job: &e.Job, Attempt: t.newest, Alone: t.alone, Probe: t.probe, Repeat: d.repeat(e), Resume: from.resume, Inherit: from.inherit}
+	a := Assignment{
+		Job: &e.Job, Attempt: t.newest, Alone: t.alone, Probe: t.probe, Place: e.place, Repeat: d.repeat(e),
+		Resume: from.resume, Inherit: from.inherit,
+	}
 	if d.hasSaved(e) {
 		a.Resume, a.Saved = t.saved, true
 	}

@@ -1,7 +1,8 @@
 """Aging evolution (Real et al. 2019, arXiv 1802.01548) in Python.
 
 With one fidelity it decides what the built-in strategy aging decides: the two
-have the same digest.
+have the same digest. Where results are imported they part: here all of them enter
+the population like any others, there the best, and no more than half of it at a time.
 """
 
 import nascent

@@ -45,6 +45,7 @@ class Lease:
         self.told = False
         self.stale = ""  # why
         self.wrong = ""  # what was told cannot be
+        self.invalid = ""  # why it was told, and counts as invalid
 
 
 class Ended:
@@ -69,6 +70,7 @@ class Engine:
         self.evaluations = 0  # the highest limit that was asked for here
         self.worker = worker
         self._started: Optional[_Detached] = None
+        self._limit = 0  # of evaluations, that it was started with
         self._said: Any = None  # what it wrote to standard error
         self._reset()
         _engines.add(self)
@@ -272,7 +274,7 @@ class Engine:
             if lease is None:
                 continue
             if what == "told":
-                lease.told = True
+                lease.told, lease.invalid = True, message.get("invalid", "")
             elif what == "stale":
                 lease.stale, lease.cancelled = message.get("why", "it is not this process's any more"), True
             elif what == "wrong":
@@ -365,7 +367,7 @@ class Engine:
             return
         self._started = None
         if status == 0:
-            if state(self.directory) == "finished":
+            if self._limit >= self.evaluations and state(self.directory) == "finished":
                 self.ended = Ended("finished", "there is nothing left to do")
             return
         self._said.seek(0)
@@ -378,6 +380,7 @@ class Engine:
 
     def _launch(self) -> None:
         command = [program(), "run", "-" if self.document is not None else self.directory, "--dir", self.directory, "--detached"]
+        self._limit = self.evaluations
         if self.evaluations:
             command += ["--evaluations", str(self.evaluations)]
         for child in _children[:]:

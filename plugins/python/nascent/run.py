@@ -108,13 +108,26 @@ class Pool:
         try:
             for _ in range(self.count):
                 self._fork()
+            warned = False
             while self.children:
                 for child in list(self.children):
                     self._reap(child)
+                warned = warned or self._warn()
                 shown.tick()
                 time.sleep(_TICK)
         finally:
             self._end()
+
+    def _warn(self) -> bool:
+        """Say how many processes have nothing to do, and why. False as long as that is not known."""
+        status = self.search.status
+        if "window" not in status:
+            return False
+        trials, key = min((status[key], key) for key in ("window", "workers"))
+        if trials < self.count:
+            print(f"nascent: {self.count - trials} of {self.count} workers have nothing to do, for the search has at most {trials} "
+                  f"trials at once: begin it with {key}={self.count}, or measure with workers={trials}", file=sys.stderr)
+        return True
 
     def _fork(self) -> None:
         reading, writing = os.pipe()

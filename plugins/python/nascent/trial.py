@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
+import warnings
 from collections.abc import Mapping
 from typing import Any, Optional
 
 from .engine import Engine, Lease, Message, StaleTrial
 from .job import Cancelled, Job, numbers
+
+
+def _outside() -> int:
+    """How far above the caller the code is that uses this package, for warnings."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 class Trial(Job):
@@ -31,7 +41,8 @@ class Trial(Job):
     def tell(self, metrics: Optional[Mapping[str, Any]] = None, /, **more: Any) -> None:
         """Tell what was measured, by name: ``trial.tell(accuracy=0.9, loss=0.3)``, or as a
         dict. Returns once it is durable. Raises StaleTrial where it comes too late, and
-        ValueError where it cannot be: then the trial is still to be told."""
+        ValueError where it cannot be: then the trial is still to be told. Warns where what
+        the search derives from it is no finite number, so that it counts as invalid."""
         told = numbers({**(metrics or {}), **more})
         if not told:
             raise ValueError("there is nothing to tell: give metrics by name, such as accuracy=0.9")
@@ -140,6 +151,8 @@ class Trial(Job):
             self._close()
             raise
         self._close()
+        if self._lease.invalid:
+            warnings.warn(f"candidate {self.id} counts as invalid: {self._lease.invalid}", stacklevel=_outside())
 
     def _close(self) -> None:
         self._over = True

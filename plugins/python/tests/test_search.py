@@ -3,6 +3,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -104,6 +105,28 @@ class TestAskAndTell(Case):
         self.nascent("check")
         self.nascent("replay")
 
+    def test_further(self):
+        search = self.search()
+        for evaluations in (2, 4, 5):
+            for trial in search.ask(evaluations=evaluations):
+                search.tell(trial, accuracy=1)
+            self.assertEqual(search.status["evaluations"], evaluations)
+        self.assertEqual(search.run(lambda trial: {"accuracy": 1}, evaluations=7).status["evaluations"], 7)
+        self.assertEqual(search.run(lambda trial: {"accuracy": 1}, evaluations=9, workers=2).status["evaluations"], 9)
+
+    def test_what_is_known_already(self):
+        Path(self.dir).mkdir()
+        Path(self.dir, "search.yaml").write_text(
+            'space: {x: {float: [-10, 10]}}\nstrategy: random\nevaluator: {use: clients}\nlimits: {evaluations: 3}\n')
+        known = Path(self.dir, "known.csv")
+        known.write_text("x,accuracy\n1,-4\n2,-1\n")
+        self.nascent("import", str(known))
+        search = nascent.Search(self.dir)
+        for trial in search.ask(evaluations=12):  # that were imported are no evaluations
+            search.tell(trial, accuracy=quality(trial))
+        self.assertEqual((search.status["evaluations"], search.status["imported"]), (12, 2))
+        self.nascent("replay")
+
     def test_frame(self):
         search = self.search()
         search.run(lambda trial: {"accuracy": quality(trial)}, evaluations=3)
@@ -148,6 +171,19 @@ class TestAskAndTell(Case):
         self.assertEqual([r["status"] for r in rows], ["ok", "invalid", "failed", "ok", "ok"])
         self.assertEqual((rows[0]["metrics"]["size"], rows[1]["reason"], rows[2]["reason"]), (3, "too large", "no luck"))
         self.assertEqual([(p["step"], p["metrics"]) for p in search.best.curve], [] if search.best.id == "1" else [(1, {"accuracy": 0.5})])
+
+    def test_what_is_derived_cannot_be(self):
+        search = self.search(metrics={"score": "log10(accuracy)"}, objectives={"score": "maximize"}, evaluator={"metrics": ["accuracy"]})
+        trials = search.ask(evaluations=2)
+        with self.assertWarnsRegex(UserWarning, r"candidate 1 counts as invalid: metric score is -Inf: log10\(accuracy\), with accuracy 0") as said:
+            search.tell(next(trials), accuracy=0)
+        self.assertEqual(said.filename, __file__)
+        trial = next(trials)
+        self.kill()
+        self.assertWarnsRegex(UserWarning, "candidate 2 counts as invalid", trial.tell, accuracy=0)
+        self.assertEqual([r["status"] for r in self.rows()], ["invalid", "invalid"])
+        with self.assertWarnsRegex(UserWarning, "candidate 3 counts as invalid"):
+            search.run(lambda trial: {"accuracy": 0}, evaluations=3)
 
     def test_progress_is_kept(self):
         search = self.search(window=1)
@@ -341,6 +377,15 @@ class TestRun(Case):
         self.assertEqual(rows[2]["attempts"], 2)
         with self.assertRaisesRegex(nascent.EngineError, "broken"), contextlib.redirect_stderr(io.StringIO()):
             self.search(failures={"attempts": 1, "pause_after": 2}).run(broken, evaluations=30, workers=2)
+
+    def test_more_workers_than_trials(self):
+        for more, said in (({}, "1 of 9 workers have nothing to do, for the search has at most 8 trials at once: begin it with window=9"),
+                           ({"window": 9}, ""), ({"window": 9, "workers": 7}, "2 of 9 workers .* begin it with workers=9")):
+            with self.subTest(more), contextlib.redirect_stderr(io.StringIO()) as err:
+                self.search(**more).run(lambda trial: {"accuracy": 1}, evaluations=20, workers=9)
+            self.assertRegex(err.getvalue(), said or r"\A\Z")
+            self.nascent("stop", check=False)
+            shutil.rmtree(self.dir)
 
     def test_what_does_not_end(self):
         def evaluate(trial):

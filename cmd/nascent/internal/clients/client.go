@@ -240,7 +240,7 @@ func (c *client) tell(id engine.ID, m *message) {
 			result.Seconds = min(result.Seconds, 24*3600)
 		}
 		result.Curve, result.Files = j.curve, refs
-		d.told[id] = &told{c, m.Attempt}
+		d.told[id] = &told{c, m.Attempt, m.Metrics != nil && spoilt(*result, d.Derived) != ""}
 		d.answer(j, engine.Event{Kind: engine.Finished, Result: result, Fault: m.Fault})
 	}
 }
@@ -262,14 +262,7 @@ func (c *client) judge(id engine.ID, m *message) (*engine.Result, []engine.FileR
 	if r.Status != engine.OK {
 		return r, nil, nil
 	}
-	if net, err := j.Job.Network(); err == nil && net != nil {
-		for name, x := range map[string]int64{"parameters": net.Parameters(), "macs": net.Macs()} {
-			if _, has := r.Metrics.Get(name); !has {
-				r.Metrics = append(r.Metrics, engine.Value{Name: name, Value: float64(x)})
-			}
-		}
-		engine.SortValues(r.Metrics)
-	}
+	r.Metrics = counted(r.Metrics, j.Job)
 	judged := *r
 	if d.hello.Judge(j.Job.Task, &judged); judged.Status != engine.OK {
 		return nil, nil, errors.New(judged.Reason)
@@ -283,6 +276,29 @@ func (c *client) judge(id engine.ID, m *message) (*engine.Result, []engine.FileR
 	}
 	refs, err := d.keep(m.Files)
 	return r, refs, err
+}
+
+// counted are metrics with those of a job's network that can be counted.
+func counted(metrics engine.Values, j *engine.Job) engine.Values {
+	net, err := j.Network()
+	if err != nil || net == nil {
+		return metrics
+	}
+	for name, x := range map[string]int64{"parameters": net.Parameters(), "macs": net.Macs()} {
+		if _, has := metrics.Get(name); !has {
+			metrics = append(metrics, engine.Value{Name: name, Value: float64(x)})
+		}
+	}
+	engine.SortValues(metrics)
+	return metrics
+}
+
+// spoilt is why what is derived from a result's metrics makes it invalid, or "".
+func spoilt(r engine.Result, derived engine.Derivation) string {
+	if derived.Complete(&r); r.Status == engine.Invalid {
+		return r.Reason
+	}
+	return ""
 }
 
 // keep copies files into the store: a client may have to tell of them again.

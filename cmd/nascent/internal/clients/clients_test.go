@@ -55,6 +55,8 @@ type bench struct {
 	files   engine.Ledger
 	space   *genome.Space
 	search  *ledger
+
+	imported int // jobs that have the first ids
 }
 
 func open(t *testing.T, s Settings, text string) *bench {
@@ -86,7 +88,7 @@ func (b *bench) submit(id engine.ID, attempt int) {
 		b.Fatal(err)
 	}
 	job := &engine.Job{ID: id, Genome: g, Phase: engine.PhaseSearch, Task: engine.Train}
-	if err := b.session.Submit(engine.Assignment{Job: job, Attempt: attempt}); err != nil {
+	if err := b.session.Submit(engine.Assignment{Job: job, Attempt: attempt, Place: int(id-1) - b.imported}); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -393,6 +395,56 @@ func TestWhatAClientHadBefore(t *testing.T) {
 	}
 }
 
+// What is told may be right, and what the search computes from it no number: its client
+// hears why it counts as invalid, also where the engine died after the commit, and before
+// it hears of the end.
+func TestWhatIsDerivedIsInvalid(t *testing.T) {
+	t.Parallel()
+	derived, err := engine.Derive([]engine.Derived{{Metric: "score", Expression: "log10(accuracy)"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, Settings{Derived: derived}, `{}`)
+	const why = "metric score is -Inf: log10(accuracy), with accuracy 0"
+	g, err := b.space.Parse("x=1 y=0.01 n=3 b=yes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []engine.ID{1, 2, 3, 4} {
+		b.search.known[id] = engine.Candidate{
+			Job: engine.Job{ID: id, Genome: g}, Result: engine.Result{Status: engine.Invalid, Reason: why},
+		}
+	}
+	c := b.attach(`, "holds": [{"id": "3", "attempt": 1}, {"id": "4", "attempt": 1}]`)
+	b.begin(0)
+	c.say(`{"id": "3", "attempt": 1, "metrics": {"accuracy": 0}}`)
+	if r := c.hear(); r.Told != "3" || r.Invalid != why {
+		t.Errorf("heard %+v", r)
+	}
+	c.say(`{"id": "4", "attempt": 1, "metrics": {"accuracy": -1}}`)
+	if r := c.hear(); r.Stale != "4" {
+		t.Errorf("heard %+v of what is another result", r)
+	}
+	for _, x := range []struct{ id, accuracy, why string }{{"1", "0", why}, {"2", "0.5", ""}} {
+		id, _ := engine.ParseID(x.id)
+		b.submit(id, 1)
+		c.trial()
+		b.event(engine.Begun)
+		c.say(`{"id": "%s", "attempt": 1, "metrics": {"accuracy": %s}}`, x.id, x.accuracy)
+		b.event(engine.Finished)
+		b.session.Ack(id, 1)
+		if id == 2 {
+			go b.desk.End("finished", "")
+		}
+		if r := c.hear(); r.Told != x.id || r.Invalid != x.why {
+			t.Errorf("heard %+v, want %q", r, x.why)
+		}
+	}
+	if r := c.hear(); r.End == nil {
+		t.Errorf("heard %+v", r)
+	}
+}
+
 func TestWhatCannotBeTold(t *testing.T) {
 	t.Parallel()
 	b := open(t, Settings{Wanted: []engine.Metric{{Name: "error", Goal: engine.Minimize}}}, `{"metrics": {"depth": ""}}`)
@@ -422,12 +474,13 @@ func TestEnough(t *testing.T) {
 	t.Parallel()
 	b := open(t, Settings{Limit: 10}, `{}`)
 	b.begin(3)
+	b.imported = 100
 	c := b.attach("")
-	b.submit(5, 1)
-	b.submit(4, 1)
+	b.submit(105, 1)
+	b.submit(104, 1)
 	b.submit(engine.FinalBase+1, 1)
 	c.say(`{"ask": 3, "evaluations": 4}`)
-	if r := c.hear(); r.Job == nil || r.Job.ID != "4" {
+	if r := c.hear(); r.Job == nil || r.Job.ID != "104" {
 		t.Errorf("heard %+v", r)
 	}
 	if r := c.hear(); r.Job == nil || r.Job.ID != "f1" {
@@ -439,7 +492,7 @@ func TestEnough(t *testing.T) {
 	}
 	// At the limit of all the search itself ends.
 	c.say(`{"ask": 1, "evaluations": 12}`)
-	if r := c.hear(); r.Job == nil || r.Job.ID != "5" {
+	if r := c.hear(); r.Job == nil || r.Job.ID != "105" {
 		t.Errorf("heard %+v", r)
 	}
 	c.say(`{"ask": 1, "evaluations": 12}`)

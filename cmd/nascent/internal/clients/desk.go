@@ -28,10 +28,11 @@ type Search interface {
 
 // Settings are what a Desk is made of.
 type Settings struct {
-	Wanted []engine.Metric // what results are judged by, see engine.Config.Wanted
-	Limit  int             // of evaluations, as the search begins to run; 0: none
-	Idle   time.Duration   // after so long without any client Stop is called; 0: never
-	Stop   func()          // ends the search
+	Wanted  []engine.Metric   // what results are judged by, see engine.Config.Wanted
+	Derived engine.Derivation // what the search computes from them
+	Limit   int               // of evaluations, as the search begins to run; 0: none
+	Idle    time.Duration     // after so long without any client Stop is called; 0: never
+	Stop    func()            // ends the search
 }
 
 // Desk is an engine.Evaluator whose jobs clients carry out. It is opened once. Its methods
@@ -56,11 +57,12 @@ type Desk struct {
 	clients map[*client]bool
 	asking  []*client // in the order in which they asked
 	claims  map[engine.ID]*claim
-	left    *time.Timer // runs while there is no client, if Idle
-	idled   bool        // that was why the search ends
-	ended   bool        // clients were told that it has
-	gone    sync.WaitGroup
-	change  chan struct{} // closed, and made anew, when a job is answered
+	left    *time.Timer    // runs while there is no client, if Idle
+	idled   bool           // that was why the search ends
+	ended   bool           // it has, and clients are told
+	asked   sync.WaitGroup // answers to clients that are being found out
+	gone    sync.WaitGroup // connections
+	change  chan struct{}  // closed, and made anew, when a job is answered
 }
 
 // job is one attempt.
@@ -77,7 +79,8 @@ type job struct {
 // told is a result that is not durable yet.
 type told struct {
 	by      *client
-	attempt int // as the client knows it
+	attempt int  // as the client knows it
+	doubted bool // what is derived from it may make it invalid
 }
 
 // claim is a trial that a client has from an engine that has ended.
@@ -148,10 +151,21 @@ func (d *Desk) Count() Count {
 	return Count{Attached: len(d.clients), Trials: len(d.jobs) - len(d.waiting), Waiting: len(d.waiting)}
 }
 
+// soon has f find out, without the lock, what a client is to be told before it is told
+// that the search has ended. With the lock held.
+func (d *Desk) soon(f func()) {
+	if !d.ended {
+		d.asked.Go(f)
+	}
+}
+
 // End tells the clients how the search has ended, and lets them go.
 func (d *Desk) End(state, why string) {
 	d.mu.Lock()
 	d.ended = true
+	d.mu.Unlock()
+	d.asked.Wait()
+	d.mu.Lock()
 	if d.left != nil {
 		d.left.Stop()
 	}
@@ -190,8 +204,7 @@ func (d *Desk) serve() {
 	d.asking = slices.DeleteFunc(d.asking, func(c *client) bool {
 		for c.wants > 0 {
 			i := slices.IndexFunc(d.waiting, func(j *job) bool {
-				id := j.Job.ID
-				return c.upTo == 0 || id > engine.FinalBase || id <= engine.ID(c.upTo)
+				return c.upTo == 0 || j.Job.ID > engine.FinalBase || j.Place < c.upTo
 			})
 			if i < 0 {
 				break
@@ -309,7 +322,7 @@ func (d *Desk) restore(j *job, c *claim) {
 	j.inherited = true
 	d.hand(j, c.by, c.attempt)
 	if c.told != nil {
-		d.gone.Go(func() { c.by.tell(j.Job.ID, c.told) }) // it may have files to copy
+		d.soon(func() { c.by.tell(j.Job.ID, c.told) }) // it may have files to copy
 	}
 }
 
@@ -344,10 +357,23 @@ func (s *session) Ack(id engine.ID, _ int) {
 	d := (*Desk)(s)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if t := d.told[id]; t != nil {
-		delete(d.told, id)
-		t.by.say(reply{Told: id.String(), Attempt: t.attempt})
+	t := d.told[id]
+	if t == nil {
+		return
 	}
+	delete(d.told, id)
+	r := reply{Told: id.String(), Attempt: t.attempt}
+	if !t.doubted {
+		t.by.say(r)
+		return
+	}
+	search := d.search
+	d.soon(func() { // the search's own goroutine, which this is, tells
+		if known, err := search.Candidate(id); err == nil && known.Status == engine.Invalid {
+			r.Invalid = known.Reason
+		}
+		t.by.say(r)
+	})
 }
 
 // Events are what becomes of the jobs.
@@ -457,7 +483,7 @@ func (d *Desk) detach(c *client) {
 // held, which it does without for a while.
 func (d *Desk) settle(id engine.ID, c *claim) {
 	search := d.search
-	d.gone.Go(func() {
+	d.soon(func() {
 		known, err := search.Candidate(id)
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -468,8 +494,11 @@ func (d *Desk) settle(id engine.ID, c *claim) {
 		switch {
 		case err == nil && known.Status == "":
 			return // it will be submitted
-		case err == nil && c.told.is(&known):
+		case err == nil && c.told.is(&known, d.Derived):
 			r.Told = id.String()
+			if c.told.Metrics != nil && known.Status == engine.Invalid {
+				r.Invalid = known.Reason
+			}
 		default:
 			r.Stale, r.Why = id.String(), "another result of it was told first"
 		}

@@ -73,11 +73,12 @@ type reply struct {
 	Done *done  `json:"done,omitempty"` // to ask: so many evaluations have been made
 	End  *end   `json:"end,omitempty"`  // the search ends, or pauses; last
 
-	Told    string `json:"told,omitempty"`   // what came of it is kept
-	Stale   string `json:"stale,omitempty"`  // it is the client's no more
-	Wrong   string `json:"wrong,omitempty"`  // what was told cannot be: the trial stays with the client
-	Cancel  string `json:"cancel,omitempty"` // it should end
-	Save    bool   `json:"save,omitempty"`   // with Cancel: and keep its progress before
+	Told    string `json:"told,omitempty"`    // what came of it is kept
+	Invalid string `json:"invalid,omitempty"` // with Told: why it counts as invalid, where its client told metrics
+	Stale   string `json:"stale,omitempty"`   // it is the client's no more
+	Wrong   string `json:"wrong,omitempty"`   // what was told cannot be: the trial stays with the client
+	Cancel  string `json:"cancel,omitempty"`  // it should end
+	Save    bool   `json:"save,omitempty"`    // with Cancel: and keep its progress before
 	Attempt int    `json:"attempt,omitempty"`
 	Why     string `json:"why,omitempty"`
 }
@@ -171,14 +172,18 @@ func values(metrics map[string]*number) engine.Values {
 
 // is tells whether the search holds what a message says: a client whose engine was
 // killed cannot know whether it heard.
-func (m *message) is(c *engine.Candidate) bool {
+func (m *message) is(c *engine.Candidate, derived engine.Derivation) bool {
+	told := values(m.Metrics)
 	switch {
 	case m.Invalid != nil:
 		return c.Status == engine.Invalid && c.Reason == engine.OneLine(*m.Invalid)
-	case m.Metrics == nil || c.Status != engine.OK:
+	case m.Metrics == nil:
+		return false
+	case c.Status == engine.Invalid:
+		return c.Reason == spoilt(engine.Result{Status: engine.OK, Metrics: counted(told, &c.Job)}, derived)
+	case c.Status != engine.OK:
 		return false
 	}
-	told := values(m.Metrics)
 	return !slices.ContainsFunc(told, func(v engine.Value) bool {
 		x, has := c.Metrics.Get(v.Name)
 		return !has || x != v.Value

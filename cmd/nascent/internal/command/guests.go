@@ -43,12 +43,16 @@ func (t *target) invite(s *config.Search, m manner) (*guests, error) {
 	if err != nil {
 		return nil, t.locate(err)
 	}
+	derived, err := engine.Derive(s.Engine.Derived)
+	if err != nil {
+		return nil, t.locate(err)
+	}
 	idle := s.Idle
 	if m.detached {
 		idle = cmp.Or(idle, alone)
 	}
 	g := &guests{target: t, limit: s.Engine.Limits.Evaluations}
-	g.desk = clients.New(clients.Settings{Wanted: wanted, Limit: g.limit, Idle: idle, Stop: func() { g.Stop() }})
+	g.desk = clients.New(clients.Settings{Wanted: wanted, Derived: derived, Limit: g.limit, Idle: idle, Stop: func() { g.Stop() }})
 	t.desk = g.desk
 	return g, nil
 }

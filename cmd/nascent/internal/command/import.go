@@ -184,6 +184,9 @@ func (a *app) openToChange(ctx context.Context, dir string, look bool) (engine.L
 	if err != nil {
 		return nil, err
 	}
+	if _, err := t.invite(s, manner{}); err != nil { // clients, if they measure it, come when it runs
+		return nil, err
+	}
 	if err := a.connect(t, s); err != nil {
 		return nil, err
 	}
