@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -8,12 +9,58 @@ import (
 	"time"
 
 	"github.com/nascent-nas/nascent/internal/safe"
+	"go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
 )
 
-// A reader of a stopped search works on a copy of its ledger, in a file that has no name
-// and goes with the process. So it sees one state however long it takes, and lets go of
-// the search's lock before it looks at anything.
+// A reader works on a copy of the ledger, in a file that has no name and goes with the
+// process. So it sees one state however long it takes, and lets go of the search's lock
+// before it looks at anything. Of a search that runs the copy is made by the process that
+// runs it.
+
+// Copy makes a copy of the ledger as of its newest commit, for Received. It may be called
+// beside the writer.
+func (l *Ledger) Copy() (*os.File, error) {
+	f, err := nameless(func(out *os.File) error {
+		return l.view(func(tx *bbolt.Tx) error {
+			if _, err := tx.WriteTo(out); err != nil {
+				return err
+			}
+			return orderMetas(out, tx.DB().Info().PageSize)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// orderMetas puts the metas of a copy where bbolt writes those of their transactions: it
+// copies the newer one to the first page.
+func orderMetas(f *os.File, size int) error {
+	newer, _, err := readMeta(f, 0, 0)
+	if err != nil || newer.txid%2 == 0 {
+		return err
+	}
+	var pages [2][]byte
+	for i := range pages {
+		pages[i] = make([]byte, size)
+		if _, err := f.ReadAt(pages[i], int64(i*size)); err != nil {
+			return err
+		}
+	}
+	for i, b := range [][]byte{pages[1], pages[0]} {
+		binary.LittleEndian.PutUint64(b, uint64(i)) // the page's number, which no checksum covers
+		if _, err := f.WriteAt(b, int64(i*size)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // copied copies the ledger of a stopped search, and lists the files that it keeps at that
 // moment.
@@ -31,9 +78,6 @@ func (l *Ledger) copied() (*os.File, error) {
 	if err := l.share(f); err != nil {
 		return nil, err
 	}
-	if err := l.store.open(l.root); err != nil {
-		return nil, err
-	}
 	hashes, err := l.store.list()
 	if err != nil {
 		return nil, err
@@ -46,8 +90,10 @@ func (l *Ledger) copied() (*os.File, error) {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		_, err := io.Copy(out, f)
-		return err
+		if _, err := io.Copy(out, f); err != nil {
+			return fmt.Errorf("cannot read %s: %w", l.path, cause(err))
+		}
+		return nil
 	})
 }
 
@@ -76,7 +122,7 @@ func (l *Ledger) share(f *os.File) error {
 // nameless makes a file without a name and has it filled: among the temporary files or,
 // where these have no room, in memory.
 func nameless(fill func(*os.File) error) (*os.File, error) {
-	var problem error
+	var noRoom error
 	for _, make := range []func() (*os.File, error){
 		func() (*os.File, error) { return os.OpenFile(os.TempDir(), os.O_RDWR|unix.O_TMPFILE, 0o600) },
 		func() (*os.File, error) {
@@ -85,13 +131,18 @@ func nameless(fill func(*os.File) error) (*os.File, error) {
 		},
 	} {
 		f, err := make()
-		if err == nil {
-			if err = fill(f); err == nil {
-				return f, nil
-			}
-			f.Close()
+		if err != nil {
+			noRoom = err
+			continue
 		}
-		problem = err
+		if err = fill(f); err == nil {
+			return f, nil
+		}
+		f.Close()
+		if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+			return nil, err
+		}
+		noRoom = err
 	}
-	return nil, fmt.Errorf("cannot copy %s to read it: %w; make room for temporary files, or set TMPDIR", FileName, cause(problem))
+	return nil, fmt.Errorf("cannot copy %s to read it: %w; make room for temporary files, or set TMPDIR", FileName, cause(noRoom))
 }

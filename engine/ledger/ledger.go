@@ -143,7 +143,18 @@ func Open(dir string, o Options) (_ *Ledger, err error) {
 // so whoever goes on with the search in the meantime. Its Commit, Put, Collect
 // and Remove refuse. Kept files are not copied: one may be collected by whoever goes
 // on. Errors are as with Open; where there is no ledger it wraps fs.ErrNotExist.
-func Inspect(dir string) (_ *Ledger, err error) {
+func Inspect(dir string) (*Ledger, error) { return read(dir, (*Ledger).copied) }
+
+// Received is Inspect for a search that runs: fill writes the Copy that the process which
+// runs it made, to a file. An error of fill is returned as it is.
+func Received(dir string, fill func(io.Writer) error) (*Ledger, error) {
+	return read(dir, func(*Ledger) (*os.File, error) {
+		return nameless(func(f *os.File) error { return fill(f) })
+	})
+}
+
+// read opens what copy copies of a search's ledger.
+func read(dir string, copy func(*Ledger) (*os.File, error)) (_ *Ledger, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return nil, refused(err, "cannot find %s: %v", dir, err)
@@ -163,7 +174,10 @@ func Inspect(dir string) (_ *Ledger, err error) {
 	if err = vetRoot(l.root, false); err != nil {
 		return nil, err
 	}
-	if l.file, err = l.copied(); err != nil {
+	if err = l.store.open(l.root); err != nil {
+		return nil, err
+	}
+	if l.file, err = copy(l); err != nil {
 		return nil, err
 	}
 	if err = l.vetPages(l.file); err != nil {

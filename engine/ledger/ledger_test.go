@@ -937,6 +937,70 @@ func TestReadersKeepNobodyOut(t *testing.T) {
 	closed(t, l)
 }
 
+// What the process that runs a search hands over is its ledger as of the newest commit,
+// and is one that can be gone on with.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "search")
+	l := open(t, dir)
+	var s script
+	for range 7 { // transactions with odd numbers and even ones
+		if err := l.Commit(s.next()); err != nil {
+			t.Fatal(err)
+		}
+		want, err := dump(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var whole []byte
+		r, err := Received(dir, func(out io.Writer) error {
+			f, err := l.Copy()
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if whole, err = io.ReadAll(f); err == nil {
+				_, err = out.Write(whole)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := dump(r); err != nil || got != want {
+			t.Fatalf("after %d turns the copy holds something else: %v", s.turns, err)
+		}
+		if err := r.Check(); err != nil {
+			t.Errorf("after %d turns the copy is not whole: %v", s.turns, err)
+		}
+		closed(t, r)
+		own := t.TempDir()
+		if err := os.WriteFile(filepath.Join(own, FileName), whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			w := open(t, own)
+			next := s
+			next.turns = w.totals.turns[0]
+			next.ids = engine.ID(perTurn * next.turns)
+			if err := w.Commit(next.next()); err != nil {
+				t.Fatal(err)
+			}
+			closed(t, w)
+		}
+		if err := Check(own); err != nil {
+			t.Error(err)
+		}
+	}
+	problem := errors.New("it went away")
+	if _, err := Received(dir, func(out io.Writer) error { _, err := out.Write([]byte("half")); return errors.Join(err, problem) }); !errors.Is(err, problem) {
+		t.Errorf("half a copy: %v", err)
+	}
+	if _, err := Received(dir, func(io.Writer) error { return nil }); !errors.Is(err, engine.ErrDamaged) {
+		t.Errorf("nothing: %v", err)
+	}
+}
+
 // A file that is collected while somebody checks the search was there; one that was
 // missing before is damage.
 func TestCheckBesideWhoCollects(t *testing.T) {

@@ -48,6 +48,7 @@ func TestFollowCountsEveryJobAndRanksOnlyWholeTraining(t *testing.T) {
 		job(0, 0.5, func(c *engine.Candidate) { c.Reuse = 4 }),
 		job(5, 0.7, nil),
 		job(50, 0.8, func(c *engine.Candidate) { c.Phase = engine.PhaseRemeasure }),
+		job(60, 0.85, func(c *engine.Candidate) { c.Operator = engine.OpImported }),
 	}
 	want := Trace{Spent: Cost{10, 30}, Steps: []Step{{At: Cost{4, 16}, Value: 0.5}, {At: Cost{10, 30}, Value: 0.7}}}
 	if diff := cmp.Diff(want, Follow(slices.Values(all), plan, accuracy)); diff != "" {

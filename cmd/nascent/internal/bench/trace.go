@@ -64,7 +64,8 @@ func (m Measure) better(a, b float64) bool {
 }
 
 // Follow reads a search's candidates in the order of their consumption. All jobs
-// of phase search cost, those for shared weights and those that failed too. The
+// of phase search cost, those for shared weights and those that failed too, but not what
+// was imported, which is none of its results. The
 // best is taken over trained candidates at the highest configured fidelity that
 // are ok, were not stopped early and keep the constraints. By the only objective it is
 // the mean of the genome that leads, of all of its measurements (engine.Leaders).
@@ -80,7 +81,7 @@ func Follow(candidates iter.Seq[engine.Candidate], plan *engine.Plan, m Measure)
 	}
 	var t Trace
 	for c := range candidates {
-		if c.Phase != engine.PhaseSearch {
+		if c.Phase != engine.PhaseSearch || c.Origin() == engine.Imported {
 			continue
 		}
 		t.Spent[Evaluations]++

@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -24,27 +25,31 @@ func (a *app) compareCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare DIR DIR...",
 		Short: "Compare searches: settings, best at equal cost, fronts, what each found",
-		Long: `Compares searches that are not running: which of their settings differ; the best of
-each when all had spent as much, in evaluations and in evaluator seconds; with several
-objectives their fronts, and who is on the front of all together; and the best that only
-one of them measured. Searches that differ in nothing but their seeds are taken
+		Long: `Compares searches, those that run as they are now: which of their settings differ; the
+best of each when all had spent as much, in evaluations and in evaluator seconds; with
+several objectives their fronts, and who is on the front of all together; and the best
+that only one of them measured. Searches that differ in nothing but their seeds are taken
 together: two such groups are compared by the seeds that both have, with the p value
 of Wilcoxon's signed ranks.`,
 		Example: `  nascent compare aging guided
   nascent compare aging-1 aging-2 aging-3 guided-1 guided-2 guided-3
   nascent compare a b --metric loss --json`,
 		Args: cobra.MinimumNArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			var all []*compared
 			for _, dir := range args {
 				if err := isDir(dir); err != nil {
 					return err
 				}
-				r, err := rowsOf(dir)
+				led, running, err := openAny(cmd.Context(), dir)
 				if err != nil {
-					return notRunning(err, dir)
+					return err
 				}
-				all = append(all, &compared{Dir: dir, rows: r})
+				r, err := rowsOf(led, dir, !running)
+				if err = errors.Join(err, led.Close()); err != nil {
+					return err
+				}
+				all = append(all, &compared{Dir: dir, Running: running, rows: r})
 			}
 			c, err := compareAll(all, metric)
 			if err != nil {
@@ -66,7 +71,8 @@ type compared struct {
 	Dir         string   `json:"dir"`
 	Group       string   `json:"group"` // equal for those that differ in nothing but their seeds
 	Seed        uint64   `json:"seed"`
-	Evaluations int      `json:"evaluations"`
+	Running     bool     `json:"running"`
+	Evaluations int      `json:"evaluations"` // so far
 	Seconds     float64  `json:"seconds"`
 	Best        *float64 `json:"best"`        // in the end
 	AtEqual     atEqual  `json:"at_equal"`    // when all had spent as much
@@ -319,7 +325,8 @@ func onlyOf(c *comparison, by bench.Measure) {
 	for i, s := range c.Searches {
 		rankings[i] = s.rows.Archive.Plan.Ranking()
 		for cand := range s.candidates() {
-			if cand.Phase != engine.PhaseSearch || cand.Task != engine.Train || cand.Status != engine.OK || cand.Stopped {
+			if cand.Phase != engine.PhaseSearch || cand.Task != engine.Train || cand.Status != engine.OK || cand.Stopped ||
+				cand.Origin() == engine.Imported {
 				continue
 			}
 			text := cand.Genome.Text()
@@ -463,6 +470,11 @@ func (a *app) writeComparison(c *comparison) error {
 	fmt.Fprintf(a.out, "%s %s\n", c.Goal, show.Clean(c.Metric))
 	if err := t.Write(a.out); err != nil {
 		return err
+	}
+	for _, s := range c.Searches {
+		if s.Running {
+			fmt.Fprintln(a.out, show.Clean(s.Dir)+" runs, and is compared as it is now")
+		}
 	}
 	for _, p := range c.Pairs {
 		fmt.Fprintf(a.out, "%s against %s, %d seeds: better %d times, as good %d times; p %.2g (Wilcoxon)\n", p.A, p.B, p.Seeds, p.Wins, p.Ties, p.P)

@@ -68,7 +68,7 @@ Before a search begins, while it runs, and between two runs: all are the same.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.bring(cmd.Context(), "import", args[0], args[1:], b, func(a *app, b bringing, v *show.View, led engine.Ledger) error {
-				return a.importFrom(v, led, args[1], b)
+				return a.importFrom(cmd.Context(), v, led, args[1], b)
 			})
 		},
 	}
@@ -103,7 +103,7 @@ limits and may be the best; the strategy sees what came of them.`,
 				from, rest = abs, []string{"--from", abs}
 			}
 			return a.bring(cmd.Context(), "add", args[0], rest, b, func(a *app, b bringing, v *show.View, led engine.Ledger) error {
-				return a.addTo(v, led, args[1:], from, b)
+				return a.addTo(cmd.Context(), v, led, args[1:], from, b)
 			})
 		},
 	}
@@ -143,16 +143,11 @@ func (a *app) bring(
 			return err
 		}
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		ask := slices.Concat([]string{name, dir}, b.again(), rest)
-		if err := socket.Ask(ctx, dir, socket.Request{Args: ask, Width: a.width, Colour: a.colour}, a.out); !errors.Is(err, socket.ErrNobody) {
-			return err
-		}
+	ask := slices.Concat([]string{name, dir}, b.again(), rest)
+	return socket.Reach(func() error {
+		return socket.Ask(ctx, dir, socket.Request{Args: ask, Width: a.width, Colour: a.colour}, a.out)
+	}, func() error {
 		led, err := a.openToChange(ctx, dir, b.dry)
-		var locked *ledger.LockedError
-		if errors.As(err, &locked) && time.Now().Before(deadline) {
-			continue // it is just beginning or ending
-		}
 		if err != nil {
 			return err
 		}
@@ -161,7 +156,7 @@ func (a *app) bring(
 			err = f(a, b, show.Of(archive, archive, led, dir), led)
 		}
 		return errors.Join(err, led.Close())
-	}
+	})
 }
 
 // openToChange opens the ledger of a search that is not running; one that has not begun is
@@ -219,8 +214,8 @@ type imported struct {
 	DryRun   bool            `json:"dry_run,omitempty"`
 }
 
-func (a *app) importFrom(v *show.View, led engine.Ledger, file string, b bringing) error {
-	source, m, err := mapped(v, file, b)
+func (a *app) importFrom(ctx context.Context, v *show.View, led engine.Ledger, file string, b bringing) error {
+	source, m, err := mapped(ctx, v, file, b)
 	if err != nil {
 		return err
 	}
@@ -280,8 +275,8 @@ func (a *app) importFrom(v *show.View, led engine.Ledger, file string, b bringin
 }
 
 // mapped reads a file and finds out what in it is what.
-func mapped(v *show.View, file string, b bringing) (*known.Source, *known.Mapping, error) {
-	source, err := known.Open(file, b.study)
+func mapped(ctx context.Context, v *show.View, file string, b bringing) (*known.Source, *known.Mapping, error) {
+	source, err := known.Open(ctx, file, b.study)
 	var m *known.Mapping
 	if err == nil {
 		m, err = known.Map(known.Search{Space: v.Space, Plan: v.Plan, Metrics: v.Metrics}, source, b.Options)
@@ -319,7 +314,7 @@ func (a *app) later(v *show.View, n int) error {
 	return nil
 }
 
-func (a *app) addTo(v *show.View, led engine.Ledger, texts []string, file string, b bringing) error {
+func (a *app) addTo(ctx context.Context, v *show.View, led engine.Ledger, texts []string, file string, b bringing) error {
 	var genomes []genome.Genome
 	for _, text := range texts {
 		g, err := v.Space.Parse(text)
@@ -333,7 +328,7 @@ func (a *app) addTo(v *show.View, led engine.Ledger, texts []string, file string
 	}
 	if file != "" {
 		b.Genomes = true
-		_, m, err := mapped(v, file, b)
+		_, m, err := mapped(ctx, v, file, b)
 		if err != nil {
 			return err
 		}

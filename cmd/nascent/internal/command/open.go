@@ -18,8 +18,7 @@ import (
 	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
-// patience is how long to wait for a process that is just beginning or ending
-// its run of a search.
+// patience is how long to wait for a process that is just beginning or ending.
 const patience = 5 * time.Second
 
 // look has f look at the search in dir: here, if it is stopped, or in the
@@ -55,7 +54,12 @@ func (a *app) rows(ctx context.Context, dir string, args []string, out io.Writer
 		return f(show.RowsOf(x, v.Archive, v.Metrics, labels, dir))
 	}
 	return a.visit(ctx, dir, args, out, live, func() error {
-		r, err := rowsOf(dir)
+		led, err := openStopped(dir)
+		if err != nil {
+			return err
+		}
+		defer led.Close()
+		r, err := rowsOf(led, dir, true)
 		if err != nil {
 			return err
 		}
@@ -63,34 +67,28 @@ func (a *app) rows(ctx context.Context, dir string, args []string, out io.Writer
 	})
 }
 
-// rowsOf reads those of a stopped search.
-func rowsOf(dir string) (rows *show.Rows, err error) {
-	err = indexed(dir, func(led *ledger.Ledger, plan *engine.Archive, x *index.Index) error {
-		labels, err := engine.ReadLabels(led)
-		if err == nil {
-			rows = show.RowsOf(x, plan, plan.Metrics(), labels, dir)
-		}
-		return err
-	})
-	return rows, err
+// rowsOf reads those that are consumed, from a copy of a search's ledger. keep tells
+// whether the index is to be kept.
+func rowsOf(led *ledger.Ledger, dir string, keep bool) (*show.Rows, error) {
+	plan, x, err := indexed(led, dir, keep)
+	if err != nil {
+		return nil, err
+	}
+	labels, err := engine.ReadLabels(led)
+	if err != nil {
+		return nil, err
+	}
+	return show.RowsOf(x, plan, plan.Metrics(), labels, dir), nil
 }
 
-// indexed reads a stopped search: what it is, and its index.
-func indexed(dir string, read func(led *ledger.Ledger, plan *engine.Archive, x *index.Index) error) error {
-	led, err := openStopped(dir)
-	if err != nil {
-		return err
-	}
-	defer led.Close()
+// indexed reads what a search is, and its index.
+func indexed(led *ledger.Ledger, dir string, keep bool) (*engine.Archive, *index.Index, error) {
 	plan, err := engine.ReadPlan(led)
 	if err != nil {
-		return orNothing(err, dir)
+		return nil, nil, orNothing(err, dir)
 	}
-	x, err := index.Open(dir, led, true)
-	if err != nil {
-		return err
-	}
-	return read(led, plan, x)
+	x, err := index.Open(dir, led, keep)
+	return plan, x, err
 }
 
 // order has the process that runs a search carry out a command, or do it itself where
@@ -102,20 +100,13 @@ func (a *app) order(ctx context.Context, dir string, r socket.Request, do func(*
 	if !begun(dir) {
 		return nothingHere(dir)
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if err := socket.Ask(ctx, dir, r, a.out); !errors.Is(err, socket.ErrNobody) {
-			return err
-		}
+	return socket.Reach(func() error { return socket.Ask(ctx, dir, r, a.out) }, func() error {
 		led, err := ledger.Open(dir, ledger.Options{})
-		var locked *ledger.LockedError
-		if errors.As(err, &locked) && time.Now().Before(deadline) {
-			continue // it is just beginning or ending
-		}
 		if err != nil {
 			return err
 		}
 		return errors.Join(do(led), led.Close())
-	}
+	})
 }
 
 // visit has live look at a search that this process runs; else asks the process that
@@ -134,27 +125,27 @@ func (a *app) visit(ctx context.Context, dir string, args []string, out io.Write
 	if args == nil {
 		args = a.args
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		err := socket.Ask(ctx, dir, socket.Request{Args: args, Width: a.width, Colour: a.colour}, out)
-		if !errors.Is(err, socket.ErrNobody) {
-			return err
-		}
-		err = stopped()
-		var locked *ledger.LockedError
-		if errors.As(err, &locked) && time.Now().Before(deadline) {
-			continue // it is just beginning or ending
-		}
-		return err
-	}
+	return socket.Reach(func() error {
+		return socket.Ask(ctx, dir, socket.Request{Args: args, Width: a.width, Colour: a.colour}, out)
+	}, stopped)
 }
 
-// openStopped opens the ledger of a stopped search.
+// openStopped reads the ledger of a stopped search.
 func openStopped(dir string) (*ledger.Ledger, error) {
 	led, err := ledger.Inspect(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nothingHere(dir)
 	}
 	return led, err
+}
+
+// openAny reads the ledger of a search, whether it runs or not.
+func openAny(ctx context.Context, dir string) (led *ledger.Ledger, running bool, err error) {
+	led, running, err = socket.Inspect(ctx, dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nothingHere(dir)
+	}
+	return led, running, err
 }
 
 // orNothing is the error of reading a ledger.

@@ -15,10 +15,11 @@ func (a *app) replayCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "replay [DIR]",
-		Short: "Prove every decision of a stopped search again",
+		Short: "Prove every decision of a search again",
 		Long: `Asks the strategy for every decision of the search in DIR again, with what the
-journal says it knew, and compares. Nothing is evaluated. Exit status 0 when
-all are the same; otherwise the first that is not is named (status 3).`,
+journal says it knew, and compares; of a search that runs, for those so far. Nothing
+is evaluated. Exit status 0 when all are the same; otherwise the first that is not is
+named (status 3).`,
 		Example: `  nascent replay onemax`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -29,16 +30,16 @@ all are the same; otherwise the first that is not is named (status 3).`,
 			if err := ledger.Trust(dir); err != nil { // it runs the programs that are named there
 				return err
 			}
-			v, done, err := inspect(dir)
+			led, _, err := openAny(cmd.Context(), dir)
 			if err != nil {
-				return notRunning(err, dir)
+				return err
 			}
-			defer done()
+			defer led.Close()
 			find, end := strategiesOf(dir)
 			defer end()
 			turns := 0
-			if err := engine.Replay(cmd.Context(), find, v.Ledger, func(uint64) { turns++ }); err != nil {
-				return err
+			if err := engine.Replay(cmd.Context(), find, led, func(uint64) { turns++ }); err != nil {
+				return orNothing(err, dir)
 			}
 			if asJSON {
 				return a.writeJSON(map[string]any{"same": true, "turns": turns})

@@ -290,7 +290,7 @@ func (a *app) attend(
 	t *target, s *config.Search, m manner, search *engine.Search, led *announcing, guests *guests, screen show.Screen, interrupts <-chan os.Signal,
 ) (live show.Live, dismiss func(error), err error) {
 	live = running(search, led.Ledger, t)
-	close, err := a.answer(t, cmp.Or(m.listen, s.Listen), live, search, screen)
+	close, err := a.answer(t, cmp.Or(m.listen, s.Listen), live, search, led.Ledger, screen)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -455,8 +455,10 @@ func shortest(dir string) string {
 }
 
 // answer lets other processes ask, and monitoring systems at an address, if there is one.
-func (a *app) answer(t *target, at string, live show.Live, search *engine.Search, screen show.Screen) (close func(), err error) {
-	server, err := a.serve(t, live, search)
+func (a *app) answer(
+	t *target, at string, live show.Live, search *engine.Search, led *ledger.Ledger, screen show.Screen,
+) (close func(), err error) {
+	server, err := a.serve(t, live, search, led)
 	if err != nil {
 		return nil, err
 	}
@@ -476,16 +478,20 @@ func (a *app) answer(t *target, at string, live show.Live, search *engine.Search
 }
 
 // serve lets other processes ask.
-func (a *app) serve(t *target, live func() (*show.View, error), search *engine.Search) (*socket.Server, error) {
-	var attach socket.Attach
-	if t.desk != nil {
-		attach = t.desk.Serve
+func (a *app) serve(t *target, live func() (*show.View, error), search *engine.Search, led *ledger.Ledger) (*socket.Server, error) {
+	host := socket.Host{
+		Command: func(ctx context.Context, r socket.Request, out io.Writer) error {
+			guest := &app{args: r.Args, in: noInput{}, out: show.NewPrinter(out), err: io.Discard, data: out, width: r.Width, colour: r.Colour}
+			guest.live, guest.stop, guest.cancel, guest.label, guest.search = live, search.Stop, search.Cancel, search.Label, search
+			return guest.execute(ctx)
+		},
+		Exit:   exitStatus,
+		Ledger: led.Copy,
 	}
-	server, err := socket.Serve(t.dir, func(ctx context.Context, r socket.Request, out io.Writer) error {
-		guest := &app{args: r.Args, in: noInput{}, out: show.NewPrinter(out), err: io.Discard, data: out, width: r.Width, colour: r.Colour}
-		guest.live, guest.stop, guest.cancel, guest.label, guest.search = live, search.Stop, search.Cancel, search.Label, search
-		return guest.execute(ctx)
-	}, exitStatus, attach)
+	if t.desk != nil {
+		host.Attach = t.desk.Serve
+	}
+	server, err := socket.Serve(t.dir, host)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
 		return nil, wrongInput("%v; choose a directory that you may write, or mend this one's permissions", err)
 	}

@@ -18,7 +18,7 @@ func TestServeWhereNobodyMayWrite(t *testing.T) {
 	} else if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	server, err := (&app{}).serve(&target{dir: dir}, nil, nil)
+	server, err := (&app{}).serve(&target{dir: dir}, nil, nil, nil)
 	if err == nil {
 		server.Close()
 		t.Fatal("a socket was made where nobody may write")

@@ -10,7 +10,6 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/index"
-	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -64,21 +63,26 @@ func (s stood) Status() engine.Snapshot { return s.snapshot }
 
 // stoodAt says where a stopped search stands: as the index remembers it, or else as its
 // ledger tells, which the index then remembers.
-func stoodAt(dir string) (v *show.View, err error) {
-	err = indexed(dir, func(led *ledger.Ledger, plan *engine.Archive, x *index.Index) error {
-		var now engine.Snapshot
-		if text, ok := x.State(); !ok || json.Unmarshal(text, &now) != nil {
-			whole, err := engine.Read(led)
-			if err != nil {
-				return err
-			}
-			now = whole.Status()
-			remember(x, now)
+func stoodAt(dir string) (*show.View, error) {
+	led, err := openStopped(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer led.Close()
+	plan, x, err := indexed(led, dir, true)
+	if err != nil {
+		return nil, err
+	}
+	var now engine.Snapshot
+	if text, ok := x.State(); !ok || json.Unmarshal(text, &now) != nil {
+		whole, err := engine.Read(led)
+		if err != nil {
+			return nil, err
 		}
-		v = show.Of(plan, stood{snapshot: now}, led, dir)
-		return nil
-	})
-	return v, err
+		now = whole.Status()
+		remember(x, now)
+	}
+	return show.Of(plan, stood{snapshot: now}, led, dir), nil
 }
 
 // remember has the index keep where a search stands.

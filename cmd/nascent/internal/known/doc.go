@@ -4,6 +4,7 @@
 package known
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -40,7 +41,7 @@ type Row struct {
 
 // Open reads a source: a directory is another search, a file what it looks like. study is
 // which of several Optuna studies, "" the only one.
-func Open(path, study string) (*Source, error) {
+func Open(ctx context.Context, path, study string) (*Source, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -48,7 +49,7 @@ func Open(path, study string) (*Source, error) {
 	case err != nil:
 		return nil, err
 	case info.IsDir():
-		return openSearch(path)
+		return openSearch(ctx, path)
 	}
 	head := make([]byte, 64)
 	f, err := os.Open(path)

@@ -39,7 +39,7 @@ const (
 // told are the results of a source, one line each, and what does not fit.
 func told(t *testing.T, s Search, path, study string, o Options) string {
 	t.Helper()
-	source, err := Open(path, study)
+	source, err := Open(t.Context(), path, study)
 	if err != nil {
 		return err.Error()
 	}
@@ -208,7 +208,7 @@ func TestWhatIsNoTable(t *testing.T) {
 		"\x7fELF\x00\x00":              "is of no known kind",
 		"SQLite format 3\x00 is no db": "cannot be read as an Optuna study",
 	} {
-		_, err := Open(write(t, "x", text), "")
+		_, err := Open(t.Context(), write(t, "x", text), "")
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}

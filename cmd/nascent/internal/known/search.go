@@ -1,16 +1,17 @@
 package known
 
 import (
+	"context"
 	"errors"
 	"strings"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
-// openSearch reads another search, which must not be running.
-func openSearch(dir string) (*Source, error) {
-	led, err := ledger.Inspect(dir)
+// openSearch reads another search, whether it runs or not.
+func openSearch(ctx context.Context, dir string) (*Source, error) {
+	led, _, err := socket.Inspect(ctx, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,9 @@
 // bbolt's lock keeps every other process out of the ledger, so the process
 // that runs a search answers for it, on a unix socket in its directory that
 // only its own user may use. What is asked are nascent's own commands: the
-// server carries one out and streams what it prints. Who asks to be a client has
-// the connection handed on to whoever talks with those.
+// server carries one out and streams what it prints. Who wants to look for himself is
+// handed a copy of the ledger. Who asks to be a client has the connection handed on to
+// whoever talks with those.
 package socket
 
 import (
@@ -22,6 +23,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nascent-nas/nascent/engine/ledger"
 	"golang.org/x/sys/unix"
 )
 
@@ -65,12 +67,16 @@ const (
 	errorTrailer = "Nascent-Error"
 )
 
-// Attach takes over the connection to a client; in is what it sends.
-type Attach func(conn net.Conn, in io.Reader)
+// Host is who is asked.
+type Host struct {
+	Command Handler
+	Exit    func(error) int                   // the status that an error of Command stands for
+	Ledger  func() (*os.File, error)          // makes a copy, see ledger.Ledger.Copy
+	Attach  func(conn net.Conn, in io.Reader) // takes over the connection to a client, which sends in; nil where there are none
+}
 
-// Serve makes the socket and answers until Close. exit tells which status an
-// error stands for. attach is nil where there is nothing to attach to.
-func Serve(dir string, handle Handler, exit func(error) int, attach Attach) (*Server, error) {
+// Serve makes the socket and answers until Close.
+func Serve(dir string, h Host) (*Server, error) {
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil, err
@@ -87,17 +93,17 @@ func Serve(dir string, handle Handler, exit func(error) int, attach Attach) (*Se
 		var req Request
 		err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&req)
 		if err == nil {
-			err = handle(r.Context(), req, w)
+			err = h.Command(r.Context(), req, w)
 		}
 		code, text := 0, ""
 		if err != nil {
-			code, text = exit(err), strconv.QuoteToASCII(err.Error())
+			code, text = h.Exit(err), strconv.QuoteToASCII(err.Error())
 		}
 		w.Header().Set(exitTrailer, strconv.Itoa(code))
 		w.Header().Set(errorTrailer, text)
 	})
 	mux.HandleFunc("GET /client", func(w http.ResponseWriter, _ *http.Request) {
-		if attach == nil {
+		if h.Attach == nil {
 			http.Error(w, "this search is not measured by clients, as evaluator: clients in its search.yaml would have it", http.StatusNotFound)
 			return
 		}
@@ -107,7 +113,19 @@ func Serve(dir string, handle Handler, exit func(error) int, attach Attach) (*Se
 		}
 		conn.SetDeadline(time.Time{})
 		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: nascent\r\nConnection: Upgrade\r\n\r\n")
-		attach(conn, both)
+		h.Attach(conn, both)
+	})
+	mux.HandleFunc("GET /ledger", func(w http.ResponseWriter, _ *http.Request) {
+		f, err := h.Ledger()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		defer f.Close()
+		if info, err := f.Stat(); err == nil { // so that who gets less notices
+			w.Header().Set("Content-Length", strconv.FormatInt(info.Size(), 10))
+		}
+		io.Copy(w, f)
 	})
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go s.http.Serve(&ownListener{l})
@@ -190,13 +208,43 @@ func own(c *net.UnixConn) bool {
 // Ask has the process that runs the search in dir carry out a command, and
 // copies what it prints to out. ErrNobody means that there is none.
 func Ask(ctx context.Context, dir string, r Request, out io.Writer) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	resp, err := call(ctx, dir, http.MethodPost, "/command", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(out, resp.Body); err != nil {
+		return fmt.Errorf("%w: %w", errEnded, err)
+	}
+	code, err := strconv.Atoi(resp.Trailer.Get(exitTrailer))
+	if err != nil {
+		return errEnded
+	}
+	if code != 0 {
+		text, err := strconv.Unquote(resp.Trailer.Get(errorTrailer))
+		if err != nil {
+			text = "the running search could not answer"
+		}
+		return &RemoteError{Text: text, Exit: code}
+	}
+	return nil
+}
+
+var errEnded = errors.New("the process that runs the search ended while it answered")
+
+// call asks the process that runs the search in dir.
+func call(ctx context.Context, dir, method, path string, body io.Reader) (*http.Response, error) {
 	d, err := os.Open(dir)
 	if err != nil {
-		return ErrNobody
+		return nil, ErrNobody
 	}
 	defer d.Close()
 	if info, err := os.Lstat(near(d, Name)); err != nil || info.Mode().Type() != fs.ModeSocket {
-		return ErrNobody
+		return nil, ErrNobody
 	}
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -209,35 +257,73 @@ func Ask(ctx context.Context, dir string, r Request, out io.Writer) error {
 			return c, err
 		},
 	}}
-	body, err := json.Marshal(r)
+	req, err := http.NewRequestWithContext(ctx, method, "http://nascent"+path, body)
 	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://nascent/command", bytes.NewReader(body))
-	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
-		return ErrNobody
+		return nil, ErrNobody
+	}
+	return resp, nil
+}
+
+// Inspect reads the ledger of the search in dir, whether a process runs it or not: a copy,
+// see ledger.Inspect, whose errors it has. running tells whether one does.
+func Inspect(ctx context.Context, dir string) (led *ledger.Ledger, running bool, err error) {
+	err = Reach(func() error {
+		led, err = ledger.Received(dir, func(out io.Writer) error { return fetch(ctx, dir, out) })
+		running = err == nil
+		return err
+	}, func() error {
+		led, err = ledger.Inspect(dir)
+		return err
+	})
+	return led, running, err
+}
+
+// fetch copies the ledger of the search that a process runs in dir.
+func fetch(ctx context.Context, dir string, out io.Writer) error {
+	resp, err := call(ctx, dir, http.MethodGet, "/ledger", nil)
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(out, resp.Body); err != nil {
-		return fmt.Errorf("the process that runs the search ended while it answered: %w", err)
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return fmt.Errorf("the process that runs %s is an older nascent, which hands over no ledger: stop it, or start it again with this one", dir)
+	default:
+		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<12))
+		return fmt.Errorf("the process that runs %s hands over no ledger: %s", dir, bytes.TrimSpace(why))
 	}
-	code, err := strconv.Atoi(resp.Trailer.Get(exitTrailer))
-	if err != nil {
-		return errors.New("the process that runs the search ended while it answered")
-	}
-	if code != 0 {
-		text, err := strconv.Unquote(resp.Trailer.Get(errorTrailer))
-		if err != nil {
-			text = "the running search could not answer"
-		}
-		return &RemoteError{Text: text, Exit: code}
+	if _, err := io.Copy(out, resp.Body); errors.Is(err, io.ErrUnexpectedEOF) {
+		return errEnded
+	} else if err != nil {
+		return err
 	}
 	return nil
+}
+
+// patience is how long to wait for a process that is just beginning or ending
+// its run of a search.
+const patience = 5 * time.Second
+
+// Reach has ask turn to the process that runs a search, or where nobody does (ErrNobody)
+// has here do without. Where here finds that somebody does after all
+// (ledger.LockedError), both are tried again for some seconds.
+func Reach(ask, here func() error) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if err := ask(); !errors.Is(err, ErrNobody) {
+			return err
+		}
+		err := here()
+		var locked *ledger.LockedError
+		if !errors.As(err, &locked) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
