@@ -39,7 +39,8 @@ func TestRankingRounds(t *testing.T) {
 	third := sum(0.1, 0.1, 0.1) / 3 // a little more than 0.1
 	bound, least := 0.1, third
 	candidate := func(accuracy, size float64) *engine.Candidate {
-		return &engine.Candidate{Result: engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "accuracy", Value: accuracy}, {Name: "size", Value: size}}}}
+		return &engine.Candidate{Result: engine.Result{Status: engine.OK,
+			Metrics: engine.Values{{Name: "accuracy", Value: accuracy}, {Name: "size", Value: size}}}}
 	}
 	for rules := range genome.Rules + 1 {
 		r := engine.Ranking{

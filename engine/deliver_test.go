@@ -173,7 +173,8 @@ func TestKeepingWhatThereIsNotIsRefused(t *testing.T) {
 		cfg := config(led)
 		cfg.Strategy, cfg.Final.Skip = keeper{id: id}, true
 		_, err := engine.Run(t.Context(), cfg)
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "broke the contract")) {
+		if want == "" && err != nil || want != "" &&
+			(err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "broke the contract")) {
 			t.Errorf("keep %s: %v", id, err)
 		}
 		for r, err := range led.Turns(engine.PartSearch) {

@@ -151,7 +151,8 @@ func TestDerivedNotFinite(t *testing.T) {
 			case engine.OK:
 			case engine.Invalid:
 				invalid++
-				if want := "metric score is " + value; !strings.HasPrefix(c.Reason, want) || !strings.Contains(c.Reason, score) || !strings.Contains(c.Reason, ", with ") || len(c.Metrics) > 0 {
+				if want := "metric score is " + value; !strings.HasPrefix(c.Reason, want) || !strings.Contains(c.Reason, score) ||
+					!strings.Contains(c.Reason, ", with ") || len(c.Metrics) > 0 {
 					t.Errorf("%s: candidate %s: %q, with %v", score, c.ID, c.Reason, c.Metrics)
 				}
 			default:
@@ -330,7 +331,8 @@ func TestDerivedCurves(t *testing.T) {
 	point := func(step float64, name string, x float64) engine.Point {
 		return engine.Point{Step: step, Metrics: engine.Values{{Name: name, Value: x}}}
 	}
-	r := engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "loss", Value: 4}}, Curve: []engine.Point{point(1, "loss", 0), point(2, "loss", 2), point(3, "other", 1)}}
+	r := engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "loss", Value: 4}},
+		Curve: []engine.Point{point(1, "loss", 0), point(2, "loss", 2), point(3, "other", 1)}}
 	given := fmt.Sprint(r)
 	whole := r
 	d.Complete(&whole)

@@ -110,7 +110,8 @@ func TestPauseBlamesTheEvaluator(t *testing.T) {
 					cfg.Ledger = enginetest.Memory(t)
 					const works, broken, mended = 0, 1, 2
 					var state atomic.Int32
-					cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+					cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context,
+						j *engine.Job) (map[string]float64, error) {
 						if j.ID >= from {
 							state.CompareAndSwap(works, broken)
 						}
@@ -121,7 +122,8 @@ func TestPauseBlamesTheEvaluator(t *testing.T) {
 					})}}
 					for range 3 {
 						_, err := engine.Run(t.Context(), cfg)
-						if !errors.Is(err, engine.ErrPaused) || !strings.Contains(err.Error(), "failed and nothing") || !strings.Contains(err.Error(), "no data") {
+						if !errors.Is(err, engine.ErrPaused) || !strings.Contains(err.Error(), "failed and nothing") ||
+							!strings.Contains(err.Error(), "no data") {
 							t.Fatalf("ended with %v", err)
 						}
 					}
@@ -215,7 +217,8 @@ func TestOutageOfAFidelity(t *testing.T) {
 					cfg.Ledger = enginetest.Memory(t)
 					const works, broken, mended = 0, 1, 2
 					var state atomic.Int32
-					cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+					cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context,
+						j *engine.Job) (map[string]float64, error) {
 						if j.ID >= from {
 							state.CompareAndSwap(works, broken)
 						}

@@ -104,7 +104,8 @@ func TestTargetOfAFront(t *testing.T) {
 	target := 0.7
 	cfg.Limits.Target, cfg.Limits.Evaluations = &target, 400
 	s := run(t, cfg)
-	if st := s.Status(); st.Evaluations == 400 || !slices.ContainsFunc(st.Front, func(b engine.Best) bool { return b.ID == st.Reached && value(b.Metrics, "error") <= target }) {
+	if st := s.Status(); st.Evaluations == 400 ||
+		!slices.ContainsFunc(st.Front, func(b engine.Best) bool { return b.ID == st.Reached && value(b.Metrics, "error") <= target }) {
 		t.Errorf("after %d evaluations its front is %+v", st.Evaluations, st.Front)
 	}
 }
@@ -374,7 +375,8 @@ func TestFinalOfAFront(t *testing.T) {
 		if !slices.Equal(tested, o.Front) {
 			t.Errorf("%+v: tested are %v, on the front %v", c, tested, o.Front)
 		}
-		if c.most > 0 && (o.Violation != 0 || slices.ContainsFunc(s.Status().Front, func(b engine.Best) bool { return value(b.Metrics, "parameters") > c.most })) {
+		if c.most > 0 && (o.Violation != 0 ||
+			slices.ContainsFunc(s.Status().Front, func(b engine.Best) bool { return value(b.Metrics, "parameters") > c.most })) {
 			t.Errorf("%+v: what breaks the constraint is on a front", c)
 		}
 		if err := engine.Replay(t.Context(), func(engine.StrategyEvent) (engine.Strategy, error) { return randomly{}, nil }, cfg.Ledger, nil); err != nil {

@@ -125,7 +125,8 @@ func TestReference(t *testing.T) {
 			x = 1000 - x
 		}
 		l.Add(&Candidate{Job: Job{ID: ID(i + 1), Genome: numbered(t, i+1), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", -x}, {"b", x}}}})
-		l.Add(&Candidate{Job: Job{ID: ID(i + 101), Genome: numbered(t, i+101), Task: Train}, Result: Result{Status: OK, Metrics: Values{{"a", -x}}}}) // lacks one, so it tells nothing
+		l.Add(&Candidate{Job: Job{ID: ID(i + 101), Genome: numbered(t, i+101), Task: Train},
+			Result: Result{Status: OK, Metrics: Values{{"a", -x}}}}) // lacks one, so it tells nothing
 		worst := float64(min(i, firstFew-1))
 		want := Values{{"a", -1.1 * worst}, {"b", 1.1 * worst}}
 		v, ok := l.Hypervolume()

@@ -97,7 +97,8 @@ func TestGoingOnWithAnotherEvaluator(t *testing.T) {
 			}
 			run := func(as func(*engine.Hello), evaluations int, accept bool) error {
 				_, err := engine.Run(t.Context(), engine.Config{
-					Space: genome.MustParseSpace(enginetest.Numbers), Strategy: strategy, StrategyName: "random", StrategyOptions: json.RawMessage("{}"), Ledger: ledger, AcceptFingerprint: accept,
+					Space: genome.MustParseSpace(enginetest.Numbers), Strategy: strategy, StrategyName: "random",
+					StrategyOptions: json.RawMessage("{}"), Ledger: ledger, AcceptFingerprint: accept,
 					Evaluator: posing{enginetest.Landscape{}.Instant(), as}, Limits: engine.Limits{Evaluations: evaluations},
 				})
 				return err
@@ -112,7 +113,8 @@ func TestGoingOnWithAnotherEvaluator(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "evaluator: ") || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			if !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "evaluator: ") ||
+				!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("it says %v", err)
 			}
 			if err := run(c.now, 9, true); err != nil {

@@ -399,7 +399,8 @@ func (m *model) through(t *testing.T, led *watcher, r *rng.Rand, troubles int, c
 			given.Go(func() {
 				time.Sleep(after)
 				err := o.give(s, nil)
-				if o.done = o.done || err == nil; err != nil && !strings.Contains(err.Error(), "give the same order again") && !errors.Is(err, engine.ErrEmpty) {
+				if o.done = o.done || err == nil; err != nil && !strings.Contains(err.Error(), "give the same order again") &&
+					!errors.Is(err, engine.ErrEmpty) {
 					t.Errorf("%s\n%s: %v", m, o.request, err)
 				}
 			})

@@ -153,7 +153,8 @@ func TestTasksOfAnEarlierStrategy(t *testing.T) {
 		c := config(led)
 		tasks := []engine.Task{engine.Supernet, engine.Score}
 		c.Strategy, c.StrategyName = &sharer{tasks: tasks}, "sharer"
-		c.Evaluators["weights"] = engine.EvaluatorRef{Evaluator: shared{Evaluator: engine.Func(func(_ context.Context, j *engine.Job) (map[string]float64, error) {
+		c.Evaluators["weights"] = engine.EvaluatorRef{Evaluator: shared{Evaluator: engine.Func(func(_ context.Context,
+			j *engine.Job) (map[string]float64, error) {
 			return map[string]float64{"shared_accuracy": 0.99, "budget": j.Budget}, nil
 		}), tasks: tasks, name: "weights"}}
 		c.Fidelities = []engine.Fidelity{{Evaluator: "f", Budget: 10}}

@@ -130,7 +130,8 @@ func TestEventsOfLaterKindsAreRefused(t *testing.T) {
 	cfg.Limits.Evaluations = 70
 	_, going := engine.Run(t.Context(), cfg)
 	for _, err := range []error{reading, going} {
-		if err == nil || !strings.Contains(err.Error(), "newer nascent") || !strings.Contains(err.Error(), "turn round") || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), "newer nascent") || !strings.Contains(err.Error(), "turn round") ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("an event of an unknown kind gives %v", err)
 		}
 	}

@@ -54,8 +54,9 @@ func TestFillWorkers(t *testing.T) {
 	} {
 		search, err := engine.New(engine.Config{
 			Space: plainSpace, Strategy: climber{}, Workers: c.workers, Fill: c.fill,
-			Evaluator: &enginetest.Instant{Hello: engine.Hello{Slots: c.slots, Metrics: enginetest.Landscape{}.Metrics()}, Measure: enginetest.Landscape{}.Measure},
-			Failures:  engine.FailurePolicy{PauseAfter: 100}, Limits: engine.Limits{Evaluations: 2}, Final: engine.Final{Skip: true},
+			Evaluator: &enginetest.Instant{Hello: engine.Hello{Slots: c.slots, Metrics: enginetest.Landscape{}.Metrics()},
+				Measure: enginetest.Landscape{}.Measure},
+			Failures: engine.FailurePolicy{PauseAfter: 100}, Limits: engine.Limits{Evaluations: 2}, Final: engine.Final{Skip: true},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -39,7 +39,8 @@ func TestPathsWithoutPlaces(t *testing.T) {
 			for _, k := range []struct {
 				on   bool
 				name string
-			}{{p.Number, "number"}, {p.Text, "text"}, {p.Truth, "truth"}, {p.Words != nil, strings.Join(p.Words, ",")}, {p.Many, "many"}, {p.Option, "option"}} {
+			}{{p.Number, "number"}, {p.Text, "text"}, {p.Truth, "truth"}, {p.Words != nil, strings.Join(p.Words, ",")}, {p.Many,
+				"many"}, {p.Option, "option"}} {
 				if k.on {
 					got += " " + k.name
 				}

@@ -340,7 +340,8 @@ func TestEveryNameReadsBack(t *testing.T) {
 			case 3:
 				return Map{{"list", Map{{"choice", some(2)}}}, {"length", []any{0, 3}}}
 			case 4:
-				return Map{{"list", Map{{"cell", Map{{"pairs", some(2)}, {"nodes", 1 + r.Intn(2)}, {"combine", some(1 + r.Intn(2))}}}}}, {"length", []any{0, 3}}}
+				return Map{{"list", Map{{"cell", Map{{"pairs", some(2)}, {"nodes", 1 + r.Intn(2)}, {"combine", some(1 + r.Intn(2))}}}}},
+					{"length", []any{0, 3}}}
 			}
 			return Map{{"choice", append(some(3), Map{{"opt", Map{{"x", Map{{"choice", some(2)}}}}}})}}
 		}

@@ -84,7 +84,8 @@ func (d *declaration) expand() (*group, *Mistake) {
 		return nil, fault(nil, "give one of them a choice or a list that can end", "recursion leaves nothing at depth 0")
 	}
 	if root.genes > maxGenes {
-		return nil, fault(nil, "shorten lists or lower depths", "the largest genome would hold %.3g genes, more than %d", root.genes, maxGenes)
+		return nil, fault(nil, "shorten lists or lower depths",
+			"the largest genome would hold %.3g genes, more than %d", root.genes, maxGenes)
 	}
 	return root, resolve(root)
 }
@@ -128,7 +129,8 @@ func (g *use) expand(x *expander, left map[string]int) (gene, *Mistake) {
 	key := contextKey(g.name, inner)
 	if e, ok := x.made[key]; ok {
 		if e == inTheMaking {
-			return nil, fault(child(g.path, "use"), fmt.Sprintf("say how often: {use: %s, depth: 3}", g.name), "%s uses itself without end", g.name)
+			return nil, fault(child(g.path, "use"), fmt.Sprintf("say how often: {use: %s, depth: 3}", g.name),
+				"%s uses itself without end", g.name)
 		}
 		return e, nil
 	}

@@ -88,7 +88,8 @@ func TestImpossibleLimitsAreNamed(t *testing.T) {
 	t.Parallel()
 	s := chainSpace(t, `{"parameters": 2}`)
 	_, err := s.Random(rng.New(1))
-	if want := "limits.parameters: no genome within it was found; the network has 3, the limit is 2; raise the limit or let the space hold smaller networks"; err == nil || err.Error() != want {
+	if want := "limits.parameters: no genome within it was found; the network has 3, the limit is 2; raise the limit or let the space " +
+		"hold smaller networks"; err == nil || err.Error() != want {
 		t.Errorf("%v, want\n%s", err, want)
 	}
 	s = MustParseSpace(`{"layers": {"list": {"int": [2, 4], "step": 2}, "length": 1}}`).Bind(chain)

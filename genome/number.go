@@ -79,7 +79,8 @@ func (d *declarer) float(v any, m Map, path []string, _ int) (gene, *Mistake) {
 	}
 	for _, x := range []float64{lo, hi} {
 		if roundSix(x).value() != x || x != 0 && (x < 1e-300 && x > -1e-300 || x > 1e300 || x < -1e300) {
-			return nil, fault(at, "round them", "needs bounds of at most 6 significant digits between 1e-300 and 1e300, got %s", describe(v))
+			return nil, fault(at, "round them",
+				"needs bounds of at most 6 significant digits between 1e-300 and 1e300, got %s", describe(v))
 		}
 	}
 	g := newNumber(path, false)

@@ -278,7 +278,8 @@ func (g *pairs) read(v any, codes []uint64) ([]uint64, *Mistake) {
 	}
 	if x, given := m.Get("inputs"); given {
 		if n, ok := whole(x); !ok || int(n) != g.inputs {
-			return nil, fault([]string{"inputs"}, fmt.Sprintf("write %d or leave it out", g.inputs), "is %s, the cell has %d", describe(x), g.inputs)
+			return nil, fault([]string{"inputs"}, fmt.Sprintf("write %d or leave it out", g.inputs),
+				"is %s, the cell has %d", describe(x), g.inputs)
 		}
 	}
 	nodes, err := cellList(m, "pairs", pairsForm)

@@ -35,7 +35,8 @@ func (s *Space) Pool(packed [][]byte) (*Space, error) {
 		}
 	}
 	if len(p.members) == 0 {
-		return nil, fault(nil, "widen the space or its limits", "none of the %d genomes that can be measured belongs to the space", len(packed))
+		return nil, fault(nil, "widen the space or its limits",
+			"none of the %d genomes that can be measured belongs to the space", len(packed))
 	}
 	same := func(a, b Genome) bool { return a.packed == b.packed }
 	if s.pool != nil && slices.EqualFunc(p.members, s.pool.members, same) {

@@ -109,14 +109,16 @@ func drawnGene(r *rng.Rand, depth int) any {
 		lo := r.Intn(3)
 		return Map{{"list", drawnGene(r, depth+1)}, {"length", []any{lo, lo + 1 + r.Intn(3)}}}
 	case 8:
-		return Map{{"choice", []any{"none", Map{{"a", Map{{"x", drawnGene(r, depth+1)}}}}, Map{{"b", Map{{"x", Map{{"int", []any{1, 5}}}}, {"y", drawnGene(r, depth+1)}}}}}}}
+		return Map{{"choice", []any{"none", Map{{"a", Map{{"x", drawnGene(r, depth+1)}}}},
+			Map{{"b", Map{{"x", Map{{"int", []any{1, 5}}}}, {"y", drawnGene(r, depth+1)}}}}}}}
 	case 9:
 		return []any{drawnGene(r, depth+1), drawnGene(r, depth+1)}
 	case 10:
 		return Map{{"cell", Map{{"edges", []any{"none", "skip", "conv 3"}[:1+r.Intn(3)]}, {"nodes", 2 + r.Intn(3)}}}}
 	case 11:
 		hi := 2 + r.Intn(5)
-		return Map{{"cell", Map{{"vertices", []any{"c3", "c1"}[:1+r.Intn(2)]}, {"nodes", []any{2 + r.Intn(hi-1), hi}}, {"max_edges", hi - 1 + r.Intn(hi*(hi-1)/2-hi+2)}, {"channels", 8}}}}
+		return Map{{"cell", Map{{"vertices", []any{"c3", "c1"}[:1+r.Intn(2)]}, {"nodes", []any{2 + r.Intn(hi-1), hi}},
+			{"max_edges", hi - 1 + r.Intn(hi*(hi-1)/2-hi+2)}, {"channels", 8}}}}
 	}
 	return Map{{"cell", Map{{"pairs", []any{"sep", "+dil"}[:1+r.Intn(2)]}, {"nodes", 1 + r.Intn(3)},
 		{"distinct", r.Bool()}, {"combine", []any{"add", "concat"}[:1+r.Intn(2)]}}}}

@@ -84,7 +84,8 @@ func (s *Space) approach(g Genome) (Genome, error) {
 	}
 	var e *Mistake
 	if errors.As(why, &e) && strings.HasPrefix(e.Key, "limits.") {
-		return Genome{}, &Mistake{e.Key, "no genome within it was found; " + e.Problem, "raise the limit or let the space hold smaller networks"}
+		return Genome{}, &Mistake{e.Key, "no genome within it was found; " + e.Problem,
+			"raise the limit or let the space hold smaller networks"}
 	}
 	return Genome{}, fmt.Errorf("no genome with a valid network was found; the last one fails: %w", why)
 }

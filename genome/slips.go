@@ -117,7 +117,8 @@ func (d *declarer) slip(m Map, path []string) *Mistake {
 	_, isLow := real(lo)
 	_, isHigh := real(hi)
 	switch {
-	case isLow && isHigh && !slices.ContainsFunc(m, func(e Entry) bool { return !known(e.Key, slices.Concat(lowEnds, highEnds, naming)...) }):
+	case isLow && isHigh && !slices.ContainsFunc(m,
+		func(e Entry) bool { return !known(e.Key, slices.Concat(lowEnds, highEnds, naming)...) }):
 		s := spelling{kind: kind}
 		if kind != "int" && kind != "float" {
 			s.kind = rangeKind(lo, hi)

@@ -38,7 +38,8 @@ func anySpace(t *rapid.T) *Space {
 	}
 	if rapid.Bool().Draw(t, "recursion") {
 		tree = append(tree,
-			Entry{"define", Map{{"d", Map{{"choice", []any{"leaf", Map{{"node", Map{{"x", anyGene(t, 3)}, {"sub", Map{{"list", Map{{"use", "d"}}}, {"length", []any{0, 2}}}}}}}}}}}}},
+			Entry{"define", Map{{"d", Map{{"choice", []any{"leaf",
+				Map{{"node", Map{{"x", anyGene(t, 3)}, {"sub", Map{{"list", Map{{"use", "d"}}}, {"length", []any{0, 2}}}}}}}}}}}}},
 			Entry{"r", Map{{"use", "d"}, {"depth", rapid.IntRange(0, 2).Draw(t, "depth")}}})
 	}
 	if rapid.Bool().Draw(t, "copy") {
@@ -89,7 +90,8 @@ func anyGene(t *rapid.T, depth int) any {
 		lo := number("lo", 0, 2)
 		return Map{{"list", anyGene(t, depth+1)}, {"length", []any{lo, lo + number("span", 1, 3)}}}
 	case 8:
-		return Map{{"choice", []any{"none", Map{{"a", Map{{"x", anyGene(t, depth+1)}}}}, Map{{"b", Map{{"x", Map{{"int", []any{1, 5}}}}, {"y", anyGene(t, depth+1)}}}}}}}
+		return Map{{"choice", []any{"none", Map{{"a", Map{{"x", anyGene(t, depth+1)}}}},
+			Map{{"b", Map{{"x", Map{{"int", []any{1, 5}}}}, {"y", anyGene(t, depth+1)}}}}}}}
 	case 9:
 		return []any{anyGene(t, depth+1), anyGene(t, depth+1)}
 	}

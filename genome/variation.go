@@ -112,7 +112,8 @@ func (d *declaration) declareVariation(v any, path []string) *Mistake {
 			for _, w := range weights {
 				x, ok := real(w.Value)
 				if !ok || !(x >= 0) || x > 1e9 {
-					return fault(child(p, w.Key), "write 0 to keep its genes from mutating", "needs a number from 0 to 1e9, got %s", describe(w.Value))
+					return fault(child(p, w.Key), "write 0 to keep its genes from mutating",
+						"needs a number from 0 to 1e9, got %s", describe(w.Value))
 				}
 				node := out.weights
 				for part := range strings.SplitSeq(w.Key, ".") {
@@ -167,7 +168,8 @@ func (d *declaration) checkWeights(root gene) *Mistake {
 	m, _ := v.(Map)
 	for _, e := range m {
 		if !leads(root, strings.Split(e.Key, "."), 0) {
-			return fault([]string{"variation", "weights", e.Key}, "write the path of a gene without places in lists, for example blocks.channels",
+			return fault([]string{"variation", "weights", e.Key},
+				"write the path of a gene without places in lists, for example blocks.channels",
 				"no gene lies at %q", shorten(e.Key))
 		}
 	}

@@ -239,7 +239,8 @@ func (g *vertices) read(v any, codes []uint64) ([]uint64, *Mistake) {
 	for k, name := range names {
 		switch {
 		case k == 0 && name != "input" || k == n-1 && name != "output":
-			return nil, fault([]string{"vertices", strconv.Itoa(k)}, "begin with input and end with output", "%s stands there", describe(name))
+			return nil, fault([]string{"vertices", strconv.Itoa(k)}, "begin with input and end with output",
+				"%s stands there", describe(name))
 		case k > 0 && k < n-1:
 			code, err := named(g.ops, name)
 			if err != nil {

@@ -217,7 +217,8 @@ func (s *search) run(t T, strategy engine.Strategy) {
 		for range 2 {
 			if _, again := s.ask(t, strategy, a); again != text {
 				t.Errorf("turn %d: asked again with the same arguments, the strategy answers differently (a "+
-					"clock, the order of a map, the global random source, or a variable that outlives the call): %s", n, difference(text, again))
+					"clock, the order of a map, the global random source, or a variable that outlives the call): %s",
+					n, difference(text, again))
 				return
 			}
 		}
@@ -393,7 +394,8 @@ func (s *search) accept(t T, turn engine.Turn, d engine.Decision) bool {
 		wrong("%d proposals where at most %d were wanted", len(d.Proposals), turn.Want)
 	}
 	if len(d.Proposals) == 0 && len(s.outstanding) == 0 && turn.Want > 0 && !d.Done {
-		wrong("no proposal although nothing is outstanding and %d are wanted: the search could never go on (set Done when there is nothing more to try)", turn.Want)
+		wrong("no proposal although nothing is outstanding and %d are wanted: the search could never go on (set Done when "+
+			"there is nothing more to try)", turn.Want)
 	}
 	if len(d.State) > 1<<20 {
 		wrong("a state of %d bytes; keep ids and numbers, and put large things into files", len(d.State))

@@ -115,8 +115,9 @@ func (o EvaluatorOptions) job(t T, n int) *engine.Job {
 		t.Fatalf("no genome of the space: %v", err)
 	}
 	return &engine.Job{
-		ID: engine.ID(n), Phase: engine.PhaseSearch, Task: cmp.Or(o.Task, engine.Train), Input: o.Input, Genome: g, Operator: engine.OpRandom,
-		Budget: o.Budget, Seed: rng.Derive(3, "job", uint64(n)),
+		ID: engine.ID(n), Phase: engine.PhaseSearch, Task: cmp.Or(o.Task, engine.Train), Input: o.Input, Genome: g,
+		Operator: engine.OpRandom,
+		Budget:   o.Budget, Seed: rng.Derive(3, "job", uint64(n)),
 	}
 }
 
@@ -368,7 +369,8 @@ func checkJobs(t T, make func() engine.Evaluator, o EvaluatorOptions) {
 				continue
 			}
 			if x, y := d.exact(a.Result), d.exact(b.Result); x != y {
-				t.Errorf("job %s: measured again, the same job gives another result (the evaluator says that it is deterministic): %s and then %s", k.id, x, y)
+				t.Errorf("job %s: measured again, the same job gives another result (the evaluator says that it is "+
+					"deterministic): %s and then %s", k.id, x, y)
 				return
 			}
 		}

@@ -19,7 +19,8 @@ type Instant struct {
 // Instant returns an Evaluator of this landscape.
 func (l Landscape) Instant() *Instant {
 	return &Instant{
-		Hello:   engine.Hello{Name: "landscape", Deterministic: true, Seeded: l.Noise > 0 || l.Failed > 0, Tests: true, Metrics: l.Metrics()},
+		Hello: engine.Hello{Name: "landscape", Deterministic: true, Seeded: l.Noise > 0 || l.Failed > 0,
+			Tests: true, Metrics: l.Metrics()},
 		Measure: l.Measure,
 	}
 }

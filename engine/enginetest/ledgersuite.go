@@ -290,7 +290,8 @@ func (s *ledgerSuite) everything() {
 	}
 	whole := ledgerResult(2)
 	whole.Files = []engine.FileRef{{Name: "checkpoint", Hash: hash("y"), Size: 12}, {Name: "log", Hash: hash("z")}}
-	whole.Curve = append(whole.Curve, engine.Point{Step: 2.5}, engine.Point{Step: 3, Metrics: engine.Values{{Name: "accuracy", Value: 0.5}}})
+	whole.Curve = append(whole.Curve, engine.Point{Step: 2.5},
+		engine.Point{Step: 3, Metrics: engine.Values{{Name: "accuracy", Value: 0.5}}})
 	arrived := engine.Change{
 		Inbox: []engine.ResultRecord{
 			whole, {ID: engine.FinalBase + 1, Attempt: 1, Result: engine.Result{Status: engine.Failed, Reason: "no device"}},
@@ -544,7 +545,8 @@ func (s *ledgerSuite) files() {
 	}
 	put("two") // again: once for each job that brings it
 	four := put("four")
-	job := engine.JobRecord{Job: engine.Job{ID: 1, Phase: engine.PhaseSearch, Task: engine.Train, Operator: engine.OpRandom, Budget: 1}, Packed: "genome"}
+	job := engine.JobRecord{Job: engine.Job{ID: 1, Phase: engine.PhaseSearch, Task: engine.Train, Operator: engine.OpRandom, Budget: 1},
+		Packed: "genome"}
 	other, third := job, job
 	other.ID, third.ID = 2, 3
 	header := engine.Header{Name: "files", Engine: "0", Config: []byte("{}")}
@@ -559,7 +561,8 @@ func (s *ledgerSuite) files() {
 	if got := read(two); got != "two" {
 		s.Errorf("file %s, which one of two commits names, holds %q after removing", two.Hash, got)
 	}
-	s.commit(engine.Change{Inbox: []engine.ResultRecord{{ID: 1, Attempt: 1, Attempts: 1, Result: engine.Result{Status: engine.OK, Files: []engine.FileRef{two, four}}}}})
+	s.commit(engine.Change{Inbox: []engine.ResultRecord{{ID: 1, Attempt: 1, Attempts: 1,
+		Result: engine.Result{Status: engine.OK, Files: []engine.FileRef{two, four}}}}})
 	remove(two, two)
 	gone(two)
 	if err := s.l.Collect(map[string]bool{four.Hash: true}); err != nil {

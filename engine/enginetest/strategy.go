@@ -222,7 +222,8 @@ func (s *search) reopen(t T, strategy engine.Strategy) {
 		t.Fatalf("Open refuses what it took before: %v", err)
 	}
 	if string(state) != string(s.state0) || !reflect.DeepEqual(needs, s.needs) {
-		t.Fatalf("opened again with the same setup, the strategy answers differently: %q %+v, and then %q %+v", s.state0, s.needs, state, needs)
+		t.Fatalf("opened again with the same setup, the strategy answers differently: %q %+v, and then %q %+v",
+			s.state0, s.needs, state, needs)
 	}
 }
 
@@ -246,7 +247,8 @@ func checkLimits(t T, strategy engine.Strategy, s *search) {
 	for k, a := range s.turns {
 		a.turn.Limits = limited.setup.Limits
 		if _, text := s.ask(t, strategy, a); text != a.answer {
-			t.Errorf("turn %d: limits change the decision, so a search that is extended would differ from a longer one: %s", k, difference(a.answer, text))
+			t.Errorf("turn %d: limits change the decision, so a search that is extended would differ from a longer one: %s", k,
+				difference(a.answer, text))
 			return
 		}
 	}

@@ -64,8 +64,10 @@ func (st *agingState) pack() []byte {
 func (s *aging) Declare(o *option.Set) {
 	o.Int(&s.size, "population", 20, 1, 100_000, "how many candidates are alive")
 	o.Int(&s.sample, "sample", 10, 1, 100_000, "the parent is the best of that many draws, with replacement").AtMost("population")
-	o.Int(&s.initial, "initial", 20, 1, 1_000_000, "known-good and random candidates before the first child; who cannot be measured is replaced").Like("population")
-	o.Float(&s.crossover, "crossover", 0.15, 0, 1, "share of children with two parents, which are crossed and then mutated; the paper has 0")
+	o.Int(&s.initial, "initial", 20, 1, 1_000_000, "known-good and random candidates before the first child; who cannot "+
+		"be measured is replaced").Like("population")
+	o.Float(&s.crossover, "crossover", 0.15, 0, 1,
+		"share of children with two parents, which are crossed and then mutated; the paper has 0")
 	s.promotion.Declare(o, 4, 20).Like("initial")
 }
 

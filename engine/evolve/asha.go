@@ -66,7 +66,8 @@ func (s *asha) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 		return nil, needs, err
 	}
 	if s.with.has("promote") {
-		return nil, needs, &genome.Mistake{Key: "search.promote", Problem: "who goes on is decided by " + ashaName, Remedy: "write eta beside search"}
+		return nil, needs, &genome.Mistake{Key: "search.promote", Problem: "who goes on is decided by " + ashaName,
+			Remedy: "write eta beside search"}
 	}
 	s.promoter, s.view = (&Promotion{on: true}).Promoter(setup), ashaView{judge: newJudge(setup)}
 	var err error
@@ -135,7 +136,8 @@ func (s *asha) Step(ctx context.Context, packed []byte, turn engine.Turn) (engin
 		st.Inner, st.Begun, st.Done = decided.State, true, decided.Done
 		for _, p := range decided.Proposals {
 			if p.Fidelity != 0 {
-				return d, fmt.Errorf("the strategy that makes new candidates proposes one of fidelity %d: it is to propose those of fidelity 0 alone", p.Fidelity)
+				return d, fmt.Errorf("the strategy that makes new candidates proposes one of fidelity %d: it is to "+
+					"propose those of fidelity 0 alone", p.Fidelity)
 			}
 		}
 		d.Proposals = append(d.Proposals, decided.Proposals...)

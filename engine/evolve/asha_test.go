@@ -80,7 +80,8 @@ func TestASHAPromotesTheBest(t *testing.T) {
 				}
 			}
 			if late > 1 || len(went[rung]) < len(ranked)/eta {
-				t.Errorf("%d objectives: of %d at fidelity %d %d went on, and %d of the best did not", len(objectives), len(ranked), rung, len(went[rung]), late)
+				t.Errorf("%d objectives: of %d at fidelity %d %d went on, and %d of the best did not", len(objectives), len(ranked),
+					rung, len(went[rung]), late)
 			}
 		}
 		if n := cmp.Compare(len(rungs[1]), len(rungs[2])); n <= 0 || len(rungs[2]) == 0 {

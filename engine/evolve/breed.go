@@ -17,7 +17,8 @@ type breeder struct {
 
 func (b *breeder) declare(o *option.Set, crossover, mutation float64) {
 	o.Float(&b.crossover, "crossover", crossover, 0, 1, "probability that a child has two parents")
-	o.Float(&b.mutation, "mutation", mutation, 0, 1, "probability that a child is mutated; one that would be neither crossed nor mutated is mutated")
+	o.Float(&b.mutation, "mutation", mutation, 0, 1,
+		"probability that a child is mutated; one that would be neither crossed nor mutated is mutated")
 }
 
 // child proposes offspring.

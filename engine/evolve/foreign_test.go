@@ -119,7 +119,8 @@ func TestImportedResultsHelp(t *testing.T) {
 					}
 					s := run(t, cfg)
 					if name == "guided" && len(known) > 0 {
-						first, best := engine.Candidate{}, slices.MaxFunc(known, func(a, b engine.Known) int { return cmp.Compare(a.Metrics[0].Value, b.Metrics[0].Value) })
+						first, best := engine.Candidate{}, slices.MaxFunc(known,
+							func(a, b engine.Known) int { return cmp.Compare(a.Metrics[0].Value, b.Metrics[0].Value) })
 						for c := range s.Candidates() {
 							if first.ID == 0 && c.Origin() == "" {
 								first = c

@@ -100,13 +100,17 @@ const (
 
 // Declare declares the options.
 func (s *guided) Declare(o *option.Set) {
-	o.Int(&s.initial, "initial", 12, 2, 100_000, "known-good and random candidates before the first that is chosen; who cannot be measured is replaced")
+	o.Int(&s.initial, "initial", 12, 2, 100_000,
+		"known-good and random candidates before the first that is chosen; who cannot be measured is replaced")
 	o.Int(&s.candidates, "candidates", 300, 10, 100_000, "children that the surrogate ranks for a turn's proposals")
-	o.Int(&s.rounds, "rounds", 3, 1, 100, "how often children are made: first of the best that were measured, then 100 of the children that promise most")
-	o.Int(&s.active, "active", 300, 10, 2000, "how many observations the surrogate looks at: of more, the best, a sample of the others, and the newest")
+	o.Int(&s.rounds, "rounds", 3, 1, 100, "how often children are made: first of the best that were measured, "+
+		"then 100 of the children that promise most")
+	o.Int(&s.active, "active", 300, 10, 2000,
+		"how many observations the surrogate looks at: of more, the best, a sample of the others, and the newest")
 	o.Int(&s.fit, "fit", 40, 0, 1000, "steps in which the surrogate's parameters are fitted; with 0 they stay as they are")
 	o.Bool(&s.promote, "promote", true, "with several fidelities: whether those that promise most go on to the next")
-	o.Float(&s.share, "share", 0.4, 0.01, 0.99, "with several fidelities: of what the ones below leave, the share of the cost that each gets but the last")
+	o.Float(&s.share, "share", 0.4, 0.01, 0.99,
+		"with several fidelities: of what the ones below leave, the share of the cost that each gets but the last")
 }
 
 // Open reads the options.
@@ -397,7 +401,8 @@ func (c *chooser) level() int {
 // new genomes.
 func (c *chooser) next() (choice, bool) {
 	for _, x := range c.choices[0] {
-		if c.first != nil && x.Operator == engine.OpSame && !x.Replicate && x.genome.Packed() == c.first.Genome.Packed() && !c.known[x.point.Key] {
+		if c.first != nil && x.Operator == engine.OpSame && !x.Replicate &&
+			x.genome.Packed() == c.first.Genome.Packed() && !c.known[x.point.Key] {
 			return x, true
 		}
 	}

@@ -61,7 +61,8 @@ func (s *searcher) alone(name, problem, remedy string) error {
 
 // open opens the strategy that the options name at a key in the search that it is to
 // see. It may not train shared weights. What it needs of the history goes into needs.
-func (s *searcher) open(ctx context.Context, inner engine.Strategy, key string, seen engine.Setup, needs *engine.Needs) ([]byte, engine.Needs, error) {
+func (s *searcher) open(ctx context.Context, inner engine.Strategy, key string, seen engine.Setup,
+	needs *engine.Needs) ([]byte, engine.Needs, error) {
 	seen.Options = s.options
 	state, wants, err := inner.Open(ctx, seen)
 	switch {

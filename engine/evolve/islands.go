@@ -220,7 +220,8 @@ func (s *islands) share(st *islandsState, want int) []int {
 }
 
 // stepIsland lets the strategy of an island take a turn, and adds what it decides.
-func (s *islands) stepIsland(ctx context.Context, i int, st *islandsState, results []engine.Candidate, room int, turn engine.Turn, d *engine.Decision) error {
+func (s *islands) stepIsland(ctx context.Context, i int, st *islandsState, results []engine.Candidate, room int, turn engine.Turn,
+	d *engine.Decision) error {
 	l, own, seen := &st.Islands[i], islander(st.First), turn
 	seen.Seed = rng.Derive(turn.Seed, "island", uint64(i)) >> 11
 	seen.FirstID, seen.Want = own.of(turn.FirstID)+engine.ID(len(d.Proposals)), room

@@ -27,7 +27,8 @@ func TestIslandsConform(t *testing.T) {
 				json.RawMessage(`{"every": 2, "migrants": 3}`), json.RawMessage(`{"islands": 0}`),
 				json.RawMessage(`{"search": {"use": "islands"}}`),
 			}
-			enginetest.Strategy(t, func() engine.Strategy { return strategy(t, "islands") }, enginetest.StrategyOptions{Options: json.RawMessage(o), Refused: refused})
+			enginetest.Strategy(t, func() engine.Strategy { return strategy(t, "islands") },
+				enginetest.StrategyOptions{Options: json.RawMessage(o), Refused: refused})
 		})
 	}
 }

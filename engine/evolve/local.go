@@ -63,7 +63,8 @@ const mostNeighbours = 10_000
 
 // Declare declares the options.
 func (s *local) Declare(o *option.Set) {
-	o.Int(&s.initial, "initial", 10, 1, 100_000, "random candidates, known-good ones first, of which the best is where it begins, each time")
+	o.Int(&s.initial, "initial", 10, 1, 100_000,
+		"random candidates, known-good ones first, of which the best is where it begins, each time")
 	o.Choice(&s.move, "move", "first, best", "first: to the first neighbour that is better; best: to the best, once all are measured")
 	s.promotion.Declare(o, 4, 20)
 }

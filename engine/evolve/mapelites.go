@@ -57,7 +57,8 @@ type mapElitesState struct {
 func (s *mapElites) Declare(o *option.Set) {
 	o.Value(&s.descriptors, "descriptors", "[]", "a list such as [{metric: parameters, edges: [1000, 3000, 10000]}]",
 		"metrics, and the rising edges that part each into bins; every combination of bins is a cell").Said("required")
-	o.Int(&s.initial, "initial", 20, 1, 1_000_000, "known-good and random candidates before the first child; who cannot be measured is replaced")
+	o.Int(&s.initial, "initial", 20, 1, 1_000_000,
+		"known-good and random candidates before the first child; who cannot be measured is replaced")
 	o.Float(&s.crossover, "crossover", 0, 0, 1, "share of children with two parents, which are crossed and then mutated")
 	s.promotion.Declare(o, 4, 20).Like("initial")
 }
@@ -76,7 +77,8 @@ func (s *mapElites) Open(_ context.Context, setup engine.Setup) ([]byte, engine.
 func (s *mapElites) check(setup engine.Setup) error {
 	const key = "descriptors"
 	if len(s.descriptors) == 0 {
-		return &engine.Mistake{Key: key, Problem: "there are none", Remedy: "write for example [{metric: parameters, edges: [1000, 3000, 10000]}]"}
+		return &engine.Mistake{Key: key, Problem: "there are none",
+			Remedy: "write for example [{metric: parameters, edges: [1000, 3000, 10000]}]"}
 	}
 	cells := 1
 	for i, d := range s.descriptors {
@@ -98,13 +100,16 @@ func (s *mapElites) check(setup engine.Setup) error {
 			return &engine.Mistake{Key: at + ".metric", Problem: d.Metric + " is measured, and no strategy sees what is not journaled",
 				Remedy: "make it an objective or a constraint as well"}
 		case twin >= 0:
-			return &engine.Mistake{Key: at + ".metric", Problem: fmt.Sprintf("%s stands in %s[%d] already", d.Metric, key, twin), Remedy: "put all edges there"}
+			return &engine.Mistake{Key: at + ".metric", Problem: fmt.Sprintf("%s stands in %s[%d] already", d.Metric, key, twin),
+				Remedy: "put all edges there"}
 		case len(d.Edges) == 0:
-			return &engine.Mistake{Key: at + ".edges", Problem: "there are none", Remedy: "write the numbers that part the bins, such as [1000, 3000, 10000]"}
+			return &engine.Mistake{Key: at + ".edges", Problem: "there are none",
+				Remedy: "write the numbers that part the bins, such as [1000, 3000, 10000]"}
 		}
 		for k := 1; k < len(d.Edges); k++ {
 			if d.Edges[k] <= d.Edges[k-1] {
-				return &engine.Mistake{Key: at + ".edges", Problem: fmt.Sprintf("%v follows %v", d.Edges[k], d.Edges[k-1]), Remedy: "put them in rising order"}
+				return &engine.Mistake{Key: at + ".edges", Problem: fmt.Sprintf("%v follows %v", d.Edges[k], d.Edges[k-1]),
+					Remedy: "put them in rising order"}
 			}
 		}
 		if cells *= len(d.Edges) + 1; cells > mostCells {

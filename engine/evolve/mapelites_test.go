@@ -117,7 +117,8 @@ func TestMapElitesRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = s.Open(t.Context(), engine.Setup{Space: space, Metrics: append(enginetest.Landscape{}.Metrics(), engine.Metric{Name: "latency", Measured: true}), Options: json.RawMessage(options),
+		_, _, err = s.Open(t.Context(), engine.Setup{Space: space, Metrics: append(enginetest.Landscape{}.Metrics(),
+			engine.Metric{Name: "latency", Measured: true}), Options: json.RawMessage(options),
 			Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", options, err, want)

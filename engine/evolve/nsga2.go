@@ -49,7 +49,8 @@ type nsga2State struct {
 // Declare declares the options.
 func (s *nsga2) Declare(o *option.Set) {
 	o.Int(&s.size, "population", 20, 2, 10_000, "members, and jobs of a generation")
-	o.Choice(&s.way, "replacement", "steady, generational", "when children compete with the population: each at once, or a generation together, as in the paper")
+	o.Choice(&s.way, "replacement", "steady, generational",
+		"when children compete with the population: each at once, or a generation together, as in the paper")
 	s.breeder.declare(o, 0.5, 0.9)
 	s.promotion.Declare(o, 4, 20).Like("population")
 }

@@ -90,7 +90,8 @@ func (s *spos) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Nee
 	}
 	if s.with.has("promote") {
 		return nil, needs, &genome.Mistake{
-			Key: "search.promote", Problem: "what is promoted is an option of " + sposName, Remedy: "write promote beside search, not in it",
+			Key: "search.promote", Problem: "what is promoted is an option of " + sposName,
+			Remedy: "write promote beside search, not in it",
 		}
 	}
 	if _, err := ReadSupernet(setup); err != nil {

@@ -50,7 +50,8 @@ func TestScoresOfSeveralObjectives(t *testing.T) {
 	s := &spos{find: New}
 	setup := engine.Setup{
 		Space: space, Options: json.RawMessage(`{}`), Fidelities: []engine.Fidelity{{Evaluator: "train"}},
-		Objectives: []engine.Objective{{Metric: "error", Goal: engine.Minimize}, {Metric: "seconds", Goal: engine.Minimize}, {Metric: "macs", Goal: engine.Minimize}},
+		Objectives: []engine.Objective{{Metric: "error", Goal: engine.Minimize}, {Metric: "seconds", Goal: engine.Minimize},
+			{Metric: "macs", Goal: engine.Minimize}},
 	}
 	if _, _, err := s.Open(t.Context(), setup); err != nil {
 		t.Fatal(err)

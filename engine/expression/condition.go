@@ -82,7 +82,8 @@ func (b *binder) source(n *node) string { return b.text[n.at:n.to] }
 // truth is what a part tells as a condition: whether any of its values does.
 func (b *binder) truth(n *node, c Column) (func(row int) bool, error) {
 	if c.Kind&Truth == 0 {
-		return nil, b.wrong(n, fmt.Sprintf("compare it, as in %s = ...", b.source(n)), "%s is %s and no condition", b.source(n), kindText(c.Kind))
+		return nil, b.wrong(n, fmt.Sprintf("compare it, as in %s = ...", b.source(n)), "%s is %s and no condition",
+			b.source(n), kindText(c.Kind))
 	}
 	at, buf := c.At, []Value(nil)
 	return func(row int) bool {
@@ -193,7 +194,8 @@ func (b *binder) call(n *node) (Column, error) {
 		}
 		if c.Many {
 			if many >= 0 {
-				return c, b.wrong(&n.args[i], "name an element of one of them, as in blocks[0].kernel", "%s and %s have several values each",
+				return c, b.wrong(&n.args[i], "name an element of one of them, as in blocks[0].kernel",
+					"%s and %s have several values each",
 					b.source(&n.args[many]), b.source(&n.args[i]))
 			}
 			many = i

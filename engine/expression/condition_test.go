@@ -212,7 +212,8 @@ func TestMistakesInConditions(t *testing.T) {
 }
 
 func FuzzConditions(f *testing.F) {
-	for _, seed := range []string{"accuracy > 0.9 and (blocks.length < 4 or failed)", "not not act = relu", "blocks[0].kernel != 'x'", "((a) = b) = c", "tag ~ \"", "a[", "a.b.", "-x<~y"} {
+	for _, seed := range []string{"accuracy > 0.9 and (blocks.length < 4 or failed)", "not not act = relu", "blocks[0].kernel != 'x'",
+		"((a) = b) = c", "tag ~ \"", "a[", "a.b.", "-x<~y"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

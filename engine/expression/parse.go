@@ -119,7 +119,8 @@ func (p *parser) next() error {
 	case isDigit(c) || c == '.':
 		p.kind = number
 		p.to = p.at + length(func(i int) bool {
-			exponent := i > 0 && (rest[i] == '-' || rest[i] == '+') && (rest[i-1] == 'e' || rest[i-1] == 'E') && !strings.HasPrefix(rest, "0x")
+			exponent := i > 0 && (rest[i] == '-' || rest[i] == '+') && (rest[i-1] == 'e' || rest[i-1] == 'E') &&
+				!strings.HasPrefix(rest, "0x")
 			return isDigit(rest[i]) || isLetter(rest[i]) || rest[i] == '.' || exponent
 		})
 	case c == '"' || c == '\'':
@@ -190,7 +191,8 @@ func (p *parser) path() error {
 				n++
 			}
 			if n == 0 || n == len(rest) || rest[n] != ']' {
-				return p.wrong("write a place, as in blocks[0], or none for any element", "%s[ does not go on as a path does", p.text[p.at:p.to])
+				return p.wrong("write a place, as in blocks[0], or none for any element",
+					"%s[ does not go on as a path does", p.text[p.at:p.to])
 			}
 			p.to += n + 2
 		default:
@@ -202,7 +204,8 @@ func (p *parser) path() error {
 
 // lookalikes are what people write for operators.
 var lookalikes = map[rune]string{
-	'−': "-", '–': "-", '—': "-", '×': "*", '·': "*", '÷': "/", ':': "/", '[': "(", ']': ")", '{': "(", '}': ")", ';': ", between arguments",
+	'−': "-", '–': "-", '—': "-", '×': "*", '·': "*", '÷': "/", ':': "/", '[': "(", ']': ")", '{': "(", '}': ")",
+	';': ", between arguments",
 }
 
 // value reads whatever there may be in parentheses: in a condition all, else numbers.
@@ -262,7 +265,8 @@ func (p *parser) compared() (node, error) {
 	}
 	if p.is(comparators...) {
 		middle := p.text[right.at:right.to]
-		return node{}, p.wrong(fmt.Sprintf("write %s and %s %s ...", p.text[left.at:right.to], middle, p.token()), "a comparison has two sides, and %s a third", p.token())
+		return node{}, p.wrong(fmt.Sprintf("write %s and %s %s ...", p.text[left.at:right.to], middle, p.token()),
+			"a comparison has two sides, and %s a third", p.token())
 	}
 	return node{sort: comparison, at: left.at, to: right.to, name: by, args: []node{left, right}}, nil
 }
@@ -325,14 +329,16 @@ func (p *parser) operand() (node, error) {
 		x, err := strconv.ParseFloat(token, 64)
 		if err != nil || strings.ContainsAny(token, "xXpP_") {
 			remedy := "write it like 0.02 or 1e-3"
-			if digits := strings.TrimRight(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"); digits != token && isNumber(digits) {
+			digits := strings.TrimRight(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+			if digits != token && isNumber(digits) {
 				remedy = fmt.Sprintf("to multiply write %s*%s", digits, token[len(digits):])
 			}
 			return node{}, p.wrong(remedy, "%s is no number", token)
 		}
 		return node{at: at, to: p.to, number: x}, p.next()
 	case p.kind == word && p.conditions && slices.Contains([]string{"and", "or", "not"}, token):
-		return node{}, p.wrong("write a condition on both sides of and and or, and in parentheses behind an operator", "%s stands where a value should", token)
+		return node{}, p.wrong("write a condition on both sides of and and or, and in parentheses behind an operator",
+			"%s stands where a value should", token)
 	case p.kind == word:
 		to := p.to
 		if err := p.next(); err != nil {

@@ -128,7 +128,8 @@ func TestStrangeThingsInTheDirectory(t *testing.T) {
 		}
 	}
 	dir := scripted(t, 1)
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, logsName), 0o700), os.Symlink(filepath.Join(outside, "exec.log"), filepath.Join(dir, logsName, "exec.log"))); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, logsName), 0o700),
+		os.Symlink(filepath.Join(outside, "exec.log"), filepath.Join(dir, logsName, "exec.log"))); err != nil {
 		t.Fatal(err)
 	}
 	refusals(t, "a log is a link", dir, false)
@@ -191,7 +192,8 @@ func TestOtherUsersFiles(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("skipped: only root can give files to another user")
 	}
-	for _, name := range []string{".", FileName, lockName, filesName, filesName + "/" + tempName, "search.yaml", "report.html", logsName, logsName + "/exec.log"} {
+	for _, name := range []string{".", FileName, lockName, filesName, filesName + "/" + tempName, "search.yaml", "report.html", logsName,
+		logsName + "/exec.log"} {
 		dir := scripted(t, 2)
 		err := errors.Join(os.Mkdir(filepath.Join(dir, logsName), 0o700), os.WriteFile(filepath.Join(dir, "search.yaml"), nil, 0o644),
 			os.WriteFile(filepath.Join(dir, "report.html"), nil, 0o644), os.WriteFile(filepath.Join(dir, logsName, "exec.log"), nil, 0o644))
@@ -409,7 +411,8 @@ func TestCutShort(t *testing.T) {
 				t.Fatalf("%s after it was cut to %d bytes: %v", what, size, err)
 			}
 			oneLine(t, err)
-			for _, want := range []string{"was cut short while the search ran, from ", fmt.Sprintf("bytes to %d;", size), "put a copy of the search's directory back"} {
+			for _, want := range []string{"was cut short while the search ran, from ", fmt.Sprintf("bytes to %d;", size),
+				"put a copy of the search's directory back"} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%s after it was cut to %d bytes: %v; want %q", what, size, err, want)
 				}
@@ -432,7 +435,8 @@ func TestCutShortWhileItIsRead(t *testing.T) {
 		none.x++
 		return nil
 	})
-	if want := "the ledger is damaged: its pages cannot be read: one of them is not what was written; put a copy of the search's directory back"; err.Error() != want {
+	if want := "the ledger is damaged: its pages cannot be read: one of them is not what was written; put a copy of the " +
+		"search's directory back"; err.Error() != want {
 		t.Errorf("%v; want %s", err, want)
 	}
 	dir := scripted(t, 40)

@@ -492,7 +492,8 @@ func TestNewerFormat(t *testing.T) {
 	})
 	for name, err := range opening(dir) {
 		oneLine(t, err)
-		if !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), fmt.Sprintf("format %d,", next)) || !strings.Contains(err.Error(), "nascent 9.8.7 or newer") {
+		if !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), fmt.Sprintf("format %d,", next)) ||
+			!strings.Contains(err.Error(), "nascent 9.8.7 or newer") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -140,10 +140,12 @@ func drawLost(t *rapid.T) float64 { return rapid.SampledFrom([]float64{0, 0.5, 1
 
 var kinds = map[string]kind{
 	"header": kindOf(bucketMeta, func(t *rapid.T, _ uint64) engine.Header {
-		return engine.Header{Name: rapid.String().Draw(t, "name"), Engine: rapid.String().Draw(t, "engine"), Created: drawTime(t), Config: drawBytes.Draw(t, "config")}
+		return engine.Header{Name: rapid.String().Draw(t, "name"), Engine: rapid.String().Draw(t, "engine"), Created: drawTime(t),
+			Config: drawBytes.Draw(t, "config")}
 	}, writeHeader, keyless(readHeader)),
 	"event": kindOf(bucketEvents, func(t *rapid.T, key uint64) engine.EventRecord {
-		return engine.EventRecord{Seq: key, Turn: rapid.Uint64().Draw(t, "turn"), Kind: drawWord.Draw(t, "kind"), Data: drawBytes.Draw(t, "data"), Time: drawTime(t)}
+		return engine.EventRecord{Seq: key, Turn: rapid.Uint64().Draw(t, "turn"), Kind: drawWord.Draw(t, "kind"),
+			Data: drawBytes.Draw(t, "data"), Time: drawTime(t)}
 	}, writeEvent, readEvent),
 	"turn": kindOf(bucketSearch, drawTurn, writeTurn, readTurn(engine.PartSearch)),
 	"job":  kindOf(bucketJobs, drawJob, writeJob, readJob),
@@ -165,7 +167,8 @@ var kinds = map[string]kind{
 	"counters": kindOf(bucketMeta, func(t *rapid.T, _ uint64) engine.Counters {
 		return engine.Counters{
 			Wall: drawFloat.Draw(t, "wall"), Seconds: drawFloat.Draw(t, "seconds"), State: engine.RunState(drawWord.Draw(t, "state")),
-			Cause: rapid.String().Draw(t, "cause"), Retries: drawInt.Draw(t, "retries"), Idle: drawFloat.Draw(t, "idle"), TestLooks: drawInt.Draw(t, "looks"), Lost: drawLost(t),
+			Cause: rapid.String().Draw(t, "cause"), Retries: drawInt.Draw(t, "retries"), Idle: drawFloat.Draw(t, "idle"),
+			TestLooks: drawInt.Draw(t, "looks"), Lost: drawLost(t),
 		}
 	}, writeCounters, keyless(readCounters)),
 	"state": kindOf(bucketState, func(t *rapid.T, _ uint64) []byte { return drawBytes.Draw(t, "state") },
@@ -310,7 +313,8 @@ func TestAnyFlippedByteIsFound(t *testing.T) {
 				if _, err := unseal(k.bucket+"x", number8(7), value); err == nil {
 					t.Fatal("read in another bucket")
 				}
-				if _, err := decode(k.bucket, number8(7), value[:len(value)-1], nil, func(d *decoder) any { return k.read(d, 7) }); !errors.Is(err, engine.ErrDamaged) {
+				if _, err := decode(k.bucket, number8(7), value[:len(value)-1], nil,
+					func(d *decoder) any { return k.read(d, 7) }); !errors.Is(err, engine.ErrDamaged) {
 					t.Fatalf("cut short: %v", err)
 				}
 			})

@@ -156,7 +156,8 @@ func (n *Network) String() string {
 			s.WriteString(gutter[i])
 			s.WriteByte(' ')
 		}
-		line := fmt.Sprintf("%*d  %-*s  %-*s  %*s  %*s", digits, i, widths[0], c.name, widths[1], c.what, widths[2], c.shape, widths[3], c.parameters)
+		line := fmt.Sprintf("%*d  %-*s  %-*s  %*s  %*s", digits, i, widths[0], c.name, widths[1], c.what, widths[2],
+			c.shape, widths[3], c.parameters)
 		s.WriteString(strings.TrimRight(line, " "))
 		s.WriteByte('\n')
 	}

@@ -84,7 +84,8 @@ func TestMeasureAgreesWithRead(t *testing.T) {
 				if want := (genome.Cost{Parameters: n.Parameters(), Macs: n.Macs(), Depth: n.Depth()}); err != nil || cost != want {
 					t.Fatalf("%s: measured %+v %v, read %+v", g.Text(), cost, err, want)
 				}
-				if limits.Parameters > 0 && cost.Parameters > limits.Parameters || limits.Macs > 0 && cost.Macs > limits.Macs || limits.Depth > 0 && cost.Depth > limits.Depth {
+				if limits.Parameters > 0 && cost.Parameters > limits.Parameters || limits.Macs > 0 && cost.Macs > limits.Macs ||
+					limits.Depth > 0 && cost.Depth > limits.Depth {
 					t.Fatalf("%s: %+v is above %+v", g.Text(), cost, limits)
 				}
 				again, err := s.Parse(g.Text())

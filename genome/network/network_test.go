@@ -479,7 +479,8 @@ func TestHashOfLongChains(t *testing.T) {
 // random makes a tree over the vocabulary, with some nonsense in it.
 func random(r *rng.Rand, depth int) any {
 	small := func() any {
-		return []any{int64(1), int64(2), int64(3), int64(4), int64(7), int64(0), int64(-1), "x", true, 1.5, list(2, 3)}[r.Weighted([]float64{4, 4, 4, 4, 2, .1, .1, .05, .1, .05, .3})]
+		return []any{int64(1), int64(2), int64(3), int64(4), int64(7), int64(0), int64(-1), "x", true, 1.5,
+			list(2, 3)}[r.Weighted([]float64{4, 4, 4, 4, 2, .1, .1, .05, .1, .05, .3})]
 	}
 	word := func(w ...any) any { return w[r.Intn(len(w))] }
 	params := func(m genome.Map) genome.Map {
@@ -530,7 +531,8 @@ func random(r *rng.Rand, depth int) any {
 	case 13:
 		return group("edges", list(operation(), operation(), operation()), "channels", small())
 	case 14:
-		return group("vertices", list("input", operation(), operation(), "output"), "edges", list(list(0, 1), list(1, 2), list(word(0, 1, 2), 3), list(2, 3)), "channels", small())
+		return group("vertices", list("input", operation(), operation(), "output"), "edges",
+			list(list(0, 1), list(1, 2), list(word(0, 1, 2), 3), list(2, 3)), "channels", small())
 	default:
 		return group("pairs", list(list(operation(), r.Intn(2), operation(), r.Intn(2)),
 			list(operation(), r.Intn(3), operation(), r.Intn(3))), "channels", small(), "combine", list(word("add", "concat"), "add"))

@@ -86,7 +86,8 @@ func TestHandMadeCNN(t *testing.T) {
 func blocks(channels int, more ...any) genome.Map {
 	var l []any
 	for i, kernel := range []int{5, 3, 3, 3, 3} {
-		l = append(l, group("block", group(append([]any{"channels", channels, "kernel", kernel, "dilation", []int{1, 1, 2, 4, 4}[i], "norm", true}, more...)...)))
+		l = append(l, group("block", group(append([]any{"channels", channels, "kernel", kernel, "dilation", []int{1, 1, 2, 4, 4}[i],
+			"norm", true}, more...)...)))
 	}
 	return group("blocks", l, "head", group("pool", "average"))
 }

@@ -90,7 +90,8 @@ func ReadSupernet(s *genome.Space) (*Supernet, error) {
 	}
 	n := &Supernet{space: s, cells: map[string]*superCell{}, sites: s.Sites()}
 	if len(n.sites) == 0 {
-		return nil, fmt.Errorf("weights are shared among the operations of cells, but the space has nothing to choose: give it a stack with a cell")
+		return nil, fmt.Errorf("weights are shared among the operations of cells, but the space has " +
+			"nothing to choose: give it a stack with a cell")
 	}
 	if err := n.readSites(); err != nil {
 		return nil, err
@@ -110,7 +111,8 @@ func ReadSupernet(s *genome.Space) (*Supernet, error) {
 		return nil, err
 	}
 	if b.super.used() < len(n.cells) {
-		return nil, fmt.Errorf("weights are shared among the operations of the cells of a stack, but a cell stands elsewhere: put it into a stack")
+		return nil, fmt.Errorf("weights are shared among the operations of the cells of a stack, but a " +
+			"cell stands elsewhere: put it into a stack")
 	}
 	b.finish()
 	n.Network = &Network{Nodes: b.nodes}
@@ -169,7 +171,8 @@ func (n *Supernet) readSites() error {
 		}
 		for node := range c.nodes {
 			for source := range c.inputs + node {
-				n.add(c, Choice{Name: fmt.Sprintf("%s.node%d~%d", m[1], node, source), Cell: m[1], Node: node, Source: source, Options: c.ops, Pairs: true})
+				n.add(c, Choice{Name: fmt.Sprintf("%s.node%d~%d", m[1], node, source), Cell: m[1], Node: node, Source: source,
+					Options: c.ops, Pairs: true})
 			}
 		}
 	}

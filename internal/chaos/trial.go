@@ -29,7 +29,8 @@ func (t *tally) clean() bool { return len(t.lost)+len(t.twice)+len(t.left)+len(t
 
 // row is the line of the table.
 func (t *tally) row() string {
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d |", t.scenario, t.searches, t.kills, len(t.lost), len(t.twice), len(t.left), len(t.other))
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d |", t.scenario, t.searches, t.kills, len(t.lost), len(t.twice),
+		len(t.left), len(t.other))
 }
 
 // header is the head of the table.

@@ -52,7 +52,8 @@ func (g *garden) plant(b *bug) (catchers []string, err error) {
 		return nil, err
 	}
 	if len(packages) > 0 {
-		if out, err := g.command(overlay, append([]string{"build", "-trimpath", "-o", os.DevNull}, packages...)...).CombinedOutput(); err != nil {
+		build := append([]string{"build", "-trimpath", "-o", os.DevNull}, packages...)
+		if out, err := g.command(overlay, build...).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("it does not compile: %w\n%s", err, out)
 		}
 	}

@@ -32,7 +32,8 @@ func (b *builder) programs(arch string) (string, error) {
 // without what only debuggers need, and with the commit that they are made of.
 func build(root, dir, arch string) error {
 	if arch != "amd64" && arch != "arm64" {
-		return fmt.Errorf("there are releases for amd64 and arm64, not for %s: go install ./cmd/... makes programs for any machine with Linux", arch)
+		return fmt.Errorf("there are releases for amd64 and arm64, not for %s: go install ./cmd/... makes "+
+			"programs for any machine with Linux", arch)
 	}
 	stamp := "-buildvcs=false"
 	if inside := exec.Command("git", "-C", root, "status", "--porcelain"); inside.Run() == nil {

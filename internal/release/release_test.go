@@ -255,7 +255,8 @@ func TestInstalledWheel(t *testing.T) {
 	if out := p.must(t, "python", "-m", "nascent", "try", "mine/evaluate.py"); !strings.Contains(out, "accuracy") {
 		t.Error(out)
 	}
-	if out, err := p.run(t, p.bin, "nascent", "run", "--quiet", "fashion-mnist"); err == nil || strings.Count(out, "\n") != 1 || !strings.Contains(out, "torch") {
+	if out, err := p.run(t, p.bin, "nascent", "run", "--quiet", "fashion-mnist"); err == nil || strings.Count(out, "\n") != 1 ||
+		!strings.Contains(out, "torch") {
 		t.Errorf("%v: %s", err, out)
 	}
 	// Python starts the program that came with the package, whatever $PATH has.

@@ -45,7 +45,8 @@ func Kind(root *os.Root, name string, want fs.FileMode) (fs.FileInfo, error) {
 	problem := "is no regular file but something else"
 	switch info.Mode().Type() {
 	case fs.ModeSymlink:
-		return nil, refused(root, name, "is a symbolic link, and what it leads to may be anybody's", "remove it, or put "+expected+" in its place")
+		return nil, refused(root, name, "is a symbolic link, and what it leads to may be anybody's",
+			"remove it, or put "+expected+" in its place")
 	case fs.ModeDir:
 		problem = "is a directory"
 	case fs.ModeNamedPipe:
@@ -78,7 +79,8 @@ func OpenFile(root *os.Root, name string, flag int, perm fs.FileMode) (*os.File,
 		case flag&(os.O_CREATE|os.O_EXCL) == os.O_CREATE|os.O_EXCL:
 			return nil, &fs.PathError{Op: "open", Path: root.Name() + "/" + name, Err: fs.ErrExist}
 		case flag&(os.O_WRONLY|os.O_RDWR) != 0 && links(info) > 1:
-			return nil, refused(root, name, "has a second name (a hard link), and what is written here would change there too", "copy it: a copy made with cp -l is none")
+			return nil, refused(root, name, "has a second name (a hard link), and what is written here would change there too",
+				"copy it: a copy made with cp -l is none")
 		}
 		f, err := root.OpenFile(name, flag&^(os.O_CREATE|os.O_TRUNC)|syscall.O_NONBLOCK, perm)
 		if err != nil {

@@ -18,7 +18,8 @@ func TestSummarize(t *testing.T) {
 	if code := summarize(strings.NewReader(good), &out); code != 0 {
 		t.Errorf("exit status %d", code)
 	}
-	if s := out.String(); !strings.Contains(s, "1.50s  p TestA") || !strings.Contains(s, "TestB: b_test.go:3: no table here") || !strings.HasSuffix(s, "ok  \tp\t1.6s\n") {
+	if s := out.String(); !strings.Contains(s, "1.50s  p TestA") || !strings.Contains(s, "TestB: b_test.go:3: no table here") ||
+		!strings.HasSuffix(s, "ok  \tp\t1.6s\n") {
 		t.Errorf("printed\n%s", s)
 	}
 	const bad = good + `{"Action":"output","Package":"q","Test":"TestC","Output":"c_test.go:1: wrong\n"}

@@ -415,7 +415,8 @@ func TestVersions(t *testing.T) {
 	o := options(t)
 	o.Env = []string{"TESTPLUGIN=mute"}
 	_, err := tryOpen(t, testPlugin, o, 1, `{}`)
-	if err == nil || !strings.Contains(err.Error(), "exit status 7") || !strings.Contains(err.Error(), "I will not talk to you") || strings.Contains(err.Error(), "\n") {
+	if err == nil || !strings.Contains(err.Error(), "exit status 7") || !strings.Contains(err.Error(), "I will not talk to you") ||
+		strings.Contains(err.Error(), "\n") {
 		t.Error(err)
 	}
 }

@@ -135,7 +135,8 @@ func findPath(kind Kind, name string, dirs []string) (Plugin, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return Plugin{}, fmt.Errorf("there is no %s at %s: give the path of an executable, of a Go or Python file or of a directory with a Go program", kind, name)
+		return Plugin{}, fmt.Errorf("there is no %s at %s: give the path of an executable, of a Go or Python file or of "+
+			"a directory with a Go program", kind, name)
 	}
 	if strings.HasSuffix(path, ".py") {
 		return findPython(kind, path, dirs)

@@ -15,7 +15,8 @@ import (
 func TestFind(t *testing.T) {
 	t.Parallel()
 	p, err := Find(KindEvaluator, "onemax", built)
-	if err != nil || p.Name != "onemax" || p.Path != filepath.Join(built, Several) || !slices.Equal(p.Args, []string{"evaluator", "onemax"}) || len(p.Fingerprint) != 64 {
+	if err != nil || p.Name != "onemax" || p.Path != filepath.Join(built, Several) ||
+		!slices.Equal(p.Args, []string{"evaluator", "onemax"}) || len(p.Fingerprint) != 64 {
 		t.Errorf("%+v %v", p, err)
 	}
 	p, err = Find(KindEvaluator, "testplugin", built)
@@ -119,7 +120,8 @@ func TestList(t *testing.T) {
 	for _, p := range list {
 		byName[p.Name] = p
 	}
-	if p := byName["onemax"]; p.Problem != "" || p.Version != "1" || p.Protocol != 1 || len(p.Kinds) != 1 || p.Kinds[0] != KindEvaluator || p.Fingerprint != onemax.Fingerprint {
+	if p := byName["onemax"]; p.Problem != "" || p.Version != "1" || p.Protocol != 1 || len(p.Kinds) != 1 || p.Kinds[0] != KindEvaluator ||
+		p.Fingerprint != onemax.Fingerprint {
 		t.Errorf("%+v", p)
 	}
 	if p := byName["testplugin"]; p.Problem != "" || p.Version != "3" || len(p.Kinds) != 2 {

@@ -48,7 +48,8 @@ type Options struct {
 // stands for any ending.
 var passedOn = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR", "XDG_*",
-	"LD_LIBRARY_PATH", "CUDA_*", "CUBLAS_*", "CUDNN_*", "NVIDIA_*", "PYTORCH_*", "ROCR_*", "HIP_*", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "UV_*",
+	"LD_LIBRARY_PATH", "CUDA_*", "CUBLAS_*", "CUDNN_*", "NVIDIA_*", "PYTORCH_*", "ROCR_*", "HIP_*", "VIRTUAL_ENV",
+	"CONDA_PREFIX", "PYTHONPATH", "UV_*",
 	"HF_HOME", "TORCH_HOME", "OMP_*", "MKL_*", "OPENBLAS_*", "GOMAXPROCS", "GOMEMLIMIT", "GOGC", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR",
 	"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"NASCENT_PYTHON", "NASCENT_BENCH_DATA", "NASCENT_CACHE", "NASCENT_KERNEL",

@@ -87,7 +87,8 @@ func start(ctx context.Context, p Plugin, o Options) (*process, error) {
 	defer guardian.leave(0)
 	sockets := guardian.socketDir()
 	if sockets == "" {
-		return nil, fmt.Errorf("%s cannot be started: there is no directory for its socket: set $TMPDIR to one that can be written, with a short path", p.Name)
+		return nil, fmt.Errorf("%s cannot be started: there is no directory for its socket: set $TMPDIR to one that "+
+			"can be written, with a short path", p.Name)
 	}
 	config.UnixSocketConfig = &goplugin.UnixSocketConfig{TempDir: sockets}
 
@@ -161,7 +162,8 @@ func (p *process) startError(ctx context.Context, err error) error {
 		if v > proto.Version {
 			side = "update nascent"
 		}
-		return fmt.Errorf("%s speaks version %d of the plugin protocol and this nascent speaks %d: %s", p.plugin.Name, v, proto.Version, side)
+		return fmt.Errorf("%s speaks version %d of the plugin protocol and this nascent speaks %d: %s",
+			p.plugin.Name, v, proto.Version, side)
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("starting %s: %w", p.plugin.Name, context.Cause(ctx))

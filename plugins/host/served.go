@@ -46,7 +46,8 @@ func served(kind Kind, dirs []string) ([]Plugin, error) {
 		}
 		for name, results := range offers[kind] {
 			if !slices.ContainsFunc(out, func(p Plugin) bool { return p.Name == name }) {
-				out = append(out, Plugin{Path: path, Args: []string{string(kind), name}, Name: name, Kinds: []Kind{kind}, Fingerprint: sum, Results: results})
+				out = append(out, Plugin{Path: path, Args: []string{string(kind), name}, Name: name, Kinds: []Kind{kind},
+					Fingerprint: sum, Results: results})
 			}
 		}
 	}

@@ -168,7 +168,8 @@ func TestStrategyDies(t *testing.T) {
 	}
 	hopeless, _, _ := openStrategy(t, `{"die_at": 1}`)
 	_, err := hopeless.Step(within(t), state, turn(1, h[:1]))
-	if err == nil || !strings.Contains(err.Error(), "tried 3 times") || !strings.Contains(err.Error(), "the strategy trips") || strings.Contains(err.Error(), "\n") {
+	if err == nil || !strings.Contains(err.Error(), "tried 3 times") || !strings.Contains(err.Error(), "the strategy trips") ||
+		strings.Contains(err.Error(), "\n") {
 		t.Error(err)
 	}
 }

@@ -62,7 +62,8 @@ func TestTrust(t *testing.T) {
 			switch {
 			case c.refusal == "" && err != nil:
 				t.Error(err)
-			case c.refusal != "" && (err == nil || !strings.Contains(err.Error(), c.refusal) || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "\n")):
+			case c.refusal != "" && (err == nil || !strings.Contains(err.Error(), c.refusal) || !strings.Contains(err.Error(), dir) ||
+				strings.Contains(err.Error(), "\n")):
 				t.Errorf("want %q, got %v", c.refusal, err)
 			}
 			// Named by its path it is found, and doubted.
@@ -111,7 +112,8 @@ func TestListStartsNothingForeign(t *testing.T) {
 
 func TestSecretsStayOut(t *testing.T) {
 	t.Parallel()
-	passed := []string{"PATH=/bin", "UV_INDEX_URL=u", "UV_CACHE_DIR=c", "UV_KEYRING_PROVIDER=k", "CUDA_VISIBLE_DEVICES=0", "NVIDIA_VISIBLE_DEVICES=all", "LC_ALL=C", "HTTPS_PROXY=p"}
+	passed := []string{"PATH=/bin", "UV_INDEX_URL=u", "UV_CACHE_DIR=c", "UV_KEYRING_PROVIDER=k", "CUDA_VISIBLE_DEVICES=0",
+		"NVIDIA_VISIBLE_DEVICES=all", "LC_ALL=C", "HTTPS_PROXY=p"}
 	kept := []string{"UV_PUBLISH_TOKEN=t", "UV_PUBLISH_URL=u", "UV_INDEX_MINE_PASSWORD=p", "UV_INDEX_MINE_USERNAME=n", "NVIDIA_API_KEY=k", "HF_TOKEN=t",
 		"AWS_SECRET_ACCESS_KEY=k", "PYTORCH_CREDENTIALS=c", "LC_SECRET=s", "SSH_AUTH_SOCK=a", "MY_OWN=1"}
 	if got := environment(slices.Concat(kept, passed), nil); !slices.Equal(got, passed) {

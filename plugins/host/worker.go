@@ -401,7 +401,8 @@ func (w *worker) report(l *link, r *proto.Report, now time.Time, events []engine
 		s.acks[k] = l
 		w.drop(k) // from here on it is ours alone
 		s.mu.Unlock()
-		add(engine.Event{Kind: engine.Finished, Result: w.result(l, j, what.Finished), Fault: what.Finished.Fault, Crashed: what.Finished.Crashed})
+		add(engine.Event{Kind: engine.Finished, Result: w.result(l, j, what.Finished), Fault: what.Finished.Fault,
+			Crashed: what.Finished.Crashed})
 	default:
 		s.mu.Unlock()
 	}

@@ -191,7 +191,8 @@ func TestNoID(t *testing.T) {
 	t.Parallel()
 	program := `while read -r line; do case $line in '{"open"'*) echo '{"hello": {}}' ;; '{"job"'*) echo '{"epoch": 1}'; echo '{"metrics": {"accuracy": 1}}' ;; esac; done`
 	r := openRig(t, served(t, &evaluator{}), command(t, map[string]any{"command": []string{script(t, program)}}))
-	if e := r.answer(r.submit("good")); e.Kind != engine.Finished || !strings.Contains(e.Result.Reason, "breaks the protocol of docs/exec.md: it answers without the id of a job") {
+	if e := r.answer(r.submit("good")); e.Kind != engine.Finished ||
+		!strings.Contains(e.Result.Reason, "breaks the protocol of docs/exec.md: it answers without the id of a job") {
 		t.Errorf("%+v %+v", e, e.Result)
 	}
 }

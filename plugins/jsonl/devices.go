@@ -44,11 +44,13 @@ func see(env []string, devices []device, place int) ([]string, error) {
 		all := strings.Split(given, ",")
 		if n, err := strconv.Atoi(chosen); err == nil {
 			if n >= len(all) {
-				return nil, sdk.BadOption("devices", "there is no device %d, because $%s is %s: count from 0 to %d, or unset it", n, visible, given, len(all)-1)
+				return nil, sdk.BadOption("devices", "there is no device %d, because $%s is %s: count from 0 to %d, or unset it", n,
+					visible, given, len(all)-1)
 			}
 			chosen = all[n]
 		} else if !slices.Contains(all, chosen) {
-			return nil, sdk.BadOption("devices", "there is no device %s, because $%s is %s: name one of these, or unset it", chosen, visible, given)
+			return nil, sdk.BadOption("devices",
+				"there is no device %s, because $%s is %s: name one of these, or unset it", chosen, visible, given)
 		}
 	}
 	// nvidia-smi's order, not the fastest first.
@@ -58,6 +60,7 @@ func see(env []string, devices []device, place int) ([]string, error) {
 // warnOfIdle logs that some devices have no process.
 func warnOfIdle(devices, workers, slots int) {
 	if busy := (workers + slots - 1) / slots; busy < devices {
-		sdk.Log().Warn(fmt.Sprintf("%d workers keep %d of %d devices busy, because a process takes %d jobs: set workers to %d", workers, max(1, busy), devices, slots, devices*slots))
+		sdk.Log().Warn(fmt.Sprintf("%d workers keep %d of %d devices busy, because a process takes %d jobs: set workers to %d", workers,
+			max(1, busy), devices, slots, devices*slots))
 	}
 }

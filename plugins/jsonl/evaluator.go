@@ -53,7 +53,8 @@ func (e *evaluator) start(setup *sdk.Setup) error {
 		return nil
 	}
 	e.sharing = share(setup.Space)
-	e.open = &opening{Protocol: Protocol, Space: setup.Space.JSON(), Supernet: e.sharing.supernet(), Options: e.options, Workers: setup.Workers}
+	e.open = &opening{Protocol: Protocol, Space: setup.Space.JSON(), Supernet: e.sharing.supernet(),
+		Options: e.options, Workers: setup.Workers}
 	var w *worker
 	err := patient(func() (err error) {
 		w, err = e.ready()

@@ -43,7 +43,8 @@ func lines(from io.Reader, take func(line []byte) error, hides func(end []byte) 
 		case len(line) > 0:
 			os.Stderr.Write(line)
 			if end := messageWithin(line, hides); end != nil {
-				return fmt.Errorf("it prints something before a message in one line, %.100q: end the print with a new line", bytes.TrimSpace(line))
+				return fmt.Errorf("it prints something before a message in one line, %.100q: end the "+
+					"print with a new line", bytes.TrimSpace(line))
 			}
 		}
 		long = long[:0]

@@ -151,7 +151,8 @@ func (m *message) tells() bool { return m.last() || m.Report != nil || m.Save !=
 // answers tells whether JSON is a line from a worker that something waits for.
 func answers(line []byte) bool {
 	var m message
-	return json.Unmarshal(line, &m) == nil && (m.Hello != nil || m.Refuse != nil || m.ID != 0 && (m.last() || m.Report != nil || m.Save != nil))
+	return json.Unmarshal(line, &m) == nil &&
+		(m.Hello != nil || m.Refuse != nil || m.ID != 0 && (m.last() || m.Report != nil || m.Save != nil))
 }
 
 // nothing tells of every line that nothing waits for it.

@@ -94,7 +94,8 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 	case answer != nil && (p.ok || answer.Metrics == nil || j.Cancelled()):
 		return answer.result()
 	case p.ok && hidden:
-		return sdk.Result{}, errors.New(e.name + " answered behind something else that it printed in one line: end the print with a new line")
+		return sdk.Result{}, errors.New(e.name +
+			" answered behind something else that it printed in one line: end the print with a new line")
 	case p.ok && other != "":
 		return sdk.Result{}, errors.New(e.name + " answered with " + other + `, which says nothing: print one line such as {"metrics": {"accuracy": 0.9}}`)
 	case p.ok:

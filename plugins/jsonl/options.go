@@ -100,7 +100,8 @@ func (e *evaluator) readCommand(setup *sdk.Setup) error {
 	switch o.Mode {
 	case "", "stream":
 		if o.Metrics != nil || o.Deterministic != nil || o.Tests {
-			return sdk.BadOption("mode", "metrics, deterministic and tests are for mode: once; a program of mode stream says them in its hello")
+			return sdk.BadOption("mode", "metrics, deterministic and tests are for mode: once; a "+
+				"program of mode stream says them in its hello")
 		}
 	case "once":
 		e.once = true

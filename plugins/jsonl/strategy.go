@@ -150,7 +150,8 @@ func same(first, second *decision) error {
 	}
 	part := func(text []byte) []byte { return text[max(0, at-40):min(len(text), at+40)] }
 	return fmt.Errorf("the step is not pure: asked again in a fresh process it answers ...%s... in place of ...%s...; "+
-		"it may use nothing but its arguments: no variable that outlives a call, no clock, no other random numbers than turn.rng", part(b), part(a))
+		"it may use nothing but its arguments: no variable that outlives a call, no clock, no other "+
+		"random numbers than turn.rng", part(b), part(a))
 }
 
 // ask has a worker decide, another one if it dies.

@@ -166,7 +166,8 @@ func TestStrategyAsksTheSpace(t *testing.T) {
 			t.Errorf("mistake %d: %s", i, mistakes[i])
 		}
 	}
-	if len(d.Proposals) != 2 || d.Proposals[0].Genome.Text() != a.Text() || d.Proposals[1].Tag != "b" || d.Note != "asked" || !slices.Equal(d.Keep, []engine.ID{1}) {
+	if len(d.Proposals) != 2 || d.Proposals[0].Genome.Text() != a.Text() || d.Proposals[1].Tag != "b" || d.Note != "asked" ||
+		!slices.Equal(d.Keep, []engine.ID{1}) {
 		t.Errorf("%+v", d)
 	}
 }

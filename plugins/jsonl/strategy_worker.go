@@ -88,7 +88,8 @@ func (w *strategyWorker) send(q question) error {
 		return &faulty{err}
 	}
 	if len(line) >= maxLine {
-		return &faulty{fmt.Errorf("a line for the strategy has %d bytes, at most %d are allowed: keep state and outputs small", len(line), maxLine)}
+		return &faulty{fmt.Errorf("a line for the strategy has %d bytes, at most %d are allowed: keep "+
+			"state and outputs small", len(line), maxLine)}
 	}
 	w.stdin.Write(append(line, '\n'))
 	return nil
@@ -103,7 +104,8 @@ func (w *strategyWorker) fate() error {
 }
 
 // decide asks one step. Its error is a *faulty if the strategy is to blame.
-func (w *strategyWorker) decide(ctx context.Context, setup *engine.Setup, need engine.HistoryNeed, state []byte, turn engine.Turn) (*decision, error) {
+func (w *strategyWorker) decide(ctx context.Context, setup *engine.Setup, need engine.HistoryNeed, state []byte,
+	turn engine.Turn) (*decision, error) {
 	lines, err := w.lacking(need, turn.History)
 	if err != nil {
 		return nil, &faulty{err}

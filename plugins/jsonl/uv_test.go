@@ -174,7 +174,8 @@ func TestWithoutUV(t *testing.T) {
 		t.Skip("there is a uv here")
 	}
 	_, _, err := ofFile(t, "testdata/needs.py").Open(t.Context(), engine.EvaluatorSetup{Space: troubles, Workers: 1, Options: json.RawMessage(`{"preload": ["brought"]}`)})
-	if err == nil || !strings.Contains(err.Error(), "needs.py needs brought>=1, which ") || !strings.Contains(err.Error(), " has not: install uv, which brings it, or run ") {
+	if err == nil || !strings.Contains(err.Error(), "needs.py needs brought>=1, which ") ||
+		!strings.Contains(err.Error(), " has not: install uv, which brings it, or run ") {
 		t.Error(err)
 	}
 }

@@ -46,9 +46,11 @@ func (g *graph) layer(n *network.Node, arrays *network.Arrays, out string) error
 			scale = g.floats(under("scale"), arrays.Mean.Shape, arrays.Variance.Initial(0)) // ones
 			shift = g.floats(under("shift"), arrays.Mean.Shape, arrays.Mean.Initial(0))     // zeros
 		}
-		g.add("BatchNormalization", out, []string{in[0], scale, shift, g.array(arrays.Mean), g.array(arrays.Variance)}, float("epsilon", 1e-5))
+		g.add("BatchNormalization", out, []string{in[0], scale, shift, g.array(arrays.Mean), g.array(arrays.Variance)},
+			float("epsilon", 1e-5))
 	case network.MaxPool, network.AvgPool:
-		attributes := []message{list("kernel_shape", n.Kernel...), list("strides", ones(n.Stride, len(n.Kernel))...), list("pads", around(n.Pad, len(n.Kernel))...)}
+		attributes := []message{list("kernel_shape", n.Kernel...), list("strides", ones(n.Stride, len(n.Kernel))...),
+			list("pads", around(n.Pad, len(n.Kernel))...)}
 		if n.Op == network.MaxPool {
 			g.add("MaxPool", out, in, attributes...)
 		} else {
@@ -73,7 +75,8 @@ func (g *graph) layer(n *network.Node, arrays *network.Arrays, out string) error
 		g.add("Flatten", out, in, integer("axis", 1))
 	case network.Zero:
 		batch := g.add("Shape", under("batch"), in, integer("start", 0), integer("end", 1))
-		g.add("ConstantOfShape", out, []string{g.add("Concat", under("shape"), []string{batch, g.integers(out+"/sizes", n.Shape...)}, integer("axis", 0))})
+		g.add("ConstantOfShape", out, []string{g.add("Concat", under("shape"),
+			[]string{batch, g.integers(out+"/sizes", n.Shape...)}, integer("axis", 0))})
 	case network.Crop:
 		var axes, starts, ends []int
 		for d, size := range n.Shape {
@@ -83,7 +86,8 @@ func (g *graph) layer(n *network.Node, arrays *network.Arrays, out string) error
 			}
 			axes, starts, ends = append(axes, d+1), append(starts, start), append(ends, start+size)
 		}
-		g.add("Slice", out, []string{in[0], g.integers(out+"/starts", starts...), g.integers(out+"/ends", ends...), g.integers(out+"/axes", axes...)})
+		g.add("Slice", out, []string{in[0], g.integers(out+"/starts", starts...), g.integers(out+"/ends", ends...),
+			g.integers(out+"/axes", axes...)})
 	default:
 		return fmt.Errorf("there is no way to write this operation")
 	}

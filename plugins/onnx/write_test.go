@@ -26,7 +26,8 @@ func interpreter(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for _, name := range []string{os.Getenv("NASCENT_ONNX_PYTHON"), os.Getenv("NASCENT_PYTHON"), "python3", "/usr/bin/python3"} {
-		if path, err := exec.LookPath(name); name != "" && err == nil && exec.CommandContext(t.Context(), path, "-c", "import numpy, onnx, onnxruntime").Run() == nil {
+		if path, err := exec.LookPath(name); name != "" && err == nil &&
+			exec.CommandContext(t.Context(), path, "-c", "import numpy, onnx, onnxruntime").Run() == nil {
 			return path
 		}
 	}
@@ -137,7 +138,8 @@ func TestRefused(t *testing.T) {
 		`layer "odd" (mix): there is no way`: {[]network.Node{input, {Name: "odd", Op: network.Mix, Inputs: []int{0}, Shape: []int{1, 8}}}, full},
 	} {
 		var b bytes.Buffer
-		if err := onnx.Write(&b, &network.Network{Nodes: c.nodes}, c.weights, nil, onnx.About{Name: "x"}); err == nil || !strings.Contains(err.Error(), want) || b.Len() > 0 {
+		if err := onnx.Write(&b, &network.Network{Nodes: c.nodes}, c.weights, nil, onnx.About{Name: "x"}); err == nil ||
+			!strings.Contains(err.Error(), want) || b.Len() > 0 {
 			t.Errorf("got %v and %d bytes, want an error with %q", err, b.Len(), want)
 		}
 	}

@@ -23,7 +23,8 @@ func Foreign(given, file string) string {
 		for _, entry := range there {
 			if match := distribution.FindStringSubmatch(filepath.Base(entry)); match != nil {
 				return fmt.Sprintf("nascent %s in %s is another project whose package is called nascent, too: "+
-					"programs that nascent starts import nascent's own; nascent-nas needs an environment without it", match[1], filepath.Dir(entry))
+					"programs that nascent starts import nascent's own; nascent-nas needs an environment without it",
+					match[1], filepath.Dir(entry))
 			}
 		}
 	}

@@ -81,13 +81,15 @@ func lacks(path string, needs Needs, file string, uv bool) error {
 	}
 	switch {
 	case lacking.Python != "":
-		return fmt.Errorf("%s needs Python %s, and %s is %s: %s one, or name another with python: or $%s", file, needs.Python, path, lacking.Python, remedy, EnvPython)
+		return fmt.Errorf("%s needs Python %s, and %s is %s: %s one, or name another with python: or $%s", file, needs.Python, path,
+			lacking.Python, remedy, EnvPython)
 	case len(lacking.Dependencies) > 0:
 		them := "it"
 		if len(lacking.Dependencies) > 1 {
 			them = "them"
 		}
-		return fmt.Errorf("%s needs %s, which %s has not: %s %s, or run %s -m pip install %s", file, strings.Join(lacking.Dependencies, " and "), path,
+		return fmt.Errorf("%s needs %s, which %s has not: %s %s, or run %s -m pip install %s", file,
+			strings.Join(lacking.Dependencies, " and "), path,
 			remedy, them, path, shellWords(lacking.Dependencies))
 	}
 	return nil
@@ -147,7 +149,8 @@ func interpreter(given, file, nascent string) (string, error) {
 // TooOld says so if the interpreter at path is no Python or older than 3.9. It
 // runs it, so ask only when something went wrong.
 func TooOld(path string) error {
-	out, err := exec.Command(path, "-c", "import sys; print('%d.%d %d' % (sys.version_info[0], sys.version_info[1], sys.version_info >= (3, 9)))").Output()
+	out, err := exec.Command(path, "-c", "import sys; print('%d.%d %d' % (sys.version_info[0], "+
+		"sys.version_info[1], sys.version_info >= (3, 9)))").Output()
 	version, recent, ok := strings.Cut(strings.TrimSpace(string(out)), " ")
 	switch {
 	case err != nil || !ok:

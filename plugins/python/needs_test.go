@@ -106,7 +106,8 @@ func TestLacks(t *testing.T) {
 	}
 	write(t, dir, "uv", "")
 	t.Setenv("PATH", dir)
-	if _, err := StartFor("", missing); err == nil || !strings.Contains(err.Error(), "name no interpreter (python:, $"+EnvPython+"), so that uv brings them, or run") {
+	if _, err := StartFor("", missing); err == nil ||
+		!strings.Contains(err.Error(), "name no interpreter (python:, $"+EnvPython+"), so that uv brings them, or run") {
 		t.Error(err)
 	}
 	_, err := StartFor("", needy(`requires-python = ">=4"`))

@@ -104,7 +104,8 @@ func interpreters(t *testing.T) map[string]*installation {
 	}
 	found := map[string]*installation{}
 	for _, path := range paths {
-		out, err := exec.Command(path, "-c", "import sys, importlib.util as u; print('%d.%d' % sys.version_info[:2], sys.version_info >= (3, 9), u.find_spec('pytest') is not None)").Output()
+		out, err := exec.Command(path, "-c", "import sys, importlib.util as u; print('%d.%d' % sys.version_info[:2], sys.version_info >= "+
+			"(3, 9), u.find_spec('pytest') is not None)").Output()
 		said := strings.Fields(string(out))
 		if err != nil || len(said) != 3 || said[1] != "True" {
 			continue
@@ -138,7 +139,8 @@ func TestTooOld(t *testing.T) {
 		cmd := exec.Command(path, "-m", "nascent", "try", "evaluate.py")
 		cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 		out, err := cmd.CombinedOutput()
-		if err == nil || !strings.HasPrefix(string(out), "nascent needs Python 3.9 or newer, and "+path+" is Python ") || strings.Count(string(out), "\n") != 1 {
+		if err == nil || !strings.HasPrefix(string(out), "nascent needs Python 3.9 or newer, and "+path+" is Python ") ||
+			strings.Count(string(out), "\n") != 1 {
 			t.Errorf("%s: %v\n%s", path, err, out)
 		}
 	}

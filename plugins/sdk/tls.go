@@ -28,7 +28,8 @@ func mutualTLS(host string) (provider func() (*tls.Config, error), certificate s
 	if err != nil {
 		return nil, "", err
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted, MinVersion: tls.VersionTLS12}
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted,
+		MinVersion: tls.VersionTLS12}
 	return func() (*tls.Config, error) { return config, nil }, base64.RawStdEncoding.EncodeToString(pair.Certificate[0]), nil
 }
 

@@ -115,7 +115,8 @@ func TestPluginSearchesWithScores(t *testing.T) {
 		s := cells(t, "{use: spos, epochs: 4, epochs_a_job: 2, promote: {eta: 5, after: 10}, search: {use: "+use+", population: 6, sample: 2}}", "60")
 		s.finish()
 		s.ask("replay", s.dir)
-		made = append(made, s.ask("list", s.dir, "--sort", "id", "--limit", "0", "--columns", "id,task,operator,parents,fidelity,shared_accuracy,accuracy,genome"))
+		made = append(made, s.ask("list", s.dir, "--sort", "id", "--limit", "0", "--columns",
+			"id,task,operator,parents,fidelity,shared_accuracy,accuracy,genome"))
 		digests = append(digests, s.digest())
 	}
 	if digests[0] != digests[1] {

@@ -40,7 +40,8 @@ type session struct {
 func start(t *testing.T, s *genome.Space, options string) *session {
 	t.Helper()
 	files := enginetest.Memory(t)
-	opened, hello, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: s, Workers: 2, Options: json.RawMessage(options), Files: files})
+	opened, hello, err := sdk.InProcess(*Plugin()).Open(t.Context(),
+		engine.EvaluatorSetup{Space: s, Workers: 2, Options: json.RawMessage(options), Files: files})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +165,8 @@ func TestSpaceMustSuitTheData(t *testing.T) {
 func TestPhases(t *testing.T) {
 	t.Parallel()
 	s := start(t, tinySpace(t), tiny)
-	if !s.hello.Tests || !s.hello.Seeded || !s.hello.Deterministic || s.hello.Slots != 2 || !strings.Contains(s.hello.Splits, "trains on 160 samples and validates on 40") {
+	if !s.hello.Tests || !s.hello.Seeded || !s.hello.Deterministic || s.hello.Slots != 2 ||
+		!strings.Contains(s.hello.Splits, "trains on 160 samples and validates on 40") {
 		t.Errorf("hello %+v", s.hello)
 	}
 	if !strings.Contains(s.hello.Identity, "kernels ") {

@@ -227,7 +227,8 @@ func pointMetrics(t *trainer, p Point) sdk.Metrics {
 func (e *evaluator) score(job *sdk.Job) (sdk.Result, error) {
 	path, ok := job.Inherit(orders.WeightsFile)
 	if !ok {
-		return sdk.Result{}, errors.New("there are no shared weights to score with: the job that they come from is gone, or left none; train the supernet again")
+		return sdk.Result{}, errors.New("there are no shared weights to score with: the job that they come from is " +
+			"gone, or left none; train the supernet again")
 	}
 	g, err := e.space.Parse(job.Text)
 	if err != nil {

@@ -60,7 +60,8 @@ type session struct {
 func start(t *testing.T) *session {
 	t.Helper()
 	s := &session{t: t, space: networktest.Space(t, cells), files: enginetest.Memory(t)}
-	opened, hello, err := sdk.InProcess(*Plugin()).Open(t.Context(), engine.EvaluatorSetup{Space: s.space, Workers: 2, Options: json.RawMessage(tiny), Files: s.files})
+	opened, hello, err := sdk.InProcess(*Plugin()).Open(t.Context(),
+		engine.EvaluatorSetup{Space: s.space, Workers: 2, Options: json.RawMessage(tiny), Files: s.files})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +226,8 @@ func TestCancelWithSave(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := s.until(engine.Finished).Result
-	if got.Status != engine.OK || string(got.Output) != string(whole.Output) || got.Files[0].Hash != whole.Files[0].Hash || !reflect.DeepEqual(got.Curve, whole.Curve) {
+	if got.Status != engine.OK || string(got.Output) != string(whole.Output) || got.Files[0].Hash != whole.Files[0].Hash ||
+		!reflect.DeepEqual(got.Curve, whole.Curve) {
 		t.Errorf("in two attempts it comes to %+v, in one to %+v", got, whole)
 	}
 }

@@ -51,7 +51,8 @@ func read(path string) (header, []nn.Tensor, error) {
 		return h, nil, fmt.Errorf("%s: holds no shared weights (%w)", path, err)
 	}
 	if h.Kernels != nn.KernelSet() {
-		return h, nil, fmt.Errorf("%s: was trained with the kernels %s, and this processor uses %s; set NASCENT_KERNEL=%s if it has these, or "+
+		return h, nil, fmt.Errorf("%s: was trained with the kernels %s, and this processor uses %s; "+
+			"set NASCENT_KERNEL=%s if it has these, or "+
 			"begin the schedule again", path, h.Kernels, nn.KernelSet(), h.Kernels)
 	}
 	var state []nn.Tensor

@@ -26,7 +26,8 @@ type Recipe struct {
 // Declare declares the recipe as options.
 func (r *Recipe) Declare(s *option.Set) {
 	s.Int(&r.Batch, "batch", 32, 1, 1<<16, "samples in one step, and in one batch of a score")
-	s.Float(&r.LearningRate, "learning_rate", 0.02, option.Over(0), option.Under(1000), "of the weights (AdamW), cosine to 0 over all epochs")
+	s.Float(&r.LearningRate, "learning_rate", 0.02, option.Over(0), option.Under(1000),
+		"of the weights (AdamW), cosine to 0 over all epochs")
 	s.Float(&r.WeightDecay, "weight_decay", 0.01, 0, option.Under(1000), "of the weights, decoupled")
 	s.Float(&r.AlphaRate, "alpha_learning_rate", 0.006, option.Over(0), option.Under(1000), "of the alphas (Adam, 0.5 and 0.999)")
 	s.Float(&r.AlphaDecay, "alpha_weight_decay", 1e-3, 0, option.Under(1000), "of the alphas, part of the gradient")
@@ -145,7 +146,8 @@ func (t *trainer) run(ctx context.Context, epochs float64) (Point, error) {
 			return Point{}, err
 		}
 		if math.IsNaN(t.Loss) || math.IsInf(t.Loss, 0) {
-			return Point{}, fmt.Errorf("the loss became %v in epoch %d: lower the learning_rate of the supernet evaluator", t.Loss, at/perEpoch+1)
+			return Point{}, fmt.Errorf("the loss became %v in epoch %d: lower the learning_rate of the "+
+				"supernet evaluator", t.Loss, at/perEpoch+1)
 		}
 		if t.Done++; (at+1)%perEpoch == 0 || t.Done == count {
 			t.point(float64(t.Done) / float64(perEpoch))

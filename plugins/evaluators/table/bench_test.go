@@ -71,7 +71,8 @@ func TestPublishedSearches(t *testing.T) {
 		}
 		n := float64(seeds)
 		means[c.name] = sum / n
-		t.Logf("%s: mean test accuracy %.2f, sd %.2f, over %d seeds of %.0f evaluations", c.name, sum/n, math.Sqrt(max(0, squares/n-sum/n*sum/n)), seeds, evaluations/n)
+		t.Logf("%s: mean test accuracy %.2f, sd %.2f, over %d seeds of %.0f evaluations", c.name, sum/n,
+			math.Sqrt(max(0, squares/n-sum/n*sum/n)), seeds, evaluations/n)
 	}
 	if r := means["random"]; r < 93.4 || r > 94.0 {
 		t.Errorf("random search reaches %.2f; published are 93.70 to 93.76", r)

@@ -144,7 +144,8 @@ func (t *table) checkCost() error {
 					if math.IsNaN(x) {
 						what = "empty"
 					}
-					return fmt.Errorf("%s:%d: column %s: %s is no cost: every row needs seconds above 0", t.sheet.name, t.sheet.lines[i], c, what)
+					return fmt.Errorf("%s:%d: column %s: %s is no cost: every row needs seconds above 0", t.sheet.name,
+						t.sheet.lines[i], c, what)
 				}
 			}
 		}
@@ -198,7 +199,8 @@ func (t *table) evaluate(job *sdk.Job) (sdk.Result, error) {
 		return sdk.Result{}, sdk.Invalid("%s no row for %s; with pool: true such genomes are not proposed", what, clip(job.Text))
 	}
 	if len(t.budgets) > 0 && !slices.Contains(t.budgets, job.Budget) {
-		return sdk.Result{}, fmt.Errorf("the table has nothing at budget %v: set budgets in fidelities to some of %v", job.Budget, t.budgets)
+		return sdk.Result{}, fmt.Errorf("the table has nothing at budget %v: set budgets in "+
+			"fidelities to some of %v", job.Budget, t.budgets)
 	}
 	r := sdk.Result{Metrics: sdk.Metrics{}}
 	if t.o.Cost != nil {
@@ -297,7 +299,8 @@ func count(n int) string {
 func (t *table) measure(row int32, budget float64, n int) (map[string]float64, error) {
 	have := t.repeats(row, budget)
 	if n < 0 || n >= len(have) {
-		return nil, sdk.Invalid("this genome has %s in the table at budget %v, and this is measurement %d of it: ask for fewer repeats in final, or reject duplicates", count(len(have)), budget, n+1)
+		return nil, sdk.Invalid("this genome has %s in the table at budget %v, and this is measurement %d of it: ask for fewer repeats "+
+			"in final, or reject duplicates", count(len(have)), budget, n+1)
 	}
 	out := map[string]float64{}
 	for _, name := range t.names {

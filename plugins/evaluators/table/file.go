@@ -130,7 +130,8 @@ func (r *reader) read(texts, numbers []string) (*sheet, error) {
 			x := math.NaN()
 			if cell != "" {
 				if x, err = strconv.ParseFloat(cell, 64); err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
-					return nil, fmt.Errorf("%s:%d: column %s: %q is no number: correct it, or leave the cell empty", s.name, line, name, cell)
+					return nil, fmt.Errorf("%s:%d: column %s: %q is no number: correct it, or leave the cell empty",
+						s.name, line, name, cell)
 				}
 			}
 			s.numbers[name] = append(s.numbers[name], x)

@@ -40,7 +40,8 @@ func (t *table) load(setup *sdk.Setup) (*sheet, error) {
 		}
 		switch {
 		case by == "":
-			return nil, sdk.BadOption("join", "the key has several columns: say by which one rows of %s are found: {file: %s, on: COLUMN}", j.file, j.file)
+			return nil, sdk.BadOption("join",
+				"the key has several columns: say by which one rows of %s are found: {file: %s, on: COLUMN}", j.file, j.file)
 		case !first.has(by) || !r.has(by):
 			lacks := first
 			if first.has(by) {
@@ -115,7 +116,8 @@ func (s *sheet) join(other *sheet, on string) error {
 	for i, text := range other.texts[on] {
 		text = plain(strings.TrimSpace(text))
 		if twice, ok := at[text]; ok {
-			return fmt.Errorf("%s:%d: %s %s is that of line %d, too: remove one of the rows", other.name, other.lines[i], on, clip(text), other.lines[twice])
+			return fmt.Errorf("%s:%d: %s %s is that of line %d, too: remove one of the rows", other.name, other.lines[i], on,
+				clip(text), other.lines[twice])
 		}
 		at[text] = i
 	}

@@ -44,7 +44,8 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%s: %+v, want %v", text, r, want)
 		}
 	}
-	if r := d.ask("colour=green", 0, 1); r.Status != engine.Invalid || !strings.Contains(r.Reason, "some of the joined files have no row for colour=green") || r.Seconds != 0 {
+	if r := d.ask("colour=green", 0, 1); r.Status != engine.Invalid ||
+		!strings.Contains(r.Reason, "some of the joined files have no row for colour=green") || r.Seconds != 0 {
 		t.Errorf("of a row that one file lacks: %+v", r)
 	}
 	if len(d.hello.Pool) != 0 || !strings.Contains(d.hello.Identity, " on name") {
@@ -65,10 +66,12 @@ func TestJoin(t *testing.T) {
 	}
 
 	// The files may move; what they say may not change.
-	if same := open(t, colours, joined(t, map[string]any{"join": []any{map[string]any{"file": write(t, latencies), "on": "name"}}})); same.hello.Identity != d.hello.Identity {
+	if same := open(t, colours, joined(t, map[string]any{"join": []any{map[string]any{"file": write(t, latencies),
+		"on": "name"}}})); same.hello.Identity != d.hello.Identity {
 		t.Errorf("%s, was %s", same.hello.Identity, d.hello.Identity)
 	}
-	if other := open(t, colours, joined(t, map[string]any{"join": write(t, strings.Replace(latencies, "7", "8", 1))})); other.hello.Identity == d.hello.Identity {
+	if other := open(t, colours, joined(t, map[string]any{"join": write(t,
+		strings.Replace(latencies, "7", "8", 1))})); other.hello.Identity == d.hello.Identity {
 		t.Error("another content has the same identity")
 	}
 }

@@ -72,7 +72,8 @@ func newKeys(space *genome.Space, o keyOption, pool bool) (*keys, error) {
 			return nil, err
 		}
 		if k.ops = verticesOps(tree); k.ops == nil || k.whole {
-			return nil, sdk.BadOption("key", "canonical: adjacency and operations describe one cell of vertices, and the space has no such cell as its only gene: use another form of key")
+			return nil, sdk.BadOption("key", "canonical: adjacency and operations describe one cell of vertices, and the space has no "+
+				"such cell as its only gene: use another form of key")
 		}
 	}
 	return k, nil
@@ -188,7 +189,8 @@ func (k *keys) index(s *sheet, pool bool) error {
 		if other, twice := k.rows[key]; !twice {
 			k.rows[key] = int32(i)
 		} else if !k.o.canonical { // isomorphic cells are; equal texts say different things of one
-			return fmt.Errorf("%s:%d: the key %s is that of line %d, too: remove one of the rows, or add a column to the key", s.name, s.lines[i], clip(key), s.lines[other])
+			return fmt.Errorf("%s:%d: the key %s is that of line %d, too: remove one of the rows, or add a column to the key", s.name,
+				s.lines[i], clip(key), s.lines[other])
 		}
 	}
 	if len(k.rows) == 0 && first != nil {

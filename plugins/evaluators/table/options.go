@@ -397,7 +397,8 @@ func (o *options) checkRepeats(names []string, budgets []float64) error {
 			s, ok := m.get(b)
 			if n := s.repeats(); ok && n > 1 {
 				if most > 1 && n != most {
-					return sdk.BadOption("metrics", "%s has %d columns and %s has %d for the same budget: repeats go together, so give both as many, or one", who, most, name, n)
+					return sdk.BadOption("metrics", "%s has %d columns and %s has %d for the same budget: repeats go together, so give "+
+						"both as many, or one", who, most, name, n)
 				}
 				most, who = n, name
 			}

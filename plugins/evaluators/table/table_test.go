@@ -143,7 +143,8 @@ func TestLookUp(t *testing.T) {
 		d.repeat = len(c.accuracy)
 		r := d.ask(c.genome, c.budget, 1)
 		if c.budget == 200 {
-			if r.Status != engine.Invalid || r.Seconds != 0 || !strings.Contains(r.Reason, fmt.Sprintf("has %d repeats in the table at budget 200, and this is measurement %d", d.repeat, d.repeat+1)) {
+			if r.Status != engine.Invalid || r.Seconds != 0 || !strings.Contains(r.Reason,
+				fmt.Sprintf("has %d repeats in the table at budget 200, and this is measurement %d", d.repeat, d.repeat+1)) {
 				t.Errorf("a repeat beyond the last: %+v", r)
 			}
 		} else if x := accuracy(t, r); math.Abs(x-c.accuracy[0]) > 1e-12 {

@@ -120,7 +120,8 @@ func TestExportedAccuracy(t *testing.T) {
 					if use == "torch" {
 						options += ", python: " + python
 					}
-					text := "space:\n  network: " + c.network + "\n  " + c.layers + "\n  head: {pool: average}\nevaluator: {" + options + "}\nfidelities: [{budget: 4}]\n" +
+					text := "space:\n  network: " + c.network + "\n  " + c.layers + "\n  head: {pool: average}\nevaluator: {" + options +
+						"}\nfidelities: [{budget: 4}]\n" +
 						"strategy: random\nlimits: {evaluations: 2}\nfinal: {top: 1, repeats: 1, tests: 1, budget: 4}\n"
 					if c.name == "csv" {
 						text = strings.Replace(text, "  head: {pool: average}\n", "", 1)
@@ -265,7 +266,8 @@ func TestFashion(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, words := range []string{"5 evaluations: 5 ok", "Hand-made CNN, trained by the same code, reaches", "trains on 300 samples and", "The test data was looked at 2 times"} {
+	for _, words := range []string{"5 evaluations: 5 ok", "Hand-made CNN, trained by the same code, reaches", "trains on 300 samples and",
+		"The test data was looked at 2 times"} {
 		if !strings.Contains(string(out), words) {
 			t.Errorf("its report does not say %q:\n%s", words, out)
 		}

@@ -47,10 +47,12 @@ func TestOthersCache(t *testing.T) {
 		"a folder open to others": func(dir string) error { return errors.Join(os.Mkdir(dir+"/a", 0o700), os.Chmod(dir+"/a", 0o777)) },
 		"a link to an open one":   func(dir string) error { return os.Symlink(temp+"/open", dir+"/a") },
 	} {
-		if err := errors.Join(os.RemoveAll(home), os.Mkdir(home, 0o700), os.MkdirAll(temp+"/open", 0o700), os.Chmod(temp+"/open", 0o777), prepare(home)); err != nil {
+		if err := errors.Join(os.RemoveAll(home), os.Mkdir(home, 0o700), os.MkdirAll(temp+"/open", 0o700), os.Chmod(temp+"/open", 0o777),
+			prepare(home)); err != nil {
 			t.Fatal(err)
 		}
-		if dir, err := Folder("tests", "a"); err == nil || !strings.Contains(err.Error(), "chmod o-w") || !strings.Contains(err.Error(), "set $"+Env) || strings.Contains(err.Error(), "\n") {
+		if dir, err := Folder("tests", "a"); err == nil || !strings.Contains(err.Error(), "chmod o-w") ||
+			!strings.Contains(err.Error(), "set $"+Env) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %s, %v", what, dir, err)
 		}
 	}

@@ -90,7 +90,8 @@ func TestSameSearchInProcesses(t *testing.T) {
 			digest := func(s engine.Strategy) string {
 				led := enginetest.Memory(t)
 				_, err := engine.Run(t.Context(), engine.Config{
-					Space: genome.MustParseSpace(enginetest.Conditionals), Strategy: s, StrategyName: name, StrategyOptions: brief[name], Ledger: led, Seed: 5, Workers: 2,
+					Space: genome.MustParseSpace(enginetest.Conditionals), Strategy: s, StrategyName: name, StrategyOptions: brief[name],
+					Ledger: led, Seed: 5, Workers: 2,
 					Evaluators: map[string]engine.EvaluatorRef{"land": {Evaluator: enginetest.Landscape{Noise: 0.1, Invalid: 0.1}.Instant()}},
 					Fidelities: []engine.Fidelity{{Evaluator: "land", Budget: 1}, {Evaluator: "land", Budget: 4}},
 					Limits:     engine.Limits{Evaluations: 120},

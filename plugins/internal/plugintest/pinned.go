@@ -23,7 +23,8 @@ func Pinned(t *testing.T, version string, pins map[string]string, search engine.
 	}
 	sum, n := sha256.New(), 0
 	for c := range s.Candidates() {
-		fmt.Fprintf(sum, "%s %s %s %v %d %s %s %s %s", c.ID, c.Genome.Text(), c.Operator, c.Parents, c.Fidelity, c.Task, c.Input, c.Status, c.Reason)
+		fmt.Fprintf(sum, "%s %s %s %v %d %s %s %s %s", c.ID, c.Genome.Text(), c.Operator, c.Parents, c.Fidelity, c.Task,
+			c.Input, c.Status, c.Reason)
 		for _, v := range c.Metrics {
 			if v.Name != "seconds" {
 				fmt.Fprintf(sum, " %s=%v", v.Name, v.Value)
@@ -38,7 +39,8 @@ func Pinned(t *testing.T, version string, pins map[string]string, search engine.
 		t.Fatalf("only %d candidates were measured", n)
 	}
 	if got := fmt.Sprintf("%x", sum.Sum(nil))[:16]; got != pins[version] {
-		t.Errorf("results of version %q come to %s, and %v is pinned: where they were meant to change, raise Results and pin the sum to the new version",
+		t.Errorf("results of version %q come to %s, and %v is pinned: where they were meant to change, raise "+
+			"Results and pin the sum to the new version",
 			version, got, slices.Sorted(maps.Values(pins)))
 	}
 }

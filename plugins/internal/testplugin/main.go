@@ -268,7 +268,8 @@ func (s *strategy) Step(ctx context.Context, state []byte, turn engine.Turn) (en
 		<-ctx.Done()
 		return engine.Decision{}, ctx.Err()
 	}
-	d := engine.Decision{State: fmt.Appendf(nil, "%s+%d", state, turn.N), Note: fmt.Sprintf("history %d, results %d", turn.History.Len(), len(turn.Results))}
+	d := engine.Decision{State: fmt.Appendf(nil, "%s+%d", state, turn.N),
+		Note: fmt.Sprintf("history %d, results %d", turn.History.Len(), len(turn.Results))}
 	if o.Diary {
 		var err error
 		if d.Files, err = s.write(turn); err != nil {
@@ -300,7 +301,8 @@ func (s *strategy) Step(ctx context.Context, state []byte, turn engine.Turn) (en
 			if err != nil {
 				return d, err
 			}
-			p = engine.Proposal{Genome: g, Tag: "own", Stop: &engine.StopRule{Metric: "accuracy", Goal: engine.Maximize, Step: 1, Threshold: 0.5}}
+			p = engine.Proposal{Genome: g, Tag: "own",
+				Stop: &engine.StopRule{Metric: "accuracy", Goal: engine.Maximize, Step: 1, Threshold: 0.5}}
 		}
 		d.Proposals = append(d.Proposals, p)
 	}

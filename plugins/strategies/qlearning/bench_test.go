@@ -82,7 +82,8 @@ func TestPublishedProtocol(t *testing.T) {
 		}
 		n := float64(*seeds)
 		means[options] = sum / n
-		t.Logf("%s: mean test accuracy %.2f, sd %.2f, over %d seeds of %.0f evaluations", options, sum/n, math.Sqrt(max(0, squares/n-sum/n*sum/n)), *seeds, evaluations/n)
+		t.Logf("%s: mean test accuracy %.2f, sd %.2f, over %d seeds of %.0f evaluations", options, sum/n,
+			math.Sqrt(max(0, squares/n-sum/n*sum/n)), *seeds, evaluations/n)
 	}
 	if m := means[paper]; m < 93.4 || m > 94.37 {
 		t.Errorf("with the paper's constants %.2f is reached", m)

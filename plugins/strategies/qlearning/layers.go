@@ -22,7 +22,8 @@ type legal struct {
 }
 
 func (l *legal) declare(s *option.Set) {
-	s.Value(&l.bins, "bins", "[8, 4, 1]", "falling sizes of at least 1", "least representation sizes of the bins, largest first; kernels are at most that large")
+	s.Value(&l.bins, "bins", "[8, 4, 1]", "falling sizes of at least 1",
+		"least representation sizes of the bins, largest first; kernels are at most that large")
 	s.Int(&l.maxDense, "max_dense", 2, 0, maxWhole, "fully connected layers in a row")
 	s.Int(&l.denseFrom, "dense_from", 7, 0, maxWhole, "largest representation that a fully connected layer may see")
 	s.Bool(&l.growingDense, "growing_dense", false, "a fully connected layer may be wider than the one before it")
@@ -65,7 +66,8 @@ var layerTypes = []string{"conv", "block", "dense", "pool", "global_pool"}
 
 // newLayers finds the lists of layers. It returns nil if there are none.
 func newLayers(p *places, rules legal) *layers {
-	l := &layers{places: p, legal: rules, lists: map[string]*layerList{}, parameters: make([]parameter, len(p.sites)), sizes: map[hash]int{}}
+	l := &layers{places: p, legal: rules, lists: map[string]*layerList{},
+		parameters: make([]parameter, len(p.sites)), sizes: map[hash]int{}}
 	if !l.data() {
 		return nil
 	}

@@ -86,7 +86,8 @@ func (s *sizes) UnmarshalJSON(b []byte) error {
 	}
 	for i, n := range given {
 		if n < 1 || i > 0 && n >= given[i-1] {
-			return &genome.Mistake{Key: fmt.Sprintf("[%d]", i), Problem: fmt.Sprintf("%d is below 1, or not below the one before it", n), Remedy: remedy}
+			return &genome.Mistake{Key: fmt.Sprintf("[%d]", i),
+				Problem: fmt.Sprintf("%d is below 1, or not below the one before it", n), Remedy: remedy}
 		}
 	}
 	if len(given) == 0 {

@@ -46,7 +46,8 @@ func (s *schedule) UnmarshalJSON(b []byte) error {
 	*s = nil
 	for i, row := range rows {
 		if len(row) != 2 || row[0] < 0 || row[0] > 1 || row[1] < 0 || row[1] > maxWhole || row[1] != math.Trunc(row[1]) {
-			return &genome.Mistake{Key: fmt.Sprintf("[%d]", i), Problem: strings.Join(strings.Fields(fmt.Sprint(row)), ", ") + " is no phase", Remedy: remedy}
+			return &genome.Mistake{Key: fmt.Sprintf("[%d]", i),
+				Problem: strings.Join(strings.Fields(fmt.Sprint(row)), ", ") + " is no phase", Remedy: remedy}
 		}
 		*s = append(*s, phase{row[0], int(row[1])})
 	}

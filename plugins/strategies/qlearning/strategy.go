@@ -100,7 +100,8 @@ func states(p *places, name string, rules legal) (begin func() walk, forgetful b
 	case name == "element":
 		return func() walk { return &recall{element: newElement(p)} }, lists, nil
 	case l == nil:
-		return nil, false, sdk.BadOption("state", "the space has no list of layers (%s) over data with positions: use element or prefix", strings.Join(layerTypes, ", "))
+		return nil, false, sdk.BadOption("state", "the space has no list of layers (%s) over data with positions: use element or prefix",
+			strings.Join(layerTypes, ", "))
 	}
 	return l.walk, l.forgetful(), nil
 }

@@ -340,7 +340,8 @@ func TestForeignCandidates(t *testing.T) {
 		t.Fatalf("the History is not in the memory: %+v", e)
 	}
 	best := foreign(3, "a=3 b=3 c=3 d=3 e=3 f=3", 0.9)
-	d, err = s.Step(t.Context(), d.State, engine.Turn{N: 31, Seed: 2, FirstID: 5, Want: 0, History: append(past, best), Results: []engine.Candidate{best}, Files: d.Files})
+	d, err = s.Step(t.Context(), d.State, engine.Turn{N: 31, Seed: 2, FirstID: 5, Want: 0, History: append(past, best),
+		Results: []engine.Candidate{best}, Files: d.Files})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,8 @@ func protocol(t testing.TB, options string, first, seeds int) float64 {
 		}
 	}
 	n := float64(seeds)
-	t.Logf("%s: mean test accuracy %.3f, sd %.2f, over %d seeds of %.0f evaluations", options, sum/n, math.Sqrt(max(0, squares/n-sum/n*sum/n)), seeds, evaluations/n)
+	t.Logf("%s: mean test accuracy %.3f, sd %.2f, over %d seeds of %.0f evaluations", options, sum/n,
+		math.Sqrt(max(0, squares/n-sum/n*sum/n)), seeds, evaluations/n)
 	return sum / n
 }
 

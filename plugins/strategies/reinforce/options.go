@@ -24,7 +24,8 @@ func (o *options) declare(s *option.Set) {
 	s.Choice(&o.algorithm, "algorithm", "reinforce, ppo", "the policy gradient, or its clipped surrogate")
 	s.Int(&o.batch, "batch", 10, 1, 10_000, "jobs of a round")
 	s.Float(&o.rate, "learning_rate", -1, 0, 1, "Adam's; the paper has 0.0006").Said("0.02; 0.005 with ppo")
-	s.Choice(&o.reward, "reward", "rank, value", "rank: the share of the candidates so far that are worse; value: the objective, where there is one")
+	s.Choice(&o.reward, "reward", "rank, value",
+		"rank: the share of the candidates so far that are worse; value: the objective, where there is one")
 	s.Float(&o.decay, "baseline_decay", 0.95, 0, option.Under(1), "what one more reward leaves of the moving average")
 	s.Float(&o.entropy, "entropy", 0.01, 0, 1000, "weight of the entropy bonus")
 	s.Float(&o.clip, "clip", 0.2, 1e-6, 1, "a round changes no probability by more than about this share").Only("algorithm", "ppo")

@@ -29,7 +29,8 @@ type scale struct {
 // says nothing: the controller did not draw it, and figures from elsewhere would be its
 // baseline.
 func tells(c *engine.Candidate) bool {
-	return c.Task == engine.Train && c.Origin() != engine.Imported && c.Fidelity == 0 && !c.Stopped && (c.Status == engine.OK || c.Status == engine.Invalid)
+	return c.Task == engine.Train && c.Origin() != engine.Imported && c.Fidelity == 0 && !c.Stopped &&
+		(c.Status == engine.OK || c.Status == engine.Invalid)
 }
 
 // note takes what a candidate came to into the scale, but for the baseline.

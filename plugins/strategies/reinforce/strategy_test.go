@@ -373,7 +373,8 @@ func TestRewardByRank(t *testing.T) {
 	j := judge{rank: true, Ranking: engine.Ranking{
 		Objectives: []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}, Constraints: []engine.Constraint{{Metric: "size", Max: &limit}},
 	}}
-	h := list{measured(1, 3, 1), measured(2, 2, 1), measured(3, 2, 1), measured(4, 1, 5), measured(5, 0, 1), measured(6, 0, 1), measured(7, 0, 1), measured(8, 2, 1)}
+	h := list{measured(1, 3, 1), measured(2, 2, 1), measured(3, 2, 1), measured(4, 1, 5), measured(5, 0, 1), measured(6, 0, 1),
+		measured(7, 0, 1), measured(8, 2, 1)}
 	h[4].Result = engine.Result{Status: engine.Invalid}
 	h[5].Result = engine.Result{Status: engine.Failed}
 	h[6].Fidelity = 1

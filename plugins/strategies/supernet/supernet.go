@@ -34,7 +34,8 @@ type chosen struct{ engine.Strategy }
 
 // Declare declares the option that says which strategy has all the others.
 func (c *chosen) Declare(o *option.Set) {
-	o.Choice(new(string), "method", strings.Join(search.Names(), ", "), "which of them it is; all other options are those of the strategy of that name").Said("required")
+	o.Choice(new(string), "method", strings.Join(search.Names(), ", "), "which of them it is; all other options are those of "+
+		"the strategy of that name").Said("required")
 }
 
 // Open reads the method and opens its strategy.
@@ -43,7 +44,8 @@ func (c *chosen) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.N
 		Method string `json:"method"`
 	}
 	if err := json.Unmarshal(setup.Options, &o); err != nil || o.Method == "" {
-		return nil, engine.Needs{}, &engine.Mistake{Key: "method", Problem: "there is none", Remedy: "say which of " + strings.Join(search.Names(), ", ")}
+		return nil, engine.Needs{}, &engine.Mistake{Key: "method", Problem: "there is none",
+			Remedy: "say which of " + strings.Join(search.Names(), ", ")}
 	}
 	var err error
 	if c.Strategy, err = search.New(o.Method); err != nil {

@@ -64,7 +64,8 @@ func (p *Policy) add(b *batch, s *Sequence, weight float64) error {
 	}
 	first, before := b.rows(), 0
 	for i, d := range s.Decisions {
-		if d.Site < 0 || d.Site >= len(p.sites) || s.Answers[i] < 0 || s.Answers[i] >= len(p.sites[d.Site].Options) || d.Closed != nil && d.Closed[s.Answers[i]] {
+		if d.Site < 0 || d.Site >= len(p.sites) || s.Answers[i] < 0 || s.Answers[i] >= len(p.sites[d.Site].Options) ||
+			d.Closed != nil && d.Closed[s.Answers[i]] {
 			return fmt.Errorf("controller: answer %d at site %d of %d cannot be given", s.Answers[i], d.Site, len(p.sites))
 		}
 		b.site = append(b.site, d.Site)

@@ -111,7 +111,8 @@ func New(space *genome.Space, o Options, seed uint64) (*Policy, error) {
 		p.option = append(p.option, options)
 		options += len(s.Options)
 		if options > mostOptions {
-			return nil, fmt.Errorf("the space has more than %d options, too many for a controller: declare fewer, or numbers with larger steps", mostOptions)
+			return nil, fmt.Errorf("the space has more than %d options, too many for a controller: declare fewer, "+
+				"or numbers with larger steps", mostOptions)
 		}
 		switch s.Kind {
 		case genome.SiteSource, genome.SiteEdge:

@@ -20,7 +20,8 @@ func (p *Policy) Save(path string) error {
 	var out []safetensors.Array[float64]
 	for _, part := range p.parts() {
 		for _, a := range p.weights.list {
-			out = append(out, safetensors.Array[float64]{Name: part.prefix + a.name, Shape: []int{a.rows, a.cols}, Data: part.data[a.from:a.to]})
+			out = append(out, safetensors.Array[float64]{Name: part.prefix + a.name, Shape: []int{a.rows, a.cols},
+				Data: part.data[a.from:a.to]})
 		}
 	}
 	out = append(out, safetensors.Array[float64]{Name: "adam", Shape: []int{3}, Data: []float64{float64(p.steps), p.power1, p.power2}})
@@ -48,7 +49,8 @@ func (p *Policy) Load(path string) error {
 	for i, part := range p.parts() {
 		for k, a := range p.weights.list {
 			if x := arrays[i*len(p.weights.list)+k]; x.Name != part.prefix+a.name || !slices.Equal(x.Shape, []int{a.rows, a.cols}) {
-				return refuse(fmt.Sprintf("%s has the shape %v where %s with %v is expected", x.Name, x.Shape, part.prefix+a.name, []int{a.rows, a.cols}))
+				return refuse(fmt.Sprintf("%s has the shape %v where %s with %v is expected", x.Name, x.Shape,
+					part.prefix+a.name, []int{a.rows, a.cols}))
 			}
 		}
 	}

@@ -71,9 +71,11 @@ func readCSV(path string, columns Columns) (*raw, error) {
 			v, err := strconv.ParseFloat(cell, 64)
 			switch {
 			case cell == "":
-				return nil, fmt.Errorf("%s:%d: column %q is empty; fill it, remove the line, or list the column under data.drop", path, line, header[i])
+				return nil, fmt.Errorf("%s:%d: column %q is empty; fill it, remove the line, or list the "+
+					"column under data.drop", path, line, header[i])
 			case !number.MatchString(cell) || err != nil || math.IsInf(v, 0):
-				return nil, fmt.Errorf("%s:%d: column %q holds %q, which is no finite number; correct it, or list the column under data.drop",
+				return nil, fmt.Errorf("%s:%d: column %q holds %q, which is no finite number; "+
+					"correct it, or list the column under data.drop",
 					path, line, header[i], cell)
 			}
 			t.wide = append(t.wide, v)

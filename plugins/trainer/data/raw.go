@@ -69,7 +69,8 @@ func (r *raw) set(like *Set) (*Set, error) {
 		s.Classes = named(r.labels)
 		switch n := len(s.Classes); {
 		case n < 2:
-			return nil, fmt.Errorf("%s: all samples are of class %q; name the column or file that holds the classes", r.labelled, s.Classes[0])
+			return nil, fmt.Errorf("%s: all samples are of class %q; name the column or file that holds the classes",
+				r.labelled, s.Classes[0])
 		case n > mostClasses:
 			return nil, fmt.Errorf("%s: holds %d classes, more than %d; name the column or file that holds the classes",
 				r.labelled, n, mostClasses)
@@ -78,7 +79,8 @@ func (r *raw) set(like *Set) (*Set, error) {
 		s.Classes, offset = like.Classes, like.Offset
 		switch {
 		case !slices.Equal(r.columns, like.Columns):
-			return nil, fmt.Errorf("%s: has the feature columns %s, but the training file %s; give files with the same columns in the same order",
+			return nil, fmt.Errorf("%s: has the feature columns %s, but the training file %s; give "+
+				"files with the same columns in the same order",
 				r.path, listed(r.columns), listed(like.Columns))
 		case !slices.Equal(r.shape, like.Shape):
 			return nil, fmt.Errorf("%s: holds samples of shape %v, but the training file of shape %v; take files that belong together",

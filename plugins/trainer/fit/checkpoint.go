@@ -42,7 +42,8 @@ func (t *Trainer) Save(path string) error {
 		tensors = append(tensors, safetensors.Tensor(tensor))
 	}
 	// Written under another name first: a reader never sees half a file.
-	if err := safetensors.WriteFile(path+".part", tensors, map[string]string{checkpointKey: string(meta), network.SamplesKey: string(samples)}); err != nil {
+	if err := safetensors.WriteFile(path+".part", tensors,
+		map[string]string{checkpointKey: string(meta), network.SamplesKey: string(samples)}); err != nil {
 		return fmt.Errorf("cannot write a checkpoint: %w; make room in %s", err, filepath.Dir(path))
 	}
 	return os.Rename(path+".part", path)

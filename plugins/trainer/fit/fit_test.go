@@ -32,7 +32,8 @@ func net(t *testing.T) *network.Network {
 	t.Helper()
 	block := genome.Map{{Key: "block", Value: genome.Map{
 		{Key: "channels", Value: int64(4)}, {Key: "norm", Value: true}, {Key: "stride", Value: int64(2)}, {Key: "dropout", Value: 0.1}}}}
-	n, err := network.Build(genome.Map{{Key: "body", Value: []any{block, block}}, {Key: "head", Value: genome.Map{{Key: "pool", Value: "average"}}}}, []int{1, 40}, 10)
+	n, err := network.Build(genome.Map{{Key: "body", Value: []any{block, block}},
+		{Key: "head", Value: genome.Map{{Key: "pool", Value: "average"}}}}, []int{1, 40}, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +245,8 @@ func TestDiverges(t *testing.T) {
 	r.Optimizer, r.LearningRate, r.Momentum, r.Schedule, r.WeightDecay = "sgd", 999, 0.99, "constant", 10
 	_, err := start(t, setup(t, r, 30)).Run(t.Context())
 	var invalid *Invalid
-	if !errors.As(err, &invalid) || !strings.HasPrefix(err.Error(), "loss") || !strings.Contains(err.Error(), " became ") || !strings.Contains(err.Error(), " in epoch ") {
+	if !errors.As(err, &invalid) || !strings.HasPrefix(err.Error(), "loss") || !strings.Contains(err.Error(), " became ") ||
+		!strings.Contains(err.Error(), " in epoch ") {
 		t.Errorf("ended with %v", err)
 	}
 }

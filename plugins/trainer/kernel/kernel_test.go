@@ -238,7 +238,8 @@ func TestLoops(t *testing.T) {
 		},
 		"norm gradient": func(k *Kernels[float32], r *rng.Rand) [][]float32 {
 			dx := normals(r, n)
-			k.NormGradient(dx, normals(r, n), normals(r, n), normals(r, channels), normals(r, channels), normals(r, channels), normals(r, channels), mask, channels, lanes, 0.1)
+			k.NormGradient(dx, normals(r, n), normals(r, n), normals(r, channels), normals(r, channels), normals(r, channels),
+				normals(r, channels), mask, channels, lanes, 0.1)
 			for row := 0; row < n; row += lanes {
 				for _, v := range dx[row+used : row+lanes] {
 					if v != 0 {

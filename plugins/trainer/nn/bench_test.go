@@ -13,7 +13,8 @@ func BenchmarkTrain(b *testing.B) {
 		name  string
 		net   *net
 		batch int
-	}{{"handmade", handmade(), 100}, {"base", base(), 100}, {"base128", base(), 128}, {"narrow", blocks(8, "relu"), 100}, {"mish", blocks(16, "mish"), 100}, {"image", image(), 128}} {
+	}{{"handmade", handmade(), 100}, {"base", base(), 100}, {"base128", base(), 128}, {"narrow", blocks(8, "relu"), 100}, {"mish",
+		blocks(16, "mish"), 100}, {"image", image(), 128}} {
 		for _, set := range kernel.Available() {
 			b.Run(c.name+"/"+set.String(), func(b *testing.B) {
 				m, err := build(&c.net.Network, Options{Batch: c.batch, Seed: 1}, kernel.For(set), true, nil)

@@ -76,7 +76,8 @@ func (b *builder[E]) leaf(name string, v *tensor.Dense) *G.Node {
 }
 
 // layer adds an op whose value is an array of activations.
-func (b *builder[E]) layer(name string, positions, channels int, in []value, make func(y []E) (run func(in [][]E), grad func(in G.Nodes, grad *G.Node) G.Nodes)) value {
+func (b *builder[E]) layer(name string, positions, channels int, in []value,
+	make func(y []E) (run func(in [][]E), grad func(in G.Nodes, grad *G.Node) G.Nodes)) value {
 	out := newTensor[E](positions, channels, b.lanes)
 	v := value{positions: positions, channels: channels}
 	o := &op[E]{name: name, out: out}

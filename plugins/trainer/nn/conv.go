@@ -21,7 +21,8 @@ func lowerConv[E kernel.Float](w *lowering[E], i int, n *network.Node, in []valu
 	}
 	l := kernel.Layer{Geometry: g, InChannels: in[0].channels, OutChannels: n.Channels, Groups: max(n.Groups, 1)}
 	if l.InChannels%l.Groups != 0 || l.OutChannels%l.Groups != 0 {
-		return value{}, fmt.Errorf("%d groups divide neither %d nor %d channels: choose a common divisor", l.Groups, l.InChannels, l.OutChannels)
+		return value{}, fmt.Errorf("%d groups divide neither %d nor %d channels: choose a common divisor", l.Groups,
+			l.InChannels, l.OutChannels)
 	}
 	return w.weighted(i, n, in[0], l), nil
 }
@@ -37,7 +38,8 @@ func (w *lowering[E]) weighted(i int, n *network.Node, in value, l kernel.Layer)
 	p := w.params.layers[i]
 	slope, follower := w.rectified(i)
 	_, norm := w.next(i, network.Norm)
-	v := w.conv(in, l, w.parameter(p.weight, n.Channels, l.Taps, l.InChannels/l.Groups), w.parameter(p.bias, n.Channels), slope, norm != nil)
+	v := w.conv(in, l, w.parameter(p.weight, n.Channels, l.Taps, l.InChannels/l.Groups),
+		w.parameter(p.bias, n.Channels), slope, norm != nil)
 	return w.stands(v, follower)
 }
 

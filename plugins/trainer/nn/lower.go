@@ -47,7 +47,8 @@ func (b *builder[E]) lower(net *network.Network, params *parameters[E], input *G
 			return value{}, fmt.Errorf("nn: layer %q (%s): %w", n.Name, n.Op, err)
 		}
 		if v.channels*v.positions != product(n.Shape) {
-			return value{}, fmt.Errorf("nn: layer %q (%s): computes %d values, but the network says shape %v", n.Name, n.Op, v.channels*v.positions, n.Shape)
+			return value{}, fmt.Errorf("nn: layer %q (%s): computes %d values, but the network says shape %v", n.Name, n.Op,
+				v.channels*v.positions, n.Shape)
 		}
 		w.values[i] = v
 	}

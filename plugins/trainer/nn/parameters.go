@@ -89,7 +89,8 @@ func newParameters[E kernel.Float](net *network.Network, velocity, square bool) 
 			}
 		}
 		if arrays.Mean != nil {
-			l.mean, l.variance = statistics[E]{*arrays.Mean, initial[E](arrays.Mean, 0)}, statistics[E]{*arrays.Variance, initial[E](arrays.Variance, 0)}
+			l.mean, l.variance = statistics[E]{*arrays.Mean, initial[E](arrays.Mean, 0)}, statistics[E]{*arrays.Variance,
+				initial[E](arrays.Variance, 0)}
 		}
 	}
 

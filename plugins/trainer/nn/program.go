@@ -24,7 +24,8 @@ type call[E kernel.Float] struct {
 // nodes that were done. With share, gradients
 // whose last reader has run make room for later ones, which halves the memory
 // of a Model; a machine that runs the graph in another order needs them apart.
-func compile[E kernel.Float](k *kernel.Kernels[E], g *G.ExprGraph, done map[*G.Node]G.Value, ops map[*G.Node]*op[E], share bool, roots ...*G.Node) (program[E], error) {
+func compile[E kernel.Float](k *kernel.Kernels[E], g *G.ExprGraph, done map[*G.Node]G.Value, ops map[*G.Node]*op[E], share bool,
+	roots ...*G.Node) (program[E], error) {
 	var order []*G.Node
 	children, seen := map[*G.Node][]*G.Node{}, map[*G.Node]bool{}
 	var visit func(n *G.Node)

@@ -63,7 +63,8 @@ func newStock(t testing.TB, n *net, m *Model, batch int) *stock {
 		switch d.Op {
 		case network.Conv:
 			k := two(d.Kernel, 1)
-			at = must(G.Conv2d(at, learn(d.Name+".weight", d.Channels, in[0], k[0], k[1]), tensor.Shape(k), two(d.Pad, 0), two(d.Stride, 1), two(d.Dilation, 1)))
+			at = must(G.Conv2d(at, learn(d.Name+".weight", d.Channels, in[0], k[0], k[1]), tensor.Shape(k), two(d.Pad, 0),
+				two(d.Stride, 1), two(d.Dilation, 1)))
 			if d.Bias {
 				at = must(G.BroadcastAdd(at, learn(d.Name+".bias", 1, d.Channels, 1, 1), nil, []byte{0, 2, 3}))
 			}

@@ -203,7 +203,8 @@ func Read[E Number](r io.Reader, size int64) ([]Array[E], map[string]string, err
 			return nil, nil, fmt.Errorf("tensor %q: %w", names[i], err)
 		}
 		if e.Offsets[0] != at || e.Offsets[1] != at+width*n || e.Offsets[1] > end {
-			return nil, nil, fmt.Errorf("tensor %q: its offsets %v do not fit its shape %v, its neighbours or the file", names[i], e.Offsets, e.Shape)
+			return nil, nil, fmt.Errorf("tensor %q: its offsets %v do not fit its shape %v, its neighbours or the file",
+				names[i], e.Offsets, e.Shape)
 		}
 		at = e.Offsets[1]
 		t := Array[E]{Name: names[i], Shape: make([]int, len(e.Shape)), Data: make([]E, n)}

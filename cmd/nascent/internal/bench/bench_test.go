@@ -23,8 +23,9 @@ var accuracy = Measure{"accuracy", engine.Maximize}
 // job is a candidate of a search that took so many seconds.
 func job(seconds, value float64, change func(*engine.Candidate)) engine.Candidate {
 	c := engine.Candidate{
-		Job:    engine.Job{Phase: engine.PhaseSearch, Task: engine.Train, Fidelity: 1},
-		Result: engine.Result{Status: engine.OK, Seconds: seconds, Metrics: engine.Values{{Name: "accuracy", Value: value}, {Name: "size", Value: 100 * value}}},
+		Job: engine.Job{Phase: engine.PhaseSearch, Task: engine.Train, Fidelity: 1},
+		Result: engine.Result{Status: engine.OK, Seconds: seconds,
+			Metrics: engine.Values{{Name: "accuracy", Value: value}, {Name: "size", Value: 100 * value}}},
 	}
 	if change != nil {
 		change(&c)
@@ -99,7 +100,8 @@ func TestEstimatedHypervolumes(t *testing.T) {
 // By the only objective, what leads counts by the mean of its measurements.
 func TestFollowRepeats(t *testing.T) {
 	t.Parallel()
-	plan := &engine.Plan{Fidelities: make([]engine.Fidelity, 2), Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}, Rules: genome.Rules}
+	plan := &engine.Plan{Fidelities: make([]engine.Fidelity, 2),
+		Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}, Rules: genome.Rules}
 	var all []engine.Candidate
 	for i, x := range []struct {
 		genome   int
@@ -112,7 +114,8 @@ func TestFollowRepeats(t *testing.T) {
 		all = append(all, job(1, x.accuracy, func(c *engine.Candidate) { c.ID, c.Genome = engine.ID(i+1), g }))
 	}
 	// After the third, 2 has a mean of 0.5 and, of two, the higher bound.
-	want := Trace{Spent: Cost{5, 5}, Again: true, Steps: []Step{{At: Cost{1, 1}, Value: 0.5}, {At: Cost{2, 2}, Value: 0.9}, {At: Cost{3, 3}, Value: 0.5}, {At: Cost{5, 5}, Value: 0.6}}}
+	want := Trace{Spent: Cost{5, 5}, Again: true, Steps: []Step{{At: Cost{1, 1}, Value: 0.5}, {At: Cost{2, 2}, Value: 0.9},
+		{At: Cost{3, 3}, Value: 0.5}, {At: Cost{5, 5}, Value: 0.6}}}
 	got := Follow(slices.Values(all), plan, accuracy)
 	for i := range got.Steps {
 		got.Steps[i].Value = engine.Key(got.Steps[i].Value)
@@ -144,7 +147,8 @@ func TestFollowHypervolume(t *testing.T) {
 	}
 	all := []engine.Candidate{at(9, 1, 0), at(0.5, 11, 1), at(0.5, 6, 1), at(0.4, 7, 1), at(0.75, 8, 1), at(1, 2, 1)}
 	got := Follow(slices.Values(all), plan, Measure{Hypervolume, engine.Maximize})
-	want := Trace{Spent: Cost{6, 6}, Steps: []Step{{At: Cost{2, 2}, Value: 0}, {At: Cost{3, 3}, Value: 2}, {At: Cost{5, 5}, Value: 2.5}, {At: Cost{6, 6}, Value: 8}}}
+	want := Trace{Spent: Cost{6, 6}, Steps: []Step{{At: Cost{2, 2}, Value: 0}, {At: Cost{3, 3}, Value: 2}, {At: Cost{5, 5}, Value: 2.5},
+		{At: Cost{6, 6}, Value: 8}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -89,7 +89,8 @@ func (b *Bench) Notes() (out []string) {
 		out = append(out, fmt.Sprintf("%d of the hypervolumes are estimates, with standard errors of at most %.2g.", n, most))
 	}
 	if again > 0 && again < all {
-		out = append(out, fmt.Sprintf("The best of %d of %d searches is a mean over several measurements, that of the others one measurement, "+
+		out = append(out, fmt.Sprintf("The best of %d of %d searches is a mean over several "+
+			"measurements, that of the others one measurement, "+
 			"of which luck is a part: compare these by what the winners' tests came to.", again, all))
 	}
 	return out

@@ -300,7 +300,8 @@ func (s *Suite) stand() {
 			}
 			st.Problems++
 			st.Rank += x.Rank
-			if !slices.ContainsFunc(p.Scores, func(y Score) bool { return y.Mean != nil && p.gain(engine.Key(*y.Mean), engine.Key(*x.Mean)) > 0 }) {
+			if !slices.ContainsFunc(p.Scores,
+				func(y Score) bool { return y.Mean != nil && p.gain(engine.Key(*y.Mean), engine.Key(*x.Mean)) > 0 }) {
 				st.Wins++
 			}
 			if x.P != nil && *x.P < Significant {

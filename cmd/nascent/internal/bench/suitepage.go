@@ -176,8 +176,10 @@ func (s *Suite) Table() (head []string, rows [][]string) {
 
 // About says how the figures came about.
 func (s *Suite) About() string {
-	return fmt.Sprintf("Means with their standard errors. Ranks are among the strategies with the same seed; a win is a mean that no other beats. "+
-		"p: Wilcoxon's signed ranks against %s over the seeds, two-sided, corrected by Holm over all comparisons here; better and worse count below %g.",
+	return fmt.Sprintf("Means with their standard errors. Ranks are among the strategies with the same "+
+		"seed; a win is a mean that no other beats. "+
+		"p: Wilcoxon's signed ranks against %s over the seeds, two-sided, corrected by Holm over all "+
+		"comparisons here; better and worse count below %g.",
 		s.Reference, Significant)
 }
 
@@ -189,7 +191,8 @@ func (s *Suite) Headline() string {
 			n += len(r.Runs)
 		}
 	}
-	return fmt.Sprintf("%s, %s, %s", show.Plural(len(s.Problems), "problem"), plural(len(s.Overall), "strategy", "strategies"), plural(n, "search", "searches"))
+	return fmt.Sprintf("%s, %s, %s", show.Plural(len(s.Problems), "problem"), plural(len(s.Overall), "strategy", "strategies"),
+		plural(n, "search", "searches"))
 }
 
 func plural(n int, one, many string) string {

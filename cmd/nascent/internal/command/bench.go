@@ -79,13 +79,15 @@ options are written as in YAML: --strategies 'aging,{use: aging, population: 20}
 			case f.suite != "":
 				return a.benchSuite(cmd.Context(), f)
 			case len(args) == 0:
-				return wrongInput("there is no search to compare strategies on; name a search.yaml, a directory or an example, or several with --suite FILE")
+				return wrongInput("there is no search to compare strategies on; name a search.yaml, a directory or " +
+					"an example, or several with --suite FILE")
 			}
 			return a.bench(cmd.Context(), args[0], f)
 		},
 	}
 	s := cmd.Flags()
-	s.StringVar(&f.strategies, "strategies", "", "what to compare: names or paths as run --strategy takes them, or {use: NAME, option: value}")
+	s.StringVar(&f.strategies, "strategies", "",
+		"what to compare: names or paths as run --strategy takes them, or {use: NAME, option: value}")
 	s.IntVar(&f.seeds, "seeds", 5, "searches for each strategy")
 	s.Int64Var(&f.first, "first-seed", 1, "seed of the first; the others follow")
 	s.StringVar(&f.dir, "dir", "", "directory that keeps all searches (default ./NAME-bench)")
@@ -116,7 +118,8 @@ type contender struct {
 // contenders reads a list of strategies, in the words of a YAML list.
 func contenders(list string) ([]*contender, error) {
 	bad := func(problem string) error {
-		return wrongInput("--strategies %s: %s; write names with commas between, for example --strategies 'random,{use: aging, population: 20}'", list, problem)
+		return wrongInput("--strategies %s: %s; write names with commas between, for example --strategies "+
+			"'random,{use: aging, population: 20}'", list, problem)
 	}
 	var file yaml.Node
 	if err := yaml.Unmarshal([]byte("["+list+"]"), &file); err != nil {
@@ -364,7 +367,8 @@ func (a *app) prepare(ctx context.Context, c *contest) error {
 	}
 	for _, name := range []string{"bench.json", "bench.html"} {
 		if _, err := os.Lstat(filepath.Join(f.dir, name)); err == nil {
-			return wrongInput("%s is there already and is not of this bench; choose another directory with --dir, or move it away", filepath.Join(f.dir, name))
+			return wrongInput("%s is there already and is not of this bench; choose another directory with --dir, or move it away",
+				filepath.Join(f.dir, name))
 		}
 	}
 	return nil

@@ -150,7 +150,8 @@ func (a *app) judgeable(ctx context.Context, s *config.Suite, i int, c *contest)
 		metric, goal = said.Objectives[0].Metric, said.Objectives[0].Goal
 	}
 	if goal != "" && p.Goal != "" && goal != p.Goal && (p.By == "best" || p.By == "test") {
-		return s.Fault(place+"goal", fmt.Sprintf("it is judged by %s, which its searches %s", metric, goal), fmt.Sprintf("write %s, or remove it", goal))
+		return s.Fault(place+"goal", fmt.Sprintf("it is judged by %s, which its searches %s", metric, goal),
+			fmt.Sprintf("write %s, or remove it", goal))
 	}
 	can := []string{"best", "evaluations", "seconds"}
 	if said.tests.Tests {

@@ -56,7 +56,8 @@ func (a *app) openLookups(ctx context.Context, t *target, f *benchFlags) (_ *loo
 	for _, name := range slices.Sorted(maps.Keys(s.Engine.Evaluators)) {
 		ref := s.Engine.Evaluators[name]
 		l.shared[name] = host.Share(ref.Evaluator, max(f.parallel, searchesAtOnce)*s.Engine.Workers)
-		session, hello, err := l.shared[name].Open(ctx, engine.EvaluatorSetup{Space: l.space, Workers: s.Engine.Workers, Options: ref.Options})
+		session, hello, err := l.shared[name].Open(ctx,
+			engine.EvaluatorSetup{Space: l.space, Workers: s.Engine.Workers, Options: ref.Options})
 		if err != nil {
 			l.close()
 			return nil, err, nil

@@ -140,7 +140,8 @@ func (l *otherLine) read() (*bench.Outcome, error) {
 		last := []float64{0, 0}
 		for i, step := range t.Steps {
 			if step.Value == nil || !paid(step.At, last) || !paid(t.Spent, step.At) {
-				return nil, fmt.Errorf(".trace.steps[%d]: write {at: [evaluations, seconds], value: BEST}, each later than the one before and none after spent", i)
+				return nil, fmt.Errorf(".trace.steps[%d]: write {at: [evaluations, seconds], value: BEST}, each later "+
+					"than the one before and none after spent", i)
 			}
 			last = step.At
 		}

@@ -31,7 +31,8 @@ func readSuite(path string) (*config.Suite, error) {
 // carried it out (theirs), nobody else need to.
 func suiteContest(s *config.Suite, p *config.Problem, f benchFlags, theirs bool) (*contest, error) {
 	bad := func(what string) error {
-		return wrongInput("%s: problem %s: strategies: %s; write a list such as [random, {use: aging, population: 20}]", s.Path, p.Name, what)
+		return wrongInput("%s: problem %s: strategies: %s; write a list such as [random, {use: "+
+			"aging, population: 20}]", s.Path, p.Name, what)
 	}
 	c := &contest{path: s.Path}
 	var err error
@@ -203,7 +204,8 @@ func referable(s *config.Suite, contests []*contest, others map[string]*bench.Be
 			}
 		}
 		if !slices.Contains(names, s.Reference) {
-			lacking = append(lacking, fmt.Sprintf("%s is without the reference %s, so nothing is tested against it there", s.Problems[i].Name, s.Reference))
+			lacking = append(lacking, fmt.Sprintf("%s is without the reference %s, so nothing is tested against it there",
+				s.Problems[i].Name, s.Reference))
 		}
 		all = append(all, names...)
 	}
@@ -251,7 +253,8 @@ func (a *app) solve(
 	if err := a.keepBench(b, c.flags); err != nil {
 		return false, err
 	}
-	one := &bench.Problem{Name: p.Name, By: p.By, Goal: cmp.Or(p.Goal, b.Goal, engine.Maximize), Optimum: p.Optimum, Relative: p.Relative, Bench: b}
+	one := &bench.Problem{Name: p.Name, By: p.By, Goal: cmp.Or(p.Goal, b.Goal, engine.Maximize), Optimum: p.Optimum,
+		Relative: p.Relative, Bench: b}
 	switch {
 	case bench.ByCost(p.By):
 		one.Goal = cmp.Or(p.Goal, engine.Minimize)

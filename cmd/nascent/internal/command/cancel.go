@@ -41,7 +41,8 @@ be replayed. In a search that is not running its next run finds them cancelled.`
 			}
 			ask := slices.Concat([]string{"cancel"}, args, []string{"--request", request, fmt.Sprintf("--json=%t", asJSON)})
 			return a.order(cmd.Context(), args[0], socket.Request{Args: ask}, func(led *ledger.Ledger) error {
-				return a.cancelEach(ids, asJSON, func(id engine.ID) error { return engine.Cancel(led, id, requestFor(request, id), time.Now()) })
+				return a.cancelEach(ids, asJSON,
+					func(id engine.ID) error { return engine.Cancel(led, id, requestFor(request, id), time.Now()) })
 			})
 		},
 	}

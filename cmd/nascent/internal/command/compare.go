@@ -157,7 +157,8 @@ func compareAll(all []*compared, metric string) (*comparison, error) {
 		for i, s := range all {
 			k := slices.IndexFunc(s.rows.Archive.Plan.Objectives, func(o engine.Objective) bool { return o.Metric == metric })
 			if k < 0 {
-				return nil, wrongInput("--metric %s: it is no objective of %s, which has %s", metric, s.Dir, objectivesText(s.rows.Archive.Plan.Objectives))
+				return nil, wrongInput("--metric %s: it is no objective of %s, which has %s", metric, s.Dir,
+					objectivesText(s.rows.Archive.Plan.Objectives))
 			}
 			o := s.rows.Archive.Plan.Objectives[k]
 			if i > 0 && by.Goal != o.Goal {
@@ -477,7 +478,8 @@ func (a *app) writeComparison(c *comparison) error {
 		}
 	}
 	for _, p := range c.Pairs {
-		fmt.Fprintf(a.out, "%s against %s, %d seeds: better %d times, as good %d times; p %.2g (Wilcoxon)\n", p.A, p.B, p.Seeds, p.Wins, p.Ties, p.P)
+		fmt.Fprintf(a.out, "%s against %s, %d seeds: better %d times, as good %d times; p %.2g (Wilcoxon)\n", p.A, p.B,
+			p.Seeds, p.Wins, p.Ties, p.P)
 	}
 	fmt.Fprintln(a.out)
 	if len(c.Settings) == 0 {
@@ -509,7 +511,8 @@ func (a *app) writeComparison(c *comparison) error {
 					values = append(values, o.Metric+" "+show.Number(o.Metric, x))
 				}
 			}
-			line += fmt.Sprintf("; the best of these: candidate %s, %s\n  %s", s.AloneBest.ID, strings.Join(values, ", "), s.AloneBest.Genome)
+			line += fmt.Sprintf("; the best of these: candidate %s, %s\n  %s", s.AloneBest.ID,
+				strings.Join(values, ", "), s.AloneBest.Genome)
 		}
 		for i, part := range strings.Split(line, "\n") {
 			if i > 0 && a.width > 0 {

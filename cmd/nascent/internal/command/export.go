@@ -91,7 +91,8 @@ one candidate write the best.`,
 				return wrongInput("--format: %q is no format; use one of %s, or for one candidate one of %s",
 					format, strings.Join(export.Formats, ", "), strings.Join(export.NetworkFormats, ", "))
 			case named && !network:
-				return wrongInput("--format: %s is for all candidates; leave the id out, or use one of %s", format, strings.Join(export.NetworkFormats, ", "))
+				return wrongInput("--format: %s is for all candidates; leave the id out, or use one of %s", format,
+					strings.Join(export.NetworkFormats, ", "))
 			case (format == "parquet" || format == "onnx") && output == "-" && a.width > 0:
 				return wrongInput("--format: %s is nothing for a terminal; name a file with --output", format)
 			}

@@ -113,7 +113,8 @@ func (g *guests) Same(text []byte, folder string) error {
 	}
 	doc.Relocate()
 	if key := doc.Contradicts(g.target.doc); key != "" {
-		return fmt.Errorf("%s: the search that runs in %s has another %s: leave it out, or choose another directory", key, g.target.dir, key)
+		return fmt.Errorf("%s: the search that runs in %s has another %s: leave it out, or choose "+
+			"another directory", key, g.target.dir, key)
 	}
 	return nil
 }

@@ -34,7 +34,8 @@ type bringing struct {
 
 func (b *bringing) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&b.Map, "map", nil, "NAME=COLUMN: which column is a gene, a metric, fidelity or genome; a metric may be computed, as in 'accuracy=1 - error' (may be repeated)")
+	f.StringArrayVar(&b.Map, "map", nil, "NAME=COLUMN: which column is a gene, a metric, fidelity or genome; a metric may be computed, "+
+		"as in 'accuracy=1 - error' (may be repeated)")
 	f.StringVar(&b.study, "study", "", "which Optuna study, where a file has several")
 	f.StringVar(&b.request, "request", "", "a text that names this order: given again it changes nothing")
 	f.BoolVar(&b.dry, "dry-run", false, "say what would be taken in, and change nothing")
@@ -73,7 +74,8 @@ Before a search begins, while it runs, and between two runs: all are the same.`,
 		},
 	}
 	b.flags(cmd)
-	cmd.Flags().IntVar(&b.Fidelity, "fidelity", -1, "at which of the search's fidelities all results were measured (default: as the column fidelity says)")
+	cmd.Flags().IntVar(&b.Fidelity, "fidelity", -1,
+		"at which of the search's fidelities all results were measured (default: as the column fidelity says)")
 	return cmd
 }
 

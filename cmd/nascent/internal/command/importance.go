@@ -140,7 +140,8 @@ func study(r *show.Rows, o engine.Objective, where []*expression.Condition, shar
 	}
 	column := r.Metric(o.Metric)
 	fits := func(row int) bool {
-		return column != nil && !math.IsNaN(column[row]) && r.Phase.At(row) == string(engine.PhaseSearch) && r.Status.At(row) == string(engine.OK) &&
+		return column != nil && !math.IsNaN(column[row]) && r.Phase.At(row) == string(engine.PhaseSearch) &&
+			r.Status.At(row) == string(engine.OK) &&
 			r.Task.At(row) == string(engine.Train) && !r.Stopped[row] && r.Baseline.At(row) == ""
 	}
 	highest := 0
@@ -254,7 +255,8 @@ func (a *app) writeImportance(all []studied, share float64) error {
 		if i > 0 {
 			fmt.Fprintln(a.out)
 		}
-		fmt.Fprintf(a.out, "%s: the best %s of %s\n", show.Clean(s.Metric), show.Thousands(int64(s.Best)), show.Plural(s.Candidates, "candidate"))
+		fmt.Fprintf(a.out, "%s: the best %s of %s\n", show.Clean(s.Metric), show.Thousands(int64(s.Best)),
+			show.Plural(s.Candidates, "candidate"))
 		t := show.Table{
 			Head:  []string{"importance", "gene", "active", "more often among the best", "there", "in all"},
 			Right: []bool{true, false, true, false, true, true}, Width: a.width,

@@ -111,7 +111,8 @@ func (a *app) order(ctx context.Context, dir string, r socket.Request, do func(*
 
 // visit has live look at a search that this process runs; else asks the process that
 // runs it, as look does, or has stopped look at what lies in dir.
-func (a *app) visit(ctx context.Context, dir string, args []string, out io.Writer, live func(*show.View) error, stopped func() error) error {
+func (a *app) visit(ctx context.Context, dir string, args []string, out io.Writer, live func(*show.View) error,
+	stopped func() error) error {
 	if a.live != nil {
 		v, err := a.live()
 		if err != nil {

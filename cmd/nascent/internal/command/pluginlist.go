@@ -134,7 +134,8 @@ func (a *app) listOptions(ctx context.Context, name string, asJSON bool, o host.
 		all = append(all, p)
 	}
 	if len(all) == 0 {
-		return wrongInput("there is neither an evaluator nor a strategy called %s, and no directory: nascent plugins lists what there is", name)
+		return wrongInput("there is neither an evaluator nor a strategy called %s, and no directory: "+
+			"nascent plugins lists what there is", name)
 	}
 	if asJSON {
 		return a.writeJSON(all)

@@ -115,10 +115,12 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 	f.IntVar(&c.workers, "workers", 0, "jobs at once (default: one for each processor, or what a process of the evaluator takes)")
 	f.IntVar(&c.evaluations, "evaluations", 0, "end after so many evaluations")
 	f.Int64Var(&c.seed, "seed", 0, "seed of all random numbers")
-	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, nsga2, random or a plugin; it takes over from the one before")
+	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, nsga2, random or a "+
+		"plugin; it takes over from the one before")
 	f.Uint64Var(&c.turn, "at-turn", 0, "let --strategy take over after so many turns (default: now)")
 	f.StringArrayVar(&c.set, "set", nil, "set any key of the search.yaml: KEY=VALUE (may be repeated)")
-	f.BoolVar(&m.detached, "detached", false, "as clients start it: lines in place of the panel, and it ends after half a minute without clients")
+	f.BoolVar(&m.detached, "detached", false,
+		"as clients start it: lines in place of the panel, and it ends after half a minute without clients")
 	m.flags(cmd)
 	return cmd
 }
@@ -161,7 +163,8 @@ func (a *app) until(ctx context.Context, t *target, m manner) (reached bool, err
 	defer done()
 	st := v.Status()
 	if st.Turns < t.turn && st.State == engine.StateFinished {
-		fmt.Fprintf(a.err, "nascent: the search ended after %d turns, before the strategy was to change at turn %d; raise its limits to go on\n",
+		fmt.Fprintf(a.err, "nascent: the search ended after %d turns, before the strategy was to "+
+			"change at turn %d; raise its limits to go on\n",
 			st.Turns, t.turn)
 	}
 	return st.Turns >= t.turn, nil
@@ -287,7 +290,8 @@ func (t *target) configure(s *config.Search, m manner, led *announcing, screen s
 // attend lets others look at a search that is about to run, ask it, carry out its jobs
 // and be told of it, until dismiss is called with what came of the run.
 func (a *app) attend(
-	t *target, s *config.Search, m manner, search *engine.Search, led *announcing, guests *guests, screen show.Screen, interrupts <-chan os.Signal,
+	t *target, s *config.Search, m manner, search *engine.Search, led *announcing, guests *guests, screen show.Screen,
+	interrupts <-chan os.Signal,
 ) (live show.Live, dismiss func(error), err error) {
 	live = running(search, led.Ledger, t)
 	close, err := a.answer(t, cmp.Or(m.listen, s.Listen), live, search, led.Ledger, screen)

@@ -165,7 +165,8 @@ func (t *target) succession(c choices) error {
 		return err
 	}
 	options := recordedOptions(s.Strategy)
-	same := strategyName(s.Strategy) == now.Name && (len(options) == 0 && string(now.Options) == "{}" || string(options) == string(now.Options))
+	same := strategyName(s.Strategy) == now.Name &&
+		(len(options) == 0 && string(now.Options) == "{}" || string(options) == string(now.Options))
 	switch turns := v.Status().Turns; {
 	case !c.changed("strategy"):
 		// A change that was interrupted may stand in one of the two only, and what is
@@ -249,7 +250,8 @@ func load(path string, elsewhere bool) (doc *config.Document, home string, err e
 			return nil, "", err
 		}
 		if !example && begun(path) {
-			return nil, "", wrongInput("%s: a search has begun here, but its search.yaml is missing; put it back, or run the original with --dir %s", path, quote(path))
+			return nil, "", wrongInput("%s: a search has begun here, but its search.yaml is missing; put it back, or run the "+
+				"original with --dir %s", path, quote(path))
 		}
 		if !example {
 			return nil, "", wrongInput("%s: there is no search.yaml in this directory; write one, or begin with: %s init %s",
@@ -272,7 +274,8 @@ func load(path string, elsewhere bool) (doc *config.Document, home string, err e
 	if statErr != nil && !errors.Is(statErr, fs.ErrNotExist) {
 		return nil, "", wrongInput("%s: %v", path, errors.Unwrap(statErr))
 	}
-	return nil, "", wrongInput("%s: there is no such file, directory or example; examples are %s", path, strings.Join(examples.Names(), ", "))
+	return nil, "", wrongInput("%s: there is no such file, directory or example; examples are %s", path,
+		strings.Join(examples.Names(), ", "))
 }
 
 func readConfig(path string) (*config.Document, error) {
@@ -396,7 +399,8 @@ type traces struct {
 
 // ours are the entries that a run makes in a search directory.
 var ours = []string{
-	configName, ledger.FileName, ledger.FileName + ".new", index.FileName, "lock", "sock", "sock.new", "files", "logs", "report.html", follow.FileName,
+	configName, ledger.FileName, ledger.FileName + ".new", index.FileName, "lock", "sock", "sock.new", "files", "logs",
+	"report.html", follow.FileName,
 }
 
 func traceOf(dir string) *traces {

@@ -96,7 +96,8 @@ func (a *app) tested(dir string) (*report.Test, int, error) {
 	case v.Plan.Final.Skip:
 		t.Untested = "this search was begun with final.skip: true, so nothing of it is tested; begin one without it in another directory"
 	case len(s.Best) == 0:
-		t.Untested = "no candidate has been trained and measured yet, so there is nothing to test; go on with: " + show.Program() + " run " + quote(dir)
+		t.Untested = "no candidate has been trained and measured yet, so there is nothing to test; go on with: " +
+			show.Program() + " run " + quote(dir)
 	default:
 		return nil, s.Evaluations, nil
 	}

@@ -14,9 +14,10 @@ import (
 func (a *app) versionCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Long:    "Prints nascent's version, the commit that it was built from where that is known,\nand the Go and the machine that it was built by and for.",
+		Use:   "version",
+		Short: "Print the version",
+		Long: "Prints nascent's version, the commit that it was built from where that is known,\nand the Go and " +
+			"the machine that it was built by and for.",
 		Example: `  nascent version --json`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -9,7 +9,8 @@ func TestCommit(t *testing.T) {
 	t.Parallel()
 	const hash = "5f2ca7f0123456789abcdef0123456789abcdef0"
 	stamped := func(modified string) *debug.BuildInfo {
-		return &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: hash}, {Key: "vcs.modified", Value: modified}}}
+		return &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: hash},
+			{Key: "vcs.modified", Value: modified}}}
 	}
 	installed := func(version string) *debug.BuildInfo { return &debug.BuildInfo{Main: debug.Module{Version: version}} }
 	for _, c := range []struct {

@@ -62,7 +62,8 @@ limits: {target: {accuracy: 0.9, size: 100}}
 	if !slices.Equal(s.Engine.Objectives, want) || !slices.Equal(s.Engine.Ties, ties) {
 		t.Errorf("objectives %+v, ties %+v", s.Engine.Objectives, s.Engine.Ties)
 	}
-	if r, l := s.Engine.Reference, s.Engine.Limits.Targets; len(r) != 2 || r[1] != (engine.Value{Name: "size", Value: 10000}) || len(l) != 2 || l[0].Value != 0.9 {
+	if r, l := s.Engine.Reference, s.Engine.Limits.Targets; len(r) != 2 || r[1] != (engine.Value{Name: "size", Value: 10000}) ||
+		len(l) != 2 || l[0].Value != 0.9 {
 		t.Errorf("reference %v, target %v", r, l)
 	}
 	for text, want := range map[string]string{
@@ -82,7 +83,8 @@ limits: {target: {accuracy: 0.9, size: 100}}
 func TestSetThenGoOn(t *testing.T) {
 	t.Parallel()
 	d := parse(t, plain)
-	for key, value := range map[string]string{"seed": "7", "evaluator.fail": "0.5", "objectives": "[{metric: loss, goal: minimize}]", "limits.evaluations": "40"} {
+	for key, value := range map[string]string{"seed": "7", "evaluator.fail": "0.5", "objectives": "[{metric: loss, goal: minimize}]",
+		"limits.evaluations": "40"} {
 		if err := d.Set(key, value, "--set "+key+"="+value); err != nil {
 			t.Fatal(err)
 		}

@@ -69,7 +69,8 @@ func (d *Document) variable(n *yaml.Node, key string, others []string) (string, 
 	name, value, _ := strings.Cut(v, "=")
 	switch {
 	case !variableAlphabet.MatchString(name):
-		err = d.fault(n, key, "write NAME, to pass a variable on, or NAME=VALUE: a name takes letters, digits and _ . -, and begins with no digit",
+		err = d.fault(n, key, "write NAME, to pass a variable on, or NAME=VALUE: a name takes letters, "+
+			"digits and _ . -, and begins with no digit",
 			"%.60q is no name for a variable", name)
 	case strings.ContainsRune(value, 0):
 		err = d.fault(n, key, "leave it out", "the value of %s holds a zero byte", name)
@@ -110,7 +111,8 @@ func (d *Document) Read() (*Search, error) {
 				return err
 			}
 			if size := e.Space.Size().Exact; size != nil && size.IsInt64() && size.Int64() <= 1 {
-				err = d.fault(n, key, "let a gene vary, for example lr: {float: [1e-4, 1e-1], log: true}; kinds of genes are in docs/space.md",
+				err = d.fault(n, key, "let a gene vary, for example lr: {float: [1e-4, 1e-1], log: "+
+					"true}; kinds of genes are in docs/space.md",
 					"holds a single genome, so there is nothing to search")
 			}
 			return err
@@ -263,7 +265,8 @@ func (d *Document) Read() (*Search, error) {
 		return nil, err
 	}
 	if len(e.Fidelities) == 0 && len(s.Evaluators) > 1 {
-		return nil, d.missing("fidelities", "with several evaluators, say which comes first: fidelities: [{evaluator: quick}, {evaluator: full}]")
+		return nil, d.missing("fidelities", "with several evaluators, say which comes first: "+
+			"fidelities: [{evaluator: quick}, {evaluator: full}]")
 	}
 	return s, nil
 }
@@ -542,7 +545,8 @@ func (d *Document) expression(n *yaml.Node, key string) (string, error) {
 func (d *Document) score(n *yaml.Node, key string, e *engine.Config) error {
 	for _, other := range []string{"objectives", "metrics"} {
 		if d.Has(other) {
-			return d.fault(n, key, "write it under metrics, as {score: EXPRESSION}, and list the metric score under objectives", "stands beside %s", other)
+			return d.fault(n, key, "write it under metrics, as {score: EXPRESSION}, and list the metric score under objectives",
+				"stands beside %s", other)
 		}
 	}
 	text, err := d.expression(n, key)

@@ -125,7 +125,8 @@ func (d *Document) baselines(n *yaml.Node, key string) ([]engine.Baseline, error
 					return err
 				}
 				if size := s.Size(); size.Exact == nil || size.Exact.Cmp(big.NewInt(1)) != 0 {
-					return d.fault(n, key, "write constants only", "a baseline leaves nothing to choose, but this space has more than one genome")
+					return d.fault(n, key, "write constants only",
+						"a baseline leaves nothing to choose, but this space has more than one genome")
 				}
 				if b.Genome, err = s.Random(rng.New(0)); err != nil {
 					return d.gene(n, key, err)

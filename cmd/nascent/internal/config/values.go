@@ -161,7 +161,8 @@ func (d *Document) number(n *yaml.Node, key string) (float64, error) {
 		return 0, d.fault(n, key, "write a finite number", "%s is not finite", n.Value)
 	}
 	if v == 0 && vanishes(n.Value) {
-		return 0, d.fault(n, key, "the smallest number above 0 is 4.9e-324; write 0 if that is meant", "%s is too small and would become 0", n.Value)
+		return 0, d.fault(n, key, "the smallest number above 0 is 4.9e-324; write 0 if that is meant",
+			"%s is too small and would become 0", n.Value)
 	}
 	return v, nil
 }

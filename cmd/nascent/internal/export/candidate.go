@@ -70,7 +70,8 @@ func Read(text []byte) (*Model, error) {
 		return nil, err
 	}
 	if m.Network == nil {
-		return nil, fmt.Errorf("candidate %s is no network that could be drawn or run: %s; use --format json for its genes and metrics", m.ID, m.NoNetwork)
+		return nil, fmt.Errorf("candidate %s is no network that could be drawn or run: %s; use --format json for "+
+			"its genes and metrics", m.ID, m.NoNetwork)
 	}
 	return &m, nil
 }
@@ -109,7 +110,8 @@ func (m *Model) WriteONNX(out io.Writer, w *Weights) error {
 // WritePyTorch writes the network as a Python module that reads its weights from
 // a file beside it.
 func (m *Model) WritePyTorch(out io.Writer, w *Weights, beside string) error {
-	return torch.Write(out, m.Network, torch.About{Title: m.Title(), Genome: m.Genome, Weights: w.Origin, Beside: beside, Samples: w.Samples})
+	return torch.Write(out, m.Network, torch.About{Title: m.Title(), Genome: m.Genome, Weights: w.Origin,
+		Beside: beside, Samples: w.Samples})
 }
 
 // WriteSafetensors writes the weights.

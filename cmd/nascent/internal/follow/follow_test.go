@@ -171,7 +171,8 @@ func TestEverythingIsTold(t *testing.T) {
 		if evaluations != 100 || ends != 3 || leads < 2 {
 			t.Errorf("%d evaluations, %d ends of runs, %d times a new leader", evaluations, ends, leads)
 		}
-		if last := whole.told[len(whole.told)-1]; last.Ended == nil || last.Best.ID != a.Best(1)[0].ID || last.Best.Genome.Text() != a.Best(1)[0].Genome.Text() {
+		if last := whole.told[len(whole.told)-1]; last.Ended == nil || last.Best.ID != a.Best(1)[0].ID ||
+			last.Best.Genome.Text() != a.Best(1)[0].Genome.Text() {
 			t.Errorf("the last record %+v; best is %s", last, a.Best(1)[0].ID)
 		}
 		next := uint64(1)

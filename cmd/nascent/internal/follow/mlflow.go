@@ -101,7 +101,8 @@ func mlflowRunOf(s *Search, r *Record) (*mlflowRun, error) {
 		key: hex.EncodeToString(key[:16]), name: "candidate " + c.ID.String(), status: "FINISHED", end: now,
 		start: now.Add(-time.Duration(min(c.Seconds, 1e9) * float64(time.Second))),
 		params: []pair{
-			{"nascent.fidelity", strconv.Itoa(c.Fidelity)}, {"nascent.budget", number(c.Budget)}, {"nascent.seed", strconv.FormatUint(c.Seed, 10)},
+			{"nascent.fidelity", strconv.Itoa(c.Fidelity)}, {"nascent.budget", number(c.Budget)},
+			{"nascent.seed", strconv.FormatUint(c.Seed, 10)},
 		},
 		tags: []pair{
 			{"mlflow.runName", "candidate " + c.ID.String()}, {"nascent.search", s.Name}, {"nascent.dir", s.Dir},
@@ -112,7 +113,8 @@ func mlflowRunOf(s *Search, r *Record) (*mlflowRun, error) {
 	if c.Status == engine.Failed {
 		run.status = "FAILED"
 	}
-	for _, x := range []pair{{"operator", c.Operator}, {"parents", ids(c.Parents)}, {"reason", c.Reason}, {"tag", c.Tag}, {"baseline", c.Baseline}} {
+	for _, x := range []pair{{"operator", c.Operator}, {"parents", ids(c.Parents)}, {"reason", c.Reason}, {"tag", c.Tag},
+		{"baseline", c.Baseline}} {
 		if x.Value != "" {
 			run.tags = append(run.tags, pair{"nascent." + x.Key, short(x.Value)})
 		}

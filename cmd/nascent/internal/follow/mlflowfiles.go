@@ -102,7 +102,8 @@ func (f *mlflowFiles) put(_ context.Context, r *mlflowRun, _ bool) error {
 		}
 	}
 	return f.meta(dir, map[string]any{
-		"artifact_uri": "file://" + filepath.Join(dir, "artifacts"), "end_time": r.end.UnixMilli(), "entry_point_name": "", "experiment_id": f.id,
+		"artifact_uri": "file://" + filepath.Join(dir, "artifacts"), "end_time": r.end.UnixMilli(),
+		"entry_point_name": "", "experiment_id": f.id,
 		"lifecycle_stage": "active", "run_id": r.key, "run_name": r.name, "run_uuid": r.key, "source_name": "", "source_type": 4,
 		"source_version": "", "start_time": r.start.UnixMilli(), "status": mlflowStatus[r.status], "tags": []string{}, "user_id": name,
 	})

@@ -121,7 +121,8 @@ func (s *mlflowServer) put(ctx context.Context, r *mlflowRun, fresh bool) error 
 		} `json:"run"`
 	}
 	err := s.call(ctx, "runs/create", map[string]any{
-		"experiment_id": s.id, "run_name": r.name, "start_time": r.start.UnixMilli(), "tags": append(slices.Clone(r.tags), pair{keyTag, r.key}),
+		"experiment_id": s.id, "run_name": r.name, "start_time": r.start.UnixMilli(),
+		"tags": append(slices.Clone(r.tags), pair{keyTag, r.key}),
 	}, &made)
 	if err != nil {
 		return err

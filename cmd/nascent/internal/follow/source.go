@@ -81,7 +81,8 @@ func (s *source) number() uint64 { return uint64(s.position + s.ends) }
 
 // candidate is the record of an entry of the History, the one at the source's position.
 func (s *source) candidate(e *ledger.Entry) (Record, error) {
-	c := &engine.Candidate{Job: e.Job.Job, Result: e.Result.Result, Attempts: e.Result.Attempts, Lost: e.Result.Lost, Fingerprint: e.Result.Fingerprint}
+	c := &engine.Candidate{Job: e.Job.Job, Result: e.Result.Result, Attempts: e.Result.Attempts, Lost: e.Result.Lost,
+		Fingerprint: e.Result.Fingerprint}
 	if c.Baseline == "" {
 		g, err := s.search.Space.Unpack(e.Job.Packed)
 		if err != nil {

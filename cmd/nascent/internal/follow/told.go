@@ -39,7 +39,8 @@ func readTold(dir string) (*told, error) {
 	}
 	defer f.Close()
 	if err := json.NewDecoder(f).Decode(&t.last); err != nil {
-		return nil, fmt.Errorf("%s does not read: %w; remove it: hooks then begin with what comes next, others with the first candidate", t.path, err)
+		return nil, fmt.Errorf("%s does not read: %w; remove it: hooks then begin with what comes next, "+
+			"others with the first candidate", t.path, err)
 	}
 	return t, nil
 }

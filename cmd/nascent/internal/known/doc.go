@@ -71,7 +71,8 @@ func Open(ctx context.Context, path, study string) (*Source, error) {
 	case strings.HasPrefix(strings.TrimSpace(start), "{"):
 		return openJSON(path)
 	case strings.ContainsRune(start, 0):
-		return nil, mistake("%s is of no known kind; take an Optuna study (SQLite or journal), CSV, Parquet, JSON lines, or the directory of a search", path)
+		return nil, mistake("%s is of no known kind; take an Optuna study (SQLite or journal), CSV, Parquet, JSON "+
+			"lines, or the directory of a search", path)
 	}
 	return openCSV(path)
 }

@@ -80,7 +80,8 @@ unused user_attrs_host`
 func TestOptunaJournal(t *testing.T) {
 	t.Parallel()
 	same(t, told(t, search(t, optimizers, engine.Plan{}), "testdata/journal.log", "", Options{Fidelity: -1}), studied)
-	if got := told(t, search(t, optimizers, engine.Plan{}), "testdata/journal.log", "gone", Options{Fidelity: -1}); !strings.Contains(got, "has no study gone; there is first") {
+	if got := told(t, search(t, optimizers, engine.Plan{}), "testdata/journal.log", "gone", Options{Fidelity: -1}); !strings.Contains(got,
+		"has no study gone; there is first") {
 		t.Error(got)
 	}
 }
@@ -181,7 +182,8 @@ lr=0.01 optimizer=sgd 0 invalid {} 0
 			`{"genes": {"lr": 0.01, "optimizer": {"adam": {"beta": 0.75}}}, "accuracy": 1}`, Options{Fidelity: -1}, `
 lr=0.01 optimizer=adam(beta=0.75) 0 ok {"accuracy":1} 0`},
 		"derived": {search(t, optimizers, engine.Plan{
-			Objectives: []engine.Objective{{Metric: "score", Goal: engine.Maximize}}, Derived: []engine.Derived{{Metric: "score", Expression: "accuracy - loss"}},
+			Objectives: []engine.Objective{{Metric: "score", Goal: engine.Maximize}},
+			Derived:    []engine.Derived{{Metric: "score", Expression: "accuracy - loss"}},
 		}), "d.csv", "lr,optimizer,accuracy\n0.01,sgd,1\n", Options{Fidelity: -1},
 			"d.csv has no column loss, by which the search judges; there are lr, optimizer, accuracy: say which it is with --map loss=COLUMN, or compute it, as in --map 'loss=1 - error'"},
 		"ambiguous": {search(t, `{"accuracy": {"int": [0, 3]}}`, engine.Plan{}), "e.csv", "accuracy\n1\n", Options{Fidelity: -1},

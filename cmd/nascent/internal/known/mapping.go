@@ -81,7 +81,8 @@ func Map(search Search, source *Source, o Options) (*Mapping, error) {
 		if has {
 			m.fidelityColumn = "fidelity"
 		} else if n := len(search.Plan.Fidelities); n > 1 && !o.Genomes {
-			return nil, mistake("the search has %d fidelities, and %s does not say at which its results were measured; say it with --fidelity 0 to %d",
+			return nil, mistake("the search has %d fidelities, and %s does not say at which its results were "+
+				"measured; say it with --fidelity 0 to %d",
 				n, source.What, n-1)
 		}
 	}
@@ -127,7 +128,8 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 		}
 		there := slices.Contains(m.source.Columns, from)
 		missing := func() error {
-			e := &genome.Mistake{Problem: fmt.Sprintf("--map %s: %s has no column %q", text, m.source.What, from), Remedy: "there are " + some(m.source.Columns)}
+			e := &genome.Mistake{Problem: fmt.Sprintf("--map %s: %s has no column %q", text, m.source.What, from),
+				Remedy: "there are " + some(m.source.Columns)}
 			if near := option.Nearest(from, m.source.Columns); near != "" {
 				e.Remedy = "did you mean " + near + "?"
 			}
@@ -324,14 +326,16 @@ func (m *Mapping) objectives(used map[string]bool) error {
 		}
 	}
 	if len(lacking) > 0 {
-		return mistake("%s has no column %s, by which the search judges; there are %s: say which it is with --map %s=COLUMN, or compute it, as in --map '%s=1 - error'",
+		return mistake("%s has no column %s, by which the search judges; there are %s: say which it is with --map %s=COLUMN, "+
+			"or compute it, as in --map '%s=1 - error'",
 			m.source.What, lacking[0], some(m.source.Columns), lacking[0], lacking[0])
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.plain)) {
 		theirs := m.source.Goals[m.plain[name]]
 		if ours := goals[name]; theirs != "" && ours != "" && theirs != ours && !m.said(name) {
 			return mistake("%s has %s to %s, and the search has %s to %s: "+
-				"if they are the same all the same, say so with --map '%s=%s', else say how one comes of the other, as in --map '%s=1 - %s'",
+				"if they are the same all the same, say so with --map '%s=%s', else say how one "+
+				"comes of the other, as in --map '%s=1 - %s'",
 				m.source.What, m.plain[name], theirs, name, ours, name, m.plain[name], name, m.plain[name])
 		}
 	}
@@ -443,7 +447,8 @@ func (m *Mapping) result(row *Row) (k engine.Known, err error) {
 	if m.fidelityColumn != "" {
 		x, ok := number(row.Values[m.fidelityColumn])
 		if !ok || x != math.Trunc(x) || x < 0 || int(x) >= len(m.search.Plan.Fidelities) {
-			return k, unfit("fidelity", "of the fidelity %v, which the search has not (--fidelity says one for all)", row.Values[m.fidelityColumn])
+			return k, unfit("fidelity", "of the fidelity %v, which the search has not (--fidelity says one for all)",
+				row.Values[m.fidelityColumn])
 		}
 		k.Fidelity = int(x)
 	}

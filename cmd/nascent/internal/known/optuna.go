@@ -179,7 +179,8 @@ func openJournal(path, name string) (*Source, error) {
 					json.Unmarshal(raw, &s.Metrics)
 				}
 			case opCreateTrial:
-				t := &trial{Number: len(s.Trials), State: "RUNNING", Params: map[string]param{}, Attrs: e.Attrs, Curve: e.Curve, Values: e.Values}
+				t := &trial{Number: len(s.Trials), State: "RUNNING", Params: map[string]param{}, Attrs: e.Attrs,
+					Curve: e.Curve, Values: e.Values}
 				if e.State != nil {
 					t.State = word(journalStates, *e.State)
 				}

@@ -29,7 +29,8 @@ func openSearch(ctx context.Context, dir string) (*Source, error) {
 	}
 	seen := map[string]bool{}
 	for c := range a.Candidates() {
-		row := Row{Name: "candidate " + c.ID.String(), Genome: c.Genome, Values: map[string]any{"status": string(c.Status), "fidelity": int64(c.Fidelity)}}
+		row := Row{Name: "candidate " + c.ID.String(), Genome: c.Genome,
+			Values: map[string]any{"status": string(c.Status), "fidelity": int64(c.Fidelity)}}
 		switch {
 		case c.Phase != engine.PhaseSearch:
 			continue

@@ -179,7 +179,8 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 		add(&st.faint, "%d of %d workers idle%s", idle, s.Workers, why)
 	}
 	counts := fmt.Sprintf("%s ok, %s invalid, %s failed, %s reused, %s retried, idle %s",
-		Thousands(int64(s.OK)), Thousands(int64(s.Invalid)), Thousands(int64(s.Failed)), Thousands(int64(s.Reused)), Thousands(int64(s.Retries)), Seconds(s.Idle))
+		Thousands(int64(s.OK)), Thousands(int64(s.Invalid)), Thousands(int64(s.Failed)), Thousands(int64(s.Reused)),
+		Thousands(int64(s.Retries)), Seconds(s.Idle))
 	add(&st.faint, "%s", counts)
 	said, _ := m.heard(0)
 	for _, text := range said[max(0, len(said)-2):] {

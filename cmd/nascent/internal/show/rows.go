@@ -112,7 +112,8 @@ func (r *Rows) Names(form string) []string {
 // written is a name as conditions write it: what is no word, or another's, in full.
 func written(form, name string, taken bool) string {
 	plain := func(c rune) bool {
-		return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || form == "gene" && strings.ContainsRune(".[]", c)
+		return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' ||
+			form == "gene" && strings.ContainsRune(".[]", c)
 	}
 	if !taken && strings.IndexFunc(name, func(c rune) bool { return !plain(c) }) < 0 && !(name[0] >= '0' && name[0] <= '9') {
 		return name
@@ -450,7 +451,8 @@ func (r *Rows) Known(column string) error {
 	if near := nearest(name, slices.Concat(Fields, r.metrics, r.Names(""))); near != "" {
 		meant = "did you mean " + near + "? "
 	}
-	return fmt.Errorf("there is no column %q; %suse %s, a metric (%s) or the path of a gene", column, meant, strings.Join(Fields, ", "), strings.Join(metrics, ", "))
+	return fmt.Errorf("there is no column %q; %suse %s, a metric (%s) or the path of a gene", column, meant, strings.Join(Fields, ", "),
+		strings.Join(metrics, ", "))
 }
 
 // Value is what a row has in a column: a number, a text, true or false; several as a

@@ -16,7 +16,8 @@ func Counts(s engine.Snapshot) string {
 		n    int
 		what string
 	}{
-		{s.OK, "ok"}, {s.Invalid, "invalid"}, {s.Failed, "failed"}, {s.Reused, "reused"}, {s.Added, "added"}, {s.Imported, "imported"}, {s.Retries, "attempts that failed"},
+		{s.OK, "ok"}, {s.Invalid, "invalid"}, {s.Failed, "failed"}, {s.Reused, "reused"}, {s.Added, "added"}, {s.Imported, "imported"},
+		{s.Retries, "attempts that failed"},
 		{s.Supernet, "for shared weights"}, {s.Score, "scored with them"},
 	} {
 		if c.n > 0 {

@@ -104,7 +104,8 @@ func Serve(dir string, h Host) (*Server, error) {
 	})
 	mux.HandleFunc("GET /client", func(w http.ResponseWriter, _ *http.Request) {
 		if h.Attach == nil {
-			http.Error(w, "this search is not measured by clients, as evaluator: clients in its search.yaml would have it", http.StatusNotFound)
+			http.Error(w, "this search is not measured by clients, as evaluator: clients in its "+
+				"search.yaml would have it", http.StatusNotFound)
 			return
 		}
 		conn, both, err := http.NewResponseController(w).Hijack()
@@ -295,7 +296,8 @@ func fetch(ctx context.Context, dir string, out io.Writer) error {
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound:
-		return fmt.Errorf("the process that runs %s is an older nascent, which hands over no ledger: stop it, or start it again with this one", dir)
+		return fmt.Errorf("the process that runs %s is an older nascent, which hands over no ledger: stop "+
+			"it, or start it again with this one", dir)
 	default:
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<12))
 		return fmt.Errorf("the process that runs %s hands over no ledger: %s", dir, bytes.TrimSpace(why))

@@ -346,7 +346,8 @@ func TestDerive(t *testing.T) {
 	r := rng.New(5)
 	count := 0
 	for range 2000 {
-		path := derive(edges, [][]float64{{0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {9, 0, math.Log(2), 0}}, func(w []float64) int { return r.Weighted(w) })
+		path := derive(edges, [][]float64{{0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {9, 0, math.Log(2), 0}},
+			func(w []float64) int { return r.Weighted(w) })
 		if path[5][0] == 2 {
 			count++
 		}
