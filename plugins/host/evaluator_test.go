@@ -79,6 +79,12 @@ func TestAnswers(t *testing.T) {
 		wantFailed(t, r.run("missing"), engine.Failed, "metric accuracy is missing")
 		wantFailed(t, r.run("output"), engine.Failed, "put large results into a file")
 		wantOK(t, r.run("noise"))
+		if u := r.run("burn").Result.Usage; u.CPU < 0.02 || u.Memory < 128<<20 && writable("/proc/self/clear_refs") || u.GPUMemory != 0 {
+			t.Errorf("a job that used processors and memory has %+v", u)
+		}
+		if u := r.run("knows").Result.Usage; u != (engine.Usage{CPU: 1.5, Memory: 2, GPUMemory: 3}) {
+			t.Errorf("a job that knows what it took has %+v", u)
+		}
 		curve := r.run("curve")
 		wantOK(t, curve)
 		if len(curve.Result.Curve) != 5<<10 {
@@ -103,6 +109,8 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 }
+
+func writable(path string) bool { return syscall.Access(path, 2) == nil }
 
 func TestWhatAJobIsTold(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,7 @@ func within(t testing.TB) context.Context {
 
 // space is what the test plugin reads: do says what becomes of the job.
 var space = genome.MustParseSpace(`{"do": {"choice": ["ok", "wait", "crash", "crash3", "crashpanic", "hang", "panic",
-	"fail", "invalid", "returned", "gene", "noise", "curve", "output", "nan", "unknown", "missing", "stop", "files",
+	"fail", "invalid", "returned", "gene", "noise", "curve", "output", "nan", "unknown", "missing", "burn", "knows", "stop", "files",
 	"save", "fork", "forkhang", "environment", "tree"]}, "x": {"float": [0, 10], "step": 0.5}}`)
 
 // rig is an open session and what it says.

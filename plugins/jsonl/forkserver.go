@@ -101,7 +101,7 @@ func (n *forkServer) take(line []byte) error {
 }
 
 // spawn is the fork server's spawner.
-func (n *forkServer) spawn(stdin, stdout, stderr *os.File, temp string) (int, func() (string, bool), error) {
+func (n *forkServer) spawn(stdin, stdout, stderr *os.File, temp string) (int, func() exit, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	rights := syscall.UnixRights(int(stdin.Fd()), int(stdout.Fd()), int(stderr.Fd()))
@@ -110,12 +110,12 @@ func (n *forkServer) spawn(stdin, stdout, stderr *os.File, temp string) (int, fu
 	}
 	select {
 	case b := <-n.births:
-		return b.pid, func() (string, bool) {
+		return b.pid, func() exit {
 			select {
 			case ws := <-b.death:
-				return exitStatus(ws)
+				return exitOf(ws)
 			case <-n.gone:
-				return "ended with the process that imported the modules of preload", false
+				return exit{status: "ended with the process that imported the modules of preload"}
 			}
 		}, nil
 	case <-n.gone:

@@ -118,6 +118,7 @@ type message struct {
 	Output   string            `json:"output"` // base64
 	Files    map[string]string `json:"files"`  // name to path
 	Seconds  float64           `json:"seconds"`
+	Usage    engine.Usage      `json:"usage"`
 	Stopped  bool              `json:"stopped"`
 	Remark   string            `json:"remark"`
 	Scratch  *bool             `json:"scratch"` // whether the directory was made; nil: unknown
@@ -191,7 +192,7 @@ func (m *message) result() (sdk.Result, error) {
 	if err != nil {
 		return sdk.Result{}, fmt.Errorf("the program's output is not base64: %v", err)
 	}
-	return sdk.Result{Metrics: m.Metrics, Output: output, Files: m.Files, Seconds: m.Seconds, Stopped: m.Stopped, Remark: m.Remark}, nil
+	return sdk.Result{Metrics: m.Metrics, Output: output, Files: m.Files, Seconds: m.Seconds, Usage: m.Usage, Stopped: m.Stopped, Remark: m.Remark}, nil
 }
 
 // progress passes on what a job tells besides its result.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
@@ -92,7 +93,11 @@ func (e *evaluator) alone(j *sdk.Job) (sdk.Result, error) {
 	case err != nil:
 		return sdk.Result{}, errors.New(e.name + " breaks the protocol of docs/exec.md: " + err.Error())
 	case answer != nil && (p.ok || answer.Metrics == nil || j.Cancelled()):
-		return answer.result()
+		result, err := answer.result()
+		if result.Usage == (engine.Usage{}) {
+			result.Usage = p.usage
+		}
+		return result, err
 	case p.ok && hidden:
 		return sdk.Result{}, errors.New(e.name +
 			" answered behind something else that it printed in one line: end the print with a new line")

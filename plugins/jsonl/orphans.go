@@ -52,12 +52,12 @@ func children() (pids []int) {
 
 // sweeping is a spawner after whose processes nothing is left.
 func sweeping(spawn spawner, sweep func()) spawner {
-	return func(stdin, stdout, stderr *os.File, temp string) (int, func() (string, bool), error) {
+	return func(stdin, stdout, stderr *os.File, temp string) (int, func() exit, error) {
 		pid, wait, err := spawn(stdin, stdout, stderr, temp)
-		return pid, func() (string, bool) {
-			status, ok := wait()
+		return pid, func() exit {
+			e := wait()
 			sweep()
-			return status, ok
+			return e
 		}, err
 	}
 }

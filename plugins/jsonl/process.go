@@ -46,8 +46,7 @@ type process struct {
 	stdin, stdout *os.File
 	exited        chan struct{} // closed when it has ended
 	gone          chan struct{} // closed when its group has, too, and what it wrote was read
-	status        string        // how it ended; valid once gone
-	ok            bool          // with exit status 0; likewise
+	exit                        // how it ended; valid once gone
 
 	mu     sync.Mutex
 	dead   bool         // waited for: its id may be another's
@@ -55,13 +54,20 @@ type process struct {
 	tail   []byte       // the end of its standard error
 }
 
+// exit is how a process ended.
+type exit struct {
+	status string
+	ok     bool         // with exit status 0
+	usage  engine.Usage // of it and of those whose end it waited for; zero: not known
+}
+
 // A spawner starts a process that leads a group of its own and has its temporary
 // files in temp, if that is not "". wait returns when it has ended.
-type spawner func(stdin, stdout, stderr *os.File, temp string) (pid int, wait func() (status string, ok bool), err error)
+type spawner func(stdin, stdout, stderr *os.File, temp string) (pid int, wait func() exit, err error)
 
 // run is the spawner of a command. extra become its descriptors from 3 on.
 func run(command, env []string, extra ...*os.File) spawner {
-	return func(stdin, stdout, stderr *os.File, temp string) (int, func() (string, bool), error) {
+	return func(stdin, stdout, stderr *os.File, temp string) (int, func() exit, error) {
 		cmd := exec.Command(command[0], command[1:]...)
 		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = within(env, temp), stdin, stdout, stderr, extra
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -70,13 +76,17 @@ func run(command, env []string, extra ...*os.File) spawner {
 				Problem: fmt.Sprintf("cannot start %s: %v", filepath.Base(command[0]), err), Remedy: "name a program that can be executed",
 			}
 		}
-		return cmd.Process.Pid, func() (string, bool) {
+		return cmd.Process.Pid, func() exit {
 			err := cmd.Wait()
 			if cmd.ProcessState == nil {
-				return err.Error(), false
+				return exit{status: err.Error()}
 			}
 			ws, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
-			return exitStatus(ws)
+			e := exitOf(ws)
+			if r, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+				e.usage = engine.Usage{CPU: time.Duration(r.Utime.Nano() + r.Stime.Nano()).Seconds(), Memory: r.Maxrss << 10}
+			}
+			return e
 		}, nil
 	}
 }
@@ -121,7 +131,7 @@ func launch(name string, spawn spawner) (*process, error) {
 		close(read)
 	}()
 	go func() {
-		status, ok := wait()
+		ended := wait()
 		p.mu.Lock()
 		p.dead = true
 		// The group may outlive its leader, and its id stays taken until it is
@@ -141,24 +151,24 @@ func launch(name string, spawn spawner) (*process, error) {
 		stderr.Close()
 		stdin.Close()
 		removeShared(p.family)
-		p.status, p.ok = status, ok
+		p.exit = ended
 		close(p.gone)
 	}()
 	return p, nil
 }
 
-// exitStatus tells how a process ended. What starts another one (uv, a shell, ssh)
+// exitOf tells how a process ended. What starts another one (uv, a shell, ssh)
 // tells of the signal that ended that by an exit status of 128 and more.
-func exitStatus(ws syscall.WaitStatus) (string, bool) {
+func exitOf(ws syscall.WaitStatus) exit {
 	if ws.Signaled() {
-		return fmt.Sprintf("ended by signal %d (%s)", ws.Signal(), ws.Signal()), false
+		return exit{status: fmt.Sprintf("ended by signal %d (%s)", ws.Signal(), ws.Signal())}
 	}
 	status := fmt.Sprintf("ended with exit status %d", ws.ExitStatus())
 	switch signal := syscall.Signal(ws.ExitStatus() - 128); signal {
 	case syscall.SIGILL, syscall.SIGABRT, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGKILL, syscall.SIGSEGV, syscall.SIGTERM:
 		status += fmt.Sprintf(" (signal %d, %s)", signal, signal)
 	}
-	return status, ws.ExitStatus() == 0
+	return exit{status: status, ok: ws.ExitStatus() == 0}
 }
 
 // keep is how much of the end of standard error is remembered.

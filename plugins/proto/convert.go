@@ -229,15 +229,20 @@ func FinishedFrom(f *Finished) *engine.Result {
 	return &engine.Result{
 		Status: engine.Status(f.Status), Reason: f.Reason, Stopped: f.Stopped,
 		Metrics: ValuesFrom(f.Metrics), Curve: curveFrom(f.Curve), Output: f.Output, Seconds: f.Seconds,
+		Usage: engine.Usage{CPU: f.Usage.GetCpu(), Memory: f.Usage.GetMemory(), GPUMemory: f.Usage.GetGpuMemory()},
 	}
 }
 
 // FinishedTo is the inverse of FinishedFrom.
 func FinishedTo(r *engine.Result) *Finished {
-	return &Finished{
+	out := &Finished{
 		Status: string(r.Status), Reason: r.Reason, Stopped: r.Stopped,
 		Metrics: ValuesTo(r.Metrics), Curve: curveTo(r.Curve), Output: r.Output, Seconds: r.Seconds,
 	}
+	if u := r.Usage; u != (engine.Usage{}) {
+		out.Usage = &Usage{Cpu: u.CPU, Memory: u.Memory, GpuMemory: u.GPUMemory}
+	}
+	return out
 }
 
 // SetupTo converts what a strategy knows of the search.

@@ -1697,6 +1697,7 @@ type Finished struct {
 	Seconds       float64                `protobuf:"fixed64,8,opt,name=seconds,proto3" json:"seconds,omitempty"` // 0: the host measures
 	Fault         string                 `protobuf:"bytes,9,opt,name=fault,proto3" json:"fault,omitempty"`       // failed: equal for failures of one cause, such as an exception's type and line; "" means reason
 	Crashed       bool                   `protobuf:"varint,10,opt,name=crashed,proto3" json:"crashed,omitempty"` // failed: what carried out the job died of it
+	Usage         *Usage                 `protobuf:"bytes,11,opt,name=usage,proto3" json:"usage,omitempty"`      // none: nobody looked
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1801,6 +1802,74 @@ func (x *Finished) GetCrashed() bool {
 	return false
 }
 
+func (x *Finished) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+// Usage is what carrying out a job took of the machine; 0: not known.
+type Usage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cpu           float64                `protobuf:"fixed64,1,opt,name=cpu,proto3" json:"cpu,omitempty"`                             // seconds of processors, in programs and in the kernel
+	Memory        int64                  `protobuf:"varint,2,opt,name=memory,proto3" json:"memory,omitempty"`                        // bytes, the most that were resident at once
+	GpuMemory     int64                  `protobuf:"varint,3,opt,name=gpu_memory,json=gpuMemory,proto3" json:"gpu_memory,omitempty"` // bytes, the most that were allocated on a GPU at once
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_nascent_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_nascent_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_nascent_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Usage) GetCpu() float64 {
+	if x != nil {
+		return x.Cpu
+	}
+	return 0
+}
+
+func (x *Usage) GetMemory() int64 {
+	if x != nil {
+		return x.Memory
+	}
+	return 0
+}
+
+func (x *Usage) GetGpuMemory() int64 {
+	if x != nil {
+		return x.GpuMemory
+	}
+	return 0
+}
+
 type OpenStrategy struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Space         []byte                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
@@ -1825,7 +1894,7 @@ type OpenStrategy struct {
 
 func (x *OpenStrategy) Reset() {
 	*x = OpenStrategy{}
-	mi := &file_nascent_proto_msgTypes[23]
+	mi := &file_nascent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1837,7 +1906,7 @@ func (x *OpenStrategy) String() string {
 func (*OpenStrategy) ProtoMessage() {}
 
 func (x *OpenStrategy) ProtoReflect() protoreflect.Message {
-	mi := &file_nascent_proto_msgTypes[23]
+	mi := &file_nascent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1850,7 +1919,7 @@ func (x *OpenStrategy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenStrategy.ProtoReflect.Descriptor instead.
 func (*OpenStrategy) Descriptor() ([]byte, []int) {
-	return file_nascent_proto_rawDescGZIP(), []int{23}
+	return file_nascent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *OpenStrategy) GetSpace() []byte {
@@ -1980,7 +2049,7 @@ type StrategyHello struct {
 
 func (x *StrategyHello) Reset() {
 	*x = StrategyHello{}
-	mi := &file_nascent_proto_msgTypes[24]
+	mi := &file_nascent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1992,7 +2061,7 @@ func (x *StrategyHello) String() string {
 func (*StrategyHello) ProtoMessage() {}
 
 func (x *StrategyHello) ProtoReflect() protoreflect.Message {
-	mi := &file_nascent_proto_msgTypes[24]
+	mi := &file_nascent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2005,7 +2074,7 @@ func (x *StrategyHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StrategyHello.ProtoReflect.Descriptor instead.
 func (*StrategyHello) Descriptor() ([]byte, []int) {
-	return file_nascent_proto_rawDescGZIP(), []int{24}
+	return file_nascent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StrategyHello) GetRefusal() *Refusal {
@@ -2079,7 +2148,7 @@ type StepRequest struct {
 
 func (x *StepRequest) Reset() {
 	*x = StepRequest{}
-	mi := &file_nascent_proto_msgTypes[25]
+	mi := &file_nascent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2091,7 +2160,7 @@ func (x *StepRequest) String() string {
 func (*StepRequest) ProtoMessage() {}
 
 func (x *StepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nascent_proto_msgTypes[25]
+	mi := &file_nascent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2104,7 +2173,7 @@ func (x *StepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepRequest.ProtoReflect.Descriptor instead.
 func (*StepRequest) Descriptor() ([]byte, []int) {
-	return file_nascent_proto_rawDescGZIP(), []int{25}
+	return file_nascent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StepRequest) GetState() []byte {
@@ -2200,7 +2269,7 @@ type StepResponse struct {
 
 func (x *StepResponse) Reset() {
 	*x = StepResponse{}
-	mi := &file_nascent_proto_msgTypes[26]
+	mi := &file_nascent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2212,7 +2281,7 @@ func (x *StepResponse) String() string {
 func (*StepResponse) ProtoMessage() {}
 
 func (x *StepResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nascent_proto_msgTypes[26]
+	mi := &file_nascent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2225,7 +2294,7 @@ func (x *StepResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepResponse.ProtoReflect.Descriptor instead.
 func (*StepResponse) Descriptor() ([]byte, []int) {
-	return file_nascent_proto_rawDescGZIP(), []int{26}
+	return file_nascent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StepResponse) GetLacking() int64 {
@@ -2320,7 +2389,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_nascent_proto_msgTypes[27]
+	mi := &file_nascent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2332,7 +2401,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_nascent_proto_msgTypes[27]
+	mi := &file_nascent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2345,7 +2414,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_nascent_proto_rawDescGZIP(), []int{27}
+	return file_nascent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Candidate) GetId() uint64 {
@@ -2566,7 +2635,7 @@ type Proposal struct {
 
 func (x *Proposal) Reset() {
 	*x = Proposal{}
-	mi := &file_nascent_proto_msgTypes[28]
+	mi := &file_nascent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2578,7 +2647,7 @@ func (x *Proposal) String() string {
 func (*Proposal) ProtoMessage() {}
 
 func (x *Proposal) ProtoReflect() protoreflect.Message {
-	mi := &file_nascent_proto_msgTypes[28]
+	mi := &file_nascent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2591,7 +2660,7 @@ func (x *Proposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposal.ProtoReflect.Descriptor instead.
 func (*Proposal) Descriptor() ([]byte, []int) {
-	return file_nascent_proto_rawDescGZIP(), []int{28}
+	return file_nascent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Proposal) GetOperator() string {
@@ -2828,7 +2897,7 @@ const file_nascent_proto_rawDesc = "" +
 	"\bfinished\x18\x06 \x01(\v2\x14.nascent.v1.FinishedH\x00R\bfinished\x12\x1c\n" +
 	"\breturned\x18\a \x01(\tH\x00R\breturnedB\x06\n" +
 	"\x04what\"\a\n" +
-	"\x05Begun\"\xb5\x02\n" +
+	"\x05Begun\"\xde\x02\n" +
 	"\bFinished\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
@@ -2840,7 +2909,13 @@ const file_nascent_proto_rawDesc = "" +
 	"\aseconds\x18\b \x01(\x01R\aseconds\x12\x14\n" +
 	"\x05fault\x18\t \x01(\tR\x05fault\x12\x18\n" +
 	"\acrashed\x18\n" +
-	" \x01(\bR\acrashed\"\xbc\x04\n" +
+	" \x01(\bR\acrashed\x12'\n" +
+	"\x05usage\x18\v \x01(\v2\x11.nascent.v1.UsageR\x05usage\"P\n" +
+	"\x05Usage\x12\x10\n" +
+	"\x03cpu\x18\x01 \x01(\x01R\x03cpu\x12\x16\n" +
+	"\x06memory\x18\x02 \x01(\x03R\x06memory\x12\x1d\n" +
+	"\n" +
+	"gpu_memory\x18\x03 \x01(\x03R\tgpuMemory\"\xbc\x04\n" +
 	"\fOpenStrategy\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\fR\x05space\x125\n" +
 	"\n" +
@@ -2964,7 +3039,7 @@ func file_nascent_proto_rawDescGZIP() []byte {
 	return file_nascent_proto_rawDescData
 }
 
-var file_nascent_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_nascent_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_nascent_proto_goTypes = []any{
 	(*DescribeRequest)(nil), // 0: nascent.v1.DescribeRequest
 	(*Description)(nil),     // 1: nascent.v1.Description
@@ -2989,12 +3064,13 @@ var file_nascent_proto_goTypes = []any{
 	(*Report)(nil),          // 20: nascent.v1.Report
 	(*Begun)(nil),           // 21: nascent.v1.Begun
 	(*Finished)(nil),        // 22: nascent.v1.Finished
-	(*OpenStrategy)(nil),    // 23: nascent.v1.OpenStrategy
-	(*StrategyHello)(nil),   // 24: nascent.v1.StrategyHello
-	(*StepRequest)(nil),     // 25: nascent.v1.StepRequest
-	(*StepResponse)(nil),    // 26: nascent.v1.StepResponse
-	(*Candidate)(nil),       // 27: nascent.v1.Candidate
-	(*Proposal)(nil),        // 28: nascent.v1.Proposal
+	(*Usage)(nil),           // 23: nascent.v1.Usage
+	(*OpenStrategy)(nil),    // 24: nascent.v1.OpenStrategy
+	(*StrategyHello)(nil),   // 25: nascent.v1.StrategyHello
+	(*StepRequest)(nil),     // 26: nascent.v1.StepRequest
+	(*StepResponse)(nil),    // 27: nascent.v1.StepResponse
+	(*Candidate)(nil),       // 28: nascent.v1.Candidate
+	(*Proposal)(nil),        // 29: nascent.v1.Proposal
 }
 var file_nascent_proto_depIdxs = []int32{
 	9,  // 0: nascent.v1.Limits.targets:type_name -> nascent.v1.Values
@@ -3015,41 +3091,42 @@ var file_nascent_proto_depIdxs = []int32{
 	9,  // 15: nascent.v1.Finished.metrics:type_name -> nascent.v1.Values
 	10, // 16: nascent.v1.Finished.curve:type_name -> nascent.v1.Point
 	12, // 17: nascent.v1.Finished.files:type_name -> nascent.v1.File
-	4,  // 18: nascent.v1.OpenStrategy.objectives:type_name -> nascent.v1.Objective
-	5,  // 19: nascent.v1.OpenStrategy.constraints:type_name -> nascent.v1.Constraint
-	3,  // 20: nascent.v1.OpenStrategy.metrics:type_name -> nascent.v1.Metric
-	6,  // 21: nascent.v1.OpenStrategy.fidelities:type_name -> nascent.v1.Fidelity
-	7,  // 22: nascent.v1.OpenStrategy.limits:type_name -> nascent.v1.Limits
-	4,  // 23: nascent.v1.OpenStrategy.ties:type_name -> nascent.v1.Objective
-	9,  // 24: nascent.v1.OpenStrategy.reference:type_name -> nascent.v1.Values
-	2,  // 25: nascent.v1.StrategyHello.refusal:type_name -> nascent.v1.Refusal
-	27, // 26: nascent.v1.StepRequest.results:type_name -> nascent.v1.Candidate
-	8,  // 27: nascent.v1.StepRequest.spent:type_name -> nascent.v1.Spent
-	7,  // 28: nascent.v1.StepRequest.limits:type_name -> nascent.v1.Limits
-	27, // 29: nascent.v1.StepRequest.history:type_name -> nascent.v1.Candidate
-	12, // 30: nascent.v1.StepRequest.files:type_name -> nascent.v1.File
-	12, // 31: nascent.v1.StepResponse.files:type_name -> nascent.v1.File
-	28, // 32: nascent.v1.StepResponse.proposals:type_name -> nascent.v1.Proposal
-	11, // 33: nascent.v1.Candidate.stop:type_name -> nascent.v1.StopRule
-	9,  // 34: nascent.v1.Candidate.metrics:type_name -> nascent.v1.Values
-	10, // 35: nascent.v1.Candidate.curve:type_name -> nascent.v1.Point
-	12, // 36: nascent.v1.Candidate.files:type_name -> nascent.v1.File
-	11, // 37: nascent.v1.Proposal.stop:type_name -> nascent.v1.StopRule
-	0,  // 38: nascent.v1.Plugin.Describe:input_type -> nascent.v1.DescribeRequest
-	13, // 39: nascent.v1.Evaluator.Open:input_type -> nascent.v1.OpenEvaluator
-	15, // 40: nascent.v1.Evaluator.Run:input_type -> nascent.v1.ToEvaluator
-	23, // 41: nascent.v1.Strategy.Open:input_type -> nascent.v1.OpenStrategy
-	25, // 42: nascent.v1.Strategy.Step:input_type -> nascent.v1.StepRequest
-	1,  // 43: nascent.v1.Plugin.Describe:output_type -> nascent.v1.Description
-	14, // 44: nascent.v1.Evaluator.Open:output_type -> nascent.v1.EvaluatorHello
-	19, // 45: nascent.v1.Evaluator.Run:output_type -> nascent.v1.FromEvaluator
-	24, // 46: nascent.v1.Strategy.Open:output_type -> nascent.v1.StrategyHello
-	26, // 47: nascent.v1.Strategy.Step:output_type -> nascent.v1.StepResponse
-	43, // [43:48] is the sub-list for method output_type
-	38, // [38:43] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	23, // 18: nascent.v1.Finished.usage:type_name -> nascent.v1.Usage
+	4,  // 19: nascent.v1.OpenStrategy.objectives:type_name -> nascent.v1.Objective
+	5,  // 20: nascent.v1.OpenStrategy.constraints:type_name -> nascent.v1.Constraint
+	3,  // 21: nascent.v1.OpenStrategy.metrics:type_name -> nascent.v1.Metric
+	6,  // 22: nascent.v1.OpenStrategy.fidelities:type_name -> nascent.v1.Fidelity
+	7,  // 23: nascent.v1.OpenStrategy.limits:type_name -> nascent.v1.Limits
+	4,  // 24: nascent.v1.OpenStrategy.ties:type_name -> nascent.v1.Objective
+	9,  // 25: nascent.v1.OpenStrategy.reference:type_name -> nascent.v1.Values
+	2,  // 26: nascent.v1.StrategyHello.refusal:type_name -> nascent.v1.Refusal
+	28, // 27: nascent.v1.StepRequest.results:type_name -> nascent.v1.Candidate
+	8,  // 28: nascent.v1.StepRequest.spent:type_name -> nascent.v1.Spent
+	7,  // 29: nascent.v1.StepRequest.limits:type_name -> nascent.v1.Limits
+	28, // 30: nascent.v1.StepRequest.history:type_name -> nascent.v1.Candidate
+	12, // 31: nascent.v1.StepRequest.files:type_name -> nascent.v1.File
+	12, // 32: nascent.v1.StepResponse.files:type_name -> nascent.v1.File
+	29, // 33: nascent.v1.StepResponse.proposals:type_name -> nascent.v1.Proposal
+	11, // 34: nascent.v1.Candidate.stop:type_name -> nascent.v1.StopRule
+	9,  // 35: nascent.v1.Candidate.metrics:type_name -> nascent.v1.Values
+	10, // 36: nascent.v1.Candidate.curve:type_name -> nascent.v1.Point
+	12, // 37: nascent.v1.Candidate.files:type_name -> nascent.v1.File
+	11, // 38: nascent.v1.Proposal.stop:type_name -> nascent.v1.StopRule
+	0,  // 39: nascent.v1.Plugin.Describe:input_type -> nascent.v1.DescribeRequest
+	13, // 40: nascent.v1.Evaluator.Open:input_type -> nascent.v1.OpenEvaluator
+	15, // 41: nascent.v1.Evaluator.Run:input_type -> nascent.v1.ToEvaluator
+	24, // 42: nascent.v1.Strategy.Open:input_type -> nascent.v1.OpenStrategy
+	26, // 43: nascent.v1.Strategy.Step:input_type -> nascent.v1.StepRequest
+	1,  // 44: nascent.v1.Plugin.Describe:output_type -> nascent.v1.Description
+	14, // 45: nascent.v1.Evaluator.Open:output_type -> nascent.v1.EvaluatorHello
+	19, // 46: nascent.v1.Evaluator.Run:output_type -> nascent.v1.FromEvaluator
+	25, // 47: nascent.v1.Strategy.Open:output_type -> nascent.v1.StrategyHello
+	27, // 48: nascent.v1.Strategy.Step:output_type -> nascent.v1.StepResponse
+	44, // [44:49] is the sub-list for method output_type
+	39, // [39:44] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_nascent_proto_init() }
@@ -3066,16 +3143,16 @@ func file_nascent_proto_init() {
 		(*Report_Finished)(nil),
 		(*Report_Returned)(nil),
 	}
-	file_nascent_proto_msgTypes[26].OneofWrappers = []any{}
 	file_nascent_proto_msgTypes[27].OneofWrappers = []any{}
 	file_nascent_proto_msgTypes[28].OneofWrappers = []any{}
+	file_nascent_proto_msgTypes[29].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nascent_proto_rawDesc), len(file_nascent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

@@ -50,6 +50,11 @@ type EvaluatorPlugin struct {
 	// on when they change.
 	Operational []string
 
+	// OneThread says that Evaluate does all its work in the goroutine that calls it, as
+	// gonum and gorgonia do: what a job takes of the processors is then known although
+	// others are carried out beside it in the same process.
+	OneThread bool
+
 	// Undecoded leaves a Job's Genes and Network empty: its GenesJSON and NetworkJSON
 	// have them, for those who pass them on.
 	Undecoded bool
@@ -91,6 +96,11 @@ type Result struct {
 	Seconds float64           // what the job cost, where that is known exactly; 0: measured
 	Stopped bool              // ended early by its StopRule
 	Remark  string            // one line for people
+
+	// Usage is what the job took of the machine, where Evaluate knows. If it says nothing,
+	// that is measured of jobs that take at least 10 ms: the memory and the processors of
+	// the process where no other job is in it, see also EvaluatorPlugin.OneThread.
+	Usage engine.Usage
 }
 
 // ErrStopped is the cause of a Job's Context that ended because its StopRule

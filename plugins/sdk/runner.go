@@ -30,6 +30,7 @@ type runner struct {
 	hello   engine.Hello
 	scratch string // a directory of this runner's own
 	number  atomic.Int64
+	meter   *meter // nil: nothing is measured
 }
 
 // open readies a plugin. name is what it is called if it says nothing.
@@ -148,7 +149,12 @@ type outcome struct {
 func (r *runner) run(j *Job) {
 	j.began = time.Now()
 	if r.plugin.Start == nil {
-		j.Finish(r.evaluate(j))
+		cpu := r.meter.begin()
+		answer, err := r.evaluate(j)
+		if took := r.meter.end(j.began, cpu); answer.Usage == (engine.Usage{}) {
+			answer.Usage = took
+		}
+		j.Finish(answer, err)
 		return
 	}
 	defer func() {
@@ -177,7 +183,7 @@ func (r *runner) finish(j *Job, answer Result, err error) {
 // sumUp is what a job came to by its answer.
 func (r *runner) sumUp(j *Job, answer Result, err error) outcome {
 	seconds := time.Since(j.began).Seconds()
-	result := &engine.Result{Status: engine.OK, Stopped: answer.Stopped || j.stopped, Seconds: answer.Seconds}
+	result := &engine.Result{Status: engine.OK, Stopped: answer.Stopped || j.stopped, Seconds: answer.Seconds, Usage: answer.Usage}
 	var failure Failure
 	var invalid *invalidError
 	var returned *returnedError

@@ -68,6 +68,7 @@ func (s *evaluatorServer) Open(_ context.Context, req *proto.OpenEvaluator) (*pr
 	if err != nil {
 		return s.refuse(err)
 	}
+	r.meter = newMeter(r.plugin)
 	s.runner, s.brief = r, req.Begun
 	return proto.HelloTo(r.hello), nil
 }

@@ -47,6 +47,7 @@ func Plugin() *sdk.EvaluatorPlugin {
 		Name:               "gorgonia",
 		Version:            "1",
 		SlotsFollowWorkers: true,
+		OneThread:          true,
 		Tests:              true,
 		Budget:             10,
 		BudgetUnit:         "epochs",

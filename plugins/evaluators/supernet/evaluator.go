@@ -60,6 +60,7 @@ func Plugin() *sdk.EvaluatorPlugin {
 		Name:               "supernet",
 		Version:            "1",
 		SlotsFollowWorkers: true,
+		OneThread:          true,
 		Tasks:              []engine.Task{engine.Supernet, engine.Score},
 		Budget:             1,
 		BudgetUnit:         "epochs",

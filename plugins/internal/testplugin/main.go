@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -153,6 +154,15 @@ func evaluate(job *sdk.Job) (sdk.Result, error) {
 	case "missing":
 		delete(good.Metrics, "accuracy")
 		return good, nil
+	case "burn":
+		large := bytes.Repeat([]byte("x"), 128<<20)
+		for began := burnt(); burnt()-began < 20e6; {
+			large[len(large)-1]++
+		}
+		return good, nil
+	case "knows":
+		good.Usage = engine.Usage{CPU: 1.5, Memory: 2, GPUMemory: 3}
+		return good, nil
 	case "stop":
 		for i := 1; i <= 10; i++ {
 			job.Report(float64(i), sdk.Metrics{"accuracy": 0.1})
@@ -222,6 +232,13 @@ func evaluate(job *sdk.Job) (sdk.Result, error) {
 }
 
 // strategy draws random genomes, counts what it sees, and dies where told to.
+// burnt are nanoseconds of processors that this process has used.
+func burnt() int64 {
+	var r syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return r.Utime.Nano() + r.Stime.Nano()
+}
+
 type strategy struct {
 	setup  engine.Setup
 	option struct {

@@ -70,7 +70,7 @@ def call(evaluator: Evaluator, args: argparse.Namespace) -> int:
 
 def show(message: Dict[str, Any]) -> None:
     """Print what an evaluator sends."""
-    print(json.dumps({k: v for k, v in message.items() if k not in ("id", "scratch")}), flush=True)
+    print(json.dumps({k: v for k, v in message.items() if k not in ("id", "scratch", "usage")}), flush=True)
 
 
 def read(args: argparse.Namespace) -> Dict[str, Any]:

@@ -30,13 +30,13 @@ class Interrupted(Returned):
 class Caller:
     """Calls the function and makes answers of what it does, as for an evaluator."""
 
-    def __init__(self, evaluate: Evaluate) -> None:
+    def __init__(self, evaluate: Evaluate, ours: bool) -> None:
         self.evaluate = evaluate
         self.interrupted = False
         evaluator = Evaluator(self._call, 0, None, {"slots": 1})
         file = getattr(getattr(evaluate, "__code__", None), "co_filename", "")
         evaluator.folders = (os.path.dirname(os.path.abspath(file)),)
-        self.worker = Worker(evaluator, {})
+        self.worker = Worker(evaluator, {}, ours)
 
     def _call(self, trial: Trial) -> Any:
         try:
@@ -72,7 +72,7 @@ def run(search: Search, evaluate: Evaluate, evaluations: Optional[int], workers:
             print(f"nascent: one process measures, this one, not {workers}: {cannot_fork()}", file=sys.stderr)
             workers = 1
         if workers == 1:
-            caller = Caller(evaluate)
+            caller = Caller(evaluate, ours=False)
             for trial in search.ask(evaluations):
                 caller.measure(trial)
                 shown.tick()
@@ -199,7 +199,7 @@ class Child:
         """Measure until there is no more to do."""
         signal.signal(signal.SIGUSR1, self._interrupted)
         threading.Thread(target=self._watch, name="nascent", daemon=True).start()
-        caller = Caller(self.pool.evaluate)
+        caller = Caller(self.pool.evaluate, ours=True)
         try:
             while True:
                 order = self.engine.next(self.pool.evaluations)

@@ -24,6 +24,7 @@ from .job import Cancelled, Invalid, Job, Returned, Stopped, ending, numbers
 from .load import load, settle, sources
 from .pipe import Pipe, private
 from .trouble import explain, fault, lasting, leave, report, say
+from .usage import Meter
 from .version import PROTOCOL, __version__
 
 TYPE_CHECKING = False
@@ -75,13 +76,15 @@ class Worker:
 
     pipe: Pipe
 
-    def __init__(self, evaluator: Evaluator, options: Dict[str, Any]) -> None:
+    def __init__(self, evaluator: Evaluator, options: Dict[str, Any], ours: bool = True) -> None:
         self.evaluator, self.options = evaluator, options
+        self.meter = Meter(ours)
         self.folders = evaluator.folders
         self.process = os.getpid()
         self.waiting: Deque[Job] = collections.deque()
         self.board: Dict[int, Job] = {}  # not answered yet
         self.running: Dict[int, Tuple[Job, ...]] = {}  # by thread
+        self.shared: Set[int] = set()  # threads that run beside another, or did
         self.newest = 0.0  # when a job came last
         self.gathering = False  # a batch is waited for, whoever it consists of
         self.news = threading.Condition()
@@ -191,9 +194,13 @@ class Worker:
         for job in jobs:
             job._batch = jobs
         results: List[Any]
+        alone = False
+        mark = self.meter.begin()
         try:
             self.running[me] = jobs
             try:
+                if len(self.running) > 1:
+                    self.shared.update(list(self.running))
                 if ending(jobs):
                     raise Cancelled("cancelled")
                 if self.evaluator.batch:
@@ -207,17 +214,29 @@ class Worker:
                     results = [self.evaluator.function(jobs[0])]
             finally:
                 del self.running[me]
+                alone = len(jobs) == 1 and me not in self.shared
+                self.shared.discard(me)
         except BaseException as error:
             results = [error] * len(jobs)
         if os.getpid() != self.process:
             self._end_child(jobs[0], results[0])
+        usage = self._used(mark) if alone else None
         answers = [self._answer(j, r) for j, r in zip(jobs, results)]
+        if usage and ("metrics" in answers[0] or "invalid" in answers[0]):
+            answers[0]["usage"] = usage
         for job in jobs:
             job._batch = ()  # it leads back to the job
         for result in results:
             if isinstance(result, BaseException):
                 result.__traceback__ = None  # it leads to all that the job had, and back to here
         return answers
+
+    def _used(self, mark: Tuple[float, float]) -> Optional[Dict[str, float]]:
+        try:
+            return self.meter.end(mark)
+        except Exception as error:  # of a signal handler, see _wait
+            say(f"while a job was measured:\n{report(error)}")
+            return None
 
     def _end_child(self, job: Job, result: Any) -> NoReturn:
         """End a process that a job has forked and that came back from it."""

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
+import types
 import unittest
 import weakref
 from decimal import Decimal
@@ -125,7 +127,10 @@ class TestJob(unittest.TestCase):
         job = self.job()
         gone = weakref.ref(job)
         worker = Worker(Evaluator(lambda jobs: [{"a": 1}], 1, None, {}), {})
-        self.assertEqual(worker.carry_out((job,)), [{"id": 7, "scratch": False, "metrics": {"a": 1.0}}])
+        answer = worker.carry_out((job,))[0]
+        answer.pop("usage", None)
+        self.assertEqual(answer, {"id": 7, "scratch": False, "metrics": {"a": 1.0}})
+        del answer
         gc.disable()
         self.addCleanup(gc.enable)
         del job
@@ -229,10 +234,17 @@ class Program:
         self.process.stdin.flush()
 
     def receive(self):
-        """The next message, without what tells that no directory was made."""
-        message = json.loads(self.process.stdout.readline())
+        """The next message, without what tells that no directory was made, and what the
+        job took: that depends on how fast the machine is."""
+        message = self.whole()
         if message.get("scratch") is False:
             del message["scratch"]
+        return message
+
+    def whole(self):
+        """The next message without what the job took, which is kept."""
+        message = json.loads(self.process.stdout.readline())
+        self.usage = message.pop("usage", None)
         return message
 
     def end(self):
@@ -252,6 +264,120 @@ class TestPipe(unittest.TestCase):
         for message in ({"id": 7, "scratch": False, "metrics": metrics}, {"id": 7, "scratch": False, "metrics": {}},
                         {"id": 7, "metrics": metrics, "stopped": True}, {"id": 7, "scratch": False, "failed": "\n"}):
             self.assertEqual(encode(message), json.dumps(message, separators=(",", ":")) + "\n")
+
+
+BURN = """
+            def burn(seconds):
+                end = time.process_time() + seconds
+                while time.process_time() < end:
+                    pass
+"""
+
+
+class TestUsage(unittest.TestCase):
+    """What jobs take of the machine."""
+
+    def test_of_each_job(self):
+        program = Program(f"""
+            import os, time
+            {BURN}
+            @nascent.evaluator
+            def evaluate(job):
+                x = job.genes["x"]
+                if x == 1:
+                    large = bytes(bytearray(range(256)) * (1 << 19))
+                    del large
+                if x == 3 and os.fork() == 0:
+                    burn(0.06)
+                    os._exit(0)
+                if x == 3:
+                    os.wait()
+                if x == 4:
+                    burn(0.02)
+                    raise nascent.Invalid("no")
+                burn(0.02)
+                return {{"accuracy": 1}}
+        """)
+        used = {}
+        for n in 1, 2, 3, 4:
+            program.send(*orders(n))
+            program.receive()
+            used[n] = program.usage
+        program.end()
+        for n, cpu in ((1, 0.02), (2, 0.02), (3, 0.08), (4, 0.02)):
+            self.assertGreaterEqual(used[n]["cpu"], cpu)
+            self.assertNotIn("gpu_memory", used[n])
+        if not os.access("/proc/self/clear_refs", os.W_OK):
+            self.skipTest("the system keeps no peaks of single jobs")
+        self.assertGreater(used[1]["memory"], 128 << 20)
+        self.assertLess(used[2]["memory"], 128 << 20, "the peak of the job before")
+
+    def test_nothing_of_what_jobs_have_in_common(self):
+        program = Program(f"""
+            import threading, time
+            {BURN}
+            both = threading.Barrier(2)
+
+            @nascent.evaluator(slots=2)
+            def evaluate(job):
+                if job.genes["x"] < 3:
+                    both.wait()
+                burn(0.02)
+                if job.genes["x"] < 3:
+                    both.wait()
+                return {{"accuracy": 1}}
+        """)
+        program.send(*orders(1, 2))
+        for _ in 1, 2:
+            program.receive()
+            self.assertIsNone(program.usage)
+        program.send(*orders(3))
+        program.receive()
+        self.assertGreaterEqual(program.usage["cpu"], 0.02)
+        program.end()
+        batch = Worker(Evaluator(lambda jobs: time.sleep(0.02) or [{"a": 1}] * 2, 2, None, {}), {})
+        for answer in batch.carry_out((Job({"id": 1}), Job({"id": 2}))):
+            self.assertNotIn("usage", answer)
+
+    def test_gpu(self):
+        peaks = [5 << 30, 7 << 30]
+
+        class Cuda:
+            @staticmethod
+            def is_initialized():
+                return True
+
+            @staticmethod
+            def device_count():
+                return 2
+
+            @staticmethod
+            def max_memory_allocated(device):
+                return peaks[device]
+
+            @staticmethod
+            def reset_peak_memory_stats(device):
+                peaks[device] = 1
+
+        torch, was = types.SimpleNamespace(cuda=Cuda), sys.modules.get("torch")
+        sys.modules["torch"] = torch
+        try:
+            worker = Worker(Evaluator(lambda job: time.sleep(0.02) or {"a": 1}, 0, None, {}), {})
+            first, second = (worker.carry_out((Job({"id": n}),))[0]["usage"] for n in (1, 2))
+            torch.cuda = None  # half imported
+            third = worker.carry_out((Job({"id": 3}),))[0]
+            torch.cuda = Cuda
+            guest = Worker(Evaluator(lambda job: time.sleep(0.02) or {"a": 1}, 0, None, {}), {}, ours=False)
+            peaks[0] = 9
+            own = guest.carry_out((Job({"id": 4}),))[0].get("usage", {})
+        finally:
+            del sys.modules["torch"]
+            if was is not None:
+                sys.modules["torch"] = was
+        self.assertEqual((first["gpu_memory"], second["gpu_memory"]), (7 << 30, 1))
+        self.assertEqual(third["metrics"], {"a": 1.0})
+        self.assertNotIn("memory", own, "somebody else's process is measured by its peak, which is not of the job")
+        self.assertEqual(peaks[0], 9, "somebody else's peaks are forgotten")
 
 
 class TestWorker(unittest.TestCase):
@@ -438,7 +564,7 @@ class TestWorker(unittest.TestCase):
                 order = orders(x)[0]
                 order["job"]["scratch"] = os.path.join(folder, "job")
                 program.send(order)
-                self.assertEqual(json.loads(program.process.stdout.readline()), {"id": x, **said, "metrics": {"accuracy": 1.0}})
+                self.assertEqual(program.whole(), {"id": x, **said, "metrics": {"accuracy": 1.0}})
         program.end()
 
     def test_cancelled_before_it_begins(self):

@@ -37,6 +37,7 @@ type message struct {
 	Output   string             `json:"output"` // base64
 	Files    map[string]string  `json:"files"`  // name to path
 	Seconds  float64            `json:"seconds"`
+	Usage    engine.Usage       `json:"usage"`
 	Stopped  bool               `json:"stopped"`
 	Remark   string             `json:"remark"`
 	Invalid  *string            `json:"invalid"`
@@ -140,7 +141,7 @@ func (m *message) last() bool {
 
 // result is what a trial came to, without its files.
 func (m *message) result() (*engine.Result, error) {
-	r := &engine.Result{Status: engine.OK, Seconds: m.Seconds, Stopped: m.Stopped, Reason: m.Remark}
+	r := &engine.Result{Status: engine.OK, Seconds: m.Seconds, Usage: m.Usage, Stopped: m.Stopped, Reason: m.Remark}
 	switch {
 	case m.Invalid != nil:
 		r.Status, r.Reason = engine.Invalid, *m.Invalid
