@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/nascent-nas/nascent/genome/rng"
 )
@@ -200,36 +199,12 @@ func TestSharedLuck(t *testing.T) {
 // tenth of 200,000, by what it costs among the first, where each tenth one measures who
 // leads again.
 func BenchmarkRepeats(b *testing.B) {
-	for _, m := range []int{1, 2} {
-		b.Run(fmt.Sprint(m), func(b *testing.B) {
-			const n = 200_000
-			for b.Loop() {
-				r := rng.New(1)
-				plan := &Plan{Rules: 2}
-				for k := range m {
-					plan.Objectives = append(plan.Objectives, Objective{Metric: fmt.Sprint(k), Goal: Maximize})
-				}
-				l := plan.Leaders(1)
-				var took [10]time.Duration
-				for tenth := range took {
-					start := time.Now()
-					for i := range n / len(took) {
-						id := tenth*n/10 + i + 1
-						c := &Candidate{Job: Job{ID: ID(id), Genome: numbered(b, id), Task: Train}, Result: Result{Status: OK}}
-						if id%10 == 0 {
-							c.Genome = l.Best()[0].Genome
-						}
-						for k := range m {
-							c.Metrics = append(c.Metrics, Value{fmt.Sprint(k), float64(0.1 * r.Normal())})
-						}
-						l.Add(c)
-					}
-					took[tenth] = time.Since(start)
-				}
-				b.ReportMetric(float64(took[0].Nanoseconds())/n*10, "early-ns")
-				b.ReportMetric(float64(took[9].Nanoseconds())/n*10, "late-ns")
-				b.ReportMetric(float64(took[9])/float64(took[0]), "late/early")
-			}
-		})
-	}
+	benchmarkLeaders(b, []int{1, 2}, func(l *Leaders, c *Candidate, r *rng.Rand) {
+		if c.ID%10 == 0 {
+			c.Genome = l.Best()[0].Genome
+		}
+		for i := range c.Metrics {
+			c.Metrics[i].Value = float64(0.1 * r.Normal())
+		}
+	})
 }

@@ -94,6 +94,43 @@ func TestManyFailuresDoNotPause(t *testing.T) {
 	}
 }
 
+// mendedLate wants a search whose evaluator breaks at a job, for all jobs or for those of
+// one budget, to pause each time that it is run, and to come to the same as an undisturbed
+// one once that is mended.
+func mendedLate(t *testing.T, cfg engine.Config, from engine.ID, budget float64, ok int) {
+	t.Helper()
+	run(t, cfg)
+	want := digest(t, cfg.Ledger, -1)
+	cfg.Ledger = enginetest.Memory(t)
+	const works, broken, mended = 0, 1, 2
+	var state atomic.Int32
+	cfg.Evaluators = map[string]engine.EvaluatorRef{
+		"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+			if j.ID >= from {
+				state.CompareAndSwap(works, broken)
+			}
+			if state.Load() == broken && (budget == 0 || j.Budget == budget) {
+				return nil, errors.New("no data")
+			}
+			return evaluate(ctx, j)
+		})},
+	}
+	for range 3 {
+		_, err := engine.Run(t.Context(), cfg)
+		if !errors.Is(err, engine.ErrPaused) || !strings.Contains(err.Error(), "failed and nothing") ||
+			!strings.Contains(err.Error(), "no data") {
+			t.Fatalf("ended with %v", err)
+		}
+	}
+	state.Store(mended)
+	if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.OK != ok {
+		t.Errorf("went on to %+v", st)
+	}
+	if got := digest(t, cfg.Ledger, -1); cfg.Order == engine.Strict && got != want {
+		t.Errorf("the digest is %s, undisturbed %s", got, want)
+	}
+}
+
 // Where nothing succeeds the evaluator is to blame: the search pauses, as often as it is
 // run before that is mended, and no candidate is given up for it.
 func TestPauseBlamesTheEvaluator(t *testing.T) {
@@ -105,35 +142,7 @@ func TestPauseBlamesTheEvaluator(t *testing.T) {
 					t.Parallel()
 					cfg := config(enginetest.Memory(t))
 					cfg.Order, cfg.Window, cfg.Workers = order, window, 4
-					run(t, cfg)
-					want := digest(t, cfg.Ledger, -1)
-					cfg.Ledger = enginetest.Memory(t)
-					const works, broken, mended = 0, 1, 2
-					var state atomic.Int32
-					cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context,
-						j *engine.Job) (map[string]float64, error) {
-						if j.ID >= from {
-							state.CompareAndSwap(works, broken)
-						}
-						if state.Load() == broken {
-							return nil, errors.New("no data")
-						}
-						return evaluate(ctx, j)
-					})}}
-					for range 3 {
-						_, err := engine.Run(t.Context(), cfg)
-						if !errors.Is(err, engine.ErrPaused) || !strings.Contains(err.Error(), "failed and nothing") ||
-							!strings.Contains(err.Error(), "no data") {
-							t.Fatalf("ended with %v", err)
-						}
-					}
-					state.Store(mended)
-					if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.OK != 60 {
-						t.Errorf("went on to %+v", st)
-					}
-					if got := digest(t, cfg.Ledger, -1); order == engine.Strict && got != want {
-						t.Errorf("the digest is %s, undisturbed %s", got, want)
-					}
+					mendedLate(t, cfg, from, 0, 60)
 				})
 			}
 		}
@@ -212,33 +221,7 @@ func TestOutageOfAFidelity(t *testing.T) {
 					cfg.Strategy, cfg.StrategyName, cfg.StrategyOptions = s, "aging", json.RawMessage(`{"population": 6, "promote": {"eta": 3, "after": 3}}`)
 					cfg.Fidelities = []engine.Fidelity{{Evaluator: "f", Budget: 1}, {Evaluator: "f", Budget: 4}}
 					cfg.Order, cfg.Window, cfg.Workers, cfg.Limits.Evaluations = order, window, 2, 100
-					run(t, cfg)
-					want := digest(t, cfg.Ledger, -1)
-					cfg.Ledger = enginetest.Memory(t)
-					const works, broken, mended = 0, 1, 2
-					var state atomic.Int32
-					cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context,
-						j *engine.Job) (map[string]float64, error) {
-						if j.ID >= from {
-							state.CompareAndSwap(works, broken)
-						}
-						if state.Load() == broken && j.Budget == 4 {
-							return nil, errors.New("no data")
-						}
-						return evaluate(ctx, j)
-					})}}
-					for range 2 {
-						if _, err := engine.Run(t.Context(), cfg); !errors.Is(err, engine.ErrPaused) {
-							t.Fatalf("ended with %v", err)
-						}
-					}
-					state.Store(mended)
-					if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.OK != 100 {
-						t.Errorf("went on to %+v", st)
-					}
-					if got := digest(t, cfg.Ledger, -1); order == engine.Strict && got != want {
-						t.Errorf("the digest is %s, undisturbed %s", got, want)
-					}
+					mendedLate(t, cfg, from, 4, 100)
 				})
 			}
 		}

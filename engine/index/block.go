@@ -170,13 +170,8 @@ func (r *reader) uint() uint64 {
 }
 
 func (r *reader) int() int64 {
-	x, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.fail, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return x
+	x := r.uint() // as binary.AppendVarint writes it: the sign last
+	return int64(x>>1) ^ -int64(x&1)
 }
 
 func (r *reader) text() string { return string(r.take(r.uint())) }

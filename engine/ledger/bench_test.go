@@ -60,14 +60,7 @@ func BenchmarkCommit(b *testing.B) {
 // BenchmarkScan reads a history of 100,000 results, as a resumed search does.
 func BenchmarkScan(b *testing.B) {
 	const n = 100_000
-	dir := filepath.Join(b.TempDir(), "search")
-	l := open(b, dir)
-	for i := 0; i < n; i += 1000 {
-		if err := l.Commit(candidates(i, 1000)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	closed(b, l)
+	dir := searched(b, n)
 	for b.Loop() {
 		l := open(b, dir)
 		count := 0
@@ -88,6 +81,18 @@ func BenchmarkScan(b *testing.B) {
 // BenchmarkCheck checks a whole search of 100,000 candidates.
 func BenchmarkCheck(b *testing.B) {
 	const n = 100_000
+	dir := searched(b, n)
+	for b.Loop() {
+		if err := Check(dir); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "candidates/s")
+}
+
+// searched is the directory of a search of n candidates.
+func searched(b *testing.B, n int) string {
+	b.Helper()
 	dir := filepath.Join(b.TempDir(), "search")
 	l := open(b, dir)
 	for i := 0; i < n; i += 1000 {
@@ -96,12 +101,7 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 	closed(b, l)
-	for b.Loop() {
-		if err := Check(dir); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "candidates/s")
+	return dir
 }
 
 // candidates are the turns from, from+1, ...: each proposes one job and

@@ -209,13 +209,8 @@ func (d *decoder) uint() uint64 {
 }
 
 func (d *decoder) int() int64 {
-	x, n := binary.Varint(d.b)
-	if n <= 0 {
-		d.fail(errNumber)
-		return 0
-	}
-	d.b = d.b[n:]
-	return x
+	x := d.uint() // as binary.AppendVarint writes it: the sign last
+	return int64(x>>1) ^ -int64(x&1)
 }
 
 func (d *decoder) float() float64 {

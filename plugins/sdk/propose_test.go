@@ -24,20 +24,11 @@ func TestPropose(t *testing.T) {
 	}, enginetest.StrategyOptions{Refused: []json.RawMessage{}}) // options are left to the function
 }
 
-// rows is a History of candidates in the order of their ids.
-type rows []engine.Candidate
-
-func (h rows) Len() int                                   { return len(h) }
-func (h rows) At(i int) *engine.Candidate                 { return &h[i] }
-func (h rows) Get(id engine.ID) (*engine.Candidate, bool) { return &h[id-1], true }
-func (h rows) Curve(engine.ID) ([]engine.Point, error)    { return nil, nil }
-func (h rows) Output(engine.ID) ([]byte, error)           { return nil, nil }
-
 // A tournament of several objectives is won by the first in their rank, whose ends go
 // before its middle.
 func TestTournament(t *testing.T) {
 	t.Parallel()
-	var h rows
+	var h enginetest.Rows
 	for i, at := range [][2]float64{{2, 2}, {1, 3}, {1, 1}, {2.5, 1.5}, {3, 1}} {
 		c := engine.Candidate{Job: engine.Job{ID: engine.ID(i + 1)}}
 		c.Status, c.Metrics = engine.OK, engine.Values{{Name: "a", Value: at[0]}, {Name: "b", Value: at[1]}}
@@ -52,7 +43,7 @@ func TestTournament(t *testing.T) {
 	if got := turn.Tournament(100); got != 5 {
 		t.Errorf("by one objective %d wins, want 5", got)
 	}
-	if got := (&Turn{Turn: engine.Turn{History: rows{}}, Rand: rng.New(1), Setup: setup}).Tournament(3); got != 0 {
+	if got := (&Turn{Turn: engine.Turn{History: enginetest.Rows{}}, Rand: rng.New(1), Setup: setup}).Tournament(3); got != 0 {
 		t.Errorf("of none %d wins", got)
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/internal/plugintest"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 )
 
@@ -59,33 +59,13 @@ func (s *session) job(budget float64) *engine.Job {
 	return &engine.Job{ID: s.jobs, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Budget: budget, Seed: 11}
 }
 
-// until waits for an event of the kind.
-func (s *session) until(kind engine.EventKind) engine.Event {
-	s.t.Helper()
-	for {
-		select {
-		case e, open := <-s.session.Events():
-			switch {
-			case !open:
-				s.t.Fatal("the session ended")
-			case e.Kind == kind:
-				return e
-			case e.Kind == engine.Finished:
-				s.t.Fatalf("finished early: %+v", e.Result)
-			}
-		case <-time.After(5 * time.Minute):
-			s.t.Fatal("no answer for five minutes")
-		}
-	}
-}
-
 func (s *session) run(a engine.Assignment) *engine.Result {
 	s.t.Helper()
 	a.Attempt = max(1, a.Attempt)
 	if err := s.session.Submit(a); err != nil {
 		s.t.Fatal(err)
 	}
-	return s.until(engine.Finished).Result
+	return plugintest.Until(s.t, s.session, engine.Finished).Result
 }
 
 func names(values engine.Values) (names []string) {
@@ -95,16 +75,6 @@ func names(values engine.Values) (names []string) {
 		}
 	}
 	return names
-}
-
-// exact leaves out what is measured.
-func exact(r *engine.Result) (values engine.Values) {
-	for _, v := range r.Metrics {
-		if v.Name != "seconds" {
-			values = append(values, v)
-		}
-	}
-	return values
 }
 
 func TestConformance(t *testing.T) {
@@ -184,12 +154,12 @@ func TestPhases(t *testing.T) {
 	}
 	again := s.job(2)
 	again.Phase = engine.PhaseRemeasure
-	if r := s.run(engine.Assignment{Job: again}); !reflect.DeepEqual(exact(r), exact(searched)) {
+	if r := s.run(engine.Assignment{Job: again}); !reflect.DeepEqual(plugintest.Exact(r), plugintest.Exact(searched)) {
 		t.Errorf("measured again with the same seed: %v, first %v", r.Metrics, searched.Metrics)
 	}
 	again = s.job(2)
 	again.Seed = 12
-	if r := s.run(engine.Assignment{Job: again}); reflect.DeepEqual(exact(r), exact(searched)) {
+	if r := s.run(engine.Assignment{Job: again}); reflect.DeepEqual(plugintest.Exact(r), plugintest.Exact(searched)) {
 		t.Error("another seed changes nothing")
 	}
 	test := s.job(2)
@@ -213,7 +183,7 @@ func TestPromotionWithAFixedHorizon(t *testing.T) {
 	promoted := s.job(5)
 	promoted.Resume = 2
 	got := s.run(engine.Assignment{Job: promoted, Resume: first.Files})
-	if !reflect.DeepEqual(exact(got), exact(whole)) || got.Reason != "" {
+	if !reflect.DeepEqual(plugintest.Exact(got), plugintest.Exact(whole)) || got.Reason != "" {
 		t.Errorf("promoted: %v %q, uninterrupted: %v", got.Metrics, got.Reason, whole.Metrics)
 	}
 	if len(got.Curve) != 3 || got.Curve[0].Step != 3 {
@@ -238,7 +208,7 @@ func TestPromotionWithTheBudgetAsHorizon(t *testing.T) {
 	promoted := s.job(3)
 	promoted.Resume = 2
 	got := s.run(engine.Assignment{Job: promoted, Resume: first.Files})
-	if !reflect.DeepEqual(exact(got), exact(afresh)) || !strings.Contains(got.Reason, "afresh") {
+	if !reflect.DeepEqual(plugintest.Exact(got), plugintest.Exact(afresh)) || !strings.Contains(got.Reason, "afresh") {
 		t.Errorf("promoted: %v %q, afresh: %v", got.Metrics, got.Reason, afresh.Metrics)
 	}
 }
@@ -254,12 +224,12 @@ func TestCancelWithSave(t *testing.T) {
 	if err := s.session.Submit(engine.Assignment{Job: job, Attempt: 1}); err != nil {
 		t.Fatal(err)
 	}
-	s.until(engine.Progress)
+	plugintest.Until(s.t, s.session, engine.Progress)
 	s.session.Cancel(job.ID, 1, true)
-	saved := s.until(engine.Saved)
-	s.until(engine.Returned)
+	saved := plugintest.Until(s.t, s.session, engine.Saved)
+	plugintest.Until(s.t, s.session, engine.Returned)
 	got := s.run(engine.Assignment{Job: job, Attempt: 2, Resume: saved.Files, Saved: true})
-	if !reflect.DeepEqual(exact(got), exact(whole)) || !reflect.DeepEqual(got.Curve, whole.Curve) {
+	if !reflect.DeepEqual(plugintest.Exact(got), plugintest.Exact(whole)) || !reflect.DeepEqual(got.Curve, whole.Curve) {
 		t.Errorf("in two attempts: %v, in one: %v", got.Metrics, whole.Metrics)
 	}
 }
@@ -274,9 +244,9 @@ func TestSaveEvery(t *testing.T) {
 	if err := s.session.Submit(engine.Assignment{Job: job, Attempt: 1}); err != nil {
 		t.Fatal(err)
 	}
-	s.until(engine.Saved)
-	s.until(engine.Saved)
-	if r := s.until(engine.Finished).Result; len(r.Files) != 0 {
+	plugintest.Until(s.t, s.session, engine.Saved)
+	plugintest.Until(s.t, s.session, engine.Saved)
+	if r := plugintest.Until(s.t, s.session, engine.Finished).Result; len(r.Files) != 0 {
 		t.Errorf("files %v, though checkpoints are off", r.Files)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
@@ -14,6 +13,7 @@ import (
 	"github.com/nascent-nas/nascent/genome/network"
 	"github.com/nascent-nas/nascent/genome/network/networktest"
 	"github.com/nascent-nas/nascent/genome/rng"
+	"github.com/nascent-nas/nascent/plugins/internal/plugintest"
 	"github.com/nascent-nas/nascent/plugins/sdk"
 	"github.com/nascent-nas/nascent/plugins/supernet/orders"
 )
@@ -88,42 +88,12 @@ func (s *session) run(a engine.Assignment) *engine.Result {
 	if err := s.session.Submit(a); err != nil {
 		s.t.Fatal(err)
 	}
-	return s.until(engine.Finished).Result
-}
-
-// until waits for an event of the kind.
-func (s *session) until(kind engine.EventKind) engine.Event {
-	s.t.Helper()
-	for {
-		select {
-		case e, open := <-s.session.Events():
-			switch {
-			case !open:
-				s.t.Fatal("the session ended")
-			case e.Kind == kind:
-				return e
-			case e.Kind == engine.Finished:
-				s.t.Fatalf("finished early: %+v", e.Result)
-			}
-		case <-time.After(5 * time.Minute):
-			s.t.Fatal("no answer for five minutes")
-		}
-	}
+	return plugintest.Until(s.t, s.session, engine.Finished).Result
 }
 
 func (s *session) supernet(o orders.Order, budget float64, resume []engine.FileRef) *engine.Result {
 	s.t.Helper()
 	return s.run(engine.Assignment{Job: &engine.Job{Task: engine.Supernet, Input: input(s.t, o), Budget: budget, Seed: 11}, Resume: resume})
-}
-
-// exact leaves out what is measured.
-func exact(r *engine.Result) (values engine.Values) {
-	for _, v := range r.Metrics {
-		if v.Name != "seconds" {
-			values = append(values, v)
-		}
-	}
-	return values
 }
 
 func TestConformance(t *testing.T) {
@@ -218,14 +188,14 @@ func TestCancelWithSave(t *testing.T) {
 	if err := s.session.Submit(engine.Assignment{Job: job, Attempt: 1, Resume: before.Files}); err != nil {
 		t.Fatal(err)
 	}
-	s.until(engine.Progress)
+	plugintest.Until(s.t, s.session, engine.Progress)
 	s.session.Cancel(job.ID, 1, true)
-	saved := s.until(engine.Saved)
-	s.until(engine.Returned)
+	saved := plugintest.Until(s.t, s.session, engine.Saved)
+	plugintest.Until(s.t, s.session, engine.Returned)
 	if err := s.session.Submit(engine.Assignment{Job: job, Attempt: 2, Resume: saved.Files, Saved: true}); err != nil {
 		t.Fatal(err)
 	}
-	got := s.until(engine.Finished).Result
+	got := plugintest.Until(s.t, s.session, engine.Finished).Result
 	if got.Status != engine.OK || string(got.Output) != string(whole.Output) || got.Files[0].Hash != whole.Files[0].Hash ||
 		!reflect.DeepEqual(got.Curve, whole.Curve) {
 		t.Errorf("in two attempts it comes to %+v, in one to %+v", got, whole)
@@ -253,10 +223,10 @@ func TestScores(t *testing.T) {
 		t.Errorf("a cell without an operation has the accuracy %v", x)
 	}
 	b := score(good, other.Files)
-	if reflect.DeepEqual(exact(a), exact(b)) {
+	if reflect.DeepEqual(plugintest.Exact(a), plugintest.Exact(b)) {
 		t.Error("other weights give the same score")
 	}
-	if again := score(good, trained.Files); !reflect.DeepEqual(exact(again), exact(a)) {
+	if again := score(good, trained.Files); !reflect.DeepEqual(plugintest.Exact(again), plugintest.Exact(a)) {
 		t.Errorf("scored again: %v, first %v", again.Metrics, a.Metrics)
 	}
 	if _, named := a.Metrics.Get("accuracy"); named {

@@ -245,7 +245,7 @@ func TestRewardBySeveral(t *testing.T) {
 		Objectives:  []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "size", Goal: engine.Minimize}},
 		Constraints: []engine.Constraint{{Metric: "size", Max: &limit}},
 	}}
-	var h rows
+	var h enginetest.Rows
 	for i, at := range [][2]float64{{0.5, 3}, {0.6, 4}, {0.4, 3}, {0.6, 3}, {0.9, 9}} {
 		h = append(h, engine.Candidate{
 			Job:    engine.Job{ID: engine.ID(i + 1), Task: engine.Train},
@@ -258,15 +258,6 @@ func TestRewardBySeveral(t *testing.T) {
 		}
 	}
 }
-
-// rows is a History of candidates in the order of their ids.
-type rows []engine.Candidate
-
-func (h rows) Len() int                                   { return len(h) }
-func (h rows) At(i int) *engine.Candidate                 { return &h[i] }
-func (h rows) Get(id engine.ID) (*engine.Candidate, bool) { return &h[id-1], true }
-func (h rows) Curve(engine.ID) ([]engine.Point, error)    { return nil, nil }
-func (h rows) Output(engine.ID) ([]byte, error)           { return nil, nil }
 
 // One that was drawn again while it was measured counts as often as it was drawn.
 func TestDrawnAgain(t *testing.T) {

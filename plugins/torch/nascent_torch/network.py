@@ -129,8 +129,8 @@ class Norm(nn.Module):
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training, 0.1, 1e-5)
 
 
-class MaxPool(nn.Module):
-    """The maximum of a window. Padding is never chosen."""
+class Pool(nn.Module):
+    """Has a window."""
 
     def __init__(self, kernel, stride, pad):
         super().__init__()
@@ -138,6 +138,10 @@ class MaxPool(nn.Module):
 
     def extra_repr(self):
         return f"kernel={self.kernel}, stride={self.stride}, pad={self.pad}"
+
+
+class MaxPool(Pool):
+    """The maximum of a window. Padding is never chosen."""
 
     def forward(self, x):
         pad = self.pad
@@ -147,15 +151,8 @@ class MaxPool(nn.Module):
         return _MAX_POOL[len(pad)](x, self.kernel, self.stride, pad)
 
 
-class AvgPool(nn.Module):
+class AvgPool(Pool):
     """The mean of a window. Padding is not counted."""
-
-    def __init__(self, kernel, stride, pad):
-        super().__init__()
-        self.kernel, self.stride, self.pad = kernel, stride, pad
-
-    def extra_repr(self):
-        return f"kernel={self.kernel}, stride={self.stride}, pad={self.pad}"
 
     def forward(self, x):
         if not any(self.pad):
