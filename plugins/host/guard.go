@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
@@ -49,9 +50,11 @@ type guard struct {
 	dir     string       // 0700: the sockets' home; "" while nothing runs
 	pipe    *os.File     // nil: no guard
 	cmd     *exec.Cmd
+	ended   chan struct{} // closed when it has
+	pause   time.Duration // before the next one, should somebody kill this
 }
 
-var guardian = guard{groups: map[int]bool{}}
+var guardian = guard{groups: map[int]bool{}, pause: time.Millisecond}
 
 // enter is called before a process starts.
 func (g *guard) enter() {
@@ -97,14 +100,35 @@ func (g *guard) launch() {
 		w.Close()
 		return
 	}
-	g.pipe, g.cmd = w, cmd
+	g.pipe, g.cmd, g.ended = w, cmd, make(chan struct{})
+	go g.replace(cmd, g.ended)
 	for pid := range g.groups {
 		fmt.Fprintf(w, "+ %d\n", pid)
 	}
 }
 
-// tell sends a line. A guard that somebody has killed is replaced. With the
-// lock held.
+// replace waits for the end of a guard and, where somebody has killed it, starts another.
+func (g *guard) replace(cmd *exec.Cmd, ended chan struct{}) {
+	cmd.Wait()
+	close(ended)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.cmd != cmd {
+		return
+	}
+	pause := g.pause
+	g.pause = min(2*pause, time.Minute)
+	g.dismiss()
+	time.AfterFunc(pause, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.running > 0 && g.pipe == nil {
+			g.launch()
+		}
+	})
+}
+
+// tell sends a line. A guard that is dead is replaced. With the lock held.
 func (g *guard) tell(line string) {
 	if g.pipe == nil {
 		return
@@ -119,7 +143,7 @@ func (g *guard) tell(line string) {
 // held.
 func (g *guard) dismiss() {
 	g.pipe.Close()
-	g.cmd.Wait()
+	<-g.ended
 	g.pipe, g.cmd = nil, nil
 }
 

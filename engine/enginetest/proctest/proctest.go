@@ -87,6 +87,15 @@ func Removed(t testing.TB, path string) {
 	}
 }
 
+// Until waits until something is so. What never becomes so fails the test, which then
+// says what is wrong.
+func Until(t testing.TB, wrong string, so func() bool) {
+	t.Helper()
+	if !becomes(so) {
+		t.Error(wrong)
+	}
+}
+
 // becomes waits until something is so.
 func becomes(so func() bool) bool {
 	deadline := time.Now().Add(patience)
