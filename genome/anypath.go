@@ -1,7 +1,5 @@
 package genome
 
-import "strconv"
-
 // Path names genes of a space as [Genome.Gene] does or, where it leaves out the places
 // in lists, those of all elements: "blocks.kernel" is that of any block. A last
 // ".length" is how long a list is, unless its elements have a gene of that name.
@@ -196,56 +194,4 @@ func lists(v any, way []step, f func(n int)) {
 			}
 		}
 	}
-}
-
-// Leaf is one scalar of a genome with its path, as [Genome.Gene] takes it.
-type Leaf struct {
-	Path  string
-	Value any // int64, float64, bool or string
-}
-
-// Leaves lists all scalars of the tree of a genome, in order: those of genes at any
-// depth, of an option with genes its name, of a list its length as
-// PATH.length, of a cell what it consists of. Constants and copies are among them.
-func (s *Space) Leaves(g Genome) (out []Leaf) {
-	var walk func(v any, in gene, path string)
-	walk = func(v any, in gene, path string) {
-		if copies, ok := in.(*from); ok {
-			in = copies.original(s.root)
-		}
-		below := func(st step) gene {
-			if in != nil {
-				for _, b := range in.branches() {
-					if b.takes(st) {
-						return b.gene
-					}
-				}
-			}
-			return nil
-		}
-		switch v := v.(type) {
-		case Map:
-			if _, ok := in.(*choice); ok && len(v) == 1 {
-				out = append(out, Leaf{path, v[0].Key})
-			}
-			for _, e := range v {
-				at := path + "." + e.Key
-				if path == "" {
-					at = e.Key
-				}
-				walk(e.Value, below(step{name: e.Key}), at)
-			}
-		case []any:
-			if in != nil && in.branches() != nil { // not within a cell, where they are as long in all
-				out = append(out, Leaf{path + ".length", int64(len(v))})
-			}
-			for i, e := range v {
-				walk(e, below(step{place: i}), path+"["+strconv.Itoa(i)+"]")
-			}
-		default:
-			out = append(out, Leaf{path, v})
-		}
-	}
-	walk(g.Tree(), s.root, "")
-	return out
 }

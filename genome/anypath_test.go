@@ -92,6 +92,30 @@ func TestLeavesAreWhatPathsLeadTo(t *testing.T) {
 	}
 }
 
+// Genomes that are read one after the other have the leaves that each has alone.
+func TestFlat(t *testing.T) {
+	t.Parallel()
+	s := MustParseSpace(everything)
+	r := rng.New(6)
+	flat := s.Flat()
+	for range 50 {
+		g, err := s.Random(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []Leaf
+		flat.Each(g, func(leaf int, v any) { got = append(got, Leaf{flat.Paths()[leaf], v}) })
+		if want := s.Leaves(g); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", g, got, want)
+		}
+	}
+	paths := slices.Clone(flat.Paths())
+	slices.Sort(paths)
+	if n := len(slices.Compact(paths)); n != len(flat.Paths()) {
+		t.Errorf("%d paths of %d are different", n, len(flat.Paths()))
+	}
+}
+
 func stripPlaces(path string) string {
 	out := ""
 	for part := range strings.SplitSeq(path, "[") {

@@ -125,6 +125,17 @@ func (t *treeBuilder) copyOf(g *from) any {
 	if v, ok := t.copies[g.origin]; ok {
 		return v
 	}
+	at, i := t.find(g)
+	v, _ := at.tree(t, i)
+	if t.copies == nil {
+		t.copies = map[gene]any{}
+	}
+	t.copies[g.origin] = v
+	return v
+}
+
+// find returns the gene that a from copies, and where its value begins.
+func (t *treeBuilder) find(g *from) (gene, int) {
 	at, i := gene(t.root), 0
 	for _, k := range g.source {
 		fields := at.(*group).fields
@@ -133,12 +144,7 @@ func (t *treeBuilder) copyOf(g *from) any {
 		}
 		at = fields[k].gene
 	}
-	v, _ := at.tree(t, i)
-	if t.copies == nil {
-		t.copies = map[gene]any{}
-	}
-	t.copies[g.origin] = v
-	return v
+	return at, i
 }
 
 // fixedTo says that a tree contradicts what is fixed.

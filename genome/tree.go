@@ -114,8 +114,11 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 }
 
 func appendJSONString(b []byte, s string) []byte {
-	special := func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
-	if strings.IndexFunc(s, special) < 0 { // as names and options are
+	special := false // names and options are not
+	for i := range len(s) {
+		special = special || s[i] < ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\'
+	}
+	if !special {
 		b = append(b, '"')
 		b = append(b, s...)
 		return append(b, '"')

@@ -1,8 +1,8 @@
-"""Candidates of a search, as Search.best, Search.front and Search.frame give them."""
+"""Candidates of a search, as Search.best and Search.front give them."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from . import page
 
@@ -75,24 +75,6 @@ class Front(Sequence[Found]):
 
     def _repr_html_(self) -> str:
         return page.grid([{"id": c.id, **c.metrics, **flat(c.genes)} for c in self._all], f"a front of {len(self._all)}")
-
-
-Row = Dict[str, Union[float, int, str, bool, None]]
-
-
-def row(record: Mapping[str, Any]) -> Row:
-    """A candidate, as nascent list --json tells it, as a row of a table: metrics by their
-    names, genes at any depth as gene:PATH. A metric that is called like a field is
-    metric:NAME."""
-    out: Row = {name: record.get(name) for name in _FIELDS}
-    out["parents"] = " ".join(map(name_of, record.get("parents") or ()))
-    for name, x in (record.get("metrics") or {}).items():
-        out[f"metric:{name}" if name in out else name] = x
-    _leaves(out, "gene:", record.get("genes") or {}, "")
-    return out
-
-
-_FIELDS = ("id", "phase", "status", "fidelity", "budget", "seed", "operator", "parents", "seconds", "lost", "attempts", "reason", "genome")
 
 
 def flat(genes: Mapping[str, Any]) -> Dict[str, Any]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
-from . import page
+from . import columns, page
 from .engine import Engine, EngineError, ask, program
-from .found import Found, Front, row
+from .found import Found, Front
 from .trial import Trial
 
 Evaluate = Callable[[Any], Mapping[str, Any]]
@@ -161,25 +160,18 @@ class Search:
 
     def frame(self) -> Any:
         """All candidates as a data frame: of pandas, or else of polars, or else a list of
-        dicts. Columns are fields, metrics by their names and genes as gene:PATH."""
-        for library in ("pandas", "polars"):
+        dicts. Columns are fields, metrics by their names and genes as gene:PATH; what a
+        candidate lacks is None, in pandas NaN where it would be a number."""
+        done = _run("list", self.dir, "--arrays")
+        if done.returncode != 0 and self.status.get("evaluations"):
+            raise EngineError(done.stderr.decode(errors="replace").strip())
+        all = columns.read(done.stdout) if done.returncode == 0 else []
+        for library, make in (("pandas", columns.pandas), ("polars", columns.polars)):
             try:
-                return self._table(import_module(library))
+                return make(import_module(library), all)
             except ImportError:
                 continue
-        return [row(record) for record in self._list()]
-
-    def _table(self, library: Any) -> Any:
-        """A data frame from what nascent export writes as Parquet, which pandas reads where
-        it has pyarrow, in place of rows of JSON: those take long where there are many."""
-        with tempfile.TemporaryDirectory(prefix="nascent-") as folder:
-            file = os.path.join(folder, "candidates.parquet")
-            if self.status.get("evaluations") and _run("export", self.dir, "--output", file).returncode == 0:
-                try:
-                    return library.read_parquet(file)
-                except ImportError:
-                    pass
-        return library.DataFrame([row(record) for record in self._list()])
+        return columns.rows(all)
 
     def _list(self, *more: str) -> List[Dict[str, Any]]:
         if not self.status.get("evaluations"):

@@ -1,5 +1,6 @@
 """Tests of searches that Python drives. They need the program nascent: $NASCENT, or in $PATH."""
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -128,14 +129,41 @@ class TestAskAndTell(Case):
         self.nascent("replay")
 
     def test_frame(self):
-        search = self.search()
-        search.run(lambda trial: {"accuracy": quality(trial)}, evaluations=3)
+        search = self.search(space={**SPACE, "op": {"choice": ["skip", {"conv": {"kernel": {"int": [1, 9]}, "wide": "bool"}}]}})
         with mock.patch.dict(sys.modules, {"pandas": None, "polars": None}):
+            self.assertEqual(search.frame(), [])
+            search.run(lambda trial: {"accuracy": quality(trial)}, evaluations=30)
             rows = search.frame()
-        self.assertEqual([r["id"] for r in rows], [1, 2, 3])
-        for r in rows:
+        self.assertEqual([r["id"] for r in rows], list(range(1, 31)))
+        found = search.candidates()
+        for r, c in zip(rows, found):
             self.assertEqual(r["accuracy"], -(r["gene:x"] - 3) ** 2)
             self.assertIn(r["gene:deep[0].kernel"], (3, 5))
+            self.assertEqual((r["genome"], r["status"], r["reason"], r["budget"], r["tag"]), (c.text, "ok", "", 1.0, ""))
+            op = c.genes["op"]
+            kernel, wide = (None, None) if op == "skip" else (op["conv"]["kernel"], op["conv"]["wide"])
+            self.assertEqual((r["gene:op"], r["gene:op.conv.kernel"], r["gene:op.conv.wide"]), ("skip" if op == "skip" else "conv", kernel, wide))
+            self.assertEqual({type(r[name]) for name in ("id", "seed", "attempts")}, {int})
+        for library in ("pandas", "polars"):
+            with self.subTest(library):
+                try:
+                    importlib.import_module(library)
+                except ImportError as error:
+                    self.skipTest(f"frames of {library} are not looked at: {error}")
+                with mock.patch.dict(sys.modules, {"pandas": None} if library == "polars" else {}):
+                    frame = search.frame()
+                self.assertEqual(type(frame).__module__.split(".")[0], library)
+                self.assertEqual(frame["accuracy"].to_list(), [r["accuracy"] for r in rows])
+                self.assertEqual(frame["status"].to_list(), ["ok"] * 30)
+                missing = 0
+                for got, r in zip(frame["gene:op.conv.kernel"].to_list(), rows):
+                    if r["gene:op.conv.kernel"] is None:
+                        missing += 1
+                        self.assertTrue(got is None or got != got)
+                    else:
+                        self.assertEqual(got, r["gene:op.conv.kernel"])
+                self.assertTrue(0 < missing < 30)
+                self.assertEqual(len(frame["resume"]), 30)
 
     def test_a_loop_that_fails_begins_with_the_same_trial(self):
         search = self.search()

@@ -75,6 +75,7 @@ func BenchmarkLarge(b *testing.B) {
 		{"importance", dir},
 		{"list", dir, "--where", "accuracy > 0.9 and blocks.length < 3", "--sort", "-accuracy", "--limit", "20"},
 		{"list", dir, "--where", "accuracy > 0.9", "--json"},
+		{"list", dir, "--arrays"},
 	} {
 		name := strings.Join(slices.Delete(slices.Clone(args), 1, 2), " ")
 		look := func(b *testing.B) {

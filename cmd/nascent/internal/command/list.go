@@ -23,7 +23,7 @@ var phases = []engine.Phase{engine.PhaseSearch, engine.PhaseRemeasure, engine.Ph
 const screenful = 20
 
 func (a *app) listCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, arrays bool
 	var sorts, conditions, filters, columns []string
 	var limit, offset int
 	var phase string
@@ -74,11 +74,15 @@ those that brought nothing.`,
 				sel.Sort = append(sel.Sort, show.ParseKey(key))
 			}
 			switch {
+			case arrays && asJSON:
+				return wrongInput("--arrays: it is another form than --json; leave one of them out")
+			case arrays && a.width > 0:
+				return wrongInput("--arrays: this is for programs, and nothing for a terminal; leave it out")
 			case limit < 0:
 				return wrongInput("--limit: %d is negative; 0 lists all", limit)
 			case offset < 0:
 				return wrongInput("--offset: %d is negative; say how many are left out before the first", offset)
-			case !cmd.Flags().Changed("limit") && a.width > 0 && !asJSON:
+			case !cmd.Flags().Changed("limit") && a.width > 0 && !asJSON && !arrays:
 				sel.Limit = screenful
 			}
 			return a.rows(cmd.Context(), directory(args), nil, a.out, func(r *show.Rows) error {
@@ -92,12 +96,16 @@ those that brought nothing.`,
 						return wrongInput("--columns: %v", err)
 					}
 				}
+				if arrays {
+					return a.listArrays(r, sel, columns)
+				}
 				return a.list(r, sel, columns, asJSON)
 			})
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	f.BoolVar(&arrays, "arrays", false, "write columns as arrays of numbers, for programs")
 	f.StringArrayVar(&conditions, "where", nil, "list only candidates of which a condition holds (several: all of them)")
 	f.StringSliceVar(&sorts, "sort", nil, "sort by columns, the first before the second; -COLUMN for descending")
 	f.StringSliceVar(&columns, "columns", nil, "what to print of each candidate")
@@ -109,13 +117,28 @@ those that brought nothing.`,
 	return cmd
 }
 
-func (a *app) list(r *show.Rows, sel show.Selection, columns []string, asJSON bool) error {
-	found, all, err := r.Select(sel)
+// selected lists the rows of a selection.
+func selected(r *show.Rows, sel show.Selection) (found []int, all int, err error) {
+	found, all, err = r.Select(sel)
+	if err != nil && !errors.Is(err, engine.ErrDamaged) {
+		err = wrongInput("--where: %v", err)
+	}
+	return found, all, err
+}
+
+// listArrays writes candidates for programs.
+func (a *app) listArrays(r *show.Rows, sel show.Selection, columns []string) error {
+	found, _, err := selected(r, sel)
 	if err != nil {
-		if errors.Is(err, engine.ErrDamaged) {
-			return err
-		}
-		return wrongInput("--where: %v", err)
+		return err
+	}
+	return show.WriteArrays(a.data, r.Arrays(found, columns), len(found))
+}
+
+func (a *app) list(r *show.Rows, sel show.Selection, columns []string, asJSON bool) error {
+	found, all, err := selected(r, sel)
+	if err != nil {
+		return err
 	}
 	if asJSON {
 		return a.listJSON(r, found, columns)
