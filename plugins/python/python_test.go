@@ -25,6 +25,7 @@ func TestSDK(t *testing.T) {
 	if err := proctest.Build(programs, map[string]string{"nascent": "../../cmd/nascent"}); err != nil {
 		t.Fatal(err)
 	}
+	where := laidOut(t)
 	found := interpreters(t)
 	versions := slices.Sorted(maps.Keys(found))
 	for minor := 9; minor <= 14; minor++ {
@@ -44,6 +45,7 @@ func TestSDK(t *testing.T) {
 				args = []string{"-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "tests"}
 			}
 			cmd := exec.Command(python.path, args...)
+			cmd.Dir = where
 			cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "NASCENT="+filepath.Join(programs, "nascent"))
 			out, err := cmd.CombinedOutput()
 			if err != nil {
@@ -52,6 +54,25 @@ func TestSDK(t *testing.T) {
 			t.Logf("%s %s\n%s", python.path, args, out)
 		})
 	}
+}
+
+// laidOut is a copy of this folder, whose SDK is the one that is compiled in.
+func laidOut(t *testing.T) string {
+	t.Helper()
+	top := t.TempDir()
+	dir := filepath.Join(top, "plugins", "python")
+	rank, err := filepath.Abs("../../testdata/rank.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(
+		os.CopyFS(dir, source), os.CopyFS(filepath.Join(dir, "tests"), os.DirFS("tests")),
+		os.CopyFS(filepath.Join(dir, "examples"), os.DirFS("examples")), os.Mkdir(filepath.Join(top, "testdata"), 0o777),
+		os.Symlink(rank, filepath.Join(top, "testdata", "rank.json")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // The SDK's types are whole, as mypy judges them strictly for Python 3.9.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
@@ -24,10 +25,14 @@ import (
 type ledger struct {
 	known map[engine.ID]engine.Candidate
 	limit int
-	other string // the text of a search that this is not
+	other string        // the text of a search that this is not
+	hold  chan struct{} // if any, nothing of a candidate is told before it is closed
 }
 
 func (l *ledger) Candidate(id engine.ID) (engine.Candidate, error) {
+	if l.hold != nil {
+		<-l.hold
+	}
 	c, ok := l.known[id]
 	if !ok {
 		return c, engine.ErrEmpty
@@ -433,16 +438,39 @@ func TestWhatIsDerivedIsInvalid(t *testing.T) {
 		c.say(`{"id": "%s", "attempt": 1, "metrics": {"accuracy": %s}}`, x.id, x.accuracy)
 		b.event(engine.Finished)
 		b.session.Ack(id, 1)
-		if id == 2 {
-			go b.desk.End("finished", "")
-		}
 		if r := c.hear(); r.Told != x.id || r.Invalid != x.why {
 			t.Errorf("heard %+v, want %q", r, x.why)
 		}
 	}
-	if r := c.hear(); r.End == nil {
-		t.Errorf("heard %+v", r)
+}
+
+// What a client told last it hears of before it hears of the end.
+func TestTheEndComesLast(t *testing.T) {
+	t.Parallel()
+	derived, err := engine.Derive([]engine.Derived{{Metric: "score", Expression: "log10(accuracy)"}})
+	if err != nil {
+		t.Fatal(err)
 	}
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, Settings{Derived: derived}, `{}`)
+		b.search.hold = make(chan struct{})
+		b.submit(1, 1)
+		c := b.attach("")
+		c.trial()
+		b.event(engine.Begun)
+		c.say(`{"id": "1", "attempt": 1, "metrics": {"accuracy": 0}}`)
+		b.event(engine.Finished)
+		b.session.Ack(1, 1)
+		go b.desk.End("finished", "")
+		synctest.Wait()
+		close(b.search.hold)
+		if r := c.hear(); r.Told != "1" {
+			t.Errorf("heard %+v", r)
+		}
+		if r := c.hear(); r.End == nil {
+			t.Errorf("heard %+v", r)
+		}
+	})
 }
 
 func TestWhatCannotBeTold(t *testing.T) {
