@@ -74,7 +74,7 @@ func fit(raw json.RawMessage, t reflect.Type) *genome.Mistake {
 	case itself(t) && !errors.As(err, &wrong):
 		return &genome.Mistake{Problem: err.Error()}
 	}
-	return &genome.Mistake{Problem: fmt.Sprintf("%s is not %s", short(raw), Kind(t))}
+	return &genome.Mistake{Problem: fmt.Sprintf("%s is not %s", short(raw), kind(t))}
 }
 
 func fitObject(raw json.RawMessage, t reflect.Type) *genome.Mistake {
@@ -145,11 +145,11 @@ func instead(name string, known []string) string {
 	return "there are " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
 }
 
-// Kind is what a value must be to become one of type t.
-func Kind(t reflect.Type) string {
+// kind is what a value must be to become one of type t.
+func kind(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Pointer:
-		return Kind(t.Elem())
+		return kind(t.Elem())
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String:

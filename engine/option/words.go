@@ -111,7 +111,7 @@ type duration struct {
 func (v *duration) reset(*Option) { *v.to = v.otherwise }
 
 func (v *duration) read(_ *Option, raw json.RawMessage) *genome.Mistake {
-	d, err := ParseDuration(raw)
+	d, err := parseDuration(raw)
 	if err != nil {
 		return &genome.Mistake{Problem: short(raw) + " is no duration", Remedy: "write 5ms, 2s, 1h or a number of seconds"}
 	}
@@ -130,8 +130,8 @@ func (v *duration) describe(_ *Option, d *Described) {
 	d.Default, d.Bounds = seconds(v.otherwise), "a duration"
 }
 
-// ParseDuration reads a duration: "5ms", or a number of seconds.
-func ParseDuration(raw json.RawMessage) (time.Duration, error) {
+// parseDuration reads a duration: "5ms", or a number of seconds.
+func parseDuration(raw json.RawMessage) (time.Duration, error) {
 	var number float64
 	if json.Unmarshal(raw, &number) == nil {
 		if number *= float64(time.Second); !(number > -1<<63 && number < 1<<63) {

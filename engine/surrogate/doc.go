@@ -1,8 +1,8 @@
 // Package surrogate predicts what a genome is worth from those that were measured:
 // a Gaussian process over features of genomes and of their layer graphs.
 //
-// A [Reader] reads the genomes of one space as Points, and a Kernel says how alike
-// two Points are. A [Process] holds Points that were measured, and predicts a value
+// A [Model] reads the genomes of one space as Points, and a kernel says how alike
+// two Points are. A Gaussian process holds Points that were measured, and predicts a value
 // of others, with its uncertainty.
 //
 // Everything here is plain arithmetic: sums and products are rounded one by one

@@ -19,8 +19,8 @@ type Point struct {
 // that its genomes take.
 const maxColumns = 2048
 
-// Reader reads the genomes of one space as Points. It is not safe for concurrent use.
-type Reader struct {
+// reader reads the genomes of one space as Points. It is not safe for concurrent use.
+type reader struct {
 	space   *genome.Space
 	genes   []string  // those that have a length scale of their own
 	geneOf  []int     // of each column, an index into genes
@@ -30,9 +30,9 @@ type Reader struct {
 	encodes bool
 }
 
-// NewReader reads genomes of a space.
-func NewReader(space *genome.Space) *Reader {
-	r := &Reader{space: space, ids: map[string]int32{}}
+// newReader reads genomes of a space.
+func newReader(space *genome.Space) *reader {
+	r := &reader{space: space, ids: map[string]int32{}}
 	n, err := space.Columns()
 	if r.encodes = err == nil && n <= maxColumns; !r.encodes {
 		return r
@@ -71,7 +71,7 @@ func placeless(path string) string {
 }
 
 // Read reads a genome.
-func (r *Reader) Read(g genome.Genome) *Point {
+func (r *reader) Read(g genome.Genome) *Point {
 	p := &Point{}
 	if r.encodes {
 		p.genes = r.space.Encode(g)
@@ -86,7 +86,7 @@ func (r *Reader) Read(g genome.Genome) *Point {
 }
 
 // decisions tell of a genome in a space that is too large to be encoded.
-func (r *Reader) decisions(g genome.Genome) []string {
+func (r *reader) decisions(g genome.Genome) []string {
 	asked, answers, err := r.space.Decisions(g)
 	if err != nil {
 		return nil

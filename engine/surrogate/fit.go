@@ -9,7 +9,7 @@ import (
 // fitter chooses a Kernel by the likelihood of values, and by what is likely before
 // there are any: all genes matter alike, and so do the views of a genome.
 type fitter struct {
-	r      *Reader
+	r      *reader
 	points []*Point
 	levels []int
 
@@ -30,7 +30,7 @@ type fitter struct {
 	span     []float64
 }
 
-func newFitter(r *Reader) *fitter { return &fitter{r: r} }
+func newFitter(r *reader) *fitter { return &fitter{r: r} }
 
 func (f *fitter) add(p *Point, level int) {
 	f.points, f.levels = append(f.points, p), append(f.levels, level)
@@ -39,7 +39,7 @@ func (f *fitter) add(p *Point, level int) {
 // fit chooses by the values of the points, which were compared, in so many rounds of Rprop (Riedmiller &
 // Braun 1993): each parameter has a step of its own, longer while its slope keeps its
 // sign.
-func (f *fitter) fit(values []float64, rounds int) *Kernel {
+func (f *fitter) fit(values []float64, rounds int) *kernel {
 	f.begin()
 	best, at := math.Inf(-1), f.at
 	step, last := make([]float64, len(f.at)), make([]float64, len(f.at))
@@ -82,7 +82,7 @@ func (f *fitter) compare() {
 	changes := make([]bool, len(all))
 	numbers := make([][]float64, n)
 	for i, p := range f.points {
-		numbers[i] = (&Kernel{low: f.low, span: f.span}).ranged(p)
+		numbers[i] = (&kernel{low: f.low, span: f.span}).ranged(p)
 	}
 	k := 0
 	for i, p := range f.points {
@@ -168,9 +168,9 @@ func ranges(points []*Point) (low, span []float64) {
 }
 
 // kernel is that of the parameters as they are.
-func (f *fitter) kernel() *Kernel {
+func (f *fitter) kernel() *kernel {
 	value := func(i int) float64 { return rng.Exp(f.at[i]) }
-	k := &Kernel{noise: value(f.noise), words: value(f.grams), numbers: value(f.numbers), levels: value(f.steps), low: f.low, span: f.span}
+	k := &kernel{noise: value(f.noise), words: value(f.grams), numbers: value(f.numbers), levels: value(f.steps), low: f.low, span: f.span}
 	for i, at := range f.weights {
 		if at >= 0 {
 			k.weights[i] = value(at)
@@ -256,7 +256,7 @@ func (f *fitter) evaluate(values []float64) (total float64, slope []float64) {
 
 // terms are what each view adds to the covariance of each pair, and the squared
 // distances of their genes.
-func (f *fitter) terms(k *Kernel) (terms [parts][]float64, squares []float64) {
+func (f *fitter) terms(k *kernel) (terms [parts][]float64, squares []float64) {
 	squares = make([]float64, len(f.between))
 	for i, ds := range f.genes {
 		s := k.scales[f.changing[i]]
@@ -288,7 +288,7 @@ func (f *fitter) terms(k *Kernel) (terms [parts][]float64, squares []float64) {
 }
 
 // step is the share of a pair's covariance that its levels leave.
-func (f *fitter) step(k *Kernel, p int) float64 {
+func (f *fitter) step(k *kernel, p int) float64 {
 	if f.between[p] == 0 {
 		return 1
 	}
@@ -296,7 +296,7 @@ func (f *fitter) step(k *Kernel, p int) float64 {
 }
 
 // matrix factors the covariances of all points.
-func (f *fitter) matrix(k *Kernel, terms [parts][]float64) *factor {
+func (f *fitter) matrix(k *kernel, terms [parts][]float64) *factor {
 	var out factor
 	covariances := make([]float64, len(f.points))
 	variance := k.variance() + k.noise

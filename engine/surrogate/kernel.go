@@ -10,10 +10,10 @@ const (
 	parts
 )
 
-// Kernel says how alike two Points are: a weighted sum of one kernel for each view of
+// kernel says how alike two Points are: a weighted sum of one kernel for each view of
 // a genome that the space has. One kernel over all of them has to find all alike that
 // it calls alike; a sum learns from whichever view tells something.
-type Kernel struct {
+type kernel struct {
 	weights [parts]float64 // 0: the space has no such view
 	scales  []float64      // of each gene: how much a difference in it matters
 	words   float64        // length of the share of words that are not in common
@@ -33,7 +33,7 @@ type row struct {
 	numbers []float64
 }
 
-func (k *Kernel) row(p *Point, level int) row {
+func (k *kernel) row(p *Point, level int) row {
 	r := row{Point: p, level: float64(level), genes: make([]float64, len(p.genes)), numbers: k.ranged(p)}
 	for c, x := range p.genes {
 		r.genes[c] = float64(x * k.columns[c])
@@ -42,7 +42,7 @@ func (k *Kernel) row(p *Point, level int) row {
 }
 
 // ranged are a Point's numbers by their ranges; 0 where it has none.
-func (k *Kernel) ranged(p *Point) []float64 {
+func (k *kernel) ranged(p *Point) []float64 {
 	out := make([]float64, len(k.low))
 	for c, x := range p.numbers {
 		if c < len(out) {
@@ -53,7 +53,7 @@ func (k *Kernel) ranged(p *Point) []float64 {
 }
 
 // between is the covariance of two rows whose words are so unlike.
-func (k *Kernel) between(a, b *row, unlike float64) float64 {
+func (k *kernel) between(a, b *row, unlike float64) float64 {
 	sum := 0.0
 	if w := k.weights[byGenes]; w > 0 {
 		sum += float64(w * matern(apart(a.genes, b.genes)))
@@ -71,7 +71,7 @@ func (k *Kernel) between(a, b *row, unlike float64) float64 {
 }
 
 // variance is the covariance of a row with itself.
-func (k *Kernel) variance() float64 {
+func (k *kernel) variance() float64 {
 	sum := 0.0
 	for _, w := range k.weights {
 		sum += w

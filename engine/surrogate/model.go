@@ -16,7 +16,7 @@ import (
 // a Process of its own; other outputs go by those of the first. It is not safe for
 // concurrent use.
 type Model struct {
-	reader     *Reader
+	reader     *reader
 	levels     int
 	objectives int // the first outputs
 	active     int // observations that are looked at
@@ -26,8 +26,8 @@ type Model struct {
 
 	fitted    int // how many observations there were when the kernels were fitted
 	chosen    int // and when the active ones were chosen
-	kernels   []*Kernel
-	processes []*Process
+	kernels   []*kernel
+	processes []*process
 	members   []int // the observations in the processes
 	scales    scaling
 }
@@ -66,7 +66,7 @@ const (
 // and fits in so many rounds.
 func NewModel(space *genome.Space, levels, objectives, active, rounds int) *Model {
 	return &Model{
-		reader: NewReader(space), levels: levels, objectives: objectives, active: active, rounds: rounds, points: map[string]*Point{},
+		reader: newReader(space), levels: levels, objectives: objectives, active: active, rounds: rounds, points: map[string]*Point{},
 	}
 }
 

@@ -1,28 +1,28 @@
 package surrogate
 
-// Process is a Gaussian process: rows of Points with a level, and how their values
+// process is a Gaussian process: rows of Points with a level, and how their values
 // vary together. It is not safe for concurrent use.
-type Process struct {
-	kernel *Kernel
+type process struct {
+	kernel *kernel
 	rows   []row
 	factor factor
 }
 
 // newProcess begins one without rows.
-func newProcess(k *Kernel) *Process { return &Process{kernel: k} }
+func newProcess(k *kernel) *process { return &process{kernel: k} }
 
 // add adds a row, by how unlike its words are those of each row before.
-func (p *Process) add(x *Point, level int, unlike []float64) {
+func (p *process) add(x *Point, level int, unlike []float64) {
 	r := p.kernel.row(x, level)
 	p.factor.add(p.covariances(&r, unlike, nil), p.kernel.variance()+p.kernel.noise)
 	p.rows = append(p.rows, r)
 }
 
 // truncate drops all but the first n rows.
-func (p *Process) truncate(n int) { p.rows, p.factor.rows = p.rows[:n], p.factor.rows[:n] }
+func (p *process) truncate(n int) { p.rows, p.factor.rows = p.rows[:n], p.factor.rows[:n] }
 
 // unlike appends how unlike the words of a Point are those of each row.
-func (p *Process) unlike(x *Point, into []float64) []float64 {
+func (p *process) unlike(x *Point, into []float64) []float64 {
 	for i := range p.rows {
 		into = append(into, x.words.unlike(&p.rows[i].words))
 	}
@@ -30,7 +30,7 @@ func (p *Process) unlike(x *Point, into []float64) []float64 {
 }
 
 // covariances appends those with all rows.
-func (p *Process) covariances(r *row, unlike, into []float64) []float64 {
+func (p *process) covariances(r *row, unlike, into []float64) []float64 {
 	for i := range p.rows {
 		into = append(into, p.kernel.between(r, &p.rows[i], unlike[i]))
 	}
@@ -39,7 +39,7 @@ func (p *Process) covariances(r *row, unlike, into []float64) []float64 {
 
 // weigh makes weights of the rows' values: a mean is the sum of covariances times
 // weights.
-func (p *Process) weigh(values []float64) []float64 {
+func (p *process) weigh(values []float64) []float64 {
 	w := append([]float64(nil), values...)
 	p.factor.solve(w)
 	p.factor.solveBack(w)
@@ -59,7 +59,7 @@ const (
 )
 
 // believe says how Points vary that have these covariances with the rows.
-func (p *Process) believe(all []belief) {
+func (p *process) believe(all []belief) {
 	var four [4][]float64
 	spare := make([]float64, len(p.rows))
 	for i := 0; i < len(all); i += len(four) {
@@ -78,7 +78,7 @@ func (p *Process) believe(all []belief) {
 }
 
 // follow lets a belief take in the rows that were added since it was made.
-func (p *Process) follow(b *belief) {
+func (p *process) follow(b *belief) {
 	for k := len(b.solved); k < len(p.rows); k++ {
 		l := p.factor.rows[k]
 		unlike := b.row.words.unlike(&p.rows[k].words)

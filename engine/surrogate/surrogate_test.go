@@ -49,7 +49,7 @@ func TestNormal(t *testing.T) {
 }
 
 // points draws genomes of a space.
-func points(t testing.TB, r *Reader, n int, seed uint64) (out []*Point) {
+func points(t testing.TB, r *reader, n int, seed uint64) (out []*Point) {
 	t.Helper()
 	draw := rng.New(seed)
 	for range n {
@@ -64,7 +64,7 @@ func points(t testing.TB, r *Reader, n int, seed uint64) (out []*Point) {
 
 // fitted is a fitter of random values.
 func fitted(t testing.TB, space string, n int) (*fitter, []float64) {
-	f := newFitter(NewReader(genome.MustParseSpace(space)))
+	f := newFitter(newReader(genome.MustParseSpace(space)))
 	r := rng.New(3)
 	var values []float64
 	for i, p := range points(t, f.r, n, 5) {
@@ -101,7 +101,7 @@ func TestPosterior(t *testing.T) {
 	t.Parallel()
 	f, values := fitted(t, edgeCell, 9)
 	m := NewModel(f.r.space, 2, 1, 300, 0)
-	m.processes = []*Process{newProcess(f.kernel())}
+	m.processes = []*process{newProcess(f.kernel())}
 	for i, x := range f.points {
 		m.add(x, f.levels[i])
 	}
@@ -186,7 +186,7 @@ func TestColdStart(t *testing.T) {
 func TestKeysAndWords(t *testing.T) {
 	t.Parallel()
 	s := genome.MustParseSpace(edgeCell)
-	r := NewReader(s)
+	r := newReader(s)
 	read := func(text string) *Point {
 		g, err := s.Parse("arch=" + text)
 		if err != nil {

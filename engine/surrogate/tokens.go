@@ -15,7 +15,7 @@ type count struct {
 
 // count makes a multiset of words, which get ids as they come. Ids mean nothing
 // outside of one Reader: likeness does not depend on them.
-func (r *Reader) count(words []string) tokens {
+func (r *reader) count(words []string) tokens {
 	var ids []int32
 	for _, w := range words {
 		id, ok := r.ids[w]

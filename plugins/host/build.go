@@ -25,7 +25,7 @@ const modulePath = "github.com/nascent-nas/nascent"
 // that belong to no module of their own.
 const EnvSource = "NASCENT_SOURCE"
 
-// Build makes an executable of a Go file, or of a directory with a Go program,
+// build makes an executable of a Go file, or of a directory with a Go program,
 // and returns its path. It lies in a cache directory named by the hash of the
 // source, and is built only once, unless what is there is not what was built.
 // Debugging data is left out: linking it would take a third of the time.
@@ -33,7 +33,7 @@ const EnvSource = "NASCENT_SOURCE"
 // A file in a module is built in it. A file in none is built as if it lay in
 // nascent's own source, which is looked for in $NASCENT_SOURCE, above nascent's
 // executable and above the working directory.
-func Build(source string) (string, error) {
+func build(source string) (string, error) {
 	goTool, err := exec.LookPath("go")
 	if err != nil {
 		return "", fmt.Errorf("%s is Go source, and there is no go command to build it: install Go, or give an executable", source)

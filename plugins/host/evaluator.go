@@ -28,7 +28,7 @@ type evaluator struct {
 // Open starts the first process and asks it what it can do. What an earlier,
 // killed host left behind of this search is ended first.
 func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
-	Reap(e.options.SearchID)
+	reap(e.options.SearchID)
 	s := &session{
 		plugin: e.plugin, options: e.options, setup: setup,
 		request: &proto.OpenEvaluator{

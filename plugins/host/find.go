@@ -108,7 +108,7 @@ func Find(kind Kind, name string, dirs ...string) (Plugin, error) {
 		}
 		known = append(known, p.Name)
 	}
-	hint := "none is installed, and " + Several + ", which serves those that come with nascent, is not beside it"
+	hint := "none is installed, and " + several + ", which serves those that come with nascent, is not beside it"
 	if len(known) > 0 {
 		hint = "there are " + strings.Join(known, ", ")
 	}
@@ -142,7 +142,7 @@ func findPath(kind Kind, name string, dirs []string) (Plugin, error) {
 		return findPython(kind, path, dirs)
 	}
 	if info.IsDir() || strings.HasSuffix(path, ".go") {
-		built, err := Build(path)
+		built, err := build(path)
 		if err != nil {
 			return Plugin{}, err
 		}

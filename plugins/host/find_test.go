@@ -15,7 +15,7 @@ import (
 func TestFind(t *testing.T) {
 	t.Parallel()
 	p, err := Find(KindEvaluator, "onemax", built)
-	if err != nil || p.Name != "onemax" || p.Path != filepath.Join(built, Several) ||
+	if err != nil || p.Name != "onemax" || p.Path != filepath.Join(built, several) ||
 		!slices.Equal(p.Args, []string{"evaluator", "onemax"}) || len(p.Fingerprint) != 64 {
 		t.Errorf("%+v %v", p, err)
 	}
@@ -57,10 +57,10 @@ func TestServed(t *testing.T) {
 	serve := func(names string) {
 		t.Helper()
 		text := fmt.Sprintf("#!/bin/sh\necho >>%s\necho '{\"evaluator\": %s}'\n", asked, names)
-		if err := os.WriteFile(filepath.Join(dir, Several+".new"), []byte(text), 0o700); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, several+".new"), []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Rename(filepath.Join(dir, Several+".new"), filepath.Join(dir, Several)); err != nil {
+		if err := os.Rename(filepath.Join(dir, several+".new"), filepath.Join(dir, several)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestServed(t *testing.T) {
 	}
 	serve(`{"ours": 3, "theirs": 1}`)
 	for range 2 {
-		if p := find("ours", 1); p.Path != filepath.Join(dir, Several) || !slices.Equal(p.Args, []string{"evaluator", "ours"}) || p.Results != 3 {
+		if p := find("ours", 1); p.Path != filepath.Join(dir, several) || !slices.Equal(p.Args, []string{"evaluator", "ours"}) || p.Results != 3 {
 			t.Errorf("%+v", p)
 		}
 	}

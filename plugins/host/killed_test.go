@@ -84,7 +84,7 @@ func TestHostKilled(t *testing.T) {
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the sockets' directory: %v %v", info, err)
 	}
-	if n := Reap("killed"); n != 0 {
+	if n := reap("killed"); n != 0 {
 		t.Errorf("reaped %d processes of a living host", n)
 	}
 	syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
@@ -105,7 +105,7 @@ func TestReap(t *testing.T) {
 	if !ok {
 		t.Fatal("no start time")
 	}
-	if Reap("another") != 0 || Reap("") != 0 || ReapProcess(cmd.Process.Pid, began+1) {
+	if reap("another") != 0 || reap("") != 0 || reapProcess(cmd.Process.Pid, began+1) {
 		t.Error("reaped what is another's")
 	}
 	segment := fmt.Sprintf("/dev/shm/torch_%d_test", cmd.Process.Pid) // as PyTorch names shared memory
@@ -115,7 +115,7 @@ func TestReap(t *testing.T) {
 	if err := os.WriteFile(segment, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if n := Reap("reaped"); n != 1 {
+	if n := reap("reaped"); n != 1 {
 		t.Errorf("reaped %d", n)
 	}
 	if _, err := os.Stat(segment); err == nil {
@@ -128,7 +128,7 @@ func TestReap(t *testing.T) {
 	if err := os.Mkdir(left, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	Reap("")
+	reap("")
 	if _, err := os.Stat(left); err == nil {
 		t.Error("a dead host's sockets stay")
 		os.Remove(left)
@@ -140,7 +140,7 @@ func TestReap(t *testing.T) {
 		t.Fatal(err)
 	}
 	began, _ = startTime(cmd.Process.Pid)
-	if !ReapProcess(cmd.Process.Pid, began) {
+	if !reapProcess(cmd.Process.Pid, began) {
 		t.Error("did not reap the journaled process")
 	}
 	cmd.Wait()

@@ -109,10 +109,10 @@ func removeSockets() {
 	}
 }
 
-// Reap ends the processes of a search that an earlier host left behind, their
+// reap ends the processes of a search that an earlier host left behind, their
 // children included, and returns how many they were. Processes whose host is
 // alive are left alone. It also removes what dead hosts left of sockets.
-func Reap(searchID string) (killed int) {
+func reap(searchID string) (killed int) {
 	removeSockets()
 	if searchID == "" {
 		return 0
@@ -135,9 +135,9 @@ func Reap(searchID string) (killed int) {
 	return killed
 }
 
-// ReapProcess ends the process group of a journaled process, if it is still
+// reapProcess ends the process group of a journaled process, if it is still
 // that process.
-func ReapProcess(pid int, start uint64) bool {
+func reapProcess(pid int, start uint64) bool {
 	if t, ok := startTime(pid); !ok || t != start || pid <= 1 {
 		return false
 	}

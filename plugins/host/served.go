@@ -15,12 +15,12 @@ import (
 	"github.com/nascent-nas/nascent/plugins/internal/cache"
 )
 
-// Several is a program that serves more than one plugin, each by the kind and the
+// several is a program that serves more than one plugin, each by the kind and the
 // name that it is called with: nascent-plugins evaluator gorgonia. Called with the
 // word list it prints a line of JSON that says which, with the versions of their results:
 // {"evaluator": {"gorgonia": 1}, "strategy": {"darts": 1}}. It is looked for where plugins are; executables with a plugin's
 // name come first.
-const Several = "nascent-plugins"
+const several = "nascent-plugins"
 
 // askLimit bounds how long a program may take to say what it serves.
 const askLimit = 30 * time.Second
@@ -29,7 +29,7 @@ const askLimit = 30 * time.Second
 func served(kind Kind, dirs []string) ([]Plugin, error) {
 	var out []Plugin
 	for _, dir := range Dirs(dirs...) {
-		path := filepath.Join(dir, Several)
+		path := filepath.Join(dir, several)
 		if !executable(path) {
 			continue
 		}

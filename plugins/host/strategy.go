@@ -47,7 +47,7 @@ func (s *StrategyPlugin) Open(ctx context.Context, setup engine.Setup) ([]byte, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.setup == nil {
-		Reap(s.options.SearchID)
+		reap(s.options.SearchID)
 	}
 	s.end(ctx)
 	s.setup = &setup

@@ -99,7 +99,7 @@ func TestListStartsNothingForeign(t *testing.T) {
 	if i < 0 || !strings.Contains(list[i].Problem, "may be written by everybody") {
 		t.Errorf("%+v", list)
 	}
-	if err := os.Rename(path, filepath.Join(dir, Several)); err != nil {
+	if err := os.Rename(path, filepath.Join(dir, several)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Find(KindEvaluator, "theirs", dir); err == nil || !strings.Contains(err.Error(), "may be written by everybody") {

@@ -59,9 +59,9 @@ func TestTemporaryFiles(t *testing.T) {
 	}
 	for _, options := range []string{`{}`, `{"preload": ["heavy", "tempfile"]}`} {
 		r := openRig(t, ofHost(t), options)
-		litter := func() string {
+		leave := func() string {
 			t.Helper()
-			e := r.answer(r.submit("litters"))
+			e := r.answer(r.submit("leaves"))
 			if e.Kind != engine.Finished || e.Result.Status != engine.OK {
 				t.Fatalf("%+v %+v", e, e.Result)
 			}
@@ -71,12 +71,12 @@ func TestTemporaryFiles(t *testing.T) {
 			}
 			return path
 		}
-		path := litter()
+		path := leave()
 		r.answer(r.submit("crash"))
 		if _, err := os.Stat(path); err == nil {
 			t.Errorf("%s: %s is left over from a worker that crashed", options, path)
 		}
-		path = litter()
+		path = leave()
 		r.session.Close(t.Context())
 		if _, err := os.Stat(path); err == nil {
 			t.Errorf("%s: %s is left over from a search that ended", options, path)

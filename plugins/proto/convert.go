@@ -39,7 +39,7 @@ func AssignmentTo(a engine.Assignment, files engine.Files, to *engine.Hello) (*J
 	job := &Job{
 		Id: uint64(j.ID), Attempt: int64(a.Attempt), Phase: string(j.Phase), Task: string(j.Task),
 		Text:     j.Genome.Text(),
-		Fidelity: int64(j.Fidelity), Budget: j.Budget, Seed: j.Seed, Input: j.Input, Tag: j.Tag, Stop: StopTo(j.Stop),
+		Fidelity: int64(j.Fidelity), Budget: j.Budget, Seed: j.Seed, Input: j.Input, Tag: j.Tag, Stop: stopTo(j.Stop),
 		Resume: resume, Saved: a.Saved, Inherit: inherit, Repeat: int64(a.Repeat),
 	}
 	if to.Lookup {
@@ -92,7 +92,7 @@ func HelloTo(h engine.Hello) *EvaluatorHello {
 	out := &EvaluatorHello{
 		Name: h.Name, Version: h.Version, Slots: int64(h.Slots),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
-		Metrics: MetricsTo(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
+		Metrics: metricsTo(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
 		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool, Lookup: h.Lookup, Reports: h.Reports,
 	}
 	for _, t := range h.Tasks {
@@ -109,7 +109,7 @@ func HelloFrom(h *EvaluatorHello) engine.Hello {
 	hello := engine.Hello{
 		Name: h.Name, Version: h.Version, Slots: max(1, int(h.Slots)),
 		Deterministic: h.Deterministic, Seeded: h.Seeded, Tests: h.Tests,
-		Metrics: MetricsFrom(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
+		Metrics: metricsFrom(h.Metrics), Budget: h.Budget, BudgetUnit: h.BudgetUnit,
 		Identity: h.Identity, Splits: h.Splits, Pool: h.Pool, Lookup: h.Lookup, Reports: h.Reports,
 	}
 	for _, t := range h.Tasks {
@@ -123,8 +123,8 @@ func HelloFrom(h *EvaluatorHello) engine.Hello {
 	return hello
 }
 
-// MetricsTo and MetricsFrom convert declarations.
-func MetricsTo(ms []engine.Metric) []*Metric {
+// metricsTo and metricsFrom convert declarations.
+func metricsTo(ms []engine.Metric) []*Metric {
 	var out []*Metric
 	for _, m := range ms {
 		out = append(out, &Metric{Name: m.Name, Unit: m.Unit, Goal: string(m.Goal), Measured: m.Measured})
@@ -132,8 +132,8 @@ func MetricsTo(ms []engine.Metric) []*Metric {
 	return out
 }
 
-// MetricsFrom is the inverse of MetricsTo.
-func MetricsFrom(ms []*Metric) []engine.Metric {
+// metricsFrom is the inverse of metricsTo.
+func metricsFrom(ms []*Metric) []engine.Metric {
 	var out []engine.Metric
 	for _, m := range ms {
 		out = append(out, engine.Metric{Name: m.Name, Unit: m.Unit, Goal: engine.Goal(m.Goal), Measured: m.Measured})
@@ -141,8 +141,8 @@ func MetricsFrom(ms []*Metric) []engine.Metric {
 	return out
 }
 
-// ValuesTo and ValuesFrom convert named numbers.
-func ValuesTo(vs engine.Values) *Values {
+// valuesTo and valuesFrom convert named numbers.
+func valuesTo(vs engine.Values) *Values {
 	if len(vs) == 0 {
 		return nil
 	}
@@ -153,8 +153,8 @@ func ValuesTo(vs engine.Values) *Values {
 	return out
 }
 
-// ValuesFrom is the inverse of ValuesTo. Names without a value are dropped.
-func ValuesFrom(vs *Values) engine.Values {
+// valuesFrom is the inverse of valuesTo. Names without a value are dropped.
+func valuesFrom(vs *Values) engine.Values {
 	names, values := vs.GetNames(), vs.GetValues()
 	n := min(len(names), len(values))
 	if n == 0 {
@@ -168,11 +168,11 @@ func ValuesFrom(vs *Values) engine.Values {
 }
 
 // PointTo and PointFrom convert one entry of a learning curve.
-func PointTo(p engine.Point) *Point { return &Point{Step: p.Step, Metrics: ValuesTo(p.Metrics)} }
+func PointTo(p engine.Point) *Point { return &Point{Step: p.Step, Metrics: valuesTo(p.Metrics)} }
 
 // PointFrom is the inverse of PointTo.
 func PointFrom(p *Point) engine.Point {
-	return engine.Point{Step: p.GetStep(), Metrics: ValuesFrom(p.GetMetrics())}
+	return engine.Point{Step: p.GetStep(), Metrics: valuesFrom(p.GetMetrics())}
 }
 
 func curveTo(ps []engine.Point) []*Point {
@@ -191,15 +191,15 @@ func curveFrom(ps []*Point) []engine.Point {
 	return out
 }
 
-// StopTo and StopFrom convert a StopRule; nil stays nil.
-func StopTo(s *engine.StopRule) *StopRule {
+// stopTo and StopFrom convert a StopRule; nil stays nil.
+func stopTo(s *engine.StopRule) *StopRule {
 	if s == nil {
 		return nil
 	}
 	return &StopRule{Metric: s.Metric, Goal: string(s.Goal), Step: s.Step, Threshold: s.Threshold}
 }
 
-// StopFrom is the inverse of StopTo.
+// StopFrom is the inverse of stopTo.
 func StopFrom(s *StopRule) *engine.StopRule {
 	if s == nil {
 		return nil
@@ -228,7 +228,7 @@ func refsFrom(files []*File) []engine.FileRef {
 func FinishedFrom(f *Finished) *engine.Result {
 	return &engine.Result{
 		Status: engine.Status(f.Status), Reason: f.Reason, Stopped: f.Stopped,
-		Metrics: ValuesFrom(f.Metrics), Curve: curveFrom(f.Curve), Output: f.Output, Seconds: f.Seconds,
+		Metrics: valuesFrom(f.Metrics), Curve: curveFrom(f.Curve), Output: f.Output, Seconds: f.Seconds,
 		Usage: engine.Usage{CPU: f.Usage.GetCpu(), Memory: f.Usage.GetMemory(), GPUMemory: f.Usage.GetGpuMemory()},
 	}
 }
@@ -237,7 +237,7 @@ func FinishedFrom(f *Finished) *engine.Result {
 func FinishedTo(r *engine.Result) *Finished {
 	out := &Finished{
 		Status: string(r.Status), Reason: r.Reason, Stopped: r.Stopped,
-		Metrics: ValuesTo(r.Metrics), Curve: curveTo(r.Curve), Output: r.Output, Seconds: r.Seconds,
+		Metrics: valuesTo(r.Metrics), Curve: curveTo(r.Curve), Output: r.Output, Seconds: r.Seconds,
 	}
 	if u := r.Usage; u != (engine.Usage{}) {
 		out.Usage = &Usage{Cpu: u.CPU, Memory: u.Memory, GpuMemory: u.GPUMemory}
@@ -249,9 +249,9 @@ func FinishedTo(r *engine.Result) *Finished {
 func SetupTo(s engine.Setup) *OpenStrategy {
 	out := &OpenStrategy{
 		Space: s.Space.JSON(), Rules: int64(s.Space.Rules()), Pool: s.Space.Members(),
-		Metrics: MetricsTo(s.Metrics), Limits: LimitsTo(s.Limits), Order: string(s.Order), Options: s.Options, Seeded: s.Seeded,
+		Metrics: metricsTo(s.Metrics), Limits: LimitsTo(s.Limits), Order: string(s.Order), Options: s.Options, Seeded: s.Seeded,
 	}
-	out.Objectives, out.Ties, out.Reference = objectivesTo(s.Objectives), objectivesTo(s.Ties), ValuesTo(s.Reference)
+	out.Objectives, out.Ties, out.Reference = objectivesTo(s.Objectives), objectivesTo(s.Ties), valuesTo(s.Reference)
 	for _, c := range s.Constraints {
 		out.Constraints = append(out.Constraints, &Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max, Weight: c.Weight})
 	}
@@ -276,10 +276,10 @@ func SetupFrom(s *OpenStrategy) (engine.Setup, error) {
 		}
 	}
 	out := engine.Setup{
-		Space: space, Metrics: MetricsFrom(s.Metrics), Limits: LimitsFrom(s.Limits),
+		Space: space, Metrics: metricsFrom(s.Metrics), Limits: LimitsFrom(s.Limits),
 		Order: engine.Order(s.Order), Options: s.Options, Seeded: s.Seeded,
 	}
-	out.Objectives, out.Ties, out.Reference = objectivesFrom(s.Objectives), objectivesFrom(s.Ties), ValuesFrom(s.Reference)
+	out.Objectives, out.Ties, out.Reference = objectivesFrom(s.Objectives), objectivesFrom(s.Ties), valuesFrom(s.Reference)
 	for _, c := range s.Constraints {
 		out.Constraints = append(out.Constraints, engine.Constraint{Metric: c.Metric, Min: c.Min, Max: c.Max, Weight: c.Weight})
 	}
@@ -328,7 +328,7 @@ func SpaceFrom(declaration []byte, rules int64) (*genome.Space, error) {
 func LimitsTo(l engine.Limits) *Limits {
 	out := &Limits{Evaluations: int64(l.Evaluations), Wall: l.Wall, Seconds: l.Seconds, Target: l.Target}
 	if len(l.Targets) > 0 {
-		out.Targets = ValuesTo(l.Targets)
+		out.Targets = valuesTo(l.Targets)
 	}
 	return out
 }
@@ -340,7 +340,7 @@ func LimitsFrom(l *Limits) engine.Limits {
 	}
 	out := engine.Limits{Evaluations: int(l.Evaluations), Wall: l.Wall, Seconds: l.Seconds, Target: l.Target}
 	if l.Targets != nil {
-		out.Targets = ValuesFrom(l.Targets)
+		out.Targets = valuesFrom(l.Targets)
 	}
 	return out
 }
@@ -374,9 +374,9 @@ func CandidateTo(c *engine.Candidate, all bool, packed *genome.Space) *Candidate
 	out := &Candidate{
 		Id: uint64(c.ID), Phase: string(c.Phase), Task: string(c.Task), Operator: c.Operator,
 		Parents: idsTo(c.Parents), Fidelity: int64(c.Fidelity), Budget: c.Budget, Seed: c.Seed, Input: c.Input,
-		Resume: uint64(c.Resume), Inherit: uint64(c.Inherit), Stop: StopTo(c.Stop), Tag: c.Tag,
+		Resume: uint64(c.Resume), Inherit: uint64(c.Inherit), Stop: stopTo(c.Stop), Tag: c.Tag,
 		Replicate: c.Replicate, Reuse: uint64(c.Reuse), Baseline: c.Baseline,
-		Status: string(c.Status), Reason: c.Reason, Stopped: c.Stopped, Metrics: ValuesTo(c.Metrics),
+		Status: string(c.Status), Reason: c.Reason, Stopped: c.Stopped, Metrics: valuesTo(c.Metrics),
 		Files: refsTo(c.Files), Seconds: c.Seconds, Attempts: int64(c.Attempts), Fingerprint: int64(c.Fingerprint),
 	}
 	out.Genome, out.Packed = genomeTo(c.Genome, packed)
@@ -397,7 +397,7 @@ func CandidateFrom(c *Candidate, space *genome.Space) (*engine.Candidate, error)
 			Replicate: c.Replicate, Reuse: engine.ID(c.Reuse), Baseline: c.Baseline,
 		},
 		Result: engine.Result{
-			Status: engine.Status(c.Status), Reason: c.Reason, Stopped: c.Stopped, Metrics: ValuesFrom(c.Metrics),
+			Status: engine.Status(c.Status), Reason: c.Reason, Stopped: c.Stopped, Metrics: valuesFrom(c.Metrics),
 			Curve: curveFrom(c.Curve), Output: c.Output, Files: refsFrom(c.Files), Seconds: c.Seconds,
 		},
 		Attempts: int(c.Attempts), Fingerprint: int(c.Fingerprint),
@@ -422,7 +422,7 @@ func DecisionTo(d engine.Decision, packed *genome.Space) *StepResponse {
 		w := &Proposal{
 			Operator: p.Operator, Parents: idsTo(p.Parents), Fidelity: int64(p.Fidelity), Task: string(p.Task),
 			Input: p.Input, Resume: uint64(p.Resume), Inherit: uint64(p.Inherit), Replicate: p.Replicate,
-			Stop: StopTo(p.Stop), Tag: p.Tag, Phase: string(p.Phase), Budget: p.Budget,
+			Stop: stopTo(p.Stop), Tag: p.Tag, Phase: string(p.Phase), Budget: p.Budget,
 		}
 		w.Genome, w.Packed = genomeTo(p.Genome, packed)
 		out.Proposals = append(out.Proposals, w)

@@ -31,7 +31,7 @@ func Run() []string {
 // or $NASCENT_PYTHON) or there is no uv in $PATH: then the Interpreter must have it,
 // and an error tells what it lacks.
 func StartFor(given, file string) (Start, error) {
-	needs, err := NeedsOf(file)
+	needs, err := needsOf(file)
 	if err != nil {
 		return Start{}, err
 	}

@@ -31,8 +31,8 @@ func (n Needs) none() bool { return n.Python == "" && len(n.Dependencies) == 0 }
 // block is a block of the type script. Its lines are comments.
 var block = regexp.MustCompile(`(?m)^# /// script$\n((?:^#(?: .*)?$\n)+)^# ///$`)
 
-// NeedsOf reads the block of a file. One without a block needs nothing.
-func NeedsOf(file string) (Needs, error) {
+// needsOf reads the block of a file. One without a block needs nothing.
+func needsOf(file string) (Needs, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return Needs{}, err

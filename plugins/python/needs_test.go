@@ -34,7 +34,7 @@ func TestNeedsOf(t *testing.T) {
 		strings.ReplaceAll(block(`requires-python = "~=3.9"`), "\n", "\r\n"): {Python: "~=3.9"},
 		block(`dependencies = ["a"]`) + "# ///\n":                            {Dependencies: []string{"a"}},
 	} {
-		got, err := NeedsOf(write(t, t.TempDir(), "evaluate.py", text))
+		got, err := needsOf(write(t, t.TempDir(), "evaluate.py", text))
 		if err != nil || got.Python != want.Python || !slices.Equal(got.Dependencies, want.Dependencies) {
 			t.Errorf("%s: %+v %v", text, got, err)
 		}
@@ -53,7 +53,7 @@ func TestNeedsOf(t *testing.T) {
 		block(`numpy`):                            `line 1 of it: `,
 		block(`dependencies = ["a"]`) + block(``): `there are 2 of them: leave one`,
 	} {
-		_, err := NeedsOf(write(t, t.TempDir(), "evaluate.py", text))
+		_, err := needsOf(write(t, t.TempDir(), "evaluate.py", text))
 		if err == nil || !strings.Contains(err.Error(), "the block # /// script of evaluate.py cannot be read: "+want) && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -21,13 +21,13 @@ import (
 //go:embed nascent/*.py nascent/py.typed
 var source embed.FS
 
-// Unpack writes the SDK into the cache, as UnpackFiles does, and returns what to
+// unpack writes the SDK into the cache, as UnpackFiles does, and returns what to
 // put on PYTHONPATH.
-func Unpack() (string, error) { return UnpackFiles("python", source) }
+func unpack() (string, error) { return UnpackFiles("python", source) }
 
 // Env is this process's environment for a Python that is to find the SDK.
 func Env() ([]string, error) {
-	path, err := Unpack()
+	path, err := unpack()
 	if err != nil {
 		return nil, err
 	}

@@ -169,11 +169,11 @@ func TestTooOld(t *testing.T) {
 
 func TestUnpack(t *testing.T) {
 	t.Setenv("NASCENT_CACHE", t.TempDir())
-	first, err := Unpack()
+	first, err := unpack()
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := Unpack()
+	again, err := unpack()
 	if err != nil || again != first {
 		t.Errorf("%s, then %s: %v", first, again, err)
 	}
@@ -198,7 +198,7 @@ func TestUnpack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := Unpack(); err != nil {
+	if _, err := unpack(); err != nil {
 		t.Fatal(err)
 	}
 	other, err := UnpackFiles("python", fstest.MapFS{"other.py": {Data: []byte("x = 1\n")}})
@@ -220,7 +220,7 @@ func TestUnpack(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("NASCENT_CACHE", nowhere)
-	if _, err := Unpack(); err == nil || !strings.Contains(err.Error(), "set $NASCENT_CACHE to a directory that can be written") {
+	if _, err := unpack(); err == nil || !strings.Contains(err.Error(), "set $NASCENT_CACHE to a directory that can be written") {
 		t.Error(err)
 	}
 }
@@ -228,7 +228,7 @@ func TestUnpack(t *testing.T) {
 // What a power cut, or somebody, left of the files is made whole again.
 func TestTornCache(t *testing.T) {
 	t.Setenv("NASCENT_CACHE", t.TempDir())
-	dir, err := Unpack()
+	dir, err := unpack()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestTornCache(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := Unpack(); err != nil || again != dir {
+		if again, err := unpack(); err != nil || again != dir {
 			t.Fatalf("%s: %s, %v", what, again, err)
 		}
 		each(source, func(name string, text []byte) error {

@@ -147,7 +147,7 @@ func (e *evaluator) train(job *sdk.Job) (sdk.Result, error) {
 	if err := e.resume(job, t); err != nil {
 		return sdk.Result{}, err
 	}
-	t.report = func(p Point) { job.Report(p.Epoch, pointMetrics(t, p)) }
+	t.report = func(p point) { job.Report(p.Epoch, pointMetrics(t, p)) }
 	last, err := t.run(job.Context(), job.Budget)
 	if err != nil {
 		if job.Saving() {
@@ -215,7 +215,7 @@ func keep(job *sdk.Job, t *trainer) error {
 	return job.Save(orders.WeightsFile, path)
 }
 
-func pointMetrics(t *trainer, p Point) sdk.Metrics {
+func pointMetrics(t *trainer, p point) sdk.Metrics {
 	m := sdk.Metrics{orders.SupernetLoss: p.Loss}
 	if t.bilevel() && !t.order.Frozen {
 		m[orders.AlphaLoss] = p.AlphaLoss

@@ -33,8 +33,8 @@ func (r *Recipe) Declare(s *option.Set) {
 	s.Float(&r.AlphaDecay, "alpha_weight_decay", 1e-3, 0, option.Under(1000), "of the alphas, part of the gradient")
 }
 
-// Point is what was measured over one epoch, each batch before its step.
-type Point struct {
+// point is what was measured over one epoch, each batch before its step.
+type point struct {
 	Epoch     float64 `json:"epoch"`      // since the beginning of this order
 	Loss      float64 `json:"loss"`       // of the weights' steps
 	AlphaLoss float64 `json:"alpha_loss"` // of the alphas' steps; 0 without
@@ -49,7 +49,7 @@ type trainer struct {
 	order  orders.Order
 	seed   uint64
 	data   *data.Part
-	report func(Point)
+	report func(point)
 
 	progress
 	paths  [][][]int // of order.Paths
@@ -63,7 +63,7 @@ type trainer struct {
 // progress is how far a trainer has come, besides its weights and alphas.
 type progress struct {
 	Done  int     `json:"done"`  // steps
-	Curve []Point `json:"curve"` // of what is done
+	Curve []point `json:"curve"` // of what is done
 
 	// Sums over the steps since the newest Point.
 	Loss      float64 `json:"loss"`
@@ -132,21 +132,21 @@ func (t *trainer) perEpoch() int { return batches(len(t.own), t.recipe.Batch) }
 
 // run trains until a number of epochs are done, on from what is done already. If
 // the context ends it stops within a step and returns the context's cause.
-func (t *trainer) run(ctx context.Context, epochs float64) (Point, error) {
+func (t *trainer) run(ctx context.Context, epochs float64) (point, error) {
 	perEpoch := t.perEpoch()
 	first := int(math.Round(t.order.Epoch * float64(perEpoch)))
 	total := max(1, int(math.Round(t.order.Epochs*float64(perEpoch))))
 	count := max(1, int(math.Round(epochs*float64(perEpoch))))
 	for t.Done < count {
 		if ctx.Err() != nil {
-			return Point{}, context.Cause(ctx)
+			return point{}, context.Cause(ctx)
 		}
 		at := first + t.Done
 		if err := t.step(at, min(float64(at)/float64(total), 1)); err != nil {
-			return Point{}, err
+			return point{}, err
 		}
 		if math.IsNaN(t.Loss) || math.IsInf(t.Loss, 0) {
-			return Point{}, fmt.Errorf("the loss became %v in epoch %d: lower the learning_rate of the "+
+			return point{}, fmt.Errorf("the loss became %v in epoch %d: lower the learning_rate of the "+
 				"supernet evaluator", t.Loss, at/perEpoch+1)
 		}
 		if t.Done++; (at+1)%perEpoch == 0 || t.Done == count {
@@ -190,7 +190,7 @@ func (t *trainer) rate(part float64) float64 {
 
 // point ends what is summed up, and reports it.
 func (t *trainer) point(epoch float64) {
-	p := Point{Epoch: epoch, Loss: t.Loss / float64(t.Steps), AlphaLoss: t.AlphaLoss / float64(t.Steps)}
+	p := point{Epoch: epoch, Loss: t.Loss / float64(t.Steps), AlphaLoss: t.AlphaLoss / float64(t.Steps)}
 	t.progress = progress{Done: t.Done, Curve: append(t.Curve, p)}
 	if t.report != nil {
 		t.report(p)

@@ -4,6 +4,6 @@ import "testing"
 
 func BenchmarkMNIST1D(b *testing.B) {
 	for b.Loop() {
-		MNIST1D(1000, 1, "train")
+		mnist1d(1000, 1, "train")
 	}
 }

@@ -39,11 +39,11 @@ var templates = [digits][templateLength]float64{
 	{5, 4, 3.5, 3.5, 4, 5, 5, 5, 5, 4.7, 4.3, 5},
 }
 
-// MNIST1D makes n samples of shape [1, 40] in ten classes of equal size (the
+// mnist1d makes n samples of shape [1, 40] in ten classes of equal size (the
 // first n mod 10 classes have one more), shuffled. Equal seeds and streams
 // give equal samples on every machine, different ones independent samples. The
 // numbers are as the recipe makes them, before it standardises the whole set.
-func MNIST1D(n int, seed uint64, stream string) *Set {
+func mnist1d(n int, seed uint64, stream string) *Set {
 	r := rng.New(rng.Derive(seed, "mnist1d "+stream))
 	s := &Set{Shape: []int{1, sampleLength}, Classes: digitNames, X: make([]float32, n*sampleLength), Y: make([]int32, n)}
 	base := normalisedTemplates()

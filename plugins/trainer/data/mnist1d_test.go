@@ -11,7 +11,7 @@ import (
 
 func TestMNIST1D(t *testing.T) {
 	t.Parallel()
-	a := MNIST1D(1003, 7, "train")
+	a := mnist1d(1003, 7, "train")
 	counts := make([]int, digits)
 	for _, y := range a.Y {
 		counts[y]++
@@ -22,10 +22,10 @@ func TestMNIST1D(t *testing.T) {
 	if slices.IsSorted(a.Y) {
 		t.Error("the samples are not shuffled")
 	}
-	if b := MNIST1D(1003, 7, "train"); !slices.Equal(a.X, b.X) || !slices.Equal(a.Y, b.Y) {
+	if b := mnist1d(1003, 7, "train"); !slices.Equal(a.X, b.X) || !slices.Equal(a.Y, b.Y) {
 		t.Error("equal seeds give different samples")
 	}
-	for name, b := range map[string]*Set{"seed": MNIST1D(1003, 8, "train"), "stream": MNIST1D(1003, 7, "test")} {
+	for name, b := range map[string]*Set{"seed": mnist1d(1003, 8, "train"), "stream": mnist1d(1003, 7, "test")} {
 		if slices.Equal(a.X[:40], b.X[:40]) {
 			t.Errorf("another %s gives the same samples", name)
 		}
@@ -40,7 +40,7 @@ func TestMNIST1D(t *testing.T) {
 // searches could not be repeated.
 func TestMNIST1DVector(t *testing.T) {
 	t.Parallel()
-	s := MNIST1D(100, 1, "train")
+	s := mnist1d(100, 1, "train")
 	const want = "9d61bf1c6f47aa5e1aae289955f298a53ec071edb2cd9338d34e46bee1e4b9ec"
 	if got := s.hash(); got != want {
 		t.Errorf("the samples hash to %s", got)
@@ -100,7 +100,7 @@ func standardised(s *Set) *Set {
 func TestMNIST1DLikePublished(t *testing.T) {
 	t.Parallel()
 	train, test := canonical(t)
-	made := standardised(MNIST1D(5000, 1, "train"))
+	made := standardised(mnist1d(5000, 1, "train"))
 	own := func(from, to int) *Set {
 		return &Set{Shape: made.Shape, Classes: made.Classes, X: made.X[from*40 : to*40], Y: made.Y[from:to]}
 	}

@@ -110,7 +110,7 @@ func made(o Options) (pool, test *Set, from string, err error) {
 	if !(tests >= digits && tests <= 10_000_000) || tests != math.Floor(tests) {
 		return nil, nil, "", fmt.Errorf("data.test is %v; mnist1d makes 10 to 10000000 fresh samples", tests)
 	}
-	return MNIST1D(o.Samples, o.Seed, "train"), MNIST1D(int(tests), o.Seed, "test"),
+	return mnist1d(o.Samples, o.Seed, "train"), mnist1d(int(tests), o.Seed, "test"),
 		fmt.Sprintf("MNIST-1D made with data seed %d", o.Seed), nil
 }
 

@@ -149,16 +149,16 @@ func ReadFile[E Number](path string) ([]Array[E], map[string]string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	tensors, metadata, err := Read[E](f, info.Size())
+	tensors, metadata, err := read[E](f, info.Size())
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: is no usable safetensors file: %w; restore it, or train again", path, err)
 	}
 	return tensors, metadata, nil
 }
 
-// Read reads size bytes, all of which have to belong to the file. The tensors
+// read reads size bytes, all of which have to belong to the file. The tensors
 // come in the order of their data; all have to hold what E says.
-func Read[E Number](r io.Reader, size int64) ([]Array[E], map[string]string, error) {
+func read[E Number](r io.Reader, size int64) ([]Array[E], map[string]string, error) {
 	var prefix [8]byte
 	if size < 8 {
 		return nil, nil, errors.New("it ends before the header")

@@ -38,7 +38,7 @@ func TestRoundTrip(t *testing.T) {
 	if err := Write[float32](&b, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := Read[float32](&b, int64(b.Len())); err != nil || len(got) != 0 {
+	if got, _, err := read[float32](&b, int64(b.Len())); err != nil || len(got) != 0 {
 		t.Error("an empty file", got, err)
 	}
 }
@@ -93,7 +93,7 @@ func TestHostile(t *testing.T) {
 		"metadata not text":   file(`{"__metadata__":{"a":1}}`, ""),
 		"deep nesting":        file(`{"__metadata__":`+strings.Repeat("[", 100000)+`}`, ""),
 	} {
-		got, _, err := Read[float32](bytes.NewReader(b), int64(len(b)))
+		got, _, err := read[float32](bytes.NewReader(b), int64(len(b)))
 		if err == nil {
 			t.Errorf("%s: read %v", name, got)
 		} else if strings.Contains(err.Error(), "\n") {
@@ -127,7 +127,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add(file(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, "12345678"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		tensors, metadata, err := Read[float32](bytes.NewReader(b), int64(len(b)))
+		tensors, metadata, err := read[float32](bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			return
 		}
@@ -135,7 +135,7 @@ func FuzzRead(f *testing.F) {
 		if err := Write(&first, tensors, metadata); err != nil {
 			t.Fatal(err)
 		}
-		again, meta, err := Read[float32](bytes.NewReader(first.Bytes()), int64(first.Len()))
+		again, meta, err := read[float32](bytes.NewReader(first.Bytes()), int64(first.Len()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,8 +66,8 @@ type Standing struct {
 	Ratio    *float64 `json:"ratio,omitempty"` // geometric mean of the regrets over those of the reference
 }
 
-// Significant is below which p a difference counts.
-const Significant = 0.05
+// significant is below which p a difference counts.
+const significant = 0.05
 
 // Judge fills in what follows from the searches. The reference must be a strategy.
 func (s *Suite) Judge() {
@@ -304,7 +304,7 @@ func (s *Suite) stand() {
 				func(y Score) bool { return y.Mean != nil && p.gain(engine.Key(*y.Mean), engine.Key(*x.Mean)) > 0 }) {
 				st.Wins++
 			}
-			if x.P != nil && *x.P < Significant {
+			if x.P != nil && *x.P < significant {
 				if x.Better > x.Worse {
 					st.Better++
 				} else {

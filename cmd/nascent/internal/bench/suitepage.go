@@ -180,7 +180,7 @@ func (s *Suite) About() string {
 		"seed; a win is a mean that no other beats. "+
 		"p: Wilcoxon's signed ranks against %s over the seeds, two-sided, corrected by Holm over all "+
 		"comparisons here; better and worse count below %g.",
-		s.Reference, Significant)
+		s.Reference, significant)
 }
 
 // Headline says what is compared.

@@ -73,11 +73,11 @@ func (b *Bench) Add(to *Row, seed int64, dir string, o *Outcome) {
 	if o.TestMetric != "" {
 		b.TestMetric = o.TestMetric
 	}
-	to.Runs = append(to.Runs, RunOf(seed, dir, o))
+	to.Runs = append(to.Runs, runOf(seed, dir, o))
 }
 
-// RunOf is a search by what it came to.
-func RunOf(seed int64, dir string, o *Outcome) Run {
+// runOf is a search by what it came to.
+func runOf(seed int64, dir string, o *Outcome) Run {
 	run := Run{Seed: seed, Dir: dir, Digest: o.Digest, Test: o.Test, End: o.End, Trace: o.Trace}
 	for _, name := range slices.Sorted(maps.Keys(o.Report)) {
 		run.Report = append(run.Report, engine.Value{Name: name, Value: o.Report[name]})

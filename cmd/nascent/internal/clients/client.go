@@ -45,8 +45,7 @@ func (d *Desk) Serve(conn net.Conn, in io.Reader) {
 		defer conn.Close()
 		c.write(conn)
 	}()
-	err := c.read(bufio.NewReaderSize(in, 64<<10))
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err := c.read(bufio.NewReaderSize(in, 64<<10)); !errors.Is(err, io.EOF) {
 		c.say(reply{Refuse: engine.OneLine(err.Error())})
 	}
 	d.detach(c)

@@ -14,10 +14,10 @@ type Hook struct {
 	Timeout time.Duration
 }
 
-// HookEvents are what a hook may be run on; without On it is on those of HookDefault.
+// hookEvents are what a hook may be run on; without On it is on those of hookDefault.
 var (
-	HookEvents  = []string{"candidate", "best", "finished", "paused", "stopped", "failed"}
-	HookDefault = []string{"best", "finished", "paused", "failed"}
+	hookEvents  = []string{"candidate", "best", "finished", "paused", "stopped", "failed"}
+	hookDefault = []string{"best", "finished", "paused", "failed"}
 )
 
 const hookTimeout = time.Minute
@@ -25,7 +25,7 @@ const hookTimeout = time.Minute
 // hooks reads a list of COMMAND or {command, on, timeout}.
 func (d *Document) hooks(n *yaml.Node, key string) (hooks []Hook, err error) {
 	err = d.list(n, key, func(n *yaml.Node, key string) (err error) {
-		h := Hook{Timeout: hookTimeout, On: HookDefault}
+		h := Hook{Timeout: hookTimeout, On: hookDefault}
 		command, at := n, key
 		if n.Kind == yaml.MappingNode {
 			if _, command = child(n, "command"); command == nil {
@@ -38,7 +38,7 @@ func (d *Document) hooks(n *yaml.Node, key string) (hooks []Hook, err error) {
 				"on": func(n *yaml.Node, key string) error {
 					h.On = nil
 					return d.list(n, key, func(n *yaml.Node, key string) error {
-						e, err := d.oneOf(n, key, HookEvents...)
+						e, err := d.oneOf(n, key, hookEvents...)
 						h.On = append(h.On, e)
 						return err
 					})

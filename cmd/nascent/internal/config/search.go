@@ -99,24 +99,8 @@ func (d *Document) Read() (*Search, error) {
 		}
 	}
 	err := d.fields(d.root, "", readers{
-		"name": func(n *yaml.Node, key string) (err error) {
-			if e.Name, err = d.word(n, key); err == nil && !nameAlphabet.MatchString(e.Name) {
-				err = d.fault(n, key, "use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit",
-					"%s is no name for a search", describe(n))
-			}
-			return err
-		},
-		"space": func(n *yaml.Node, key string) (err error) {
-			if e.Space, err = d.space(n, key, nil); err != nil {
-				return err
-			}
-			if size := e.Space.Size().Exact; size != nil && size.IsInt64() && size.Int64() <= 1 {
-				err = d.fault(n, key, "let a gene vary, for example lr: {float: [1e-4, 1e-1], log: "+
-					"true}; kinds of genes are in docs/space.md",
-					"holds a single genome, so there is nothing to search")
-			}
-			return err
-		},
+		"name":      func(n *yaml.Node, key string) (err error) { e.Name, err = d.name(n, key); return err },
+		"space":     func(n *yaml.Node, key string) (err error) { e.Space, err = d.whole(n, key); return err },
 		"start":     postpone(func(n *yaml.Node, key string) (err error) { e.Start, err = d.start(n, key, e.Space); return err }),
 		"baselines": postpone(func(n *yaml.Node, key string) (err error) { e.Final.Baselines, err = d.baselines(n, key); return err }),
 		"strategy": func(n *yaml.Node, key string) (err error) {
@@ -166,14 +150,7 @@ func (d *Document) Read() (*Search, error) {
 			e.Duplicates = engine.Duplicates(v)
 			return err
 		},
-		"failures": func(n *yaml.Node, key string) error {
-			f := &e.Failures
-			return d.fields(n, key, readers{
-				"attempts":    func(n *yaml.Node, key string) (err error) { f.Attempts, err = d.count(n, key, 1); return err },
-				"backoff":     func(n *yaml.Node, key string) (err error) { f.Backoff, err = d.pause(n, key); return err },
-				"pause_after": func(n *yaml.Node, key string) (err error) { f.PauseAfter, err = d.count(n, key, 1); return err },
-			})
-		},
+		"failures": func(n *yaml.Node, key string) error { return d.failures(n, key, &e.Failures) },
 		"timeout": func(n *yaml.Node, key string) (err error) {
 			if n.Kind == yaml.ScalarNode && n.Value == "auto" {
 				e.Timeout = engine.AutoTimeout
@@ -206,43 +183,8 @@ func (d *Document) Read() (*Search, error) {
 			s.Listen = address(at, d.path)
 			return err
 		},
-		"logging": func(n *yaml.Node, key string) error {
-			return d.fields(n, key, readers{
-				"level": func(n *yaml.Node, key string) (err error) {
-					s.LogLevel, err = d.oneOf(n, key, "trace", "debug", "info", "warn", "error")
-					return err
-				},
-				"format": func(n *yaml.Node, key string) (err error) {
-					s.LogFormat, err = d.oneOf(n, key, "text", "json")
-					return err
-				},
-			})
-		},
-		"plugins": func(n *yaml.Node, key string) error {
-			return d.fields(n, key, readers{
-				"turn_timeout": func(n *yaml.Node, key string) (err error) { s.TurnTimeout, err = d.span(n, key); return err },
-				"tls":          func(n *yaml.Node, key string) (err error) { s.TLS, err = d.boolean(n, key); return err },
-				"folder": func(n *yaml.Node, key string) error {
-					folder, err := d.word(n, key)
-					s.PluginFolder = d.path(folder)
-					return err
-				},
-				"dirs": func(n *yaml.Node, key string) error {
-					return d.list(n, key, func(n *yaml.Node, key string) error {
-						dir, err := d.word(n, key)
-						s.PluginDirs = append(s.PluginDirs, d.path(dir))
-						return err
-					})
-				},
-				"env": func(n *yaml.Node, key string) error {
-					return d.list(n, key, func(n *yaml.Node, key string) error {
-						v, err := d.variable(n, key, s.PluginEnv)
-						s.PluginEnv = append(s.PluginEnv, v)
-						return err
-					})
-				},
-			})
-		},
+		"logging": func(n *yaml.Node, key string) error { return d.logging(n, key, s) },
+		"plugins": func(n *yaml.Node, key string) error { return d.hosting(n, key, s) },
 	})
 	if err != nil {
 		return nil, err
@@ -269,6 +211,77 @@ func (d *Document) Read() (*Search, error) {
 			"fidelities: [{evaluator: quick}, {evaluator: full}]")
 	}
 	return s, nil
+}
+
+// name reads what a search is called.
+func (d *Document) name(n *yaml.Node, key string) (string, error) {
+	name, err := d.word(n, key)
+	if err == nil && !nameAlphabet.MatchString(name) {
+		err = d.fault(n, key, "use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit",
+			"%s is no name for a search", describe(n))
+	}
+	return name, err
+}
+
+// whole reads the space of a search, in which there is something to choose.
+func (d *Document) whole(n *yaml.Node, key string) (*genome.Space, error) {
+	space, err := d.space(n, key, nil)
+	if err != nil {
+		return nil, err
+	}
+	if size := space.Size().Exact; size != nil && size.IsInt64() && size.Int64() <= 1 {
+		return nil, d.fault(n, key, "let a gene vary, for example lr: {float: [1e-4, 1e-1], log: true}; kinds of genes are in docs/space.md",
+			"holds a single genome, so there is nothing to search")
+	}
+	return space, nil
+}
+
+func (d *Document) failures(n *yaml.Node, key string, f *engine.FailurePolicy) error {
+	return d.fields(n, key, readers{
+		"attempts":    func(n *yaml.Node, key string) (err error) { f.Attempts, err = d.count(n, key, 1); return err },
+		"backoff":     func(n *yaml.Node, key string) (err error) { f.Backoff, err = d.pause(n, key); return err },
+		"pause_after": func(n *yaml.Node, key string) (err error) { f.PauseAfter, err = d.count(n, key, 1); return err },
+	})
+}
+
+func (d *Document) logging(n *yaml.Node, key string, s *Search) error {
+	return d.fields(n, key, readers{
+		"level": func(n *yaml.Node, key string) (err error) {
+			s.LogLevel, err = d.oneOf(n, key, "trace", "debug", "info", "warn", "error")
+			return err
+		},
+		"format": func(n *yaml.Node, key string) (err error) {
+			s.LogFormat, err = d.oneOf(n, key, "text", "json")
+			return err
+		},
+	})
+}
+
+// hosting reads how plugins are found and run.
+func (d *Document) hosting(n *yaml.Node, key string, s *Search) error {
+	return d.fields(n, key, readers{
+		"turn_timeout": func(n *yaml.Node, key string) (err error) { s.TurnTimeout, err = d.span(n, key); return err },
+		"tls":          func(n *yaml.Node, key string) (err error) { s.TLS, err = d.boolean(n, key); return err },
+		"folder": func(n *yaml.Node, key string) error {
+			folder, err := d.word(n, key)
+			s.PluginFolder = d.path(folder)
+			return err
+		},
+		"dirs": func(n *yaml.Node, key string) error {
+			return d.list(n, key, func(n *yaml.Node, key string) error {
+				dir, err := d.word(n, key)
+				s.PluginDirs = append(s.PluginDirs, d.path(dir))
+				return err
+			})
+		},
+		"env": func(n *yaml.Node, key string) error {
+			return d.list(n, key, func(n *yaml.Node, key string) error {
+				v, err := d.variable(n, key, s.PluginEnv)
+				s.PluginEnv = append(s.PluginEnv, v)
+				return err
+			})
+		},
+	})
 }
 
 func (d *Document) missing(key, remedy string) error {

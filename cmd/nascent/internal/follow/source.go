@@ -14,7 +14,6 @@ type source struct {
 	evaluations int
 	ends        int // of runs, that were passed
 	leaders     *engine.Leaders
-	front       int               // how many are on it, where there are several objectives
 	best        *engine.Candidate // the leader now
 }
 

@@ -33,7 +33,6 @@ type trial struct {
 	Values []*float64       `json:"values"`
 	Attrs  map[string]any   `json:"attrs"` // of the user
 	Curve  map[int]*float64 `json:"curve"`
-	order  []string         // of Params
 }
 
 // param is a value as Optuna stores it: of a categorical one the place among the choices.

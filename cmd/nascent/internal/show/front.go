@@ -112,15 +112,6 @@ func (l *leading) add(c *engine.Candidate) float64 {
 	return y
 }
 
-// Worth is the objective of a candidate that counts: measured in full, with
-// its constraints kept.
-func Worth(v *View, c *engine.Candidate, o engine.Objective) (float64, bool) {
-	if c.Task != engine.Train || c.Status != engine.OK || c.Stopped || v.Plan.Ranking().Violation(c.Metrics) > 0 {
-		return 0, false
-	}
-	return c.Metrics.Get(o.Metric)
-}
-
 // Better tells whether a is better than b.
 func Better(o engine.Objective, a, b float64) bool {
 	if o.Goal == engine.Minimize {
