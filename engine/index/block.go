@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"io"
 	"math"
 	"slices"
 
@@ -47,20 +48,25 @@ func blockSum(block []byte) uint32 {
 	return crc32.Update(crc32.Checksum(block[:5], castagnoli), castagnoli, block[frameSize:])
 }
 
-// unframed takes the first block of b; false if it is not whole.
-func unframed(b []byte) (kind byte, payload, rest []byte, ok bool) {
-	if len(b) < frameSize {
-		return 0, nil, nil, false
+// maxBlock bounds a block, so that a damaged length takes no memory.
+const maxBlock = 1 << 30
+
+// readBlock reads a block, of which at most left bytes can be there, into the memory of
+// buf; false if it is not whole.
+func readBlock(r io.Reader, buf []byte, left int64) (block []byte, ok bool) {
+	var frame [frameSize]byte
+	if _, err := io.ReadFull(r, frame[:]); err != nil {
+		return buf, false
 	}
-	n := binary.LittleEndian.Uint32(b[1:])
-	if uint64(n) > uint64(len(b)-frameSize) {
-		return 0, nil, nil, false
+	n := int64(binary.LittleEndian.Uint32(frame[1:]))
+	if n > min(left-frameSize, maxBlock) {
+		return buf, false
 	}
-	block := b[:frameSize+int(n)]
-	if binary.LittleEndian.Uint32(b[5:]) != blockSum(block) {
-		return 0, nil, nil, false
+	block = append(slices.Grow(buf[:0], frameSize+int(n)), frame[:]...)[:frameSize+n]
+	if _, err := io.ReadFull(r, block[frameSize:]); err != nil {
+		return block, false
 	}
-	return b[0], block[frameSize:], b[len(block):], true
+	return block, binary.LittleEndian.Uint32(block[5:]) == blockSum(block)
 }
 
 // appendRows writes rows of a table as a payload. The first row of the table stands at

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -37,6 +38,7 @@ type Index struct {
 	head  bool     // the file begins as it should
 
 	size  int64 // of the file as it was read or written
+	whole int64 // of these bytes, those that could be read
 	alone bool  // nobody else keeps it
 }
 
@@ -54,8 +56,8 @@ func Open(dir string, led *ledger.Ledger, keep bool) (*Index, error) {
 	if err := x.catchUp(led, nil); err != nil {
 		return nil, err
 	}
-	if keep && (x.Len() > had || !x.head) {
-		_ = x.save(nil) // where it cannot be kept it is read again
+	if keep && (x.Len() > had || !x.head || x.whole < x.size) {
+		_ = x.save(x.state) // where it cannot be kept it is read again
 	}
 	return x, nil
 }
@@ -115,36 +117,37 @@ func (x *Index) load() {
 		return
 	}
 	defer f.Close()
-	b, err := io.ReadAll(f)
-	x.size = int64(len(b))
-	if err != nil || len(b) < headSize || !bytes.Equal(b[:headSize], x.headBytes()) {
+	info, err := f.Stat()
+	if err != nil {
 		return
 	}
-	x.head = true
-	rest := b[headSize:]
+	x.size = info.Size()
+	r, head := bufio.NewReaderSize(f, 1<<16), make([]byte, headSize)
+	if _, err := io.ReadFull(r, head); err != nil || !bytes.Equal(head, x.headBytes()) {
+		return
+	}
+	x.head, x.end, x.whole = true, int64(headSize), int64(headSize)
+	var block []byte
 	for {
-		kind, payload, after, ok := unframed(rest)
-		if !ok {
-			break
-		}
-		rest = after
-		if kind == stateBlock && len(payload) >= markSize && bytes.Equal(payload[:markSize], x.markBytes()) {
-			x.state = payload[markSize:]
-		}
-		if kind != rowsBlock {
-			break
-		}
-		if x.last, err = readRows(payload, &x.Table, 0); err != nil {
-			x.reset() // another version wrote it under this one's name
+		var ok bool
+		if block, ok = readBlock(r, block, x.size-x.whole); !ok {
 			return
 		}
-		if x.Len()%blockRows != 0 {
-			continue // the last one
+		x.whole += int64(len(block))
+		payload := block[frameSize:]
+		if block[0] == stateBlock && len(payload) >= markSize && bytes.Equal(payload[:markSize], x.markBytes()) {
+			x.state = bytes.Clone(payload[markSize:])
 		}
-		x.saved, x.end = x.Len(), int64(len(b)-len(rest))
-	}
-	if x.saved == 0 {
-		x.end = int64(headSize)
+		if block[0] != rowsBlock {
+			return // the last one
+		}
+		if x.last, err = readRows(payload, &x.Table, 0); err != nil || uint64(x.Len()) > x.mark.History {
+			x.reset() // another version wrote it under this one's name, or it is of another future
+			return
+		}
+		if x.Len()%blockRows == 0 { // all but the last one
+			x.saved, x.end = x.Len(), x.whole
+		}
 	}
 }
 
@@ -247,6 +250,9 @@ func (x *Index) write(f *os.File, state []byte) error {
 	}
 	at := x.end
 	put := func(kind byte, payload []byte) error {
+		if len(payload) > maxBlock {
+			return errBlock // whoever reads it would not
+		}
 		block := framed(kind, payload)
 		_, err := f.WriteAt(block, at)
 		at += int64(len(block))

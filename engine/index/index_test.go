@@ -2,6 +2,7 @@ package index_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -208,6 +209,62 @@ func TestStateIsForgotten(t *testing.T) {
 	s.commit(t, &engine.Change{Events: []engine.EventRecord{{Seq: 1, Kind: "label"}}})
 	if got, ok := s.open(t, true).State(); ok {
 		t.Errorf("after an event it remembers %q", got)
+	}
+}
+
+// An index of a newer version, one that claims to be longer than memory, and one that is
+// are made anew.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	s := begin(t, 9)
+	s.grow(t, 4200)
+	s.check(t, s.open(t, true))
+	whole := s.file(t)
+	newer := bytes.Clone(whole)
+	newer[len("nascent index ")]++
+	longer := bytes.Clone(whole)
+	binary.LittleEndian.PutUint32(longer[52+1:], 1<<31)
+	for name, b := range map[string][]byte{"newer": newer, "a block of two gigabytes": longer} {
+		s.put(t, b)
+		s.check(t, s.open(t, false))
+		s.check(t, s.open(t, true))
+		if !bytes.Equal(s.file(t), whole) {
+			t.Errorf("%s: it was not made anew", name)
+		}
+	}
+	for _, b := range [][]byte{whole, longer} {
+		s.put(t, b)
+		if err := os.Truncate(filepath.Join(s.dir, index.FileName), 1<<40); err != nil {
+			t.Skipf("skipped: no file can be a terabyte here: %v", err)
+		}
+		s.check(t, s.open(t, true))
+		if !bytes.Equal(s.file(t), whole) {
+			t.Error("a file of a terabyte was not made anew")
+		}
+	}
+}
+
+// Where nobody may write it is read all the same, and where there is none as well.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() == 0 {
+		t.Skip("skipped: root may write in a read-only directory")
+	}
+	s := begin(t, 10)
+	s.grow(t, 30)
+	for _, kept := range []bool{false, true} {
+		if kept {
+			s.check(t, s.open(t, true))
+			s.grow(t, 40)
+		}
+		if err := os.Chmod(s.dir, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		s.check(t, s.open(t, true))
+		s.check(t, s.open(t, true))
+		if err := os.Chmod(s.dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
