@@ -321,10 +321,10 @@ func TestLateTells(t *testing.T) {
 		end()
 		c.hear() // that it should end, or is no more the client's
 		c.say(`{"id": "%s", "attempt": 1, "metrics": {"accuracy": 0.5}}`, id)
+		b.event(engine.Returned)
 		if r := c.hear(); r.Stale != id.String() || r.Why == "" {
 			t.Errorf("heard %+v", r)
 		}
-		b.event(engine.Returned)
 	}
 	// What is to save its progress may also come to its end.
 	b.submit(3, 1)

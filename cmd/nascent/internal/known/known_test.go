@@ -148,6 +148,7 @@ func write(t *testing.T, name, text string) string {
 
 func TestTables(t *testing.T) {
 	t.Parallel()
+	rates := `{"optimizer": {"choice": [{"adam": {"rate": {"float": [0, 1]}}}, {"sgd": {"rate": {"float": [0, 1]}}}]}}`
 	nested := search(t, blocks, engine.Plan{Fidelities: []engine.Fidelity{{Budget: 1}, {Budget: 2}}})
 	for name, c := range map[string]struct {
 		search     Search
@@ -188,6 +189,10 @@ lr=0.01 optimizer=adam(beta=0.75) 0 ok {"accuracy":1} 0`},
 			"d.csv has no column loss, by which the search judges; there are lr, optimizer, accuracy: say which it is with --map loss=COLUMN, or compute it, as in --map 'loss=1 - error'"},
 		"ambiguous": {search(t, `{"accuracy": {"int": [0, 3]}}`, engine.Plan{}), "e.csv", "accuracy\n1\n", Options{Fidelity: -1},
 			"the column accuracy may be the gene accuracy or the metric accuracy; say which: --map gene:accuracy=accuracy, or --map metric:accuracy=accuracy"},
+		"a name of two genes": {search(t, rates, engine.Plan{}),
+			"f.csv", "optimizer,rate,accuracy\nadam,0.5,1\n", Options{Fidelity: -1}, `
+- 1 with optimizer.adam: has genes, got "adam" (line 2)
+unused rate`},
 		"said": {search(t, `{"accuracy": {"int": [0, 3]}}`, engine.Plan{}), "e.csv", "accuracy,x\n1,0.5\n",
 			Options{Fidelity: -1, Map: []string{"gene:accuracy=accuracy", "metric:accuracy=x"}}, `accuracy=1 0 ok {"accuracy":0.5} 0`},
 	} {
