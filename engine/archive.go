@@ -88,6 +88,7 @@ type Archive struct {
 	search, final sequence
 	leaders       *Leaders
 	tally         tally
+	usage         Usage // of consumed jobs
 	counters      Counters
 	workers       int        // of the newest start
 	attempts      int        // how often a job is tried now
@@ -266,7 +267,7 @@ func (a *Archive) Status() Snapshot {
 	s := Snapshot{
 		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
 		Evaluations: n, Retries: a.counters.Retries, Turns: a.search.turns, Strategy: a.now().Name,
-		Workers: a.workers, Window: a.now().Window, Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.spent()}, Lost: a.counters.Lost,
+		Workers: a.workers, Window: a.now().Window, Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.spent()}, Usage: a.usage, Lost: a.counters.Lost,
 		Wall: a.counters.Wall, Idle: a.counters.Idle, TestLooks: a.counters.TestLooks,
 	}
 	t := a.tally

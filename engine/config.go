@@ -164,7 +164,8 @@ type Snapshot struct {
 	Window      int      `json:"window,omitempty"` // undecided jobs at most
 	Limits      Limits   `json:"limits"`
 	Spent       Spent    `json:"spent"`
-	Lost        float64  `json:"lost"` // of the evaluator seconds that were spent, those of attempts that brought nothing
+	Usage       Usage    `json:"usage,omitzero"` // of all consumed jobs, as far as it is known: the sum of processor seconds, the largest peaks
+	Lost        float64  `json:"lost"`           // of the evaluator seconds that were spent, those of attempts that brought nothing
 	Wall        float64  `json:"wall"`
 	Idle        float64  `json:"idle"` // worker seconds without a job
 	TestLooks   int      `json:"test_looks"`

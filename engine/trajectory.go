@@ -184,6 +184,7 @@ func (t *trajectory) enter(e *entry) {
 	e.Curve, e.Output = nil, nil // the ledger has them
 	q.history = append(q.history, e.ID)
 	e.stage.set(consumed)
+	t.usage = t.usage.with(e.usage)
 	switch {
 	case q.part == PartFinal:
 		return

@@ -240,6 +240,28 @@ type Usage struct {
 	GPUMemory int64   `json:"gpu_memory,omitempty"` // bytes, the most that were allocated on a GPU at once
 }
 
+// UsageNames are the names of its fields.
+var UsageNames = []string{"cpu", "memory", "gpu_memory"}
+
+// Get returns the field of that name; false if it is not known.
+func (u *Usage) Get(name string) (float64, bool) {
+	x := 0.0
+	switch name {
+	case "cpu":
+		x = u.CPU
+	case "memory":
+		x = float64(u.Memory)
+	case "gpu_memory":
+		x = float64(u.GPUMemory)
+	}
+	return x, x != 0
+}
+
+// with is what two jobs took, one after the other: the sum of the time, the larger peaks.
+func (u Usage) with(o Usage) Usage {
+	return Usage{u.CPU + o.CPU, max(u.Memory, o.Memory), max(u.GPUMemory, o.GPUMemory)}
+}
+
 // sane is the usage without what no machine can take.
 func (u Usage) sane() Usage {
 	if !isFinite(u.CPU) || u.CPU < 0 {

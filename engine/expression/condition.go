@@ -48,7 +48,7 @@ type Column struct {
 // Scope says what names mean in a condition.
 type Scope interface {
 	// Column is what a name stands for. form tells how it is written: "" as a word, or
-	// "metric" or "gene". The error says that a word may mean several things.
+	// "metric", "gene" or "usage". The error says that a word may mean several things.
 	Column(form, name string) (c Column, ok bool, err error)
 	// Names are those that there are, of a form or ("") all, as a condition writes them.
 	Names(form string) []string
@@ -303,9 +303,10 @@ func (b *binder) side(n, other *node) (Column, error) {
 		if yes, ok := truths[word]; ok && c.Kind&Truth != 0 && !slices.Contains(c.Words, word) {
 			return always(truthValue(yes)), nil
 		}
-		_, known, err := b.scope.Column("", word)
+		named, known, err := b.scope.Column("", word)
 		switch {
 		case slices.Contains(c.Words, word):
+		case known && c.Kind == Text && named.Kind&Text == 0: // what holds only texts is never compared with a number
 		case known || err != nil || c.Kind&Text == 0:
 			return b.value(n)
 		}

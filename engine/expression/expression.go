@@ -41,7 +41,7 @@ type node struct {
 	at, to int     // where it stands
 	number float64 // of a literal
 	name   string  // of what is named; a text; the operator of a comparison or of logic
-	form   string  // how it is named: "", or by metric("...") or gene("...")
+	form   string  // how it is named: "", or by metric("..."), gene("...") or usage("...")
 	apply  func(x []float64) float64
 	args   []node
 }

@@ -148,7 +148,7 @@ func (p *parser) next() error {
 		if plain, ok := lookalikes[r]; ok {
 			remedy = "write " + plain
 		}
-		if p.conditions && r == ':' && (p.last == "gene" || p.last == "metric") {
+		if p.conditions && r == ':' && forms[p.last] != "" {
 			remedy = fmt.Sprintf(`write %s("NAME")`, p.last)
 		}
 		return p.wrong(remedy, "%q is no operator", r)
@@ -413,7 +413,7 @@ func (p *parser) closes(opened int) error {
 // call reads the arguments of a function.
 func (p *parser) call(token string, at int) (node, error) {
 	opened := p.at
-	if token == "metric" || token == "gene" && p.conditions {
+	if token == "metric" || p.conditions && forms[token] != "" {
 		return p.named(token, at, opened)
 	}
 	f := functions[token]
@@ -448,14 +448,17 @@ func (p *parser) call(token string, at int) (node, error) {
 	return n, nil
 }
 
-// named reads the name of metric("val/acc") or gene("learning-rate").
+// forms are how names are written that are no words, or might be others', each with an
+// example.
+var forms = map[string]string{"metric": `metric("val/acc")`, "gene": `gene("blocks[0].kernel")`, "usage": `usage("memory")`}
+
+// named reads the name of metric("val/acc"), gene("learning-rate") or usage("memory").
 func (p *parser) named(form string, at, opened int) (node, error) {
 	if err := p.next(); err != nil {
 		return node{}, err
 	}
 	if p.kind != quoted || p.name == "" {
-		example := map[string]string{"metric": `metric("val/acc")`, "gene": `gene("blocks[0].kernel")`}[form]
-		return node{}, p.wrong("write "+example, "%s takes a name in quotation marks", form)
+		return node{}, p.wrong("write "+forms[form], "%s takes a name in quotation marks", form)
 	}
 	n := p.metric(p.name, p.at)
 	if err := p.next(); err != nil {

@@ -13,7 +13,7 @@ import (
 
 // A file is a head and blocks:
 //
-//	head   "nascent index 1\n", the SHA-256 of what the search recorded when it began, CRC
+//	head   "nascent index 2\n", the SHA-256 of what the search recorded when it began, CRC
 //	block  kind, length and CRC-32C of the payload (1 + 4 + 4 bytes), payload
 //
 // A block of rows has up to blockRows of them, all but the last one just as many: its
@@ -23,7 +23,7 @@ import (
 // the mark of a state of the ledger and what somebody wants to remember of it.
 
 const (
-	magic     = "nascent index 1\n"
+	magic     = "nascent index 2\n"
 	headSize  = len(magic) + 32 + 4
 	frameSize = 1 + 4 + 4
 	blockRows = 4096
@@ -125,6 +125,7 @@ func appendRows(b []byte, t *Table, base, from, to int, last uint32) []byte {
 			float(x)
 		}
 	}
+	appendUsage(&b, t.Usage[from:to])
 	for _, packed := range t.Packed[from:to] {
 		uint(uint64(len(packed)))
 	}
@@ -145,6 +146,36 @@ func appendRows(b []byte, t *Table, base, from, to int, last uint32) []byte {
 		}
 	}
 	return b
+}
+
+// appendUsage writes a 0 if nothing is known of any row, else a 1 and each.
+func appendUsage(b *[]byte, rows []engine.Usage) {
+	if !slices.ContainsFunc(rows, func(u engine.Usage) bool { return u != engine.Usage{} }) {
+		*b = append(*b, 0)
+		return
+	}
+	*b = append(*b, 1)
+	for _, u := range rows {
+		*b = binary.LittleEndian.AppendUint64(*b, math.Float64bits(u.CPU))
+		*b = binary.AppendVarint(*b, u.Memory)
+		*b = binary.AppendVarint(*b, u.GPUMemory)
+	}
+}
+
+// usage reads what appendUsage wrote.
+func (r *reader) usage(out []engine.Usage, n int) []engine.Usage {
+	if r.uint() == 0 {
+		return append(out, make([]engine.Usage, n)...)
+	}
+	for range n {
+		u := engine.Usage{}
+		if raw := r.take(8); len(raw) == 8 {
+			u.CPU = math.Float64frombits(binary.LittleEndian.Uint64(raw))
+		}
+		u.Memory, u.GPUMemory = r.int(), r.int()
+		out = append(out, u)
+	}
+	return out
 }
 
 var errBlock = errors.New("the block is not whole")
@@ -249,6 +280,7 @@ func readRows(payload []byte, t *Table, base int) (last uint32, err error) {
 	for _, column := range []*[]float64{&t.Budget, &t.Seconds, &t.Lost} {
 		*column = r.floats(*column, rows)
 	}
+	t.Usage = r.usage(t.Usage, rows)
 	lengths, all := make([]uint64, rows), uint64(0)
 	for i := range lengths {
 		lengths[i] = r.uint()

@@ -64,6 +64,7 @@ func (s *search) grow(t testing.TB, n int) {
 		case 2:
 			j.Resume, j.Replicate, x.Stopped, j.Packed = 1, true, true, ""
 			x.Metrics = append(x.Metrics, engine.Value{Name: "val/loss", Value: -1})
+			x.Usage = engine.Usage{CPU: r.Float64(), Memory: r.Int64(), GPUMemory: r.Int64N(2)}
 		case 3:
 			j.Inherit, j.Reuse, j.Baseline = 2, 1, "hand made"
 		}

@@ -21,6 +21,7 @@ type Table struct {
 	Budget             []float64
 	Seed               []uint64
 	Seconds, Lost      []float64
+	Usage              []engine.Usage
 	Stopped, Replicate []bool
 	Resume, Inherit    []engine.ID
 	Reuse              []engine.ID
@@ -102,6 +103,7 @@ func (t *Table) Candidate(row int) engine.Candidate {
 		},
 		Result: engine.Result{
 			Status: engine.Status(t.Status.At(row)), Reason: t.Reason.At(row), Stopped: t.Stopped[row], Seconds: t.Seconds[row],
+			Usage: t.Usage[row],
 		},
 		Attempts: t.Attempts[row], Lost: t.Lost[row],
 	}
@@ -127,7 +129,7 @@ func (t *Table) add(e *ledger.Entry) {
 	}
 	t.Fidelity, t.Attempts = append(t.Fidelity, j.Fidelity), append(t.Attempts, r.Attempts)
 	t.Budget, t.Seconds, t.Lost = append(t.Budget, j.Budget), append(t.Seconds, r.Seconds), append(t.Lost, r.Lost)
-	t.Seed = append(t.Seed, j.Seed)
+	t.Seed, t.Usage = append(t.Seed, j.Seed), append(t.Usage, r.Usage)
 	t.Stopped, t.Replicate = append(t.Stopped, r.Stopped), append(t.Replicate, j.Replicate)
 	t.Resume, t.Inherit, t.Reuse = append(t.Resume, j.Resume), append(t.Inherit, j.Inherit), append(t.Reuse, j.Reuse)
 	t.Packed = append(t.Packed, j.Packed)
@@ -144,6 +146,7 @@ func (t *Table) add(e *ledger.Entry) {
 
 // reserve makes room for so many rows.
 func (t *Table) reserve(n int) {
+	t.Usage = slices.Grow(t.Usage, n)
 	t.IDs, t.Seed, t.ends, t.Packed = slices.Grow(t.IDs, n), slices.Grow(t.Seed, n), slices.Grow(t.ends, n), slices.Grow(t.Packed, n)
 	for _, w := range t.words() {
 		w.Codes = slices.Grow(w.Codes, n)

@@ -22,6 +22,9 @@ class Found:
     estimates: Dict[str, Dict[str, float]]
     """What all measurements of this genome tell, by metric: mean, n, and the ends low
     and high of the 95 % interval. Empty unless something was measured again."""
+    usage: Dict[str, float]
+    """What the job took of the machine, as far as it is known: cpu in seconds, memory and
+    gpu_memory in bytes."""
     fidelity: int
     budget: float
     seed: int
@@ -39,6 +42,7 @@ class Found:
         self.text = record.get("genome", "")
         self.metrics = record.get("metrics") or {}
         self.estimates = record.get("estimates") or {}
+        self.usage = record.get("usage") or {}
         self.fidelity = record.get("fidelity", 0)
         self.budget = record.get("budget", 0)
         self.seed = record.get("seed", 0)

@@ -165,6 +165,27 @@ class TestAskAndTell(Case):
                 self.assertTrue(0 < missing < 30)
                 self.assertEqual(len(frame["resume"]), 30)
 
+    def test_what_trials_take_of_the_machine(self):
+        def evaluate(trial):
+            end = time.process_time() + 0.02
+            while time.process_time() < end:
+                pass
+            return {"accuracy": quality(trial)}
+
+        search = self.search()
+        search.run(evaluate, evaluations=2)
+        search.run(evaluate, evaluations=4, workers=2)
+        for trial in search.ask(evaluations=5):
+            search.tell(trial, accuracy=evaluate(trial)["accuracy"])
+        with mock.patch.dict(sys.modules, {"pandas": None, "polars": None}):
+            rows = search.frame()
+        # One by one: in this process, in ones that only measure, and nobody knows where.
+        for row, cpu, memory in zip(rows, (True, True, True, True, False), (False, False, True, True, False)):
+            self.assertEqual((row["usage:cpu"] or 0) >= 0.02, cpu, row)
+            if os.access("/proc/self/clear_refs", os.W_OK):
+                self.assertEqual((row["usage:memory"] or 0) > 1 << 20, memory, row)
+        self.assertGreaterEqual(search.candidates()[0].usage["cpu"], 0.02)
+
     def test_a_loop_that_fails_begins_with_the_same_trial(self):
         search = self.search()
         with self.assertRaises(ZeroDivisionError):

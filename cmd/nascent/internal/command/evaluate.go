@@ -38,6 +38,7 @@ type measured struct {
 	Metrics engine.Values      `json:"metrics,omitempty"`
 	Report  map[string]float64 `json:"report,omitempty"`
 	Seconds float64            `json:"seconds"`
+	Usage   engine.Usage       `json:"usage,omitzero"`
 }
 
 func (a *app) evaluateCommand() *cobra.Command {
@@ -264,7 +265,7 @@ func (m *measurer) measure(ctx context.Context, q *asked) (*measured, error) {
 		case engine.Finished:
 			hello.Judge(job.Task, e.Result)
 			m.derived.Complete(e.Result)
-			r := &measured{Status: e.Result.Status, Reason: e.Result.Reason, Metrics: e.Result.Metrics, Seconds: e.Result.Seconds}
+			r := &measured{Status: e.Result.Status, Reason: e.Result.Reason, Metrics: e.Result.Metrics, Seconds: e.Result.Seconds, Usage: e.Result.Usage}
 			for _, file := range e.Result.Files {
 				if file.Name == engine.ReportFile {
 					if err := m.report(file, r); err != nil {

@@ -33,9 +33,10 @@ func (a *app) listCommand() *cobra.Command {
 		Long: `Lists the candidates of the search in DIR, in the order in which their results
 were consumed, or sorted: on a terminal twenty of them, else all.
 
-` + strings.Join(show.Wrap("Columns are "+strings.Join(show.Fields, ", ")+", every metric by its name, and genes at any depth "+
+` + strings.Join(show.Wrap("Columns are "+strings.Join(show.Fields, ", ")+"; what the job took of the machine ("+
+			strings.Join(engine.UsageNames, ", ")+"), every metric by its name, and genes at any depth "+
 			"by their paths: blocks[0].kernel, or blocks.kernel for those of all blocks, blocks.length. Where a name is another's "+
-			"write metric:NAME or gene:PATH.", 79), "\n") + `
+			"write metric:NAME, gene:PATH or usage:NAME.", 79), "\n") + `
 
 A condition compares them by = != < <= > >= and ~ (a text within another), joined
 by and, or, not and parentheses; ok, invalid and failed are conditions. It holds if

@@ -179,6 +179,22 @@ func columns(v *show.View) []column {
 		{"label", texts, func(c *row) any { return text(strings.Join(c.said.Names, ", ")) }},
 		{"comment", texts, func(c *row) any { return text(c.said.Comment) }},
 	}
+	for _, name := range engine.UsageNames {
+		k := integers
+		if name == "cpu" {
+			k = numbers
+		}
+		cols = append(cols, column{show.UsageColumn(name), k, func(c *row) any {
+			x, known := c.Usage.Get(name)
+			switch {
+			case !known:
+				return nil
+			case k == integers:
+				return int64(x)
+			}
+			return x
+		}})
+	}
 	seen := map[string]bool{}
 	var metrics []string
 	genes := map[string]kind{}

@@ -44,7 +44,7 @@ func TestTablesOfAnyMetrics(t *testing.T) {
 	t.Parallel()
 	names := []string{
 		"id", "phase", "status", "genome", "seed", "fidelity", "budget", "attempts", "reason", "seconds", "lost", "stopped", "task",
-		"tag", "replicate", "baseline",
+		"tag", "replicate", "baseline", "cpu", "memory", "gpu_memory",
 		"gene:x", "metric:loss", "loss", "a\x07b", "a,b", `say "x"`, "two\nlines", "größe",
 	}
 	values := []float64{math.MaxFloat64, -math.MaxFloat64, 5e-324, 0, 1}
@@ -58,12 +58,13 @@ func TestTablesOfAnyMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := engine.Candidate{
-		Job:    engine.Job{ID: 12, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
-		Result: engine.Result{Status: engine.OK, Metrics: metrics, Seconds: math.MaxFloat64},
-		Lost:   1e300,
+		Job: engine.Job{ID: 12, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g},
+		Result: engine.Result{Status: engine.OK, Metrics: metrics, Seconds: math.MaxFloat64,
+			Usage: engine.Usage{CPU: math.MaxFloat64, Memory: 1 << 40}},
+		Lost: 1e300,
 	}
 	v := &show.View{Reader: some{all: []engine.Candidate{c}}}
-	want := map[string]float64{"id": 12, "seconds": math.MaxFloat64, "lost": 1e300}
+	want := map[string]float64{"id": 12, "seconds": math.MaxFloat64, "lost": 1e300, "usage:cpu": math.MaxFloat64, "usage:memory": 1 << 40}
 	x, _ := g.Gene("x")
 	want[show.GeneColumn("x")] = float64(x.(int64))
 	for _, m := range metrics {
@@ -127,6 +128,7 @@ func TestTablesOfAnyMetrics(t *testing.T) {
 		var got struct {
 			Seconds float64
 			Lost    float64
+			Usage   engine.Usage
 			Metrics map[string]float64
 		}
 		if err := json.Unmarshal(b.Bytes(), &got); err != nil {
@@ -137,8 +139,8 @@ func TestTablesOfAnyMetrics(t *testing.T) {
 				t.Errorf("metric %q is %v; want %v", m.Name, x, m.Value)
 			}
 		}
-		if got.Seconds != c.Seconds || got.Lost != c.Lost {
-			t.Errorf("it took %v seconds and lost %v; want %v and %v", got.Seconds, got.Lost, c.Seconds, c.Lost)
+		if got.Seconds != c.Seconds || got.Lost != c.Lost || got.Usage != c.Usage {
+			t.Errorf("it took %v seconds, lost %v and used %+v; want %v, %v and %+v", got.Seconds, got.Lost, got.Usage, c.Seconds, c.Lost, c.Usage)
 		}
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/engine/ledger"
@@ -78,14 +79,20 @@ func carryOn(t *testing.T, ctx context.Context, dir string, evaluations int, obj
 	search, err = engine.New(engine.Config{
 		Space: space, Strategy: strategy, StrategyName: "random", Seed: 3, Workers: 2, Ledger: told, Objectives: objectives,
 		Limits: engine.Limits{Evaluations: evaluations}, Final: engine.Final{Top: 2, Repeats: 1},
-		Evaluator: engine.Func(func(_ context.Context, j *engine.Job) (map[string]float64, error) {
-			x, _ := j.Genome.Gene("x")
-			y, _ := j.Genome.Gene("y")
-			if y.(int64)%10 == 0 {
-				return nil, errors.New("not this one")
-			}
-			return map[string]float64{"accuracy": x.(float64), "cost": float64(y.(int64))}, nil
-		}, engine.Metric{Name: "accuracy", Goal: engine.Maximize}, engine.Metric{Name: "cost", Goal: engine.Minimize}),
+		Evaluator: &enginetest.Instant{
+			Hello: engine.Hello{Name: "instant", Deterministic: true, Seeded: true, Metrics: []engine.Metric{
+				{Name: "accuracy", Goal: engine.Maximize}, {Name: "cost", Goal: engine.Minimize},
+			}},
+			Measure: func(j *engine.Job) engine.Result {
+				x, _ := j.Genome.Gene("x")
+				y, _ := j.Genome.Gene("y")
+				if y.(int64)%10 == 0 {
+					return engine.Result{Status: engine.Failed, Reason: "not this one"}
+				}
+				return engine.Result{Status: engine.OK, Usage: used(j.ID),
+					Metrics: engine.Values{{Name: "accuracy", Value: x.(float64)}, {Name: "cost", Value: float64(y.(int64))}}}
+			},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +107,11 @@ func carryOn(t *testing.T, ctx context.Context, dir string, evaluations int, obj
 		t.Fatal(err)
 	}
 	return a, left
+}
+
+// used is what a job of the search took.
+func used(id engine.ID) engine.Usage {
+	return engine.Usage{CPU: float64(id%100) / 8, Memory: 1<<40 + int64(id), GPUMemory: int64(id % 2)}
 }
 
 // recorder remembers what it was told, and is in trouble now and then.
@@ -240,6 +252,8 @@ func TestHooks(t *testing.T) {
 		switch {
 		case m.Search != "s" || m.Dir != dir:
 			t.Errorf("a message of search %q in %q", m.Search, m.Dir)
+		case m.Candidate != nil && m.Candidate.Status == engine.OK && m.Candidate.Usage != used(m.Candidate.ID):
+			t.Errorf("candidate %s took %+v", m.Candidate.ID, m.Candidate.Usage)
 		case m.Event == Candidate && (m.Candidate.Phase == engine.PhaseSearch) != (m.Candidate.ID < 1000):
 			t.Errorf("candidate %s is of phase %s", m.Candidate.ID, m.Candidate.Phase)
 		case m.Event == Best && (m.Best.ID != m.Candidate.ID || m.Before == nil || m.Best.Genome == "" || m.Best.Metrics[0].Value <= m.Before.Metrics[0].Value):

@@ -78,6 +78,7 @@ type candidate struct {
 	Operator string        `json:"operator,omitempty"`
 	Origin   engine.Origin `json:"origin,omitempty"`
 	Seconds  float64       `json:"seconds"`
+	Usage    engine.Usage  `json:"usage,omitzero"`
 }
 
 func candidateOf(c *engine.Candidate) *candidate {
@@ -86,7 +87,7 @@ func candidateOf(c *engine.Candidate) *candidate {
 	}
 	out := &candidate{
 		ID: c.ID, Status: c.Status, Reason: c.Reason, Phase: c.Phase, Fidelity: c.Fidelity, Metrics: c.Metrics,
-		Baseline: c.Baseline, Parents: c.Parents, Operator: c.Operator, Origin: c.Origin(), Seconds: c.Seconds,
+		Baseline: c.Baseline, Parents: c.Parents, Operator: c.Operator, Origin: c.Origin(), Seconds: c.Seconds, Usage: c.Usage,
 	}
 	if !c.Genome.IsZero() {
 		out.Genome = c.Genome.Text()

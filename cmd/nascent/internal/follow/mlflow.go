@@ -136,6 +136,11 @@ func mlflowRunOf(s *Search, r *Record) (*mlflowRun, error) {
 	}
 	run.add(c.Metrics, max(last, c.Budget))
 	run.add(engine.Values{{Name: "nascent.seconds", Value: c.Seconds}}, 0)
+	for _, name := range engine.UsageNames {
+		if x, known := c.Usage.Get(name); known {
+			run.add(engine.Values{{Name: "nascent." + name, Value: x}}, 0)
+		}
+	}
 	return run, nil
 }
 

@@ -89,6 +89,12 @@ print(json.dumps([{"params": r.data.params, "metrics": r.data.metrics, "tags": r
 				}
 				r := runs[i]
 				want := map[string]float64{"nascent.seconds": c.Seconds}
+				if u := used(c.ID); c.Status == engine.OK && c.Reuse == 0 {
+					want["nascent.cpu"], want["nascent.memory"] = u.CPU, float64(u.Memory)
+					if u.GPUMemory > 0 {
+						want["nascent.gpu_memory"] = float64(u.GPUMemory)
+					}
+				}
 				for _, m := range c.Metrics {
 					want[m.Name] = m.Value
 				}

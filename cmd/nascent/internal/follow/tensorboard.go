@@ -20,6 +20,8 @@ import (
 //	search/METRIC                   of each candidate that is ok
 //	best/METRIC                     of the best so far
 //	remeasure/METRIC, test/METRIC   at the end of the search
+//	usage/cpu, usage/memory, usage/gpu_memory
+//	                                what each job took of the machine, where it is known
 //
 // Steps are the numbers of the records.
 // A run of the search writes a file of its own. What it finds told, but not recorded as
@@ -100,6 +102,11 @@ func scalars(r *Record) []byte {
 	if c.Status == engine.OK {
 		for _, m := range c.Metrics {
 			values = append(values, scalar{string(c.Phase) + "/" + m.Name, m.Value})
+		}
+	}
+	for _, name := range engine.UsageNames {
+		if x, known := c.Usage.Get(name); known {
+			values = append(values, scalar{"usage/" + name, x})
 		}
 	}
 	if r.Leads && r.Best != nil {

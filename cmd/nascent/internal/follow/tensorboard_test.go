@@ -10,6 +10,18 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 )
 
+// What a job took of the machine is told beside its metrics, as far as it is known.
+func TestScalarsOfUsage(t *testing.T) {
+	t.Parallel()
+	c := &engine.Candidate{Result: engine.Result{Status: engine.OK, Usage: engine.Usage{CPU: 1.5, GPUMemory: 2}}}
+	text := string(scalars(&Record{Number: 1, Candidate: c}))
+	for name, want := range map[string]bool{"usage/cpu": true, "usage/gpu_memory": true, "usage/memory": false} {
+		if strings.Contains(text, name) != want {
+			t.Errorf("%s is told: %v, want %v", name, !want, want)
+		}
+	}
+}
+
 // TensorBoard itself reads what is written for it: each record's values once, whatever
 // was told twice, with the best so far.
 func TestTensorBoardReads(t *testing.T) {
@@ -52,6 +64,11 @@ print(json.dumps({tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag 
 		}
 		for _, m := range r.Candidate.Metrics {
 			add(string(r.Candidate.Phase)+"/"+m.Name, r.Number, m.Value)
+		}
+		for _, name := range engine.UsageNames {
+			if x, known := r.Candidate.Usage.Get(name); known {
+				add("usage/"+name, r.Number, x)
+			}
 		}
 		if r.Leads {
 			for _, m := range r.Best.Metrics {

@@ -22,6 +22,7 @@ import (
 const (
 	genePrefix   = "gene:"
 	metricPrefix = "metric:"
+	usagePrefix  = "usage:"
 	paramPrefix  = "params_"
 )
 
@@ -101,8 +102,8 @@ func Map(search Search, source *Source, o Options) (*Mapping, error) {
 	known := []string{"fidelity", "status", "state", "phase", "task", "stopped", "operator", "reason", m.fidelityColumn, m.genome}
 	for _, name := range source.Columns {
 		bare := strings.TrimPrefix(name, metricPrefix)
-		if strings.HasSuffix(bare, ".length") && strings.HasPrefix(bare, genePrefix) {
-			continue // of a list, which its elements tell
+		if strings.HasSuffix(bare, ".length") && strings.HasPrefix(bare, genePrefix) || strings.HasPrefix(name, usagePrefix) {
+			continue // of a list, which its elements tell; of the machine on which it was measured
 		}
 		if !used[name] && !slices.Contains(known, name) && !slices.Contains(bookkeeping, bare) && !m.declared(bare) {
 			m.Unused = append(m.Unused, name)
@@ -115,7 +116,7 @@ func Map(search Search, source *Source, o Options) (*Mapping, error) {
 // bookkeeping are columns that exports of nascent and of Optuna have besides.
 var bookkeeping = []string{
 	"id", "hash", "parents", "seed", "budget", "attempts", "tag", "resume", "inherit", "reuse", "replicate", "baseline", "lost", "origin",
-	"number", "datetime_start", "datetime_complete", "duration", "genes", "genome", "seconds",
+	"number", "datetime_start", "datetime_complete", "duration", "genes", "genome", "seconds", "usage",
 }
 
 // explicit takes what the user says.

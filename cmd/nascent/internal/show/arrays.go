@@ -29,7 +29,7 @@ type Array struct {
 }
 
 // Arrays are the columns of some rows: those that are named or, if none is, all fields
-// but the hash, metrics, and genes element by element.
+// but the hash, what jobs took of the machine, metrics, and genes element by element.
 func (r *Rows) Arrays(rows []int, columns []string) []Array {
 	r.unpack(rows)
 	if len(columns) > 0 {
@@ -51,6 +51,15 @@ func (r *Rows) Arrays(rows []int, columns []string) []Array {
 		work = append(work, func() { out[i] = r.fieldArray(name, rows) })
 	}
 	sideBySide(work)
+	for _, name := range engine.UsageNames {
+		var b builder
+		for k, row := range rows {
+			if x, known := r.Usage[row].Get(name); known {
+				b.put(k, len(rows), x)
+			}
+		}
+		out = append(out, b.array(UsageColumn(name), len(rows)))
+	}
 	for _, name := range r.Metrics() {
 		a := Array{Name: MetricColumn(name), Floats: make([]float64, len(rows))}
 		for k, row := range rows {

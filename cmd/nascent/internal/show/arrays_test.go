@@ -102,6 +102,9 @@ func TestArrays(t *testing.T) {
 			if i > 2 && r.Intn(2) == 0 {
 				c.Parents, c.Resume = []engine.ID{engine.ID(i), engine.FinalBase + 3}, engine.ID(i-1)
 			}
+			if i%2 == 0 {
+				c.Usage = engine.Usage{CPU: r.Float64(), Memory: int64(i+1) << 30}
+			}
 			all = append(all, c)
 		}
 		rows := rowsOf(space, []engine.Metric{{Name: "accuracy"}}, all...)
@@ -125,7 +128,7 @@ func checkArrays(t *testing.T, rows *Rows, found []int) {
 		t.Fatal(err)
 	}
 	got := readArrays(t, buf.Bytes())
-	if len(found) > 40 && len(got) != len(Fields)-1+1+7+1+4*4 {
+	if len(found) > 40 && len(got) != len(Fields)-1+len(engine.UsageNames)+1+7+1+4*4 {
 		t.Errorf("there are %d columns", len(got))
 	}
 	for name, column := range got {

@@ -153,6 +153,9 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 	field("children", "%s", idList(all.Children))
 	field("seed", "%d", c.Seed)
 	field("cost", "%s", cost(c))
+	if used := UsedAll(c.Usage); used != "" {
+		field("took", "%s", used)
+	}
 	for _, f := range all.Files {
 		missing := ""
 		if f.Missing != "" {

@@ -30,6 +30,7 @@ type Record struct {
 	Reason    string        `json:"reason"`
 	Seconds   float64       `json:"seconds"`
 	Lost      float64       `json:"lost"`
+	Usage     engine.Usage  `json:"usage,omitzero"`
 	Stopped   bool          `json:"stopped,omitempty"`
 	Task      engine.Task   `json:"task"`
 	Tag       string        `json:"tag,omitempty"`
@@ -54,7 +55,7 @@ func RecordOf(c *engine.Candidate) Record {
 	return Record{
 		ID: c.ID, Phase: c.Phase, Status: c.Status, Genome: c.Genome.Text(), Hash: c.Genome.Hash().String(),
 		Parents: parents, Operator: c.Operator, Origin: c.Origin(), Seed: c.Seed, Fidelity: c.Fidelity, Budget: c.Budget,
-		Metrics: metrics, Attempts: c.Attempts, Reason: c.Reason, Seconds: c.Seconds, Lost: c.Lost, Stopped: c.Stopped,
+		Metrics: metrics, Attempts: c.Attempts, Reason: c.Reason, Seconds: c.Seconds, Lost: c.Lost, Usage: c.Usage, Stopped: c.Stopped,
 		Task: c.Task, Tag: c.Tag, Resume: c.Resume, Inherit: c.Inherit, Reuse: c.Reuse, Replicate: c.Replicate, Baseline: c.Baseline,
 	}
 }
@@ -65,10 +66,12 @@ var Columns = []string{
 	"reason", "seconds", "lost", "stopped", "task", "tag", "resume", "inherit", "reuse", "replicate", "baseline",
 }
 
-// Before the name of a metric or of a gene that a column shows.
+// Before the name of a metric or of a gene that a column shows, or of what a job took of
+// the machine.
 const (
 	metricPrefix = "metric:"
 	genePrefix   = "gene:"
+	usagePrefix  = "usage:"
 )
 
 // MetricColumn is the name of the column of a metric: as it is called, or
@@ -80,6 +83,9 @@ func MetricColumn(name string) string {
 	return name
 }
 
+// UsageColumn is the name of the column of a field of engine.Usage.
+func UsageColumn(name string) string { return usagePrefix + name }
+
 // GeneColumn is the name of the column of a gene.
 func GeneColumn(path string) string { return genePrefix + path }
 
@@ -88,7 +94,7 @@ func metricOf(column string) string {
 	if name, ok := strings.CutPrefix(column, metricPrefix); ok {
 		return name
 	}
-	if slices.Contains(Columns, column) || strings.HasPrefix(column, genePrefix) {
+	if slices.Contains(Columns, column) || strings.HasPrefix(column, genePrefix) || strings.HasPrefix(column, usagePrefix) {
 		return ""
 	}
 	return column

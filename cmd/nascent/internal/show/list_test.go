@@ -252,6 +252,67 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// What jobs took of the machine is listed, filtered and sorted by, under names that are no
+// metric's and no gene's of the search: these go before, and so do words for texts.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	all := []engine.Candidate{
+		measured(t, 1, engine.Values{{Name: "memory", Value: 7}}), measured(t, 2, engine.Values{{Name: "memory", Value: 9}}), measured(t, 3, nil),
+	}
+	all[0].Usage = engine.Usage{CPU: 90, Memory: 3 << 30}
+	all[1].Usage, all[1].Reason = engine.Usage{CPU: 100, Memory: 1 << 20, GPUMemory: 1}, "out of memory"
+	own := rowsOf(all[0].Genome.Space(), []engine.Metric{{Name: "memory"}}, all...)
+	for i := range all {
+		all[i].Metrics = nil
+	}
+	plain := rowsOf(all[0].Genome.Space(), nil, all...)
+	for _, c := range []struct {
+		rows  *Rows
+		where string
+		want  []engine.ID
+	}{
+		{plain, "memory > 1000", []engine.ID{1, 2}},
+		{plain, "memory > 2^30 and cpu < 95", []engine.ID{1}},
+		{plain, `usage("gpu_memory") >= 1`, []engine.ID{2}},
+		{plain, "not cpu > 0", []engine.ID{3}},
+		{plain, "reason ~ memory", []engine.ID{2}},
+		{own, "memory > 8", []engine.ID{2}},
+		{own, `usage("memory") > 2^30`, []engine.ID{1}},
+		{own, "reason ~ memory", []engine.ID{2}},
+	} {
+		if got, _ := selected(t, c.rows, Selection{Where: where(t, c.where)}); !slices.Equal(got, c.want) {
+			t.Errorf("where %s: %v, want %v", c.where, got, c.want)
+		}
+	}
+	if got, _ := selected(t, plain, Selection{Sort: []Key{{"cpu", true}}}); !slices.Equal(got, []engine.ID{2, 1, 3}) {
+		t.Errorf("by cpu, descending: %v", got)
+	}
+	for column, want := range map[string]string{"cpu": "1m30s", "memory": "3.0 GiB", "usage:memory": "3.0 GiB", "gpu_memory": "-"} {
+		if err := plain.Known(column); err != nil || plain.Cell(0, column) != want {
+			t.Errorf("%s is written as %s, want %s; %v", column, plain.Cell(0, column), want, err)
+		}
+	}
+	if own.Cell(0, "memory") != "7" || own.Value(0, "memory") != 7.0 || own.Value(0, "usage:memory") != float64(3<<30) || own.Value(2, "usage:cpu") != nil {
+		t.Errorf("memory is %v, the job's %v", own.Value(0, "memory"), own.Value(0, "usage:memory"))
+	}
+	for _, column := range []string{"usage:time", "metric:cpu", "gene:cpu"} {
+		if own.Known(column) == nil {
+			t.Errorf("there is a column %s", column)
+		}
+	}
+	_, _, err := plain.Select(Selection{Where: where(t, `usage("cup") > 1`)})
+	if err == nil || !strings.Contains(err.Error(), `there is no usage "cup"; did you mean usage("cpu")?`) {
+		t.Error(err)
+	}
+	text, err := json.Marshal([]Record{RecordOf(&all[1]), RecordOf(&all[2])})
+	if err != nil || strings.Count(string(text), `"usage"`) != 1 || !strings.Contains(string(text), `"usage":{"cpu":100,"memory":1048576,"gpu_memory":1}`) {
+		t.Errorf("%v, %s", err, text)
+	}
+	if got := UsedAll(all[1].Usage); got != "1m40s of processors, 1.0 MiB of memory, 1 B of a GPU's memory" {
+		t.Errorf("it took %q", got)
+	}
+}
+
 // Every column stands in the documentation.
 func TestColumnsAreDocumented(t *testing.T) {
 	t.Parallel()
@@ -261,7 +322,7 @@ func TestColumnsAreDocumented(t *testing.T) {
 	}
 	_, list, _ := strings.Cut(string(text), "\n## list --json\n")
 	list, _, _ = strings.Cut(list, "\n## ")
-	for _, name := range Columns {
+	for _, name := range slices.Concat(Columns, engine.UsageNames) {
 		if !strings.Contains(list, "`"+name+"`") {
 			t.Errorf("docs/cli.md says nothing of the column %s", name)
 		}

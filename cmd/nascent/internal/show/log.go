@@ -167,6 +167,9 @@ func (l *Log) Observe(u engine.Update) {
 			slog.Any("id", c.ID), slog.String("status", string(c.Status)), slog.String("phase", string(c.Phase)),
 			slog.Int("fidelity", c.Fidelity), slog.Float64("seconds", c.Seconds), slog.Any("metrics", slices.Clone(c.Metrics)),
 		}
+		if c.Usage != (engine.Usage{}) {
+			attrs = append(attrs, slog.Any("usage", c.Usage))
+		}
 		if c.Status != engine.OK {
 			level = slog.LevelWarn
 			attrs = append(attrs, slog.String("reason", Clean(c.Reason)))

@@ -77,6 +77,39 @@ func Seconds(s float64) string {
 	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
+// Bytes writes an amount of memory: 900 B, 12.5 MiB, 1.4 GiB.
+func Bytes(n int64) string {
+	const units = "KMGTPE"
+	if n < 1<<10 {
+		return fmt.Sprintf("%d B", n)
+	}
+	x, unit := float64(n)/(1<<10), 0
+	for x >= 1023.95 && unit < len(units)-1 {
+		x, unit = x/(1<<10), unit+1
+	}
+	return fmt.Sprintf("%.1f %ciB", x, units[unit])
+}
+
+// Used writes a field of engine.Usage.
+func Used(name string, x float64) string {
+	if name == "cpu" {
+		return Seconds(x)
+	}
+	return Bytes(Whole(x))
+}
+
+// UsedAll writes what is known of what jobs took of the machine, "" if nothing is.
+func UsedAll(u engine.Usage) string {
+	var parts []string
+	for i, what := range []string{"of processors", "of memory", "of a GPU's memory"} {
+		name := engine.UsageNames[i]
+		if x, known := u.Get(name); known {
+			parts = append(parts, Used(name, x)+" "+what)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // Part is where x lies from lo (0) to hi (1), for any finite numbers, and at most
 // a thousand times as far outside; 0 where there is nothing between lo and hi.
 func Part(x, lo, hi float64) float64 {

@@ -100,13 +100,19 @@ func (r *Rows) Names(form string) []string {
 	for _, p := range r.paths {
 		genes = append(genes, written("gene", p, form != "" || slices.Contains(fields, p) || slices.Contains(r.metrics, p)))
 	}
+	var usage []string
+	for _, u := range engine.UsageNames {
+		usage = append(usage, written("usage", u, form != "" || slices.Contains(r.metrics, u) || slices.Contains(r.paths, u)))
+	}
 	switch form {
 	case "metric":
 		return metrics
 	case "gene":
 		return genes
+	case "usage":
+		return usage
 	}
-	return slices.Concat(fields, metrics, genes)
+	return slices.Concat(fields, usage, metrics, genes)
 }
 
 // written is a name as conditions write it: what is no word, or another's, in full.
@@ -138,16 +144,17 @@ func withoutPlaces(paths []string) (out []string) {
 	return out
 }
 
-// Column is what a name stands for: a field, else a metric or a gene.
+// Column is what a name stands for: a field, else a metric or a gene, else what a job took
+// of the machine.
 func (r *Rows) Column(form, name string) (expression.Column, bool, error) {
 	if form == "" {
 		if c, ok := r.field(name); ok {
 			return c, true, nil
 		}
 	}
-	metric := form != "gene" && slices.Contains(r.metrics, name)
+	metric := (form == "" || form == "metric") && slices.Contains(r.metrics, name)
 	var path *genome.Path
-	if form != "metric" {
+	if form == "" || form == "gene" {
 		path, _ = r.Archive.Space.Path(name)
 	}
 	switch {
@@ -162,8 +169,29 @@ func (r *Rows) Column(form, name string) (expression.Column, bool, error) {
 		}), true, nil
 	case path != nil:
 		return r.gene(path), true, nil
+	case r.isUsage(form, name):
+		return numbers(func(row int) float64 { return r.usage(row, name) }), true, nil
 	}
 	return expression.Column{}, false, nil
+}
+
+// isUsage tells whether a name stands for what a job took of the machine: what else is
+// called so goes before.
+func (r *Rows) isUsage(form, name string) bool {
+	if form == "" && !slices.Contains(r.metrics, name) {
+		if _, gene := r.Archive.Space.Path(name); !gene {
+			form = "usage"
+		}
+	}
+	return form == "usage" && slices.Contains(engine.UsageNames, name)
+}
+
+// usage is a field of what a row's job took of the machine, NaN if it is not known.
+func (r *Rows) usage(row int, name string) float64 {
+	if x, known := r.Usage[row].Get(name); known {
+		return x
+	}
+	return math.NaN()
 }
 
 // gene is the column of a gene.
@@ -423,7 +451,7 @@ func compare(greater, less bool) int {
 
 // split parts the name of a column into how it is written and what it names.
 func split(column string) (form, name string) {
-	for _, form := range []string{"metric", "gene"} {
+	for _, form := range []string{"metric", "gene", "usage"} {
 		if name, ok := strings.CutPrefix(column, form+":"); ok {
 			return form, name
 		}
@@ -431,7 +459,7 @@ func split(column string) (form, name string) {
 	return "", column
 }
 
-// Known checks a column's name: a field, a metric or a gene.
+// Known checks a column's name: a field, a metric, a gene, or what a job took.
 func (r *Rows) Known(column string) error {
 	form, name := split(column)
 	_, ok, err := r.Column(form, name)
@@ -451,8 +479,8 @@ func (r *Rows) Known(column string) error {
 	if near := nearest(name, slices.Concat(Fields, r.metrics, r.Names(""))); near != "" {
 		meant = "did you mean " + near + "? "
 	}
-	return fmt.Errorf("there is no column %q; %suse %s, a metric (%s) or the path of a gene", column, meant, strings.Join(Fields, ", "),
-		strings.Join(metrics, ", "))
+	return fmt.Errorf("there is no column %q; %suse %s, a metric (%s), the path of a gene, or %s", column, meant, strings.Join(Fields, ", "),
+		strings.Join(metrics, ", "), strings.Join(engine.UsageNames, ", "))
 }
 
 // Value is what a row has in a column: a number, a text, true or false; several as a
@@ -461,6 +489,12 @@ func (r *Rows) Value(row int, column string) any {
 	form, name := split(column)
 	field, isField := r.field(name)
 	if !isField || form != "" {
+		if r.isUsage(form, name) {
+			if x, known := r.Usage[row].Get(name); known {
+				return x
+			}
+			return nil
+		}
 		if form != "metric" {
 			if p, ok := r.Archive.Space.Path(name); ok && (form == "gene" || !slices.Contains(r.metrics, name)) {
 				if v, ok := r.genes(row).At(name); ok {
@@ -518,6 +552,9 @@ func (r *Rows) Cell(row int, column string) string {
 	case nil:
 		return "-"
 	case float64:
+		if r.isUsage(form, name) {
+			return Used(name, v)
+		}
 		if form == "gene" || !r.HasMetric(name) {
 			return genome.ValueText(v) // a gene as it is: rounded it would be of another genome
 		}

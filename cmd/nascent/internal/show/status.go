@@ -105,6 +105,9 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	if s.Lost > 0 {
 		field("lost", "%s of evaluators' time in attempts that brought nothing", Seconds(s.Lost))
 	}
+	if used := UsedAll(s.Usage); used != "" {
+		field("took", "%s", used)
+	}
 	if s.Idle > 0 {
 		field("idle", "%s of worker time without a job", Seconds(s.Idle))
 	}
