@@ -211,16 +211,16 @@ func slug(options string) string {
 
 // benchRun is one search of a bench.
 type benchRun struct {
-	by     *contender
-	seed   int64
-	home   home
-	done   bool           // it has finished
-	search *engine.Search // while it runs
-	err    error
+	by      *contender
+	seed    int64
+	storage storage
+	done    bool           // it has finished
+	search  *engine.Search // while it runs
+	err     error
 }
 
-// home is where a search of a bench lives: in a directory, or in memory.
-type home interface {
+// storage is where a search of a bench is kept: in a directory, or in memory.
+type storage interface {
 	// finished tells whether the search has nothing left to do.
 	finished() bool
 	// run carries the search on; among is told of it before it runs.
@@ -329,9 +329,9 @@ func (a *app) prepare(ctx context.Context, c *contest) error {
 	for i := range f.seeds { // seed by seed: what is there after an interruption can be compared
 		for k, by := range c.all {
 			r := &benchRun{by: by, seed: f.first + int64(i)}
-			dir := c.home(by, r.seed)
+			dir := c.folder(by, r.seed)
 			if i > 0 && c.over != nil && !begun(dir) {
-				r.home = &inMemory{c.over, by.looked, r.seed}
+				r.storage = &inMemory{c.over, by.looked, r.seed}
 				c.runs = append(c.runs, r)
 				continue
 			}
@@ -339,7 +339,7 @@ func (a *app) prepare(ctx context.Context, c *contest) error {
 			if err != nil {
 				return err
 			}
-			r.home = &inDirectory{t}
+			r.storage = &inDirectory{t}
 			kept = kept || t.stored != nil
 			if i == 0 {
 				if err := a.canStart(t); err != nil {
@@ -355,7 +355,7 @@ func (a *app) prepare(ctx context.Context, c *contest) error {
 						return err
 					}
 					if t.stored == nil {
-						r.home = &inMemory{c.over, by.looked, r.seed}
+						r.storage = &inMemory{c.over, by.looked, r.seed}
 					}
 				}
 			}
@@ -374,8 +374,8 @@ func (a *app) prepare(ctx context.Context, c *contest) error {
 	return nil
 }
 
-// home is the directory of a search that is kept.
-func (c *contest) home(by *contender, seed int64) string {
+// folder is the directory of a search that is kept.
+func (c *contest) folder(by *contender, seed int64) string {
 	return filepath.Join(c.flags.dir, by.name+"-"+strconv.FormatInt(seed, 10))
 }
 

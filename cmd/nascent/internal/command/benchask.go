@@ -24,7 +24,7 @@ type answers struct {
 // ask asks the evaluators of a contest's search. There are no answers where one of them
 // cannot be opened for no mistake in the search: then whoever runs it says why.
 func (a *app) ask(ctx context.Context, c *contest) (*answers, error) {
-	t, err := c.search(c.all[0], c.flags.first, c.home(c.all[0], c.flags.first))
+	t, err := c.search(c.all[0], c.flags.first, c.folder(c.all[0], c.flags.first))
 	if err != nil {
 		return nil, err
 	}

@@ -32,11 +32,11 @@ func gather(c *contest) (b *bench.Bench, trouble, err error) {
 		case r.err != nil:
 			trouble = cmp.Or(trouble, fmt.Errorf("%s seed %d: %w", r.by.name, r.seed, r.err))
 		case r.done:
-			o, err := r.home.outcome(c.flags.metric, c.flags.goal)
+			o, err := r.storage.outcome(c.flags.metric, c.flags.goal)
 			if err != nil {
 				return nil, nil, err
 			}
-			b.Add(r.by.row, r.seed, r.home.dir(), o)
+			b.Add(r.by.row, r.seed, r.storage.dir(), o)
 		}
 	}
 	b.Sum()

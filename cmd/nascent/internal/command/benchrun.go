@@ -21,7 +21,7 @@ import (
 func (a *app) runAll(ctx context.Context, runs []*benchRun, f benchFlags) (whole bool, err error) {
 	before := 0
 	for _, r := range runs {
-		if r.done = r.home.finished(); r.done {
+		if r.done = r.storage.finished(); r.done {
 			before++
 		}
 	}
@@ -84,8 +84,8 @@ func (a *app) runAll(ctx context.Context, runs []*benchRun, f benchFlags) (whole
 		}
 		quiet := *a
 		quiet.out, quiet.err = discard{}, discard{}
-		err := r.home.run(ctx, &quiet, f.accept, among)
-		done := err == nil && r.home.finished()
+		err := r.storage.run(ctx, &quiet, f.accept, among)
+		done := err == nil && r.storage.finished()
 		mu.Lock()
 		r.search, r.err, r.done = nil, err, done
 		mu.Unlock()

@@ -164,7 +164,7 @@ func (a *app) canStartAll(c *contest) error {
 		return err
 	}
 	for _, by := range c.all {
-		t, err := c.search(by, c.flags.first, c.home(by, c.flags.first))
+		t, err := c.search(by, c.flags.first, c.folder(by, c.flags.first))
 		if err == nil {
 			err = a.canStart(t)
 		}
