@@ -31,7 +31,7 @@ func number(bucket string, key []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(key), nil
 }
 
-// turnBuckets tells where the turns of a part are, and its index.
+// turnBucket tells where the turns of a part are, and its index.
 func turnBucket(part engine.Part) (string, int, error) {
 	switch part {
 	case engine.PartSearch:

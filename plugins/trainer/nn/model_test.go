@@ -114,7 +114,7 @@ func TestLearns(t *testing.T) {
 	}
 }
 
-// TestAdam compares steps with the optimizers' definitions in float64: Kingma
+// TestOptimizers compares steps with the optimizers' definitions in float64: Kingma
 // & Ba 2015, Loshchilov & Hutter 2019.
 func TestOptimizers(t *testing.T) {
 	t.Parallel()
