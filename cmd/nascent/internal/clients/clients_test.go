@@ -509,25 +509,25 @@ func TestEnough(t *testing.T) {
 	b.submit(engine.FinalBase+1, 1)
 	c.say(`{"ask": 3, "evaluations": 4}`)
 	if r := c.hear(); r.Job == nil || r.Job.ID != "104" {
-		t.Errorf("heard %+v", r)
+		t.Fatalf("heard %+v", r)
 	}
 	if r := c.hear(); r.Job == nil || r.Job.ID != "f1" {
-		t.Errorf("heard %+v", r)
+		t.Fatalf("heard %+v", r)
 	}
 	b.begin(4)
 	if r := c.hear(); r.Done == nil || r.Done.Evaluations != 4 {
-		t.Errorf("heard %+v", r)
+		t.Fatalf("heard %+v", r)
 	}
 	// At the limit of all the search itself ends.
 	c.say(`{"ask": 1, "evaluations": 12}`)
 	if r := c.hear(); r.Job == nil || r.Job.ID != "105" {
-		t.Errorf("heard %+v", r)
+		t.Fatalf("heard %+v", r)
 	}
 	c.say(`{"ask": 1, "evaluations": 12}`)
 	b.begin(12)
 	go b.desk.End("finished", "")
 	if r := c.hear(); r.End == nil || r.End.State != "finished" || r.End.Evaluations != 12 || b.search.limit != 12 {
-		t.Errorf("heard %+v", r)
+		t.Fatalf("heard %+v", r)
 	}
 }
 
