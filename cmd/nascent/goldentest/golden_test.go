@@ -28,14 +28,14 @@ import (
 
 var (
 	update  = flag.Bool("update", false, "record the golden searches anew, and keep those as files that are not kept in -format")
-	format  = flag.String("format", "format1", "of the ledgers that -update keeps as files")
+	format  = flag.String("format", "format3", "of the ledgers that -update keeps as files")
 	already = flag.String("programs", "", "a directory with nascent and its plugins, to be used instead of building them")
 )
 
 const folder = "../../../testdata/golden"
 
 // kept are the searches that are also kept as files.
-var kept = []string{"aging", "genetic-fidelities", "killed", "spos", "python"}
+var kept = []string{"aging", "genetic-fidelities", "killed", "spos", "python", "imported"}
 
 // changed are searches whose trajectory was changed on purpose since they were first
 // recorded, with the reason. Whoever records one anew adds it here.
@@ -79,7 +79,7 @@ type golden struct {
 // command is one of nascent, and whether it is killed on its way.
 type command struct {
 	killed bool
-	args   []string
+	args   []string // the command's name first
 }
 
 // read reads a golden search.
@@ -92,10 +92,13 @@ func read(t *testing.T, path string) *golden {
 	g := &golden{path: path, archive: archive}
 	for line := range strings.Lines(string(archive.Comment)) {
 		sign, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if sign == ">" || sign == "*" {
+		if sign == ">" || sign == "*" || sign == "$" {
 			args, err := words(rest)
 			if err != nil {
 				t.Fatalf("%s: %v", path, err)
+			}
+			if sign != "$" {
+				args = slices.Concat([]string{"run"}, args, []string{"--quiet"})
 			}
 			g.commands = append(g.commands, command{killed: sign == "*", args: args})
 		}
@@ -190,15 +193,14 @@ func (r *run) nascent(args ...string) string {
 	return string(out)
 }
 
-// do runs a command of a golden search, with further arguments.
-func (r *run) do(c command, more ...string) {
+// do runs a command of a golden search.
+func (r *run) do(c command) {
 	r.t.Helper()
-	args := append(append([]string{"run"}, c.args...), more...)
 	if !c.killed {
-		r.nascent(append(args, "--quiet")...)
+		r.nascent(c.args...)
 		return
 	}
-	cmd := r.command(append(args, "--quiet")...)
+	cmd := r.command(c.args...)
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
