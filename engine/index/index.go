@@ -48,12 +48,22 @@ type Index struct {
 // The ledger is not needed any more then. Where a search runs Follow keeps what is new,
 // and nobody else.
 func Open(dir string, led *ledger.Ledger, keep bool) (*Index, error) {
+	return OpenAlong(dir, led, keep, nil)
+}
+
+// OpenAlong is Open, and calls along, if there is one, whenever there are more rows: for
+// who shows those that are there while the others are read.
+func OpenAlong(dir string, led *ledger.Ledger, keep bool, along func(*Index)) (*Index, error) {
 	x := &Index{dir: dir}
 	if err := x.open(led); err != nil {
 		return nil, err
 	}
-	had := x.Len()
-	if err := x.catchUp(led, nil); err != nil {
+	had, full := x.Len(), func() {}
+	if along != nil {
+		along(x)
+		full = func() { along(x) }
+	}
+	if err := x.catchUp(led, full); err != nil {
 		return nil, err
 	}
 	if keep && (x.Len() > had || !x.head || x.whole < x.size) {

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -352,4 +355,67 @@ func BenchmarkOpen(b *testing.B) {
 			s.open(b, true)
 		}
 	})
+}
+
+// Who follows a search by a cursor has its rows, whoever sends them, and wherever he
+// began: with the file, or with nothing.
+func TestFeed(t *testing.T) {
+	t.Parallel()
+	s := begin(t, 8)
+	s.grow(t, 5000)
+	s.open(t, true)
+	s.grow(t, 5003)
+	fromFile, fromNothing := index.Load(s.dir), &index.Index{}
+	if fromFile.Len() != 5000 {
+		t.Fatalf("the file has %d rows", fromFile.Len())
+	}
+	receive := func(x *index.Index, b *bytes.Buffer) {
+		t.Helper()
+		m, err := s.Mark()
+		for err == nil {
+			err = x.Receive(b, m.Search)
+		}
+		if !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		s.check(t, x)
+	}
+	follow := func(x *index.Index) {
+		t.Helper()
+		var b bytes.Buffer
+		if ok, err := index.Holds(s.Ledger, x.Cursor()); err != nil || ok != (x.Len() > 0) {
+			t.Fatalf("it holds: %v, %v", ok, err)
+		}
+		if err := index.Send(&b, s.Ledger, x.Cursor().Rows); err != nil {
+			t.Fatal(err)
+		}
+		receive(x, &b)
+	}
+	for _, x := range []*index.Index{fromFile, fromNothing} {
+		if follow(x); x == fromNothing {
+			x.Find(1) // from now on ids are known
+		}
+	}
+	s.grow(t, 10_000)
+	follow(fromFile)
+	var b bytes.Buffer
+	if err := s.open(t, false).Write(&b, 5003); err != nil {
+		t.Fatal(err)
+	}
+	again := bytes.NewReader(b.Bytes())
+	receive(fromNothing, &b)
+	if row, ok := fromNothing.Find(9000); !ok || row != 8999 {
+		t.Errorf("candidate 9000 stands in row %d, %v", row, ok)
+	}
+
+	other := begin(t, 9)
+	other.grow(t, 10_000)
+	if ok, err := index.Holds(other.Ledger, fromFile.Cursor()); ok || err != nil {
+		t.Errorf("it holds those of another: %v, %v", ok, err)
+	}
+	for _, r := range []io.Reader{strings.NewReader("nascent index 1\nand no rows"), again} {
+		if err := fromFile.Receive(r, fromFile.Cursor().Search); !errors.Is(err, index.ErrFeed) {
+			t.Errorf("what does not follow is taken: %v", err)
+		}
+	}
 }

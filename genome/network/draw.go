@@ -295,3 +295,23 @@ func draw(rows []row) ([]string, int) {
 	}
 	return gutter, lanes
 }
+
+// Line is one line of a drawn network: a layer with the norms and activations that
+// belong to it.
+type Line struct {
+	Name       string // in the genome
+	Text       string // what it computes, see Layers
+	Shape      string // of its answer: "16x28x28"
+	Parameters int64
+	From       []int // lines whose answers it reads, ascending; none: the input
+}
+
+// Outline lists the lines of the network, the input first, so that others can draw it.
+func (n *Network) Outline() []Line {
+	rows := n.rows()
+	out := make([]Line, len(rows))
+	for i, r := range rows {
+		out[i] = Line{n.Nodes[r.main(n)].Name, n.describe(r), shapeText(n.Nodes[r.last].Shape), n.rowParameters(r), r.from}
+	}
+	return out
+}

@@ -145,7 +145,7 @@ func (a *app) list(r *show.Rows, sel show.Selection, columns []string, asJSON bo
 		return a.listJSON(r, found, columns)
 	}
 	if len(columns) == 0 {
-		columns = usualColumns(r, found)
+		columns = r.Usual(found)
 	}
 	t := show.Table{Head: columns, Width: a.width}
 	text := []string{"phase", "status", "genome", "hash", "operator", "reason", "tag", "task", "baseline", "parents", "label", "comment"}
@@ -171,38 +171,6 @@ func (a *app) list(r *show.Rows, sel show.Selection, columns []string, asJSON bo
 			show.Thousands(int64(len(found))), show.Plural(all, "candidate"), sel.Offset+len(found))
 	}
 	return err
-}
-
-// usualColumns are those of a table whose columns nobody named.
-func usualColumns(r *show.Rows, found []int) []string {
-	any := func(is func(row int) bool) bool { return slices.ContainsFunc(found, is) }
-	columns := []string{"id", "phase"}
-	if any(func(row int) bool { return r.Task.At(row) != string(engine.Train) }) {
-		columns = append(columns, "task")
-	}
-	columns = append(columns, "status")
-	for _, o := range slices.Concat(r.Archive.Plan.Objectives, r.Archive.Plan.Ties) {
-		columns = append(columns, show.MetricColumn(o.Metric))
-	}
-	if size := "parameters"; r.HasMetric(size) && !slices.Contains(columns, size) {
-		columns = append(columns, size)
-	}
-	columns = append(columns, "budget", "seconds")
-	if any(func(row int) bool { return r.Lost[row] > 0 }) {
-		columns = append(columns, "lost")
-	}
-	columns = append(columns, "operator", "parents")
-	if any(func(row int) bool { return r.Reason.At(row) != "" }) {
-		columns = append(columns, "reason")
-	}
-	for i, said := range []func(engine.Labels) bool{
-		func(l engine.Labels) bool { return len(l.Names) > 0 }, func(l engine.Labels) bool { return l.Comment != "" },
-	} {
-		if any(func(row int) bool { return said(r.Labels[r.IDs[row]]) }) {
-			columns = append(columns, []string{"label", "comment"}[i])
-		}
-	}
-	return append(columns, "genome")
 }
 
 // listJSON prints each candidate whole, or the columns that were named.

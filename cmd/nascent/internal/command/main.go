@@ -115,12 +115,12 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagError(err)} })
 	looking := []*cobra.Command{
 		a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(),
-		a.cancelCommand(), a.labelCommand(), a.importanceCommand(),
+		a.cancelCommand(), a.labelCommand(), a.importanceCommand(), a.feedCommand(),
 	}
 	root.AddCommand(looking...)
 	root.AddCommand(a.importCommand(), a.addCommand())
 	if a.live == nil {
-		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.compareCommand(),
+		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.compareCommand(), a.serveCommand(),
 			a.testCommand(), a.checkCommand(), a.replayCommand(),
 			a.sampleCommand(), a.spaceCommand(), a.evaluateCommand(), a.pluginsCommand(), a.manCommand(), a.versionCommand())
 	}

@@ -29,6 +29,9 @@ func TestMan(t *testing.T) {
 	}
 	root := (&app{}).root()
 	for _, c := range append(root.Commands(), root) {
+		if c.Hidden { // for programs
+			continue
+		}
 		page, err := os.ReadFile(filepath.Join(dir, manName(c)+".1"))
 		if err != nil {
 			t.Error(err)

@@ -331,7 +331,7 @@ func (a *app) outcome(t *target, m manner, led *ledger.Ledger, turns uint64) err
 		return err
 	}
 	if x, err := index.Open(t.dir, led, true); err == nil {
-		remember(x, archive.Status())
+		remember(x, archive)
 	}
 	if st := archive.Status(); turns > 0 && st.Turns >= turns && st.State == engine.StateStopped {
 		return nil // another strategy takes over

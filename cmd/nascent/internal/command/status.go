@@ -7,9 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/serve"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/index"
+	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -61,8 +63,7 @@ type stood struct {
 
 func (s stood) Status() engine.Snapshot { return s.snapshot }
 
-// stoodAt says where a stopped search stands: as the index remembers it, or else as its
-// ledger tells, which the index then remembers.
+// stoodAt says where a stopped search stands.
 func stoodAt(dir string) (*show.View, error) {
 	led, err := openStopped(dir)
 	if err != nil {
@@ -73,21 +74,39 @@ func stoodAt(dir string) (*show.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	var now engine.Snapshot
-	if text, ok := x.State(); !ok || json.Unmarshal(text, &now) != nil {
-		whole, err := engine.Read(led)
-		if err != nil {
-			return nil, err
-		}
-		now = whole.Status()
-		remember(x, now)
+	now, err := standingOf(led, x)
+	if err != nil {
+		return nil, err
 	}
-	return show.Of(plan, stood{snapshot: now}, led, dir), nil
+	return show.Of(plan, stood{snapshot: now.Snapshot}, led, dir), nil
+}
+
+// standing is what the index remembers of a stopped search, which its ledger tells only to
+// who reads all of it.
+type standing struct {
+	engine.Snapshot
+	Outcome *engine.Outcome `json:"outcome"` // nil: the final strategy never began
+	Version int             `json:"version"` // 0: before there were outcomes
+}
+
+// standingOf is what the index remembers, or else what the ledger tells, which the index
+// then remembers.
+func standingOf(led *ledger.Ledger, x *index.Index) (now standing, err error) {
+	if text, ok := x.State(); ok && json.Unmarshal(text, &now) == nil && now.Version == 1 {
+		return now, nil
+	}
+	whole, err := engine.Read(led)
+	if err != nil {
+		return now, err
+	}
+	return remember(x, whole), nil
 }
 
 // remember has the index keep where a search stands.
-func remember(x *index.Index, now engine.Snapshot) {
+func remember(x *index.Index, a *engine.Archive) standing {
+	now := standing{Snapshot: a.Status(), Outcome: serve.Told(a.Outcome()), Version: 1}
 	if text, err := json.Marshal(now); err == nil { // every number is finite
 		x.Remember(text)
 	}
+	return now
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"slices"
-	"strings"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
@@ -55,28 +54,12 @@ func (r *Report) WritePage(path string) error {
 }
 
 func (r *Report) page() *pageData {
-	s := r.status
+	s, a := r.status, r.Account()
 	d := &pageData{
 		Frame: page.Frame{
 			Title: s.Name + ": a search by Nascent", Name: s.Name, Headline: r.headline(), Cause: s.Cause, Version: engine.Version,
 		},
-		Verdict: r.verdict(), Honesty: r.honesty(), Took: r.took(),
-		Head: []string{"network", "parameters", "multiply-adds", "in the search", "re-measured", "on test data"},
-	}
-	macs := slices.ContainsFunc(r.rows, func(x row) bool { return x.Macs != 0 })
-	if !macs {
-		d.Head = slices.Delete(d.Head, 2, 3)
-	}
-	names, reported := r.reported()
-	d.Head = slices.Concat(d.Head, r.otherNames(), names)
-	for i := range r.rows {
-		x := &r.rows[i]
-		cells := []string{r.title(x), count(x.Parameters)}
-		if macs {
-			cells = append(cells, count(x.Macs))
-		}
-		cells = slices.Concat(cells, []string{r.search(x), r.spread(x.Again), r.spread(x.Test)}, r.others(x))
-		d.Rows = append(d.Rows, append(cells, reported(x)...))
+		Verdict: a.Verdict, Honesty: a.Honesty, Took: a.Took, Head: a.Head, Rows: a.Rows, Plan: a.Plan,
 	}
 	if p, ok := r.across(); ok {
 		d.Pictures = append(d.Pictures, p)
@@ -100,55 +83,6 @@ func (r *Report) page() *pageData {
 		}
 		d.Best = append(d.Best, b)
 	}
-	p := r.view.Plan
-	add := func(name, value string) { d.Plan = append(d.Plan, [2]string{name, value}) }
-	add("strategy", show.StrategyText(r.view.Strategies))
-	ranking := p.Ranking()
-	goals := func(all []engine.Objective, with string) string {
-		var out []string
-		for _, o := range all {
-			goal := string(o.Goal) + " " + o.Metric
-			if o.Scale != engine.Linear {
-				goal += " (" + string(o.Scale) + " scale)"
-			}
-			out = append(out, goal)
-		}
-		return strings.Join(out, with)
-	}
-	add("objectives", goals(ranking.Objectives, " and "))
-	if len(ranking.Ties) > 0 {
-		add("ties", goals(ranking.Ties, ", then "))
-	}
-	if p.Prefer != "" {
-		add("preferred", p.Prefer)
-	}
-	for _, x := range p.Derived {
-		add("metric "+x.Metric, x.Expression)
-	}
-	for _, c := range p.Constraints {
-		bound := c.Metric
-		if c.Min != nil {
-			bound += fmt.Sprintf(" at least %g", *c.Min)
-		}
-		if c.Max != nil {
-			bound += fmt.Sprintf(" at most %g", *c.Max)
-		}
-		if c.Weight > 0 {
-			bound += fmt.Sprintf(" (soft, weight %g)", c.Weight)
-		}
-		add("constraint", bound)
-	}
-	for i, f := range p.Fidelities {
-		text := f.Evaluator
-		if i < len(r.view.Budgets) && r.view.Budgets[i] > 0 {
-			text += strings.TrimRight(fmt.Sprintf(", budget %s %s", show.Number("", r.view.Budgets[i]), r.view.Units), " ")
-		}
-		add(fmt.Sprintf("fidelity %d", i), text)
-	}
-	add("limits", show.LimitsText(s.Limits))
-	add("seed", fmt.Sprint(p.Seed))
-	add("order", fmt.Sprintf("%s, window %d", p.Order, p.Window))
-	add("size of the space", r.view.Space.Size().String())
 	return d
 }
 

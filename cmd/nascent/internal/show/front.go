@@ -60,7 +60,7 @@ func (v *View) Front(x, y engine.Objective) (all, front []Mark) {
 }
 
 // BestSoFar is, after each evaluation of the search, the first objective of what was the
-// best by then: see leading. It begins with the first that there was; at says after how
+// best by then: see Leading. It begins with the first that there was; at says after how
 // many evaluations.
 func (v *View) BestSoFar() (at []int, best []float64) {
 	at, best, _, _ = v.follow()
@@ -68,9 +68,9 @@ func (v *View) BestSoFar() (at []int, best []float64) {
 }
 
 // follow also returns the last evaluation, 0 if there is none, and what goes on from it.
-func (v *View) follow() (at []int, best []float64, last engine.ID, l *leading) {
+func (v *View) follow() (at []int, best []float64, last engine.ID, l *Leading) {
 	n := 0
-	l = newLeading(v)
+	l = NewLeading(v)
 	for c := range v.Candidates() {
 		if c.Phase != engine.PhaseSearch {
 			break
@@ -80,30 +80,33 @@ func (v *View) follow() (at []int, best []float64, last engine.ID, l *leading) {
 		}
 		n++
 		last = c.ID
-		if y := l.add(&c); !math.IsNaN(y) {
+		if y := l.Add(&c); !math.IsNaN(y) {
 			at, best = append(at, n), append(best, y)
 		}
 	}
 	return at, best, last, l
 }
 
-// leading follows what status calls the best while candidates come: at the highest
+// Leading follows what status calls the best while candidates come: at the highest
 // fidelity reached by then, and by the mean where a genome was measured again. So it
 // falls where the best was luck, or where another fidelity begins.
-type leading struct {
-	view    *View
-	leaders *engine.Leaders
-	now     float64 // NaN: nobody has kept the constraints yet
+type Leading struct {
+	Leaders *engine.Leaders
+
+	view *View
+	now  float64 // NaN: nobody has kept the constraints yet
 }
 
-func newLeading(v *View) *leading { return &leading{v, v.Plan.Leaders(1), math.NaN()} }
+// NewLeading begins before the first candidate of a search.
+func NewLeading(v *View) *Leading { return &Leading{v.Plan.Leaders(1), v, math.NaN()} }
 
-// add takes a candidate in and returns the first objective of the best.
-func (l *leading) add(c *engine.Candidate) float64 {
-	if !l.leaders.Add(c) {
+// Add takes a candidate in and returns the first objective of the best; NaN if there is
+// none.
+func (l *Leading) Add(c *engine.Candidate) float64 {
+	if !l.Leaders.Add(c) {
 		return l.now
 	}
-	best := l.leaders.Best()[0]
+	best := l.Leaders.Best()[0]
 	y, ok := best.Metrics.Get(l.view.Objective().Metric)
 	if !ok || l.view.Plan.Ranking().Violation(best.Metrics) > 0 {
 		y = math.NaN()

@@ -19,7 +19,7 @@ type Monitor struct {
 	curve    []float64 // best so far, thinned to at most curveRoom values
 	every    int       // evaluations from one value of curve to the next
 	since    int
-	leading  *leading           // of view
+	leading  *Leading           // of view
 	early    []engine.Candidate // consumed before there was a view
 	measured int                // consumed in this run
 	said     []string
@@ -66,7 +66,7 @@ func (m *Monitor) attach(v *View) {
 	}
 	seen := slices.IndexFunc(m.early, func(c engine.Candidate) bool { return c.ID == last })
 	for i := range m.early[seen+1:] {
-		m.add(leading.add(&m.early[seen+1+i]))
+		m.add(leading.Add(&m.early[seen+1+i]))
 	}
 	m.early = nil
 }
@@ -106,7 +106,7 @@ func (m *Monitor) Observe(u engine.Update) {
 			m.early = append(m.early, *c)
 			return
 		}
-		m.add(m.leading.add(c))
+		m.add(m.leading.Add(c))
 	case engine.Retried:
 		if u.Text == "cancelled" { // the search is being stopped
 			return

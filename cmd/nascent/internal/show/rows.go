@@ -20,22 +20,32 @@ type Rows struct {
 	Labels  map[engine.ID]engine.Labels
 	Dir     string
 
-	metrics []string // that there may be
-	genomes []genome.Genome
-	row     int // of tree
-	tree    genome.Map
-	paths   []string
+	declared []string // metrics
+	metrics  []string // that there may be
+	genomes  []genome.Genome
+	row      int // of tree
+	tree     genome.Map
+	paths    []string
 }
 
 // RowsOf makes the rows of a search. metrics are those that are declared.
 func RowsOf(x *index.Index, a *engine.Archive, metrics []engine.Metric, labels map[engine.ID]engine.Labels, dir string) *Rows {
-	r := &Rows{Index: x, Archive: a, Labels: labels, Dir: dir, row: -1, metrics: slices.Clone(x.Metrics())}
+	r := &Rows{Index: x, Archive: a, Labels: labels, Dir: dir, row: -1}
 	for _, m := range metrics {
-		r.metrics = append(r.metrics, m.Name)
+		r.declared = append(r.declared, m.Name)
 	}
+	r.Grow()
+	return r
+}
+
+// Grow takes in what was added to the Index.
+func (r *Rows) Grow() {
+	r.metrics = slices.Concat(r.declared, r.Metrics())
 	slices.Sort(r.metrics)
 	r.metrics = slices.Compact(r.metrics)
-	return r
+	if r.genomes != nil {
+		r.genomes = append(r.genomes, make([]genome.Genome, r.Len()-len(r.genomes))...)
+	}
 }
 
 // Genome is that of a row.
@@ -408,7 +418,7 @@ func (r *Rows) order(k Key, rows []int) (func(a, b int) int, error) {
 	if err := r.Known(k.Column); err != nil {
 		return nil, err
 	}
-	c, _, _ := r.Column(split(k.Column))
+	c, _, _ := r.Column(SplitColumn(k.Column))
 	if c.Kind == 0 {
 		return nil, fmt.Errorf("%s holds several values; sort by one of them", k.Column)
 	}
@@ -449,8 +459,8 @@ func compare(greater, less bool) int {
 	return 0
 }
 
-// split parts the name of a column into how it is written and what it names.
-func split(column string) (form, name string) {
+// SplitColumn parts the name of a column into how it is written and what it names.
+func SplitColumn(column string) (form, name string) {
 	for _, form := range []string{"metric", "gene", "usage"} {
 		if name, ok := strings.CutPrefix(column, form+":"); ok {
 			return form, name
@@ -461,7 +471,7 @@ func split(column string) (form, name string) {
 
 // Known checks a column's name: a field, a metric, a gene, or what a job took.
 func (r *Rows) Known(column string) error {
-	form, name := split(column)
+	form, name := SplitColumn(column)
 	_, ok, err := r.Column(form, name)
 	switch {
 	case err != nil:
@@ -486,7 +496,7 @@ func (r *Rows) Known(column string) error {
 // Value is what a row has in a column: a number, a text, true or false; several as a
 // list, those that hold others as they are; nil where it has none.
 func (r *Rows) Value(row int, column string) any {
-	form, name := split(column)
+	form, name := SplitColumn(column)
 	field, isField := r.field(name)
 	if !isField || form != "" {
 		if r.isUsage(form, name) {
@@ -543,7 +553,7 @@ func first(p *genome.Path, tree genome.Map) (out any) {
 
 // Cell writes a column of a row for a table.
 func (r *Rows) Cell(row int, column string) string {
-	form, name := split(column)
+	form, name := SplitColumn(column)
 	if form == "" && slices.Contains(Columns, name) {
 		c := r.Candidate(row)
 		return Cell(&c, name)
@@ -575,6 +585,38 @@ func (r *Rows) Cell(row int, column string) string {
 
 // HasMetric tells whether the search has a metric of that name.
 func (r *Rows) HasMetric(name string) bool { return slices.Contains(r.metrics, name) }
+
+// Usual are the columns of a table of some rows whose columns nobody named.
+func (r *Rows) Usual(found []int) []string {
+	any := func(is func(row int) bool) bool { return slices.ContainsFunc(found, is) }
+	columns := []string{"id", "phase"}
+	if any(func(row int) bool { return r.Task.At(row) != string(engine.Train) }) {
+		columns = append(columns, "task")
+	}
+	columns = append(columns, "status")
+	for _, o := range slices.Concat(r.Archive.Plan.Objectives, r.Archive.Plan.Ties) {
+		columns = append(columns, MetricColumn(o.Metric))
+	}
+	if size := "parameters"; r.HasMetric(size) && !slices.Contains(columns, size) {
+		columns = append(columns, size)
+	}
+	columns = append(columns, "budget", "seconds")
+	if any(func(row int) bool { return r.Lost[row] > 0 }) {
+		columns = append(columns, "lost")
+	}
+	columns = append(columns, "operator", "parents")
+	if any(func(row int) bool { return r.Reason.At(row) != "" }) {
+		columns = append(columns, "reason")
+	}
+	for i, said := range []func(engine.Labels) bool{
+		func(l engine.Labels) bool { return len(l.Names) > 0 }, func(l engine.Labels) bool { return l.Comment != "" },
+	} {
+		if any(func(row int) bool { return said(r.Labels[r.IDs[row]]) }) {
+			columns = append(columns, []string{"label", "comment"}[i])
+		}
+	}
+	return append(columns, "genome")
+}
 
 // Listed is one candidate as `list --json` writes it: with its genes as values.
 type Listed struct {

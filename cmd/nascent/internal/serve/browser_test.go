@@ -1,0 +1,215 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	_ "image/png"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// tab is a page in Debian's Chromium, without a window.
+type tab struct {
+	testing.TB
+	ctx context.Context
+	at  string // the address that was opened
+
+	mu     sync.Mutex
+	wrong  []string // that the page threw or printed
+	loaded []string // what it asked for
+}
+
+func newTab(tb testing.TB) *tab {
+	tb.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		tb.Skip("there is no chromium here (apt-get install chromium): what the page looks like was not tried")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(tb.TempDir()))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // it refuses root with one
+	}
+	allocated, end := chromedp.NewExecAllocator(context.Background(), options...)
+	tb.Cleanup(end)
+	ctx, end := chromedp.NewContext(allocated)
+	tb.Cleanup(end)
+	t := &tab{TB: tb, ctx: ctx}
+	chromedp.ListenTarget(ctx, func(event any) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			t.wrong = append(t.wrong, fmt.Sprint(e.ExceptionDetails.Text, " ", e.ExceptionDetails.Exception))
+		case *runtime.EventConsoleAPICalled:
+			t.wrong = append(t.wrong, fmt.Sprint(e.Type, " ", e.Args))
+		case *network.EventRequestWillBeSent:
+			t.loaded = append(t.loaded, e.Request.URL)
+		}
+	})
+	if err := chromedp.Run(ctx, network.Enable()); err != nil {
+		tb.Fatalf("chromium does not start: %v", err)
+	}
+	return t
+}
+
+// look sets how wide the page is, and whether it is dark.
+func (t *tab) look(width int, dark bool) {
+	t.Helper()
+	scheme := map[bool]string{false: "light", true: "dark"}[dark]
+	t.run(chromedp.EmulateViewport(int64(width), 800),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+}
+
+func (t *tab) run(actions ...chromedp.Action) {
+	t.Helper()
+	ctx, end := context.WithTimeout(t.ctx, time.Minute) // a page that is never ready is a fault, however slow the machine
+	defer end()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.Fatalf("%s: %v; the page says %q", t.at, err, t.wrong)
+	}
+}
+
+// open goes to an address and waits until all of the view is drawn.
+func (t *tab) open(address string) {
+	t.Helper()
+	t.at = address
+	t.run(chromedp.Navigate("about:blank"), chromedp.Navigate(address), chromedp.WaitReady("html[data-ready]", chromedp.ByQuery),
+		chromedp.Evaluate(`new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))`, nil, awaited))
+}
+
+func awaited(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
+
+func evaluate[T any](t *tab, script string) (out T) {
+	t.Helper()
+	t.run(chromedp.Evaluate(script, &out, awaited))
+	return out
+}
+
+// sound sees that nothing on the page is wrong: nothing was thrown, nothing is cut off or
+// loaded from elsewhere, nothing is said that is no value, no plugin's text became more
+// than text.
+func (t *tab) sound(what, host string, width int) {
+	t.Helper()
+	t.mu.Lock()
+	wrong, loaded := t.wrong, t.loaded
+	t.mu.Unlock()
+	if len(wrong) > 0 {
+		t.Errorf("%s: the page says %q", what, wrong)
+	}
+	for _, address := range loaded {
+		u, err := url.Parse(address)
+		if err != nil || u.Host != host && u.Scheme != "data" && address != "about:blank" {
+			t.Errorf("%s: it loads %s", what, address)
+		}
+	}
+	if wide := evaluate[int](t, `document.documentElement.scrollWidth`); wide > width {
+		t.Errorf("%s: it is %d wide, of %d", what, wide, width)
+	}
+	cut := evaluate[[]string](t, `[...document.querySelectorAll('main *, header *')].filter(e => {
+		const r = e.getBoundingClientRect()
+		return r.width > 0 && r.right > innerWidth + 1 && !e.closest('.wide, .log, .tip, svg, details, .skip')
+	}).map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 60))`)
+	if len(cut) > 0 {
+		t.Errorf("%s: what is cut off at %d: %q", what, width, cut)
+	}
+	text := evaluate[string](t, `document.body.innerText`)
+	for _, word := range []string{"NaN", "undefined", "[object", "Infinity", "null"} {
+		if strings.Contains(text, word) {
+			i := strings.Index(text, word)
+			t.Errorf("%s: it says %q", what, text[max(0, i-60):min(len(text), i+60)])
+		}
+	}
+	if title := evaluate[string](t, `document.title + document.querySelectorAll('img, iframe, main script').length`); strings.Contains(title, "owned") || !strings.HasSuffix(title, "0") {
+		t.Errorf("%s: a plugin's text is read as HTML: %s", what, title)
+	}
+	if small := evaluate[[]string](t, `[...document.querySelectorAll('.stage canvas')].filter(c => c.clientWidth < 200 || !c.getAttribute('aria-label')).map(c => c.clientWidth + ' ' + c.ariaLabel)`); len(small) > 0 {
+		t.Errorf("%s: pictures that are not there: %q", what, small)
+	}
+}
+
+// picture is what the page looks like; NASCENT_PICTURES is a folder to keep it in.
+func (t *tab) picture(name string) {
+	t.Helper()
+	var text []byte
+	t.run(chromedp.FullScreenshot(&text, 100))
+	picture, _, err := image.Decode(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	colours := map[any]bool{}
+	for y := picture.Bounds().Min.Y; y < picture.Bounds().Max.Y; y += 7 {
+		for x := picture.Bounds().Min.X; x < picture.Bounds().Max.X; x += 7 {
+			colours[picture.At(x, y)] = true
+		}
+	}
+	if len(colours) < 8 {
+		t.Errorf("%s: there is nothing on the picture", name)
+	}
+	if folder := os.Getenv("NASCENT_PICTURES"); folder != "" {
+		if err := os.WriteFile(filepath.Join(folder, name+".png"), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The page at desktop and phone width, light and dark: whole, and without a fault.
+func TestPictures(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for _, name := range []string{"front", "another"} {
+		dir := searched(t, folder, name, 240)
+		if err := os.Mkdir(filepath.Join(dir, "logs"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "logs", "evaluator.log"), []byte("began\njob 3: "+evil+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := New(Config{Dir: folder, Source: &stopped{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(s.Handler())
+	t.Cleanup(web.Close)
+	tab := newTab(t) // ends before the server, which waits for it
+	host := strings.TrimPrefix(web.URL, "http://")
+	a := &asker{t, s.Handler()}
+	winner := a.ready("front").Winner
+	a.ready("another")
+	type look struct {
+		name  string
+		width int
+		dark  bool
+	}
+	looks := []look{{"desktop", 1360, false}, {"phone", 360, true}}
+	if os.Getenv("NASCENT_PICTURES") != "" {
+		looks = append(looks, look{"dark", 1360, true}, look{"phone-light", 360, false})
+	}
+	for _, look := range looks {
+		tab.look(look.width, look.dark)
+		for view, path := range map[string]string{
+			"overview": "front", "candidates": "front/candidates", "failed": "front/candidates?where=invalid", "candidate": fmt.Sprintf("front/candidate/%d", winner),
+			"invalid": "front/candidate/4", "genes": "front/genes", "log": "front/log", "folder": "", "compare": "?compare=front&compare=another",
+		} {
+			tab.open(web.URL + "/#/" + path)
+			tab.sound(view+" "+look.name, host, look.width)
+			tab.picture("serve-" + view + "-" + look.name)
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package serve
+
+import (
+	"cmp"
+	"math"
+	"net/url"
+	"slices"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+const (
+	mostPoints = 800 // of a picture; of more their density is drawn
+	gridWidth  = 72
+	gridHeight = 48
+	mostFront  = 300
+	bands      = 64 // of a median
+)
+
+// point is a candidate in a picture.
+type point struct {
+	X  number    `json:"x"`
+	Y  number    `json:"y"`
+	ID engine.ID `json:"id"`
+}
+
+// scatter is one column against another.
+type scatter struct {
+	X       axis        `json:"x"`
+	Y       axis        `json:"y"`
+	N       int         `json:"n"`                // candidates that have both
+	Outside int         `json:"outside"`          // of them, those beyond the axes
+	Points  []point     `json:"points,omitempty"` // all that are within, if they are few
+	Grid    []int       `json:"grid,omitempty"`   // else how many lie where, row by row from below
+	Width   int         `json:"width,omitempty"`
+	Height  int         `json:"height,omitempty"`
+	Front   []point     `json:"front,omitempty"`   // those of all that no other one beats in both, if both have a better end
+	OnFront int         `json:"onFront,omitempty"` // how many these are, before they were thinned
+	Median  [][4]number `json:"median,omitempty"`  // where x is the order of evaluations: x, quartile, median, quartile
+	Winner  *point      `json:"winner,omitempty"`
+}
+
+// scatter answers /scatter?x=&y=[&where=][&logx=][&logy=][&of=all].
+func (s *search) scatter(q url.Values) (any, error) {
+	x, y := cmp.Or(q.Get("x"), evaluation), cmp.Or(q.Get("y"), s.view.Objective().Metric)
+	columns, err := s.filled(x, y)
+	if err != nil {
+		return nil, err
+	}
+	var rows []int
+	if q.Get("of") == "all" {
+		for row := range s.rows.Len() {
+			rows = append(rows, row)
+		}
+	} else {
+		rows = s.full(x != evaluation)
+	}
+	if rows, err = s.where(q.Get("where"), rows); err != nil {
+		return nil, err
+	}
+	xs, ys := columns[0].values, columns[1].values
+	rows = slices.DeleteFunc(rows, func(row int) bool { return math.IsNaN(xs[row]) || math.IsNaN(ys[row]) })
+	out := &scatter{X: s.axis(columns[0], rows, q.Get("logx")), Y: s.axis(columns[1], rows, q.Get("logy")), N: len(rows)}
+	if out.X.Goal != "" && out.Y.Goal != "" {
+		out.front(s, rows, xs, ys)
+	}
+	out.place(s, rows, xs, ys)
+	if x == evaluation && len(rows) >= 10 && columns[1].labels == nil {
+		out.medians(rows, xs, ys)
+	}
+	if id := s.winner(); id != 0 {
+		if row, ok := s.rows.Find(id); ok && !math.IsNaN(xs[row]) && !math.IsNaN(ys[row]) {
+			out.Winner = &point{number(xs[row]), number(ys[row]), id}
+		}
+	}
+	return out, nil
+}
+
+// place puts rows where they lie.
+func (p *scatter) place(s *search, rows []int, xs, ys []float64) {
+	in := func(part float64) bool { return part >= 0 && part <= 1 }
+	if len(rows) > mostPoints {
+		p.Width, p.Height = gridWidth, gridHeight
+		for _, a := range []struct {
+			axis *axis
+			n    *int
+		}{{&p.X, &p.Width}, {&p.Y, &p.Height}} {
+			if a.axis.Labels != nil {
+				*a.n = len(a.axis.Labels)
+			}
+		}
+		p.Grid = make([]int, p.Width*p.Height)
+	}
+	for _, row := range rows {
+		x, y := p.X.at(xs[row]), p.Y.at(ys[row])
+		switch {
+		case !in(x) || !in(y):
+			p.Outside++
+		case p.Grid == nil:
+			p.Points = append(p.Points, point{number(xs[row]), number(ys[row]), s.rows.IDs[row]})
+		default:
+			i, j := min(int(x*float64(p.Width)), p.Width-1), min(int(y*float64(p.Height)), p.Height-1)
+			p.Grid[j*p.Width+i]++
+		}
+	}
+}
+
+// front finds who is not beaten in both.
+func (p *scatter) front(s *search, rows []int, xs, ys []float64) {
+	worth := func(goal engine.Goal, x float64) float64 {
+		if goal == engine.Minimize {
+			return -x
+		}
+		return x
+	}
+	sorted := slices.Clone(rows)
+	slices.SortFunc(sorted, func(a, b int) int {
+		return cmp.Or(-cmp.Compare(worth(p.X.Goal, xs[a]), worth(p.X.Goal, xs[b])), -cmp.Compare(worth(p.Y.Goal, ys[a]), worth(p.Y.Goal, ys[b])),
+			cmp.Compare(a, b))
+	})
+	best := math.Inf(-1)
+	var all []point
+	for _, row := range sorted {
+		if y := worth(p.Y.Goal, ys[row]); y > best {
+			best = y
+			all = append(all, point{number(xs[row]), number(ys[row]), s.rows.IDs[row]})
+		}
+	}
+	p.OnFront, p.Front = len(all), thin(all, mostFront)
+	for _, q := range all { // all of it is to be seen
+		p.X.Lo, p.X.Hi, p.Y.Lo, p.Y.Hi = min(p.X.Lo, q.X), max(p.X.Hi, q.X), min(p.Y.Lo, q.Y), max(p.Y.Hi, q.Y)
+	}
+}
+
+// medians are of as many rows one after the other.
+func (p *scatter) medians(rows []int, xs, ys []float64) {
+	n := min(bands, len(rows)/5)
+	for k := range n {
+		part := rows[k*len(rows)/n : (k+1)*len(rows)/n]
+		values := make([]float64, len(part))
+		for i, row := range part {
+			values[i] = ys[row]
+		}
+		slices.Sort(values)
+		at := func(q float64) number { return number(values[int(q*float64(len(values)-1))]) }
+		p.Median = append(p.Median, [4]number{number(xs[part[len(part)/2]]), at(0.25), at(0.5), at(0.75)})
+	}
+}
+
+// thin leaves at most so many, evenly, the first and the last among them.
+func thin[T any](all []T, most int) []T {
+	if len(all) <= most {
+		return all
+	}
+	out := make([]T, most)
+	for i := range out {
+		out[i] = all[i*(len(all)-1)/(most-1)]
+	}
+	return out
+}

@@ -1,0 +1,553 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/engine/index"
+	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// evil is what a plugin might say.
+const evil = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script> & "quoted" \u2028`
+
+// stopped reads searches that nobody runs.
+type stopped struct {
+	state func(led *ledger.Ledger) (State, error) // nil: as the ledger says
+	ran   [][]string
+}
+
+func (s *stopped) Feed(_ context.Context, dir string, a Asked, w io.Writer) error {
+	led, err := ledger.Inspect(dir)
+	if err != nil {
+		return err
+	}
+	defer led.Close()
+	return Write(w, led, a, func(w io.Writer, from uint64) error { return index.Send(w, led, from) }, func() (State, error) {
+		if s.state != nil {
+			return s.state(led)
+		}
+		archive, err := engine.Read(led)
+		if err != nil {
+			return State{}, err
+		}
+		v := show.Of(archive, archive, led, dir)
+		return State{Told: v.Told(), Outcome: Told(archive.Outcome())}, nil
+	})
+}
+
+func (s *stopped) Detail(_ context.Context, dir string, id engine.ID) (engine.ResultRecord, error) {
+	led, err := ledger.Inspect(dir)
+	if err != nil {
+		return engine.ResultRecord{}, err
+	}
+	defer led.Close()
+	r, ok, err := led.Result(id)
+	if err == nil && !ok {
+		err = errors.New("there is no result")
+	}
+	return r, err
+}
+
+func (s *stopped) Run(_ context.Context, out io.Writer, args ...string) error {
+	s.ran = append(s.ran, args)
+	_, err := io.WriteString(out, "exported")
+	return err
+}
+
+// networks is a space of networks, with a hyper-parameter.
+const networks = `{
+	"network": {"input": [1, 40], "classes": 10},
+	"learning_rate": {"float": [1e-4, 1e-1], "log": true},
+	"activation": {"choice": ["relu", "mish"]},
+	"blocks": {"list": {"conv": {"channels": {"int": [4, 32], "step": 4}, "kernel": {"choice": [3, 5, 7]}, "act": {"choice": ["relu", "mish"]}}}, "length": [1, 5]},
+	"head": {"pool": {"choice": ["average", "max"]}}
+}`
+
+// searched makes a finished search of two objectives in dir/name.
+func searched(tb testing.TB, dir, name string, evaluations int) string {
+	tb.Helper()
+	at := filepath.Join(dir, name)
+	led, err := ledger.Open(at, ledger.Options{NoSync: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer led.Close()
+	strategy, err := evolve.New("nsga2")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	metrics := []engine.Metric{{Name: "accuracy", Goal: engine.Maximize}, {Name: "latency", Unit: "ms", Goal: engine.Minimize}}
+	space := genome.MustParseSpace(networks)
+	_, err = engine.Run(context.Background(), engine.Config{
+		Name: name, Space: space, Strategy: strategy, StrategyName: "nsga2", Ledger: led, Seed: uint64(len(name)), Final: engine.Final{Top: 3, Repeats: 2},
+		Limits:     engine.Limits{Evaluations: evaluations},
+		Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "latency", Goal: engine.Minimize}},
+		Evaluator: engine.Func(func(_ context.Context, job *engine.Job) (map[string]float64, error) {
+			blocks, _ := job.Genome.Gene("blocks")
+			if job.ID%9 == 4 {
+				return nil, fmt.Errorf("%w: %s", engine.ErrInvalid, evil)
+			}
+			n := float64(len(blocks.([]any)))
+			lr, _ := job.Genome.Gene("learning_rate")
+			r := rand.New(rand.NewPCG(job.Seed, 1))
+			return map[string]float64{"accuracy": 0.7 + 0.05*n - lr.(float64) + r.Float64()/50, "latency": 0.5 + n*n/4 + r.Float64()/10}, nil
+		}, metrics...),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return at
+}
+
+// asker asks a server.
+type asker struct {
+	testing.TB
+	h http.Handler
+}
+
+func newAsker(tb testing.TB, c Config) *asker {
+	tb.Helper()
+	s, err := New(c)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &asker{tb, s.Handler()}
+}
+
+func (a *asker) do(r *http.Request) *httptest.ResponseRecorder {
+	a.Helper()
+	w := httptest.NewRecorder()
+	a.h.ServeHTTP(w, r)
+	return w
+}
+
+// get asks for a view until the search has been read.
+func (a *asker) get(path string, into any) []byte {
+	a.Helper()
+	for {
+		w := a.do(httptest.NewRequest("GET", "http://127.0.0.1"+path, nil))
+		if w.Code == http.StatusNotFound && strings.Contains(w.Body.String(), "still being read") {
+			continue
+		}
+		if w.Code != http.StatusOK {
+			a.Fatalf("%s: %d %s", path, w.Code, w.Body)
+		}
+		if n := w.Body.Len(); n > maxAnswer {
+			a.Fatalf("%s: %d bytes", path, n)
+		}
+		if into != nil {
+			if err := json.Unmarshal(w.Body.Bytes(), into); err != nil {
+				a.Fatalf("%s: %v", path, err)
+			}
+		}
+		return w.Body.Bytes()
+	}
+}
+
+// ready waits until it is known where a search stands.
+func (a *asker) ready(name string) (s summary) {
+	a.Helper()
+	for !s.Ready {
+		s = summary{}
+		a.get("/api/searches/"+name, &s)
+	}
+	return s
+}
+
+var views = []string{
+	"", "/progress", "/progress?measure=hypervolume", "/scatter", "/scatter?x=metric:latency&y=accuracy", "/scatter?x=gene:activation", "/scatter?of=all&logy=1&x=seconds",
+	"/table", "/table?where=failed+or+invalid&columns=id,status,reason,genome", "/report", "/importance", "/parallel", "/failures", "/log", "/candidate/1", "/lineage/1",
+}
+
+// What the page shows is what the search says of itself.
+func TestViews(t *testing.T) {
+	t.Parallel()
+	dir := searched(t, t.TempDir(), "front", 120)
+	led, err := ledger.Inspect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer led.Close()
+	archive, err := engine.Read(led)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := show.Of(archive, archive, led, dir)
+	status := want.Status()
+	if err := os.Mkdir(filepath.Join(dir, "logs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "logs", "x.log"), []byte("job 123\nabout candidate 12: \x1b[1mbold\nnothing\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := newAsker(t, Config{Dir: dir, Source: &stopped{}})
+
+	s := a.ready("front")
+	o, _ := archive.Outcome()
+	if s.State.Evaluations != 120 || s.Winner != o.Winner || s.Front != len(status.Front) || !s.Measured || !s.Networks || s.Live {
+		t.Errorf("it is summed up as %+v", s)
+	}
+	for _, v := range views {
+		a.get("/api/searches/front"+v, nil)
+	}
+
+	var progress struct {
+		N     int
+		Steps []struct {
+			N     int
+			Value float64
+		}
+	}
+	a.get("/api/searches/front/progress", &progress)
+	at, best := want.BestSoFar()
+	last := progress.Steps[len(progress.Steps)-1]
+	if progress.N != 120 || fmt.Sprintf("%.6g", last.Value) != fmt.Sprintf("%.6g", best[len(best)-1]) || progress.Steps[0].N != at[0] {
+		t.Errorf("the best came about as %+v", progress)
+	}
+	a.get("/api/searches/front/progress?measure=hypervolume", &progress)
+	if last := progress.Steps[len(progress.Steps)-1]; fmt.Sprintf("%.6g", last.Value) != fmt.Sprintf("%.6g", *status.Hypervolume) {
+		t.Errorf("the hypervolume ends at %v, and is %v", last.Value, *status.Hypervolume)
+	}
+
+	var picture struct {
+		N      int
+		Points []struct{ ID engine.ID }
+		Front  []struct{ ID engine.ID }
+	}
+	a.get("/api/searches/front/scatter?x=latency&y=accuracy", &picture)
+	all, front := want.Front(want.Plan.Objectives[1], want.Plan.Objectives[0])
+	if picture.N != len(all) || len(picture.Front) != len(front) || picture.Front[0].ID != front[0].ID {
+		t.Errorf("of %d candidates %d are on the front, want %d and %d", picture.N, len(picture.Front), len(all), len(front))
+	}
+
+	var c whole
+	a.get(fmt.Sprintf("/api/searches/front/candidate/%d", o.Winner), &c)
+	winner, _ := archive.Candidate(o.Winner)
+	if !c.Winner || c.Network == nil || c.Genome != winner.Genome.Text() || len(c.Genes) == 0 || !slices.Equal(c.Parents, winner.Parents) {
+		t.Errorf("the winner is %+v", c)
+	}
+	for i, p := range winner.Parents {
+		parent, _ := archive.Candidate(p)
+		if lines := genome.Diff(parent.Genome, winner.Genome); c.Changes[i].Parent != p || len(lines) > 0 && c.Changes[i].Lines[0] != lines[0] {
+			t.Errorf("it differs from %s by %+v", p, c.Changes[i])
+		}
+	}
+
+	var table table
+	a.get("/api/searches/front/table?where=phase+%3D+search+and+ok&sort=-accuracy&columns=id,accuracy,blocks.length&offset=50", &table)
+	if len(table.Rows) != min(50, status.OK-50) || table.Total != status.OK || len(table.Columns) != 3 {
+		t.Errorf("the second page has %d rows of %d", len(table.Rows), table.Total)
+	}
+	var failed struct {
+		Invalid int
+		Reasons []struct{ N int }
+	}
+	a.get("/api/searches/front/failures", &failed)
+	invalid := 0
+	for c := range archive.Candidates() {
+		if c.Status == engine.Invalid {
+			invalid++
+		}
+	}
+	if invalid == 0 || failed.Invalid != invalid || failed.Reasons[0].N != invalid {
+		t.Errorf("it failed as %+v, want %d", failed, invalid)
+	}
+	var log struct{ Lines []string }
+	if a.get("/api/searches/front/log?about=12", &log); !slices.Equal(log.Lines, []string{show.Clean("about candidate 12: \x1b[1mbold")}) {
+		t.Errorf("of candidate 12 the log says %q", log.Lines)
+	}
+	for path, want := range map[string]int{
+		"/api/searches/back": 404, "/api/searches/front/candidate/9999": 404, "/api/searches/front/candidate/x": 400, "/api/searches/front/table?where=acuracy+>+1": 400,
+		"/api/searches/front/scatter?y=gene:nothing": 400, "/api/nothing": 404, "/api/searches/front/log?file=..%2Fledger.db": 404, "/web/..%2Fserver.go": 404, "/nothing": 404,
+	} {
+		if w := a.do(httptest.NewRequest("GET", "http://127.0.0.1"+strings.ReplaceAll(path, " ", "+"), nil)); w.Code != want {
+			t.Errorf("%s: %d, want %d: %s", path, w.Code, want, w.Body)
+		}
+	}
+}
+
+// Downloads come as files, whatever their names hold.
+func TestDownloads(t *testing.T) {
+	t.Parallel()
+	dir := searched(t, t.TempDir(), `a "b"`, 20)
+	src := &stopped{}
+	a := newAsker(t, Config{Dir: dir, Source: src})
+	w := a.do(httptest.NewRequest("GET", "http://localhost/api/searches/"+url.PathEscape(`a "b"`)+"/export/3/dot", nil))
+	if got := w.Header().Get("Content-Disposition"); w.Code != 200 || w.Body.String() != "exported" || got != "attachment; filename=a__b_-3.dot" {
+		t.Errorf("%d, %s: %s", w.Code, got, w.Body)
+	}
+	if len(src.ran) != 1 || !slices.Equal(src.ran[0], []string{"export", dir, "3", "--format", "dot"}) {
+		t.Errorf("it ran %q", src.ran)
+	}
+	if w := a.do(httptest.NewRequest("GET", "http://localhost/api/searches/"+url.PathEscape(`a "b"`)+"/export/3/exe", nil)); w.Code != 404 {
+		t.Errorf("an unknown format: %d", w.Code)
+	}
+}
+
+// A search that goes on is followed: its new rows, what is said of its candidates, and
+// that it is another one.
+func TestItGoesOn(t *testing.T) {
+	t.Parallel()
+	dir := searched(t, t.TempDir(), "goes-on", 30)
+	x := &search{name: "goes-on", dir: dir, source: &stopped{}, answers: map[string]*answer{}}
+	read := func() (version uint64) {
+		t.Helper()
+		if err := x.refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return x.version
+	}
+	first := read()
+	if again := read(); again != first {
+		t.Errorf("nothing happened, and it is version %d after %d", again, first)
+	}
+	rows := x.rows.Len()
+	led, err := ledger.Open(dir, ledger.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Label(led, engine.Labelling{IDs: []engine.ID{3}, Add: "mine"}, x.used); err != nil {
+		t.Fatal(err)
+	}
+	if err := led.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if version := read(); version <= first || !slices.Equal(x.rows.Labels[3].Names, []string{"mine"}) || x.rows.Len() != rows {
+		t.Errorf("a label makes it version %d with %d rows, and candidate 3 has %v", version, x.rows.Len(), x.rows.Labels[3].Names)
+	}
+
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	searched(t, filepath.Dir(dir), "goes-on", 40)
+	if read(); x.state.Evaluations != 40 || len(x.rows.Labels) != 0 || x.index.Len() <= rows {
+		t.Errorf("another search has %d evaluations, and labels %v", x.state.Evaluations, x.rows.Labels)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.refresh(t.Context()); err == nil {
+		t.Error("it is read though it is gone")
+	}
+}
+
+// A folder has many searches: listed, compared, and told apart.
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for _, name := range []string{"one", "two", "three"} {
+		searched(t, folder, name, 20)
+	}
+	if err := os.MkdirAll(filepath.Join(folder, "no search"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	a := newAsker(t, Config{Dir: folder, Source: &stopped{}})
+	for _, name := range []string{"one", "two", "three"} {
+		a.ready(name)
+	}
+	var list struct {
+		Single   bool
+		Searches []struct {
+			Name, Best  string
+			Evaluations int
+		}
+	}
+	a.get("/api/searches", &list)
+	if list.Single || len(list.Searches) != 3 || list.Searches[0].Name != "one" || list.Searches[0].Evaluations != 20 || list.Searches[2].Best == "" {
+		t.Errorf("it lists %+v", list)
+	}
+	var compared struct {
+		Searches []struct {
+			Name  string
+			Steps []struct{ N int }
+		}
+	}
+	a.get("/api/compare?search=two&search=one", &compared)
+	if len(compared.Searches) != 2 || compared.Searches[0].Name != "two" || len(compared.Searches[1].Steps) == 0 {
+		t.Errorf("it compares %+v", compared)
+	}
+	for _, name := range []string{"..", ".", "no search", "one/../two"} {
+		if w := a.do(httptest.NewRequest("GET", "http://localhost/api/searches/"+url.PathEscape(name), nil)); w.Code < 300 || w.Code == 200 {
+			t.Errorf("%q: %d", name, w.Code)
+		}
+	}
+}
+
+// Events tell versions and nothing else.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	dir := searched(t, t.TempDir(), "told", 20)
+	s, err := New(Config{Dir: dir, Source: &stopped{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(s.Handler())
+	defer web.Close()
+	(&asker{t, s.Handler()}).ready("told")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", web.URL+"/api/events?search=told", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	line := make([]byte, 200)
+	n, err := resp.Body.Read(line)
+	data, ok := bytes.CutPrefix(line[:n], []byte("data: "))
+	versions := map[string]uint64{}
+	if err != nil || !ok || json.Unmarshal(data, &versions) != nil || len(versions) != 1 || versions["told"] == 0 {
+		t.Errorf("it tells %q, %v", line[:n], err)
+	}
+	if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Errorf("as %s", got)
+	}
+}
+
+// Nothing on the page reads a text as HTML, or runs it.
+func TestNothingIsReadAsHTML(t *testing.T) {
+	t.Parallel()
+	entries, err := files.ReadDir("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		text, err := files.ReadFile("web/" + e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(e.Name(), ".js") && e.Name() != "uplot.js" {
+			for _, word := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc", "javascript:"} {
+				if bytes.Contains(text, []byte(word)) {
+					t.Errorf("%s has %s", e.Name(), word)
+				}
+			}
+		}
+		for _, word := range []string{"http://", "https://", "url(//"} {
+			for line := range strings.Lines(string(text)) {
+				if strings.Contains(line, word) && !strings.Contains(line, "www.w3.org") && !strings.HasPrefix(e.Name(), "uplot") {
+					t.Errorf("%s loads something from elsewhere: %.100s", e.Name(), line)
+				}
+			}
+		}
+	}
+}
+
+// large makes a search of n candidates that are as large as they may be, with a space of
+// many genes, and tells where it stands.
+func large(tb testing.TB, n int) (dir string, src *stopped) {
+	tb.Helper()
+	dir = filepath.Join(tb.TempDir(), "large")
+	led, err := ledger.Open(dir, ledger.Options{NoSync: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer led.Close()
+	var options, genes []string
+	for i := range 60 {
+		options = append(options, fmt.Sprintf(`"an option with quite a long name, which is number %d of them"`, i))
+	}
+	for i := range 40 {
+		genes = append(genes, fmt.Sprintf(`"a_gene_with_a_rather_long_name_%02d": {"float": [0, 1]}`, i))
+	}
+	space := genome.MustParseSpace(fmt.Sprintf(`{"activation": {"choice": [%s]}, %s}`, strings.Join(options, ", "), strings.Join(genes, ", ")))
+	metrics := []engine.Metric{{Name: "accuracy", Goal: engine.Maximize}, {Name: "latency", Goal: engine.Minimize}}
+	for i := range 50 {
+		metrics = append(metrics, engine.Metric{Name: fmt.Sprintf("a_metric_with_a_long_name/%02d", i)})
+	}
+	strategy, err := evolve.New("random")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var best []engine.Best
+	_, err = engine.Run(tb.Context(), engine.Config{
+		Name: "large", Space: space, Strategy: strategy, StrategyName: "random", Ledger: led, Order: engine.Arrival, Window: 512, Workers: 64,
+		Final: engine.Final{Skip: true}, Limits: engine.Limits{Evaluations: n},
+		Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "latency", Goal: engine.Minimize}},
+		Evaluator: engine.Func(func(_ context.Context, job *engine.Job) (map[string]float64, error) {
+			if job.ID%10 == 3 {
+				return nil, fmt.Errorf("%w: reason %d: %s", engine.ErrInvalid, job.ID, strings.Repeat(evil, 3))
+			}
+			r := rand.New(rand.NewPCG(job.Seed, 2))
+			out := map[string]float64{"accuracy": r.Float64() / 1e5, "latency": r.Float64() * 1e-12}
+			for _, m := range metrics[2:min(len(metrics), 2+int(job.ID%50))] {
+				out[m.Name] = r.NormFloat64() * 1e-30
+			}
+			return out, nil
+		}, metrics...),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for j, err := range led.Jobs() {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if len(best) < 1000 {
+			g, err := space.Unpack(j.Packed)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			values := engine.Values{}
+			for _, m := range metrics {
+				values = append(values, engine.Value{Name: m.Name, Value: 1.0 / 3})
+			}
+			best = append(best, engine.Best{ID: j.ID, Genome: g.Text(), Hash: g.Hash().String(), Metrics: values})
+		}
+	}
+	return dir, &stopped{state: func(*ledger.Ledger) (State, error) {
+		s := State{Live: true}
+		s.Name, s.State, s.Evaluations, s.Best, s.Front = "large", engine.StateRunning, n, best[:5], best
+		for i := range 300 {
+			s.Jobs = append(s.Jobs, engine.RunningJob{ID: engine.ID(i + 1), Genome: best[i].Genome, Metrics: best[i].Metrics})
+		}
+		return s, nil
+	}}
+}
+
+// No answer has more than 64 KB, whatever the size of a search and of what is in it.
+func TestAnswersAreBounded(t *testing.T) {
+	t.Parallel()
+	dir, src := large(t, 3000)
+	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "logs", "x.log"), []byte(strings.Repeat(evil+strings.Repeat("\x00\x1b[31m\"", 200)+"\n", 20_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := newAsker(t, Config{Dir: dir, Source: src})
+	a.ready("large")
+	everything := "/table?columns=genome"
+	for i := range 50 {
+		everything += "," + url.QueryEscape(fmt.Sprintf("a_metric_with_a_long_name/%02d", i))
+	}
+	axes := "/parallel?columns=activation"
+	for i := range 12 {
+		axes += fmt.Sprintf(",a_gene_with_a_rather_long_name_%02d", i)
+	}
+	for _, v := range append(views, everything, axes, "/candidate/13", "/candidate/50", "/scatter?x=activation&y=accuracy", "/scatter?x=metric:latency&y=accuracy&logx=1&logy=1",
+		"/table?columns=genome,reason,hash", "/scatter?x=activation&y=activation", "/log?find=img", "/log?about=13", "/parallel?where=accuracy+%3E+0") {
+		a.get("/api/searches/large"+v, nil)
+	}
+}

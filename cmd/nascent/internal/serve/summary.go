@@ -1,0 +1,219 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/importance"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/report"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/internal/safe"
+)
+
+// summary is what a search is and where it stands.
+type summary struct {
+	Name       string             `json:"name"`
+	Version    uint64             `json:"version"`
+	Rows       int                `json:"rows"`  // that are at hand
+	Total      uint64             `json:"total"` // and that there are
+	Live       bool               `json:"live"`
+	Ready      bool               `json:"ready"` // where it stands is known; else it is still read
+	State      engine.Snapshot    `json:"state"`
+	Front      int                `json:"front"` // how many are on it
+	Headline   string             `json:"headline"`
+	Winner     engine.ID          `json:"winner,omitempty"`
+	Measured   bool               `json:"measured"` // the winner was measured again
+	Objectives []engine.Objective `json:"objectives"`
+	Prefer     string             `json:"prefer,omitempty"`
+	Metrics    []string           `json:"metrics"`
+	Genes      []string           `json:"genes"`
+	Units      string             `json:"units,omitempty"`
+	Strategy   string             `json:"strategy"`
+	Networks   bool               `json:"networks"` // genomes have networks
+	Pairs      [][2]string        `json:"pairs"`    // metrics to be drawn against one another
+	Command    string             `json:"command"`
+	Dir        string             `json:"dir"`
+}
+
+// summary answers / of a search.
+func (s *search) summary(url.Values) (any, error) {
+	out := &summary{
+		Name: s.name, Version: s.version, Rows: s.rows.Len(), Total: max(s.total, uint64(s.rows.Len())), Live: s.state.Live, Ready: s.stands,
+		Objectives: s.archive.Plan.Objectives, Prefer: s.archive.Plan.Prefer, Units: s.view.Units, Pairs: [][2]string{},
+		Command: show.Program(), Dir: s.dir, Networks: false,
+	}
+	out.Metrics, out.Genes = append(out.Metrics, s.rows.Names("metric")...), append(out.Genes, s.rows.Names("gene")...)
+	out.Metrics, out.Genes = plain(out.Metrics), plain(out.Genes)
+	out.Strategy = clip(show.StrategyText(s.view.Strategies), 500)
+	for row := range s.rows.Len() {
+		out.Networks = show.NetworkOf(s.rows.Genome(row)) != nil
+		break
+	}
+	if len(out.Objectives) == 0 {
+		out.Objectives = []engine.Objective{s.view.Objective()}
+	}
+	for _, pair := range report.Pairs(s.view) {
+		out.Pairs = append(out.Pairs, [2]string{pair[0].Metric, pair[1].Metric})
+	}
+	out.Pairs = out.Pairs[:min(len(out.Pairs), 12)]
+	if !s.stands {
+		return out, nil
+	}
+	out.Headline = report.Headline(s.view)
+	out.State, out.Winner, out.Front = s.view.Status(), s.winner(), len(s.state.Front)
+	out.Measured = s.state.Outcome != nil && len(s.state.Outcome.Remeasured) > 0
+	out.State.Front = nil
+	out.State.Best = slices.Clone(out.State.Best)
+	for i := range out.State.Best {
+		b := &out.State.Best[i]
+		b.Genome, b.Metrics = clip(b.Genome, 400), b.Metrics[:min(len(b.Metrics), 20)]
+		b.Estimates = nil
+	}
+	out.State.Jobs = slices.Clone(out.State.Jobs[:min(len(out.State.Jobs), 64)])
+	for i := range out.State.Jobs {
+		j := &out.State.Jobs[i]
+		j.Genome, j.Metrics = clip(j.Genome, 120), j.Metrics[:min(len(j.Metrics), 6)]
+	}
+	return out, nil
+}
+
+// plain are names as columns write them, a few hundred of them.
+func plain(names []string) []string {
+	out := []string{}
+	size := 0
+	for _, n := range names {
+		if form, rest, ok := strings.Cut(n, `("`); ok {
+			n = form + ":" + strings.TrimSuffix(rest, `")`)
+		}
+		if size += len(n); size > 8000 {
+			break
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// report answers /report: what came of the search, in words and figures.
+func (s *search) report(url.Values) (any, error) {
+	if !s.stands {
+		return nil, &notFound{"the search is still being read; ask again"}
+	}
+	return report.Of(s.view).Account(), nil
+}
+
+// importance answers /importance.
+func (s *search) importance(url.Values) (any, error) {
+	type answer struct {
+		Metrics []importance.Study `json:"metrics"`
+		Reason  string             `json:"reason,omitempty"` // why there are none
+	}
+	out := &answer{Metrics: []importance.Study{}}
+	found, _, err := s.rows.Select(show.Selection{})
+	if err != nil {
+		return nil, err
+	}
+	var of importance.Population
+	for _, o := range s.archive.Plan.Objectives[:min(4, len(s.archive.Plan.Objectives))] {
+		study, err := importance.Among(s.rows, o, found, 0.1, &of)
+		if err != nil {
+			out.Reason = err.Error()
+			continue
+		}
+		study.Genes = study.Genes[:min(len(study.Genes), 40)]
+		for i := range study.Genes {
+			study.Genes[i].Gene, study.Genes[i].Favoured = clip(study.Genes[i].Gene, 120), clip(study.Genes[i].Favoured, 120)
+		}
+		out.Metrics = append(out.Metrics, study)
+	}
+	return out, nil
+}
+
+const (
+	mostLines    = 2000
+	mostLogBytes = 40_000
+)
+
+// log answers /log[?file=][&find=|&about=]: the end of what a plugin printed, of lines with a text, or
+// about a candidate.
+func (s *search) log(_ context.Context, q url.Values) (any, error) {
+	type logs struct {
+		Files []string `json:"files"`
+		File  string   `json:"file"`
+		Lines []string `json:"lines"`
+		More  bool     `json:"more"` // earlier ones were left out
+	}
+	out := &logs{Files: []string{}, Lines: []string{}}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	folder, err := safe.Folder(root, "logs")
+	if err != nil {
+		return out, nil // there are none
+	}
+	defer folder.Close()
+	d, err := folder.Open(".")
+	if err != nil {
+		return out, nil
+	}
+	entries, _ := d.ReadDir(200)
+	d.Close()
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".log") {
+			out.Files = append(out.Files, e.Name())
+		}
+	}
+	slices.Sort(out.Files)
+	if out.File = q.Get("file"); out.File == "" && len(out.Files) > 0 {
+		out.File = out.Files[0]
+	}
+	if !slices.Contains(out.Files, out.File) {
+		if out.File != "" {
+			return nil, &notFound{fmt.Sprintf("there is no log %q", clip(out.File, 80))}
+		}
+		return out, nil
+	}
+	f, err := safe.OpenFile(folder, out.File, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const tail = 4 << 20
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	from := max(0, info.Size()-tail)
+	text := make([]byte, info.Size()-from)
+	n, _ := f.ReadAt(text, from)
+	lines := strings.Split(strings.TrimSuffix(string(text[:n]), "\n"), "\n")
+	out.More = from > 0
+	if from > 0 {
+		lines = lines[1:]
+	}
+	holds := func(line string) bool { return strings.Contains(line, q.Get("find")) }
+	if about := q.Get("about"); about != "" {
+		holds = regexp.MustCompile(`(?i)\b(candidate|job|trial|id)[ =:#"]{1,3}` + regexp.QuoteMeta(about) + `\b`).MatchString
+	}
+	room := mostLogBytes
+	for i := len(lines) - 1; i >= 0; i-- {
+		if lines[i] == "" || !holds(lines[i]) {
+			continue
+		}
+		l := clip(show.Clean(lines[i]), 2000)
+		if room -= len(l) + 8; room < 0 || len(out.Lines) == mostLines {
+			out.More = true
+			break
+		}
+		out.Lines = append(out.Lines, l)
+	}
+	slices.Reverse(out.Lines)
+	return out, nil
+}

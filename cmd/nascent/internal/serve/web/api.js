@@ -1,0 +1,55 @@
+// What is asked of the server.
+
+export function query(parameters) {
+  const q = new URLSearchParams()
+  for (const [k, v] of Object.entries(parameters ?? {})) {
+    if (Array.isArray(v)) v.forEach(x => q.append(k, x))
+    else if (v !== undefined && v !== null && v !== '') q.set(k, v)
+  }
+  const text = q.toString()
+  return text ? '?' + text : ''
+}
+
+export const searchPath = (name, rest = '') => '/api/searches' + (name === undefined ? '' : '/' + encodeURIComponent(name)) + rest
+
+export async function get(path, parameters) {
+  const url = path + query(parameters)
+  let r
+  try {
+    r = await fetch(url)
+  } catch {
+    throw new Error('nascent serve does not answer; start it again')
+  }
+  const answer = await r.json()
+  if (!r.ok) throw Object.assign(new Error(answer.error), { status: r.status })
+  return answer
+}
+
+// follow calls changed when a search has, as long as the page is to be seen; the stream is
+// closed in a hidden tab, for a browser has six connections to a server and no more.
+export function follow(names, changed) {
+  let stream, again
+  const open = () => {
+    clearTimeout(again)
+    if (document.hidden || stream) return
+    stream = new EventSource('/api/events' + query({ search: names }))
+    stream.onmessage = changed
+    stream.onerror = () => {
+      stream?.close()
+      stream = undefined
+      again = setTimeout(open, 3000)
+    }
+  }
+  const close = () => {
+    stream?.close()
+    stream = undefined
+    clearTimeout(again)
+  }
+  const turn = () => document.hidden ? close() : open()
+  document.addEventListener('visibilitychange', turn)
+  open()
+  return () => {
+    close()
+    document.removeEventListener('visibilitychange', turn)
+  }
+}

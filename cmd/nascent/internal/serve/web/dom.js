@@ -1,0 +1,106 @@
+// Elements. Texts become text nodes: what a plugin says is never read as HTML.
+
+export function h(tag, attributes, ...children) {
+  const e = tag.startsWith('svg:') ? document.createElementNS('http://www.w3.org/2000/svg', tag.slice(4)) : document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === undefined || value === null || value === false) continue
+    if (name.startsWith('on')) e.addEventListener(name.slice(2), value)
+    else if (name === 'style') for (const [k, v] of Object.entries(value)) e.style.setProperty(k, v)
+    else e.setAttribute(name, value === true ? '' : value)
+  }
+  add(e, children)
+  return e
+}
+
+function add(e, children) {
+  for (const c of children) {
+    if (c === undefined || c === null || c === false) continue
+    if (Array.isArray(c)) add(e, c)
+    else e.append(c instanceof Node ? c : String(c))
+  }
+}
+
+export function fill(e, ...children) {
+  e.replaceChildren()
+  add(e, children)
+  return e
+}
+
+export const thousands = n => Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, ',')
+
+export const plural = (n, what) => thousands(n) + ' ' + what + (n === 1 ? '' : 's')
+
+// named is a candidate's id as the command line has it: f3 for the third of the final phase.
+export const named = id => id > 1e9 ? 'f' + (id - 1e9) : String(id)
+
+// number writes a value for people, with about four digits.
+export function number(x) {
+  if (x === null || x === undefined || Number.isNaN(x)) return '–'
+  const a = Math.abs(x)
+  if (x === 0) return '0'
+  if (a >= 1e15 || a < 1e-4) return x.toExponential(2).replace('e+', 'e')
+  if (Number.isInteger(x)) return thousands(a) === '0' ? '0' : (x < 0 ? '−' : '') + thousands(a)
+  if (a >= 1e4) return (x < 0 ? '−' : '') + thousands(a)
+  return String(Number(x.toPrecision(4))).replace('-', '−')
+}
+
+export function seconds(s) {
+  if (s < 1) return Math.round(s * 1000) + ' ms'
+  if (s < 60) return s.toFixed(1) + ' s'
+  if (s < 3600) return Math.floor(s / 60) + ' min ' + Math.round(s % 60) + ' s'
+  if (s < 172800) return Math.floor(s / 3600) + ' h ' + Math.round(s % 3600 / 60) + ' min'
+  return (s / 86400).toFixed(1) + ' days'
+}
+
+export function bytes(n) {
+  for (const [size, unit] of [[2 ** 30, 'GiB'], [2 ** 20, 'MiB'], [2 ** 10, 'KiB']]) if (n >= size) return (n / size).toFixed(1) + ' ' + unit
+  return n + ' bytes'
+}
+
+// copier is a button that copies a text.
+export function copier(text, label = 'Copy') {
+  const b = h('button', {
+    type: 'button', onclick: async () => {
+      try {
+        await navigator.clipboard.writeText(text)
+      } catch { // an insecure address: by hand
+        const area = h('textarea', {}, text)
+        document.body.append(area)
+        area.select()
+        document.execCommand('copy')
+        area.remove()
+      }
+      b.textContent = 'Copied'
+      setTimeout(() => { b.textContent = label }, 1500)
+    },
+  }, label)
+  return b
+}
+
+// panel is a part of a view with a title.
+export function panel(title, ...children) {
+  return h('section', { class: 'panel' }, h('h2', {}, title), children)
+}
+
+// part is a piece of a view that is drawn anew when what it shows has changed.
+export function part(load, draw, attributes) {
+  const e = h('div', attributes ?? {})
+  let before
+  return {
+    e,
+    async update() {
+      let answer
+      try {
+        answer = await load()
+      } catch (error) {
+        if (before !== error.message) fill(e, h('p', { class: 'wrong', role: 'status' }, error.message))
+        before = error.message
+        return
+      }
+      const text = JSON.stringify(answer)
+      if (text === before) return
+      before = text
+      draw(e, answer)
+    },
+  }
+}

@@ -1,0 +1,144 @@
+// What a search has found, and how it goes on.
+
+import { h, fill, named, part, panel, number, plural, seconds, thousands } from 'nascent/dom.js'
+import { scatter, lines } from 'nascent/plot.js'
+import { network } from 'nascent/network.js'
+import { downloads } from 'nascent/candidate.js'
+import { rangeOf } from 'nascent/candidates.js'
+
+export function overview(context) {
+  const { ask, link, search } = context
+  const open = id => { location.hash = link('candidate', id) }
+  const parts = []
+  const put = (p, ...more) => {
+    parts.push(p)
+    return p.e
+  }
+  const list = (x, y) => cell => {
+    location.hash = link('candidates') + '?where=' + encodeURIComponent([rangeOf(x, cell.x), rangeOf(y, cell.y), 'ok'].filter(Boolean).join(' and '))
+  }
+
+  const best = part(async () => {
+    const s = context.search
+    if (!s.ready || !s.winner) return { s: { ready: s.ready, rows: s.rows, total: s.total, state: s.state.state } }
+    const [report, c] = await Promise.all([ask('/report'), ask('/candidate/' + s.winner)])
+    return { s: { ready: true, winner: s.winner, measured: s.measured, live: s.live, dir: s.dir }, report, c }
+  }, (e, { s, report, c }) => {
+    if (!s.ready) return fill(e, h('p', { class: 'verdict' }, `Reading the search: ${thousands(s.rows)} of ${thousands(s.total)} candidates are here.`))
+    if (!c) return fill(e, h('p', { class: 'verdict' }, 'Nothing was measured yet.'))
+    fill(e,
+      h('div', { class: 'hero' },
+        h('div', { class: 'found' },
+          h('h2', {}, s.live ? 'The best so far' : 'The best', ': ', h('a', { href: link('candidate', c.id) }, 'candidate ' + named(c.id))),
+          h('div', { class: 'figures' }, c.metrics.filter(m => search.objectives.some(o => o.metric === m.name)).map(m => figure(m, 'objective'))
+            .concat(c.network ? [figure({ name: 'parameters', text: thousands(c.network.parameters) }), figure({ name: 'multiply-adds', text: thousands(c.network.macs) })] : [])),
+          h('h3', {}, 'Why it is the best'),
+          report.verdict.map((line, i) => h('p', { class: i ? '' : 'verdict' }, line)),
+          !s.measured && c.rank === 1 && h('p', {}, `It ranks first of ${plural(c.among, 'candidate')} that were measured in full.`),
+          report.honesty?.filter(l => l.startsWith('Measured again')).map(l => h('p', {}, l)),
+          h('h3', {}, 'Take it along'),
+          downloads(context, c)),
+        c.network && h('div', { class: 'drawing' }, network(c.network))))
+  })
+
+  const pictures = h('div', { class: 'grid' })
+  for (const [x, y] of search.pairs) {
+    const plot = scatter({ open, zoom: list('metric:' + x, 'metric:' + y) })
+    pictures.append(withLogs(`${y} against ${x}`, 'The candidates that were measured in full, as the search measured them. Each one opens.', plot,
+      part, parts, q => ask('/scatter', { x: 'metric:' + x, y: 'metric:' + y, ...q })))
+  }
+  const course = lines({ x: 'evaluations', y: search.objectives[0].metric })
+  pictures.append(panel('Best so far', put(drawn(() => ask('/progress'), p => {
+    const end = p.steps.length ? [[Math.max(p.n, p.steps.at(-1).n), p.steps.at(-1).value]] : []
+    course.set([{ name: p.title, step: true, points: p.steps.map(s => [s.n, s.value]).concat(end) }])
+  }, course.e))))
+  if (search.objectives.length > 1) {
+    const volume = lines({ x: 'evaluations', y: 'hypervolume' })
+    pictures.append(panel('Hypervolume of the front', put(drawn(() => ask('/progress', { measure: 'hypervolume' }), p => {
+      volume.set([{ name: 'hypervolume', step: true, points: p.steps.map(s => [s.n, s.value]) }])
+    }, volume.e))))
+  }
+  for (const o of search.objectives.slice(0, 4)) {
+    const plot = scatter({ open, zoom: list(undefined, 'metric:' + o.metric) })
+    pictures.append(withLogs(`${o.metric} over time`, 'All that was measured in full, in the order of evaluations.', plot, part, parts,
+      q => ask('/scatter', { x: 'evaluation', y: 'metric:' + o.metric, ...q }), ['logy']))
+  }
+
+  const figures = part(async () => context.search.ready ? ask('/report') : null, (e, r) => {
+    if (!r) return fill(e)
+    fill(e, r.rows?.length > 0 && panel('Figures', h('div', { class: 'wide' }, h('table', { class: 'numbers' }, h('thead', {}, h('tr', {}, r.head.map(x => h('th', { scope: 'col' }, x)))),
+      h('tbody', {}, r.rows.map((row, i) => h('tr', { class: row[0].endsWith('(winner)') && 'winner' }, row.map((cell, k) => h('td', {}, k === 0 && r.ids[i] ? h('a', { href: link('candidate', r.ids[i]) }, cell) : cell))))))),
+    r.honesty?.map(line => h('p', { class: 'faint' }, line))),
+    h('div', { class: 'grid' },
+      panel('What it took', r.took?.map(line => h('p', {}, line))),
+      panel('How it searched', h('div', { class: 'wide' }, h('table', { class: 'pairs' }, h('tbody', {}, r.plan.map(([k, v]) => h('tr', {}, h('th', { scope: 'row' }, k), h('td', {}, v)))))))))
+  })
+
+  const running = part(async () => ({ live: context.search.live, jobs: context.search.state.jobs ?? [], waiting: context.search.state.waiting }), (e, r) => {
+    if (!r.live) return fill(e)
+    fill(e, panel('Running now', r.jobs.length === 0 ? h('p', { class: 'faint' }, 'No job runs at this moment.') :
+      h('div', { class: 'wide' }, h('table', {}, h('thead', {}, h('tr', {}, ['candidate', 'for', 'progress', 'genome'].map(x => h('th', { scope: 'col' }, x)))),
+        h('tbody', {}, r.jobs.map(j => h('tr', {}, h('td', {}, named(j.id), j.slow && h('span', { class: 'tag wrong' }, 'slow')), h('td', {}, seconds(j.seconds)),
+          h('td', {}, j.budget > 0 ? h('progress', { max: j.budget, value: j.step, 'aria-label': `${number(j.step)} of ${number(j.budget)}` }) : ''),
+          h('td', {}, h('code', { class: 'genome' }, j.genome))))))),
+    r.waiting > 0 && h('p', { class: 'faint' }, plural(r.waiting, 'job') + ' waiting.')))
+  })
+
+  const failed = part(() => ask('/failures'), (e, f) => {
+    fill(e, f.invalid + f.failed > 0 && panel('Failures', failures(f, context), h('p', {}, h('a', { href: link('log') }, 'All of them, and the logs'))))
+  })
+
+  parts.unshift(best)
+  parts.push(running, failed, figures)
+  return {
+    e: h('div', {}, best.e, running.e, pictures, failed.e, figures.e),
+    async update() {
+      for (const p of parts) await p.update()
+    },
+  }
+}
+
+export function figure(m, kind) {
+  return h('div', { class: 'figure ' + (kind ?? '') }, h('span', { class: 'value' }, m.text), h('span', { class: 'name' }, m.name))
+}
+
+// drawn is a part that hands its answer to a picture.
+export function drawn(load, set, e) {
+  const p = part(load, (_, answer) => {
+    if (e.parentElement !== p.e) fill(p.e, e)
+    set(answer)
+  })
+  fill(p.e, e)
+  return p
+}
+
+// withLogs is the panel of a scatter with switches for logarithmic axes.
+export function withLogs(title, about, plot, part, parts, load, which = ['logx', 'logy']) {
+  const q = {}
+  let answer
+  const p = drawn(async () => answer = await load(q), a => {
+    plot.set(a)
+    boxes.forEach(([name, box]) => { box.checked = !!(name === 'logx' ? a.x : a.y).log })
+    boxes.forEach(([name, , label]) => { label.hidden = !!(name === 'logx' ? a.x : a.y).labels || (name === 'logx' ? a.x : a.y).hi <= 0 })
+  }, plot.e)
+  const boxes = which.map(name => {
+    const box = h('input', { type: 'checkbox', onchange: () => { q[name] = box.checked ? '1' : '0'; p.update() } })
+    return [name, box, h('label', {}, box, name === 'logx' ? 'log x' : 'log y')]
+  })
+  parts.push(p)
+  return h('section', { class: 'panel' }, h('div', { class: 'title' }, h('h2', {}, title), h('span', { class: 'switches' }, boxes.map(b => b[2]))), p.e, about && h('p', { class: 'faint' }, about))
+}
+
+// failures are reasons, the most frequent first.
+export function failures(f, { link }) {
+  const all = f.ok + f.invalid + f.failed, most = f.reasons[0]?.n ?? 1
+  return [
+    h('p', {}, `${plural(f.failed, 'failure')} and ${thousands(f.invalid)} invalid of ${plural(all, 'result')}` + (f.retries ? `; ${plural(f.retries, 'attempt')} failed and ${f.retries === 1 ? 'was' : 'were'} counted` : '') +
+      (f.lost > 0 ? `; ${seconds(f.lost)} of evaluators’ time brought nothing.` : '.')),
+    h('ul', { class: 'reasons' }, f.reasons.map(r => h('li', {},
+      h('div', { class: 'bar' }, h('span', { style: { width: 100 * r.n / most + '%' } })),
+      h('div', {}, h('strong', {}, thousands(r.n)), ' ', h('span', { class: 'tag ' + r.status }, r.status), ' ', h('span', { class: 'reason' }, r.reason || 'no reason was given')),
+      h('div', { class: 'faint' }, 'for example candidate ', r.examples.map((id, i) => [i > 0 && ', ', h('a', { href: link('candidate', id) }, named(id))]))))),
+    f.kinds > f.reasons.length && h('p', { class: 'faint' }, plural(f.kinds - f.reasons.length, 'rarer reason') + ' are left out.'),
+  ]
+}
