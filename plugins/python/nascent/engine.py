@@ -379,6 +379,9 @@ class Engine:
             raise EngineError(lines[-1][len("nascent: "):] if lines else why)
 
     def _launch(self) -> None:
+        if self.document is None and not any(os.path.exists(os.path.join(self.directory, name)) for name in ("search.yaml", "ledger.db")):
+            raise EngineError(f"no search has begun in {self.directory}: give its space to begin one, as in "
+                              f'nascent.Search({os.path.basename(self.directory)!r}, space={{"x": {{"float": [0, 1]}}}})')
         command = [program(), "run", "-" if self.document is not None else self.directory, "--dir", self.directory, "--detached"]
         self._limit = self.evaluations
         if self.evaluations:

@@ -366,6 +366,8 @@ class TestRefusals(Case):
                             ({"space": {"x": {"float": [0, 1]}}, "limits": {"evalutions": 3}}, "evalutions"), ({"space": None}, "space")):
             with self.assertRaisesRegex(nascent.EngineError, text):
                 next(self.search(**given).ask())
+        with self.assertRaisesRegex(nascent.EngineError, r"no search has begun in .*mine: give its space .* nascent.Search\('mine', space="):
+            next(nascent.Search(self.dir).ask())
         self.assertFalse(os.path.exists(self.dir))
         with mock.patch.dict(os.environ, {"NASCENT": "/nowhere"}), self.assertRaisesRegex(nascent.EngineError, "NASCENT"):
             next(self.search().ask())

@@ -273,6 +273,9 @@ func (a *app) importFrom(ctx context.Context, v *show.View, led engine.Ledger, f
 	if len(m.Unused) > 0 {
 		fmt.Fprintf(a.out, "not used: %s\n", strings.Join(m.Unused, ", "))
 	}
+	if b.dry {
+		return nil
+	}
 	return a.later(v, out.Imported)
 }
 
@@ -309,11 +312,15 @@ func count(n int, each string) string {
 
 // later says when it is that what was taken in tells.
 func (a *app) later(v *show.View, n int) error {
-	if st := v.Status(); n > 0 && a.live == nil && st.State == engine.StateFinished {
-		_, err := io.WriteString(a.out, "the search has ended; it takes effect when it goes on with higher limits\n")
-		return err
+	if n == 0 || a.live != nil {
+		return nil
 	}
-	return nil
+	text := "it takes effect when the search goes on: " + show.Program() + " run " + quote(shortest(v.Dir)) + "\n"
+	if v.Status().State == engine.StateFinished {
+		text = "the search has ended; it takes effect when it goes on with higher limits\n"
+	}
+	_, err := io.WriteString(a.out, text)
+	return err
 }
 
 func (a *app) addTo(ctx context.Context, v *show.View, led engine.Ledger, texts []string, file string, b bringing) error {
