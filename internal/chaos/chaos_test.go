@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,6 +92,29 @@ func TestReckoning(t *testing.T) {
 		if wrong := reckon(k, log); len(wrong.lost) != want[0] || len(wrong.twice) != want[1] {
 			t.Errorf("of %q lost are %q, twice %q", log, wrong.lost, wrong.twice)
 		}
+	}
+}
+
+// What a hook was told and what a search has are compared.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	k := kept{history: []engine.ID{1, 2}}
+	line := func(number, id int) string {
+		return fmt.Sprintf(`{"event": "candidate", "number": %d, "candidate": {"id": %d}}`+"\n", number, id)
+	}
+	again := line(1, 1) + `{"event": "best", "number": 1, "candidate": {"id": 1}}` + "\n" + line(1, 1)
+	for log, want := range map[string][2]int{
+		again + line(2, 2):              {0, 0},
+		again:                           {1, 0},
+		again + line(2, 2) + line(3, 2): {0, 1},
+		again + line(1, 2):              {0, 1},
+	} {
+		if wrong, err := told(k, log); err != nil || len(wrong.lost) != want[0] || len(wrong.twice) != want[1] {
+			t.Errorf("of %q lost are %q, twice %q, %v", log, wrong.lost, wrong.twice, err)
+		}
+	}
+	if _, err := told(k, `{"event": "cand`); err == nil {
+		t.Error("half a line is a line")
 	}
 }
 

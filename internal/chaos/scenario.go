@@ -17,9 +17,10 @@ var declared embed.FS
 type scenario struct {
 	name    string
 	files   []txtar.File
-	runs    [][]string // arguments of nascent run, one after the other
+	runs    [][]string // commands of nascent, one after the other, each with its name first
 	victims []string
 	free    bool // timing may decide its trajectory
+	hook    bool // one writes down what it is told, see toldName
 }
 
 // victims are those that can be killed.
@@ -59,11 +60,15 @@ func parse(name string, text []byte) (scenario, error) {
 	for line := range strings.Lines(string(archive.Comment)) {
 		line = strings.TrimSpace(line)
 		if args, ok := strings.CutPrefix(line, "> "); ok {
+			s.runs = append(s.runs, append([]string{"run", "--quiet"}, strings.Fields(args)...))
+		} else if args, ok := strings.CutPrefix(line, "$ "); ok {
 			s.runs = append(s.runs, strings.Fields(args))
 		} else if who, ok := strings.CutPrefix(line, "kill: "); ok {
 			s.victims = strings.Fields(who)
 		} else if line == "free" {
 			s.free = true
+		} else if line == "hook" {
+			s.hook = true
 		}
 	}
 	if len(s.runs) == 0 || len(s.victims) == 0 {

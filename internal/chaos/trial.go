@@ -91,7 +91,7 @@ func (x *trial) ask(args ...string) (string, error) {
 func (x *trial) whole() (digest string, took []time.Duration, err error) {
 	for _, args := range x.runs {
 		began := time.Now()
-		if _, err := x.ask(append([]string{"run", "--quiet"}, args...)...); err != nil {
+		if _, err := x.ask(args...); err != nil {
 			return "", nil, err
 		}
 		took = append(took, time.Since(began))
@@ -124,7 +124,7 @@ func (x *trial) disturbed(r *rng.Rand, took []time.Duration) error {
 // kill starts or goes on with the search and kills somebody after a while. It tells
 // whether the search had ended.
 func (x *trial) kill(args []string, victim string, after time.Duration, r *rng.Rand) (ended bool, err error) {
-	cmd := x.command(append([]string{"run", "--quiet"}, args...)...)
+	cmd := x.command(args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -165,7 +165,7 @@ func (x *trial) kill(args []string, victim string, after time.Duration, r *rng.R
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("nascent run %s, of which %s was killed: %w\n%s", strings.Join(args, " "), victim, err, out.Bytes())
+		err = fmt.Errorf("nascent %s, of which %s was killed: %w\n%s", strings.Join(args, " "), victim, err, out.Bytes())
 	}
 	return ended, err
 }
@@ -249,6 +249,9 @@ func (x *trial) verdict(want string) error {
 	}
 	// Who was killed at the very end leaves files to the next run, so there is one more.
 	if _, err := x.ask("run", "s", "--quiet", "--evaluations", strconv.Itoa(k.evaluations+1)); err != nil {
+		return err
+	}
+	if err := x.hooked(); err != nil {
 		return err
 	}
 	for _, p := range gone(marked(x.dir)) {
