@@ -95,6 +95,11 @@ func (t *tab) open(address string) {
 
 func awaited(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
 
+// until waits for something to be true.
+func until(condition string) chromedp.Action {
+	return chromedp.Poll(condition, nil, chromedp.WithPollingInterval(20*time.Millisecond))
+}
+
 func evaluate[T any](t *tab, script string) (out T) {
 	t.Helper()
 	t.run(chromedp.Evaluate(script, &out, awaited))
@@ -212,4 +217,38 @@ func TestPictures(t *testing.T) {
 			tab.picture("serve-" + view + "-" + look.name)
 		}
 	}
+}
+
+// Somebody with a keyboard alone gets from the overview to the best candidate, filters,
+// and reads.
+func TestKeyboard(t *testing.T) {
+	t.Parallel()
+	dir := searched(t, t.TempDir(), "keys", 60)
+	s, err := New(Config{Dir: dir, Source: &stopped{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(s.Handler())
+	t.Cleanup(web.Close)
+	tab := newTab(t) // ends before the server, which waits for it
+	winner := (&asker{t, s.Handler()}).ready("keys").Winner
+	tab.look(1000, false)
+	tab.open(web.URL + "/")
+	tab.run(chromedp.KeyEvent("g"), chromedp.KeyEvent("b"), chromedp.WaitReady(`//h1[contains(., "Candidate")]`, chromedp.BySearch))
+	if at := evaluate[string](tab, `location.hash`); at != fmt.Sprintf("#/keys/candidate/%d", winner) {
+		t.Errorf("the best is at %s, want candidate %d", at, winner)
+	}
+	tab.run(chromedp.KeyEvent("g"), chromedp.KeyEvent("c"), chromedp.WaitReady("tr[tabindex]", chromedp.ByQuery), chromedp.KeyEvent("/"))
+	tab.run(until(`document.activeElement.id === 'where'`), chromedp.KeyEvent("accuracy > 0.7\r"), chromedp.Blur("#where", chromedp.ByQuery))
+	tab.run(until(`location.hash.includes('where=') && !!document.querySelector('tr[tabindex]')`), chromedp.KeyEvent("j"), chromedp.KeyEvent("j"))
+	if where := evaluate[string](tab, `document.getElementById('where').value`); where != "accuracy > 0.7" {
+		t.Errorf("the filter is %q", where)
+	}
+	want := evaluate[string](tab, `document.querySelectorAll('tr[tabindex]')[1].querySelector('a').getAttribute('href')`)
+	tab.run(chromedp.KeyEvent("\r"), until(`location.hash.includes('candidate/')`))
+	if at := evaluate[string](tab, `location.hash`); at != want {
+		t.Errorf("the second row is %s, and opens %s", want, at)
+	}
+	tab.run(chromedp.KeyEvent("?"), chromedp.WaitVisible("dialog[open]", chromedp.ByQuery))
+	tab.sound("keys", strings.TrimPrefix(web.URL, "http://"), 1000)
 }

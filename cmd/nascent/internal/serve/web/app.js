@@ -151,7 +151,7 @@ addEventListener('keydown', async event => {
   else if (event.key === '/') {
     event.preventDefault()
     const field = document.getElementById('where')
-    setTimeout(() => field ? field.focus() : go('candidates')) // not before the key itself was typed
+    addEventListener('keyup', () => field ? field.focus() : go('candidates'), { once: true }) // once the key itself was typed
   } else if (event.key === 'j' || event.key === 'k') {
     const rows = [...document.querySelectorAll('tbody tr[tabindex]')]
     const i = rows.indexOf(document.activeElement)

@@ -39,7 +39,7 @@ export function candidate(context) {
       c.reason && h('p', { class: c.status === 'ok' ? '' : 'wrong' }, c.reason),
       c.comment && h('blockquote', {}, c.comment),
       c.rank > 0 && h('p', {}, `${ordinal(c.rank)} of ${plural(c.among, 'candidate')} by ${search.objectives[0].metric} as the search measured it.` + (c.winner && c.rank > 1 && search.measured ? ' Measured again with fresh seeds it came out first.' : '')),
-      h('div', { class: 'grid' },
+      h('div', { class: 'grid two' },
         panel('Figures', h('div', { class: 'figures' }, objectives.map(m => h('div', { class: 'figure objective' }, h('span', { class: 'value' }, m.text), h('span', { class: 'name' }, m.name)))),
           h('div', { class: 'wide' }, h('table', { class: 'pairs' }, h('tbody', {}, objectives.filter(m => m.estimate?.n > 1).map(shown), others.map(shown))))),
         panel('Take it along', downloads(context, c), c.files.length > 0 && [h('h3', {}, 'Files that its job kept'), h('ul', { class: 'files' }, c.files.map(f => h('li', {},

@@ -28,11 +28,16 @@ export function candidates(context) {
 
   const where = h('input', {
     id: 'where', type: 'search', value: state.where, placeholder: example(search), spellcheck: false, autocapitalize: 'off', autocomplete: 'off',
-    'aria-label': 'condition', 'aria-describedby': 'language', list: 'names',
+    'aria-label': 'condition', 'aria-describedby': 'language',
   })
-  const names = h('datalist', { id: 'names' }, [...search.metrics, ...search.genes, 'ok', 'failed', 'invalid', 'label', 'seconds'].slice(0, 200).map(n => h('option', { value: n })))
+  const put = name => {
+    where.setRangeText(name.includes(':') ? `${name.split(':')[0]}(${JSON.stringify(name.slice(name.indexOf(':') + 1))})` : name, where.selectionStart, where.selectionEnd, 'end')
+    where.focus()
+  }
+  const names = h('details', { class: 'fold names' }, h('summary', {}, 'Names'),
+    h('p', {}, [...search.metrics, ...search.genes, ...fields, 'ok', 'invalid', 'failed'].slice(0, 200).map(n => [h('button', { type: 'button', onclick: () => put(n) }, n), ' '])))
   const form = h('form', { class: 'filter', onsubmit: event => { event.preventDefault(); change({ where: where.value }) } },
-    where, names, h('button', {}, 'Filter'),
+    where, h('button', {}, 'Filter'),
     h('button', { type: 'button', onclick: () => { where.value = ''; change({ where: '' }) } }, 'All'))
   where.addEventListener('search', () => { if (where.value === '' && state.where) change({ where: '' }) })
 
@@ -84,7 +89,7 @@ export function candidates(context) {
 
   return {
     e: h('div', {}, h('div', { class: 'tools' }, form, chooser),
-      h('p', { class: 'faint', id: 'language' }, 'Conditions compare metrics, genes and fields by = != < <= > >= and ~ (a text within another), joined by and, or, not. Click a title to sort.'),
+      h('p', { class: 'faint', id: 'language' }, 'Conditions compare metrics, genes and fields by = != < <= > >= and ~ (a text within another), joined by and, or, not. Click a title to sort.'), names,
       table.e),
     update: () => table.update(),
   }

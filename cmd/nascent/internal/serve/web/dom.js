@@ -85,14 +85,17 @@ export function panel(title, ...children) {
 // part is a piece of a view that is drawn anew when what it shows has changed.
 export function part(load, draw, attributes) {
   const e = h('div', attributes ?? {})
-  let before
+  let before, asked = 0
   return {
     e,
     async update() {
+      const turn = ++asked
       let answer
       try {
         answer = await load()
+        if (turn !== asked) return // something newer was asked since
       } catch (error) {
+        if (turn !== asked) return
         if (before !== error.message) fill(e, h('p', { class: 'wrong', role: 'status' }, error.message))
         before = error.message
         return
