@@ -24,8 +24,19 @@ const (
 	eventStrategy  = "strategy"  // another strategy decides from this turn on; Data: StrategyEvent
 	eventImport    = "import"    // results from elsewhere were taken in before this turn; Data: outsideEvent
 	eventAdd       = "add"       // genomes were added before this turn; Data: outsideEvent
+	eventSet       = "set"       // limits, workers or the window are others; Data: setEvent
+	eventPause     = "pause"     // nothing is started; Data: pauseEvent
+	eventResume    = "resume"    // it is again; Data: asked
+	eventStop      = "stop"      // somebody ended the run; Data: asked
+	eventBan       = "ban"       // genomes are not proposed from this turn on; Data: banEvent
+	eventUnban     = "unban"     // they are again; Data: banEvent
+	eventPin       = "pin"       // files of candidates stay; Data: pinEvent
+	eventUnpin     = "unpin"     // they need not; Data: pinEvent
+	eventNote      = "note"      // a line for people; Data: noteEvent
+	eventPlan      = "plan"      // a request waits for a later turn; Data: Request
+	eventRefused   = "refused"   // when that came it could not be carried out; Data: refusedEvent
 
-	eventLabel       = "label"       // somebody said something of candidates, for people; Data: Labelling
+	eventLabel       = "label"       // somebody said something of candidates, for people; Data: labelEvent
 	eventCheckpoints = "checkpoints" // of how many of the best the files stay from this turn on
 )
 
@@ -34,6 +45,8 @@ type startedEvent struct {
 	PID     int    `json:"pid"`
 	Workers int    `json:"workers"`
 	Source  string `json:"source,omitempty"` // where the strategy that decides was found this time
+
+	Configured *configured `json:"configured,omitempty"` // what it was started with
 }
 
 // Ended says how a run of the engine ended.
@@ -90,7 +103,14 @@ type Archive struct {
 	tally         tally
 	usage         Usage // of consumed jobs
 	counters      Counters
-	workers       int        // of the newest start
+	workers       int        // of the newest start, or as they were set since
+	workersSet    bool       // somebody set them
+	configured    configured // what the newest run was started with
+	width         int        // the window, where it was set or a strategy brought it; 0: that of the plan
+	paused        *Paused
+	bans          bans
+	pinned        map[ID]bool
+	planned       []*Request // whose turn is still to come, as they were given
 	attempts      int        // how often a job is tried now
 	limited       uint64     // the turn from which Limits hold
 	pass          finalEvent // the newest of the final strategy's, if there are any
@@ -267,12 +287,16 @@ func (a *Archive) Status() Snapshot {
 	s := Snapshot{
 		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
 		Evaluations: n, Retries: a.counters.Retries, Turns: a.search.turns, Strategy: a.now().Name,
-		Workers: a.workers, Window: a.now().Window, Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.spent()}, Usage: a.usage, Lost: a.counters.Lost,
+		Workers: a.workers, Window: a.Window(), Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.spent()}, Usage: a.usage, Lost: a.counters.Lost,
 		Wall: a.counters.Wall, Idle: a.counters.Idle, TestLooks: a.counters.TestLooks,
 	}
 	t := a.tally
 	s.OK, s.Invalid, s.Failed, s.Reused, s.Supernet, s.Score = t.ok, t.invalid, t.failed, t.reused, t.supernet, t.score
 	s.Added, s.Imported = t.added, t.imported
+	s.Paused, s.Bans, s.Pinned = a.paused, a.Bans(), a.Pinned()
+	for _, p := range a.planned {
+		s.Planned = append(s.Planned, Planned{Request: p.ID, By: p.By, Turn: p.AtTurn, Text: p.String()})
+	}
 	if a.passes > 0 {
 		first := int(a.pass.FirstID - FinalBase)
 		for _, e := range a.final.jobs[min(first-1, len(a.final.jobs)):] {

@@ -1,80 +1,60 @@
 package engine
 
-import (
-	"encoding/json"
-	"time"
-)
+import "slices"
+
+// cancel ends jobs that have no result yet: they fail, at their place, and are not tried
+// again. Jobs that were to share their results are measured themselves: the first of them
+// takes the place of the one that was cancelled.
+type cancel []ID
 
 // cancelEvent is the data of eventCancel.
 type cancelEvent struct {
-	ID      ID     `json:"id"`
-	Request string `json:"request"`
+	asked
+	IDs  []ID `json:"candidates,omitempty"`
+	Next ID   `json:"next,omitempty"` // what the next job of the search is called: those before it were made without knowing
+
+	// ID is the only one, of searches that were steered before there were several: those who
+	// share its result fail with it.
+	ID ID `json:"id,omitempty"`
+}
+
+func (c *cancelEvent) all() []ID {
+	if c.ID != 0 {
+		return []ID{c.ID}
+	}
+	return c.IDs
 }
 
 // cancelled is why such a job failed.
 const cancelled = "it was cancelled on request"
 
-// Cancel ends a job that has no result yet: it fails, at its place, and is not tried
-// again. The order is journaled first. A request that was carried out before changes
-// nothing; an error says that there is nothing to end. Cancel does not wait until
-// the job has ended. It may be called from any goroutine.
-func (s *Search) Cancel(id ID, request string) (err error) {
-	s.ask(func() {
-		if s.at == nil || s.jobs == nil {
-			err = ErrEmpty
-			return
-		}
-		var e *entry
-		if e, err = s.at.cancellable(id, request); err != nil || e == nil {
-			return
-		}
-		s.at.ask(e, request)
-		s.journal(s.at, eventCancel, cancelEvent{ID: id, Request: request})
-		s.say("candidate %s is cancelled", id)
-		s.jobs.cancel(e)
-	})
-	return err
-}
+func (c cancel) kind() string { return eventCancel }
+func (c cancel) waits() bool  { return true } // who is proposed next may not share its result
 
-// Cancel is Search.Cancel for a search that is not running: its next run finds the
-// job cancelled.
-func Cancel(led Ledger, id ID, request string, now time.Time) error {
-	t, err := readTrajectory(led, nil)
-	if err != nil {
-		return err
-	}
-	e, err := t.cancellable(id, request)
-	if err != nil || e == nil {
-		return err
-	}
-	data, err := json.Marshal(cancelEvent{ID: id, Request: request})
-	if err != nil {
-		return err
-	}
-	return led.Commit(&Change{Events: []EventRecord{{Seq: t.seq + 1, Turn: t.search.turns, Kind: eventCancel, Data: data, Time: now.UTC()}}})
-}
+func (c cancel) check(t *trajectory) error { return nil }
 
-// cancellable is the job that a request is to end; nil where that was carried out.
-func (t *trajectory) cancellable(id ID, request string) (*entry, error) {
-	if _, known := t.requests[request]; known {
-		return nil, nil
+func (c cancel) do(t *trajectory, r *Request) (*effect, error) {
+	var ids []ID
+	for _, id := range c {
+		switch e := t.get(id); {
+		case e == nil:
+			return nil, t.unknown(id)
+		case e.attempts == nil:
+			return nil, wrong("", "candidate %s has its result already (%s): there is nothing to cancel", id, e.Status)
+		case !e.attempts.cancelled && !slices.Contains(ids, id):
+			ids = append(ids, id)
+		}
 	}
-	e := t.get(id)
-	switch {
-	case e == nil:
-		return nil, t.unknown(id)
-	case e.attempts == nil:
-		return nil, wrong("", "candidate %s has its result already (%s): there is nothing to cancel", id, e.Status)
-	case e.attempts.cancelled:
-		return nil, nil
+	if len(ids) == 0 {
+		return &effect{}, nil
+	}
+	e := &effect{data: cancelEvent{asked: r.asked(), IDs: ids, Next: t.search.nextID()}, say: "cancelled: " + idList(ids)}
+	e.live = func(s *Search) {
+		for _, id := range ids {
+			s.jobs.cancel(s.at.get(id))
+		}
 	}
 	return e, nil
-}
-
-// ask notes that a request is to end a job.
-func (t *trajectory) ask(e *entry, request string) {
-	t.requests[request] = outsideEvent{}
-	e.attempts.cancelled = true
 }
 
 // cancel ends a job whose end was asked for.
@@ -87,31 +67,53 @@ func (d *dispatcher) cancel(e *entry) {
 	}
 }
 
-// readRequests notes what was asked for from outside, and marks the jobs that were to end
-// when the search stopped.
-func (t *trajectory) readRequests() error {
-	for e, err := range t.led.Events() {
-		if err != nil {
-			return err
-		}
-		var c cancelEvent
-		var o outsideEvent
-		switch e.Kind {
-		case eventCancel:
-			err = json.Unmarshal(e.Data, &c)
-			o.Request = c.Request
-		case eventImport, eventAdd:
-			err = json.Unmarshal(e.Data, &o)
-		default:
-			continue
-		}
-		if err != nil {
-			return damaged("event %d (%s): %v", e.Seq, e.Kind, err)
-		}
-		t.requests[o.Request] = o
-		if e := t.get(c.ID); e != nil && e.attempts != nil {
+// cancelled notes that jobs are to end.
+func (t *trajectory) cancelled(c cancelEvent) {
+	t.cancels = append(t.cancels, c)
+	for _, id := range c.all() {
+		if e := t.get(id); e != nil && e.attempts != nil { // when a ledger is read they come later
 			e.attempts.cancelled = true
 		}
 	}
-	return nil
+}
+
+// freeSharers lets go of what was cancelled before the job next was made: what was to
+// share its result is measured itself, and so is what comes now. It is called before jobs
+// are made, from next on.
+func (t *trajectory) freeSharers(next ID) {
+	for ; t.freed < len(t.cancels) && t.cancels[t.freed].Next <= next; t.freed++ {
+		c := &t.cancels[t.freed]
+		if c.Next == 0 {
+			continue
+		}
+		for _, id := range c.IDs {
+			t.free(t.get(id), c.Next)
+		}
+	}
+}
+
+// free does so for one job.
+func (t *trajectory) free(e *entry, next ID) {
+	if e == nil || e.Phase != PhaseSearch {
+		return
+	}
+	t.measurements.forget(e)
+	for _, other := range t.search.own[e.place+1:] {
+		if other.ID >= next {
+			break
+		}
+		if other.Reuse == e.ID {
+			other.shared, other.Reuse = other.Reuse, 0
+			t.measurements.add(other, t.pass)
+		}
+	}
+}
+
+// asMade is the job as the turn made it.
+func (e *entry) asMade() *Job {
+	j := e.Job
+	if e.shared != 0 {
+		j.Reuse = e.shared
+	}
+	return &j
 }

@@ -124,6 +124,7 @@ type Update struct {
 	Text      string // Retried: why; Said: one line for people
 
 	Evaluations int // consumed so far, of phase search
+	Limit       int // of evaluations, as it is now; 0: none
 }
 
 // UpdateKind says what an Update reports.
@@ -137,6 +138,14 @@ const (
 	PhaseChanged
 	Said
 )
+
+// Planned is a Request that waits for its turn.
+type Planned struct {
+	Request string `json:"request"`
+	By      string `json:"by,omitempty"`
+	Turn    uint64 `json:"turn"`
+	Text    string `json:"text"` // what it asks for
+}
 
 // Snapshot is where a search stands, for people and tools. Its JSON is what
 // `nascent status --json` prints.
@@ -161,17 +170,24 @@ type Snapshot struct {
 	Strategy    string   `json:"strategy"`           // that decides now
 	Deciding    float64  `json:"deciding,omitempty"` // for how many seconds it has been deciding one turn, where that is long
 	Workers     int      `json:"workers"`
-	Window      int      `json:"window,omitempty"` // undecided jobs at most
+	Window      int      `json:"window,omitempty"` // how many undecided jobs there may be
 	Limits      Limits   `json:"limits"`
-	Spent       Spent    `json:"spent"`
-	Usage       Usage    `json:"usage,omitzero"` // of all consumed jobs, as far as it is known: the sum of processor seconds, the largest peaks
-	Lost        float64  `json:"lost"`           // of the evaluator seconds that were spent, those of attempts that brought nothing
-	Wall        float64  `json:"wall"`
-	Idle        float64  `json:"idle"` // worker seconds without a job
-	TestLooks   int      `json:"test_looks"`
-	FinalDone   int      `json:"final_done"`  // jobs of the final strategy consumed
-	FinalTotal  int      `json:"final_total"` // and planned so far
-	Best        []Best   `json:"best"`        // at the highest fidelity reached, best first, up to 5 different genomes
+	Paused      *Paused  `json:"paused,omitempty"` // nothing new is started
+	Bans        []string `json:"bans,omitempty"`   // conditions; what they hold of is not proposed
+	Pinned      []ID     `json:"pinned,omitempty"` // whose files are kept
+
+	// Planned is what waits for a later turn, in the order in which it was asked for.
+	Planned []Planned `json:"planned,omitempty"`
+
+	Spent      Spent   `json:"spent"`
+	Usage      Usage   `json:"usage,omitzero"` // of all consumed jobs, as far as it is known: the sum of processor seconds, the largest peaks
+	Lost       float64 `json:"lost"`           // of the evaluator seconds that were spent, those of attempts that brought nothing
+	Wall       float64 `json:"wall"`
+	Idle       float64 `json:"idle"` // worker seconds without a job
+	TestLooks  int     `json:"test_looks"`
+	FinalDone  int     `json:"final_done"`  // jobs of the final strategy consumed
+	FinalTotal int     `json:"final_total"` // and planned so far
+	Best       []Best  `json:"best"`        // at the highest fidelity reached, best first, up to 5 different genomes
 
 	// Front are with several objectives those at the highest fidelity reached that no
 	// other one dominates, of different genomes, the best by the preferred objective first.

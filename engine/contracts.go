@@ -233,6 +233,10 @@ type Session interface {
 	Close(ctx context.Context) error // ask it to end; when ctx ends, force it; leaves no process behind
 }
 
+// Resizer is a Session that keeps as much ready as the search's workers need. Resize says
+// how many there are from now on.
+type Resizer interface{ Resize(workers int) }
+
 // Assignment is one attempt at a Job.
 type Assignment struct {
 	Job     *Job

@@ -495,13 +495,13 @@ func TestCancel(t *testing.T) {
 			time.Sleep(time.Minute) // 5 and 6 hang, 7 and more wait
 			for _, id := range []engine.ID{5, 8} {
 				for range 2 {
-					if err := s.Cancel(id, fmt.Sprint("request ", id)); err != nil {
+					if _, err := s.Steer(engine.Request{ID: fmt.Sprint("request ", id), Cancel: []engine.ID{id}}); err != nil {
 						t.Errorf("candidate %s: %v", id, err)
 					}
 				}
 			}
 			for id, want := range map[engine.ID]string{1: "has its result already (ok)", 99: "there is no candidate 99"} {
-				if err := s.Cancel(id, "another"); err == nil || !strings.Contains(err.Error(), want) {
+				if _, err := s.Steer(engine.Request{ID: "another", Cancel: []engine.ID{id}}); err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("candidate %s: %v", id, err)
 				}
 			}
@@ -512,7 +512,7 @@ func TestCancel(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, id := range []engine.ID{6, 7, 9} {
-			if err := engine.Cancel(cfg.Ledger, id, fmt.Sprint("request ", id), time.Now()); err != nil {
+			if _, err := engine.Steer(cfg.Ledger, engine.Request{ID: fmt.Sprint("request ", id), Cancel: []engine.ID{id}}, time.Now()); err != nil {
 				t.Errorf("candidate %s: %v", id, err)
 			}
 		}
@@ -535,11 +535,11 @@ func TestCancel(t *testing.T) {
 			t.Errorf("%d events", events)
 		}
 		for _, id := range []engine.ID{5, 6} { // asked again, of what was carried out long ago
-			if err := engine.Cancel(cfg.Ledger, id, fmt.Sprint("request ", id), time.Now()); err != nil {
+			if _, err := engine.Steer(cfg.Ledger, engine.Request{ID: fmt.Sprint("request ", id), Cancel: []engine.ID{id}}, time.Now()); err != nil {
 				t.Errorf("candidate %s: %v", id, err)
 			}
 		}
-		if err := engine.Cancel(cfg.Ledger, 5, "late", time.Now()); err == nil {
+		if _, err := engine.Steer(cfg.Ledger, engine.Request{ID: "late", Cancel: []engine.ID{5}}, time.Now()); err == nil {
 			t.Error("cancelled what has failed")
 		}
 		if err := engine.Replay(t.Context(), always(climber{}), cfg.Ledger, nil); err != nil {

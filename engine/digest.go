@@ -79,6 +79,12 @@ func (a *trajectory) digest(turns int) (string, error) {
 				h.number(uint64(e.Window))
 			}
 		}
+		for _, d := range a.decided {
+			if d.turn == t.N {
+				h.text(d.text)
+				h.number(d.number)
+			}
+		}
 		hashTurn(t)
 		n++
 	}
@@ -101,6 +107,18 @@ func (a *trajectory) digest(turns int) (string, error) {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// outsideDecision is something from outside that decides, and is no candidate.
+type outsideDecision struct {
+	turn   uint64
+	text   string
+	number uint64
+}
+
+// decide notes something that decides from a turn on.
+func (t *trajectory) decide(turn uint64, text string, number uint64) {
+	t.decided = append(t.decided, outsideDecision{turn, text, number})
 }
 
 // result writes what a job brought, exact numbers only.

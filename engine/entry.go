@@ -31,9 +31,11 @@ type entry struct {
 	usage     Usage
 	lost      float64 // seconds of attempts that brought nothing; of all when it has a result
 	turn      uint64
-	attempt   int // that brought the result
-	repeat    int // see trajectory.repeats
-	place     int // in sequence.own
+	attempt   int  // that brought the result
+	repeat    int  // see trajectory.repeats
+	place     int  // in sequence.own
+	banned    bool // and so it is invalid: nobody shares that
+	shared    ID   // 0, or the job whose result it was to share, which was cancelled
 	stage     stage
 	key       genome.Hash // see measurement; zero until it is asked for
 

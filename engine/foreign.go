@@ -1,8 +1,8 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -44,25 +44,75 @@ type Known struct {
 	Genome   genome.Genome
 	Fidelity int // the search's at which it would have been measured
 	Result       // Status, Reason, Metrics and Curve; the rest is left out
+
+	text string // of the genome, as long as that is zero
+}
+
+// knownJSON is a Known as JSON.
+type knownJSON struct {
+	Genome   string  `json:"genome"` // its text
+	Fidelity int     `json:"fidelity,omitempty"`
+	Status   Status  `json:"status"`
+	Reason   string  `json:"reason,omitempty"`
+	Metrics  Values  `json:"metrics,omitempty"`
+	Curve    []Point `json:"curve,omitempty"`
+}
+
+// MarshalJSON writes the genome as its text.
+func (k Known) MarshalJSON() ([]byte, error) {
+	text := k.text
+	if !k.Genome.IsZero() {
+		text = k.Genome.Text()
+	}
+	return json.Marshal(knownJSON{text, k.Fidelity, k.Status, k.Reason, k.Metrics, k.Curve})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes; the genome is read by the search that takes
+// it in.
+func (k *Known) UnmarshalJSON(b []byte) error {
+	var from knownJSON
+	err := json.Unmarshal(b, &from)
+	*k = Known{text: from.Genome, Fidelity: from.Fidelity,
+		Result: Result{Status: cmp.Or(from.Status, OK), Reason: from.Reason, Metrics: from.Metrics, Curve: from.Curve}}
+	return err
+}
+
+// read gives results that came as JSON their genomes.
+func (m *Imports) read(t *trajectory) error {
+	for i := range m.Results {
+		k := &m.Results[i]
+		if !k.Genome.IsZero() || k.text == "" {
+			continue
+		}
+		var err error
+		if k.Genome, err = t.Space.Parse(k.text); err != nil {
+			return wrongWithin(fmt.Sprintf("[%d]", i), err)
+		}
+	}
+	return nil
 }
 
 // mostImported is how many results from elsewhere come in one turn.
 const mostImported = 1000
 
-// outside is an order to take something in that no strategy proposed.
-type outside struct {
-	request  string
-	from     string // for people
-	operator string // OpImported or OpAdded
-	all      []Known
+// Imports are results from elsewhere, all to be taken in or none. What is the same as one
+// that was imported before is left out.
+type Imports struct {
+	From    string  `json:"from,omitempty"` // for people
+	Results []Known `json:"results"`
 }
 
-// outsideEvent is the data of eventImport and eventAdd.
+// Additions are genomes that no strategy proposed, to be measured at a fidelity.
+type Additions struct {
+	Genomes  []string `json:"genomes"` // their texts
+	Fidelity int      `json:"fidelity,omitempty"`
+}
+
+// outsideEvent is the data of eventImport and eventAdd, with what asked is.
 type outsideEvent struct {
-	Request string `json:"request"`
-	From    string `json:"from,omitempty"`
-	First   ID     `json:"first"` // id
-	Count   int    `json:"count"`
+	From  string `json:"from,omitempty"`
+	First ID     `json:"first,omitempty"` // id
+	Count int    `json:"count,omitempty"`
 }
 
 func (e outsideEvent) ids() (ids []ID) {
@@ -72,159 +122,113 @@ func (e outsideEvent) ids() (ids []ID) {
 	return ids
 }
 
-// Import takes in results from elsewhere, all or none, and returns the ids of their
-// candidates. It returns when they are recorded; the strategy sees them in the next
-// turn, or when it begins. from says for people where they come from. A request that
-// was carried out before changes nothing and returns the same ids; a result that is the
-// same as one that was imported before is left out. Import may be called
-// from any goroutine; errors that wrap ErrConfig mean that something is wrong with the
-// results.
+// Import takes in results from elsewhere, see Request, and returns the ids of their
+// candidates. The strategy sees them in the next turn, or when it begins.
 func (s *Search) Import(results []Known, from, request string) ([]ID, error) {
-	return s.take(outside{request, from, OpImported, results})
+	rec, err := s.Steer(Request{ID: request, Import: &Imports{from, results}})
+	return rec.IDs, err
 }
 
 // Add lets genomes be measured that no strategy proposed, at a fidelity. All else is as
 // for Import.
 func (s *Search) Add(genomes []genome.Genome, fidelity int, request string) ([]ID, error) {
-	return s.take(added(genomes, fidelity, request))
+	rec, err := s.Steer(Request{ID: request, Add: additions(genomes, fidelity)})
+	return rec.IDs, err
 }
 
 // Import is Search.Import for a search that is not running: its next run goes on with
 // the results.
 func Import(led Ledger, results []Known, from, request string, now time.Time) ([]ID, error) {
-	return take(led, outside{request, from, OpImported, results}, now)
+	rec, err := Steer(led, Request{ID: request, Import: &Imports{from, results}}, now)
+	return rec.IDs, err
 }
 
 // Add is Search.Add for a search that is not running.
 func Add(led Ledger, genomes []genome.Genome, fidelity int, request string, now time.Time) ([]ID, error) {
-	return take(led, added(genomes, fidelity, request), now)
+	rec, err := Steer(led, Request{ID: request, Add: additions(genomes, fidelity)}, now)
+	return rec.IDs, err
 }
 
-func added(genomes []genome.Genome, fidelity int, request string) outside {
-	o := outside{request: request, operator: OpAdded}
+func additions(genomes []genome.Genome, fidelity int) *Additions {
+	a := &Additions{Fidelity: fidelity}
 	for _, g := range genomes {
-		o.all = append(o.all, Known{Genome: g, Fidelity: fidelity})
+		a.Genomes = append(a.Genomes, g.Text())
 	}
-	return o
+	return a
 }
 
-// errUnrecorded says that an order from outside came too late.
-var errUnrecorded = errors.New("the search ended before this was recorded; give the same order again")
+func (m *Imports) kind() string   { return eventImport }
+func (m *Imports) waits() bool    { return true }
+func (a *Additions) kind() string { return eventAdd }
+func (a *Additions) waits() bool  { return true }
 
-// take carries an order out between two turns, and returns when that is durable.
-func (s *Search) take(o outside) (ids []ID, err error) {
-	done := make(chan error, 1)
-	s.ask(func() {
-		select {
-		case <-s.gone:
-			return
-		default:
-		}
-		if s.at == nil || s.jobs == nil {
-			done <- ErrEmpty
-			return
-		}
-		s.orders = append(s.orders, func() {
-			var err error
-			if ids, err = s.takeNow(o); err != nil {
-				done <- err
-				return
-			}
-			s.writer.after(func() { done <- nil })
-		})
-	})
-	select {
-	case err = <-done:
-	case <-s.gone:
-		select {
-		case err = <-done:
-		default:
-			err = errUnrecorded
-		}
+func (m *Imports) check(t *trajectory) error {
+	if len(m.Results) == 0 {
+		return wrong("", "there is nothing to take in")
 	}
+	return m.read(t)
+}
+
+func (a *Additions) check(t *trajectory) error {
+	if len(a.Genomes) == 0 {
+		return wrong("", "there is nothing to take in")
+	}
+	_, err := a.known(t)
+	return err
+}
+
+// known are the genomes.
+func (a *Additions) known(t *trajectory) ([]Known, error) {
+	var all []Known
+	for i, text := range a.Genomes {
+		g, err := t.Space.Parse(text)
+		if err != nil {
+			return nil, wrongWithin(fmt.Sprintf("[%d]", i), err)
+		}
+		all = append(all, Known{Genome: g, Fidelity: a.Fidelity})
+	}
+	return all, nil
+}
+
+func (m *Imports) do(t *trajectory, r *Request) (*effect, error) {
+	jobs, err := t.take(OpImported, m.Results)
 	if err != nil {
 		return nil, err
 	}
-	return ids, nil
+	return taken(jobs, r, m.From, fmt.Sprintf("%d results from %s are taken in", len(jobs), m.From)), nil
 }
 
-// obey carries out what was ordered while a turn was being decided.
-func (s *Search) obey() {
-	for s.stepping == nil && len(s.orders) > 0 {
-		order := s.orders[0]
-		s.orders = s.orders[1:]
-		order()
-	}
-}
-
-// takeNow carries an order out, while no turn is being decided.
-func (s *Search) takeNow(o outside) ([]ID, error) {
-	t := s.at
-	event, jobs, err := t.take(o)
-	if err != nil || jobs == nil {
-		return event.ids(), err
-	}
-	s.journal(t, o.kind(), event)
-	for _, e := range jobs {
-		s.writer.next.Jobs = append(s.writer.next.Jobs, e.jobRecord())
-		if e.imported() {
-			s.writer.arrived(e.record())
-			s.brought = append(s.brought, e.ID)
-		} else {
-			s.writer.after(func() { s.enqueue(e) })
-		}
-	}
-	s.say("%s", o.say(len(jobs)))
-	return event.ids(), nil
-}
-
-// take is takeNow for a search that is not running.
-func take(led Ledger, o outside, now time.Time) ([]ID, error) {
-	t, err := readTrajectory(led, nil)
+func (a *Additions) do(t *trajectory, r *Request) (*effect, error) {
+	all, err := a.known(t)
 	if err != nil {
 		return nil, err
 	}
-	event, jobs, err := t.take(o)
-	if err != nil || jobs == nil {
-		return event.ids(), err
+	for i, k := range all {
+		if by := t.banned(t.search.turns, k.Genome); by != "" {
+			return nil, wrong(fmt.Sprintf("[%d]", i), "it is banned: %s", by).but("end that first: unban")
+		}
 	}
-	data, err := json.Marshal(event)
+	jobs, err := t.take(OpAdded, all)
 	if err != nil {
 		return nil, err
 	}
-	c := &Change{Events: []EventRecord{{Seq: t.seq + 1, Turn: t.search.turns, Kind: o.kind(), Data: data, Time: now.UTC()}}}
-	for _, e := range jobs {
-		c.Jobs = append(c.Jobs, e.jobRecord())
-		if e.imported() {
-			c.Inbox = append(c.Inbox, e.record())
-		}
-	}
-	return event.ids(), led.Commit(c)
+	return taken(jobs, r, "", fmt.Sprintf("%d added", len(jobs))), nil
 }
 
-func (o *outside) kind() string {
-	if o.operator == OpAdded {
-		return eventAdd
+// taken is the effect of new candidates.
+func taken(jobs []*entry, r *Request, from, say string) *effect {
+	if len(jobs) == 0 {
+		return &effect{}
 	}
-	return eventImport
+	event := outsideEvent{From: from, First: jobs[0].ID, Count: len(jobs)}
+	return &effect{Receipt: Receipt{IDs: event.ids()}, data: struct {
+		asked
+		outsideEvent
+	}{r.asked(), event}, jobs: jobs, say: say}
 }
 
-func (o *outside) say(n int) string {
-	if o.operator == OpAdded {
-		return fmt.Sprintf("%d added", n)
-	}
-	return fmt.Sprintf("%d results from %s are taken in", n, o.from)
-}
-
-// take makes the jobs of an order, all or none. There are none, and no error, if it was
-// carried out before.
-func (t *trajectory) take(o outside) (event outsideEvent, jobs []*entry, err error) {
-	if before, known := t.requests[o.request]; known {
-		return before, nil, nil
-	}
-	if len(o.all) == 0 {
-		return event, nil, wrong("", "there is nothing to take in")
-	}
+// take makes the jobs of what comes from outside, all or none.
+func (t *trajectory) take(operator string, all []Known) (jobs []*entry, err error) {
 	q := &t.search
 	first := q.nextID()
 	before := map[string]int{} // what was imported
@@ -233,29 +237,25 @@ func (t *trajectory) take(o outside) (event outsideEvent, jobs []*entry, err err
 			before[e.told()]++
 		}
 	}
-	for i, k := range o.all {
-		e, err := t.outsider(q.nextID(), o.operator, k)
+	for i, k := range all {
+		e, err := t.outsider(q.nextID(), operator, k)
 		if err == nil && e.imported() {
 			err = t.know(e, k.Result)
 		}
 		if err != nil {
 			t.remove(q, first)
-			return event, nil, wrongWithin(fmt.Sprintf("[%d]", i), err)
+			return nil, wrongWithin(fmt.Sprintf("[%d]", i), err)
 		}
 		if e.imported() && before[e.told()] > 0 {
 			before[e.told()]--
 			continue
 		}
 		if err := t.add(e); err != nil {
-			return event, nil, err
+			return nil, err
 		}
 		jobs = append(jobs, e)
 	}
-	if len(jobs) > 0 {
-		event = outsideEvent{Request: o.request, From: o.from, First: first, Count: len(jobs)}
-		t.requests[o.request] = event
-	}
-	return event, jobs, nil
+	return jobs, nil
 }
 
 // told is equal for results from elsewhere that say the same.
@@ -278,6 +278,7 @@ func (t *trajectory) outsider(id ID, operator string, k Known) (*entry, error) {
 	if err != nil {
 		return nil, wrongWithin("genome", err)
 	}
+	t.freeSharers(id)
 	e := &entry{turn: t.search.turns, attempts: &attempts{}, Candidate: Candidate{Job: Job{
 		ID: id, Phase: PhaseSearch, Task: Train, Genome: g, Operator: operator, Fidelity: k.Fidelity,
 		Budget: t.budget(k.Fidelity), Seed: jobSeed(t.Plan.Seed, id, t.pass),

@@ -88,4 +88,7 @@ func (h *holds) holdRecorded(t *trajectory) {
 		h.hold(q.newest.Files)
 	}
 	h.hold(t.filesOfAll(t.final.newest.Keep))
+	for _, id := range t.Pinned() {
+		h.hold(t.filesIfAny(id))
+	}
 }

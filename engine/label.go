@@ -2,10 +2,8 @@ package engine
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -31,8 +29,8 @@ type Labels struct {
 	Comment string
 }
 
-// check finds what cannot be a label or a comment.
-func (l *Labelling) check() error {
+// checkWords finds what cannot be a label or a comment.
+func (l *Labelling) checkWords() error {
 	for _, name := range []string{l.Add, l.Remove} {
 		switch {
 		case len(name) > MaxLabel:
@@ -56,83 +54,31 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
-// Label says something of candidates, and returns when that is durable. It may be called
-// from any goroutine.
-func (s *Search) Label(l Labelling) (err error) {
-	if err := l.check(); err != nil {
-		return err
-	}
-	durable := make(chan struct{})
-	s.ask(func() {
-		select {
-		case <-s.gone:
-			err = errEnded
-			return
-		default:
-		}
-		if s.at == nil {
-			err = ErrEmpty
-			return
-		}
-		for _, id := range l.IDs {
-			if s.at.get(id) == nil {
-				err = s.at.unknown(id)
-				return
-			}
-		}
-		s.journal(s.at, eventLabel, l)
-		s.writer.after(func() { close(durable) })
-	})
-	if err != nil {
-		return err
-	}
-	select {
-	case <-durable:
-		return nil
-	case <-s.gone:
-		return errEnded
-	}
+// labelEvent is the data of eventLabel.
+type labelEvent struct {
+	asked
+	Labelling
 }
 
-var errEnded = errors.New("the search ended at the same time: say it again")
+func (l *Labelling) kind() string { return eventLabel }
+func (l *Labelling) waits() bool  { return false }
+
+func (l *Labelling) check(t *trajectory) error {
+	if len(l.IDs) == 0 {
+		return wrong("", "no candidate is named")
+	}
+	if err := t.there(l.IDs); err != nil {
+		return err
+	}
+	return l.checkWords()
+}
+
+func (l *Labelling) do(_ *trajectory, r *Request) (*effect, error) {
+	return &effect{data: labelEvent{r.asked(), *l}}, nil
+}
 
 func (a *Archive) unknown(id ID) error {
 	return wrong("", "there is no candidate %s; the newest is %d", id, len(a.search.jobs))
-}
-
-// Label is Search.Label for a search that is not running.
-func Label(led Ledger, l Labelling, now time.Time) error {
-	if err := l.check(); err != nil {
-		return err
-	}
-	t, err := readPlan(led, nil)
-	if err != nil {
-		return err
-	}
-	last := map[Part]ID{}
-	for j, err := range led.Jobs() {
-		if err != nil {
-			return err
-		}
-		last[partOf(j.ID)] = j.ID // they have no gaps
-	}
-	for _, id := range l.IDs {
-		if id > last[partOf(id)] {
-			return wrong("", "there is no candidate %s; the newest is %d", id, last[PartSearch])
-		}
-	}
-	data, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
-	turns := uint64(0)
-	for r, err := range led.Turns(PartSearch) {
-		if err != nil {
-			return err
-		}
-		turns = r.N + 1
-	}
-	return led.Commit(&Change{Events: []EventRecord{{Seq: t.seq + 1, Turn: turns, Kind: eventLabel, Data: data, Time: now.UTC()}}})
 }
 
 // ReadLabels reads what was said of candidates, of those of whom there is something. It

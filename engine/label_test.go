@@ -39,13 +39,17 @@ func TestLabels(t *testing.T) {
 	cfg := config(enginetest.Memory(t))
 	cfg.Strategy, cfg.Limits.Evaluations, cfg.Evaluator, cfg.Evaluators = randomly{}, 20, evaluator(gate), nil
 	var s *engine.Search
+	say := func(l engine.Labelling) error {
+		_, err := s.Steer(engine.Request{Label: &l})
+		return err
+	}
 	said := make(chan error, 1)
 	cfg.Observe = func(u engine.Update) {
 		if u.Kind == engine.Consumed && u.Candidate.ID == 5 {
 			go func() {
 				said <- errors.Join(
-					s.Label(engine.Labelling{IDs: []engine.ID{1, 3}, Add: "good"}),
-					s.Label(engine.Labelling{IDs: []engine.ID{3}, Add: "to look at", Comment: comment("small, and fast")}),
+					say(engine.Labelling{IDs: []engine.ID{1, 3}, Add: "good"}),
+					say(engine.Labelling{IDs: []engine.ID{3}, Add: "to look at", Comment: comment("small, and fast")}),
 				)
 				close(gate)
 				s.Stop()
@@ -62,7 +66,7 @@ func TestLabels(t *testing.T) {
 	if err := <-said; err != nil {
 		t.Fatalf("%v", err)
 	}
-	if err := s.Label(engine.Labelling{IDs: []engine.ID{1}, Add: "late"}); err == nil {
+	if err := say(engine.Labelling{IDs: []engine.ID{1}, Add: "late"}); err == nil {
 		t.Error("a search that has ended takes a label")
 	}
 	now := time.Now()
@@ -70,7 +74,7 @@ func TestLabels(t *testing.T) {
 		{IDs: []engine.ID{1}, Remove: "good"}, {IDs: []engine.ID{2}, Comment: comment("x")}, {IDs: []engine.ID{2}, Comment: comment("")},
 		{IDs: []engine.ID{3, 4}, Add: "good"},
 	} {
-		if err := engine.Label(cfg.Ledger, l, now); err != nil {
+		if _, err := engine.Steer(cfg.Ledger, engine.Request{Label: &l}, now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,7 +91,7 @@ func TestLabels(t *testing.T) {
 		{engine.Labelling{IDs: []engine.ID{1}, Comment: comment("a\nb")}, "cannot be printed"},
 		{engine.Labelling{IDs: []engine.ID{1}, Comment: comment(strings.Repeat("x", 1001))}, "has 1001 bytes"},
 	} {
-		if err := engine.Label(cfg.Ledger, bad.l, now); err == nil || !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), bad.want) {
+		if _, err := engine.Steer(cfg.Ledger, engine.Request{Label: &bad.l}, now); err == nil || !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), bad.want) {
 			t.Errorf("%+v: %v; want %s", bad.l, err, bad.want)
 		}
 	}

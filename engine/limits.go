@@ -9,8 +9,7 @@ import (
 )
 
 // over says which limit phase search has reached, or "".
-func (s *Search) over() string {
-	a := s.at
+func (a *Archive) over() string {
 	l, n := a.Limits, a.search.evaluations()
 	switch {
 	case a.search.done():
@@ -32,7 +31,7 @@ func (s *Search) over() string {
 // patience is after how many evaluations in a row that cost nothing a search is
 // over that only costs or a target could end: it would never end. A window may
 // be a whole round of a strategy's, after which it looks elsewhere.
-func (a *Archive) patience() int { return max(1000, 10*a.now().Window) }
+func (a *Archive) patience() int { return max(1000, 10*a.Window()) }
 
 // fruitless tells whether patience is at its end: the latest evaluations all
 // shared earlier results, or found no row in a table. Those that were proposed
@@ -60,7 +59,7 @@ func (a *Archive) fruitless() bool {
 func (s *Search) hopeless() error {
 	a := s.at
 	n := a.search.evaluations()
-	if a.tally.invalid < n || n-s.before < max(100, 5*a.now().Window) {
+	if a.tally.invalid < n || n-s.before < max(100, 5*a.Window()) {
 		return nil
 	}
 	var last *entry
@@ -128,12 +127,14 @@ func (s *Search) raise() {
 	if s.aim == 0 || s.stepping != nil || s.mode != searching {
 		return
 	}
-	t := s.at
-	if limit := t.Limits.Evaluations; limit > 0 && limit < s.aim {
-		t.Limits.Evaluations, t.limited = s.aim, t.search.turns
-		s.journal(t, eventLimits, t.Limits)
-	}
+	aim := s.aim
 	s.aim = 0
+	if limit := s.at.Limits.Evaluations; limit == 0 || limit >= aim {
+		return
+	}
+	if _, err := s.carryOut(&Request{By: "client", Set: &Settings{Evaluations: &aim}}); err != nil {
+		s.fail(err)
+	}
 }
 
 func sameLimits(a, b Limits) bool { return reflect.DeepEqual(a, b) }
@@ -156,7 +157,7 @@ func (s *Search) account() {
 	now := s.cfg.Clock.Now()
 	d := now.Sub(s.since).Seconds()
 	s.since = now
-	if d <= 0 {
+	if d <= 0 || s.at.paused != nil && s.jobs.running == 0 {
 		return
 	}
 	if !s.finalRun { // limits are for phase search

@@ -14,7 +14,7 @@ func (s *Search) loop(ctx context.Context) error {
 	s.since = s.cfg.Clock.Now()
 	defer s.timers.stop()
 	s.watchWall()
-	if s.over() == "" && s.at.search.taken == 0 && s.at.search.turns == 0 {
+	if s.at.over() == "" && s.at.search.taken == 0 && s.at.search.turns == 0 {
 		s.say("search %s begins", s.at.Name)
 	}
 	s.observe(Update{Kind: PhaseChanged})
@@ -25,11 +25,12 @@ func (s *Search) loop(ctx context.Context) error {
 		}
 		s.raise()
 		s.obey()
-		if s.mode != leaving {
+		s.returning = s.returning && s.jobs.running > 0
+		if s.mode != leaving && s.at.paused == nil {
 			s.advance(ctx)
 		}
 		s.dispatch()
-		if !s.closing() && s.stepping == nil && s.writer.idle() {
+		if !s.closing() && s.at.paused == nil && s.stepping == nil && s.writer.idle() {
 			s.jobs.decideDoubt()
 		}
 		s.writer.flush()
@@ -89,7 +90,7 @@ func (s *Search) advance(ctx context.Context) {
 	for s.stepping == nil && s.mode != leaving {
 		switch s.mode {
 		case searching:
-			if why := s.over(); why != "" {
+			if why := s.at.over(); why != "" {
 				s.mode = ending
 				s.say("search ends after %d evaluations: %s", search.evaluations(), why)
 				s.jobs.endAll()
@@ -116,6 +117,9 @@ func (s *Search) advance(ctx context.Context) {
 			if s.jobs.running > 0 {
 				return
 			}
+			if s.goesOn() {
+				continue
+			}
 			if !s.beginFinal() {
 				s.finished()
 				return
@@ -123,6 +127,9 @@ func (s *Search) advance(ctx context.Context) {
 			s.mode, s.finalRun = finishing, true
 		case finishing:
 			if final.done() {
+				if s.goesOn() {
+					continue
+				}
 				s.finished()
 				return
 			}
@@ -133,6 +140,17 @@ func (s *Search) advance(ctx context.Context) {
 			s.step(ctx, final, ids)
 		}
 	}
+}
+
+// goesOn lets a search that had come to its end go on, if its limits were raised since.
+func (s *Search) goesOn() bool {
+	if s.at.over() != "" {
+		return false
+	}
+	s.mode, s.finalRun = searching, false
+	s.say("search goes on: its limits were raised")
+	s.observe(Update{Kind: PhaseChanged})
+	return true
 }
 
 // next says which results the next turn of a sequence consumes, and whether it
@@ -235,7 +253,7 @@ func (a *Archive) passTaken() int {
 func (s *Search) step(ctx context.Context, q *sequence, ids []ID) {
 	want := 1 << 20
 	if q.part == PartSearch {
-		want = max(0, s.at.now().Window-q.undecided(ids))
+		want = max(0, s.at.Window()-q.undecided(ids))
 	}
 	t := s.at.begin(q, ids, want, s.at.Limits, s.writer.details)
 	for _, r := range t.entered {
@@ -394,8 +412,15 @@ func (s *Search) arrive(e *entry, r ResultRecord) {
 	}
 	waiters := s.sharers[e.ID]
 	delete(s.sharers, e.ID)
+	if s.at.pinned[e.ID] {
+		s.files.hold(s.at.filesOf(e.ID))
+	}
 	for _, w := range waiters {
-		if w.stage.is(waiting) { // not cancelled meanwhile
+		switch {
+		case !w.stage.is(waiting): // cancelled meanwhile
+		case w.Reuse == 0: // e was
+			s.enqueue(w)
+		default:
 			s.share(w, e)
 		}
 	}
@@ -404,6 +429,9 @@ func (s *Search) arrive(e *entry, r ResultRecord) {
 // dispatch gives waiting jobs to evaluators, the smallest ids first, while
 // there are workers without one.
 func (s *Search) dispatch() {
+	if s.at.paused != nil || s.returning {
+		return
+	}
 	for s.jobs.running < s.cfg.Workers {
 		var q *sequence
 		switch s.mode { // an evaluator that breaks changes it
@@ -455,7 +483,7 @@ func (s *Search) beginFinal() bool {
 }
 
 // closing tells that jobs are being called back.
-func (s *Search) closing() bool { return s.mode == ending || s.mode == leaving }
+func (s *Search) closing() bool { return s.mode == ending || s.mode == leaving || s.returning }
 
 // leave ends the run: nothing new is started and running jobs end.
 func (s *Search) leave(cause string) {
@@ -487,6 +515,9 @@ func (s *Search) fail(err error) {
 // conclude writes the last state.
 func (s *Search) conclude() error {
 	s.account()
+	if s.at.counters.State == StateFinished && s.at.over() == "" {
+		s.at.counters.State = StateStopped // its limits were raised at the last moment
+	}
 	s.journal(s.at, eventEnded, Ended{
 		State: s.at.counters.State, Cause: s.at.counters.Cause, Paused: errors.Is(s.trouble, ErrPaused),
 		History: len(s.at.search.history) + len(s.at.final.history),
@@ -511,7 +542,7 @@ func (s *Search) say(format string, args ...any) {
 func (s *Search) observe(u Update) {
 	if s.cfg.Observe != nil {
 		if s.at != nil {
-			u.Evaluations = s.at.search.evaluations()
+			u.Evaluations, u.Limit = s.at.search.evaluations(), s.at.Limits.Evaluations
 		}
 		s.cfg.Observe(u)
 	}

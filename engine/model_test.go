@@ -49,7 +49,7 @@ func TestModel(t *testing.T) {
 		return // a few searches need not meet everything
 	}
 	for _, what := range append(fates[:], "crash before", "crash after", "stop", "pause", "evaluator gone", "same digest", "exhausted",
-		"resumed from saved", "checkpoint", "another strategy", "target", "violation", "attempts", "import", "add") {
+		"resumed from saved", "checkpoint", "another strategy", "target", "violation", "attempts", "import", "add", "ban", "unban", "set", "pause", "cancel", "pin") {
 		if seen.n[what] == 0 {
 			t.Errorf("none of the searches had: %s", what)
 		}
@@ -84,36 +84,50 @@ type model struct {
 	seen     *tallies
 }
 
-// order brings something that no strategy proposed.
+// order is a request from outside.
 type order struct {
-	request string
-	add     bool
-	known   []engine.Known
-	at      *uint64 // the turn before which it is to be given, if that is known
-	done    bool    // acknowledged
+	engine.Request
+	at   *uint64 // the turn before which it is to be given, if that is known
+	done bool    // acknowledged
+}
+
+// decides tells whether the trajectory depends on it.
+func (o *order) decides() bool {
+	return o.Add != nil || o.Import != nil || o.Ban != "" || o.Unban != "" || o.Set != nil
+}
+
+// brings is how many candidates it brings.
+func (o *order) brings() int {
+	switch {
+	case o.Add != nil:
+		return len(o.Add.Genomes)
+	case o.Import != nil:
+		return len(o.Import.Results)
+	}
+	return 0
 }
 
 // give gives an order to a search, or to a ledger.
 func (o *order) give(s *engine.Search, led engine.Ledger) error {
-	var err error
-	switch {
-	case o.add && s != nil:
-		_, err = s.Add(o.genomes(), o.known[0].Fidelity, o.request)
-	case o.add:
-		_, err = engine.Add(led, o.genomes(), o.known[0].Fidelity, o.request, time.Now())
-	case s != nil:
-		_, err = s.Import(o.known, "elsewhere", o.request)
-	default:
-		_, err = engine.Import(led, o.known, "elsewhere", o.request, time.Now())
+	if s == nil {
+		_, err := engine.Steer(led, o.Request, time.Now())
+		return err
+	}
+	_, err := s.Steer(o.Request)
+	if err == nil && o.Pause != nil {
+		time.Sleep(30 * time.Second)
+		_, err = s.Steer(engine.Request{ID: o.ID + ", and resume", Resume: true})
 	}
 	return err
 }
 
-func (o *order) genomes() (out []genome.Genome) {
-	for _, k := range o.known {
-		out = append(out, k.Genome)
-	}
-	return out
+// tolerable tells that an order may be refused so: it comes too late, or at the wrong
+// time.
+func tolerable(err error) bool {
+	return errors.Is(err, engine.ErrLate) || errors.Is(err, engine.ErrEmpty) || errors.Is(err, engine.ErrConfig) &&
+		slices.ContainsFunc([]string{"it is banned", "is not banned", "has its result already", "there is no candidate",
+			"left no files", "is not kept any more"},
+			func(text string) bool { return strings.Contains(err.Error(), text) })
 }
 
 // stage is a strategy with its options.
@@ -181,7 +195,8 @@ func newModel(seed uint64, seen *tallies) *model {
 		m.limits = []int{1 + r.Intn(m.limits[0]), m.limits[0]}
 	}
 	for i := range r.Intn(4) {
-		o := order{request: fmt.Sprint("order ", i), add: r.Bool()}
+		var all []engine.Known
+		var texts []string
 		for n := range 1 + r.Intn(4) {
 			g, _ := space.Random(r)
 			k := engine.Known{Genome: g, Fidelity: r.Intn(len(m.cfg.Fidelities)), Result: engine.Result{Status: engine.OK, Metrics: engine.Values{
@@ -189,9 +204,29 @@ func newModel(seed uint64, seen *tallies) *model {
 			if r.Intn(4) == 0 {
 				k.Result = engine.Result{Status: engine.Failed, Reason: fmt.Sprintf("it failed elsewhere, %d of %d", n, i)}
 			}
-			o.known = append(o.known, k)
+			all, texts = append(all, k), append(texts, g.Text())
+		}
+		o := order{Request: engine.Request{ID: fmt.Sprint("order ", i)}}
+		if r.Bool() {
+			o.Add = &engine.Additions{Genomes: texts, Fidelity: all[0].Fidelity}
+		} else {
+			o.Import = &engine.Imports{From: "elsewhere", Results: all}
 		}
 		m.orders = append(m.orders, o)
+	}
+	ban := "b"
+	if path, _ := space.Path("b"); path.Number {
+		ban = "b > 50"
+	}
+	window := 11 + r.Intn(6)
+	for i, change := range []engine.Request{
+		{Ban: ban}, {Unban: ban}, {Set: &engine.Settings{Window: &window}}, {Pause: &engine.Pause{Now: r.Bool()}},
+		{Cancel: []engine.ID{engine.ID(1 + r.Intn(20))}}, {Pin: []engine.ID{engine.ID(1 + r.Intn(20))}},
+	} {
+		if r.Intn(4) == 0 {
+			change.ID = fmt.Sprint("change ", i)
+			m.orders = append(m.orders, order{Request: change})
+		}
 	}
 	if r.Intn(5) == 0 { // results that are shared cost nothing, so there would be no end
 		m.seconds, m.cfg.Duplicates = true, engine.Replicate
@@ -226,6 +261,11 @@ func strategyOf(name string) engine.Strategy {
 	return s
 }
 
+// pauses tells that jobs may be called back.
+func (m *model) pauses() bool {
+	return slices.ContainsFunc(m.orders, func(o order) bool { return o.Pause != nil && o.Pause.Now })
+}
+
 // changes tells that another strategy takes over on the way.
 func (m *model) changes() bool {
 	return len(m.limits) > 1 && (m.stages[0].name != m.stages[1].name || string(m.stages[0].options) != string(m.stages[1].options))
@@ -246,7 +286,7 @@ func (m *model) test(t *testing.T) {
 	r := rng.New(rng.Derive(m.seed, "trouble"))
 	for i := range m.limits {
 		m.limited(i)
-		tries := &tries{sent: map[engine.ID]int{}, free: map[engine.ID]int{}, calm: m.troubles == 0 && len(m.limits) == 1}
+		tries := &tries{sent: map[engine.ID]int{}, free: map[engine.ID]int{}, calm: m.troubles == 0 && len(m.limits) == 1 && !m.pauses()}
 		if m.through(t, led, r, m.troubles/(i+1), tries); t.Failed() {
 			return
 		}
@@ -275,7 +315,7 @@ func (m *model) test(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, o := range m.orders {
-			if strings.Contains(string(e.Data), fmt.Sprintf("%q", o.request)) {
+			if o.decides() && strings.Contains(string(e.Data), fmt.Sprintf("%q", o.ID)) {
 				o.at = &e.Turn
 				calm.orders = append(calm.orders, o)
 			}
@@ -399,9 +439,8 @@ func (m *model) through(t *testing.T, led *watcher, r *rng.Rand, troubles int, c
 			given.Go(func() {
 				time.Sleep(after)
 				err := o.give(s, nil)
-				if o.done = o.done || err == nil; err != nil && !strings.Contains(err.Error(), "give the same order again") &&
-					!errors.Is(err, engine.ErrEmpty) {
-					t.Errorf("%s\n%s: %v", m, o.request, err)
+				if o.done = o.done || err == nil; err != nil && !tolerable(err) {
+					t.Errorf("%s\n%s: %v", m, o.ID, err)
 				}
 			})
 		}
@@ -480,7 +519,12 @@ func (m *model) check(t *testing.T, led *watcher, count *tries) {
 		if j.Origin() != "" {
 			brought++
 		}
-		if m.cfg.Duplicates != engine.Replicate && j.Origin() != engine.Imported && j.Reuse == 0 && j.Phase == engine.PhaseSearch {
+		c, err := arch.Candidate(j.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.cfg.Duplicates != engine.Replicate && j.Origin() != engine.Imported && j.Reuse == 0 && j.Phase == engine.PhaseSearch &&
+			!banned(&c) && !cancelled(&c) {
 			key := fmt.Sprint(j.Fidelity, j.Packed)
 			if twin, known := measured[key]; known {
 				fail("job %s repeats job %s", j.ID, twin)
@@ -570,21 +614,31 @@ func (m *model) checkOrders(fail func(string, ...any), led engine.Ledger, brough
 			fail("%v", err)
 		}
 		for _, o := range m.orders {
-			if strings.Contains(string(e.Data), fmt.Sprintf("%q", o.request)) {
-				recorded[o.request] = true
-				brought -= len(o.known)
+			if strings.Contains(string(e.Data), fmt.Sprintf("%q", o.ID)) {
+				recorded[o.ID] = true
+				brought -= o.brings()
 				m.seen.count(e.Kind)
 			}
 		}
 	}
 	for _, o := range m.orders {
-		if o.done && !recorded[o.request] {
-			fail("%s was acknowledged and is lost", o.request)
+		if o.done && !recorded[o.ID] {
+			fail("%s was acknowledged and is lost", o.ID)
 		}
 	}
 	if brought != 0 {
 		fail("%d candidates more came from outside than were ordered", brought)
 	}
+}
+
+// banned tells that a candidate was proposed although it is banned.
+func banned(c *engine.Candidate) bool {
+	return c.Status == engine.Invalid && strings.HasPrefix(c.Reason, "it is banned: ")
+}
+
+// cancelled tells that somebody ended a candidate's job.
+func cancelled(c *engine.Candidate) bool {
+	return c.Status == engine.Failed && c.Reason == "it was cancelled on request"
 }
 
 // checkCandidate compares a result with what the evaluator knows of the job.
@@ -601,6 +655,10 @@ func (m *model) checkCandidate(fail func(string, ...any), c *engine.Candidate, e
 		source = other
 	} else if from, ok := earlier[c.Resume]; c.Resume != 0 && (!ok || from.Seed != c.Seed) {
 		fail("job %s goes on from job %s, whose training has another seed or no result", c.ID, c.Resume)
+	} else if banned(c) || cancelled(c) {
+		if n := c.Attempts; n > 0 && banned(c) {
+			fail("job %s is banned and was tried %d times", c.ID, n)
+		}
 	} else if n := m.cfg.Failures.Attempts; c.Attempts < 1 || c.Attempts > n || c.Status == engine.Failed && c.Attempts < min(2, n) {
 		fail("job %s is %s after %d attempts of %d", c.ID, c.Status, c.Attempts, n)
 	}
@@ -617,7 +675,7 @@ func (m *model) checkCandidate(fail func(string, ...any), c *engine.Candidate, e
 		if len(c.Metrics) > 0 || len(c.Curve) > 0 || c.Reason == "" {
 			fail("job %s is %s and has %+v", c.ID, c.Status, c.Result)
 		}
-		if c.Status == engine.Invalid && source.ID != 0 && !m.invalid(&source.Job) {
+		if c.Status == engine.Invalid && source.ID != 0 && !m.invalid(&source.Job) && !banned(c) {
 			fail("job %s is invalid: %s", c.ID, c.Reason)
 		}
 	default:
@@ -650,6 +708,9 @@ func (m *model) best(t *testing.T, led engine.Ledger) (best engine.ID, reached i
 			continue
 		}
 		x := figures{JobRecord: jobs[h.ID]}
+		if h.Attempts > 0 { // though it was to share another's result, which was cancelled
+			x.Reuse = 0
+		}
 		if x.Origin() == engine.Imported {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"os"
 
@@ -33,7 +34,10 @@ func (s *Search) open(ctx context.Context) error {
 	case !errors.Is(err, ErrEmpty):
 		return err
 	}
-	var err error
+	err := s.steered()
+	if err != nil {
+		return err
+	}
 	if s.pool.expect, err = s.expected(); err != nil {
 		return err
 	}
@@ -98,11 +102,32 @@ func (s *Search) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if w := at.now().Window; by.batch > w {
-		return wrong("window", "%d is smaller than the %d results that strategy %s wants at once", w, by.batch, by.name).
-			but("widen it (--set window=%d), or give the strategy a smaller round", by.batch)
+	if w := at.Window(); by.batch > w {
+		remedy := fmt.Sprintf("widen it (--set window=%d), or give the strategy a smaller round", by.batch)
+		if !fresh {
+			remedy = fmt.Sprintf("widen it: nascent set DIR window=%d", by.batch)
+		}
+		return wrong("window", "%d is smaller than the %d results that strategy %s wants at once", w, by.batch, by.name).but("%s", remedy)
 	}
 	return s.load(at)
+}
+
+// steered lets what was set in the search go before what it is configured with, if that
+// is as it was before.
+func (s *Search) steered() error {
+	s.started = configured{s.cfg.Limits, s.cfg.Workers}
+	before, err := ReadPlan(s.cfg.Ledger)
+	if errors.Is(err, ErrEmpty) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.cfg.Limits = before.Effective(s.cfg.Limits)
+	if n := before.effectiveWorkers(s.cfg.Workers); n > 0 {
+		s.cfg.Workers, s.cfg.Fill = n, false
+	}
+	return nil
 }
 
 // eachJudged refuses an evaluator that trains and does not declare what all results are
@@ -235,9 +260,9 @@ func (s *Search) goOn(t *trajectory, by decider) (err error) {
 				now.Name, clip(string(now.Options)), by.name, clip(string(options))).
 				but("to go on with another strategy say so: nascent run DIR --strategy %s", by.name)
 		}
-		e := StrategyEvent{Turn: turn, Name: by.name, Options: options, Source: cmp.Or(s.cfg.StrategySource, by.name), Window: max(now.Window, by.batch)}
+		e := StrategyEvent{Turn: turn, Name: by.name, Options: options, Source: cmp.Or(s.cfg.StrategySource, by.name), Window: max(t.Window(), by.batch)}
 		s.journal(t, eventStrategy, e)
-		t.Strategies = append(t.Strategies, e)
+		t.Strategies, t.width = append(t.Strategies, e), e.Window
 		s.writer.state(PartSearch, by.state)
 		s.say("from turn %d on strategy %s decides", e.Turn, e.Name)
 		s.remark(by)
@@ -271,10 +296,10 @@ func (s *Search) load(t *trajectory) error {
 		t.checkpoints.most = append(t.checkpoints.most, m)
 	}
 	if s.cfg.Fill && s.pool.waits() {
-		s.cfg.Workers = t.now().Window
+		s.cfg.Workers = t.Window()
 	}
-	s.journal(t, eventStarted, startedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource})
-	t.workers = s.cfg.Workers
+	s.journal(t, eventStarted, startedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource, Configured: &s.started})
+	t.workers, t.configured = s.cfg.Workers, s.started
 	t.counters.State, t.counters.Cause = StateRunning, ""
 	s.writer.counters(t.counters)
 
@@ -371,7 +396,7 @@ func (s *Search) plan(batch int, begun *Archive) Plan {
 	if begun != nil { // the strategy may have changed, and may do so now
 		p.Strategy, p.Options, p.Rules = begun.Plan.Strategy, begun.Plan.Options, begun.Plan.Rules
 		p.Attempts = begun.Plan.Attempts // journaled where it changes
-		if s.cfg.Window == 0 {
+		if s.cfg.Window == 0 || s.cfg.Window == begun.Window() {
 			p.Window = begun.Plan.Window
 		}
 	}

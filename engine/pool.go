@@ -121,6 +121,15 @@ func (p *pool) startFor(ctx context.Context, tasks []Task) error {
 	return nil
 }
 
+// resize tells the evaluators how many jobs they will be kept busy with from now on.
+func (p *pool) resize(workers int) {
+	for _, x := range p.open {
+		if r, ok := x.session.(Resizer); ok {
+			r.Resize(workers)
+		}
+	}
+}
+
 // waits tells whether jobs wait in an evaluator until somebody comes: then no worker is
 // idle.
 func (p *pool) waits() bool {

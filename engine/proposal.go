@@ -105,7 +105,9 @@ func (t *trajectory) breed(e *entry, p *Proposal, parents []*entry) error {
 			e.stage.set(decided)
 			return nil
 		}
-		e.Reuse = t.duplicateOf(e)
+		if !t.ban(e) {
+			e.Reuse = t.duplicateOf(e)
+		}
 		return nil
 	}
 	need := map[string]int{OpRandom: 0, OpMutate: 1, OpCross: 2, OpCrossMutate: 2, OpSame: 1}
@@ -123,11 +125,26 @@ func (t *trajectory) breed(e *entry, p *Proposal, parents []*entry) error {
 		if p.Operator == OpSame {
 			e.Baseline = parents[0].Baseline
 		}
+		if t.bannedBy(e) != "" && p.Operator != OpSame {
+			continue
+		}
 		if e.Reuse = t.duplicateOf(e); e.Reuse == 0 || t.Plan.Duplicates != Reject || p.Operator == OpSame {
-			return nil
+			break
 		}
 	}
+	t.ban(e)
 	return nil
+}
+
+// ban makes a job invalid whose genome is banned.
+func (t *trajectory) ban(e *entry) bool {
+	by := t.bannedBy(e)
+	if by != "" {
+		e.attempts, e.Reuse, e.banned = nil, 0, true
+		e.Result = Result{Status: Invalid, Reason: "it is banned: " + by}
+		e.stage.set(decided)
+	}
+	return by != ""
 }
 
 // ours is a genome as one of the search's very space: from another process it is the same

@@ -15,7 +15,7 @@ func readTrajectory(led Ledger, own *genome.Space) (*trajectory, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, read := range []func() error{t.readJobs, t.readResults, t.readAttempts, t.readRequests, t.readTurns} {
+	for _, read := range []func() error{t.readJobs, t.readResults, t.readAttempts, t.markCancelled, t.readTurns} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -78,41 +78,8 @@ func (t *trajectory) readEvents() error {
 			return err
 		}
 		t.seq = e.Seq
-		var target any
-		switch e.Kind {
-		case eventLimits:
-			t.Limits, t.limited = Limits{}, e.Turn
-			target = &t.Limits
-		case eventEvaluator:
-			t.Evaluators = append(t.Evaluators, EvaluatorEvent{})
-			t.joined = append(t.joined, e.Turn)
-			target = &t.Evaluators[len(t.Evaluators)-1]
-		case eventStrategy:
-			t.Strategies = append(t.Strategies, StrategyEvent{})
-			target = &t.Strategies[len(t.Strategies)-1]
-		case eventCheckpoints:
-			t.checkpoints.most = append(t.checkpoints.most, mostKept{})
-			target = &t.checkpoints.most[len(t.checkpoints.most)-1]
-		case eventStarted:
-			var began startedEvent
-			if err := json.Unmarshal(e.Data, &began); err == nil {
-				t.now().Source = cmp.Or(began.Source, t.now().Source)
-				t.workers = began.Workers
-			}
-			continue
-		case eventAttempts:
-			target = &t.attempts
-		case eventFinal:
-			t.passes++
-			target = &t.pass
-		case eventEnded, eventCancel, eventImport, eventAdd, eventLabel: // read where they are needed, or for people only
-			continue
-		default:
-			return wrong("", "event %d is of the kind %q, which this nascent does not know: go on with the newer nascent that journaled it",
-				e.Seq, OneLine(e.Kind))
-		}
-		if err := json.Unmarshal(e.Data, target); err != nil {
-			return damaged("event %d (%s): %v", e.Seq, e.Kind, err)
+		if err := t.happened(e); err != nil {
+			return err
 		}
 	}
 	for i := range t.Evaluators {
@@ -123,6 +90,82 @@ func (t *trajectory) readEvents() error {
 		t.Space, t.spaces[""] = s, s
 	}
 	t.hideMeasured()
+	return nil
+}
+
+// happened takes in an event: when it is journaled, and when a ledger is read.
+func (t *trajectory) happened(e EventRecord) error {
+	bad := func(err error) error { return damaged("event %d (%s): %v", e.Seq, e.Kind, err) }
+	var target any
+	then := func() {}
+	switch e.Kind {
+	case eventLimits:
+		t.Limits, t.limited = Limits{}, e.Turn
+		target, then = &t.Limits, func() { t.configured.Limits = t.Limits }
+	case eventEvaluator:
+		t.Evaluators = append(t.Evaluators, EvaluatorEvent{})
+		t.joined = append(t.joined, e.Turn)
+		target = &t.Evaluators[len(t.Evaluators)-1]
+	case eventStrategy:
+		t.Strategies = append(t.Strategies, StrategyEvent{})
+		target, then = t.now(), func() { t.width = t.now().Window }
+	case eventCheckpoints:
+		t.checkpoints.most = append(t.checkpoints.most, mostKept{})
+		target = &t.checkpoints.most[len(t.checkpoints.most)-1]
+	case eventStarted:
+		var began startedEvent
+		if err := json.Unmarshal(e.Data, &began); err == nil {
+			t.now().Source = cmp.Or(began.Source, t.now().Source)
+			t.begun(&began)
+		}
+		return nil
+	case eventAttempts:
+		target = &t.attempts
+	case eventFinal:
+		t.passes++
+		target = &t.pass
+	case eventCancel:
+		var c cancelEvent
+		target, then = &c, func() { t.cancelled(c) }
+	case eventSet:
+		var s setEvent
+		target, then = &s, func() { s.Set.happen(t, e.Turn) }
+	case eventPause:
+		var p pauseEvent
+		target, then = &p, func() { t.paused = &Paused{Since: e.Time, Turn: e.Turn, By: p.By} }
+	case eventResume:
+		target, then = &asked{}, func() { t.paused = nil }
+	case eventBan, eventUnban:
+		var b banEvent
+		target, then = &b, func() {
+			t.bans.happened(e.Kind, b.Condition, e.Turn)
+			t.decide(e.Turn, e.Kind+" "+b.Condition, 0)
+		}
+	case eventPin, eventUnpin:
+		var p pinEvent
+		target, then = &p, func() { t.pin(e.Kind == eventPin, p.IDs) }
+	case eventPlan:
+		r := new(Request)
+		target, then = r, func() { t.planned = append(t.planned, r) }
+	case eventImport, eventAdd, eventStop, eventNote, eventRefused, eventLabel:
+		target = &asked{}
+	case eventEnded:
+		return nil
+	default:
+		return wrong("", "event %d is of the kind %q, which this nascent does not know: go on with the newer nascent that journaled it",
+			e.Seq, OneLine(e.Kind))
+	}
+	if err := json.Unmarshal(e.Data, target); err != nil {
+		return bad(err)
+	}
+	then()
+	switch e.Kind {
+	case eventImport, eventAdd, eventCancel, eventSet, eventPause, eventResume, eventStop, eventBan, eventUnban, eventPin, eventUnpin, eventNote,
+		eventPlan, eventRefused, eventLabel:
+		if err := t.remember(e); err != nil {
+			return bad(err)
+		}
+	}
 	return nil
 }
 
@@ -143,8 +186,24 @@ func (t *trajectory) readJobs() error {
 		if err != nil {
 			return err
 		}
+		if partOf(e.ID) == PartSearch {
+			t.freeSharers(e.ID)
+		}
 		if err := t.add(e); err != nil {
 			return err
+		}
+	}
+	t.freeSharers(t.search.nextID())
+	return nil
+}
+
+// markCancelled marks the jobs that were to end when the search stopped.
+func (t *trajectory) markCancelled() error {
+	for i := range t.cancels {
+		for _, id := range t.cancels[i].all() {
+			if e := t.get(id); e != nil && e.attempts != nil {
+				e.attempts.cancelled = true
+			}
 		}
 	}
 	return nil
@@ -157,7 +216,9 @@ func (t *trajectory) entry(j JobRecord) (*entry, error) {
 		return nil, err
 	}
 	j.Job.Genome = g
-	return &entry{Candidate: Candidate{Job: j.Job}, turn: j.Turn, attempts: &attempts{}}, nil
+	e := &entry{Candidate: Candidate{Job: j.Job}, turn: j.Turn, attempts: &attempts{}}
+	e.banned = t.bannedBy(e) != ""
+	return e, nil
 }
 
 // Genome is that of a recorded job.

@@ -63,7 +63,7 @@ func (e *entry) repeated(pass finalEvent) repeated {
 }
 
 // counts tells whether a job measures something by itself.
-func (e *entry) counts() bool { return e.Task == Train && e.Reuse == 0 && !e.imported() }
+func (e *entry) counts() bool { return e.Task == Train && e.Reuse == 0 && !e.imported() && !e.banned }
 
 // add makes a job known, and counts those with smaller ids that measure the same
 // thing.
@@ -100,12 +100,19 @@ func (m *measurements) remove(e *entry, pass finalEvent) {
 	}
 }
 
+// forget lets nobody share the result of a job any more.
+func (m *measurements) forget(e *entry) {
+	if k := e.measurement(); m.first[k] == e.ID {
+		delete(m.first, k)
+	}
+}
+
 // duplicateOf is the earlier job whose result this one is to share, or 0.
 func (t *trajectory) duplicateOf(e *entry) ID {
 	if t.Plan.Duplicates == Replicate || e.Task != Train || e.Replicate || e.Stop != nil || e.Phase != PhaseSearch {
 		return 0
 	}
-	return t.known.first[e.measurement()]
+	return t.measurements.first[e.measurement()]
 }
 
 // repeats is how many jobs with smaller ids measure the same thing. Where the
@@ -123,7 +130,7 @@ func (t *trajectory) repeats(e *entry) int {
 
 // unconsumed counts, once the search has ended, what it left behind.
 func (t *trajectory) unconsumed() map[repeated]int {
-	l := &t.known.left
+	l := &t.measurements.left
 	if l.counts != nil && l.consumed == len(t.search.history) {
 		return l.counts
 	}

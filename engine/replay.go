@@ -106,13 +106,25 @@ func limitsByTurn(led Ledger) ([]turnLimits, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e.Kind == eventLimits {
-			l := turnLimits{from: e.Turn}
-			if err := json.Unmarshal(e.Data, &l.limits); err != nil {
-				return nil, fmt.Errorf("%w: event %d: %v", ErrDamaged, e.Seq, err)
+		l := turnLimits{from: e.Turn}
+		var set setEvent
+		switch e.Kind {
+		case eventLimits:
+			err = json.Unmarshal(e.Data, &l.limits)
+		case eventSet:
+			if len(out) > 0 {
+				l.limits = out[len(out)-1].limits
 			}
-			out = append(out, l)
+			if err = json.Unmarshal(e.Data, &set); err == nil {
+				l.limits = set.Set.of(l.limits)
+			}
+		default:
+			continue
 		}
+		if err != nil {
+			return nil, damaged("event %d (%s): %v", e.Seq, e.Kind, err)
+		}
+		out = append(out, l)
 	}
 	return out, nil
 }
@@ -170,7 +182,7 @@ func (r *replay) bring(next ID) error {
 		if err != nil {
 			return fmt.Errorf("%w: job %s: %v", ErrDamaged, id, err)
 		}
-		if !sameJob(&recorded.Job, &e.Job) || recorded.turn != e.turn {
+		if !sameJob(recorded.asMade(), &e.Job) || recorded.turn != e.turn {
 			return fmt.Errorf("%w: job %s, which came from outside, is recorded as another one than it makes", ErrDamaged, id)
 		}
 		if err := r.again.add(e); err != nil {
@@ -317,8 +329,8 @@ func (r *replay) turn(q *sequence, t TurnRecord) error {
 		if recorded == nil {
 			return differs("there is no job", e.ID, e.Genome.Text())
 		}
-		if !sameJob(&recorded.Job, &e.Job) {
-			what, journal, replayed := difference(&recorded.Job, &e.Job)
+		if made := recorded.asMade(); !sameJob(made, &e.Job) {
+			what, journal, replayed := difference(made, &e.Job)
 			return differs(fmt.Sprintf("%s of job %s is", what, e.ID), journal, replayed)
 		}
 	}

@@ -31,16 +31,18 @@ type Search struct {
 	orders  []func()        // from outside, that wait until no turn is being decided
 	sharers map[ID][]*entry // by the job whose result they wait for
 
-	mode     mode
-	trouble  error     // why the run ends, if it is not by wish
-	before   int       // evaluations that were consumed before this run
-	finalRun bool      // the final strategy is or was at work in this run
-	since    time.Time // of the last account of time
-	stepping *turn     // that the strategy is deciding
-	aim      int       // evaluations that the limit is to be raised to, once no turn is under way
-	turns    durations // of turns
-	beaten   bool      // what is to be said of the reference is said, or there is nothing
-	stepped  chan stepResult
+	mode      mode
+	trouble   error      // why the run ends, if it is not by wish
+	before    int        // evaluations that were consumed before this run
+	returning bool       // running jobs were called back by a pause
+	finalRun  bool       // the final strategy is or was at work in this run
+	since     time.Time  // of the last account of time
+	stepping  *turn      // that the strategy is deciding
+	aim       int        // evaluations that the limit is to be raised to, once no turn is under way
+	started   configured // as it was configured, whatever was set
+	turns     durations  // of turns
+	beaten    bool       // what is to be said of the reference is said, or there is nothing
+	stepped   chan stepResult
 }
 
 // mode is what the loop is about.

@@ -10,20 +10,26 @@ import (
 type trajectory struct {
 	Archive
 
-	known       measurements
-	derived     Derivation
-	measured    func(metric string) bool // hidden from strategies
-	exact       bool                     // seconds are exact
-	checkpoints checkpoints
-	seq         uint64                  // of the newest event
-	joined      []uint64                // the turn before which each of Evaluators was journaled
-	requests    map[string]outsideEvent // from outside, that were carried out
+	measurements measurements
+	derived      Derivation
+	measured     func(metric string) bool // hidden from strategies
+	exact        bool                     // seconds are exact
+	checkpoints  checkpoints
+	seq          uint64   // of the newest event
+	joined       []uint64 // the turn before which each of Evaluators was journaled
+
+	// Of requests from outside:
+	requests map[string]Receipt // what came of them
+	cancels  []cancelEvent
+	freed    int // of cancels: how many sharers have heard of
+	decided  []outsideDecision
 }
 
 // newTrajectory has taken no turn and knows no evaluator.
 func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
-	t := &trajectory{known: newMeasurements(), checkpoints: newCheckpoints(), requests: map[string]outsideEvent{}}
+	t := &trajectory{measurements: newMeasurements(), checkpoints: newCheckpoints(), requests: map[string]Receipt{}}
 	t.Name, t.Plan, t.led = name, plan, led
+	t.pinned = map[ID]bool{}
 	t.Strategies = []StrategyEvent{plan.strategy()}
 	t.attempts, t.leaders = plan.Attempts, plan.Leaders(shown)
 	t.derived, _ = Derive(plan.Derived) // see recorded
@@ -36,6 +42,7 @@ func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
 func (t *trajectory) restart() *trajectory {
 	again := newTrajectory(t.Name, t.Plan, t.led)
 	again.checkpoints.most = t.checkpoints.most
+	again.bans, again.cancels = t.bans, t.cancels
 	again.Space, again.Baselines, again.Evaluators, again.spaces = t.Space, t.Baselines, t.Evaluators, t.spaces
 	again.hideMeasured()
 	return again
@@ -118,14 +125,14 @@ func (t *trajectory) add(e *entry) error {
 	if err := t.sequence(partOf(e.ID)).add(e); err != nil {
 		return err
 	}
-	t.known.add(e, t.pass)
+	t.measurements.add(e, t.pass)
 	return nil
 }
 
 // remove drops the jobs of a sequence from id on.
 func (t *trajectory) remove(q *sequence, from ID) {
 	for _, e := range q.jobs[from-q.base-1:] {
-		t.known.remove(e, t.pass)
+		t.measurements.remove(e, t.pass)
 	}
 	q.remove(from)
 }

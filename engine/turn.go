@@ -50,6 +50,9 @@ func jobSeed(seed uint64, id ID, pass finalEvent) uint64 {
 // A strategy's first turn has no Results: what it names is in History already.
 // details reads a result with its curve and output, from any goroutine.
 func (t *trajectory) begin(q *sequence, ids []ID, want int, limits Limits, details func(ID) (ResultRecord, bool)) *turn {
+	if q.part == PartSearch {
+		t.freeSharers(q.nextID())
+	}
 	x := &turn{sequence: q, seconds: t.counters.Seconds, looks: t.counters.TestLooks}
 	var results []Candidate // with curves and outputs
 	for _, id := range ids {

@@ -59,7 +59,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	hello.Results = e.plugin.Results
 	s.then, s.slots = &hello, hello.Slots
 	s.hello = hello
-	s.want = max(1, (setup.Workers+hello.Slots-1)/hello.Slots)
+	s.want = s.processes(setup.Workers)
 	for place := range s.want {
 		newWorkerAt(s, place)
 	}

@@ -391,6 +391,42 @@ func TestProcessesForWorkers(t *testing.T) {
 	}
 }
 
+// As many processes stay as the workers need that there are now.
+func TestResize(t *testing.T) {
+	t.Parallel()
+	r := open(t, testPlugin, options(t), 1, `{"slots": 1}`)
+	s := r.session.(*session)
+	stay := func(when string, want int) {
+		t.Helper()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		n := 0
+		for _, w := range s.workers {
+			if !w.retired {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s %d processes stay", when, n)
+		}
+	}
+	s.Resize(2)
+	ids := []engine.ID{r.submit("wait"), r.submit("wait")}
+	for begun := 0; begun < len(ids); {
+		if r.event().Kind == engine.Begun {
+			begun++
+		}
+	}
+	for _, id := range ids {
+		r.session.Cancel(id, 1, false)
+	}
+	r.answersTo(ids...)
+	stay("with two workers", 2)
+	s.Resize(1)
+	stay("with one worker", 1)
+	wantOK(t, r.run("ok"))
+}
+
 func TestCannotStart(t *testing.T) {
 	t.Parallel()
 	dead := filepath.Join(t.TempDir(), "dead")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -104,6 +105,21 @@ func (s *session) find(k key) *worker {
 	}
 	return nil
 }
+
+// Resize implements engine.Resizer: processes that are too many end when they have no job.
+func (s *session) Resize(workers int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.want = s.processes(workers)
+	for _, w := range slices.Clone(s.workers[min(s.want, len(s.workers)):]) {
+		if len(w.jobs) == 0 && !s.closed {
+			w.leave()
+		}
+	}
+}
+
+// processes is how many there are for so many workers.
+func (s *session) processes(workers int) int { return max(1, (workers+s.slots-1)/s.slots) }
 
 // Cancel implements engine.Session.
 func (s *session) Cancel(id engine.ID, attempt int, save bool) {

@@ -81,6 +81,11 @@ func (w *worker) drop(k key) {
 		return
 	}
 	w.exclusive = false
+	w.leave()
+}
+
+// leave ends a worker without jobs, if there are more than are wanted.
+func (w *worker) leave() {
 	if i := slices.Index(w.s.workers, w); i >= w.s.want && !w.retired {
 		w.retired = true
 		w.close()

@@ -84,7 +84,9 @@ func open(t *testing.T, s Settings, text string) *bench {
 }
 
 // begin lets the search say where it stands.
-func (b *bench) begin(evaluations int) { b.desk.Observe(engine.Update{Evaluations: evaluations}) }
+func (b *bench) begin(evaluations int) {
+	b.desk.Observe(engine.Update{Evaluations: evaluations, Limit: b.search.limit})
+}
 
 func (b *bench) submit(id engine.ID, attempt int) {
 	b.Helper()
@@ -501,6 +503,7 @@ func TestWhatCannotBeTold(t *testing.T) {
 func TestEnough(t *testing.T) {
 	t.Parallel()
 	b := open(t, Settings{Limit: 10}, `{}`)
+	b.search.limit = 10
 	b.begin(3)
 	b.imported = 100
 	c := b.attach("")

@@ -110,7 +110,7 @@ func (d *Desk) Begin(name string, search Search) {
 func (d *Desk) Observe(u engine.Update) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.evaluations = u.Evaluations
+	d.evaluations, d.Limit = u.Evaluations, u.Limit
 	if !d.begun {
 		d.begun = true
 		for id, c := range d.claims {

@@ -26,10 +26,9 @@ import (
 // bringing is what import and add have in common.
 type bringing struct {
 	known.Options
-	study   string
-	request string
-	dry     bool
-	json    bool
+	study string
+	steering
+	dry bool
 }
 
 func (b *bringing) flags(cmd *cobra.Command) {
@@ -37,15 +36,14 @@ func (b *bringing) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&b.Map, "map", nil, "NAME=COLUMN: which column is a gene, a metric, fidelity or genome; a metric may be computed, "+
 		"as in 'accuracy=1 - error' (may be repeated)")
 	f.StringVar(&b.study, "study", "", "which Optuna study, where a file has several")
-	f.StringVar(&b.request, "request", "", "a text that names this order: given again it changes nothing")
+	b.steering.flags(cmd)
 	f.BoolVar(&b.dry, "dry-run", false, "say what would be taken in, and change nothing")
-	f.BoolVar(&b.json, "json", false, "print one JSON object")
 }
 
 // again are the flags as another process needs them.
 func (b *bringing) again() []string {
 	args := []string{"--request", b.request, fmt.Sprintf("--json=%t", b.json), fmt.Sprintf("--dry-run=%t", b.dry), "--study", b.study,
-		"--fidelity", strconv.Itoa(b.Fidelity)}
+		"--fidelity", strconv.Itoa(b.Fidelity), "--by", b.by, "--at-turn", strconv.FormatUint(b.turn, 10)}
 	for _, m := range b.Map {
 		args = append(args, "--map", m)
 	}
@@ -161,6 +159,15 @@ func (a *app) bring(
 	})
 }
 
+// brought has a search take something in: the one that runs here, or that of a ledger.
+func (a *app) brought(led engine.Ledger, b bringing, r engine.Request) (engine.Receipt, error) {
+	r.ID, r.By, r.AtTurn = b.request, b.by, b.turn
+	if a.search != nil {
+		return a.search.Steer(r)
+	}
+	return engine.Steer(led, r, time.Now())
+}
+
 // openToChange opens the ledger of a search that is not running; one that has not begun is
 // begun. If it is only to be looked at, nothing on disk changes.
 func (a *app) openToChange(ctx context.Context, dir string, look bool) (engine.Ledger, error) {
@@ -232,18 +239,16 @@ func (a *app) importFrom(ctx context.Context, v *show.View, led engine.Ledger, f
 	if len(results) == 0 {
 		return wrongInput("nothing of %s fits: %s", source.What, leftOut(left))
 	}
-	var ids []engine.ID
-	switch {
-	case b.dry:
+	var rec engine.Receipt
+	if b.dry {
 		out.Imported = len(results)
-	case a.live != nil:
-		ids, err = a.search.Import(results, source.What, b.request)
-	default:
-		ids, err = engine.Import(led, results, source.What, b.request, time.Now())
-	}
-	if err != nil {
+	} else if rec, err = a.brought(led, b, engine.Request{Import: &engine.Imports{From: source.What, Results: results}}); err != nil {
 		return err
 	}
+	if rec.Planned {
+		return a.told(b.steering, rec, "")
+	}
+	ids := rec.IDs
 	if !b.dry {
 		out.Imported, out.Known = len(ids), len(results)-len(ids)
 	}
@@ -352,18 +357,21 @@ func (a *app) addTo(ctx context.Context, v *show.View, led engine.Ledger, texts 
 	if b.Fidelity < 0 || b.Fidelity >= len(v.Plan.Fidelities) {
 		return wrongInput("--fidelity %d: the search has the fidelities 0 to %d", b.Fidelity, len(v.Plan.Fidelities)-1)
 	}
-	var ids []engine.ID
-	var err error
-	switch {
-	case b.dry:
-	case a.live != nil:
-		ids, err = a.search.Add(genomes, b.Fidelity, b.request)
-	default:
-		ids, err = engine.Add(led, genomes, b.Fidelity, b.request, time.Now())
+	add := &engine.Additions{Fidelity: b.Fidelity}
+	for _, g := range genomes {
+		add.Genomes = append(add.Genomes, g.Text())
 	}
-	if err != nil {
-		return err
+	var rec engine.Receipt
+	if !b.dry {
+		var err error
+		if rec, err = a.brought(led, b, engine.Request{Add: add}); err != nil {
+			return err
+		}
 	}
+	if rec.Planned {
+		return a.told(b.steering, rec, "")
+	}
+	ids := rec.IDs
 	if b.json {
 		return a.writeJSON(map[string]any{"added": ids, "dry_run": b.dry})
 	}

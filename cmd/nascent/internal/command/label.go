@@ -3,19 +3,17 @@ package command
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
-	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
 func (a *app) labelCommand() *cobra.Command {
-	var remove, asJSON bool
+	var remove bool
 	var comment string
+	var s steering
 	cmd := &cobra.Command{
 		Use:   "label DIR ID... LABEL",
 		Short: "Give candidates a label, or a comment",
@@ -52,25 +50,19 @@ ledger, for people: a search decides nothing by them, and has the digest that it
 				}
 				l.IDs = append(l.IDs, id)
 			}
-			say := func() error { return a.labelled(l, asJSON) }
-			if a.live != nil {
-				if err := a.label(l); err != nil {
-					return err
-				}
-				return say()
+			rec, err := a.steer(cmd.Context(), args[0], s, engine.Request{Label: &l})
+			switch {
+			case err != nil:
+				return err
+			case rec.Planned:
+				return a.told(s, rec, "")
 			}
-			request := socket.Request{Args: a.args, Width: a.width, Colour: a.colour}
-			return a.order(cmd.Context(), args[0], request, func(led *ledger.Ledger) error {
-				if err := engine.Label(led, l, time.Now()); err != nil {
-					return err
-				}
-				return say()
-			})
+			return a.labelled(l, s.json)
 		},
 	}
 	cmd.Flags().BoolVar(&remove, "remove", false, "take the label away")
 	cmd.Flags().StringVar(&comment, "comment", "", `a line of text in place of a label; "" takes away the one that was`)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	s.flags(cmd)
 	return cmd
 }
 

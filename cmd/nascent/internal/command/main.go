@@ -42,11 +42,8 @@ type app struct {
 	width  int       // of the terminal that out leads to, 0 if there is none
 	colour bool      // it can show colours
 
-	live   func() (*show.View, error)    // set where the invocation comes from another process: the running search
-	stop   func()                        // likewise: end it
-	cancel func(engine.ID, string) error // likewise: end a job
-	label  func(engine.Labelling) error  // likewise: say something of candidates
-	search *engine.Search                // likewise: itself
+	live   func() (*show.View, error) // set where the invocation comes from another process: the running search
+	search *engine.Search             // likewise: itself
 
 	began bool // the command line was understood
 }
@@ -115,8 +112,9 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagError(err)} })
 	looking := []*cobra.Command{
 		a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(),
-		a.cancelCommand(), a.labelCommand(), a.importanceCommand(), a.feedCommand(),
+		a.logCommand(), a.importanceCommand(), a.feedCommand(),
 	}
+	looking = append(looking, a.steeringCommands()...)
 	root.AddCommand(looking...)
 	root.AddCommand(a.importCommand(), a.addCommand())
 	if a.live == nil {

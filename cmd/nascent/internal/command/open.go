@@ -91,24 +91,6 @@ func indexed(led *ledger.Ledger, dir string, keep bool) (*engine.Archive, *index
 	return plan, x, err
 }
 
-// order has the process that runs a search carry out a command, or do it itself where
-// nobody runs it.
-func (a *app) order(ctx context.Context, dir string, r socket.Request, do func(*ledger.Ledger) error) error {
-	if err := isDir(dir); err != nil {
-		return err
-	}
-	if !begun(dir) {
-		return nothingHere(dir)
-	}
-	return socket.Reach(func() error { return socket.Ask(ctx, dir, r, a.out) }, func() error {
-		led, err := ledger.Open(dir, ledger.Options{})
-		if err != nil {
-			return err
-		}
-		return errors.Join(do(led), led.Close())
-	})
-}
-
 // visit has live look at a search that this process runs; else asks the process that
 // runs it, as look does, or has stopped look at what lies in dir.
 func (a *app) visit(ctx context.Context, dir string, args []string, out io.Writer, live func(*show.View) error,

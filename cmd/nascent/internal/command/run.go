@@ -486,10 +486,11 @@ func (a *app) serve(t *target, live func() (*show.View, error), search *engine.S
 	host := socket.Host{
 		Command: func(ctx context.Context, r socket.Request, out io.Writer) error {
 			guest := &app{args: r.Args, in: noInput{}, out: show.NewPrinter(out), err: io.Discard, data: out, width: r.Width, colour: r.Colour}
-			guest.live, guest.stop, guest.cancel, guest.label, guest.search = live, search.Stop, search.Cancel, search.Label, search
+			guest.live, guest.search = live, search
 			return guest.execute(ctx)
 		},
 		Exit:   exitStatus,
+		Steer:  search.Steer,
 		Ledger: led.Copy,
 	}
 	if t.desk != nil {
@@ -523,10 +524,11 @@ func (a *app) finished(t *target, s *config.Search, m manner) (bool, error) {
 	}
 	defer done()
 	status := v.Status()
-	if status.State != engine.StateFinished || further(status, s.Engine.Limits) {
+	limits := v.Archive.Effective(s.Engine.Limits)
+	if status.State != engine.StateFinished || further(status, limits) {
 		return false, nil
 	}
-	if key, text := lowered(status, s.Engine.Limits); key == "" {
+	if key, text := lowered(status, limits); key == "" {
 		if err := t.keep(); err != nil {
 			return true, err
 		}

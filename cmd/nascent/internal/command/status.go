@@ -32,7 +32,14 @@ func (a *app) statusCommand() *cobra.Command {
 				}
 				return show.WriteStatus(a.out, v, a.lines())
 			}
-			err := a.visit(cmd.Context(), dir, nil, a.out, write, func() error {
+			live := func(v *show.View) (err error) {
+				now := *v
+				if now.Events, err = newest(v.Ledger); err != nil {
+					return err
+				}
+				return write(&now)
+			}
+			err := a.visit(cmd.Context(), dir, nil, a.out, live, func() error {
 				v, err := stoodAt(dir)
 				if err != nil {
 					return err
@@ -78,7 +85,16 @@ func stoodAt(dir string) (*show.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	return show.Of(plan, stood{snapshot: now.Snapshot}, led, dir), nil
+	v := show.Of(plan, stood{snapshot: now.Snapshot}, led, dir)
+	v.Events, err = newest(led)
+	return v, err
+}
+
+// newest are the last of what happened to a search.
+func newest(led engine.Ledger) ([]engine.Occurrence, error) {
+	const most = 100
+	all, err := engine.Timeline(led)
+	return all[max(0, len(all)-most):], err
 }
 
 // standing is what the index remembers of a stopped search, which its ledger tells only to

@@ -1,7 +1,9 @@
 package command
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -10,11 +12,12 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
+	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
 func (a *app) stopCommand() *cobra.Command {
-	var asJSON bool
+	var s steering
 	var patience time.Duration
 	cmd := &cobra.Command{
 		Use:   "stop [DIR]",
@@ -24,11 +27,19 @@ would, and waits until it has. Running jobs keep their progress.`,
 		Example: `  nascent stop mnist1d`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if a.stop != nil {
-				a.stop()
-				return nil
+			if a.search != nil {
+				_, err := a.search.Steer(engine.Request{Stop: true, ID: s.request, By: s.by, AtTurn: s.turn})
+				return err
 			}
 			dir := directory(args)
+			if s.turn > 0 {
+				rec, err := a.steer(cmd.Context(), dir, s, engine.Request{Stop: true})
+				if err != nil {
+					return err
+				}
+				return a.told(s, rec, "stopped")
+			}
+			s.request = cmp.Or(s.request, rand.Text())
 			if err := isDir(dir); err != nil {
 				return err
 			}
@@ -39,7 +50,7 @@ would, and waits until it has. Running jobs keep their progress.`,
 			defer cancel()
 			asked := false
 			for {
-				switch err := socket.Ask(ctx, dir, socket.Request{Args: []string{"stop"}}, a.out); {
+				switch _, err := socket.Steer(ctx, dir, engine.Request{Stop: true, ID: s.request, By: s.by}); {
 				case err == nil:
 					asked = true
 				case ctx.Err() != nil:
@@ -57,21 +68,21 @@ would, and waits until it has. Running jobs keep their progress.`,
 					return err
 				}
 				defer done()
-				s := v.Status()
-				if asJSON {
-					return a.writeJSON(map[string]any{"stopped": asked, "state": s.State})
+				st := v.Status()
+				if s.json {
+					return a.writeJSON(map[string]any{"stopped": asked, "state": st.State})
 				}
 				text := "it was not running"
 				if asked {
 					text = "stopped"
 				}
 				_, err = fmt.Fprintf(a.out, "%s after %s; go on with: %s run %s\n",
-					text, show.Plural(s.Evaluations, "evaluation"), show.Program(), quote(dir))
+					text, show.Plural(st.Evaluations, "evaluation"), show.Program(), quote(dir))
 				return err
 			}
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	s.flags(cmd)
 	cmd.Flags().DurationVar(&patience, "wait", 5*time.Minute, "how long to wait for it")
 	return cmd
 }

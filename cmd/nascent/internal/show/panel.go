@@ -166,6 +166,9 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 		}
 		add(style, "%s", JobLine(v, &s.Jobs[i], width))
 	}
+	if p := s.Paused; p != nil {
+		add(&st.bad, "paused %s; go on with: %s resume %s", by(p.By, p.Since), Program(), Quote(v.Dir))
+	}
 	if s.Deciding > 0 {
 		add(&st.bad, "strategy %s%s", s.Strategy, Deciding(s))
 	}

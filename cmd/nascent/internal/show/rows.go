@@ -94,25 +94,19 @@ func (r *Rows) Genes() []string {
 // Names are fields, then metrics and genes, as conditions write them.
 func (r *Rows) Names(form string) []string {
 	if r.paths == nil {
-		r.paths = []string{}
-		for _, p := range withoutPlaces(r.Archive.Space.Paths(1000)) {
-			r.paths = append(r.paths, p)
-			if _, isList := r.Archive.Space.Path(p + ".length"); isList {
-				r.paths = append(r.paths, p+".length")
-			}
-		}
+		r.paths = expression.GenePaths(r.Archive.Space)
 	}
 	fields := slices.Concat(Fields, statuses)
 	var metrics, genes []string
 	for _, m := range r.metrics {
-		metrics = append(metrics, written("metric", m, form != "" || slices.Contains(fields, m) || slices.Contains(r.paths, m)))
+		metrics = append(metrics, expression.Written("metric", m, form != "" || slices.Contains(fields, m) || slices.Contains(r.paths, m)))
 	}
 	for _, p := range r.paths {
-		genes = append(genes, written("gene", p, form != "" || slices.Contains(fields, p) || slices.Contains(r.metrics, p)))
+		genes = append(genes, expression.Written("gene", p, form != "" || slices.Contains(fields, p) || slices.Contains(r.metrics, p)))
 	}
 	var usage []string
 	for _, u := range engine.UsageNames {
-		usage = append(usage, written("usage", u, form != "" || slices.Contains(r.metrics, u) || slices.Contains(r.paths, u)))
+		usage = append(usage, expression.Written("usage", u, form != "" || slices.Contains(r.metrics, u) || slices.Contains(r.paths, u)))
 	}
 	switch form {
 	case "metric":
@@ -123,35 +117,6 @@ func (r *Rows) Names(form string) []string {
 		return usage
 	}
 	return slices.Concat(fields, usage, metrics, genes)
-}
-
-// written is a name as conditions write it: what is no word, or another's, in full.
-func written(form, name string, taken bool) string {
-	plain := func(c rune) bool {
-		return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' ||
-			form == "gene" && strings.ContainsRune(".[]", c)
-	}
-	if !taken && strings.IndexFunc(name, func(c rune) bool { return !plain(c) }) < 0 && !(name[0] >= '0' && name[0] <= '9') {
-		return name
-	}
-	return fmt.Sprintf("%s(%q)", form, name)
-}
-
-// withoutPlaces leaves the places in lists out of paths of genes.
-func withoutPlaces(paths []string) (out []string) {
-	for _, p := range paths {
-		short := ""
-		for part := range strings.SplitSeq(p, "[") {
-			if _, rest, ok := strings.Cut(part, "]"); ok && short != "" {
-				part = rest
-			}
-			short += part
-		}
-		if !slices.Contains(out, short) {
-			out = append(out, short)
-		}
-	}
-	return out
 }
 
 // Column is what a name stands for: a field, else a metric or a gene, else what a job took
@@ -178,7 +143,7 @@ func (r *Rows) Column(form, name string) (expression.Column, bool, error) {
 			return math.NaN()
 		}), true, nil
 	case path != nil:
-		return r.gene(path), true, nil
+		return expression.OfGene(path, r.genes), true, nil
 	case r.isUsage(form, name):
 		return numbers(func(row int) float64 { return r.usage(row, name) }), true, nil
 	}
@@ -202,38 +167,6 @@ func (r *Rows) usage(row int, name string) float64 {
 		return x
 	}
 	return math.NaN()
-}
-
-// gene is the column of a gene.
-func (r *Rows) gene(path *genome.Path) expression.Column {
-	c := expression.Column{Many: path.Many, Words: path.Words}
-	for _, k := range []struct {
-		on   bool
-		kind expression.Kind
-	}{{path.Number, expression.Number}, {path.Text, expression.Text}, {path.Truth, expression.Truth}} {
-		if k.on {
-			c.Kind |= k.kind
-		}
-	}
-	c.At = func(row int, out []expression.Value) []expression.Value {
-		path.EachOf(r.genes(row), func(v any) { out = append(out, valueOf(v)) })
-		return out
-	}
-	return c
-}
-
-func valueOf(v any) expression.Value {
-	switch v := v.(type) {
-	case int64:
-		return expression.Value{Kind: expression.Number, Number: float64(v)}
-	case float64:
-		return expression.Value{Kind: expression.Number, Number: v}
-	case bool:
-		return truth(v)
-	case string:
-		return expression.Value{Kind: expression.Text, Text: v}
-	}
-	return expression.Value{}
 }
 
 func truth(yes bool) expression.Value {

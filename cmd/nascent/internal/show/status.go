@@ -84,18 +84,30 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		state += ", phase " + string(s.Phase)
 	}
 	field("state", "%s", state)
+	if p := s.Paused; p != nil {
+		field("paused", "%s, before turn %d; go on with: %s resume %s", by(p.By, p.Since), p.Turn, Program(), Quote(v.Dir))
+	}
 	if s.Cause != "" {
 		field("cause", "%s", s.Cause)
 	}
 	field("strategy", "%s%s", StrategyText(v.Strategies), Deciding(s))
 	field("evaluations", "%s", Counts(s))
 	field("limits", "%s", LimitsText(s.Limits))
+	for _, text := range s.Bans {
+		field("banned", "%s", text)
+	}
+	for _, p := range s.Planned {
+		field("planned", "at turn %d: %s (%s)", p.Turn, p.Text, p.Request)
+	}
+	if n := len(s.Pinned); n > 0 {
+		field("pinned", "files of %s", Plural(n, "candidate"))
+	}
 	rate := 0.0
 	if s.Wall > 0 {
 		rate = float64(s.Evaluations) / s.Wall
 	}
 	line := fmt.Sprintf("%s, evaluators %s, %s", Seconds(s.Wall), Seconds(s.Spent.Seconds), Rate(rate))
-	if _, left := Progress(s, rate); s.State == engine.StateRunning && !math.IsNaN(left) {
+	if _, left := Progress(s, rate); s.State == engine.StateRunning && s.Paused == nil && !math.IsNaN(left) {
 		line += ", about " + Seconds(left) + " left"
 	}
 	field("time", "%s", line)

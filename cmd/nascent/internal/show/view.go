@@ -36,7 +36,8 @@ type View struct {
 	Slots      int             // jobs that one process of an evaluator takes at once
 	Archive    *engine.Archive // what the search is; of a running one its candidates belong to its loop
 	Ledger     engine.Ledger
-	Live       bool // this process runs it
+	Live       bool                // this process runs it
+	Events     []engine.Occurrence // the newest of what happened to it, where they were asked for
 
 	Clients func() clients.Count // what clients do, where they measure and it runs; else nil
 }
@@ -97,11 +98,13 @@ type Told struct {
 	engine.Snapshot
 	Objectives []engine.Objective `json:"objectives"`
 	Clients    *clients.Count     `json:"clients,omitempty"` // where clients measure it, while it runs
+
+	Events []engine.Occurrence `json:"events,omitempty"`
 }
 
 // Told is the search's state, and what clients do.
 func (v *View) Told() Told {
-	t := Told{Snapshot: v.Status(), Objectives: v.Plan.Objectives}
+	t := Told{Snapshot: v.Status(), Objectives: v.Plan.Objectives, Events: v.Events}
 	if len(t.Objectives) == 0 {
 		t.Objectives = []engine.Objective{v.Objective()}
 	}
@@ -141,14 +144,10 @@ func (v *View) Starved(s engine.Snapshot) []string {
 	if v.Clients != nil {
 		return nil // clients take as many as they want
 	}
-	window := v.Plan.Window
-	for _, e := range v.Strategies {
-		window = max(window, e.Window)
-	}
-	if v.Plan.Order == engine.Strict && window < s.Workers {
-		out = append(out, fmt.Sprintf("window is %d, so at most %d of %d workers have a job: a search begun with --set window=%d "+
-			"keeps them busy, and so does order: arrival",
-			window, window, s.Workers, min(2*s.Workers, engine.MaxWindow)))
+	window := s.Window
+	if v.Plan.Order == engine.Strict && window > 0 && window < s.Workers {
+		out = append(out, fmt.Sprintf("window is %d, so at most %d of %d workers have a job; nascent set %s window=%d keeps them busy",
+			window, window, s.Workers, Quote(v.Dir), min(2*s.Workers, engine.MaxWindow)))
 	}
 	return out
 }

@@ -14,21 +14,21 @@ import (
 func TestStarved(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		slots, workers, window, later int
-		order                         engine.Order
-		want                          []string
+		slots, workers, window int
+		order                  engine.Order
+		want                   []string
 	}{
 		{slots: 1, workers: 2, window: 8, order: engine.Strict},
 		{slots: 64, workers: 64, window: 64, order: engine.Strict},
 		{slots: 64, workers: 2, window: 256, order: engine.Strict, want: []string{"takes 64 jobs at once (its slots, or its batch), but workers is 2"}},
-		{slots: 1, workers: 16, window: 8, order: engine.Strict, want: []string{"at most 8 of 16 workers have a job: a search begun with --set window=32"}},
-		{slots: 1, workers: 16, window: 8, later: 20, order: engine.Strict},
+		{slots: 1, workers: 16, window: 8, order: engine.Strict, want: []string{"at most 8 of 16 workers have a job; nascent set s window=32"}},
+		{slots: 1, workers: 16, window: 20, order: engine.Strict},
 		{slots: 1, workers: 16, window: 8, order: engine.Arrival},
-		{slots: 64, workers: 32, window: 8, order: engine.Strict, want: []string{"set it to 64", "--set window=64"}},
+		{slots: 64, workers: 32, window: 8, order: engine.Strict, want: []string{"set it to 64", "nascent set s window=64"}},
 		{slots: 64, workers: 0, window: 8, order: engine.Strict}, // it never ran
 	} {
-		v := &View{Slots: c.slots, Plan: engine.Plan{Window: c.window, Order: c.order}, Strategies: []engine.StrategyEvent{{Window: c.later}}}
-		got := v.Starved(engine.Snapshot{Workers: c.workers})
+		v := &View{Dir: "s", Slots: c.slots, Plan: engine.Plan{Order: c.order}}
+		got := v.Starved(engine.Snapshot{Workers: c.workers, Window: c.window})
 		if len(got) != len(c.want) {
 			t.Errorf("%+v: %q", c, got)
 			continue
@@ -56,7 +56,7 @@ func TestBudgets(t *testing.T) {
 // begun is a search that has 16 workers.
 type begun struct{ some }
 
-func (begun) Status() engine.Snapshot { return engine.Snapshot{Workers: 16} }
+func (begun) Status() engine.Snapshot { return engine.Snapshot{Workers: 16, Window: 8} }
 
 // Who looks before the search runs looks again, and is told what there is to say though
 // the search has ended by then.
@@ -71,7 +71,7 @@ func TestScreensWaitForTheSearch(t *testing.T) {
 			close(looked)
 			return nil, errors.New("just beginning")
 		}
-		return &View{Reader: begun{}, Slots: 1, Plan: engine.Plan{Window: 8, Order: engine.Strict}}, nil
+		return &View{Reader: begun{}, Slots: 1, Plan: engine.Plan{Order: engine.Strict}}, nil
 	})
 	<-looked
 	l.Close("the end")

@@ -23,8 +23,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nascent-nas/nascent/engine/ledger"
 	"golang.org/x/sys/unix"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
 // Name of the socket in a search directory, and what it is called while it is
@@ -70,7 +72,8 @@ const (
 // Host is who is asked.
 type Host struct {
 	Command Handler
-	Exit    func(error) int                   // the status that an error of Command stands for
+	Exit    func(error) int // the status that an error stands for
+	Steer   func(engine.Request) (engine.Receipt, error)
 	Ledger  func() (*os.File, error)          // makes a copy, see ledger.Ledger.Copy
 	Attach  func(conn net.Conn, in io.Reader) // takes over the connection to a client, which sends in; nil where there are none
 }
@@ -102,6 +105,7 @@ func Serve(dir string, h Host) (*Server, error) {
 		w.Header().Set(exitTrailer, strconv.Itoa(code))
 		w.Header().Set(errorTrailer, text)
 	})
+	mux.HandleFunc("POST "+SteerPath, h.steer)
 	mux.HandleFunc("GET /client", func(w http.ResponseWriter, _ *http.Request) {
 		if h.Attach == nil {
 			http.Error(w, "this search is not measured by clients, as evaluator: clients in its "+
@@ -209,11 +213,7 @@ func own(c *net.UnixConn) bool {
 // Ask has the process that runs the search in dir carry out a command, and
 // copies what it prints to out. ErrNobody means that there is none.
 func Ask(ctx context.Context, dir string, r Request, out io.Writer) error {
-	body, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	resp, err := call(ctx, dir, http.MethodPost, "/command", bytes.NewReader(body))
+	resp, err := post(ctx, dir, "/command", r)
 	if err != nil {
 		return err
 	}
@@ -236,6 +236,15 @@ func Ask(ctx context.Context, dir string, r Request, out io.Writer) error {
 }
 
 var errEnded = errors.New("the process that runs the search ended while it answered")
+
+// post sends it a value as JSON.
+func post(ctx context.Context, dir, path string, v any) (*http.Response, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return call(ctx, dir, http.MethodPost, path, bytes.NewReader(body))
+}
 
 // call asks the process that runs the search in dir.
 func call(ctx context.Context, dir, method, path string, body io.Reader) (*http.Response, error) {

@@ -1,0 +1,314 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/ledger"
+)
+
+// steering is what all commands that steer a search have in common.
+type steering struct {
+	request string
+	by      string
+	turn    uint64
+	json    bool
+}
+
+func (s *steering) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.request, "request", "", "a text that names this order: given again it changes nothing")
+	f.StringVar(&s.by, "by", "command line", "who asks, for the log")
+	f.Uint64Var(&s.turn, "at-turn", 0, "not now, but before this turn of the search")
+	f.BoolVar(&s.json, "json", false, "print one JSON object")
+}
+
+// steer has a search carry out a request: in the process that runs it, or here.
+func (a *app) steer(ctx context.Context, dir string, s steering, r engine.Request) (engine.Receipt, error) {
+	r.ID, r.By, r.AtTurn = cmp.Or(s.request, rand.Text()), s.by, s.turn
+	if a.search != nil {
+		return a.search.Steer(r)
+	}
+	if err := isDir(dir); err != nil {
+		return engine.Receipt{}, err
+	}
+	if !begun(dir) {
+		return engine.Receipt{}, nothingHere(dir)
+	}
+	var rec engine.Receipt
+	err := socket.Reach(func() (err error) {
+		rec, err = socket.Steer(ctx, dir, r)
+		return err
+	}, func() error {
+		led, err := ledger.Open(dir, ledger.Options{})
+		if err != nil {
+			return err
+		}
+		rec, err = engine.Steer(led, r, time.Now())
+		return errors.Join(err, led.Close())
+	})
+	return rec, err
+}
+
+// told says what came of a request: as JSON, or in words if it was carried out at once.
+func (a *app) told(s steering, rec engine.Receipt, format string, args ...any) error {
+	if s.json {
+		return a.writeJSON(rec)
+	}
+	text := fmt.Sprintf(format, args...)
+	if rec.Planned {
+		text = fmt.Sprintf("planned for turn %d (%s)", rec.Turn, rec.Request)
+	}
+	_, err := fmt.Fprintln(a.out, show.Clean(text))
+	return err
+}
+
+// steeringCommands change a search.
+func (a *app) steeringCommands() []*cobra.Command {
+	return []*cobra.Command{
+		a.setCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.banCommand(), a.unbanCommand(), a.pinCommand(),
+		a.noteCommand(), a.labelCommand(),
+	}
+}
+
+// steeringCommand is one of them. ask reads what follows the directory, and says what to
+// tell when it is done.
+func (a *app) steeringCommand(cmd *cobra.Command, ask func(args []string) (engine.Request, string, error)) *cobra.Command {
+	var s steering
+	s.flags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		r, done, err := ask(args[1:])
+		if err != nil {
+			return err
+		}
+		rec, err := a.steer(cmd.Context(), args[0], s, r)
+		if err != nil {
+			return err
+		}
+		return a.told(s, rec, "%s", done)
+	}
+	return cmd
+}
+
+func (a *app) setCommand() *cobra.Command {
+	return a.steeringCommand(&cobra.Command{
+		Use:   "set DIR KEY=VALUE...",
+		Short: "Change limits, workers or the window of a search",
+		Long: `Changes the search in DIR, while it runs and while it does not: limits.evaluations,
+limits.wall, limits.seconds, limits.target, workers and window, with values as in a
+search.yaml; none takes a limit away. They hold until a run is started with others
+than the last one was. A search that had ended goes on by: nascent run DIR.`,
+		Example: `  nascent set mnist1d limits.evaluations=500 workers=4
+  nascent set mnist1d window=16 --at-turn 200
+  nascent set mnist1d limits.wall=none`,
+		Args: cobra.MinimumNArgs(2),
+	}, func(args []string) (r engine.Request, done string, err error) {
+		values := map[string]json.RawMessage{}
+		for _, arg := range args {
+			key, value, ok := strings.Cut(arg, "=")
+			if !ok || key == "" {
+				return r, "", wrongInput("%s: write KEY=VALUE, for example limits.evaluations=500", arg)
+			}
+			values[key] = settingOf(key, value)
+		}
+		text, err := json.Marshal(values)
+		if err != nil {
+			return r, "", err
+		}
+		r.Set = new(engine.Settings)
+		err = json.Unmarshal(text, r.Set)
+		return r, "set " + strings.Join(args, " "), err
+	})
+}
+
+// settingOf is the value of a key as JSON: none is null, a duration a number of seconds.
+func settingOf(key, value string) json.RawMessage {
+	value = strings.TrimSpace(value)
+	if value == "none" {
+		return json.RawMessage("null")
+	}
+	if key == "limits.wall" || key == "limits.seconds" {
+		if d, err := time.ParseDuration(value); err == nil {
+			value = strconv.FormatFloat(d.Seconds(), 'g', -1, 64)
+		}
+	}
+	var values map[string]float64
+	if key == "limits.target" && strings.HasPrefix(value, "{") && yaml.Unmarshal([]byte(value), &values) == nil {
+		if text, err := json.Marshal(values); err == nil {
+			return text
+		}
+	}
+	if x, err := strconv.ParseFloat(value, 64); err == nil && !math.IsNaN(x) && !math.IsInf(x, 0) && !json.Valid([]byte(value)) {
+		value = strconv.FormatFloat(x, 'g', -1, 64) // such as .9
+	}
+	if !json.Valid([]byte(value)) {
+		value = strconv.Quote(value)
+	}
+	return json.RawMessage(value)
+}
+
+func (a *app) pauseCommand() *cobra.Command {
+	var now bool
+	cmd := a.steeringCommand(&cobra.Command{
+		Use:   "pause DIR",
+		Short: "Let a search start nothing new",
+		Long: `Lets the search in DIR start neither jobs nor turns until it is told to resume; jobs
+that run are finished. It stays paused when it is stopped and run again.`,
+		Example: `  nascent pause mnist1d
+  nascent pause mnist1d --now         running jobs keep their progress and come back`,
+		Args: cobra.ExactArgs(1),
+	}, func([]string) (engine.Request, string, error) {
+		return engine.Request{Pause: &engine.Pause{Now: now}}, "paused", nil
+	})
+	cmd.Flags().BoolVar(&now, "now", false, "call running jobs back, with what they can save")
+	return cmd
+}
+
+func (a *app) resumeCommand() *cobra.Command {
+	return a.steeringCommand(&cobra.Command{
+		Use:     "resume DIR",
+		Short:   "Let a paused search go on",
+		Long:    `Ends the pause of the search in DIR. If nobody runs it, nascent run DIR does.`,
+		Example: `  nascent resume mnist1d`,
+		Args:    cobra.ExactArgs(1),
+	}, func([]string) (engine.Request, string, error) {
+		return engine.Request{Resume: true}, "not paused any more", nil
+	})
+}
+
+func (a *app) banCommand() *cobra.Command {
+	return a.steeringCommand(&cobra.Command{
+		Use:   "ban DIR CONDITION",
+		Short: "Do not propose genomes of which a condition holds",
+		Long: `From the next turn on the search in DIR proposes no genomes of which CONDITION holds:
+one on genes, in the language of list --where. Jobs that were proposed before go on.
+What a strategy gives in whole is invalid where the condition holds of it, and so is
+what 32 draws do not keep clear of it. A ban that leaves nothing to draw is refused.`,
+		Example: `  nascent ban mnist1d 'kernel = 7 and not norm'
+  nascent ban mnist1d 'blocks.length > 6' --at-turn 300`,
+		Args: cobra.ExactArgs(2),
+	}, func(args []string) (engine.Request, string, error) {
+		condition := strings.TrimSpace(args[0])
+		if condition == "" {
+			return engine.Request{}, "", wrongInput("there is no condition; write one, as in 'kernel = 7 and not norm'")
+		}
+		return engine.Request{Ban: condition}, "banned: " + condition, nil
+	})
+}
+
+func (a *app) unbanCommand() *cobra.Command {
+	return a.steeringCommand(&cobra.Command{
+		Use:     "unban DIR CONDITION",
+		Short:   "End a ban, named in the same words",
+		Long:    `Ends a ban of the search in DIR, from the next turn on. status has the bans.`,
+		Example: `  nascent unban mnist1d 'kernel = 7 and not norm'`,
+		Args:    cobra.ExactArgs(2),
+	}, func(args []string) (engine.Request, string, error) {
+		condition := strings.TrimSpace(args[0])
+		if condition == "" {
+			return engine.Request{}, "", wrongInput("there is no condition; status has the bans")
+		}
+		return engine.Request{Unban: condition}, "not banned any more: " + condition, nil
+	})
+}
+
+func (a *app) pinCommand() *cobra.Command {
+	var remove bool
+	cmd := a.steeringCommand(&cobra.Command{
+		Use:   "pin DIR ID...",
+		Short: "Keep the files of candidates",
+		Long: `Keeps what candidates of the search in DIR left, such as checkpoints, for as long as
+the search, however good others are. What jobs go on from is decided as without it.`,
+		Example: `  nascent pin mnist1d 57
+  nascent pin mnist1d 57 --remove`,
+		Args: cobra.MinimumNArgs(2),
+	}, func(args []string) (engine.Request, string, error) {
+		ids, err := parseIDs(args)
+		if remove {
+			return engine.Request{Unpin: ids}, "not pinned any more: " + strings.Join(args, " "), err
+		}
+		return engine.Request{Pin: ids}, "pinned: " + strings.Join(args, " "), err
+	})
+	cmd.Flags().BoolVar(&remove, "remove", false, "let the files go as if they had not been pinned")
+	return cmd
+}
+
+func (a *app) noteCommand() *cobra.Command {
+	return a.steeringCommand(&cobra.Command{
+		Use:     "note DIR TEXT",
+		Short:   "Write a line into a search's log",
+		Long:    `Writes a line of text, up to 1,000 bytes, into the log of the search in DIR.`,
+		Example: `  nascent note mnist1d 'moved to the other machine'`,
+		Args:    cobra.ExactArgs(2),
+	}, func(args []string) (engine.Request, string, error) {
+		if strings.TrimSpace(args[0]) == "" {
+			return engine.Request{}, "", wrongInput("there is no text in the note")
+		}
+		return engine.Request{Note: args[0]}, "noted", nil
+	})
+}
+
+func (a *app) cancelCommand() *cobra.Command {
+	var s steering
+	cmd := &cobra.Command{
+		Use:   "cancel DIR ID...",
+		Short: "End jobs that have no result yet: they fail, at their place",
+		Long: `Ends the jobs of candidates in DIR that run or wait, all or none. They fail and are
+not tried again; the search goes on without them, and what was to share their results
+is measured itself. That is journaled, so the search can still be replayed. In a
+search that is not running its next run finds them cancelled.`,
+		Example: `  nascent cancel mnist1d 57`,
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ids, err := parseIDs(args[1:])
+			if err != nil {
+				return err
+			}
+			rec, err := a.steer(cmd.Context(), args[0], s, engine.Request{Cancel: ids})
+			if err != nil {
+				return err
+			}
+			if rec.Planned {
+				return a.told(s, rec, "")
+			}
+			for _, id := range ids {
+				if s.json {
+					err = a.writeJSON(map[string]engine.ID{"cancelled": id})
+				} else {
+					_, err = fmt.Fprintf(a.out, "candidate %s is cancelled\n", id)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
+
+func parseIDs(args []string) (ids []engine.ID, err error) {
+	for _, arg := range args {
+		id, err := engine.ParseID(arg)
+		if err != nil {
+			return nil, wrongInput("%v", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}

@@ -1,0 +1,87 @@
+package socket
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// SteerPath takes an engine.Request as JSON and answers with an engine.Receipt, or with
+// a Refusal.
+const SteerPath = "/steer"
+
+// Refusal is why a request was not carried out.
+type Refusal struct {
+	Error string `json:"error"`           // one line, with what to do
+	Exit  int    `json:"exit"`            // what a command exits with
+	Again bool   `json:"again,omitempty"` // the run ended before it was recorded: give the same request again
+}
+
+// mostSteer is how many bytes a request may have.
+const mostSteer = 64 << 20
+
+func (h *Host) steer(w http.ResponseWriter, r *http.Request) {
+	var req engine.Request
+	var rec engine.Receipt
+	err := decodeRequest(r.Body, &req)
+	if err == nil {
+		rec, err = h.Steer(req)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err == nil {
+		json.NewEncoder(w).Encode(rec)
+		return
+	}
+	status := http.StatusBadRequest
+	no := Refusal{Error: err.Error(), Exit: h.Exit(err), Again: errors.Is(err, engine.ErrLate)}
+	if no.Again {
+		status = http.StatusConflict
+	}
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(no)
+}
+
+// decodeRequest reads one, and refuses what is no part of it.
+func decodeRequest(body io.Reader, req *engine.Request) error {
+	d := json.NewDecoder(io.LimitReader(body, mostSteer))
+	d.DisallowUnknownFields()
+	err := d.Decode(req)
+	var wrong *engine.Mistake
+	if err != nil && !errors.As(err, &wrong) {
+		return fmt.Errorf("%w: this is no request: %v", engine.ErrConfig, err)
+	}
+	return err
+}
+
+// Steer has the process that runs the search in dir carry out a request. ErrNobody means
+// that there is none, or that it just ended: the same request may be given again.
+func Steer(ctx context.Context, dir string, r engine.Request) (rec engine.Receipt, err error) {
+	resp, err := post(ctx, dir, SteerPath, r)
+	if err != nil {
+		return rec, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return rec, ErrNobody // it was killed: whether it carried it out is told by asking again
+	}
+	if resp.StatusCode == http.StatusNotFound {
+		return rec, fmt.Errorf("the nascent that runs this search is older than this one: stop it, and run the search again")
+	}
+	if resp.StatusCode == http.StatusOK {
+		return rec, json.Unmarshal(text, &rec)
+	}
+	var no Refusal
+	switch err := json.Unmarshal(text, &no); {
+	case err != nil:
+		return rec, fmt.Errorf("the process that runs the search answered %s", resp.Status)
+	case no.Again:
+		return rec, ErrNobody
+	}
+	return rec, &RemoteError{Text: no.Error, Exit: no.Exit}
+}

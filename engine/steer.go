@@ -1,0 +1,368 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Request is a change from outside: one of the fields after AtTurn. However a search is
+// steered, this is how: by Search.Steer while it runs, by Steer while it does not. It is
+// also what a socket takes as JSON, and what a plan is in the ledger.
+//
+// What decides (Set's window, Cancel, Add, Import, Ban, Unban) takes hold between two
+// turns, is repeated by Replay and covered by the digest. All else takes hold at once and
+// decides nothing.
+type Request struct {
+	ID     string `json:"request,omitempty"` // names it: what was carried out is not carried out again; "": it has no name
+	By     string `json:"by,omitempty"`      // for people: who asked
+	AtTurn uint64 `json:"at_turn,omitempty"` // it takes hold before this turn of the search; 0: as soon as it can
+
+	Set    *Settings  `json:"set,omitempty"`
+	Pause  *Pause     `json:"pause,omitempty"`
+	Resume bool       `json:"resume,omitempty"`
+	Stop   bool       `json:"stop,omitempty"` // the run ends cleanly
+	Cancel []ID       `json:"cancel,omitempty"`
+	Add    *Additions `json:"add,omitempty"`
+	Import *Imports   `json:"import,omitempty"`
+	Ban    string     `json:"ban,omitempty"`   // a condition: what it holds of is not proposed any more
+	Unban  string     `json:"unban,omitempty"` // one that was given to Ban, in the same words
+	Pin    []ID       `json:"pin,omitempty"`   // their files stay for as long as the search, or until Unpin
+	Unpin  []ID       `json:"unpin,omitempty"`
+	Note   string     `json:"note,omitempty"` // a line for people
+	Label  *Labelling `json:"label,omitempty"`
+}
+
+// Receipt says what came of a Request. It is given once that is durable.
+type Receipt struct {
+	Request string `json:"request,omitempty"`
+	Seq     uint64 `json:"seq,omitempty"` // number of the event; 0 where there was nothing to do
+	Turn    uint64 `json:"turn"`          // it holds from this turn on
+	IDs     []ID   `json:"ids,omitempty"` // of the candidates that it made
+	Planned bool   `json:"planned,omitempty"`
+
+	refused string // at its turn, and why
+}
+
+// MaxRequest is how many bytes the name of a Request may have, and that of who asks.
+const MaxRequest = 200
+
+// action is what a Request asks for.
+type action interface {
+	kind() string
+	// waits tells that decisions depend on it: it is done while no turn is being decided.
+	waits() bool
+	// check finds what is wrong with it whenever it is done.
+	check(t *trajectory) error
+	// do does it to a search as it stands now, as far as happened does not, or says why
+	// that cannot be: then nothing was changed.
+	do(t *trajectory, r *Request) (*effect, error)
+}
+
+// effect is what became of a Request.
+type effect struct {
+	Receipt
+	data   any      // of the event; nil: there was nothing to do
+	jobs   []*entry // new ones
+	events []EventRecord
+	say    string
+	live   func(s *Search) // what is besides to be done in a search that runs
+}
+
+// asked is what the data of every event from outside begins with.
+type asked struct {
+	Request string `json:"request,omitempty"`
+	By      string `json:"by,omitempty"`
+}
+
+func (r *Request) asked() asked { return asked{r.ID, r.By} }
+
+// action is the only one of the request.
+func (r *Request) action() (action, error) {
+	var all []action
+	add := func(given bool, a action) {
+		if given {
+			all = append(all, a)
+		}
+	}
+	add(r.Set != nil, r.Set)
+	add(r.Pause != nil, r.Pause)
+	add(r.Resume, resume{})
+	add(r.Stop, stop{})
+	add(len(r.Cancel) > 0, cancel(r.Cancel))
+	add(r.Add != nil, r.Add)
+	add(r.Import != nil, r.Import)
+	add(r.Ban != "", ban(r.Ban))
+	add(r.Unban != "", unban(r.Unban))
+	add(len(r.Pin) > 0, pin(r.Pin))
+	add(len(r.Unpin) > 0, unpin(r.Unpin))
+	add(r.Note != "", note(r.Note))
+	add(r.Label != nil, r.Label)
+	switch {
+	case len(all) != 1:
+		return nil, wrong("", "a request asks for one thing, and this one asks for %d", len(all)).
+			but("give one of set, pause, resume, stop, cancel, add, import, ban, unban, pin, unpin, note, label")
+	case len(r.ID) > MaxRequest || len(r.By) > MaxRequest:
+		return nil, wrong("request", "its name, or that of who asks, has more than %d bytes", MaxRequest)
+	case !printable(r.ID) || !printable(r.By):
+		return nil, wrong("request", "its name, or that of who asks, holds what cannot be printed")
+	}
+	return all[0], nil
+}
+
+// Steer changes a search while it runs, and returns when the change is durable. A
+// request whose ID was carried out before changes nothing and gets the same Receipt. It
+// may be called from any goroutine. Errors that wrap ErrConfig say what is wrong with the
+// request; ErrLate that the run ended before it was recorded.
+func (s *Search) Steer(r Request) (rec Receipt, err error) {
+	a, err := r.action()
+	if err != nil {
+		return rec, err
+	}
+	done := make(chan error, 1)
+	s.ask(func() {
+		select {
+		case <-s.gone:
+			return
+		default:
+		}
+		if s.at == nil || s.jobs == nil {
+			done <- ErrEmpty
+			return
+		}
+		order := func() {
+			var err error
+			if rec, err = s.carryOut(&r); err != nil {
+				done <- err
+				return
+			}
+			s.writer.after(func() { done <- nil })
+		}
+		if s.stepping != nil && a.waits() {
+			s.orders = append(s.orders, order)
+			return
+		}
+		order()
+	})
+	select {
+	case err = <-done:
+	case <-s.gone:
+		select {
+		case err = <-done:
+		default:
+			err = ErrLate
+		}
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
+	return rec, nil
+}
+
+// ErrLate says that a request came too late for the run that it was given to.
+var ErrLate = errors.New("the search ended before this was recorded; give the same order again")
+
+// Steer is Search.Steer for a search that is not running: its next run goes on with the
+// change.
+func Steer(led Ledger, r Request, now time.Time) (Receipt, error) {
+	t, err := readTrajectory(led, nil)
+	if err != nil {
+		return Receipt{}, err
+	}
+	e, err := t.carryOut(&r, now)
+	if err != nil {
+		return Receipt{}, err
+	}
+	c := &Change{Events: e.events}
+	for _, j := range e.jobs {
+		c.Jobs = append(c.Jobs, j.jobRecord())
+		if j.imported() {
+			c.Inbox = append(c.Inbox, j.record())
+		}
+	}
+	if r.Set != nil && t.counters.State == StateFinished && t.over() == "" {
+		t.counters.State = StateStopped // there is something left to do now
+		c.Counters = &t.counters
+	}
+	if c.Empty() {
+		return e.Receipt, nil
+	}
+	return e.Receipt, led.Commit(c)
+}
+
+// obey carries out what was planned for the turn that comes next, and what was asked
+// for while a turn was being decided.
+func (s *Search) obey() {
+	for s.stepping == nil {
+		if p := s.at.due(); p != nil {
+			if _, err := s.carryOut(p); err != nil {
+				s.say("what was planned for turn %d is not done: %v", p.AtTurn, err)
+				s.writer.next.Events = append(s.writer.next.Events, s.at.refuse(p, err, s.cfg.Clock.Now()))
+			}
+			continue
+		}
+		if len(s.orders) == 0 {
+			return
+		}
+		order := s.orders[0]
+		s.orders = s.orders[1:]
+		order()
+	}
+}
+
+// carryOut changes a search that runs; no turn is being decided if the change waits for
+// that.
+func (s *Search) carryOut(r *Request) (Receipt, error) {
+	e, err := s.at.carryOut(r, s.cfg.Clock.Now())
+	if err != nil || len(e.events) == 0 {
+		return e.Receipt, err
+	}
+	s.writer.next.Events = append(s.writer.next.Events, e.events...)
+	for _, j := range e.jobs {
+		s.writer.next.Jobs = append(s.writer.next.Jobs, j.jobRecord())
+		if j.imported() {
+			s.writer.arrived(j.record())
+			s.brought = append(s.brought, j.ID)
+		} else {
+			s.writer.after(func() { s.enqueue(j) })
+		}
+	}
+	if e.live != nil {
+		e.live(s)
+	}
+	if e.say != "" {
+		s.say("%s", e.say)
+	}
+	return e.Receipt, nil
+}
+
+// carryOut does what a request asks for, or plans it. The effect has no events where
+// there is nothing to do.
+func (t *trajectory) carryOut(r *Request, now time.Time) (*effect, error) {
+	a, err := r.action()
+	if err != nil {
+		return &effect{}, err
+	}
+	planned := t.plannedAs(r.ID)
+	if before, known := t.requests[r.ID]; known && r.ID != "" && (planned == nil || planned.AtTurn > t.search.turns) {
+		if before.refused != "" {
+			return &effect{}, wrong("", "%s", before.refused)
+		}
+		return &effect{Receipt: before}, nil
+	}
+	if err := a.check(t); err != nil {
+		return &effect{}, err
+	}
+	switch turns := t.search.turns; {
+	case r.AtTurn > turns:
+		return t.plan(r, a, now)
+	case r.AtTurn != 0 && r.AtTurn < turns && planned == nil:
+		return &effect{}, wrong("at_turn", "the search has taken %d turns already", turns).
+			but("give a turn from %d on, or none", turns)
+	}
+	e, err := a.do(t, r)
+	if err != nil {
+		return &effect{}, err
+	}
+	if e.data == nil && planned != nil {
+		return &effect{}, wrong("", "there was nothing left to do")
+	}
+	e.Request = r.ID
+	if e.Turn = t.search.turns; e.data != nil {
+		e.events = []EventRecord{t.event(a.kind(), e.data, now)}
+		e.Seq = t.seq
+		if err := t.happened(e.events[0]); err != nil {
+			return &effect{}, err
+		}
+		t.freeSharers(t.search.nextID())
+	}
+	return e, nil
+}
+
+// event makes the next one, which holds from the next turn on.
+func (t *trajectory) event(kind string, data any, now time.Time) EventRecord {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		panic(fmt.Sprintf("engine: event %s: %v", kind, err)) // our own types
+	}
+	t.seq++
+	return EventRecord{Seq: t.seq, Turn: t.search.turns, Kind: kind, Data: raw, Time: now.UTC()}
+}
+
+// plan keeps a request until its turn comes.
+func (t *trajectory) plan(r *Request, a action, now time.Time) (*effect, error) {
+	p := *r
+	if p.ID == "" {
+		p.ID = fmt.Sprintf("plan %d", t.seq+1)
+	}
+	e := &effect{
+		Receipt: Receipt{Request: p.ID, Seq: t.seq + 1, Turn: r.AtTurn, Planned: true},
+		say:     fmt.Sprintf("planned for turn %d: %s", r.AtTurn, a.kind()),
+	}
+	e.events = []EventRecord{t.event(eventPlan, &p, now)}
+	return e, t.happened(e.events[0])
+}
+
+// refuse journals that what was planned cannot be done.
+func (t *trajectory) refuse(p *Request, why error, now time.Time) EventRecord {
+	e := t.event(eventRefused, refusedEvent{p.asked(), reasonOf(why)}, now)
+	_ = t.happened(e) // our own event
+	return e
+}
+
+// reasonOf is what an error says, on one line.
+func reasonOf(err error) string {
+	return OneLine(strings.TrimPrefix(err.Error(), ErrConfig.Error()+": "))
+}
+
+// refusedEvent is the data of eventRefused.
+type refusedEvent struct {
+	asked
+	Reason string `json:"reason"`
+}
+
+// due is the request whose turn has come, the first planned of the earliest, or nil.
+func (t *trajectory) due() *Request {
+	var first *Request
+	for _, p := range t.planned {
+		if p.AtTurn <= t.search.turns && (first == nil || p.AtTurn < first.AtTurn) {
+			first = p
+		}
+	}
+	return first
+}
+
+func (t *trajectory) plannedAs(id string) *Request {
+	if i := slices.IndexFunc(t.planned, func(p *Request) bool { return p.ID == id && id != "" }); i >= 0 {
+		return t.planned[i]
+	}
+	return nil
+}
+
+// remember notes what came of a request, from its event.
+func (t *trajectory) remember(e EventRecord) error {
+	var from struct {
+		asked
+		outsideEvent
+		Reason string `json:"reason"`
+		AtTurn uint64 `json:"at_turn"`
+	}
+	if err := json.Unmarshal(e.Data, &from); err != nil {
+		return err
+	}
+	id := from.asked.Request
+	if id == "" {
+		return nil
+	}
+	rec := Receipt{Request: id, Seq: e.Seq, Turn: e.Turn, IDs: from.ids(), refused: from.Reason}
+	if rec.Planned = e.Kind == eventPlan; rec.Planned {
+		rec.Turn = from.AtTurn
+	} else {
+		t.planned = slices.DeleteFunc(t.planned, func(p *Request) bool { return p.ID == id })
+	}
+	t.requests[id] = rec
+	return nil
+}

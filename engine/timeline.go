@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Occurrence is something that happened to a search, as people are told of it.
+type Occurrence struct {
+	Seq     uint64    `json:"seq"`
+	Turn    uint64    `json:"turn"` // it holds from this one on; of what is planned the one that it waits for
+	Kind    string    `json:"kind"`
+	Time    time.Time `json:"time"`
+	Request string    `json:"request,omitempty"` // what it was called, where somebody asked for it
+	By      string    `json:"by,omitempty"`      // and who
+	Text    string    `json:"text,omitempty"`    // on one line
+}
+
+// Timeline is what happened to a search, in order: every change from outside, strategies
+// that took over, how its runs began and ended. It may be called beside a running search.
+func Timeline(led Ledger) ([]Occurrence, error) {
+	var all []Occurrence
+	for e, err := range led.Events() {
+		if err != nil {
+			return nil, err
+		}
+		var from asked
+		if e.Data != nil && e.Data[0] == '{' {
+			if err := json.Unmarshal(e.Data, &from); err != nil {
+				return nil, damaged("event %d (%s): %v", e.Seq, e.Kind, err)
+			}
+		}
+		text, err := e.text()
+		if err != nil {
+			return nil, damaged("event %d (%s): %v", e.Seq, e.Kind, err)
+		}
+		o := Occurrence{Seq: e.Seq, Turn: e.Turn, Kind: e.Kind, Time: e.Time, Request: from.Request, By: from.By, Text: text}
+		var r Request
+		if e.Kind == eventPlan && json.Unmarshal(e.Data, &r) == nil {
+			o.Turn = r.AtTurn
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+// text says what an event is, on one line.
+func (r *EventRecord) text() (string, error) {
+	read := func(v any) error { return json.Unmarshal(r.Data, v) }
+	switch r.Kind {
+	case eventStarted:
+		var e startedEvent
+		err := read(&e)
+		return fmt.Sprintf("a run began, with %d workers", e.Workers), err
+	case eventEnded:
+		var e Ended
+		if err := read(&e); err != nil || e.Cause == "" {
+			return "the run ended: " + string(e.State), err
+		}
+		return fmt.Sprintf("the run ended: %s: %s", e.State, OneLine(e.Cause)), nil
+	case eventLimits:
+		return "limits " + string(r.Data), nil
+	case eventEvaluator:
+		var e EvaluatorEvent
+		err := read(&e)
+		return fmt.Sprintf("evaluator %s: %s %s", e.Key, e.Hello.Name, e.Hello.Version), err
+	case eventStrategy:
+		var e StrategyEvent
+		err := read(&e)
+		return "strategy " + e.Name + " takes over", err
+	case eventFinal:
+		var e finalEvent
+		err := read(&e)
+		return fmt.Sprintf("after %d evaluations the best are measured again", e.Evaluations), err
+	case eventImport, eventAdd:
+		var e outsideEvent
+		err := read(&e)
+		ids := e.ids()
+		if len(ids) == 0 {
+			return "", err
+		}
+		text := "candidate " + ids[0].String()
+		if n := len(ids); n > 1 {
+			text = fmt.Sprintf("candidates %s to %s", ids[0], ids[n-1])
+		}
+		if e.From != "" {
+			text += " from " + e.From
+		}
+		return text, err
+	case eventCancel:
+		var e cancelEvent
+		err := read(&e)
+		return "candidates " + idList(e.all()), err
+	case eventSet:
+		var e setEvent
+		if err := read(&e); err != nil {
+			return "", err
+		}
+		return e.Set.String(), nil
+	case eventPause:
+		var e pauseEvent
+		err := read(&e)
+		return e.say(), err
+	case eventBan, eventUnban:
+		var e banEvent
+		err := read(&e)
+		return e.Condition, err
+	case eventPin, eventUnpin:
+		var e pinEvent
+		err := read(&e)
+		return "candidates " + idList(e.IDs), err
+	case eventNote:
+		var e noteEvent
+		err := read(&e)
+		return e.Note, err
+	case eventPlan:
+		var e Request
+		if err := read(&e); err != nil {
+			return "", err
+		}
+		return e.String(), nil
+	case eventRefused:
+		var e refusedEvent
+		err := read(&e)
+		return e.Reason, err
+	case eventLabel:
+		var e Labelling
+		err := read(&e)
+		text := "candidates " + idList(e.IDs)
+		switch {
+		case e.Comment != nil:
+			text += ": " + *e.Comment
+		case e.Remove != "":
+			text += ": not " + e.Remove
+		default:
+			text += ": " + e.Add
+		}
+		return text, err
+	}
+	return "", nil
+}
+
+// String says what a request asks for, in the words of the command line.
+func (r *Request) String() string {
+	switch {
+	case r.Set != nil:
+		return "set " + r.Set.String()
+	case r.Pause != nil && r.Pause.Now:
+		return "pause --now"
+	case r.Pause != nil:
+		return "pause"
+	case r.Resume:
+		return "resume"
+	case r.Stop:
+		return "stop"
+	case len(r.Cancel) > 0:
+		return "cancel " + idList(r.Cancel)
+	case r.Add != nil:
+		return fmt.Sprintf("add %d genomes", len(r.Add.Genomes))
+	case r.Import != nil:
+		return fmt.Sprintf("import %d results", len(r.Import.Results))
+	case r.Ban != "":
+		return "ban " + r.Ban
+	case r.Unban != "":
+		return "unban " + r.Unban
+	case len(r.Pin) > 0:
+		return "pin " + idList(r.Pin)
+	case len(r.Unpin) > 0:
+		return "unpin " + idList(r.Unpin)
+	case r.Note != "":
+		return "note " + r.Note
+	case r.Label != nil:
+		return "label " + idList(r.Label.IDs)
+	}
+	return ""
+}
+
+// idList writes ids, a few of many.
+func idList(ids []ID) string {
+	const most = 10
+	var parts []string
+	for i, id := range ids {
+		if i == most {
+			parts = append(parts, fmt.Sprintf("and %d more", len(ids)-most))
+			break
+		}
+		parts = append(parts, id.String())
+	}
+	return strings.Join(parts, " ")
+}
