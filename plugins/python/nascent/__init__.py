@@ -31,15 +31,16 @@ if TYPE_CHECKING:
     from .rng import Rand
     from .search import Search
     from .space import Space
+    from .steer import Receipt
     from .trial import Trial
     from .turn import Decision, Proposal, StrategySetup, Turn, strategy
 
-__all__ = ["Cancelled", "Candidate", "Decision", "EngineError", "Found", "Front", "History", "Invalid", "Job", "Proposal", "Rand", "Refused",
-           "Returned", "Search", "Setup", "Space", "StaleTrial", "Stopped", "StrategySetup", "Trial", "Turn", "__version__", "evaluator",
+__all__ = ["Cancelled", "Candidate", "Decision", "EngineError", "Found", "Front", "History", "Invalid", "Job", "Proposal", "Rand", "Receipt",
+           "Refused", "Returned", "Search", "Setup", "Space", "StaleTrial", "Stopped", "StrategySetup", "Trial", "Turn", "__version__", "evaluator",
            "strategy"]
 
 _LATER = {"Candidate": "history", "EngineError": "engine", "Found": "found", "Front": "found", "History": "history", "Rand": "rng",
-          "Search": "search", "Space": "space", "StaleTrial": "engine", "Trial": "trial"}
+          "Receipt": "steer", "Search": "search", "Space": "space", "StaleTrial": "engine", "Trial": "trial"}
 
 
 def __getattr__(name):  # type: (str) -> object

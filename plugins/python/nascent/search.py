@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
-from . import columns, page
+from . import columns, page, steer
 from .engine import Engine, EngineError, ask, program
 from .found import Found, Front
+from .steer import Candidate, Receipt, send
 from .trial import Trial
 
 Evaluate = Callable[[Any], Mapping[str, Any]]
@@ -181,6 +182,65 @@ class Search:
             raise EngineError(done.stderr.decode(errors="replace").strip())
         records: List[Dict[str, Any]] = json.loads(b"[" + b",".join(done.stdout.splitlines()) + b"]")
         return records
+
+    # Steering: each returns once it is durable, whether somebody runs the search or not.
+    # at_turn: not now, but before that turn. request: names it; given again it changes
+    # nothing. They raise EngineError where the request is refused.
+
+    def set(self, settings: Optional[Mapping[str, Any]] = None, *, at_turn: Optional[int] = None, request: Optional[str] = None,
+            **more: Any) -> Receipt:
+        """Other limits (evaluations, wall, seconds, target), workers or window:
+        ``search.set(evaluations=500, workers=4)``; None takes a limit away."""
+        return send(self.dir, {"set": steer.settings(settings, more)}, at_turn, request)
+
+    def pause(self, now: bool = False, *, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
+        """Let it start nothing new. now: trials are called back, too."""
+        return send(self.dir, {"pause": {"now": now}}, at_turn, request)
+
+    def resume(self, *, request: Optional[str] = None) -> Receipt:
+        """End a pause."""
+        return send(self.dir, {"resume": True}, None, request)
+
+    def ban(self, condition: str, *, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
+        """Propose no genomes of which a condition on genes holds: ``search.ban("kernel = 7 and not norm")``."""
+        return send(self.dir, {"ban": condition}, at_turn, request)
+
+    def unban(self, condition: str, *, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
+        """End a ban, given in the same words."""
+        return send(self.dir, {"unban": condition}, at_turn, request)
+
+    def add(self, *genomes: Union[str, Found, Trial], fidelity: int = 0, at_turn: Optional[int] = None,
+            request: Optional[str] = None) -> Receipt:
+        """Have genomes measured, texts such as ``"lr=0.01 units=64"``."""
+        return send(self.dir, {"add": {"genomes": [steer.genome(g) for g in genomes], "fidelity": fidelity}}, at_turn, request)
+
+    def cancel(self, *candidates: Candidate, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
+        """End candidates that have no result yet: they fail."""
+        return send(self.dir, {"cancel": [steer.number(c) for c in candidates]}, at_turn, request)
+
+    def pin(self, *candidates: Candidate, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
+        """Keep the files of candidates."""
+        return send(self.dir, {"pin": [steer.number(c) for c in candidates]}, at_turn, request)
+
+    def unpin(self, *candidates: Candidate, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
+        """Let the files of candidates go as if they had not been pinned."""
+        return send(self.dir, {"unpin": [steer.number(c) for c in candidates]}, at_turn, request)
+
+    def note(self, text: str, *, request: Optional[str] = None) -> Receipt:
+        """Write a line into the search's log."""
+        return send(self.dir, {"note": text}, None, request)
+
+    def label(self, label: str, *candidates: Candidate, request: Optional[str] = None) -> Receipt:
+        """Give candidates a label."""
+        return send(self.dir, {"label": {"ids": [steer.number(c) for c in candidates], "add": label}}, None, request)
+
+    @property
+    def log(self) -> List[Dict[str, Any]]:
+        """What happened to the search, and who asked for it, as nascent log --json has it."""
+        done = _run("log", self.dir, "--json")
+        if done.returncode != 0:
+            raise EngineError(done.stderr.decode(errors="replace").strip())
+        return [dict(json.loads(line)) for line in done.stdout.splitlines()]
 
     def close(self) -> None:
         """End the connection to the engine. Trials that were not told go back. It is made

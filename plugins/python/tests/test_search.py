@@ -76,6 +76,45 @@ class Case(unittest.TestCase):
         return [json.loads(line) for line in self.nascent("list", "--json").splitlines()]
 
 
+class TestSteering(Case):
+    def test_while_it_runs_and_while_it_does_not(self):
+        search = self.search(limits={"evaluations": 4})
+        for trial in search.ask(evaluations=4):
+            if trial.id == "2":
+                first = search.set(evaluations=8, workers=3, request="more")
+                self.assertEqual(first.turn, search.set(evaluations=100, request="more").turn)
+                self.assertEqual((first.request, first.planned, first.ids), ("more", False, []))
+                search.note("at 2")
+                self.assertEqual(len(search.add("x=3 deep=[(kernel=3)]", request="add").ids), 1)
+                search.ban("deep.length = 2")
+                self.assertTrue(search.pause(at_turn=6).planned)
+            search.tell(trial, accuracy=quality(trial))
+        self.assertEqual(search.status["limits"], {"evaluations": 8})
+        self.assertEqual(search.status["bans"], ["deep.length = 2"])
+        search.close()
+        self.nascent("stop")
+        search.resume()
+        search.unban("deep.length = 2")
+        search.label("good", "1", 2)
+        for text, refused in {"q": lambda: search.ban("q = 1"), "8": lambda: search.cancel(1), "99": lambda: search.pin(99),
+                              "seed": lambda: search.set({"seed": 3})}.items():
+            with self.assertRaisesRegex(nascent.EngineError, text if text != "8" else "has its result already"):
+                refused()
+        with self.assertRaisesRegex(ValueError, "no candidate"):
+            search.cancel("best")
+        kinds = [e["kind"] for e in search.log if e.get("by") == "python"]
+        self.assertEqual(kinds, ["set", "note", "add", "ban", "plan", "unban", "label"])
+
+    def test_cancel(self):
+        search = self.search(limits={"evaluations": 3})
+        trial = next(search.ask())
+        search.cancel(trial)
+        with self.assertRaises(nascent.StaleTrial):
+            search.tell(trial, accuracy=1)
+        search.run(lambda t: {"accuracy": quality(t)})
+        self.assertEqual([r["status"] for r in self.rows()], ["failed", "ok", "ok"])
+
+
 class TestAskAndTell(Case):
     def test_loop(self):
         search = self.search()

@@ -161,11 +161,10 @@ func (a *app) bring(
 
 // brought has a search take something in: the one that runs here, or that of a ledger.
 func (a *app) brought(led engine.Ledger, b bringing, r engine.Request) (engine.Receipt, error) {
-	r.ID, r.By, r.AtTurn = b.request, b.by, b.turn
 	if a.search != nil {
-		return a.search.Steer(r)
+		return a.search.Steer(b.of(r))
 	}
-	return engine.Steer(led, r, time.Now())
+	return engine.Steer(led, b.of(r), time.Now())
 }
 
 // openToChange opens the ledger of a search that is not running; one that has not begun is

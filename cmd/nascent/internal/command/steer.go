@@ -37,9 +37,16 @@ func (s *steering) flags(cmd *cobra.Command) {
 	f.BoolVar(&s.json, "json", false, "print one JSON object")
 }
 
-// steer has a search carry out a request: in the process that runs it, or here.
-func (a *app) steer(ctx context.Context, dir string, s steering, r engine.Request) (engine.Receipt, error) {
-	r.ID, r.By, r.AtTurn = cmp.Or(s.request, rand.Text()), s.by, s.turn
+// of is a request as the flags have it.
+func (s *steering) of(r engine.Request) engine.Request {
+	r.ID, r.By, r.AtTurn = s.request, s.by, s.turn
+	return r
+}
+
+// steer has a search carry out a request: in the process that runs it, or here. One
+// without a name gets one, so that it may be given again if the answer is lost.
+func (a *app) steer(ctx context.Context, dir string, r engine.Request) (engine.Receipt, error) {
+	r.ID = cmp.Or(r.ID, rand.Text())
 	if a.search != nil {
 		return a.search.Steer(r)
 	}
@@ -81,7 +88,7 @@ func (a *app) told(s steering, rec engine.Receipt, format string, args ...any) e
 func (a *app) steeringCommands() []*cobra.Command {
 	return []*cobra.Command{
 		a.setCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.banCommand(), a.unbanCommand(), a.pinCommand(),
-		a.noteCommand(), a.labelCommand(),
+		a.noteCommand(), a.labelCommand(), a.steerCommand(),
 	}
 }
 
@@ -95,13 +102,41 @@ func (a *app) steeringCommand(cmd *cobra.Command, ask func(args []string) (engin
 		if err != nil {
 			return err
 		}
-		rec, err := a.steer(cmd.Context(), args[0], s, r)
+		rec, err := a.steer(cmd.Context(), args[0], s.of(r))
 		if err != nil {
 			return err
 		}
 		return a.told(s, rec, "%s", done)
 	}
 	return cmd
+}
+
+// steerCommand carries out a request as programs write it.
+func (a *app) steerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "steer DIR [REQUEST]",
+		Short: "Change a search by a request in JSON, for programs",
+		Long: `Has the search in DIR carry out REQUEST, by default what standard input says: the
+object that a running search takes on its socket, as docs/steering.md has it. Prints
+what came of it as JSON.`,
+		Example: `  nascent steer mnist1d '{"request": "r-17", "ban": "kernel = 7"}'`,
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := a.in
+			if len(args) == 2 {
+				in = strings.NewReader(args[1])
+			}
+			r, err := socket.ReadRequest(in)
+			if err != nil {
+				return err
+			}
+			rec, err := a.steer(cmd.Context(), args[0], r)
+			if err != nil {
+				return err
+			}
+			return a.writeJSON(rec)
+		},
+	}
 }
 
 func (a *app) setCommand() *cobra.Command {
@@ -278,7 +313,7 @@ search that is not running its next run finds them cancelled.`,
 			if err != nil {
 				return err
 			}
-			rec, err := a.steer(cmd.Context(), args[0], s, engine.Request{Cancel: ids})
+			rec, err := a.steer(cmd.Context(), args[0], s.of(engine.Request{Cancel: ids}))
 			if err != nil {
 				return err
 			}

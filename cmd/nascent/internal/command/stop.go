@@ -28,12 +28,12 @@ would, and waits until it has. Running jobs keep their progress.`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.search != nil {
-				_, err := a.search.Steer(engine.Request{Stop: true, ID: s.request, By: s.by, AtTurn: s.turn})
+				_, err := a.search.Steer(s.of(engine.Request{Stop: true}))
 				return err
 			}
 			dir := directory(args)
 			if s.turn > 0 {
-				rec, err := a.steer(cmd.Context(), dir, s, engine.Request{Stop: true})
+				rec, err := a.steer(cmd.Context(), dir, s.of(engine.Request{Stop: true}))
 				if err != nil {
 					return err
 				}
@@ -50,7 +50,7 @@ would, and waits until it has. Running jobs keep their progress.`,
 			defer cancel()
 			asked := false
 			for {
-				switch _, err := socket.Steer(ctx, dir, engine.Request{Stop: true, ID: s.request, By: s.by}); {
+				switch _, err := socket.Steer(ctx, dir, s.of(engine.Request{Stop: true})); {
 				case err == nil:
 					asked = true
 				case ctx.Err() != nil:

@@ -26,9 +26,8 @@ type Refusal struct {
 const mostSteer = 64 << 20
 
 func (h *Host) steer(w http.ResponseWriter, r *http.Request) {
-	var req engine.Request
 	var rec engine.Receipt
-	err := decodeRequest(r.Body, &req)
+	req, err := ReadRequest(r.Body)
 	if err == nil {
 		rec, err = h.Steer(req)
 	}
@@ -46,16 +45,16 @@ func (h *Host) steer(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(no)
 }
 
-// decodeRequest reads one, and refuses what is no part of it.
-func decodeRequest(body io.Reader, req *engine.Request) error {
-	d := json.NewDecoder(io.LimitReader(body, mostSteer))
+// ReadRequest reads one as JSON, and refuses what is no part of it.
+func ReadRequest(from io.Reader) (r engine.Request, err error) {
+	d := json.NewDecoder(io.LimitReader(from, mostSteer))
 	d.DisallowUnknownFields()
-	err := d.Decode(req)
+	err = d.Decode(&r)
 	var wrong *engine.Mistake
 	if err != nil && !errors.As(err, &wrong) {
-		return fmt.Errorf("%w: this is no request: %v", engine.ErrConfig, err)
+		return r, fmt.Errorf("%w: this is no request: %w", engine.ErrConfig, err)
 	}
-	return err
+	return r, err
 }
 
 // Steer has the process that runs the search in dir carry out a request. ErrNobody means
