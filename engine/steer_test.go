@@ -643,3 +643,28 @@ func TestPin(t *testing.T) {
 		}
 	})
 }
+
+// A genome that was banned is measured once it is not any more, and not said to be what it
+// was.
+func TestUnbannedIsMeasured(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := config(led)
+	cfg.Strategy, cfg.Duplicates, cfg.Final.Skip, cfg.Window = same{}, engine.Reuse, true, 1
+	begunTo(t, cfg, 0)
+	steered(t, led, engine.Request{Ban: "x = 0.5"})
+	steered(t, led, engine.Request{Unban: "x = 0.5", AtTurn: 5})
+	run(t, cfg)
+	for c := range mustArchive(t, led).Candidates() {
+		want := engine.OK
+		if c.ID <= 5 {
+			want = engine.Invalid
+		}
+		if c.Status != want || (c.Reuse != 0) != (c.ID > 6) {
+			t.Errorf("candidate %s is %s, and shares the result of %s", c.ID, c.Status, c.Reuse)
+		}
+	}
+	if err := engine.Replay(t.Context(), always(same{}), led, nil); err != nil {
+		t.Error(err)
+	}
+}
