@@ -324,7 +324,8 @@ func TestItGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := engine.Label(led, engine.Labelling{IDs: []engine.ID{3}, Add: "mine"}, x.used); err != nil {
+	label := engine.Request{Label: &engine.Labelling{IDs: []engine.ID{3}, Add: "mine"}}
+	if _, err := engine.Steer(led, label, x.used); err != nil {
 		t.Fatal(err)
 	}
 	if err := led.Close(); err != nil {
