@@ -1,29 +1,68 @@
 package command
 
 import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/serve"
+	"github.com/nascent-nas/nascent/engine/index"
 )
 
-// A search that may be read but not written is refused as wrong input.
-func TestServeWhereNobodyMayWrite(t *testing.T) {
+// The page reads a stopped search as it is, with its index and without one, and leaves
+// one behind; what it offers to download is what export writes.
+func TestServeStopped(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if os.Geteuid() == 0 {
-		dir = "/sys/kernel" // where root may not either
-		if err := os.Mkdir(dir+"/nascent-probe", 0o700); !os.IsPermission(err) {
-			t.Skipf("no directory is known that root may not write: making one in %s: %v", dir, err)
+	dir := filepath.Join(t.TempDir(), "large")
+	largeSearch(t, dir, 300)
+	for _, indexed := range []bool{false, true} {
+		s, err := serve.New(serve.Config{Dir: dir, Source: &app{}})
+		if err != nil {
+			t.Fatal(err)
 		}
-	} else if err := os.Chmod(dir, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	server, err := (&app{}).serve(&target{dir: dir}, nil, nil, nil)
-	if err == nil {
-		server.Close()
-		t.Fatal("a socket was made where nobody may write")
-	}
-	if exitStatus(err) != exitInput || !strings.Contains(err.Error(), "that you may write") {
-		t.Errorf("status %d: %v", exitStatus(err), err)
+		get := func(path string) *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/api/searches/large"+path, nil))
+			return w
+		}
+		var sum struct {
+			Ready, Live bool
+			Rows        int
+			Winner      int
+			State       struct {
+				State       string
+				Evaluations int
+			}
+		}
+		for !sum.Ready {
+			if w := get(""); w.Code == http.StatusOK {
+				if err := json.Unmarshal(w.Body.Bytes(), &sum); err != nil {
+					t.Fatal(err)
+				}
+			} else if w.Code != http.StatusNotFound {
+				t.Fatal(w.Body)
+			}
+		}
+		if sum.Live || sum.Rows != 300 || sum.State.Evaluations != 300 || sum.State.State != "finished" || sum.Winner == 0 {
+			t.Errorf("with an index: %v: %+v", indexed, sum)
+		}
+		if _, err := os.Stat(filepath.Join(dir, index.FileName)); err != nil {
+			t.Errorf("it leaves no index: %v", err)
+		}
+		var want strings.Builder
+		if status := Main([]string{"export", dir, "12", "--format", "json"}, nil, &want, io.Discard); status != exitOK {
+			t.Fatalf("export ends with %d", status)
+		}
+		if w := get("/export/12/json"); w.Code != http.StatusOK || w.Body.String() != want.String() {
+			t.Errorf("the download is %d %s, want %s", w.Code, w.Body, want.String())
+		}
+		if w := get("/candidate/9999"); w.Code != http.StatusNotFound {
+			t.Errorf("an unknown candidate: %d %s", w.Code, w.Body)
+		}
 	}
 }

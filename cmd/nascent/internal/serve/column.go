@@ -178,8 +178,11 @@ func (s *search) goal(name string) (o engine.Objective) {
 // is left out where it would squeeze the rest.
 func (s *search) axis(c *column, rows []int, log string) axis {
 	o := s.goal(c.name)
-	a := axis{Name: c.name, Title: s.title(c.name), Labels: c.labels, Goal: o.Goal, Mean: c.read.Many}
+	a := axis{Name: c.name, Title: s.title(c.name), Labels: c.labels, Goal: o.Goal, Mean: c.read.Many && c.labels == nil}
 	if c.labels != nil {
+		if c.read.Many {
+			a.Title = "first of " + a.Title
+		}
 		a.Lo, a.Hi = -0.5, number(float64(len(c.labels))-0.5)
 		return a
 	}

@@ -21,7 +21,7 @@ export function genes(context) {
   const metrics = search.metrics.map(m => m.replace(/^metric:/, '')), all = search.genes
   const controls = h('div', { class: 'tools' })
   const slicing = []
-  const box = withLogs('One gene', 'The candidates that were measured in full. Of several values of one gene their mean counts.', slice, part, slicing, async q => {
+  const box = withLogs('One gene', 'The candidates that were measured in full. Of several values of one gene their mean counts, of words the first.', slice, part, slicing, async q => {
     if (!gene) return { x: { name: '', title: 'gene', lo: 0, hi: 1 }, y: { name: '', title: metric, lo: 0, hi: 1 }, n: 0 }
     const a = await ask('/scatter', { x: gene, y: 'metric:' + metric, ...q })
     slice.labels = a.x.labels
