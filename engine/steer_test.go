@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -667,4 +668,65 @@ func TestUnbannedIsMeasured(t *testing.T) {
 	if err := engine.Replay(t.Context(), always(same{}), led, nil); err != nil {
 		t.Error(err)
 	}
+}
+
+// Several who steer at once, each saying everything twice, lose nothing, and nothing is
+// carried out twice.
+func TestSteeredByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := acting(t, crawling())
+		cfg.Limits.Evaluations = 100
+		s, err := engine.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		const who, each = 3, 8
+		for client := range who {
+			for range 2 {
+				all.Go(func() {
+					time.Sleep(3 * time.Second)
+					for i := range each {
+						r := engine.Request{ID: fmt.Sprintf("%d of client %d", i, client), By: fmt.Sprint(client)}
+						switch i % 4 {
+						case 0:
+							r.Note = "a note"
+						case 1:
+							r.Add = &engine.Additions{Genomes: []string{fmt.Sprintf("x=0.%d y=%d z=b", 1+client, i)}}
+						case 2:
+							r.Ban = fmt.Sprintf("y = %d", 100*client+i)
+						case 3:
+							r.Set = &engine.Settings{Window: number(8 + client)}
+						}
+						if _, err := s.Steer(r); err != nil {
+							t.Errorf("%s: %v", r.ID, err)
+						}
+					}
+				})
+			}
+		}
+		if err := s.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		all.Wait()
+		times := map[string]int{}
+		told, err := engine.Timeline(cfg.Ledger)
+		for _, o := range told {
+			if o.Request != "" {
+				times[o.Request]++
+			}
+		}
+		for name, n := range times {
+			if n != 1 {
+				t.Errorf("%s was carried out %d times", name, n)
+			}
+		}
+		if st := s.Status(); len(times) != who*each || err != nil || st.Added != who*each/4 || len(st.Bans) != who*each/4 {
+			t.Errorf("%d requests were carried out, %v: %+v", len(times), err, st)
+		}
+		if err := engine.Replay(t.Context(), always(climber{}), cfg.Ledger, nil); err != nil {
+			t.Error(err)
+		}
+	})
 }
