@@ -1,5 +1,7 @@
 package genome
 
+import "strings"
+
 // Path names genes of a space as [Genome.Gene] does or, where it leaves out the places
 // in lists, those of all elements: "blocks.kernel" is that of any block. A last
 // ".length" is how long a list is, unless its elements have a gene of that name.
@@ -11,6 +13,19 @@ type Path struct {
 
 	way    []step
 	length bool
+}
+
+// WithoutPlaces leaves the places in lists out of a path: of "blocks[2].kernel" it makes
+// "blocks.kernel".
+func WithoutPlaces(path string) string {
+	short := ""
+	for part := range strings.SplitSeq(path, "[") {
+		if _, rest, ok := strings.Cut(part, "]"); ok && short != "" {
+			part = rest
+		}
+		short += part
+	}
+	return short
 }
 
 // Path reads a path. It is false where no genome of the space has anything there.

@@ -79,7 +79,7 @@ func TestLeavesAreWhatPathsLeadTo(t *testing.T) {
 			if len(got) != 1 || got[0] != l.Value {
 				t.Errorf("%q: %s is %v, want %v", g, l.Path, got, l.Value)
 			}
-			anywhere := stripPlaces(l.Path)
+			anywhere := WithoutPlaces(l.Path)
 			if p, ok = s.Path(anywhere); !ok {
 				t.Fatalf("%q: the space has no %s", g, anywhere)
 			}
@@ -114,15 +114,4 @@ func TestFlat(t *testing.T) {
 	if n := len(slices.Compact(paths)); n != len(flat.Paths()) {
 		t.Errorf("%d paths of %d are different", n, len(flat.Paths()))
 	}
-}
-
-func stripPlaces(path string) string {
-	out := ""
-	for part := range strings.SplitSeq(path, "[") {
-		if _, rest, ok := strings.Cut(part, "]"); ok && out != "" {
-			part = rest
-		}
-		out += part
-	}
-	return out
 }

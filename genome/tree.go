@@ -81,7 +81,12 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 		}
 		return append(b, '}'), nil
 	case []any:
-		b = append(b, '[')
+		n := 2 // about as much as it takes, for long lists
+		for _, e := range v {
+			text, _ := e.(string)
+			n += len(text) + 3
+		}
+		b = append(slices.Grow(b, n), '[')
 		for i, e := range v {
 			if i > 0 {
 				b = append(b, ',')

@@ -95,14 +95,7 @@ func GenePaths(s *genome.Space) []string {
 // withoutPlaces leaves the places in lists out of paths of genes.
 func withoutPlaces(paths []string) (out []string) {
 	for _, p := range paths {
-		short := ""
-		for part := range strings.SplitSeq(p, "[") {
-			if _, rest, ok := strings.Cut(part, "]"); ok && short != "" {
-				part = rest
-			}
-			short += part
-		}
-		if !slices.Contains(out, short) {
+		if short := genome.WithoutPlaces(p); !slices.Contains(out, short) {
 			out = append(out, short)
 		}
 	}

@@ -38,8 +38,9 @@ class Column:
 def read(raw: bytes) -> List[Column]:
     """The columns of a stream."""
     at = raw.index(b"\n") + 1
-    head = json.loads(raw[:at])
-    view, rows, out = memoryview(raw), head["rows"], []
+    view = memoryview(raw)
+    head = json.loads(str(view[:at], "utf-8"))
+    rows, out = head["rows"], []
     for told in head["columns"]:
         numbers = array(_ELEMENTS.get(told["type"], "i"))
         if told["type"] in _ELEMENTS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
@@ -163,10 +164,12 @@ class Search:
         """All candidates as a data frame: of pandas, or else of polars, or else a list of
         dicts. Columns are fields, metrics by their names and genes as gene:PATH; what a
         candidate lacks is None, in pandas NaN where it would be a number."""
-        done = _run("list", self.dir, "--arrays")
-        if done.returncode != 0 and self.status.get("evaluations"):
-            raise EngineError(done.stderr.decode(errors="replace").strip())
-        all = columns.read(done.stdout) if done.returncode == 0 else []
+        with tempfile.TemporaryFile() as written:  # much may come: a pipe is read in small pieces
+            done = _run("list", self.dir, "--arrays", stdout=written)
+            if done.returncode != 0 and self.status.get("evaluations"):
+                raise EngineError(done.stderr.decode(errors="replace").strip())
+            written.seek(0)
+            all = columns.read(written.read()) if done.returncode == 0 else []
         for library, make in (("pandas", columns.pandas), ("polars", columns.polars)):
             try:
                 return make(import_module(library), all)
@@ -272,8 +275,8 @@ class Search:
         return out
 
 
-def _run(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run([program(), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+def _run(*arguments: str, stdout: Any = subprocess.PIPE) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run([program(), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, check=False)
 
 
 def _goals(objectives: Union[None, Mapping[str, Any], Sequence[Mapping[str, Any]]]) -> Optional[List[Mapping[str, Any]]]:

@@ -4,7 +4,6 @@ package export
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -57,6 +56,7 @@ func rows(v *show.View) iter.Seq2[*row, error] {
 			yield(nil, err)
 			return
 		}
+		flat := v.Space.Flat()
 		for c := range v.Candidates() {
 			whole, err := v.Candidate(c.ID)
 			if err != nil {
@@ -66,9 +66,7 @@ func rows(v *show.View) iter.Seq2[*row, error] {
 			c.Curve = whole.Curve
 			r := &row{c, map[string]any{}, labels[c.ID]}
 			if c.Baseline == "" {
-				for _, l := range c.Genome.Space().Leaves(c.Genome) {
-					r.genes[l.Path] = l.Value
-				}
+				flat.Each(c.Genome, func(leaf int, value any) { r.genes[flat.Paths()[leaf]] = value })
 			}
 			if !yield(r, nil) {
 				return
@@ -197,8 +195,8 @@ func columns(v *show.View) []column {
 	}
 	seen := map[string]bool{}
 	var metrics []string
-	genes := map[string]kind{}
-	var order []string
+	flat := v.Space.Flat()
+	var kinds []kind // by leaves
 	for c := range v.Candidates() {
 		for _, m := range c.Metrics {
 			if !seen[m.Name] {
@@ -209,9 +207,9 @@ func columns(v *show.View) []column {
 		if c.Baseline != "" {
 			continue
 		}
-		for _, l := range c.Genome.Space().Leaves(c.Genome) {
+		flat.Each(c.Genome, func(leaf int, value any) {
 			k := texts
-			switch l.Value.(type) {
+			switch value.(type) {
 			case int64:
 				k = integers
 			case float64:
@@ -219,19 +217,22 @@ func columns(v *show.View) []column {
 			case bool:
 				k = truths
 			}
-			old, known := genes[l.Path]
-			if !known {
-				order = append(order, l.Path)
-			} else if old != k {
+			if leaf == len(kinds) {
+				kinds = append(kinds, k)
+			} else if old := kinds[leaf]; old != k {
 				mixed := k != integers && k != numbers || old != integers && old != numbers
-				if k = numbers; mixed {
-					k = texts
+				if kinds[leaf] = numbers; mixed {
+					kinds[leaf] = texts
 				}
 			}
-			genes[l.Path] = k
-		}
+		})
 	}
-	slices.SortStableFunc(order, byPlace(order))
+	genes := map[string]kind{}
+	for leaf, path := range flat.Paths() {
+		genes[path] = kinds[leaf]
+	}
+	order := slices.Clone(flat.Paths())
+	slices.SortStableFunc(order, show.ByPlace(order))
 	slices.Sort(metrics)
 	for _, name := range metrics {
 		cols = append(cols, column{show.MetricColumn(name), numbers, func(c *row) any {
@@ -245,34 +246,6 @@ func columns(v *show.View) []column {
 		cols = append(cols, geneColumn(name, genes[name]))
 	}
 	return cols
-}
-
-// byPlace compares paths of genes so that those of one list follow each other, in its
-// order; others stay as they are.
-func byPlace(order []string) func(a, b string) int {
-	first := map[string]int{} // where a list, or a gene that is none's, was met
-	list := func(path string) (name string, rest string) {
-		if name, rest, ok := strings.Cut(path, "["); ok {
-			return name, rest
-		}
-		return strings.TrimSuffix(path, ".length"), ""
-	}
-	for i, path := range order {
-		name, _ := list(path)
-		if _, ok := first[name]; !ok {
-			first[name] = i
-		}
-	}
-	return func(a, b string) int {
-		p, x := list(a)
-		q, y := list(b)
-		if p != q {
-			return cmp.Compare(first[p], first[q])
-		}
-		i, _, _ := strings.Cut(x, "]")
-		j, _, _ := strings.Cut(y, "]")
-		return cmp.Or(cmp.Compare(len(i), len(j)), strings.Compare(i, j))
-	}
 }
 
 // geneColumn is a gene's value, converted to the kind that fits all of them.

@@ -63,7 +63,7 @@ func TestTablesOfAnyMetrics(t *testing.T) {
 			Usage: engine.Usage{CPU: math.MaxFloat64, Memory: 1 << 40}},
 		Lost: 1e300,
 	}
-	v := &show.View{Reader: some{all: []engine.Candidate{c}}}
+	v := &show.View{Reader: some{all: []engine.Candidate{c}}, Space: g.Space()}
 	want := map[string]float64{"id": 12, "seconds": math.MaxFloat64, "lost": 1e300, "usage:cpu": math.MaxFloat64, "usage:memory": 1 << 40}
 	x, _ := g.Gene("x")
 	want[show.GeneColumn("x")] = float64(x.(int64))
@@ -172,7 +172,7 @@ func TestColumnsOfGenes(t *testing.T) {
 			}
 			all = append(all, engine.Candidate{Job: engine.Job{ID: engine.ID(i + 1), Genome: g}})
 		}
-		v := &show.View{Reader: some{all: all}}
+		v := &show.View{Reader: some{all: all}, Space: space}
 		cols := columns(v)
 		i := slices.IndexFunc(cols, func(col column) bool { return col.name == show.GeneColumn("x") })
 		if i < 0 || cols[i].kind != c.kind {
@@ -209,7 +209,7 @@ func TestColumnsAtAnyDepth(t *testing.T) {
 	}
 	all[1].Curve = []engine.Point{{Step: 1, Metrics: engine.Values{{Name: "loss", Value: 0.5}}}}
 	var b bytes.Buffer
-	if err := Write(&b, &show.View{Reader: some{all: all}}, "csv"); err != nil {
+	if err := Write(&b, &show.View{Reader: some{all: all}, Space: space}, "csv"); err != nil {
 		t.Fatal(err)
 	}
 	table, err := csv.NewReader(&b).ReadAll()

@@ -85,10 +85,9 @@ func Among(r *show.Rows, o engine.Objective, found []int, share float64, of *Pop
 func genesOf(r *show.Rows, rows []int) []Gene {
 	space := r.Archive.Space
 	var names []string
-	var paths []*genome.Path
 	add := func(name string) {
 		if p, ok := space.Path(name); ok && (p.Number || p.Text || p.Truth) && !slices.Contains(names, name) {
-			names, paths = append(names, name), append(paths, p)
+			names = append(names, name)
 		}
 	}
 	for _, name := range r.Genes() {
@@ -112,7 +111,7 @@ func genesOf(r *show.Rows, rows []int) []Gene {
 	var wait sync.WaitGroup
 	r.Genome(rows[0]) // from now on rows may be read side by side
 	for k := range parts {
-		wait.Go(func() { parts[k] = valuesOf(r, rows[k*len(rows)/len(parts):(k+1)*len(rows)/len(parts)], names, paths) })
+		wait.Go(func() { parts[k] = valuesOf(r, rows[k*len(rows)/len(parts):(k+1)*len(rows)/len(parts)], names) })
 	}
 	wait.Wait()
 	out := parts[0]
@@ -125,28 +124,41 @@ func genesOf(r *show.Rows, rows []int) []Gene {
 }
 
 // valuesOf are the values of genes in some rows.
-func valuesOf(r *show.Rows, rows []int, names []string, paths []*genome.Path) []Gene {
-	out := make([]Gene, len(paths))
+func valuesOf(r *show.Rows, rows []int, names []string) []Gene {
+	out := make([]Gene, len(names))
 	for i, name := range names {
 		out[i].Name = name
 	}
+	flat := r.Archive.Space.Flat()
+	var genes []int // by leaves: which one it is of, or -1
+	take := func(leaf int, v any) {
+		if leaf == len(genes) {
+			path := flat.Paths()[leaf]
+			i := slices.Index(names, path)
+			if i < 0 {
+				i = slices.Index(names, genome.WithoutPlaces(path))
+			}
+			genes = append(genes, i)
+		}
+		if genes[leaf] < 0 {
+			return
+		}
+		g := &out[genes[leaf]]
+		switch v := v.(type) {
+		case int64:
+			g.Number(float64(v))
+		case float64:
+			g.Number(v)
+		case string:
+			g.Text(v)
+		case bool:
+			g.Text(map[bool]string{false: "no", true: "yes"}[v])
+		}
+	}
 	for _, row := range rows {
-		tree := r.Genome(row).Tree()
-		for i, p := range paths {
-			g := &out[i]
-			p.EachOf(tree, func(v any) {
-				switch v := v.(type) {
-				case int64:
-					g.Number(float64(v))
-				case float64:
-					g.Number(v)
-				case string:
-					g.Text(v)
-				case bool:
-					g.Text(map[bool]string{false: "no", true: "yes"}[v])
-				}
-			})
-			g.Next()
+		flat.Each(r.Genome(row), take)
+		for i := range out {
+			out[i].Next()
 		}
 	}
 	return out

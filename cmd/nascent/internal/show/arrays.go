@@ -236,7 +236,7 @@ func (r *Rows) geneArrays(rows []int) []Array {
 			}
 		}
 	}
-	slices.SortStableFunc(order, byPlace(order))
+	slices.SortStableFunc(order, ByPlace(order))
 	place := make(map[string]int, len(order))
 	for i, path := range order {
 		place[path] = i
@@ -255,9 +255,9 @@ func (r *Rows) geneArrays(rows []int) []Array {
 	return out
 }
 
-// byPlace compares paths of genes so that those of one list follow each other, in its
+// ByPlace compares paths of genes so that those of one list follow each other, in its
 // order; others stay as they are.
-func byPlace(order []string) func(a, b string) int {
+func ByPlace(order []string) func(a, b string) int {
 	first := map[string]int{} // where a list, or a gene that is none's, was met
 	list := func(path string) (name string, rest string) {
 		if name, rest, ok := strings.Cut(path, "["); ok {
