@@ -181,6 +181,19 @@ func (l *Leaders) reaches(c *Candidate, targets Values) bool {
 // again.
 func (l *Leaders) Estimates(c *Candidate) map[string]Estimate { return l.estimates.all(c) }
 
+// Stands tells whether a candidate stands for its genome among those at the highest
+// fidelity, and returns it with the means of all of the genome's measurements as metrics.
+func (l *Leaders) Stands(c *Candidate) (judged Candidate, ok bool) {
+	first := l.estimates.first[l.estimates.sample(c)]
+	shares := c.Reuse != 0 && l.estimates.again[c.Reuse] != nil // what turned out to be luck
+	if first == nil || first.ID != c.ID || c.Fidelity != l.fidelity || shares {
+		return Candidate{}, false
+	}
+	judged = *c
+	judged.Metrics = l.estimates.metrics(c)
+	return judged, true
+}
+
 // different drops candidates whose genome one before has.
 func different(list []*Candidate) (out []*Candidate) {
 	seen := map[genome.Genome]bool{}

@@ -92,12 +92,15 @@ func (p *Plot) SVG() string {
 	px := func(v float64) float64 { return float64(left) + x.at(v)*float64(plotWidth-left-right) }
 	py := func(v float64) float64 { return plotHeight - below - y.at(v)*(plotHeight-top-below) }
 
-	clip := fmt.Sprintf("plot-%d", left) // plots of one page that share it are clipped alike
+	// Plots of one page that share one are clipped alike.
+	clip, clipRings := fmt.Sprintf("plot-%d", left), fmt.Sprintf("rings-%d", left)
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s against %s">`,
 		plotWidth, plotHeight, html.EscapeString(p.Y), html.EscapeString(p.X))
 	fmt.Fprintf(&b, `<clipPath id="%s"><rect x="%d" y="%d" width="%d" height="%d"/></clipPath>`,
 		clip, left-4, top-6, plotWidth-left-right+12, plotHeight-top-below+12)
+	fmt.Fprintf(&b, `<clipPath id="%s"><rect x="%d" y="%d" width="%d" height="%d"/></clipPath>`, // a ring is whole on an axis, too
+		clipRings, left-10, top-10, plotWidth-left-right+20, plotHeight-top-below+20)
 	for i, l := range x.labels() {
 		t := x.ticks[i]
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`,
@@ -119,7 +122,15 @@ func (p *Plot) SVG() string {
 		(top+plotHeight-below)/2, named(p.Y, p.Log))
 	fmt.Fprintf(&b, `<g clip-path="url(#%s)">`, clip)
 	for _, s := range p.Series {
-		s.draw(&b, px, py)
+		if !s.ring() {
+			s.draw(&b, px, py)
+		}
+	}
+	fmt.Fprintf(&b, `</g><g clip-path="url(#%s)">`, clipRings)
+	for _, s := range p.Series {
+		if s.ring() {
+			s.draw(&b, px, py)
+		}
 	}
 	b.WriteString("</g></svg>")
 	return b.String()
@@ -158,11 +169,14 @@ func (s *Series) draw(b *strings.Builder, px, py func(float64) float64) {
 	}
 }
 
+// ring tells whether the series are rings around other points.
+func (s *Series) ring() bool { return s.Class == "winner" || s.Class == "target" }
+
 func radius(s Series) string {
 	switch {
 	case strings.Contains(s.Class, "front"):
 		return "4"
-	case s.Class == "winner" || s.Class == "target":
+	case s.ring():
 		return "7"
 	}
 	return "2.5"

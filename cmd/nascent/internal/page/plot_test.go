@@ -99,3 +99,29 @@ func TestLogarithmicPlot(t *testing.T) {
 		t.Errorf("of nothing but zeros: %s", svg)
 	}
 }
+
+// The ring around a point on an axis is whole.
+func TestRingsAreWhole(t *testing.T) {
+	t.Parallel()
+	corner := []Point{{X: 1, Y: 2}}
+	p := Plot{Series: []Series{
+		{Class: "cloud", Points: []Point{{X: 1, Y: 2}, {X: 5, Y: 9}}, Dots: true}, {Class: "winner", Points: corner, Dots: true},
+	}}
+	svg := p.SVG()
+	clip := regexp.MustCompile(`<clipPath id="(rings-[0-9]+)"><rect x="([0-9.]+)" y="([0-9.]+)" width="([0-9.]+)" height="([0-9.]+)"`).FindStringSubmatch(svg)
+	ring := regexp.MustCompile(`<circle class="winner" cx="([0-9.]+)" cy="([0-9.]+)" r="([0-9.]+)"`).FindStringSubmatch(svg)
+	if clip == nil || ring == nil || !strings.Contains(svg, `url(#`+clip[1]+`)"><circle class="winner"`) {
+		t.Fatalf("the ring is not clipped by its own rectangle: %s", svg)
+	}
+	number := func(s string) float64 {
+		x, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	x, y, radius := number(ring[1]), number(ring[2]), number(ring[3])+1 // half of the stroke
+	if x-radius < number(clip[2]) || y+radius > number(clip[3])+number(clip[5]) {
+		t.Errorf("the ring at %g %g is cut by %v", x, y, clip[2:])
+	}
+}

@@ -50,7 +50,7 @@ func (r *Report) Account() *Account {
 	s := r.status
 	d := &Account{
 		Verdict: r.verdict(), Honesty: r.honesty(), Took: r.took(),
-		Head: []string{"network", "parameters", "multiply-adds", "in the search", "re-measured", "on test data"},
+		Head: []string{"network", r.sizes(), "multiply-adds", "in the search", "re-measured", "on test data"},
 	}
 	macs := slices.ContainsFunc(r.rows, func(x row) bool { return x.Macs != 0 })
 	if !macs {
@@ -112,7 +112,7 @@ func (r *Report) Account() *Account {
 		}
 		add(fmt.Sprintf("fidelity %d", i), text)
 	}
-	add("limits", show.LimitsText(s.Limits))
+	add("limits", show.LimitsText(r.view, s.Limits))
 	add("seed", fmt.Sprint(p.Seed))
 	add("order", fmt.Sprintf("%s, window %d", p.Order, p.Window))
 	add("size of the space", r.view.Space.Size().String())

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -104,15 +105,15 @@ func volumeOf(v *show.View) (out []volume) {
 
 // volumes plots the hypervolume against evaluations.
 func (r *Report) volumes() (picture, bool) {
-	if len(r.volume) < 2 {
-		return picture{}, false
+	if len(r.volume) < 2 || r.volume[len(r.volume)-1].Hypervolume == 0 {
+		return picture{}, false // nothing was dominated
 	}
 	var ps []page.Point
 	for _, x := range r.volume {
 		ps = append(ps, page.Point{X: float64(x.Evaluations), Y: x.Hypervolume})
 	}
 	p := page.Plot{X: "evaluations", Y: "hypervolume", Series: []page.Series{{Name: "hypervolume", Class: "s0", Points: ps, Step: true}}}
-	about := "What the front dominated after so many evaluations, at the highest fidelity" + against(r.status) + "."
+	about := "What the front dominated after so many evaluations, at the highest fidelity" + r.against() + "."
 	if i := slices.IndexFunc(r.volume, func(x volume) bool { return x.Error > 0 }); i >= 0 {
 		about += fmt.Sprintf(" From evaluation %d on it is an estimate.", r.volume[i].Evaluations)
 	}
@@ -120,15 +121,11 @@ func (r *Report) volumes() (picture, bool) {
 }
 
 // against says what a hypervolume is measured against, after a comma.
-func against(s engine.Snapshot) string {
-	var at []string
-	for _, v := range s.Reference {
-		at = append(at, v.Name+" "+show.Number(v.Name, v.Value))
-	}
-	if at == nil {
+func (r *Report) against() string {
+	if len(r.status.Reference) == 0 {
 		return ""
 	}
-	return ", up to " + strings.Join(at, " and ")
+	return ", up to " + strings.Join(show.Named(r.view, r.status.Reference, show.Number), " and ")
 }
 
 // front says in words what came of several objectives.
@@ -137,7 +134,7 @@ func (r *Report) front() (out []string) {
 		return nil
 	}
 	text := r.whoseFront()
-	if r.view.Plan.Ranking().Violation(r.status.Front[0].Metrics) > 0 { // then it dominates nothing that is asked for
+	if r.view.Plan.Ranking().Violation(r.status.Front[0].Means()) > 0 { // then it dominates nothing that is asked for
 		if r.broken() != "" {
 			return nil
 		}
@@ -149,10 +146,10 @@ func (r *Report) front() (out []string) {
 	switch {
 	case r.status.Hypervolume == nil:
 	case *r.status.Hypervolume == 0:
-		text += " None of them is better in all objectives than the reference" + strings.Replace(against(r.status), ", up to", ",", 1) +
+		text += " None of them is better in all objectives than the reference" + strings.Replace(r.against(), ", up to", ",", 1) +
 			": the hypervolume is 0. If none can be, begin a new search with another reference."
 	default:
-		text += fmt.Sprintf(" It dominates a hypervolume of %s%s.", show.Volume(*r.status.Hypervolume, r.status.HypervolumeError), against(r.status))
+		text += fmt.Sprintf(" It dominates a hypervolume of %s%s.", show.Volume(*r.status.Hypervolume, r.status.HypervolumeError), r.against())
 	}
 	again := len(r.outcome.Remeasured)
 	if again < 2 || len(r.outcome.Front) == 0 {
@@ -187,9 +184,9 @@ func (r *Report) whoseFront() string {
 		keep = " that keep the constraints"
 	}
 	switch {
-	case ranking.Violation(front[0].Metrics) > 0 && n == 1:
+	case ranking.Violation(front[0].Means()) > 0 && n == 1:
 		return "No candidate keeps the constraints. The front is the one that breaks them least, whatever its objectives."
-	case ranking.Violation(front[0].Metrics) > 0:
+	case ranking.Violation(front[0].Means()) > 0:
 		return fmt.Sprintf("No candidate keeps the constraints. The front are %s that break them least.", show.Plural(n, "candidate"))
 	case n == 1:
 		return "The front is one candidate: it is at least as good as all others" + keep + " in every objective."
@@ -203,9 +200,9 @@ func (r *Report) whoseFront() string {
 // onePoint tells whether all on the front are equal in every objective.
 func (r *Report) onePoint() bool {
 	for _, o := range r.view.Plan.Ranking().Objectives {
-		first, _ := r.status.Front[0].Metrics.Get(o.Metric)
+		first, _ := r.status.Front[0].Means().Get(o.Metric)
 		if slices.ContainsFunc(r.status.Front, func(b engine.Best) bool {
-			x, _ := b.Metrics.Get(o.Metric)
+			x, _ := b.Means().Get(o.Metric)
 			return engine.Key(x) != engine.Key(first)
 		}) {
 			return false
@@ -224,60 +221,11 @@ func (r *Report) target() []string {
 	if len(targets) == 0 {
 		return nil
 	}
-	var at []string
-	for _, v := range targets {
-		at = append(at, v.Name+" "+show.Number(v.Name, v.Value))
-	}
-	text := "The target, " + strings.Join(at, " with ")
+	text := "The target, " + strings.Join(show.Named(r.view, targets, show.Exactly), " with ")
 	if r.status.Reached != 0 {
 		return []string{text + ", is reached by candidate " + r.status.Reached.String() + "."}
 	}
 	return []string{text + ", was not reached."}
-}
-
-// undecided names who fell off the front by no more than two standard errors.
-func (r *Report) undecided() []string {
-	ranking := r.view.Plan.Ranking()
-	var close []string
-	for i := range r.outcome.Remeasured {
-		m := &r.outcome.Remeasured[i]
-		if slices.Contains(r.outcome.Front, m.ID) || len(m.Results) < 2 || ranking.Violation(m.Judged) > 0 {
-			continue
-		}
-		within := true
-		for k := range r.outcome.Remeasured {
-			f := &r.outcome.Remeasured[k]
-			if !slices.Contains(r.outcome.Front, f.ID) || !beats(ranking.Objectives, f, m, 0) {
-				continue
-			}
-			within = within && !beats(ranking.Objectives, f, m, 2)
-		}
-		if within {
-			close = append(close, m.ID.String())
-		}
-	}
-	switch len(close) {
-	case 0:
-		return nil
-	case 1:
-		return []string{"Candidate " + close[0] + " fell off it by no more than two standard errors: it cannot be told apart from who beats it."}
-	}
-	return []string{"Candidates " + strings.Join(close, ", ") + " fell off it by no more than two standard errors: they cannot be told apart from who beats them."}
-}
-
-// beats tells whether a is at least as good as b in all objectives, and better in one
-// by more than so many standard errors.
-func beats(objectives []engine.Objective, a, b *engine.Measured, errors float64) bool {
-	better := false
-	for _, o := range objectives {
-		x, sx, n := a.Mean(o.Metric)
-		y, sy, m := b.Mean(o.Metric)
-		if n == 0 || m == 0 || show.Better(o, y, x) {
-			return false
-		}
-		better = better || math.Abs(x-y) > errors*math.Sqrt(sx*sx/float64(n)+sy*sy/float64(m))
-	}
-	return better
 }
 
 // again are the fresh measurements of a candidate, or nil.
@@ -305,11 +253,19 @@ func (r *Report) title(x *row) string {
 	return x.Name + " (dominated)"
 }
 
+// sizes is the head of the column of the networks' parameters.
+func (r *Report) sizes() string {
+	if r.counted {
+		return "the network's parameters"
+	}
+	return "parameters"
+}
+
 // further are the objectives, and the ties behind them, that have no column yet.
 func (r *Report) further() []engine.Objective {
 	ranking := r.view.Plan.Ranking()
 	return slices.DeleteFunc(slices.Concat(ranking.Objectives, ranking.Ties), func(o engine.Objective) bool {
-		return o.Metric == r.objective.Metric || o.Metric == "parameters"
+		return o.Metric == r.objective.Metric || o.Metric == "parameters" && !r.counted
 	})
 }
 
@@ -327,10 +283,12 @@ func (r *Report) also(c *engine.Candidate) (out []*Figure) {
 		if x, ok := c.Metrics.Get(o.Metric); ok {
 			f = &Figure{Mean: x, N: 1}
 		}
-		if m := r.again(c.ID); m != nil {
-			if mean, sd, n := m.Mean(o.Metric); n > 0 {
-				f = &Figure{Mean: mean, SD: sd, N: n}
-			}
+		if e, ok := r.view.Estimates(c.ID)[o.Metric]; ok {
+			f = &Figure{Mean: e.Mean, N: e.N, Low: &e.Low, High: &e.High}
+		}
+		i := slices.IndexFunc(r.outcome.Remeasured, func(m engine.Measured) bool { return m.ID == c.ID })
+		if i >= 0 {
+			f = cmp.Or(r.remeasured(i, o.Metric), f)
 		}
 		out = append(out, f)
 	}
@@ -342,9 +300,13 @@ func (r *Report) others(x *row) (cells []string) {
 	for i, o := range r.further() {
 		cell := "-"
 		if i < len(x.Also) && x.Also[i] != nil {
-			f := x.Also[i]
-			if cell = show.Number(o.Metric, f.Mean); f.N > 1 {
-				cell += fmt.Sprintf(" ± %s (%d)", show.Number(o.Metric, f.SD), f.N)
+			switch f := x.Also[i]; {
+			case f.Low != nil:
+				cell = show.Interval(o.Metric, f.estimate())
+			case f.N < 2:
+				cell = show.Number(o.Metric, f.Mean)
+			default:
+				cell = show.Number(o.Metric, f.Mean) + fmt.Sprintf(" ± %s (%d)", show.Number(o.Metric, f.SD), f.N)
 			}
 		}
 		cells = append(cells, cell)
@@ -432,8 +394,8 @@ func (f *front) write(out io.Writer, width int) error {
 		outside = fmt.Sprintf("; %s, worse than what is shown, outside", show.Thousands(int64(n)))
 	}
 	fmt.Fprintf(out, "\n%s%s (● the front: no other is better in both,%s · the others%s)\n", f.title(), log, beyond, outside)
-	if _, err := io.WriteString(out, f.scatter(min(72, width-12), 14)); err != nil {
-		return err
+	for _, l := range f.scatter(min(83, width-1), 16) {
+		fmt.Fprintln(out, l)
 	}
 	t := show.Table{Head: []string{"candidate", f.x.Metric, f.y.Metric}, Right: []bool{true, true, true}}
 	for _, m := range thin(f.best, 10) {
@@ -448,50 +410,34 @@ func within(m show.Mark, xs, ys page.Range) bool {
 }
 
 // scatter draws the points as text.
-func (f *front) scatter(width, height int) string {
+func (f *front) scatter(width, height int) []string {
 	xs, ys := f.ranges()
-	grid := make([][]rune, height)
-	for i := range grid {
-		grid[i] = []rune(strings.Repeat(" ", width))
-	}
-	part := func(o engine.Objective, r page.Range) func(float64) float64 {
-		if !scaled(o, r) {
-			return func(x float64) float64 { return show.Part(x, r.Lo, r.Hi) }
-		}
-		log := func(x float64) float64 { return math.Log(math.Max(x, 1e-12)) } // as the scale has it
-		return func(x float64) float64 { return show.Part(log(x), log(r.Lo), log(r.Hi)) }
-	}
-	across, up := part(f.x, xs), part(f.y, ys)
-	put := func(m show.Mark, c rune) {
-		if !within(m, xs, ys) {
-			return
-		}
-		x := int(across(m.X) * float64(width-1))
-		y := int(up(m.Y) * float64(height-1))
-		grid[height-1-y][x] = c
-	}
+	var dots []show.Dot
 	for _, m := range f.all {
-		put(m, '·')
+		dots = append(dots, show.Dot{X: m.X, Y: m.Y, Sign: '·'})
 	}
 	for _, m := range f.best {
-		if put(m, '●'); m.Beyond {
-			put(m, '○')
+		sign := '●'
+		if m.Beyond {
+			sign = '○'
+		}
+		dots = append(dots, show.Dot{X: m.X, Y: m.Y, Sign: sign})
+	}
+	axis := func(o engine.Objective, r page.Range) show.Axis {
+		return show.Axis{Metric: o.Metric, Lo: r.Lo, Hi: r.Hi, Log: scaled(o, r)}
+	}
+	return show.Scatter(axis(f.x, xs), axis(f.y, ys), dots, width, height)
+}
+
+// line is the edge of what the front dominates where it is drawn: without those of it that
+// by the means alone another one beats.
+func (f *front) line() (line []page.Point) {
+	for _, m := range f.best {
+		if n := len(line); n == 0 || show.Better(f.y, m.Y, line[n-1].Y) {
+			line = append(line, page.Point{X: m.X, Y: m.Y})
 		}
 	}
-	var b strings.Builder
-	for i, row := range grid {
-		mark := ""
-		switch i {
-		case 0:
-			mark = show.Number(f.y.Metric, ys.Hi)
-		case height - 1:
-			mark = show.Number(f.y.Metric, ys.Lo)
-		}
-		fmt.Fprintf(&b, "%9s │%s\n", mark, strings.TrimRight(string(row), " "))
-	}
-	left, right := show.Number(f.x.Metric, xs.Lo), show.Number(f.x.Metric, xs.Hi)
-	fmt.Fprintf(&b, "%9s └%s\n%11s%s%*s\n", "", strings.Repeat("─", width), "", left, max(1, width-len([]rune(left))), right)
-	return b.String()
+	return line
 }
 
 // picture draws a front for the page.
@@ -514,13 +460,10 @@ func (r *Report) picture(f *front) picture {
 		}
 		return keep, beyond
 	}
-	var line, winner, target []page.Point
+	var winner, target []page.Point
 	marks := []legend{{"cloud", "candidates"}, {"s1", "front"}}
 	all, allBeyond := points(thin(f.all, mostDots))
 	best, bestBeyond := points(f.best)
-	for _, m := range f.best {
-		line = append(line, page.Point{X: m.X, Y: m.Y})
-	}
 	if len(allBeyond)+len(bestBeyond) > 0 {
 		marks = append(marks, legend{"beyond", "beyond a soft constraint"})
 	}
@@ -540,7 +483,7 @@ func (r *Report) picture(f *front) picture {
 	p := page.Plot{X: f.x.Metric, Y: f.y.Metric, Across: &xs, Height: &ys, LogX: scaled(f.x, xs), Log: scaled(f.y, ys), Series: []page.Series{
 		{Name: "candidates", Class: "cloud", Points: all, Dots: true},
 		{Name: "candidates beyond a soft constraint", Class: "beyond", Points: allBeyond, Dots: true},
-		{Name: "front", Class: "s1", Points: line, Step: true},
+		{Name: "front", Class: "s1", Points: f.line(), Step: true},
 		{Name: "front", Class: "front", Points: best, Dots: true},
 		{Name: "front beyond a soft constraint", Class: "beyond front", Points: bestBeyond, Dots: true},
 		{Name: "target", Class: "target", Points: target, Dots: true},
@@ -556,7 +499,7 @@ func (r *Report) picture(f *front) picture {
 		about += " What is beyond a soft constraint stands where it was measured; the search counted it as worse."
 	}
 	return picture{
-		Title: capital(f.title()), About: about,
+		Title: f.title(), About: about,
 		SVG: template.HTML(p.SVG()), Legend: marks,
 	}
 }
@@ -572,13 +515,21 @@ func (r *Report) drawn(f *front, p *page.Plot) string {
 		about += " within the constraints"
 	}
 	about += ", as the search measured them"
+	noisy := slices.ContainsFunc(r.status.Front, func(b engine.Best) bool { return b.Estimates != nil })
+	if noisy {
+		about += ": what it measured again at the mean"
+	}
 	if outside := len(f.all) - p.Shows(whole); outside > 0 {
 		about += fmt.Sprintf("; %s, worse than what is shown, outside of the picture", show.Thousands(int64(outside)))
 	}
 	if len(f.all) > mostDots {
 		about += fmt.Sprintf("; %s of them are drawn", show.Thousands(mostDots))
 	}
-	return about + ". On the front, no other is better in both."
+	about += ". On the front, no other is better in both"
+	if noisy {
+		about += ", if each counts by its mean less the standard error"
+	}
+	return about + "."
 }
 
 // across are parallel coordinates of a front of many objectives, too many for pictures of
@@ -593,7 +544,7 @@ func (r *Report) across() (picture, bool) {
 	for _, o := range objectives {
 		var ends page.Range
 		for i, b := range front {
-			x, _ := b.Metrics.Get(o.Metric)
+			x, _ := b.Means().Get(o.Metric)
 			if values[i] = append(values[i], x); i == 0 {
 				ends = page.Range{Lo: x, Hi: x}
 			}
@@ -604,7 +555,7 @@ func (r *Report) across() (picture, bool) {
 	marks := []legend{{"s1", "front"}}
 	var winner []page.Line // above the others
 	for i, b := range front {
-		l := page.Line{Values: values[i], Class: "s1", Text: "candidate " + b.ID.String() + ": " + show.Values(r.view, b.Metrics)}
+		l := page.Line{Values: values[i], Class: "s1", Text: "candidate " + b.ID.String() + ": " + show.Values(r.view, b.Means())}
 		if b.ID == r.outcome.Winner {
 			l.Class = "winner"
 			winner = append(winner, l)
@@ -636,7 +587,7 @@ func (r *Report) writeFront(out io.Writer) error {
 	for _, b := range front {
 		row := []string{b.ID.String()}
 		for _, o := range objectives {
-			x, _ := b.Metrics.Get(o.Metric)
+			x, _ := b.Means().Get(o.Metric)
 			row = append(row, show.Number(o.Metric, x))
 		}
 		t.Rows = append(t.Rows, row)
@@ -654,7 +605,7 @@ func (f *front) bounds(soft []engine.Constraint, xs, ys page.Range) (lines []pag
 			if end.at == nil {
 				continue
 			}
-			at, name := *end.at, fmt.Sprintf("wished for: %s %s %s", c.Metric, end.says, show.Number(c.Metric, *end.at))
+			at, name := *end.at, fmt.Sprintf("wished for: %s %s %s", c.Metric, end.says, show.Exactly(c.Metric, *end.at))
 			if c.Metric == f.x.Metric && at >= xs.Lo && at <= xs.Hi {
 				lines = append(lines, page.Series{Name: name, Class: "bound", Points: []page.Point{{X: at, Y: ys.Lo}, {X: at, Y: ys.Hi}}})
 			}

@@ -199,7 +199,7 @@ func TestFrontShowsItsBest(t *testing.T) {
 			f.all = append(f.all, show.Mark{ID: engine.ID(i + 1), X: sign * y, Y: sign * y})
 		}
 		f.best = f.all[:1]
-		if s := f.scatter(40, 10); strings.Count(s, "●") != 1 || strings.Count(s, "·") < 20 {
+		if s := strings.Join(f.scatter(51, 12), "\n"); strings.Count(s, "●") != 1 || strings.Count(s, "·") < 20 {
 			t.Errorf("%s: the picture is\n%s", goal, s)
 		}
 	}

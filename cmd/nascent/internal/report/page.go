@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"math"
 	"slices"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
@@ -74,7 +75,7 @@ func (r *Report) page() *pageData {
 	}
 	for i := range r.best {
 		c := &r.best[i]
-		b := pageBest{Title: "Candidate " + c.ID.String(), Values: show.Values(r.view, c.Metrics), Genome: c.Genome.Text()}
+		b := pageBest{Title: "Candidate " + c.ID.String(), Values: show.Estimated(r.view, c.Metrics, r.view.Estimates(c.ID)), Genome: c.Genome.Text()}
 		if c.ID == r.outcome.Winner {
 			b.Title += " (winner)"
 		}
@@ -90,6 +91,9 @@ func (r *Report) page() *pageData {
 func count(n float64) string {
 	if n == 0 {
 		return "-"
+	}
+	if n >= 100 {
+		n = math.Min(math.Round(n), math.MaxFloat64)
 	}
 	return show.Number("", n)
 }

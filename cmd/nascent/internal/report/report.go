@@ -24,6 +24,7 @@ type Report struct {
 	rows      []row
 	fronts    []front
 	volume    []volume // after so many evaluations
+	counted   bool     // the metric parameters is something else than what networks have
 	random    int      // candidates that no parent had
 }
 
@@ -40,6 +41,7 @@ type row struct {
 	Report     engine.Values    // what the tests left for reports alone
 	Winner     bool
 	Also       []*Figure // the other objectives: re-measured, or else as the search measured them
+	Counted    *float64  // the metric parameters, where the search has one
 	Genome     string
 	Hash       string
 }
@@ -122,13 +124,9 @@ func (r *Report) gather() {
 	if r.outcome.Winner != 0 {
 		index(r.outcome.Winner, "")
 	}
-	estimates, known := r.outcome.Estimates(r.objective.Metric)
 	for i := range r.outcome.Remeasured {
 		m := &r.outcome.Remeasured[i]
-		x := index(m.ID, m.Name)
-		if x.Again = figure(m); x.Again != nil && known {
-			x.Again.Low, x.Again.High = &estimates[i].Low, &estimates[i].High
-		}
+		index(m.ID, m.Name).Again = r.remeasured(i, r.objective.Metric)
 	}
 	for _, c := range r.best[:min(3, len(r.best))] {
 		index(c.ID, "")
@@ -147,13 +145,38 @@ func (r *Report) gather() {
 				if y, ok := c.Metrics.Get(r.objective.Metric); ok {
 					x.Search = &y
 				}
-				x.Also = r.also(&c)
+				if n, ok := c.Metrics.Get("parameters"); ok {
+					x.Counted, r.counted = &n, r.counted || n != x.Parameters
+				}
 				if e, ok := r.view.Estimates(x.ID)[r.objective.Metric]; ok {
 					x.Estimate = &e
 				}
 			}
 		}
 	}
+	for i := range r.rows {
+		x := &r.rows[i]
+		if x.ID == 0 {
+			continue
+		}
+		if c, err := r.view.Candidate(x.ID); err == nil {
+			x.Also = r.also(&c)
+		}
+	}
+}
+
+// remeasured is what the fresh measurements of the i-th of those that were measured again
+// tell of a metric, or nil.
+func (r *Report) remeasured(i int, metric string) *Figure {
+	mean, sd, n := r.outcome.Remeasured[i].Mean(metric)
+	if n == 0 {
+		return nil
+	}
+	f := &Figure{Mean: mean, SD: sd, N: n}
+	if all, known := r.outcome.Estimates(metric); known {
+		f.Low, f.High = &all[i].Low, &all[i].High
+	}
+	return f
 }
 
 // onTest has what was measured on test data by the names that it has in the search:

@@ -29,6 +29,9 @@ func (r *Report) spread(f *Figure) string {
 	if f == nil {
 		return "-"
 	}
+	if f.Low != nil {
+		return r.interval(f.estimate())
+	}
 	if f.N < 2 {
 		return r.value(f.Mean)
 	}
@@ -50,44 +53,13 @@ func (r *Report) search(x *row) string {
 	return "-"
 }
 
-// interval writes an estimate: the mean, its 95 % interval and how many measurements.
+// interval writes an estimate of the objective, as show.Interval does.
 func (r *Report) interval(e engine.Estimate) string {
 	if r.part(e.Mean) {
 		e = show.Possible(r.objective.Metric, e)
-		return fmt.Sprintf("%.2f %% [%.2f %.2f] (%d)", 100*e.Mean, 100*e.Low, 100*e.High, e.N)
+		return show.Bracketed(e, r.value(e.Mean), fmt.Sprintf("%.2f", 100*e.Low), fmt.Sprintf("%.2f", 100*e.High))
 	}
 	return show.Interval(r.objective.Metric, e)
-}
-
-// certainty says how sure the winner is, by what was measured again.
-func (r *Report) certainty() []string {
-	var out []string
-	if slices.ContainsFunc(r.rows, func(x row) bool { return x.Estimate != nil }) {
-		out = append(out, "In the search, brackets are the 95 % interval of a mean, by the noise of everything that was measured again; "+
-			"behind it stands of how many measurements.")
-	}
-	all, ok := r.outcome.Estimates(r.objective.Metric)
-	i := slices.IndexFunc(r.outcome.Remeasured, func(m engine.Measured) bool { return m.ID == r.outcome.Winner })
-	if !ok || i < 0 || all[i].N == 0 || len(r.view.Plan.Ranking().Objectives) > 1 {
-		return out
-	}
-	text := fmt.Sprintf("Measured again, the winner has %s", r.interval(all[i]))
-	var close []string
-	for k, e := range all {
-		if k != i && e.N > 0 && !all[i].Apart(e) {
-			close = append(close, r.outcome.Remeasured[k].ID.String())
-		}
-	}
-	switch {
-	case len(all) < 2:
-	case len(close) == 0:
-		text += "; it is better than the others beyond chance"
-	case len(close) == 1:
-		text += fmt.Sprintf("; candidate %s cannot be told apart from it", close[0])
-	default:
-		text += fmt.Sprintf("; candidates %s cannot be told apart from it", strings.Join(close, ", "))
-	}
-	return append(out, text+" (95 % interval).")
 }
 
 // headline says in one line how the search ended.
@@ -113,10 +85,13 @@ func (r *Report) verdict() []string {
 		out = append(out, broken)
 	}
 	size := func(x *row) string {
-		if x.Parameters > 0 {
-			return fmt.Sprintf(" with %s parameters", count(x.Parameters))
+		switch {
+		case x.Parameters == 0:
+			return ""
+		case r.counted && x.Counted != nil:
+			return fmt.Sprintf(" with %s parameters in its network, and parameters %s as measured", count(x.Parameters), count(*x.Counted))
 		}
-		return ""
+		return fmt.Sprintf(" with %s parameters", count(x.Parameters))
 	}
 	top := &r.rows[0]
 	metric := r.objective.Metric
@@ -201,7 +176,7 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 	if len(r.rows) > 0 {
 		head("Figures: " + r.objective.Metric)
 		names, reported := r.reported()
-		t := show.Table{Head: []string{"network", "parameters", "in the search", "re-measured", "on test data"}, Right: []bool{false, true}}
+		t := show.Table{Head: []string{"network", r.sizes(), "in the search", "re-measured", "on test data"}, Right: []bool{false, true}}
 		t.Head = slices.Concat(t.Head, r.otherNames(), names)
 		for i := range r.rows {
 			x := &r.rows[i]
@@ -275,9 +250,9 @@ func (r *Report) beyond(constraints []engine.Constraint, metrics engine.Values, 
 		case !ok:
 			figures = append(figures, "no "+c.Metric)
 		case c.Max != nil && x > *c.Max:
-			figures = append(figures, fmt.Sprintf("%s %s where at most %s is %s", c.Metric, show.Number(c.Metric, x), show.Number(c.Metric, *c.Max), most))
+			figures = append(figures, fmt.Sprintf("%s %s where at most %s is %s", c.Metric, show.Number(c.Metric, x), show.Exactly(c.Metric, *c.Max), most))
 		default:
-			figures = append(figures, fmt.Sprintf("%s %s where at least %s is %s", c.Metric, show.Number(c.Metric, x), show.Number(c.Metric, *c.Min), least))
+			figures = append(figures, fmt.Sprintf("%s %s where at least %s is %s", c.Metric, show.Number(c.Metric, x), show.Exactly(c.Metric, *c.Min), least))
 		}
 	}
 	return figures
@@ -316,7 +291,10 @@ func (r *Report) honesty() []string {
 		out = append(out, "The "+looks+".")
 	}
 	if len(r.outcome.Remeasured) > 0 {
-		out = append(out, "The best figure of a search is partly luck; those measured again with fresh seeds are not (± is their standard deviation).")
+		out = append(out, "The best figure of a search is partly luck; those measured again with fresh seeds are not.")
+	}
+	if slices.ContainsFunc(r.rows, func(x row) bool { return x.spreads() }) {
+		out = append(out, "± is a standard deviation.")
 	}
 	out = append(out, r.certainty()...)
 	failed := 0
@@ -349,7 +327,7 @@ func (r *Report) drawBest(b *strings.Builder, i, width int) {
 	case i > 0:
 		title = "The next best"
 	}
-	fmt.Fprintf(b, "\n%s: candidate %s  %s\n", title, c.ID, show.Values(r.view, c.Metrics))
+	fmt.Fprintf(b, "\n%s: candidate %s  %s\n", title, c.ID, show.Estimated(r.view, c.Metrics, r.view.Estimates(c.ID)))
 	if net := show.NetworkOf(c.Genome); net != nil {
 		b.WriteString(strings.TrimRight(net.String(), "\n") + "\n")
 		return

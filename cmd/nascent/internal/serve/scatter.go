@@ -62,7 +62,9 @@ func (s *search) scatter(q url.Values) (any, error) {
 	rows = slices.DeleteFunc(rows, func(row int) bool { return math.IsNaN(xs[row]) || math.IsNaN(ys[row]) })
 	out := &scatter{X: s.axis(columns[0], rows, q.Get("logx")), Y: s.axis(columns[1], rows, q.Get("logy")), N: len(rows)}
 	if out.X.Goal != "" && out.Y.Goal != "" {
-		out.front(s, rows, xs, ys)
+		if all := q.Get("of") == "all" || q.Get("where") != ""; all || !out.stated(s, x, y) {
+			out.front(s, rows, xs, ys)
+		}
 	}
 	out.place(s, rows, xs, ys)
 	if x == evaluation && len(rows) >= 10 && columns[1].labels == nil {
@@ -126,6 +128,40 @@ func (p *scatter) front(s *search, rows []int, xs, ys []float64) {
 			all = append(all, point{number(xs[row]), number(ys[row]), s.rows.IDs[row]})
 		}
 	}
+	p.setFront(all)
+}
+
+// stated takes the front of a search of just these two objectives as the search states it:
+// where something was measured again, by the means.
+func (p *scatter) stated(s *search, x, y string) bool {
+	objectives := s.view.Plan.Ranking().Objectives
+	is := func(name string) bool {
+		return slices.ContainsFunc(objectives, func(o engine.Objective) bool { return o.Metric == name })
+	}
+	if len(objectives) != 2 || x == y || !is(x) || !is(y) {
+		return false
+	}
+	var all []point
+	for _, b := range s.state.Front {
+		means := b.Means()
+		px, okX := means.Get(x)
+		py, okY := means.Get(y)
+		if okX && okY && s.view.Plan.Ranking().Violation(means) == 0 {
+			all = append(all, point{number(px), number(py), b.ID})
+		}
+	}
+	slices.SortFunc(all, func(a, b point) int {
+		order := cmp.Compare(a.X, b.X)
+		if p.X.Goal != engine.Minimize {
+			order = -order
+		}
+		return cmp.Or(order, cmp.Compare(a.ID, b.ID))
+	})
+	p.setFront(all)
+	return true
+}
+
+func (p *scatter) setFront(all []point) {
 	p.OnFront, p.Front = len(all), thin(all, mostFront)
 	for _, q := range all { // all of it is to be seen
 		p.X.Lo, p.X.Hi, p.Y.Lo, p.Y.Hi = min(p.X.Lo, q.X), max(p.X.Hi, q.X), min(p.Y.Lo, q.Y), max(p.Y.Hi, q.Y)

@@ -15,48 +15,55 @@ type Mark struct {
 	Beyond bool // it breaks a soft constraint, so that the search counts it as worse
 }
 
-// Front lists the measured candidates of the search with both metrics, and those
-// of them that no other beats in both, the best by x first. Only the highest
-// fidelity that was reached counts, and only who keeps the constraints.
+// Front lists the genomes that the search measured with both metrics, and those of them
+// that no other beats in both, the best by x first: at the highest fidelity that was
+// reached, of those that keep the constraints. A genome that was measured several times
+// lies at the means. Of a search of these two objectives the front is that of its status:
+// where the noise is known all are compared by the means less their standard errors.
 func (v *View) Front(x, y engine.Objective) (all, front []Mark) {
-	top, ranking := 0, v.Plan.Ranking()
+	ranking, plan := v.Plan.Ranking(), v.Plan
+	plan.Objectives, plan.Ties, plan.Prefer, plan.Reference = []engine.Objective{x, y}, nil, "", nil
+	plan.Rules = max(2, plan.Rules) // before, there were no fronts
+	leaders := plan.Leaders(1)
 	for c := range v.Candidates() {
-		if c.Phase == engine.PhaseSearch && c.Status == engine.OK && !c.Stopped && c.Origin() != engine.Imported {
-			top = max(top, c.Fidelity)
+		if c.Phase == engine.PhaseSearch {
+			leaders.Add(&c)
 		}
+	}
+	mark := func(c *engine.Candidate) (Mark, bool) {
+		judged, ok := leaders.Stands(c)
+		px, okx := judged.Metrics.Get(x.Metric)
+		py, oky := judged.Metrics.Get(y.Metric)
+		if !ok || !okx || !oky || c.Phase != engine.PhaseSearch || ranking.Violation(judged.Metrics) > 0 {
+			return Mark{}, false
+		}
+		return Mark{c.ID, px, py, ranking.Penalty(judged.Metrics) > 0}, true
 	}
 	for c := range v.Candidates() {
-		if c.Phase != engine.PhaseSearch || c.Status != engine.OK || c.Stopped || c.Fidelity != top || c.Origin() == engine.Imported {
-			continue
-		}
-		if ranking.Violation(c.Metrics) > 0 {
-			continue
-		}
-		px, okx := c.Metrics.Get(x.Metric)
-		py, oky := c.Metrics.Get(y.Metric)
-		if okx && oky {
-			all = append(all, Mark{c.ID, px, py, ranking.Penalty(c.Metrics) > 0})
+		if m, ok := mark(&c); ok {
+			all = append(all, m)
 		}
 	}
-	order := func(o engine.Objective, a, b float64) int {
-		switch {
-		case Better(o, a, b):
-			return -1
-		case Better(o, b, a):
-			return 1
-		}
-		return 0
-	}
-	sorted := slices.Clone(all)
-	slices.SortFunc(sorted, func(a, b Mark) int {
-		return cmp.Or(order(x, a.X, b.X), order(y, a.Y, b.Y), cmp.Compare(a.ID, b.ID))
-	})
-	for _, m := range sorted {
-		if n := len(front); n == 0 || Better(y, m.Y, front[n-1].Y) {
+	for _, c := range leaders.Front() {
+		if m, ok := mark(c); ok {
 			front = append(front, m)
 		}
 	}
+	slices.SortFunc(front, func(a, b Mark) int {
+		return cmp.Or(order(x, a.X, b.X), order(y, a.Y, b.Y), cmp.Compare(a.ID, b.ID))
+	})
 	return all, front
+}
+
+// order compares two values, the better one first.
+func order(o engine.Objective, a, b float64) int {
+	switch {
+	case Better(o, a, b):
+		return -1
+	case Better(o, b, a):
+		return 1
+	}
+	return 0
 }
 
 // BestSoFar is, after each evaluation of the search, the first objective of what was the

@@ -142,7 +142,7 @@ func TestFront(t *testing.T) {
 		x, y engine.Goal
 		want []engine.ID
 	}{
-		{engine.Minimize, engine.Maximize, []engine.ID{1, 2, 4}},
+		{engine.Minimize, engine.Maximize, []engine.ID{1, 2, 6, 4}},
 		{engine.Minimize, engine.Minimize, []engine.ID{5}},
 		{engine.Maximize, engine.Maximize, []engine.ID{4}},
 		{engine.Maximize, engine.Minimize, []engine.ID{4, 3, 5}},
@@ -404,5 +404,47 @@ func TestColumnsOfGenesWithin(t *testing.T) {
 		if got := rowsOf(space, nil, *c).Cell(0, "gene:how"); got != want {
 			t.Errorf("%s is %s in a list of rows; want %s", text, got, want)
 		}
+	}
+}
+
+// What was measured again lies at its means, once, and the front is that of the status:
+// one lucky measurement is not on it.
+func TestFrontOfMeans(t *testing.T) {
+	t.Parallel()
+	space := genome.MustParseSpace(`{"x": {"int": [0, 9]}}`)
+	v := &View{Plan: engine.Plan{
+		Objectives: []engine.Objective{{Metric: "y", Goal: engine.Maximize}, {Metric: "x", Goal: engine.Minimize}}, Rules: genome.Rules,
+	}}
+	leaders := v.Plan.Leaders(5)
+	var all []engine.Candidate
+	for i, p := range []struct {
+		gene int
+		x, y float64
+	}{{1, 5, 9}, {2, 5, 6}, {1, 5, 1}, {1, 5, 2}, {2, 5, 5}, {3, 1, 1}, {4, 4, 3}} {
+		g, err := space.Parse(fmt.Sprintf("x=%d", p.gene))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, measured(t, engine.ID(i+1), engine.Values{{Name: "x", Value: p.x}, {Name: "y", Value: p.y}}))
+		all[i].Genome = g
+	}
+	for i := range all {
+		leaders.Add(&all[i])
+	}
+	v.Reader = some{all: all}
+	marks, front := v.Front(v.Plan.Objectives[1], v.Plan.Objectives[0])
+	if want := []Mark{{ID: 1, X: 5, Y: 4}, {ID: 2, X: 5, Y: 5.5}, {ID: 6, X: 1, Y: 1}, {ID: 7, X: 4, Y: 3}}; !slices.Equal(marks, want) {
+		t.Errorf("what was measured lies at %v, want %v", marks, want)
+	}
+	var drawn, stated []engine.ID
+	for _, m := range front {
+		drawn = append(drawn, m.ID)
+	}
+	for _, c := range leaders.Front() {
+		stated = append(stated, c.ID)
+	}
+	slices.Sort(stated)
+	if slices.Sort(drawn); !slices.Equal(drawn, stated) || slices.Contains(drawn, 1) {
+		t.Errorf("the front is %v, drawn are %v", stated, drawn)
 	}
 }

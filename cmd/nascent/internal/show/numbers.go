@@ -26,6 +26,49 @@ func Number(name string, x float64) string {
 	return strconv.FormatFloat(x, 'f', 4, 64)
 }
 
+// Exactly writes a number that somebody set: as Number does or, where that rounds it, with
+// all of its digits.
+func Exactly(name string, x float64) string {
+	short := Number(name, x)
+	if y, err := strconv.ParseFloat(strings.ReplaceAll(short, ",", ""), 64); err == nil && y == x {
+		return short
+	}
+	exact := strconv.FormatFloat(x, 'g', -1, 64)
+	if name == "seconds" {
+		exact += "s"
+	}
+	return exact
+}
+
+// together writes values of one metric that are compared with one another, all in the same
+// way.
+func together(name string, xs ...float64) (out []string) {
+	largest, whole := 0.0, true
+	for _, x := range xs {
+		largest, whole = math.Max(largest, math.Abs(x)), whole && x == math.Trunc(x)
+	}
+	format, places := byte('f'), 4
+	switch {
+	case name == "seconds" || whole:
+		for _, x := range xs {
+			out = append(out, Number(name, x))
+		}
+		return out
+	case largest >= 1e6 || largest < 1e-3:
+		format, places = 'e', 3
+	case largest >= 100:
+		places = 1
+	}
+	for _, x := range xs {
+		if x == math.Trunc(x) && format == 'f' {
+			out = append(out, Number(name, x))
+			continue
+		}
+		out = append(out, strconv.FormatFloat(x, format, places, 64))
+	}
+	return out
+}
+
 // Decimal writes a figure to be compared with others: four places.
 func Decimal(x float64) string {
 	if math.Abs(x) >= 1e6 {
@@ -136,12 +179,16 @@ func Whole(x float64) int64 {
 
 // Values writes metrics: objectives and ties first, then the others by name.
 func Values(v *View, ms engine.Values) string {
-	var parts []string
-	for _, name := range MetricNames(v, ms) {
-		x, _ := ms.Get(name)
-		parts = append(parts, name+" "+Number(name, x))
+	return strings.Join(Named(v, ms, Number), "  ")
+}
+
+// Named writes each of values, objectives first, after its name.
+func Named(v *View, vs engine.Values, write func(name string, x float64) string) (out []string) {
+	for _, name := range MetricNames(v, vs) {
+		x, _ := vs.Get(name)
+		out = append(out, name+" "+write(name, x))
 	}
-	return strings.Join(parts, "  ")
+	return out
 }
 
 // Estimated writes metrics as Values does, by the means of what was measured again,
@@ -177,10 +224,23 @@ func Possible(name string, e engine.Estimate) engine.Estimate {
 	return e
 }
 
-// Interval writes an estimate: the mean, the 95 % interval and how many measurements.
+// Interval writes an estimate: the mean, the 95 % interval if it has a width, and of how
+// many measurements.
 func Interval(name string, e engine.Estimate) string {
 	e = Possible(name, e)
-	return fmt.Sprintf("%s [%s %s] (%d)", Number(name, e.Mean), Number(name, e.Low), Number(name, e.High), e.N)
+	text := together(name, e.Mean, e.Low, e.High)
+	return Bracketed(e, text[0], text[1], text[2])
+}
+
+// Bracketed is an estimate whose mean and interval were written down.
+func Bracketed(e engine.Estimate, mean, low, high string) string {
+	switch {
+	case e.High > e.Low:
+		return fmt.Sprintf("%s [%s %s] (%d)", mean, low, high, e.N)
+	case e.N > 1:
+		return fmt.Sprintf("%s (%d)", mean, e.N)
+	}
+	return mean
 }
 
 // MetricNames orders the names of metrics: objectives and ties first.

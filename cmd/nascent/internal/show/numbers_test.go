@@ -147,7 +147,7 @@ func TestImpossibleValues(t *testing.T) {
 	}{
 		{"accuracy", engine.Estimate{Mean: 0.985, N: 2, Low: 0.969, High: 1.001}, "0.9850 [0.9690 1] (2)"},
 		{"val_accuracy", engine.Estimate{Mean: 0.01, N: 2, Low: -0.02, High: 0.04}, "0.0100 [0 0.0400] (2)"},
-		{"accuracy", engine.Estimate{Mean: 98.5, N: 2, Low: 96.9, High: 100.1}, "98.5000 [96.9000 100.1] (2)"}, // in percent, or of something else
+		{"accuracy", engine.Estimate{Mean: 98.5, N: 2, Low: 96.9, High: 100.1}, "98.5 [96.9 100.1] (2)"}, // in percent, or of something else
 		{"loss", engine.Estimate{Mean: 0.985, N: 2, Low: 0.969, High: 1.001}, "0.9850 [0.9690 1.0010] (2)"},
 	} {
 		if got := Interval(c.name, c.e); got != c.want {
@@ -158,5 +158,27 @@ func TestImpossibleValues(t *testing.T) {
 		if got := Volume(x, 0); got != want {
 			t.Errorf("the hypervolume %g is shown as %s, want %s", x, got, want)
 		}
+	}
+}
+
+// An interval is written with as many places at both ends, and not at all where there is none.
+func TestInterval(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		e    engine.Estimate
+		want string
+	}{
+		{engine.Estimate{Mean: 0.5, Low: 0.5, High: 0.5, N: 1}, "0.5000"},
+		{engine.Estimate{Mean: 0.5, Low: 0.5, High: 0.5, N: 3}, "0.5000 (3)"},
+		{engine.Estimate{Mean: -0.1, Low: -0.20125, High: -2.308e-4, N: 2}, "-0.1000 [-0.2013 -0.0002] (2)"},
+		{engine.Estimate{Mean: 3e-5, Low: 1e-5, High: 5e-5, N: 2}, "3.000e-05 [1.000e-05 5.000e-05] (2)"},
+		{engine.Estimate{Mean: 2, Low: 1, High: 3, N: 2}, "2 [1 3] (2)"},
+	} {
+		if got := Interval("loss", c.e); got != c.want {
+			t.Errorf("%+v is written %s, want %s", c.e, got, c.want)
+		}
+	}
+	if got := Exactly("loss", 0.999999); got != "0.999999" {
+		t.Errorf("0.999999 is written %s", got)
 	}
 }

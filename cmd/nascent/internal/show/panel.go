@@ -151,7 +151,7 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 		add(&st.faint, "%s", b.Genome)
 	}
 	if len(s.Front) > 0 {
-		add(&st.good, "front %s%s", Plural(len(s.Front), "candidate"), HypervolumeText(s))
+		add(&st.good, "front %s%s", Plural(len(s.Front), "candidate"), HypervolumeText(v, s))
 	}
 	lines = append(lines, "")
 	spare := max(2, height-len(lines)-6)

@@ -92,7 +92,7 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	}
 	field("strategy", "%s%s", StrategyText(v.Strategies), Deciding(s))
 	field("evaluations", "%s", Counts(s))
-	field("limits", "%s", LimitsText(s.Limits))
+	field("limits", "%s", LimitsText(v, s.Limits))
 	for _, text := range s.Bans {
 		field("banned", "%s", text)
 	}
@@ -135,7 +135,7 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		field("", "%s", Clip(c.Genome, max(20, width-13)))
 	}
 	if len(s.Front) > 0 {
-		field("front", "%s%s", Plural(len(s.Front), "candidate"), HypervolumeText(s))
+		field("front", "%s%s", Plural(len(s.Front), "candidate"), HypervolumeText(v, s))
 	}
 	for i, j := range s.Jobs {
 		name := ""
@@ -149,14 +149,11 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 }
 
 // HypervolumeText says what a front dominates, if it is known, after a comma.
-func HypervolumeText(s engine.Snapshot) string {
+func HypervolumeText(v *View, s engine.Snapshot) string {
 	if s.Hypervolume == nil {
 		return ""
 	}
-	var at []string
-	for _, v := range s.Reference {
-		at = append(at, v.Name+" "+Number(v.Name, v.Value))
-	}
+	at := Named(v, s.Reference, Number)
 	if *s.Hypervolume == 0 {
 		return fmt.Sprintf(", hypervolume 0: none is better than the reference in all objectives (%s)", strings.Join(at, ", "))
 	}
@@ -208,7 +205,7 @@ func JobLine(v *View, j *engine.RunningJob, width int) string {
 }
 
 // LimitsText says in words when a search ends.
-func LimitsText(l engine.Limits) string {
+func LimitsText(v *View, l engine.Limits) string {
 	var parts []string
 	if l.Evaluations > 0 {
 		parts = append(parts, Plural(l.Evaluations, "evaluation"))
@@ -222,11 +219,7 @@ func LimitsText(l engine.Limits) string {
 	if l.Target != nil {
 		parts = append(parts, fmt.Sprintf("the target %g", *l.Target))
 	}
-	var targets []string
-	for _, v := range l.Targets {
-		targets = append(targets, fmt.Sprintf("%s %g", v.Name, v.Value))
-	}
-	if len(targets) > 0 {
+	if targets := Named(v, l.Targets, Exactly); len(targets) > 0 {
 		parts = append(parts, "the target "+strings.Join(targets, " with "))
 	}
 	if parts == nil {
