@@ -67,6 +67,9 @@ func (l *Labelling) check(t *trajectory) error {
 	if len(l.IDs) == 0 {
 		return wrong("", "no candidate is named")
 	}
+	if l.Add == "" && l.Remove == "" && l.Comment == nil {
+		return wrong("", "nothing is said of the candidates").but("give a label to add or to remove, or a comment")
+	}
 	if err := t.there(l.IDs); err != nil {
 		return err
 	}

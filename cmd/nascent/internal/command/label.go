@@ -50,7 +50,7 @@ ledger, for people: a search decides nothing by them, and has the digest that it
 				}
 				l.IDs = append(l.IDs, id)
 			}
-			rec, err := a.steer(cmd.Context(), args[0], s.of(engine.Request{Label: &l}))
+			rec, err := a.Steer(cmd.Context(), args[0], s.of(engine.Request{Label: &l}))
 			switch {
 			case err != nil:
 				return err

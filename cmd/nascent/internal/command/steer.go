@@ -43,9 +43,10 @@ func (s *steering) of(r engine.Request) engine.Request {
 	return r
 }
 
-// steer has a search carry out a request: in the process that runs it, or here. One
-// without a name gets one, so that it may be given again if the answer is lost.
-func (a *app) steer(ctx context.Context, dir string, r engine.Request) (engine.Receipt, error) {
+// Steer has a search carry out a request: in the process that runs it, or here. One
+// without a name gets one, so that it may be given again if the answer is lost. It
+// implements serve.Source.
+func (a *app) Steer(ctx context.Context, dir string, r engine.Request) (engine.Receipt, error) {
 	r.ID = cmp.Or(r.ID, rand.Text())
 	if a.search != nil {
 		return a.search.Steer(r)
@@ -102,7 +103,7 @@ func (a *app) steeringCommand(cmd *cobra.Command, ask func(args []string) (engin
 		if err != nil {
 			return err
 		}
-		rec, err := a.steer(cmd.Context(), args[0], s.of(r))
+		rec, err := a.Steer(cmd.Context(), args[0], s.of(r))
 		if err != nil {
 			return err
 		}
@@ -130,7 +131,7 @@ what came of it as JSON.`,
 			if err != nil {
 				return err
 			}
-			rec, err := a.steer(cmd.Context(), args[0], r)
+			rec, err := a.Steer(cmd.Context(), args[0], r)
 			if err != nil {
 				return err
 			}
@@ -313,7 +314,7 @@ search that is not running its next run finds them cancelled.`,
 			if err != nil {
 				return err
 			}
-			rec, err := a.steer(cmd.Context(), args[0], s.of(engine.Request{Cancel: ids}))
+			rec, err := a.Steer(cmd.Context(), args[0], s.of(engine.Request{Cancel: ids}))
 			if err != nil {
 				return err
 			}

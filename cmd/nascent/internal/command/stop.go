@@ -33,7 +33,7 @@ would, and waits until it has. Running jobs keep their progress.`,
 			}
 			dir := directory(args)
 			if s.turn > 0 {
-				rec, err := a.steer(cmd.Context(), dir, s.of(engine.Request{Stop: true}))
+				rec, err := a.Steer(cmd.Context(), dir, s.of(engine.Request{Stop: true}))
 				if err != nil {
 					return err
 				}

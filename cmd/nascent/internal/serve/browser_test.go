@@ -194,7 +194,7 @@ func TestPictures(t *testing.T) {
 	t.Cleanup(web.Close)
 	tab := newTab(t) // ends before the server, which waits for it
 	host := strings.TrimPrefix(web.URL, "http://")
-	a := &asker{t, s.Handler()}
+	a := &asker{TB: t, h: s.Handler()}
 	winner := a.ready("front").Winner
 	a.ready("another")
 	type look struct {
@@ -231,7 +231,7 @@ func TestKeyboard(t *testing.T) {
 	web := httptest.NewServer(s.Handler())
 	t.Cleanup(web.Close)
 	tab := newTab(t) // ends before the server, which waits for it
-	winner := (&asker{t, s.Handler()}).ready("keys").Winner
+	winner := (&asker{TB: t, h: s.Handler()}).ready("keys").Winner
 	tab.look(1000, false)
 	tab.open(web.URL + "/")
 	tab.run(chromedp.KeyEvent("g"), chromedp.KeyEvent("b"), chromedp.WaitReady(`//h1[contains(., "Candidate")]`, chromedp.BySearch))

@@ -98,6 +98,7 @@ type whole struct {
 	Facts     [][2]string   `json:"facts"`
 	Labels    []string      `json:"labels"`
 	Comment   string        `json:"comment,omitempty"`
+	Pinned    bool          `json:"pinned,omitempty"` // its files are kept
 	Parents   []engine.ID   `json:"parents"`
 	Children  []engine.ID   `json:"children"`
 	Offspring int           `json:"offspring"` // how many children there are
@@ -139,6 +140,7 @@ func (s *search) candidate(ctx context.Context, id engine.ID) (any, error) {
 	out := &whole{
 		ID: id, Phase: c.Phase, Status: c.Status, Stopped: c.Stopped, Reason: clip(c.Reason, mostText), Winner: id == s.winner(),
 		OnFront: slices.ContainsFunc(s.state.Front, func(b engine.Best) bool { return b.ID == id }),
+		Pinned:  slices.Contains(s.state.Pinned, id),
 		Labels:  append([]string{}, said.Names[:min(len(said.Names), 20)]...), Comment: said.Comment,
 		Metrics: []metric{}, Facts: [][2]string{}, Parents: append([]engine.ID{}, c.Parents...), Children: []engine.ID{}, Genome: clip(c.Genome.Text(), mostText),
 		Hash: c.Genome.Hash().String(), Genes: []gene{}, Changes: []change{}, Curves: []curve{}, Files: []keptFile{}, Unit: s.view.Units,

@@ -93,9 +93,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "a page of another origin asked for a change; only this server's own page may")
 	case writes && g.tokens.Write == "":
 		refuse(w, http.StatusForbidden, "this page is read-only; start it with --token FILE to change something")
-	case writes && !g.has(r, g.tokens.Write):
+	case writes && !brings(r, g.tokens.Write):
 		refuse(w, http.StatusUnauthorized, "this needs the token for writing")
-	case !writes && g.tokens.Read != "" && !g.has(r, g.tokens.Write) && !g.has(r, g.tokens.Read):
+	case !writes && g.tokens.Read != "" && !brings(r, g.tokens.Write) && !brings(r, g.tokens.Read):
 		refuse(w, http.StatusUnauthorized, "this page needs a token: open it with ?token=TOKEN")
 	default:
 		g.h.ServeHTTP(w, r)
@@ -135,8 +135,8 @@ func sameOrigin(r *http.Request) bool {
 	return err == nil && u.Host == r.Host
 }
 
-// has tells whether a request brings a token.
-func (g *guard) has(r *http.Request, token string) bool {
+// brings tells whether a request brings a token.
+func brings(r *http.Request, token string) bool {
 	given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if given == "" {
 		if c, err := r.Cookie(cookie); err == nil {
@@ -144,5 +144,5 @@ func (g *guard) has(r *http.Request, token string) bool {
 		}
 	}
 	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(token))
-	return given != "" && subtle.ConstantTimeCompare(a[:], b[:]) == 1
+	return given != "" && token != "" && subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }

@@ -27,6 +27,8 @@ type Source interface {
 	Detail(ctx context.Context, dir string, id engine.ID) (engine.ResultRecord, error)
 	// Run carries out a command that reads, and writes what it prints.
 	Run(ctx context.Context, out io.Writer, args ...string) error
+	// Steer changes the search in dir, whether it runs or not.
+	Steer(ctx context.Context, dir string, r engine.Request) (engine.Receipt, error)
 }
 
 // search is one that is shown.

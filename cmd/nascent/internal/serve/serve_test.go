@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
@@ -72,6 +73,15 @@ func (s *stopped) Run(_ context.Context, out io.Writer, args ...string) error {
 	return err
 }
 
+func (s *stopped) Steer(_ context.Context, dir string, r engine.Request) (engine.Receipt, error) {
+	led, err := ledger.Open(dir, ledger.Options{NoSync: true})
+	if err != nil {
+		return engine.Receipt{}, err
+	}
+	rec, err := engine.Steer(led, r, time.Now())
+	return rec, errors.Join(err, led.Close())
+}
+
 // networks is a space of networks, with a hyper-parameter.
 const networks = `{
 	"network": {"input": [1, 40], "classes": 10},
@@ -120,7 +130,8 @@ func searched(tb testing.TB, dir, name string, evaluations int) string {
 // asker asks a server.
 type asker struct {
 	testing.TB
-	h http.Handler
+	h      http.Handler
+	header []string // name, value, ...
 }
 
 func newAsker(tb testing.TB, c Config) *asker {
@@ -129,7 +140,7 @@ func newAsker(tb testing.TB, c Config) *asker {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &asker{tb, s.Handler()}
+	return &asker{TB: tb, h: s.Handler()}
 }
 
 func (a *asker) do(r *http.Request) *httptest.ResponseRecorder {
@@ -143,7 +154,11 @@ func (a *asker) do(r *http.Request) *httptest.ResponseRecorder {
 func (a *asker) get(path string, into any) []byte {
 	a.Helper()
 	for {
-		w := a.do(httptest.NewRequest("GET", "http://127.0.0.1"+path, nil))
+		r := httptest.NewRequest("GET", "http://127.0.0.1"+path, nil)
+		for i := 0; i < len(a.header); i += 2 {
+			r.Header.Set(a.header[i], a.header[i+1])
+		}
+		w := a.do(r)
 		if w.Code == http.StatusNotFound && strings.Contains(w.Body.String(), "still being read") {
 			continue
 		}
@@ -174,7 +189,7 @@ func (a *asker) ready(name string) (s summary) {
 
 var views = []string{
 	"", "/progress", "/progress?measure=hypervolume", "/scatter", "/scatter?x=metric:latency&y=accuracy", "/scatter?x=gene:activation", "/scatter?of=all&logy=1&x=seconds",
-	"/table", "/table?where=failed+or+invalid&columns=id,status,reason,genome", "/report", "/importance", "/parallel", "/failures", "/log", "/candidate/1", "/lineage/1",
+	"/table", "/table?where=failed+or+invalid&columns=id,status,reason,genome", "/report", "/importance", "/parallel", "/timeline", "/failures", "/log", "/candidate/1", "/lineage/1",
 }
 
 // What the page shows is what the search says of itself.
@@ -350,6 +365,121 @@ func TestItGoesOn(t *testing.T) {
 	}
 }
 
+// steer asks for a change.
+func (a *asker) steer(name, request string, header ...string) (status int, rec engine.Receipt, wrong string) {
+	a.Helper()
+	r := httptest.NewRequest("POST", "http://127.0.0.1/api/searches/"+name+"/steer", strings.NewReader(request))
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := a.do(r)
+	answer := struct {
+		*engine.Receipt
+		Error string
+	}{Receipt: &rec}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		a.Fatalf("%s: %d %s", request, w.Code, w.Body)
+	}
+	return w.Code, rec, answer.Error
+}
+
+// A search is steered by whoever has the token for writing, from this origin: once for
+// each request, and seen at once.
+func TestSteer(t *testing.T) {
+	t.Parallel()
+	const token, other = "0123456789abcdef-w", "0123456789abcdef-r"
+	dir := searched(t, t.TempDir(), "steered", 30)
+	a := newAsker(t, Config{Dir: dir, Source: &stopped{}, Tokens: Tokens{Write: token, Read: other}})
+	may := []string{"Authorization", "Bearer " + token}
+	pause := `{"request": "r-1", "pause": {}}`
+	for _, c := range []struct {
+		name   string
+		want   int
+		says   string
+		header []string
+	}{
+		{"without a token", 401, "needs the token for writing", nil},
+		{"with that for reading", 401, "needs the token for writing", []string{"Authorization", "Bearer " + other}},
+		{"from another origin", 403, "another origin", append([]string{"Origin", "http://elsewhere.example"}, may...)},
+		{"from another site", 403, "another origin", append([]string{"Sec-Fetch-Site", "cross-site"}, may...)},
+	} {
+		if code, rec, wrong := a.steer("steered", pause, c.header...); code != c.want || !strings.Contains(wrong, c.says) || rec.Seq != 0 {
+			t.Errorf("%s: %d %q %+v", c.name, code, wrong, rec)
+		}
+	}
+	readOnly := newAsker(t, Config{Dir: dir, Source: &stopped{}})
+	if code, _, wrong := readOnly.steer("steered", pause, may...); code != 403 || !strings.Contains(wrong, "read-only") {
+		t.Errorf("where nobody may: %d %q", code, wrong)
+	}
+
+	status, first, wrong := a.steer("steered", pause, may...)
+	if status != 200 || first.Request != "r-1" || first.Seq == 0 {
+		t.Fatalf("a pause: %d %q %+v", status, wrong, first)
+	}
+	if status, again, wrong := a.steer("steered", pause, may...); status != 200 || again.Seq != first.Seq {
+		t.Errorf("the same once more: %d %q %+v, want %+v", status, wrong, again, first)
+	}
+	for request, says := range map[string]string{
+		`{"ban": "nothing = 1"}`:                        "nothing",
+		`{"pause": {}, "resume": true}`:                 "asks for one thing",
+		`{"hurry": true}`:                               "hurry",
+		`{"pin": [99999]}`:                              "99999",
+		`{"pin": [3]}`:                                  "left no files",
+		`{"add": {"genomes": ["colour=1"]}}`:            "colour",
+		`{"set": {"limits.patience": 3}}`:               "patience",
+		`{"label": {"ids": [3], "add": ""}}`:            "nothing is said",
+		`{"note": "` + strings.Repeat("x", 2000) + `"}`: "note",
+	} {
+		code, rec, wrong := a.steer("steered", request, may...)
+		if code != 400 || !strings.Contains(wrong, says) || strings.Contains(wrong, "\n") || rec.Seq != 0 {
+			t.Errorf("%s: %d %q %+v", request, code, wrong, rec)
+		}
+	}
+	for _, request := range []string{
+		`{"ban": "blocks.length > 4"}`, `{"label": {"ids": [3], "add": "mine"}}`, `{"label": {"ids": [3], "comment": "look"}}`, `{"note": "about <b>this</b>", "by": "somebody"}`,
+	} {
+		if code, rec, wrong := a.steer("steered", request, may...); code != 200 || rec.Seq == 0 {
+			t.Errorf("%s: %d %q %+v", request, code, wrong, rec)
+		}
+	}
+	if code, _, wrong := a.steer("nowhere", pause, may...); code != 404 {
+		t.Errorf("a search that there is not: %d %q", code, wrong)
+	}
+
+	a.header = may
+	if s := a.ready("steered"); s.State.Paused == nil || !slices.Equal(s.State.Bans, []string{"blocks.length > 4"}) {
+		t.Errorf("it is paused: %+v, and bans %q", s.State.Paused, s.State.Bans)
+	}
+	var c whole
+	if a.get("/api/searches/steered/candidate/3", &c); !slices.Equal(c.Labels, []string{"mine"}) || c.Comment != "look" {
+		t.Errorf("of candidate 3 it says labels %q, comment %q", c.Labels, c.Comment)
+	}
+	var line struct {
+		Total  int
+		Events []engine.Occurrence
+	}
+	a.get("/api/searches/steered/timeline", &line)
+	pauses := 0
+	for _, e := range line.Events {
+		if e.Kind == "pause" {
+			if pauses++; e.By != "page" || e.Request != "r-1" {
+				t.Errorf("the pause is %+v", e)
+			}
+		}
+	}
+	if newest := line.Events[0]; pauses != 1 || newest.By != "somebody" || !strings.Contains(newest.Text, "about <b>this</b>") || line.Total != len(line.Events) {
+		t.Errorf("there are %d pauses in %+v", pauses, line)
+	}
+	var list struct{ Writes bool }
+	if a.get("/api/searches", &list); !list.Writes {
+		t.Error("whoever may write is not told so")
+	}
+	a.header = []string{"Authorization", "Bearer " + other}
+	if a.get("/api/searches", &list); list.Writes {
+		t.Error("whoever may look is told that they may write")
+	}
+}
+
 // A folder has many searches: listed, compared, and told apart.
 func TestFolder(t *testing.T) {
 	t.Parallel()
@@ -402,7 +532,7 @@ func TestEvents(t *testing.T) {
 	}
 	web := httptest.NewServer(s.Handler())
 	defer web.Close()
-	(&asker{t, s.Handler()}).ready("told")
+	(&asker{TB: t, h: s.Handler()}).ready("told")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, "GET", web.URL+"/api/events?search=told", nil)

@@ -26,6 +26,7 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/export"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
 )
@@ -109,6 +110,7 @@ func (s *Server) Handler() http.Handler {
 	view("/report", query((*search).report))
 	view("/importance", query((*search).importance))
 	view("/parallel", query((*search).parallel))
+	view("/timeline", query((*search).timeline))
 	view("/failures", query((*search).failures))
 	view("/log", func(x *search, r *http.Request) (any, error) { return x.log(r.Context(), r.URL.Query()) })
 	candidate := func(f func(*search, *http.Request, engine.ID) (any, error)) func(*search, *http.Request) (any, error) {
@@ -124,9 +126,10 @@ func (s *Server) Handler() http.Handler {
 	view("/lineage/{id}", candidate(func(x *search, _ *http.Request, id engine.ID) (any, error) { return x.lineage(id) }))
 	mux.HandleFunc("GET /api/searches/{name}/export/{id}/{format}", s.export)
 	mux.HandleFunc("GET /api/searches/{name}/file/{id}/{file}", s.file)
+	mux.HandleFunc("POST /api/searches/{name}/steer", s.steer)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
-			refuse(w, http.StatusMethodNotAllowed, "nothing can be changed here yet")
+			refuse(w, http.StatusMethodNotAllowed, "this cannot be changed; a search is, by a POST to /api/searches/NAME/steer")
 			return
 		}
 		refuse(w, http.StatusNotFound, "there is no "+clip(r.URL.Path, 200)+"; docs/serve.md lists what there is")
@@ -171,6 +174,7 @@ func refuse(w http.ResponseWriter, status int, text string) {
 func fail(w http.ResponseWriter, err error) {
 	var missing *notFound
 	var locked *ledger.LockedError
+	var remote *socket.RemoteError
 	status := http.StatusBadRequest
 	switch {
 	case errors.As(err, &missing), errors.Is(err, engine.ErrEmpty):
@@ -179,8 +183,10 @@ func fail(w http.ResponseWriter, err error) {
 		status = http.StatusServiceUnavailable
 	case errors.Is(err, engine.ErrDamaged), errors.Is(err, errTooLong):
 		status = http.StatusInternalServerError
+	case errors.As(err, &remote) && remote.Exit != 2: // it is not the request that is wrong
+		status = http.StatusInternalServerError
 	}
-	refuse(w, status, strings.Join(strings.Fields(err.Error()), " "))
+	refuse(w, status, engine.OneLine(strings.TrimPrefix(err.Error(), engine.ErrConfig.Error()+": ")))
 }
 
 var errTooLong = errors.New("the answer would be longer than 64 KB")
@@ -349,8 +355,9 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
 	answer := struct {
 		Folder   string `json:"folder"`
 		Single   bool   `json:"single"` // the directory is a search's own
+		Writes   bool   `json:"writes"` // who asks may change something
 		Searches []one  `json:"searches"`
-	}{Folder: filepath.Base(s.config.Dir), Single: isSearch(s.config.Dir), Searches: []one{}}
+	}{Folder: filepath.Base(s.config.Dir), Single: isSearch(s.config.Dir), Writes: brings(r, s.config.Tokens.Write), Searches: []one{}}
 	for _, name := range s.list() {
 		x, err := s.search(name)
 		if err != nil {

@@ -69,6 +69,12 @@ func (s *search) summary(url.Values) (any, error) {
 	out.State, out.Winner, out.Front = s.view.Status(), s.winner(), len(s.state.Front)
 	out.Measured = s.state.Outcome != nil && len(s.state.Outcome.Remeasured) > 0
 	out.State.Front = nil
+	out.State.Pinned = nil                                         // a candidate says so itself
+	out.State.Bans = out.State.Bans[:min(len(out.State.Bans), 16)] // of up to engine.MaxBan bytes
+	out.State.Planned = slices.Clone(out.State.Planned[:min(len(out.State.Planned), 30)])
+	for i := range out.State.Planned {
+		out.State.Planned[i].Text = clip(out.State.Planned[i].Text, 200)
+	}
 	out.State.Best = slices.Clone(out.State.Best)
 	for i := range out.State.Best {
 		b := &out.State.Best[i]
