@@ -287,13 +287,15 @@ func TestDerivedMistakes(t *testing.T) {
 		"metrics.size: an evaluator measures a metric of that name itself; give it another":                                       func(cfg *engine.Config) { cfg.Derived[0].Metric = "size" },
 		`metrics.my score: "my score" is no name for a metric`:                                                                    func(cfg *engine.Config) { cfg.Derived[0].Metric = "my score" },
 		`objectives[0].metric: no evaluator measures "error - size"; name the expression, as in metrics: {score: "error - size"}`: func(cfg *engine.Config) { cfg.Objectives[0].Metric = "error - size" },
+		`objectives[0].metric: no evaluator measures "late"; there are `:                                                          func(cfg *engine.Config) { cfg.Objectives[0].Metric = "late" },
+		"an evaluator of yours declares it among its metrics (metrics= in Python)":                                                func(cfg *engine.Config) { cfg.Objectives[0].Metric = "late" },
 		"constraints[0].weight: -1 is no weight": func(cfg *engine.Config) {
 			cfg.Constraints = []engine.Constraint{{Metric: "size", Max: new(float64), Weight: -1}}
 		},
-		"prefer: size is no objective; name the metric of one, or write an expression of which more is better, such as -size": prefer("size"),
-		"prefer: position 7: there is no function log3":                                                                       prefer("error*log3(size)"),
-		`prefer: position 1: there is no metric "sizes"`:                                                                      prefer("sizes + 1"),
-		"prefer: there is one objective, so there is no front to choose from":                                                 func(cfg *engine.Config) { cfg.Prefer = "error + size" },
+		"prefer: size is no objective; name one (error, cost), or write an expression of which more is better": prefer("size"),
+		"prefer: position 7: there is no function log3":                                                        prefer("error*log3(size)"),
+		`prefer: position 1: there is no metric "sizes"`:                                                       prefer("sizes + 1"),
+		"prefer: there is one objective, so there is no front to choose from":                                  func(cfg *engine.Config) { cfg.Prefer = "error + size" },
 	} {
 		cfg := derived(t, "error - size")
 		set(&cfg)

@@ -260,8 +260,12 @@ func (c *Config) checkPreference() error {
 	bare := slices.Equal(e.Metrics(), []string{c.Prefer})
 	switch derived := slices.ContainsFunc(c.Derived, func(d Derived) bool { return d.Metric == c.Prefer }); {
 	case bare && !derived:
+		var names []string
+		for _, o := range c.Objectives {
+			names = append(names, o.Metric)
+		}
 		return wrong("prefer", "%s is no objective", c.Prefer).
-			but("name the metric of one, or write an expression of which more is better, such as -%s", c.Prefer)
+			but("name one (%s), or write an expression of which more is better", strings.Join(names, ", "))
 	case len(c.Objectives) < 2:
 		return wrong("prefer", "there is one objective, so there is no front to choose from").but("leave it out, or break ties by it")
 	}
@@ -332,7 +336,7 @@ func (c *Config) measuredBy(metrics []Metric) error {
 		if e, err := expression.Parse(name); err == nil && checkName(name) != nil && e.Check(names) == nil {
 			return wrong.but("name the expression, as in metrics: {score: %q}, and write score here", name)
 		}
-		return wrong.but("there are %s", fmt.Sprint(names))
+		return wrong.but("there are %s; an evaluator of yours declares it among its metrics (metrics= in Python)", strings.Join(names, ", "))
 	}
 	for i, o := range c.Objectives {
 		if err := check(fmt.Sprintf("objectives[%d].metric", i), o.Metric); err != nil {

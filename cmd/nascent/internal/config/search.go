@@ -570,8 +570,12 @@ func (d *Document) score(n *yaml.Node, key string, e *engine.Config) error {
 
 // metrics reads values by the names of metrics.
 func (d *Document) metrics(n *yaml.Node, key string, to *engine.Values) error {
-	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
-		return d.fault(n, key, "write {accuracy: 0.9, parameters: 5000}", "holds %s", describe(n))
+	const instead = "write {accuracy: 0.9, parameters: 5000}"
+	switch {
+	case n.Kind != yaml.MappingNode:
+		return d.fault(n, key, instead, "holds %s", describe(n))
+	case len(n.Content) == 0:
+		return d.fault(n, key, instead+", or leave it out", "is empty")
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		x, err := d.number(n.Content[i+1], join(key, n.Content[i].Value))

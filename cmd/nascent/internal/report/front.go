@@ -361,12 +361,8 @@ func (f *front) ranges() (x, y page.Range) {
 	return axis(f.x, func(m show.Mark) float64 { return m.X }), axis(f.y, func(m show.Mark) float64 { return m.Y })
 }
 
-// scaled tells whether an axis is logarithmic: as the objective says, and of sizes that
-// differ by more than a factor of a hundred.
-func scaled(o engine.Objective, r page.Range) bool {
-	size := o.Metric == "parameters" || o.Metric == "macs"
-	return o.Scale == engine.LogScale || size && r.Lo > 0 && r.Hi/r.Lo > 100
-}
+// scaled tells whether an axis is logarithmic.
+func scaled(o engine.Objective, r page.Range) bool { return show.Scaled(o, r.Lo, r.Hi) }
 
 // write prints the front as a picture of characters and as a table.
 func (f *front) write(out io.Writer, width int) error {

@@ -153,6 +153,14 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 	if len(s.Front) > 0 {
 		add(&st.good, "front %s%s", Plural(len(s.Front), "candidate"), HypervolumeText(v, s))
 	}
+	rest := height - len(lines) - 7 // below the front: a gap, jobs, and six lines about the search
+	jobs := min(len(s.Jobs), max(2, rest/2))
+	if jobs < len(s.Jobs) {
+		jobs++ // for how many more there are
+	}
+	for _, line := range frontLines(v, s.Front, width, rest-jobs) {
+		add(nil, "%s", line)
+	}
 	lines = append(lines, "")
 	spare := max(2, height-len(lines)-6)
 	for i := range s.Jobs {

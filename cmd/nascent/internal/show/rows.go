@@ -419,7 +419,13 @@ func (r *Rows) Known(column string) error {
 		metrics = append(metrics, MetricColumn(m))
 	}
 	meant := ""
-	if near := nearest(name, slices.Concat(Fields, r.metrics, r.Names(""))); near != "" {
+	if inner, ok := strings.CutPrefix(name, `metric("`); ok { // as an expression has it
+		name = strings.TrimSuffix(inner, `")`)
+		if slices.Contains(r.metrics, name) {
+			meant = "write " + metricPrefix + name + "; "
+		}
+	}
+	if near := nearest(name, slices.Concat(Fields, r.metrics, r.Names(""))); near != "" && meant == "" {
 		meant = "did you mean " + near + "? "
 	}
 	return fmt.Errorf("there is no column %q; %suse %s, a metric (%s), the path of a gene, or %s", column, meant, strings.Join(Fields, ", "),

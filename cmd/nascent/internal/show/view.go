@@ -97,6 +97,7 @@ func (v *View) Status() engine.Snapshot {
 type Told struct {
 	engine.Snapshot
 	Objectives []engine.Objective `json:"objectives"`
+	Ties       []engine.Objective `json:"ties"`              // decide, in their order, what the objectives do not
 	Clients    *clients.Count     `json:"clients,omitempty"` // where clients measure it, while it runs
 
 	Events []engine.Occurrence `json:"events,omitempty"`
@@ -104,7 +105,8 @@ type Told struct {
 
 // Told is the search's state, and what clients do.
 func (v *View) Told() Told {
-	t := Told{Snapshot: v.Status(), Objectives: v.Plan.Objectives, Events: v.Events}
+	ranking := v.Plan.Ranking()
+	t := Told{Snapshot: v.Status(), Objectives: ranking.Objectives, Ties: append([]engine.Objective{}, ranking.Ties...), Events: v.Events}
 	if len(t.Objectives) == 0 {
 		t.Objectives = []engine.Objective{v.Objective()}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // What keeps workers, or an evaluator's process, waiting is told with what to do.
@@ -77,5 +78,18 @@ func TestScreensWaitForTheSearch(t *testing.T) {
 	l.Close("the end")
 	if got := out.String(); !strings.Contains(got, "at most 8 of 16 workers have a job") || !strings.HasSuffix(got, "the end\n") {
 		t.Errorf("it said %q", got)
+	}
+}
+
+// What status tells of a search that began before fronts is how it ranks: the objectives
+// behind the first break ties.
+func TestToldTies(t *testing.T) {
+	t.Parallel()
+	two := []engine.Objective{{Metric: "a", Goal: engine.Maximize}, {Metric: "b", Goal: engine.Minimize}}
+	for rules, ties := range map[int]int{0: 1, genome.Rules: 0} {
+		v := &View{Reader: some{}, Plan: engine.Plan{Objectives: two, Rules: rules}}
+		if got := v.Told(); len(got.Objectives) != 2-ties || got.Ties == nil || len(got.Ties) != ties || ties > 0 && got.Ties[0] != two[1] {
+			t.Errorf("rules %d: objectives %v, ties %v", rules, got.Objectives, got.Ties)
+		}
 	}
 }
