@@ -15,8 +15,8 @@ import (
 // what a front had to leave out for its size (see maxFront) counts until then.
 // Who breaks a constraint or is not better than the reference in all objectives
 // adds nothing. The reference is the plan's or else, for each objective, a tenth of the
-// range beyond the worst value of the first 20 candidates that were measured at the
-// fidelity. It is false with one objective, and where there is no reference yet.
+// range beyond the worst value of the first measurements of the first 20 genomes that
+// were measured at the fidelity. It is false with one objective, and where there is no reference yet.
 func (l *Leaders) Hypervolume() (Hypervolume, bool) {
 	var out Hypervolume
 	at, ok := l.reference.at()

@@ -39,8 +39,8 @@ type Row struct {
 // Run is one search.
 type Run struct {
 	Seed        int64         `json:"seed"`
-	Dir         string        `json:"dir,omitempty"`    // relative to the bench's directory, where the search is kept
-	Digest      string        `json:"digest,omitempty"` // of a search that is not kept
+	Dir         string        `json:"dir,omitempty"` // relative to the bench's directory, where the search is kept
+	Digest      string        `json:"digest,omitempty"`
 	Evaluations float64       `json:"evaluations"`
 	Seconds     float64       `json:"seconds"`
 	Best        *float64      `json:"best"`              // null: nothing that counts was measured
@@ -62,7 +62,7 @@ type Outcome struct {
 	TestMetric string             `json:"test_metric,omitempty"`
 	Report     map[string]float64 `json:"report,omitempty"`
 	End        *float64           `json:"end,omitempty"`    // what it is judged by, where that alone is known: then there is nothing else
-	Digest     string             `json:"digest,omitempty"` // of a search that is not kept: as nascent digest would print it
+	Digest     string             `json:"digest,omitempty"` // as nascent digest prints it, or would where the search is not kept
 }
 
 // Add puts a finished search among those of a strategy.

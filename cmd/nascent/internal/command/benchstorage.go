@@ -38,7 +38,11 @@ func (h *inDirectory) outcome(metric string, goal engine.Goal) (*bench.Outcome, 
 		return nil, err
 	}
 	defer done()
-	return outcomeOf(v, metric, goal)
+	o, err := outcomeOf(v, metric, goal)
+	if err == nil {
+		o.Digest, err = digestOf(v, -1)
+	}
+	return o, err
 }
 
 func (h *inDirectory) dir() string { return filepath.Base(h.target.dir) }

@@ -246,11 +246,11 @@ plugins: {tls: no, turn_timeout: 90s}
 func TestRepeats(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"strategy: guided\nrepeats: true":                                 `repeats {"search":"guided"}`,
-		"repeats: {share: 0.2, after: 30}":                                `repeats {"after":30,"search":"guided","share":0.2}`,
-		"strategy: {use: ./mine.py, n: 12345678901234567}\nrepeats: {}":   `repeats {"search":{"n":12345678901234567,"use":"/there/mine.py"}}`,
-		"strategy: {use: repeats, search: random}\nrepeats: {share: 0.2}": `repeats {"search":"random"}`,
-		"strategy: random\nrepeats: false":                                `random {}`,
+		"strategy: guided\nrepeats: true":                               `repeats {"search":"guided"}`,
+		"repeats: {share: 0.2, after: 30}":                              `repeats {"after":30,"search":"guided","share":0.2}`,
+		"strategy: {use: ./mine.py, n: 12345678901234567}\nrepeats: {}": `repeats {"search":{"n":12345678901234567,"use":"/there/mine.py"}}`,
+		"strategy: {use: repeats, search: random}\nrepeats: false":      `repeats {"search":"random"}`,
+		"strategy: random\nrepeats: false":                              `random {}`,
 	} {
 		d, err := Parse("search.yaml", "/there", []byte("space: {x: bool}\nevaluator: e\n"+text))
 		if err != nil {
@@ -265,7 +265,8 @@ func TestRepeats(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"repeats: {share: 2}":   "repeats.share: 2 is out of range",
+		"repeats: {share: 2}": "repeats.share: 2 is out of range",
+		"strategy: {use: repeats, search: random}\nrepeats: {share: 0.2}": "repeats: stands beside the strategy repeats",
 		"repeats: {shar: 0.1}":  "did you mean share",
 		"repeats: {after: 0}":   "repeats.after",
 		"repeats: often":        "repeats",

@@ -203,6 +203,10 @@ func (d *Document) Read() (*Search, error) {
 			return nil, err
 		}
 	}
+	if again != nil && s.Strategy.Use == repeats {
+		return nil, d.Fault(&genome.Mistake{Key: "repeats", Problem: "stands beside the strategy repeats",
+			Remedy: "remove it, and write share and after among the strategy's options"})
+	}
 	if s.Strategy, err = s.Strategy.repeated(again); err != nil {
 		return nil, err
 	}
@@ -371,7 +375,7 @@ func (d *Document) repeats(n *yaml.Node, key string) (map[string]any, error) {
 
 // repeated is a strategy within the one that measures again.
 func (p Plugin) repeated(options map[string]any) (Plugin, error) {
-	if options == nil || p.Use == repeats {
+	if options == nil {
 		return p, nil
 	}
 	search := map[string]json.RawMessage{}
