@@ -702,7 +702,13 @@ func (c *chooser) score(x *choice) float64 {
 func (c *chooser) noise(objective int) float64 {
 	const few = 2
 	sd := c.Scale(objective, c.top()).Step()
-	return (c.luck.squares[objective]/float64(sd*sd) + float64(few*c.Noise(objective))) / (c.luck.n + few)
+	square := float64(sd * sd)
+	squares := c.luck.squares[objective] / square
+	if square == 0 || math.IsInf(square, 0) {
+		x := math.Sqrt(min(math.MaxFloat64, c.luck.squares[objective])) / sd
+		squares = float64(x * x)
+	}
+	return (squares + float64(few*c.Noise(objective))) / (c.luck.n + few)
 }
 
 // child draws a genome at random, or makes one of the best that were measured.

@@ -293,6 +293,34 @@ func TestScale(t *testing.T) {
 	}
 }
 
+// Values of whatever size are told apart alike, and to the bit where sizes differ by a
+// power of two.
+func TestScaleOfAnySize(t *testing.T) {
+	t.Parallel()
+	values, later := []float64{3, -1, 4, 1.5, -9, 2.6, -5.3}, []float64{2, 1, -7.5}
+	scales := func(unit float64) (Scale, Scale) {
+		below := newScale(within(values, 1/unit), math.Inf(1))
+		high := newScale(within(later, 1/unit), math.Inf(1))
+		return below, high.above(within(later, 1/unit), within(values[:3], 1/unit), below)
+	}
+	low, high := scales(1)
+	for _, e := range []int{-1000, -600, -200, 1, 200, 600, 1019} {
+		unit := math.Ldexp(1, e)
+		l, h := scales(unit)
+		for _, x := range values {
+			if l.Of(x*unit) != low.Of(x) {
+				t.Errorf("%g times 2^%d is %g on the scale, not %g", x, e, l.Of(x*unit), low.Of(x))
+			}
+			if h.Of(x*unit) != high.Of(x) {
+				t.Errorf("%g times 2^%d is %g at the level above, not %g", x, e, h.Of(x*unit), high.Of(x))
+			}
+		}
+	}
+	if s := newScale([]float64{-math.MaxFloat64, math.MaxFloat64}, math.Inf(1)); s.Of(math.MaxFloat64) != 1 || s.Of(-math.MaxFloat64) != -1 {
+		t.Errorf("the ends of all numbers are at %g and %g", s.Of(-math.MaxFloat64), s.Of(math.MaxFloat64))
+	}
+}
+
 // Of many observations those are looked at that are good in any direction of the
 // objectives, and how bad they are in others is told apart.
 func TestSeveralObjectives(t *testing.T) {
