@@ -110,6 +110,7 @@ options are written as in YAML: --strategies 'aging,{use: aging, population: 20}
 type contender struct {
 	name string // also of its directories
 	text string // as --strategy takes it
+	from string // where that stands
 	row  *bench.Row
 
 	looked *looked // its searches, where they run in memory
@@ -117,27 +118,33 @@ type contender struct {
 
 // contenders reads a list of strategies, in the words of a YAML list.
 func contenders(list string) ([]*contender, error) {
-	bad := func(problem string) error {
+	bad := func(_ *yaml.Node, problem string) error {
 		return wrongInput("--strategies %s: %s; write names with commas between, for example --strategies "+
-			"'random,{use: aging, population: 20}'", list, problem)
+			"'random,{use: aging, population: 20, as: small}'", list, problem)
 	}
 	var file yaml.Node
 	if err := yaml.Unmarshal([]byte("["+list+"]"), &file); err != nil {
-		return nil, bad("this is no list of strategies")
+		return nil, bad(nil, "this is no list of strategies")
 	}
 	if len(file.Content[0].Content) == 0 {
 		return nil, wrongInput("--strategies: there is none to compare; name some, for example --strategies random,aging,genetic")
 	}
-	return contendersOf(file.Content[0].Content, bad)
+	all, err := contendersOf(file.Content[0].Content, bad)
+	for _, c := range all {
+		c.from = "--strategies " + c.text
+	}
+	return all, err
 }
 
 // contendersOf makes them of strategies as a search.yaml has them. A name that
 // stands twice is told apart by the options, unless it is given another one by as.
-func contendersOf(list []*yaml.Node, bad func(problem string) error) ([]*contender, error) {
+// bad says of one of them what is wrong.
+func contendersOf(list []*yaml.Node, bad func(n *yaml.Node, problem string) error) ([]*contender, error) {
 	var all []*contender
 	var options []string
-	times := map[string]int{}
+	times, called := map[string]int{}, map[string]bool{}
 	for _, n := range list {
+		at := n
 		use, rest, as := n, "", ""
 		if n.Kind == yaml.MappingNode {
 			use = nil
@@ -157,31 +164,34 @@ func contendersOf(list []*yaml.Node, bad func(problem string) error) ([]*contend
 				} else {
 					b, err := yaml.Marshal(n.Content[i+1])
 					if err != nil {
-						return nil, bad(err.Error())
+						return nil, bad(at, err.Error())
 					}
 					rest += "-" + k + "-" + string(b)
 				}
 			}
 		}
 		if use == nil || use.Kind != yaml.ScalarNode || use.Value == "" {
-			return nil, bad("one of them has no name")
+			return nil, bad(at, "one of them has no name")
 		}
 		fromHere(n)
 		c := &contender{text: use.Value}
 		if n.Kind == yaml.MappingNode {
 			b, err := yaml.Marshal(n)
 			if err != nil {
-				return nil, bad(err.Error())
+				return nil, bad(at, err.Error())
 			}
 			c.text = strings.TrimSpace(string(b))
 		}
 		c.name = strategyName(config.Plugin{Use: use.Value})
 		if as != "" {
 			if c.name = slug(as); c.name != as {
-				return nil, bad(fmt.Sprintf("as: %s is no name: use up to 60 letters, digits, dots, dashes and underscores", as))
+				return nil, bad(at, fmt.Sprintf("as: %s is no name: use up to 60 letters, digits, dots, dashes and underscores", as))
 			}
 		}
-		times[c.name]++
+		if times[c.name]++; times[c.name] > 1 && (as != "" || called[c.name]) {
+			return nil, bad(at, fmt.Sprintf("two are called %s", c.name))
+		}
+		called[c.name] = called[c.name] || as != ""
 		all, options = append(all, c), append(options, rest)
 	}
 	seen := map[string]bool{}
@@ -190,7 +200,7 @@ func contendersOf(list []*yaml.Node, bad func(problem string) error) ([]*contend
 			c.name += slug(options[i])
 		}
 		if seen[c.name] {
-			return nil, bad(c.name + " stands twice")
+			return nil, bad(list[i], c.name+" stands twice")
 		}
 		seen[c.name] = true
 		c.row = &bench.Row{Name: c.name, Strategy: c.text, Runs: []bench.Run{}}
@@ -434,7 +444,7 @@ func (c *contest) search(by *contender, seed int64, dir string) (*target, error)
 			return nil, err
 		}
 	}
-	said := choices{workers: f.workers, evaluations: f.evaluations, seed: seed, strategy: by.text, set: f.set}
+	said := choices{workers: f.workers, evaluations: f.evaluations, seed: seed, strategy: by.text, from: by.from, set: f.set}
 	said.changed = func(flag string) bool {
 		return flag == "strategy" || flag == "seed" || (flag == "workers" || flag == "evaluations") && f.changed(flag)
 	}

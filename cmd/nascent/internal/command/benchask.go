@@ -18,7 +18,8 @@ import (
 // answers is what the evaluators of a search say of it.
 type answers struct {
 	engine.Setup
-	tests engine.Hello // by the evaluator of the highest fidelity
+	hellos map[string]engine.Hello
+	tests  engine.Hello // by the evaluator of the highest fidelity
 }
 
 // ask asks the evaluators of a contest's search. There are no answers where one of them
@@ -54,7 +55,47 @@ func (a *app) ask(ctx context.Context, c *contest) (*answers, error) {
 	if err != nil {
 		return nil, t.locate(err)
 	}
-	return &answers{setup, m.hellos[setup.Fidelities[len(setup.Fidelities)-1].Evaluator]}, nil
+	return &answers{setup, m.hellos, m.hellos[setup.Fidelities[len(setup.Fidelities)-1].Evaluator]}, nil
+}
+
+// acceptable refuses strategies that refuse a search whose evaluators said this. What
+// another mistake than that keeps from opening is said by whoever runs it.
+func (a *app) acceptable(ctx context.Context, c *contest, said *answers) error {
+	files := engine.Memory()
+	defer files.Close()
+	for _, by := range c.all {
+		t, err := c.search(by, c.flags.first, c.folder(by, c.flags.first))
+		if err != nil {
+			return err
+		}
+		if t.stored != nil { // it has begun
+			continue
+		}
+		s, err := t.doc.Read()
+		if err != nil {
+			return err
+		}
+		o := hostOptions("", s)
+		o.SearchID = fmt.Sprintf("%s bench %d", c.flags.dir, os.Getpid())
+		if err := a.connectBy(t, s, o); err != nil {
+			return err
+		}
+		setup, err := s.Engine.Describe(said.hellos)
+		if err == nil {
+			setup.Files = files
+			_, _, err = s.Engine.Strategy.Open(ctx, setup)
+		}
+		closeStrategy(s.Engine.Strategy)
+		var m *engine.Mistake
+		if errors.As(err, &m) && !errors.Is(err, engine.ErrConfig) {
+			at := *m
+			return t.doc.Fault(at.Within("strategy"))
+		}
+		if err != nil && errors.Is(err, engine.ErrConfig) {
+			return t.locate(err)
+		}
+	}
+	return ctx.Err()
 }
 
 // absent tells that an evaluator refuses since a file is not there, as systems and
@@ -126,8 +167,8 @@ func ofFlag(m *engine.Mistake, metric string) error {
 	return wrongInput("--metric %s: %s; %s", metric, m.Problem, m.Remedy)
 }
 
-// judgeable refuses a problem of a suite whose evaluators refuse it by mistake, or tell
-// nothing that it could be judged by.
+// judgeable refuses a problem of a suite whose evaluators or strategies refuse it by
+// mistake, or of which nothing tells what it could be judged by.
 func (a *app) judgeable(ctx context.Context, s *config.Suite, i int, c *contest) error {
 	if len(c.all) == 0 {
 		return nil
@@ -160,5 +201,5 @@ func (a *app) judgeable(ctx context.Context, s *config.Suite, i int, c *contest)
 	if !slices.Contains(can, p.By) {
 		return s.Fault(place+"by", "no test leaves a figure "+p.By, "use one of "+strings.Join(can, ", "))
 	}
-	return nil
+	return a.acceptable(ctx, c, said)
 }

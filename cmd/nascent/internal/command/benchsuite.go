@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/bench"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
@@ -30,9 +32,9 @@ func readSuite(path string) (*config.Suite, error) {
 // suiteContest makes a problem of a suite ready to be carried out. Where others have
 // carried it out (theirs), nobody else need to.
 func suiteContest(s *config.Suite, p *config.Problem, f benchFlags, theirs bool) (*contest, error) {
-	bad := func(what string) error {
-		return wrongInput("%s: problem %s: strategies: %s; write a list such as [random, {use: "+
-			"aging, population: 20}]", s.Path, p.Name, what)
+	place := func(n *yaml.Node) string { return fmt.Sprintf("%s:%d: problem %s", s.Path, n.Line, p.Name) }
+	bad := func(n *yaml.Node, what string) error {
+		return wrongInput("%s: strategies: %s; write a list such as [random, {use: aging, population: 20, as: small}]", place(n), what)
 	}
 	c := &contest{path: s.Path}
 	var err error
@@ -44,9 +46,12 @@ func suiteContest(s *config.Suite, p *config.Problem, f benchFlags, theirs bool)
 			list = s.Strategies
 		}
 		if len(list) == 0 && !theirs {
-			return nil, bad("there are none")
+			return nil, bad(p.Search, "there are none")
 		}
 		c.all, err = contendersOf(list, bad)
+		for i, x := range c.all {
+			x.from = place(list[i])
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -125,7 +130,7 @@ func (a *app) benchSuite(ctx context.Context, f benchFlags) error {
 			err = a.judgeable(ctx, s, i, c)
 		}
 		if err != nil {
-			return err
+			return ofProblem(s, i, err)
 		}
 		contests = append(contests, c)
 	}
@@ -156,6 +161,15 @@ func (a *app) benchSuite(ctx context.Context, f benchFlags) error {
 		return wrongInput("%s", missing[0])
 	}
 	return trouble
+}
+
+// ofProblem is a mistake in a problem with the place in the suite.
+func ofProblem(s *config.Suite, i int, err error) error {
+	text := err.Error()
+	if exitStatus(err) != exitInput || strings.HasPrefix(text, s.Path) || strings.HasPrefix(text, "--") {
+		return err
+	}
+	return wrongInput("%s: problem %s: %s", s.Where(i), s.Problems[i].Name, text)
 }
 
 // canStartAll refuses what can be known to go wrong before anything runs.

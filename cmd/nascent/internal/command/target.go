@@ -45,6 +45,7 @@ type choices struct {
 	evaluations int
 	seed        int64
 	strategy    string
+	from        string // where that stands, if not at --strategy
 	turn        uint64 // at which the strategy takes over
 	set         []string
 	text        []byte // of the search.yaml, for PATH -
@@ -339,6 +340,9 @@ func (c *choices) apply(doc *config.Document) error {
 			value = strconv.Quote(value)
 		}
 		flag("strategy", "strategy", value)
+		if c.from != "" {
+			all[len(all)-1].origin = c.from
+		}
 	}
 	for _, s := range c.set {
 		key, value, ok := strings.Cut(s, "=")

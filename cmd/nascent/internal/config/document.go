@@ -52,6 +52,7 @@ type Document struct {
 	changed bool                  // something was set since
 	root    *yaml.Node            // a mapping
 	origins map[*yaml.Node]string // what set a node that is not in the file
+	part    string                // of the file that it is, if not all of it: ": problem NAME"
 }
 
 // byteOrderMark is what some editors put before a text.
@@ -170,15 +171,15 @@ func (d *Document) fault(n *yaml.Node, key, remedy, problem string, args ...any)
 
 func (d *Document) where(n *yaml.Node) string {
 	if n == nil {
-		return d.Name
+		return d.Name + d.part
 	}
 	if o, ok := d.origins[n]; ok {
 		return o
 	}
 	if n.Line == 0 {
-		return d.Name
+		return d.Name + d.part
 	}
-	return d.Name + ":" + strconv.Itoa(n.Line)
+	return d.Name + ":" + strconv.Itoa(n.Line) + d.part
 }
 
 // Fault says where a mistake lies whose key is dotted ("limits.wall",

@@ -111,6 +111,9 @@ func (s *Suite) Fault(key, problem, remedy string) *Error {
 	return s.doc.Fault(&genome.Mistake{Key: key, Problem: problem, Remedy: remedy})
 }
 
+// Where is the place of a problem, counted from 0.
+func (s *Suite) Where(i int) string { return s.doc.where(s.doc.find(fmt.Sprintf("problems[%d]", i))) }
+
 // problem reads one problem of a suite.
 func (d *Document) problem(n *yaml.Node, key string) (p Problem, err error) {
 	p.By = "best"
@@ -229,7 +232,11 @@ func (s *Suite) Describe(p *Problem, load func(path string) (*Document, error)) 
 	if p.Search.Kind == yaml.MappingNode {
 		var text []byte
 		if text, err = yaml.Marshal(p.Search); err == nil {
-			doc, err = Parse(s.Path+": problem "+p.Name, s.doc.Dir, text)
+			doc, err = Parse(s.Path, s.doc.Dir, text)
+		}
+		if err == nil {
+			doc.part = ": problem " + p.Name
+			standsAt(doc.root, p.Search)
 		}
 	} else {
 		doc, err = load(p.Search.Value)
@@ -240,11 +247,21 @@ func (s *Suite) Describe(p *Problem, load func(path string) (*Document, error)) 
 	for _, x := range p.Set {
 		text, err := yaml.Marshal(x.Value)
 		if err == nil {
-			err = doc.Set(x.Key, string(text), fmt.Sprintf("%s: problem %s", s.Path, p.Name))
+			err = doc.Set(x.Key, string(text), fmt.Sprintf("%s:%d: problem %s", s.Path, x.Value.Line, p.Name))
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	return doc, nil
+}
+
+// standsAt gives each node the line of the one that it was made of.
+func standsAt(n, original *yaml.Node) {
+	n.Line = original.Line
+	for i, c := range n.Content {
+		if i < len(original.Content) {
+			standsAt(c, original.Content[i])
+		}
+	}
 }
