@@ -71,6 +71,17 @@ func (c *Candidate) measures() bool {
 	return c.Status == OK && !c.Stopped && c.Task == Train && !c.imported()
 }
 
+// alike tells whether the objective's scale is logarithmic and tells nothing apart that
+// was measured.
+func (e *estimates) alike(o Objective) bool {
+	for _, c := range e.first {
+		if x, ok := c.Metrics.Get(o.Metric); ok && !o.TooSmall(x) {
+			return false
+		}
+	}
+	return o.Scale == LogScale
+}
+
 // add takes in a measurement. It returns the candidate that stands for the genome, nil
 // where that is known by another genome's better, and whether the genome was measured
 // before.

@@ -22,14 +22,14 @@ func (a *Archive) over() string {
 		return fmt.Sprintf("%g seconds of running", l.Wall)
 	case l.aims() && a.reached(l):
 		return l.aim()
-	case (l.Seconds > 0 || l.aims()) && l.Evaluations == 0 && l.Wall == 0 && a.fruitless():
+	case l.Evaluations == 0 && l.Wall == 0 && a.fruitless():
 		return fmt.Sprintf("the last %d found nothing that was not known", a.patience())
 	}
 	return ""
 }
 
 // patience is after how many evaluations in a row that cost nothing a search is
-// over that only costs or a target could end: it would never end. A window may
+// over that has no limit of evaluations or time: it would never end. A window may
 // be a whole round of a strategy's, after which it looks elsewhere.
 func (a *Archive) patience() int { return max(1000, 10*a.Window()) }
 

@@ -350,10 +350,20 @@ func (s *Search) decided(r stepResult) {
 	s.warn()
 }
 
-// warn says once that nothing is better than the declared reference, as soon as there is
-// enough to suspect a slip.
+// warn says once that nothing is better than the declared reference, or that a
+// logarithmic scale tells nothing apart, as soon as there is enough to suspect a slip.
 func (s *Search) warn() {
 	l := s.at.leaders
+	if !s.scaled && len(l.estimates.first) >= firstFew && l.several() {
+		s.scaled = true
+		for _, o := range s.at.Plan.Objectives {
+			if l.estimates.alike(o) {
+				s.say("none of %d genomes that were measured has a %s above 1e-12, and on a logarithmic scale all such values are alike; "+
+					"begin a new search with a linear scale or, of values above 0, in a smaller unit: metrics: {NAME: \"%[2]s*1e12\"}",
+					len(l.estimates.first), o.Metric)
+			}
+		}
+	}
 	switch {
 	case s.beaten || len(s.at.Plan.Reference) == 0 || l.volume == nil:
 	case !l.volume.none():

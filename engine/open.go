@@ -233,10 +233,6 @@ func (s *Search) beginAnew(by decider) (*trajectory, error) {
 	}
 	t.search.decider = by
 	s.remark(by)
-	if n := len(plan.Objectives); n > 1 && plan.Rules > 1 {
-		s.say("the %d objectives are equal in rank, so the answer is a front; where the first is to decide and the others only break ties, "+
-			"list them under ties:", n)
-	}
 	return t, nil
 }
 

@@ -372,6 +372,10 @@ func (o *Objective) place(worth float64) float64 {
 	return rng.Log(max(worth, leastLog))
 }
 
+// TooSmall tells whether a value of the metric counts as 1e-12 on the objective's scale,
+// as all do that are no larger.
+func (o Objective) TooSmall(x float64) bool { return o.Scale == LogScale && x <= leastLog }
+
 // leastLog is as what a smaller number counts on a logarithmic scale.
 const leastLog = 1e-12
 

@@ -41,6 +41,7 @@ type Search struct {
 	aim       int        // evaluations that the limit is to be raised to, once no turn is under way
 	started   configured // as it was configured, whatever was set
 	turns     durations  // of turns
+	scaled    bool       // what is to be said of logarithmic scales is said
 	beaten    bool       // what is to be said of the reference is said, or there is nothing
 	stepped   chan stepResult
 }

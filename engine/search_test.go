@@ -525,6 +525,9 @@ func TestLimitsOfASmallSpace(t *testing.T) {
 	if st := run(t, begin(enginetest.Memory(t), engine.Limits{Target: &target})).Status(); st.State != engine.StateFinished || st.Reused < 1000 {
 		t.Errorf("a target out of reach ends with %+v", st)
 	}
+	if st := run(t, begin(enginetest.Memory(t), engine.Limits{})).Status(); st.State != engine.StateFinished || st.Reused < 1000 {
+		t.Errorf("without limits it ends with %+v", st)
+	}
 
 	led := enginetest.Memory(t)
 	cfg := begin(led, engine.Limits{Seconds: 1e6})

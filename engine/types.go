@@ -126,7 +126,7 @@ type Fidelity struct {
 }
 
 // Limits end phase search. Zero means no limit. They count across restarts.
-// With Seconds or Target alone a search also ends when a thousand evaluations
+// Without Evaluations and Wall a search also ends when a thousand evaluations
 // in a row, or ten windows if they are more, shared earlier results or were
 // invalid at no cost: the space holds nothing more that costs.
 type Limits struct {

@@ -197,6 +197,9 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 		}
 		screen.Close("")
 	}()
+	if t.stored == nil {
+		a.introduce(&s.Engine, screen)
+	}
 	guests, err := t.invite(s, m)
 	if err != nil {
 		return err
@@ -393,6 +396,22 @@ func (a *app) screenFor(m manner, s *config.Search) (show.Screen, error) {
 		return show.NewPanel(a.screen), nil
 	}
 	return show.NewLines(a.err), nil
+}
+
+// introduce says before a search begins that its objectives are equal in rank, unless
+// its file shows that whoever wrote it knows. A panel has no room for it.
+func (a *app) introduce(e *engine.Config, screen show.Screen) {
+	n := len(e.Objectives)
+	if n < 2 || len(e.Ties) > 0 || len(e.Reference) > 0 || e.Prefer != "" {
+		return
+	}
+	text := fmt.Sprintf("the %d objectives are equal in rank, so the answer is a front; where the first is to decide and the others "+
+		"only break ties, list them under ties:", n)
+	if _, panel := screen.(*show.Panel); panel {
+		fmt.Fprintln(a.err, text)
+		return
+	}
+	screen.Say(text)
 }
 
 // watch runs the search under the eyes of a person, or of a log.

@@ -128,6 +128,23 @@ func (r *Report) against() string {
 	return ", up to " + strings.Join(show.Named(r.view, r.status.Reference, show.Number), " and ")
 }
 
+// nothing says why the hypervolume is 0, and what to do about it.
+func (r *Report) nothing() string {
+	for _, o := range r.view.Plan.Objectives {
+		counts := func(c engine.Best) bool { x, ok := c.Metrics.Get(o.Metric); return ok && !o.TooSmall(x) }
+		if o.Scale == engine.LogScale && !slices.ContainsFunc(r.status.Front, counts) {
+			return fmt.Sprintf(" None of them has a %s above 1e-12, and on its logarithmic scale all such values are alike: the hypervolume is 0. "+
+				"Begin a new search with a linear scale or, of values above 0, in a smaller unit.", o.Metric)
+		}
+	}
+	text := " None of them is better in all objectives than the reference" + strings.Replace(r.against(), ", up to", ",", 1) +
+		": the hypervolume is 0."
+	if len(r.view.Plan.Reference) > 0 {
+		text += " If none can be, begin a new search with another reference."
+	}
+	return text
+}
+
 // front says in words what came of several objectives.
 func (r *Report) front() (out []string) {
 	if len(r.status.Front) == 0 {
@@ -146,8 +163,7 @@ func (r *Report) front() (out []string) {
 	switch {
 	case r.status.Hypervolume == nil:
 	case *r.status.Hypervolume == 0:
-		text += " None of them is better in all objectives than the reference" + strings.Replace(r.against(), ", up to", ",", 1) +
-			": the hypervolume is 0. If none can be, begin a new search with another reference."
+		text += r.nothing()
 	default:
 		text += fmt.Sprintf(" It dominates a hypervolume of %s%s.", show.Volume(*r.status.Hypervolume, r.status.HypervolumeError), r.against())
 	}
