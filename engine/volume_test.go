@@ -115,6 +115,10 @@ func TestVolumeClone(t *testing.T) {
 					now.add(points[k])
 					now.value()
 				}
+				x, _ := v.value()
+				if y, _ := want.value(); math.Abs(x-y) > 1e-9*y {
+					t.Errorf("at most %d, %d points: %v, want %v", most, i+1, x, y)
+				}
 			}
 		}
 		x, _ := v.value()

@@ -389,7 +389,7 @@ func (c *chooser) level() int {
 	}
 	for i, n := range c.spent[:c.top()] {
 		cost := float64(float64(n) * c.costs[i])
-		if cost < float64(c.share*rest) {
+		if cost < float64(c.share*rest) || i > 0 && rest <= 0 { // or nothing has come so far
 			return i
 		}
 		rest -= cost

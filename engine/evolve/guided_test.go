@@ -232,6 +232,27 @@ func TestGuidedSharesTheCost(t *testing.T) {
 	}
 }
 
+// Each fidelity below the highest has its share of what those below it leave.
+func TestGuidedSharesTheCostOfThree(t *testing.T) {
+	t.Parallel()
+	cfg := config(t, "guided", `{"share": 0.3, "candidates": 50, "fit": 5}`, enginetest.Landscape{Seed: 5, Noise: 0.02}, 3, 200)
+	budgets := []float64{1, 4, 16}
+	for _, budget := range budgets {
+		cfg.Fidelities = append(cfg.Fidelities, engine.Fidelity{Evaluator: "land", Budget: budget})
+	}
+	var costs [3]float64
+	for _, c := range candidates(run(t, cfg)) {
+		costs[c.Fidelity] += budgets[c.Fidelity]
+	}
+	rest := costs[0] + costs[1] + costs[2]
+	for i, cost := range costs[:2] {
+		if share := cost / rest; share < 0.26 || share > 0.36 {
+			t.Errorf("%.2f of what was left went to fidelity %d: the costs are %v", share, i, costs)
+		}
+		rest -= cost
+	}
+}
+
 // What went on does not go on again, and what turned out to be known is not proposed in
 // yet another form, though the model may no longer look at it: that would cost nothing,
 // and so for ever.

@@ -40,6 +40,7 @@ type spy struct {
 	own     map[engine.ID]bool // that it proposed
 	back    map[engine.ID]bool // and saw come back
 	foreign []engine.ID
+	goOn    bool // what is well goes on at fidelity 1
 }
 
 func (s *spy) Open(context.Context, engine.Setup) ([]byte, engine.Needs, error) {
@@ -56,7 +57,9 @@ func (s *spy) Step(_ context.Context, state []byte, turn engine.Turn) (engine.De
 		}
 		switch {
 		case c.ID < s.first:
-			s.foreign = append(s.foreign, c.ID)
+			if s.foreign = append(s.foreign, c.ID); c.Fidelity > 0 {
+				s.Errorf("candidate %s comes from another island at fidelity %d", c.ID, c.Fidelity)
+			}
 		case !s.own[c.ID] || s.back[c.ID]:
 			s.Errorf("candidate %s comes, which is not awaited", c.ID)
 		default:
@@ -78,6 +81,11 @@ func (s *spy) Step(_ context.Context, state []byte, turn engine.Turn) (engine.De
 		if n := turn.History.Len(); n > 0 { // now and then of a migrant
 			p = engine.Proposal{Operator: engine.OpMutate, Parents: []engine.ID{turn.History.At(int(turn.Seed % uint64(n))).ID}}
 		}
+		if n := len(turn.Results); s.goOn && n > 0 && turn.N%2 == 0 {
+			if c := turn.Results[n-1]; c.ID >= s.first && c.Status == engine.OK && c.Fidelity == 0 {
+				p = engine.Proposal{Operator: engine.OpSame, Parents: []engine.ID{c.ID}, Fidelity: 1}
+			}
+		}
 		s.own[turn.FirstID+engine.ID(len(d.Proposals))] = true
 		d.Proposals = append(d.Proposals, p)
 	}
@@ -88,19 +96,21 @@ func (s *spy) Step(_ context.Context, state []byte, turn engine.Turn) (engine.De
 // migrate to it, which it can tell from its own and take for parents.
 func TestWhatAnIslandSees(t *testing.T) {
 	t.Parallel()
-	for _, order := range []engine.Order{engine.Strict, engine.Arrival} {
+	for _, c := range []struct {
+		order      engine.Order
+		fidelities []engine.Fidelity
+	}{{engine.Strict, nil}, {engine.Arrival, nil}, {engine.Strict, twoFidelities}} {
 		var spies []*spy
+		order := c.order
 		s, err := evolve.NewWith("islands", func(string) (engine.Strategy, error) {
-			spies = append(spies, &spy{T: t, own: map[engine.ID]bool{}, back: map[engine.ID]bool{}})
+			spies = append(spies, &spy{T: t, own: map[engine.ID]bool{}, back: map[engine.ID]bool{}, goOn: c.fidelities != nil})
 			return spies[len(spies)-1], nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg := config(t, "islands", `{"islands": 3, "every": 10, "migrants": 2}`, enginetest.Landscape{Seed: 2, Invalid: 0.1}, 7, 300)
-		cfg.Strategy, cfg.Order, cfg.Fidelities = s, order, nil
-		cfg.Evaluator = enginetest.Landscape{Seed: 2, Invalid: 0.1}.Instant()
-		cfg.Evaluators = nil
+		cfg.Strategy, cfg.Order, cfg.Fidelities = s, order, c.fidelities
 		search, err := engine.Run(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)

@@ -70,6 +70,35 @@ func (r *recorder) Step(ctx context.Context, state []byte, turn engine.Turn) (en
 	return d, err
 }
 
+// A known-good genome that cannot be measured has a random one in its place, so that a
+// population begins with as many as it has.
+func TestNSGA2ReplacesWhatCannotBeMeasured(t *testing.T) {
+	t.Parallel()
+	const size, bad = 6, 3
+	cfg := twoObjectives(t, "nsga2", fmt.Sprintf(`{"population": %d}`, size), 5)
+	cfg.Limits.Evaluations, cfg.Window = 20, 1
+	for i := range bad {
+		g, err := zdt.Parse(fmt.Sprintf("a=0.%d b=0 c=0 d=0", i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Start = append(cfg.Start, g)
+	}
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"land": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		if slices.Contains(cfg.Start, j.Genome) {
+			return nil, engine.ErrInvalid
+		}
+		return zdt1(ctx, j)
+	}, engine.Metric{Name: "f"}, engine.Metric{Name: "g"})}}
+	operators := map[string]int{}
+	for _, c := range candidates(run(t, cfg)) {
+		operators[c.Operator]++
+	}
+	if operators[engine.OpStart] != bad || operators[engine.OpRandom] != size {
+		t.Errorf("it began with %v", operators)
+	}
+}
+
 // The population is the best of what it was and of the young, in both replacements.
 func TestNSGA2Selects(t *testing.T) {
 	t.Parallel()

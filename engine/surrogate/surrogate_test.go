@@ -321,6 +321,26 @@ func TestScaleOfAnySize(t *testing.T) {
 	}
 }
 
+// Who is best in some direction promises as much as anybody, though it is behind in each
+// objective; who is nowhere best promises less.
+func TestPromiseOfSeveralObjectives(t *testing.T) {
+	t.Parallel()
+	s := genome.MustParseSpace(mixed)
+	m, r := NewModel(s, 1, 2, 40, 20), rng.New(3)
+	for _, values := range [][]float64{{10, 0}, {9, 9}, {0, 10}, {8, 8}, {7, 7.5}, {7.5, 7}} {
+		g, err := s.Random(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Observe(g, 0, values)
+	}
+	for i, x := range m.promise(6) {
+		if best := i < 3; (x == 0) != best || x > 0 {
+			t.Errorf("observation %d promises %g", i, x)
+		}
+	}
+}
+
 // Of many observations those are looked at that are good in any direction of the
 // objectives, and how bad they are in others is told apart.
 func TestSeveralObjectives(t *testing.T) {
