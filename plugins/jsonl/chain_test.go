@@ -61,7 +61,7 @@ func TestTemporaryFiles(t *testing.T) {
 		r := openRig(t, ofHost(t), options)
 		leave := func() string {
 			t.Helper()
-			e := r.answer(r.submit("leaves"))
+			e := r.answer(r.submit("leaves_file"))
 			if e.Kind != engine.Finished || e.Result.Status != engine.OK {
 				t.Fatalf("%+v %+v", e, e.Result)
 			}

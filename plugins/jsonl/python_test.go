@@ -106,7 +106,7 @@ func TestPythonConforms(t *testing.T) {
 // troubles is a space whose genomes say what becomes of them.
 var troubles = genome.MustParseSpace(`{"do": {"choice": ["good", "scalars", "error", "nan", "text", "nothing", "leave", "crash", "segfault",
 	"sleep", "gil", "stubborn", "reports", "saves", "keeps", "stops", "long", "endless",
-	"daemon", "deaf", "hidden", "returns", "descendants", "orphans", "shares", "children", "loads", "keeps_loading", "litters", "heavily"]}}`)
+	"daemon", "deaf", "hidden", "returns", "descendants", "orphans", "shares", "children", "loads", "keeps_loading", "leaves_file", "heavily"]}}`)
 
 // unheard is how long nothing may be heard of a job on the slowest machine.
 const unheard = 5 * time.Minute

@@ -231,7 +231,7 @@ def keeps_loading(job):
         pass
 
 
-def litters(job):
+def leaves_file(job):
     """Leaves a temporary file behind."""
     import tempfile
     job.output = tempfile.mkstemp()[1].encode()

@@ -276,7 +276,8 @@ class Engine:
             if what == "told":
                 lease.told, lease.invalid = True, message.get("invalid", "")
             elif what == "stale":
-                lease.stale, lease.cancelled = message.get("why", "it is not this process's any more"), True
+                lease.stale = lease.stale or message.get("why", "it is not this process's any more")  # the first reason is the cause
+                lease.cancelled = True
             elif what == "wrong":
                 lease.wrong = message.get("why", "what was told cannot be")
             else:
