@@ -3,14 +3,18 @@ package serve
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"image"
 	_ "image/png"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +24,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/nascent-nas/nascent/engine"
 )
 
 // tab is a page in Debian's Chromium, without a window.
@@ -174,29 +180,46 @@ func (t *tab) picture(name string) {
 }
 
 // The page at desktop and phone width, light and dark: whole, and without a fault.
+// NASCENT_SERVED is the address of another server to look at, of a folder of searches; its
+// ?token= shows what changes them, too.
 func TestPictures(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	for _, name := range []string{"front", "another"} {
-		dir := searched(t, folder, name, 240)
-		if err := os.Mkdir(filepath.Join(dir, "logs"), 0o700); err != nil {
+	address, names := os.Getenv("NASCENT_SERVED"), []string{"front", "another"}
+	token := "0123456789abcdef"
+	if address == "" {
+		folder := t.TempDir()
+		for _, name := range names {
+			dir := searched(t, folder, name, 240)
+			if err := os.Mkdir(filepath.Join(dir, "logs"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "logs", "evaluator.log"), []byte("began\njob 3: "+evil+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := New(Config{Dir: folder, Source: &stopped{}, Tokens: Tokens{Write: token}})
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "logs", "evaluator.log"), []byte("began\njob 3: "+evil+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		web := httptest.NewServer(s.Handler())
+		t.Cleanup(web.Close)
+		address = web.URL
+	} else {
+		address, token, _ = strings.Cut(address, "/?token=")
 	}
-	s, err := New(Config{Dir: folder, Source: &stopped{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(s.Handler())
-	t.Cleanup(web.Close)
 	tab := newTab(t) // ends before the server, which waits for it
-	host := strings.TrimPrefix(web.URL, "http://")
-	a := &asker{TB: t, h: s.Handler()}
-	winner := a.ready("front").Winner
-	a.ready("another")
+	host := strings.TrimPrefix(address, "http://")
+	var list struct{ Searches []struct{ Name string } }
+	fetched(t, address+"/api/searches", &list)
+	names = names[:0]
+	for _, x := range list.Searches {
+		names = append(names, x.Name)
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return strings.Count(b, "front") - strings.Count(a, "front") })
+	var sum summary
+	for !sum.Ready {
+		fetched(t, address+"/api/searches/"+names[0], &sum)
+	}
 	type look struct {
 		name  string
 		width int
@@ -206,16 +229,122 @@ func TestPictures(t *testing.T) {
 	if os.Getenv("NASCENT_PICTURES") != "" {
 		looks = append(looks, look{"dark", 1360, true}, look{"phone-light", 360, false})
 	}
+	views := map[string]string{
+		"overview": "", "candidates": "/candidates", "failed": "/candidates?where=invalid", "candidate": fmt.Sprintf("/candidate/%d", sum.Winner),
+		"invalid": "/candidate/4", "genes": "/genes", "log": "/log",
+	}
+	for _, writes := range []string{"", "?token=" + token} {
+		tab.open(address + "/" + writes)
+		for _, look := range looks {
+			tab.look(look.width, look.dark)
+			for view, path := range views {
+				name := view + "-" + look.name
+				if writes != "" {
+					name = "steer-" + name
+				}
+				tab.open(address + "/#/" + names[0] + path)
+				tab.sound(name, host, look.width)
+				tab.picture("serve-" + name)
+			}
+		}
+		views = map[string]string{"overview": "", "candidate": views["candidate"]} // that change something
+	}
 	for _, look := range looks {
 		tab.look(look.width, look.dark)
-		for view, path := range map[string]string{
-			"overview": "front", "candidates": "front/candidates", "failed": "front/candidates?where=invalid", "candidate": fmt.Sprintf("front/candidate/%d", winner),
-			"invalid": "front/candidate/4", "genes": "front/genes", "log": "front/log", "folder": "", "compare": "?compare=front&compare=another",
-		} {
-			tab.open(web.URL + "/#/" + path)
+		for view, path := range map[string]string{"folder": "", "compare": "?compare=" + names[0] + "&compare=" + names[1]} {
+			tab.open(address + "/#/" + path)
 			tab.sound(view+" "+look.name, host, look.width)
 			tab.picture("serve-" + view + "-" + look.name)
 		}
+	}
+}
+
+// fetched asks a server that listens, until it has read what is asked for.
+func fetched(t *testing.T, address string, into any) {
+	t.Helper()
+	for {
+		r, err := http.Get(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if r.StatusCode == http.StatusNotFound && strings.Contains(string(text), "still being read") {
+			continue
+		}
+		if err != nil || r.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s %s %v", address, r.Status, text, err)
+		}
+		if err := json.Unmarshal(text, into); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+}
+
+// Whoever has the token pauses a search, bans, and labels a candidate by clicks; whoever
+// has none sees nothing to click.
+func TestClicks(t *testing.T) {
+	t.Parallel()
+	const token = "0123456789abcdef"
+	dir := searched(t, t.TempDir(), "clicked", 40)
+	s, err := New(Config{Dir: dir, Source: &stopped{}, Tokens: Tokens{Write: token}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(s.Handler())
+	t.Cleanup(web.Close)
+	tab := newTab(t)
+	a := &asker{TB: t, h: s.Handler()}
+	a.ready("clicked")
+	tab.look(1000, false)
+	const controls = `document.querySelectorAll('[name=pause], [name=ban], [name=label], [name=again]').length`
+	for _, path := range []string{"", "/candidate/3"} {
+		tab.open(web.URL + "/#/clicked" + path)
+		if n := evaluate[int](tab, controls); n != 0 {
+			t.Errorf("%s: whoever may not change it has %d controls", path, n)
+		}
+	}
+
+	tab.open(web.URL + "/?token=" + token)
+	tab.run(chromedp.Click("[name=pause]", chromedp.ByQuery), chromedp.WaitVisible("[name=resume]", chromedp.ByQuery))
+	tab.run(chromedp.SendKeys("[name=ban]", "blocks.length > 4\r", chromedp.ByQuery), chromedp.WaitVisible(`//button[. = "Unban"]`, chromedp.BySearch))
+	tab.run(chromedp.SendKeys("[name=ban]", "colour = 3\r", chromedp.ByQuery), chromedp.WaitVisible(".outcome.wrong", chromedp.ByQuery))
+	if text := evaluate[string](tab, `document.querySelector('.outcome.wrong').textContent`); !strings.Contains(text, "colour") {
+		t.Errorf("a wrong ban: it says %q", text)
+	}
+	tab.open(web.URL + "/#/clicked/candidate/3")
+	tab.run(chromedp.SendKeys("[name=label]", "mine\r", chromedp.ByQuery), chromedp.WaitVisible(`[aria-label="remove the label mine"]`, chromedp.ByQuery))
+	// An answer that is lost: the request is sent again under its name.
+	tab.run(chromedp.Evaluate(`{
+		const real = fetch
+		window.fetch = async (...a) => {
+			const r = await real(...a)
+			if (a[1]?.method !== 'POST') return r
+			window.fetch = real
+			throw new TypeError('lost')
+		}
+	}`, nil), chromedp.Click("[name=again]", chromedp.ByQuery), until(`document.querySelector('.outcome').textContent.startsWith('added')`))
+	tab.open(web.URL + "/#/clicked")
+	tab.sound("clicked", strings.TrimPrefix(web.URL, "http://"), 1000)
+
+	a.header = []string{"Authorization", "Bearer " + token}
+	sum := a.ready("clicked")
+	var c whole
+	a.get("/api/searches/clicked/candidate/3", &c)
+	var line struct{ Events []engine.Occurrence }
+	a.get("/api/searches/clicked/timeline", &line)
+	kinds := map[string]int{}
+	for _, e := range line.Events {
+		if kinds[e.Kind]++; e.Request != "" && (e.By != "page" || !strings.HasPrefix(e.Request, "page-")) {
+			t.Errorf("it was asked for as %+v", e)
+		}
+	}
+	if sum.State.Paused == nil || !slices.Equal(sum.State.Bans, []string{"blocks.length > 4"}) || !slices.Equal(c.Labels, []string{"mine"}) {
+		t.Errorf("after the clicks it is paused %+v, bans %q, and candidate 3 has labels %q", sum.State.Paused, sum.State.Bans, c.Labels)
+	}
+	if kinds["pause"] != 1 || kinds["ban"] != 1 || kinds["label"] != 1 || kinds["add"] != 1 {
+		t.Errorf("what happened: %v", kinds)
 	}
 }
 

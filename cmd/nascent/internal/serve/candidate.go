@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/export"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
@@ -239,13 +240,24 @@ func (out *whole) facts(s *search, c *engine.Candidate) {
 	if c.Origin() != "" {
 		origin = string(c.Origin())
 	}
+	if len(c.Parents) > 0 {
+		ids := make([]string, len(c.Parents))
+		for i, p := range c.Parents {
+			ids[i] = p.String()
+		}
+		origin += " of " + strings.Join(ids, ", ")
+	}
 	fact("made by", origin)
 	fact("baseline", c.Baseline)
-	fact("budget", fmt.Sprintf("%s %s", show.Number("", c.Budget), s.view.Units))
+	if c.Budget > 0 {
+		fact("budget", strings.TrimSpace(show.Number("", c.Budget)+" "+s.view.Units))
+	}
 	if len(s.archive.Plan.Fidelities) > 1 {
 		fact("fidelity", strconv.Itoa(c.Fidelity))
 	}
-	fact("took", show.Seconds(c.Seconds))
+	if took := show.Seconds(c.Seconds); took != show.Seconds(0) {
+		fact("took", took)
+	}
 	if c.Lost > 0 {
 		fact("lost", show.Seconds(c.Lost)+", in attempts that brought nothing")
 	}

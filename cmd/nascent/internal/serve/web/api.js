@@ -25,6 +25,21 @@ export async function get(path, parameters) {
   return answer
 }
 
+// post asks for a change. An answer that is lost is asked for once more: the request's name
+// has it happen once.
+export async function post(path, body) {
+  const ask = () => fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+  let r
+  try {
+    r = await ask().catch(ask)
+  } catch {
+    throw new Error('nascent serve does not answer: ask again, it will happen once')
+  }
+  const answer = await r.json()
+  if (!r.ok) throw Object.assign(new Error(answer.error), { status: r.status })
+  return answer
+}
+
 // follow calls changed when a search has, as long as the page is to be seen; the stream is
 // closed in a hidden tab, for a browser has six connections to a server and no more.
 export function follow(names, changed) {

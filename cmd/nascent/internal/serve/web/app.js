@@ -32,7 +32,7 @@ function header(at, s) {
     h('div', { class: 'where' },
       h('strong', {}, many ? h('a', { href: '#/' }, first.folder === '.' ? 'searches' : first.folder) : 'Nascent'),
       at.name && h('span', { class: 'crumb' }, h('a', { href: link(at.name) }, at.name)),
-      s && h('span', { class: 'state ' + state }, state === 'reading' ? `reading: ${thousands(s.rows)} of ${thousands(s.total)}` : state),
+      s && s.ready && s.state.paused && h('span', { class: 'state' }, 'paused'), h('span', { class: 'state ' + state }, state === 'reading' ? `reading: ${thousands(s.rows)} of ${thousands(s.total)}` : state),
       s?.ready && h('span', { class: 'faint' }, plural(s.state.evaluations, 'evaluation') + (s.state.limits?.evaluations ? ' of ' + thousands(s.state.limits.evaluations) : '') +
         ' · ' + seconds(s.state.wall))),
     share !== undefined && h('progress', { max: 1, value: share, 'aria-label': 'evaluations done' }),
@@ -60,8 +60,8 @@ async function show() {
   let stop = false
   const ended = () => stop || stale()
   leave = () => { stop = true }
-  const context = { at, link: (view, id) => link(at.name, view, id), ask: (rest, q) => get(searchPath(at.name, rest), q), ended }
-  let view
+  const context = { at, link: (view, id) => link(at.name, view, id), ask: (rest, q) => get(searchPath(at.name, rest), q), ended, writes: first.writes, refresh: () => refresh() }
+  let view, refresh = () => {}
   if (!at.name) {
     header(at)
     view = at.view === 'compare' || at.query.has('compare') ? compared(context) : folder(context)
@@ -111,6 +111,7 @@ async function show() {
     busy = false
   }
   const names = at.name ? [at.name] : first.searches.map(s => s.name).slice(0, 12)
+  refresh = update
   await view.update()
   document.documentElement.dataset.ready = at.name + '/' + at.view
   if (ended()) return

@@ -4,6 +4,7 @@ import { h, fill, named, part, panel, copier, number, plural, bytes, thousands }
 import { lines } from 'nascent/plot.js'
 import { network, family } from 'nascent/network.js'
 import { searchPath } from 'nascent/api.js'
+import { words } from 'nascent/steer.js'
 
 const formats = {
   onnx: ['ONNX', 'for onnxruntime and others, weights included'], pytorch: ['PyTorch', 'a Python file of its own'],
@@ -24,6 +25,7 @@ export function candidate(context) {
   const { ask, link, at, search } = context
   const id = Number(at.id)
   const curve = lines({ x: search.units || 'step', y: search.objectives[0].metric, height: 240 })
+  const said = context.writes && words(context, id)
   let chosen
   const whole = part(() => ask('/candidate/' + at.id), draw)
 
@@ -33,23 +35,24 @@ export function candidate(context) {
     const objectives = c.metrics.filter(m => search.objectives.some(o => o.metric === m.name)), others = c.metrics.filter(m => !objectives.includes(m))
     const shown = m => h('tr', {}, h('th', { scope: 'row' }, m.name), h('td', { title: String(m.value) }, m.text),
       h('td', { class: 'faint' }, m.estimate?.n > 1 && `mean ${number(m.estimate.mean)}, between ${number(m.estimate.low)} and ${number(m.estimate.high)} (${m.estimate.n} measured)`))
+    if (said) said.set(c)
     fill(e,
       h('div', { class: 'title' }, h('h1', {}, 'Candidate ' + named(c.id), ' ', tags),
         h('span', { class: 'switches' }, h('a', { class: 'button', href: link('candidate', id - 1), 'aria-label': 'the candidate before' }, '←'), h('a', { class: 'button', href: link('candidate', id + 1), 'aria-label': 'the next candidate' }, '→'))),
       c.reason && h('p', { class: c.status === 'ok' ? '' : 'wrong' }, c.reason),
       c.comment && h('blockquote', {}, c.comment),
       c.rank > 0 && h('p', {}, `${ordinal(c.rank)} of ${plural(c.among, 'candidate')} by ${search.objectives[0].metric} as the search measured it.` + (c.winner && c.rank > 1 && search.measured ? ' Measured again with fresh seeds it came out first.' : '')),
-      h('div', { class: 'grid two' },
+      h('div', { class: 'columns' },
         panel('Figures', h('div', { class: 'figures' }, objectives.map(m => h('div', { class: 'figure objective' }, h('span', { class: 'value' }, m.text), h('span', { class: 'name' }, m.name)))),
           h('div', { class: 'wide' }, h('table', { class: 'pairs' }, h('tbody', {}, objectives.filter(m => m.estimate?.n > 1).map(shown), others.map(shown))))),
         panel('Take it along', downloads(context, c), c.files.length > 0 && [h('h3', {}, 'Files that its job kept'), h('ul', { class: 'files' }, c.files.map(f => h('li', {},
           f.missing ? [f.name, ' ', h('span', { class: 'faint' }, bytes(f.size) + ', ' + f.missing)] :
             [h('a', { href: searchPath(at.name, `/file/${c.id}/${encodeURIComponent(f.name)}`), download: '' }, f.name), ' ', h('span', { class: 'faint' }, bytes(f.size))])))],
         h('h3', {}, 'How it came about'), h('table', { class: 'pairs' }, h('tbody', {}, c.facts.map(([k, v]) => h('tr', {}, h('th', { scope: 'row' }, k), h('td', {}, v)))))),
+        said && said.e,
         c.network && panel('Network', h('p', {}, `${plural(c.network.parameters, 'parameter')}, ${plural(c.network.macs, 'multiply-add')}, depth ${c.network.depth}`), network(c.network)),
-        h('div', { class: 'column' },
-          c.curves.length > 0 && c.curves.some(x => x.points.length > 1) && panel('Learning curve', h('div', { class: 'switches left' }, c.curves.map(x => h('button', { type: 'button', 'aria-pressed': 'false', onclick: event => choose(c, x.metric, event.target.parentElement) }, x.metric))), curve.e),
-          panel('Genes', genes(c.genes), h('details', { class: 'fold' }, h('summary', {}, 'As one text'), h('code', {}, c.genome), ' ', copier(c.genome)), h('p', { class: 'faint' }, 'hash ', h('code', {}, c.hash))))),
+        c.curves.length > 0 && c.curves.some(x => x.points.length > 1) && panel('Learning curve', h('div', { class: 'switches left' }, c.curves.map(x => h('button', { type: 'button', 'aria-pressed': 'false', onclick: event => choose(c, x.metric, event.target.parentElement) }, x.metric))), curve.e),
+        panel('Genes', genes(c.genes), h('details', { class: 'fold' }, h('summary', {}, 'As one text'), h('code', {}, c.genome), ' ', copier(c.genome)), h('p', { class: 'faint' }, 'hash ', h('code', {}, c.hash)))),
       line.e, mentioned.e)
     const bar = e.querySelector('.switches.left')
     if (bar) choose(c, chosen ?? (c.curves.find(x => search.objectives.some(o => o.metric === x.metric)) ?? c.curves[0]).metric, bar)

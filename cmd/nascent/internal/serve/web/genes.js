@@ -36,6 +36,7 @@ export function genes(context) {
       gene = all.find(g => g === best || g === 'gene:' + best) ?? all[0] ?? ''
       draw()
     }
+    box.classList.toggle('whole', answer.metrics.length % 2 === 0)
     fill(e, answer.reason && h('p', { class: 'faint' }, answer.reason + '.'), answer.metrics.map(m => panel(`What ${m.metric} depends on`,
       h('p', { class: 'faint' }, `How differently genes are distributed among the best ${plural(m.best, 'candidate')} of ${m.candidates.toLocaleString('en')} (PED-ANOVA). Choose one to look at it.`),
       h('ul', { class: 'bars' }, m.genes.filter((g, i) => i < 12 || g.importance > 0.02).map(g => h('li', {}, h('button', {
@@ -57,7 +58,7 @@ export function genes(context) {
   draw()
   box.insertBefore(controls, box.children[1])
   return {
-    e: h('div', {}, h('div', { class: 'grid' }, bars.e, box),
+    e: h('div', {}, h('div', { class: 'grid two flat' }, bars.e, box),
       panel('All together', coordinates.e, h('p', { class: 'faint' }, 'A line for each of the best; behind them how many candidates go from where to where between two neighbours.'))),
     async update() {
       for (const p of parts) await p.update()

@@ -107,14 +107,14 @@ export function family(answer, id, open) {
   const all = answer.ancestors, deepest = Math.max(...all.map(a => a.depth))
   if (all.length < 2) return undefined
   const known = all.filter(a => a.value !== null)
-  const W = Math.max(320, 90 + 70 * deepest), H = 250, left = 56, right = 40, top = 24, below = 30
+  const W = Math.max(320, 90 + 70 * deepest), H = 250, left = 76, right = 40, top = 40, below = 30
   let lo = Math.min(...known.map(a => a.value)), hi = Math.max(...known.map(a => a.value))
   if (!(hi > lo)) [lo, hi] = [lo - Math.abs(lo || 1) * 0.05, hi + Math.abs(hi || 1) * 0.05]
   const px = d => W - right - (deepest ? d / deepest : 0) * (W - left - right)
   const flip = answer.goal === 'minimize'
   const py = v => v === null ? H - below : top + (flip ? (v - lo) : (hi - v)) / (hi - lo) * (H - top - below)
   const at = new Map(all.map(a => [a.id, a]))
-  const lines = [], dots = []
+  const lines = [], dots = [], texts = []
   const line = new Set()
   for (let a = at.get(id); a; a = at.get(a.changes[0]?.parent)) line.add(a.id)
   for (const a of all) {
@@ -127,13 +127,24 @@ export function family(answer, id, open) {
     const x = px(a.depth), y = py(a.value)
     dots.push(h('svg:a', { href: open(a.id) },
       h('svg:circle', { class: 'member' + (line.has(a.id) ? ' main' : ''), cx: x, cy: y, r: a.id === id ? 7 : 5 }),
-      (line.has(a.id) || all.length < 24) && h('svg:text', { x, y: y - 9, 'text-anchor': 'middle' }, named(a.id)),
       h('svg:title', {}, `candidate ${named(a.id)}, ${a.operator}: ${a.text || a.status}`)))
   }
   const t = ticks(lo, hi, false, 4), names = labels(t)
+  // Ids stand where there is room, first those of the line.
+  const taken = all.map(a => [px(a.depth) - 6, py(a.value) - 6, px(a.depth) + 6, py(a.value) + 6])
+  for (const a of [...all].sort((a, b) => (b.id === id) - (a.id === id) || line.has(b.id) - line.has(a.id))) {
+    const x = px(a.depth), y = py(a.value), w = 7 * named(a.id).length + 2
+    for (const [dx, dy] of [[-w / 2, -21], [-w / 2, 9], [9, -6], [-w - 9, -6]]) {
+      const box = [x + dx, y + dy, x + dx + w, y + dy + 12]
+      if (box[0] < left || box[2] > W || box[1] < 14 || box[3] > H - 18 || taken.some(t => t[0] < box[2] && box[0] < t[2] && t[1] < box[3] && box[1] < t[3])) continue
+      taken.push(box)
+      texts.push(h('svg:text', { class: 'id', x: x + dx + w / 2, y: y + dy + 10, 'text-anchor': 'middle' }, named(a.id)))
+      break
+    }
+  }
   const svg = h('svg:svg', { class: 'family', width: W, height: H, viewBox: `0 0 ${W} ${H}` },
-    t.map((v, i) => [h('svg:line', { class: 'grid', x1: left, x2: W - right, y1: py(v), y2: py(v) }), h('svg:text', { class: 'tick', x: left - 8, y: py(v) + 4, 'text-anchor': 'end' }, names[i])]),
+    t.map((v, i) => [h('svg:line', { class: 'grid', x1: left, x2: W - right, y1: py(v), y2: py(v) }), h('svg:text', { class: 'tick', x: left - 20, y: py(v) + 4, 'text-anchor': 'end' }, names[i])]),
     h('svg:text', { class: 'axis', x: 2, y: 12 }, answer.metric + (flip ? ' (less is better, and above)' : '')),
-    h('svg:text', { class: 'axis', x: (left + W - right) / 2, y: H - 6, 'text-anchor': 'middle' }, 'generations →'), lines, dots)
+    h('svg:text', { class: 'axis', x: (left + W - right) / 2, y: H - 6, 'text-anchor': 'middle' }, 'generations →'), lines, dots, texts)
   return h('div', { class: 'wide' }, svg)
 }

@@ -4,6 +4,7 @@ import { h, fill, named, part, panel, number, plural, seconds, thousands } from 
 import { scatter, lines } from 'nascent/plot.js'
 import { network } from 'nascent/network.js'
 import { downloads } from 'nascent/candidate.js'
+import { steering, cancelling, timeline } from 'nascent/steer.js'
 import { rangeOf } from 'nascent/candidates.js'
 
 export function overview(context) {
@@ -31,7 +32,7 @@ export function overview(context) {
         h('div', { class: 'found' },
           h('h2', {}, s.live ? 'The best so far' : 'The best', ': ', h('a', { href: link('candidate', c.id) }, 'candidate ' + named(c.id))),
           h('div', { class: 'figures' }, c.metrics.filter(m => search.objectives.some(o => o.metric === m.name)).map(m => figure(m, 'objective'))
-            .concat(c.network ? [figure({ name: 'parameters', text: thousands(c.network.parameters) }), figure({ name: 'multiply-adds', text: thousands(c.network.macs) })] : [])),
+            .concat(c.network ? [figure({ name: 'parameters', text: thousands(c.network.parameters) }), figure({ name: 'multiply-adds', text: thousands(c.network.macs) })].filter((_, i) => !search.objectives.some(o => o.metric === ['parameters', 'macs'][i])) : [])),
           h('h3', {}, 'Why it is the best'),
           report.verdict.map((line, i) => h('p', { class: i ? '' : 'verdict' }, line)),
           !s.measured && c.rank === 1 && h('p', {}, `It ranks first of ${plural(c.among, 'candidate')} that were measured in full.`),
@@ -41,7 +42,7 @@ export function overview(context) {
         c.network && h('div', { class: 'drawing' }, network(c.network))))
   })
 
-  const pictures = h('div', { class: 'grid' })
+  const pictures = h('div', { class: 'grid two whole' })
   for (const [x, y] of search.pairs) {
     const plot = scatter({ open, zoom: list('metric:' + x, 'metric:' + y) })
     pictures.append(withLogs(`${y} against ${x}`, 'The candidates that were measured in full, as the search measured them. Each one opens.', plot,
@@ -68,30 +69,38 @@ export function overview(context) {
     if (!r) return fill(e)
     fill(e, r.rows?.length > 0 && panel('Figures', h('div', { class: 'wide' }, h('table', { class: 'numbers' }, h('thead', {}, h('tr', {}, r.head.map(x => h('th', { scope: 'col' }, x)))),
       h('tbody', {}, r.rows.map((row, i) => h('tr', { class: row[0].endsWith('(winner)') && 'winner' }, row.map((cell, k) => h('td', {}, k === 0 && r.ids[i] ? h('a', { href: link('candidate', r.ids[i]) }, cell) : cell))))))),
-    r.honesty?.map(line => h('p', { class: 'faint' }, line))),
-    h('div', { class: 'grid' },
-      panel('What it took', r.took?.map(line => h('p', {}, line))),
-      panel('How it searched', h('div', { class: 'wide' }, h('table', { class: 'pairs' }, h('tbody', {}, r.plan.map(([k, v]) => h('tr', {}, h('th', { scope: 'row' }, k), h('td', {}, v)))))))))
+    r.honesty?.map(line => h('p', { class: 'faint' }, line))))
+  })
+  const account = part(async () => context.search.ready ? ask('/report') : null, (e, r) => {
+    if (!r) return fill(e)
+    fill(e, panel('What it took', r.took?.map(line => h('p', {}, line))),
+      panel('How it searched', h('div', { class: 'wide' }, h('table', { class: 'pairs' }, h('tbody', {}, r.plan.map(([k, v]) => h('tr', {}, h('th', { scope: 'row' }, k), h('td', {}, v))))))))
   })
 
+  const ended = context.writes ? cancelling(context) : undefined
   const running = part(async () => ({ live: context.search.live, jobs: context.search.state.jobs ?? [], waiting: context.search.state.waiting }), (e, r) => {
     if (!r.live) return fill(e)
+    if (e.matches(':active')) return // somebody is just pressing a button
+    const chosen = e.contains(document.activeElement) && document.activeElement.getAttribute('aria-label')
     fill(e, panel('Running now', r.jobs.length === 0 ? h('p', { class: 'faint' }, 'No job runs at this moment.') :
-      h('div', { class: 'wide' }, h('table', {}, h('thead', {}, h('tr', {}, ['candidate', 'for', 'progress', 'genome'].map(x => h('th', { scope: 'col' }, x)))),
+      h('div', { class: 'wide' }, h('table', {}, h('thead', {}, h('tr', {}, ['candidate', 'for', 'progress', 'genome', context.writes && ''].filter(x => x !== false && x !== undefined).map(x => h('th', { scope: 'col' }, x)))),
         h('tbody', {}, r.jobs.map(j => h('tr', {}, h('td', {}, named(j.id), j.slow && h('span', { class: 'tag wrong' }, 'slow')), h('td', {}, seconds(j.seconds)),
           h('td', {}, j.budget > 0 ? h('progress', { max: j.budget, value: j.step, 'aria-label': `${number(j.step)} of ${number(j.budget)}` }) : ''),
-          h('td', {}, h('code', { class: 'genome' }, j.genome))))))),
-    r.waiting > 0 && h('p', { class: 'faint' }, plural(r.waiting, 'job') + ' waiting.')))
+          h('td', {}, h('code', { class: 'genome' }, j.genome)), context.writes && h('td', {}, ended.button(j.id))))))),
+    r.waiting > 0 && h('p', { class: 'faint' }, plural(r.waiting, 'job') + ' waiting.'), ended?.e))
+    if (chosen) e.querySelector(`[aria-label="${chosen}"]`)?.focus()
   })
 
   const failed = part(() => ask('/failures'), (e, f) => {
     fill(e, f.invalid + f.failed > 0 && panel('Failures', failures(f, context), h('p', {}, h('a', { href: link('log') }, 'All of them, and the logs'))))
   })
 
+  const steered = context.writes && steering(context), happened = timeline(context)
   parts.unshift(best)
-  parts.push(running, failed, figures)
+  parts.push(running, failed, figures, account, happened)
+  if (steered) parts.push(steered)
   return {
-    e: h('div', {}, best.e, running.e, pictures, failed.e, figures.e),
+    e: h('div', {}, best.e, running.e, steered && steered.e, pictures, failed.e, figures.e, h('div', { class: 'columns' }, account.e, happened.e)),
     async update() {
       for (const p of parts) await p.update()
     },

@@ -1,0 +1,146 @@
+// Controls that change a search.
+
+import { h, fill, named, part, panel, plural } from 'nascent/dom.js'
+import { post, searchPath } from 'nascent/api.js'
+
+// unanswered are the names of requests of which it is not known whether they were carried
+// out, by what they ask for: asked again they keep their names, and happen once.
+const unanswered = new Map()
+
+// steer has a search carry out a request, and answers with the receipt.
+export async function steer(name, request) {
+  const what = JSON.stringify([name, request])
+  if (!unanswered.has(what)) unanswered.set(what, 'page-' + [...crypto.getRandomValues(new Uint8Array(12))].map(b => b.toString(16).padStart(2, '0')).join(''))
+  try {
+    const receipt = await post(searchPath(name, '/steer'), { request: unanswered.get(what), ...request })
+    unanswered.delete(what)
+    return receipt
+  } catch (error) {
+    if (error.status >= 400 && error.status < 500) unanswered.delete(what)
+    throw error
+  }
+}
+
+// outcome says what came of what was asked last.
+function outcome(context) {
+  const e = h('p', { class: 'outcome', role: 'status', hidden: true })
+  let busy = false
+  return {
+    e,
+    // ask has a request carried out, unless one is on its way.
+    async ask(request, done) {
+      if (busy) return
+      busy = true
+      try {
+        const r = await steer(context.at.name, request)
+        fill(e, r.planned ? `planned for turn ${r.turn}` : r.ids?.length ? ['added: ', r.ids.map((id, i) => [i > 0 && ', ', 'candidate ' + named(id)])] : r.seq ? 'done' : 'there was nothing to do')
+        e.className = 'outcome'
+        done?.(r)
+      } catch (error) {
+        fill(e, error.message)
+        e.className = 'outcome wrong'
+      }
+      e.hidden = false
+      busy = false
+      context.refresh()
+    },
+  }
+}
+
+const button = (text, onclick, more) => h('button', { type: 'button', onclick, ...more }, text)
+
+// field is a form of one line.
+function field(name, label, action, submit, more) {
+  const input = h('input', { name, autocomplete: 'off', spellcheck: 'false', 'aria-label': label, placeholder: label, ...more })
+  return h('form', { class: 'filter', onsubmit: event => { event.preventDefault(); if (input.value.trim()) submit(input.value.trim(), () => { input.value = '' }) } }, input, h('button', {}, action))
+}
+
+// steering is the panel that changes a search.
+export function steering(context) {
+  const said = outcome(context)
+  const turn = h('input', { type: 'number', min: 0, name: 'turn', class: 'narrow' })
+  const later = request => turn.value ? { at_turn: Number(turn.value), ...request } : request
+  const ask = (request, done) => said.ask(later(request), done)
+
+  const run = part(async () => ({ live: context.search.live, paused: context.search.state.paused }), (e, { live, paused }) => fill(e,
+    h('p', {}, paused && [h('strong', {}, 'Paused'), ` before turn ${paused.turn}${paused.by ? ' by ' + paused.by : ''}. `],
+      !live && 'No process runs it: what is changed holds from its next run on.'),
+    h('div', { class: 'downloads' },
+      paused ? button('Resume', () => ask({ resume: true }), { name: 'resume' }) : [button('Pause', () => ask({ pause: {} }), { name: 'pause', title: 'jobs that run are finished' }),
+        live && button('Pause now', () => ask({ pause: { now: true } }), { title: 'jobs that run are called back with what they can save' })],
+      live && button('Stop', () => ask({ stop: true }), { name: 'stop', title: 'the run ends cleanly' }))))
+
+  // Limits: only what was changed is sent, and an empty field takes a limit away.
+  const keys = [['limits.evaluations', 'evaluations', s => s.limits?.evaluations], ['limits.wall', 'seconds of running', s => s.limits?.wall], ['limits.seconds', 'seconds of evaluators', s => s.limits?.seconds],
+    ['limits.target', 'target', s => typeof s.limits?.target === 'number' ? s.limits.target : undefined], ['workers', 'workers', s => s.workers], ['window', 'window', s => s.window]]
+  const inputs = keys.map(([key, , now]) => h('input', { name: key, type: 'number', step: 'any', class: 'narrow', value: now(context.search.state) || '' }))
+  const before = inputs.map(i => i.value)
+  const known = () => inputs.forEach((input, i) => {
+    const now = String(keys[i][2](context.search.state) || '')
+    if (input.value === before[i]) input.value = now // what somebody is typing stays
+    before[i] = now
+  })
+  const limits = h('form', {
+    class: 'limits', onsubmit: event => {
+      event.preventDefault()
+      const set = {}
+      inputs.forEach((input, i) => { if (input.value !== before[i]) set[keys[i][0]] = input.value === '' ? null : Number(input.value) })
+      if (Object.keys(set).length) ask({ set }, () => inputs.forEach((input, i) => { before[i] = input.value }))
+    },
+  }, keys.map(([, label], i) => h('label', {}, label, inputs[i])), h('button', {}, 'Set'))
+
+  const holds = part(async () => ({ bans: context.search.state.bans ?? [], planned: context.search.state.planned ?? [] }), (e, { bans, planned }) => fill(e,
+    bans.length > 0 && h('ul', { class: 'files' }, bans.map(b => h('li', {}, 'banned: ', h('code', {}, b), ' ', button('Unban', () => ask({ unban: b }))))),
+    planned.length > 0 && h('ul', { class: 'files' }, planned.map(p => h('li', {}, `before turn ${p.turn}: ${p.text}`)))))
+
+  const e = panel('Steer', run.e, said.e,
+    h('div', { class: 'grid' },
+      h('div', {}, h('h3', {}, 'Limits'), limits),
+      h('div', {}, h('h3', {}, 'Ban genomes'), field('ban', 'kernel = 7 and not norm', 'Ban', (ban, done) => ask({ ban }, done)), holds.e,
+        h('h3', {}, 'Add a genome'), field('add', 'its text, as a candidate has it', 'Add', (text, done) => ask({ add: { genomes: [text] } }, done)),
+        h('h3', {}, 'Note'), field('note', 'a line for the timeline', 'Note', (note, done) => ask({ note }, done), { maxlength: 1000 }))),
+    h('p', {}, h('label', { class: 'faint' }, 'Not now, but before turn ', turn)))
+  return { e, async update() { known(); await run.update(); await holds.update() } }
+}
+
+// cancelling are buttons that end the jobs of candidates, and what came of that.
+export function cancelling(context) {
+  const said = outcome(context)
+  return { e: said.e, button: id => button('Cancel', () => said.ask({ cancel: [id] }), { name: 'cancel', 'aria-label': 'cancel candidate ' + named(id) }) }
+}
+
+// words is the panel that says something of a candidate, keeps its files or measures it anew.
+export function words(context, id) {
+  const said = outcome(context)
+  const e = h('div')
+  const label = field('label', 'a label', 'Label', (add, done) => said.ask({ label: { ids: [id], add } }, done))
+  const comment = h('input', { name: 'comment', autocomplete: 'off', 'aria-label': 'comment', placeholder: 'a comment' })
+  const commented = h('form', { class: 'filter', onsubmit: event => { event.preventDefault(); said.ask({ label: { ids: [id], comment: comment.value.trim() } }) } }, comment, h('button', {}, 'Comment'))
+  let before
+  return {
+    e,
+    set(c) {
+      if (comment.value === (before ?? '')) comment.value = c.comment ?? ''
+      before = c.comment ?? ''
+      fill(e, panel('Steer',
+        c.labels.length > 0 && h('p', {}, c.labels.map(l => h('span', { class: 'tag label' }, l, ' ', h('button', { type: 'button', class: 'plain', 'aria-label': 'remove the label ' + l, onclick: () => said.ask({ label: { ids: [id], remove: l } }) }, '×')))),
+        label, commented, said.e,
+        h('div', { class: 'downloads' },
+          button('Measure it once more', () => said.ask({ add: { genomes: [c.genome] } }), { name: 'again', title: 'adds its genome to the search' }),
+          c.pinned ? button('Let its files go', () => said.ask({ unpin: [id] }), { name: 'unpin' }) : c.files.length > 0 && button('Keep its files', () => said.ask({ pin: [id] }), { name: 'pin' }))))
+    },
+  }
+}
+
+// timeline is what happened to a search, the last first.
+export function timeline(context) {
+  return part(() => context.ask('/timeline'), (e, t) => fill(e, t.events.length > 0 && panel('What happened',
+    h('div', { class: 'wide events' }, h('table', {}, h('thead', {}, h('tr', {}, ['when', 'turn', 'what', 'by'].map(x => h('th', { scope: 'col' }, x)))),
+      h('tbody', {}, t.events.map(o => h('tr', {}, h('td', { title: o.time }, when(o.time)), h('td', {}, o.turn), h('td', {}, h('strong', {}, o.kind), ' ', o.text), h('td', {}, o.by)))))),
+    t.total > t.events.length && h('p', { class: 'faint' }, `The newest of ${plural(t.total, 'event')}; nascent log has all.`))))
+}
+
+const when = time => {
+  const d = new Date(time), two = n => String(n).padStart(2, '0')
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}`
+}
