@@ -294,6 +294,9 @@ func (t *trajectory) event(kind string, data any, now time.Time) EventRecord {
 
 // plan keeps a request until its turn comes.
 func (t *trajectory) plan(r *Request, a action, now time.Time) (*effect, error) {
+	if a == (resume{}) && t.paused != nil {
+		return &effect{}, wrong("at_turn", "the search is paused, so no turn comes").but("resume it without a turn")
+	}
 	p := *r
 	if p.ID == "" {
 		p.ID = fmt.Sprintf("plan %d", t.seq+1)

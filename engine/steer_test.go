@@ -207,6 +207,8 @@ func TestWrongRequests(t *testing.T) {
 			t.Errorf("%s is taken", text)
 		}
 	}
+	steered(t, led, engine.Request{Pause: &engine.Pause{}})
+	refused(t, led, engine.Request{Resume: true, AtTurn: 9}, "no turn comes")
 }
 
 // A paused search starts nothing, also when it is run again, and takes the way that it

@@ -126,7 +126,7 @@ class Pool:
         trials, key = min((status[key], key) for key in ("window", "workers"))
         if trials < self.count:
             print(f"nascent: {self.count - trials} of {self.count} workers have nothing to do, for the search has at most {trials} "
-                  f"trials at once: begin it with {key}={self.count}, or measure with workers={trials}", file=sys.stderr)
+                  f"trials at once: let it have more by search.set({key}={self.count}), or measure with workers={trials}", file=sys.stderr)
         return True
 
     def _fork(self) -> None:

@@ -469,8 +469,8 @@ class TestRun(Case):
             self.search(failures={"attempts": 1, "pause_after": 2}).run(broken, evaluations=30, workers=2)
 
     def test_more_workers_than_trials(self):
-        for more, said in (({}, "1 of 9 workers have nothing to do, for the search has at most 8 trials at once: begin it with window=9"),
-                           ({"window": 9}, ""), ({"window": 9, "workers": 7}, "2 of 9 workers .* begin it with workers=9")):
+        for more, said in (({}, "1 of 9 workers have nothing to do, for the search has at most 8 trials at once: let it have more by search.set.window=9."),
+                           ({"window": 9}, ""), ({"window": 9, "workers": 7}, "2 of 9 workers .* let it have more by search.set.workers=9.")):
             with self.subTest(more), contextlib.redirect_stderr(io.StringIO()) as err:
                 self.search(**more).run(lambda trial: {"accuracy": 1}, evaluations=20, workers=9)
             self.assertRegex(err.getvalue(), said or r"\A\Z")
