@@ -32,7 +32,7 @@ function header(at, s) {
     h('div', { class: 'where' },
       h('strong', {}, many ? h('a', { href: '#/' }, first.folder === '.' ? 'searches' : first.folder) : 'Nascent'),
       at.name && h('span', { class: 'crumb' }, h('a', { href: link(at.name) }, at.name)),
-      s && s.ready && s.state.paused && h('span', { class: 'state' }, 'paused'), h('span', { class: 'state ' + state }, state === 'reading' ? `reading: ${thousands(s.rows)} of ${thousands(s.total)}` : state),
+      s?.ready && s.state.paused && h('span', { class: 'state' }, 'paused'), s && h('span', { class: 'state ' + state }, state === 'reading' ? `reading: ${thousands(s.rows)} of ${thousands(s.total)}` : state),
       s?.ready && h('span', { class: 'faint' }, plural(s.state.evaluations, 'evaluation') + (s.state.limits?.evaluations ? ' of ' + thousands(s.state.limits.evaluations) : '') +
         ' · ' + seconds(s.state.wall))),
     share !== undefined && h('progress', { max: 1, value: share, 'aria-label': 'evaluations done' }),

@@ -95,11 +95,10 @@ export function steering(context) {
 
   const e = panel('Steer', run.e, said.e,
     h('div', { class: 'grid' },
-      h('div', {}, h('h3', {}, 'Limits'), limits),
+      h('div', {}, h('h3', {}, 'Limits'), limits, h('h3', {}, 'When'), h('p', {}, h('label', { class: 'faint' }, 'Not now, but before turn ', turn))),
       h('div', {}, h('h3', {}, 'Ban genomes'), field('ban', 'kernel = 7 and not norm', 'Ban', (ban, done) => ask({ ban }, done)), holds.e,
         h('h3', {}, 'Add a genome'), field('add', 'its text, as a candidate has it', 'Add', (text, done) => ask({ add: { genomes: [text] } }, done)),
-        h('h3', {}, 'Note'), field('note', 'a line for the timeline', 'Note', (note, done) => ask({ note }, done), { maxlength: 1000 }))),
-    h('p', {}, h('label', { class: 'faint' }, 'Not now, but before turn ', turn)))
+        h('h3', {}, 'Note'), field('note', 'a line for the timeline', 'Note', (note, done) => ask({ note }, done), { maxlength: 1000 }))))
   return { e, async update() { known(); await run.update(); await holds.update() } }
 }
 
