@@ -82,16 +82,16 @@ func TestJoinRefusals(t *testing.T) {
 		more map[string]any
 		want []string
 	}{
-		"no such file":        {map[string]any{"join": "/absent/t.csv"}, []string{"option join", "/absent/t.csv"}},
-		"no form":             {map[string]any{"join": 3}, []string{"option join", "write a file"}},
-		"no file":             {map[string]any{"join": map[string]any{"on": "name"}}, []string{"option join", "names no file"}},
-		"no such column":      {map[string]any{"join": map[string]any{"file": write(t, latencies), "on": "device"}}, []string{"option join", `no column "device"`}},
-		"nothing in common":   {map[string]any{"join": write(t, "name,ms,hidden\ncolour=pink,1,1\n")}, []string{"option join", "no row of"}},
-		"a row twice":         {map[string]any{"join": write(t, latencies+"b,colour=red,9,9\n")}, []string{"option join", "colour=red", "line 3"}},
-		"a column of both":    {map[string]any{"join": write(t, strings.Replace(latencies, "hidden", "val", 1)), "report": []string{}}, []string{"option metrics", `"val" is in`, "rename one"}},
-		"a column of none":    {map[string]any{"report": []string{"secret"}}, []string{"option report", "secret", "ms"}},
-		"damaged":             {map[string]any{"join": write(t, "name,ms,hidden\ncolour=red,fast,1\n")}, []string{"option join", "fast"}},
-		"the key has columns": {map[string]any{"key": map[string]any{"columns": "{name}{val}", "genes": "{colour}{colour}"}}, []string{"option join", "several columns"}},
+		"no such file":        {map[string]any{"join": "/absent/t.csv"}, []string{"join: ", "/absent/t.csv"}},
+		"no form":             {map[string]any{"join": 3}, []string{"join: ", "write a file"}},
+		"no file":             {map[string]any{"join": map[string]any{"on": "name"}}, []string{"join: ", "names no file"}},
+		"no such column":      {map[string]any{"join": map[string]any{"file": write(t, latencies), "on": "device"}}, []string{"join: ", `no column "device"`}},
+		"nothing in common":   {map[string]any{"join": write(t, "name,ms,hidden\ncolour=pink,1,1\n")}, []string{"join: ", "no row of"}},
+		"a row twice":         {map[string]any{"join": write(t, latencies+"b,colour=red,9,9\n")}, []string{"join: ", "colour=red", "line 3"}},
+		"a column of both":    {map[string]any{"join": write(t, strings.Replace(latencies, "hidden", "val", 1)), "report": []string{}}, []string{"metrics: ", `"val" is in`, "rename one"}},
+		"a column of none":    {map[string]any{"report": []string{"secret"}}, []string{"report: ", "secret", "ms"}},
+		"damaged":             {map[string]any{"join": write(t, "name,ms,hidden\ncolour=red,fast,1\n")}, []string{"join: ", "fast"}},
+		"the key has columns": {map[string]any{"key": map[string]any{"columns": "{name}{val}", "genes": "{colour}{colour}"}}, []string{"join: ", "several columns"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
