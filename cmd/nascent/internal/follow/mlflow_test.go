@@ -155,7 +155,8 @@ func startMLflow(t *testing.T, python string) string {
 // Genes have paths that MLflow takes, and names lead nowhere else.
 func TestMLflowNames(t *testing.T) {
 	t.Parallel()
-	g, err := genome.MustParseSpace(`{"blocks": {"length": [2, 2], "list": {"conv": {"channels": {"choice": [8]}}}}, "lr": {"float": [0.5, 0.6]}}`).Random(rng.New(1))
+	space := genome.MustParseSpace(`{"blocks": {"length": [2, 2], "list": {"conv": {"channels": {"choice": [8]}}}}, "lr": {"float": [0.5, 0.6]}}`)
+	g, err := space.Random(rng.New(1))
 	if err != nil {
 		t.Fatal(err)
 	}

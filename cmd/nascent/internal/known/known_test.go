@@ -157,7 +157,8 @@ func TestTables(t *testing.T) {
 		want       string
 	}{
 		"lists and quoted numbers": {nested, "a.csv",
-			"blocks[0].width,blocks.0.norm,blocks[1].width,blocks[1].norm,act,accuracy,fidelity\n8,true,,,1,0.5,0\n8,False,16,true,relu,0.25,1\n8,true,7,true,relu,0.5,0\n8,true,,,relu,nan,0\n8,true,,,relu,1,2\n8,,,,relu,1,0\n",
+			"blocks[0].width,blocks.0.norm,blocks[1].width,blocks[1].norm,act,accuracy,fidelity\n" +
+				"8,true,,,1,0.5,0\n8,False,16,true,relu,0.25,1\n8,true,7,true,relu,0.5,0\n8,true,,,relu,nan,0\n8,true,,,relu,1,2\n8,,,,relu,1,0\n",
 			Options{Fidelity: -1}, `
 blocks=[(width=8 norm=yes)] act=1 0 ok {"accuracy":0.5} 0
 blocks=[(width=8 norm=no) (width=16 norm=yes)] act=relu 1 ok {"accuracy":0.25} 0
@@ -186,7 +187,8 @@ lr=0.01 optimizer=adam(beta=0.75) 0 ok {"accuracy":1} 0`},
 			Objectives: []engine.Objective{{Metric: "score", Goal: engine.Maximize}},
 			Derived:    []engine.Derived{{Metric: "score", Expression: "accuracy - loss"}},
 		}), "d.csv", "lr,optimizer,accuracy\n0.01,sgd,1\n", Options{Fidelity: -1},
-			"d.csv has no column loss, by which the search judges; there are lr, optimizer, accuracy: say which it is with --map loss=COLUMN, or compute it, as in --map 'loss=1 - error'"},
+			"d.csv has no column loss, by which the search judges; there are lr, optimizer, accuracy: " +
+				"say which it is with --map loss=COLUMN, or compute it, as in --map 'loss=1 - error'"},
 		"ambiguous": {search(t, `{"accuracy": {"int": [0, 3]}}`, engine.Plan{}), "e.csv", "accuracy\n1\n", Options{Fidelity: -1},
 			"the column accuracy may be the gene accuracy or the metric accuracy; say which: --map gene:accuracy=accuracy, or --map metric:accuracy=accuracy"},
 		"a name of two genes": {search(t, rates, engine.Plan{}),

@@ -208,7 +208,9 @@ func TestMeasuredParameters(t *testing.T) {
 				t.Errorf("parameters %g: the report does not say %q:\n%s", measured, part, text.String())
 			}
 		}
-		if differ := measured != own; slices.Contains(r.Account().Head, "the network's parameters") != differ || slices.Contains(r.otherNames(), "parameters") != differ {
+		differ := measured != own
+		head := slices.Contains(r.Account().Head, "the network's parameters")
+		if head != differ || slices.Contains(r.otherNames(), "parameters") != differ {
 			t.Errorf("parameters %g: the columns are %q", measured, r.Account().Head)
 		}
 	}

@@ -406,7 +406,8 @@ func TestPicturesTellWhoIsOutside(t *testing.T) {
 			outside++
 		}
 	}
-	if want := fmt.Sprintf("The 300 candidates of the highest fidelity, as the search measured them; %d, worse", outside); outside == 0 || !strings.HasPrefix(pic.About, want) {
+	want := fmt.Sprintf("The 300 candidates of the highest fidelity, as the search measured them; %d, worse", outside)
+	if outside == 0 || !strings.HasPrefix(pic.About, want) {
 		t.Errorf("of 300 candidates %d are outside; the page says %q", outside, pic.About)
 	}
 	xs, ys := f.ranges()

@@ -146,10 +146,13 @@ func (t *tab) sound(what, host string, width int) {
 			t.Errorf("%s: it says %q", what, text[max(0, i-60):min(len(text), i+60)])
 		}
 	}
-	if title := evaluate[string](t, `document.title + document.querySelectorAll('img, iframe, main script').length`); strings.Contains(title, "owned") || !strings.HasSuffix(title, "0") {
+	title := evaluate[string](t, `document.title + document.querySelectorAll('img, iframe, main script').length`)
+	if strings.Contains(title, "owned") || !strings.HasSuffix(title, "0") {
 		t.Errorf("%s: a plugin's text is read as HTML: %s", what, title)
 	}
-	if small := evaluate[[]string](t, `[...document.querySelectorAll('.stage canvas')].filter(c => c.clientWidth < 200 || !c.getAttribute('aria-label')).map(c => c.clientWidth + ' ' + c.ariaLabel)`); len(small) > 0 {
+	small := evaluate[[]string](t, `[...document.querySelectorAll('.stage canvas')]
+		.filter(c => c.clientWidth < 200 || !c.getAttribute('aria-label')).map(c => c.clientWidth + ' ' + c.ariaLabel)`)
+	if len(small) > 0 {
 		t.Errorf("%s: pictures that are not there: %q", what, small)
 	}
 }

@@ -35,7 +35,8 @@ func ReadTokens(path string) (t Tokens, err error) {
 	}
 	lines := strings.Fields(string(text))
 	if len(lines) == 0 || len(lines) > 2 {
-		return t, fmt.Errorf("it has %d words; write the token for writing on its first line and, for people who may only look, another one on the second", len(lines))
+		return t, fmt.Errorf("it has %d words; write the token for writing on its first line and, "+
+			"for people who may only look, another one on the second", len(lines))
 	}
 	for _, l := range lines {
 		if len(l) < 16 {
