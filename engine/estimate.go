@@ -14,8 +14,9 @@ type Estimate struct {
 
 	// The ends of the 95 % confidence interval of the mean, by Student's t with the noise of
 	// everything that was measured again.
-	Low  float64 `json:"low"`
-	High float64 `json:"high"`
+	Low     float64 `json:"low"`
+	High    float64 `json:"high"`
+	Freedom int     `json:"-"` // degrees of freedom of that noise; 0 where they are not known
 }
 
 // estimates are what is known of genomes at one fidelity by all their measurements:
@@ -250,26 +251,20 @@ func (e *estimates) all(c *Candidate) map[string]Estimate {
 
 // estimate is that of a mean of n measurements.
 func (z *noise) estimate(mean float64, n int) Estimate {
-	half := student(z.freedom) * math.Sqrt(z.square/float64(z.freedom)/float64(n))
-	return Estimate{Mean: mean, N: n, Low: sum(mean, -half), High: sum(mean, half)}
+	half := student(z.freedom, level) * math.Sqrt(z.square/float64(z.freedom)/float64(n))
+	return Estimate{Mean: mean, N: n, Low: sum(mean, -half), High: sum(mean, half), Freedom: z.freedom}
 }
 
 // Apart tells whether two means of the same metric and noise differ by more than chance
-// explains: their difference has a 95 % interval without 0.
-func (e Estimate) Apart(other Estimate) bool {
-	return math.Abs(e.Mean-other.Mean) > math.Hypot(e.High/2-e.Low/2, other.High/2-other.Low/2)
+// explains. Of so many comparisons that are made together, >= 1, chance alone tells
+// anything apart in one case of twenty at most (Bonferroni).
+func (e Estimate) Apart(other Estimate, together int) bool {
+	wider := student(e.Freedom, level/float64(max(1, together))) / student(e.Freedom, level)
+	return math.Abs(e.Mean-other.Mean) > wider*math.Hypot(e.High/2-e.Low/2, other.High/2-other.Low/2)
 }
 
-// student is the 97.5 % quantile of Student's t.
-func student(freedom int) float64 {
-	table := []float64{
-		12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010, 2.1788, 2.1604, 2.1448, 2.1314,
-	}
-	if freedom <= len(table) {
-		return table[max(1, freedom)-1]
-	}
-	// Abramowitz & Stegun (1964), 26.7.5.
-	const z = 1.959964
-	n := float64(freedom)
-	return z + (z*z*z+z)/(4*n) + (5*z*z*z*z*z+16*z*z*z+3*z)/(96*n*n) + (3*math.Pow(z, 7)+19*math.Pow(z, 5)+17*z*z*z-15*z)/(384*n*n*n)
-}
+// Exact tells whether measuring again gives the same.
+func (e Estimate) Exact() bool { return e.High == e.Low }
+
+// level is how often chance lies outside an interval.
+const level = 0.05

@@ -136,21 +136,35 @@ func TestIntervals(t *testing.T) {
 	add(5, 3, 12)
 	// The variance within is (1+1+1+1)/2, and Student's t of two degrees of freedom 4.3027.
 	e := l.Estimates(two)["a"]
-	if e.Mean != 2 || e.N != 2 || math.Abs(e.Low-(2-4.3027)) > 1e-9 || math.Abs(e.High-(2+4.3027)) > 1e-9 {
+	if e.Mean != 2 || e.N != 2 || math.Abs(e.Low-(2-4.3027)) > 5e-5 || math.Abs(e.High-(2+4.3027)) > 5e-5 {
 		t.Errorf("of two: %+v", e)
 	}
-	if e := l.Estimates(one)["a"]; math.Abs(e.High-(20+4.3027*math.Sqrt2)) > 1e-9 || e.N != 1 {
+	if e := l.Estimates(one)["a"]; math.Abs(e.High-(20+4.3027*math.Sqrt2)) > 7e-5 || e.N != 1 {
 		t.Errorf("of one, the noise known: %+v", e)
 	}
 	// A difference of two such means may be sqrt 2 as large by chance.
 	for gap, apart := range map[float64]bool{6: false, 6.2: true, -6.2: true} {
-		if other := (Estimate{Mean: e.Mean + gap, Low: e.Low + gap, High: e.High + gap}); e.Apart(other) != apart {
+		if other := (Estimate{Mean: e.Mean + gap, Low: e.Low + gap, High: e.High + gap, Freedom: 2}); e.Apart(other, 1) != apart {
 			t.Errorf("means that differ by %v: apart %v", gap, !apart)
 		}
 	}
-	for n, want := range map[int]float64{1: 12.706, 10: 2.228, 15: 2.131, 16: 2.120, 30: 2.042, 120: 1.980, 1e6: 1.960} {
-		if x := student(n); math.Abs(x-want) > 6e-4 {
-			t.Errorf("t of %d degrees of freedom is %v, want %v", n, x, want)
+	// Of ten comparisons each has to pass what chance exceeds in one case of 200: 14.0890 in place of 4.3027.
+	for gap, apart := range map[float64]bool{6.2: false, 19.9: false, 20: true} {
+		if other := (Estimate{Mean: e.Mean + gap, Low: e.Low + gap, High: e.High + gap, Freedom: 2}); e.Apart(other, 10) != apart {
+			t.Errorf("of ten means those that differ by %v: apart %v", gap, !apart)
+		}
+	}
+	for _, x := range []struct {
+		freedom int
+		outside float64
+		want    float64
+	}{
+		{1, 0.05, 12.7062}, {2, 0.05, 4.3027}, {3, 0.05, 3.1824}, {10, 0.05, 2.2281}, {15, 0.05, 2.1314}, {16, 0.05, 2.1199}, {30, 0.05, 2.0423},
+		{31, 0.05, 2.0395}, {120, 0.05, 1.9799}, {1e6, 0.05, 1.96}, {0, 0.05, 1.96},
+		{1, 0.001, 636.6192}, {2, 0.005, 14.0890}, {5, 0.001, 6.8688}, {30, 0.001, 3.6460}, {60, 0.01, 2.6603}, {0, 0.01, 2.5758},
+	} {
+		if got := student(x.freedom, x.outside); math.Abs(got-x.want) > 6e-5*x.want {
+			t.Errorf("t of %d degrees of freedom, outside %v: %v, want %v", x.freedom, x.outside, got, x.want)
 		}
 	}
 }

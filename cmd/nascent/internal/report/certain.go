@@ -41,15 +41,25 @@ func (r *Report) certain() (all [][]engine.Estimate, ok bool) {
 	return all, len(all) > 0
 }
 
-// apart tells whether an objective, of those for which which is true, tells two of them
-// apart beyond chance.
-func apart(all [][]engine.Estimate, i, k int, which func(objective int) bool) bool {
+// apart are the objectives, of those for which which is true, that tell two of them apart
+// beyond chance, where so many such comparisons are made together.
+func apart(all [][]engine.Estimate, i, k, together int, which func(objective int) bool) (out []int) {
 	for j, one := range all {
-		if which(j) && one[i].Apart(one[k]) {
-			return true
+		if which(j) && one[i].Apart(one[k], together) {
+			out = append(out, j)
 		}
 	}
-	return false
+	return out
+}
+
+// inexact counts the objectives in which chance plays a part.
+func inexact(all [][]engine.Estimate) (n int) {
+	for _, one := range all {
+		if slices.ContainsFunc(one, func(e engine.Estimate) bool { return !e.Exact() }) {
+			n++
+		}
+	}
+	return n
 }
 
 // certainty says how sure the winner is, by what was measured again.
@@ -67,34 +77,77 @@ func (r *Report) certainty() []string {
 	if !ok || i < 0 || !measured(i) {
 		return out
 	}
-	var has, close []string
-	for j, o := range r.view.Plan.Ranking().Objectives {
+	objectives := r.view.Plan.Ranking().Objectives
+	var has []string
+	for j, o := range objectives {
 		if text := r.interval(all[j][i]); o.Metric == r.objective.Metric && len(all) == 1 {
 			has = append(has, text)
 		} else {
 			has = append(has, o.Metric+" "+show.Interval(o.Metric, all[j][i]))
 		}
 	}
+	exact := func(j int) bool { return all[j][i].Exact() }
+	others, close, alone := 0, []string{}, map[string][]string{}
+	var reasons []string // keys of alone, in the order of their first
 	for k := range r.outcome.Remeasured {
-		if k != i && measured(k) && !apart(all, i, k, func(int) bool { return true }) {
-			close = append(close, r.outcome.Remeasured[k].ID.String())
+		if k == i || !measured(k) {
+			continue
+		}
+		others++
+		by := apart(all, i, k, inexact(all)*(len(r.outcome.Remeasured)-1), func(int) bool { return true })
+		id := r.outcome.Remeasured[k].ID.String()
+		switch {
+		case len(by) == 0:
+			close = append(close, id)
+		case inexact(all) > 0 && !slices.ContainsFunc(by, func(j int) bool { return !exact(j) }):
+			var names []string
+			for _, j := range by {
+				names = append(names, objectives[j].Metric)
+			}
+			why := strings.Join(names, " and ")
+			if alone[why] == nil {
+				reasons = append(reasons, why)
+			}
+			alone[why] = append(alone[why], id)
 		}
 	}
-	better, from := "is better than", "it"
+	better, from := "is better than", ""
 	if len(all) > 1 {
-		better, from = "differs from", "it in any objective"
+		better, from = "differs from", " in any objective"
 	}
 	text := "Measured again, the winner has " + strings.Join(has, " and ")
 	switch {
-	case len(r.outcome.Remeasured) < 2:
-	case len(close) == 0:
-		text += fmt.Sprintf("; it %s the others beyond chance", better)
-	case len(close) == 1:
-		text += fmt.Sprintf("; candidate %s cannot be told apart from %s", close[0], from)
-	default:
-		text += fmt.Sprintf("; candidates %s cannot be told apart from %s", strings.Join(close, ", "), from)
+	case others == 0:
+	case len(close) == 0 && len(alone) == 0 && others > 1:
+		text += fmt.Sprintf("; it %s each of the others beyond chance", better)
+	case len(close) == 0 && len(alone) == 0:
+		text += fmt.Sprintf("; it %s the other beyond chance", better)
+	case len(close) > 0:
+		text += fmt.Sprintf("; %s cannot be told apart from it%s", candidates(close), from)
 	}
-	return append(out, text+" (95 % interval).")
+	for _, why := range reasons {
+		text += fmt.Sprintf("; %s beyond chance in %s alone", differ(alone[why]), why)
+	}
+	if others > 1 {
+		return append(out, text+" (95 %, all comparisons together).")
+	}
+	return append(out, text+" (95 %).")
+}
+
+// candidates names some.
+func candidates(ids []string) string {
+	if len(ids) == 1 {
+		return "candidate " + ids[0]
+	}
+	return "candidates " + strings.Join(ids, ", ")
+}
+
+// differ says that candidates differ from the winner.
+func differ(ids []string) string {
+	if len(ids) == 1 {
+		return candidates(ids) + " differs from it"
+	}
+	return candidates(ids) + " differ from it"
 }
 
 // undecided names who fell off the front by no more than chance explains.
@@ -110,17 +163,18 @@ func (r *Report) undecided() []string {
 		if slices.Contains(r.outcome.Front, m.ID) || ranking.Violation(m.Judged) > 0 {
 			continue
 		}
-		beaten, surely := false, false
+		var by []int // who beats it
 		for k := range r.outcome.Remeasured {
-			if !slices.Contains(r.outcome.Front, r.outcome.Remeasured[k].ID) || !beats(ranking.Objectives, all, k, i) {
-				continue
+			if slices.Contains(r.outcome.Front, r.outcome.Remeasured[k].ID) && beats(ranking.Objectives, all, k, i) {
+				by = append(by, k)
 			}
-			beaten = true
-			surely = surely || apart(all, k, i, func(j int) bool {
-				return show.Better(ranking.Objectives[j], all[j][k].Mean, all[j][i].Mean)
-			})
 		}
-		if beaten && !surely {
+		surely := slices.ContainsFunc(by, func(k int) bool {
+			return apart(all, i, k, inexact(all)*len(by), func(j int) bool {
+				return show.Better(ranking.Objectives[j], all[j][k].Mean, all[j][i].Mean)
+			}) != nil
+		})
+		if len(by) > 0 && !surely {
 			close = append(close, m.ID.String())
 		}
 	}

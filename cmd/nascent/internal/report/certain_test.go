@@ -71,7 +71,7 @@ func TestHowCertain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"92.10 % [91.00 93.20] (3)", "the winner has 92.00 % [89.75 94.25] (2); candidate 1 cannot be told apart from it (95 % interval).",
+		"92.10 % [91.00 93.20] (3)", "the winner has 92.00 % [89.75 94.25] (2); candidate 1 cannot be told apart from it (95 %, all comparisons together).",
 	} {
 		if !strings.Contains(text.String(), want) || !strings.Contains(string(page), want) {
 			t.Errorf("the text or the page lack %q:\n%s", want, text.String())
@@ -144,8 +144,9 @@ func noisy(t *testing.T, means ...[2]float64) *show.View {
 // front and behind it, and who was beaten by chance; intervals stand for all objectives.
 func TestHowCertainAFrontIs(t *testing.T) {
 	t.Parallel()
-	// Five degrees of freedom: a mean of two is 1.82 more or less, a difference 2.57.
-	r := Of(noisy(t, [2]float64{5, 5}, [2]float64{4, 4}, [2]float64{4, 6}, [2]float64{3, 8}, [2]float64{2.6, 4.2}))
+	// Five degrees of freedom: a mean of two is 1.82 more or less, a difference 2.57; of eight that are looked at together
+	// 4.53, of two 3.16.
+	r := Of(noisy(t, [2]float64{5, 5}, [2]float64{4, 4}, [2]float64{4, 6}, [2]float64{3, 9.6}, [2]float64{2.6, 4.2}))
 	var text strings.Builder
 	if err := r.WriteText(&text, 1000, "s"); err != nil {
 		t.Fatal(err)
@@ -153,7 +154,7 @@ func TestHowCertainAFrontIs(t *testing.T) {
 	for _, want := range []string{
 		"Candidates 3, 5 fell off it by no more than chance explains: they cannot be told apart from who beats them.",
 		"Measured again, the winner has accuracy 5 [3.1823 6.8177] (2) and latency 5 [3.1823 6.8177] (2); " +
-			"candidates 2, 3, 5 cannot be told apart from it in any objective (95 % interval).",
+			"candidates 2, 3, 5 cannot be told apart from it in any objective (95 %, all comparisons together).",
 		"4 [2.1823 5.8177] (2)",
 	} {
 		if !strings.Contains(text.String(), want) {
@@ -162,6 +163,18 @@ func TestHowCertainAFrontIs(t *testing.T) {
 	}
 	if strings.Contains(text.String(), "±") {
 		t.Errorf("there is a standard deviation where the interval is known:\n%s", text.String())
+	}
+	// What is measured without noise tells everything apart, and nothing of the other objective.
+	exact := noisy(t, [2]float64{5, 5}, [2]float64{4, 4}, [2]float64{4, 5}, [2]float64{0, 6})
+	for i, latency := range []float64{5, 4, 5, 6} {
+		for _, x := range exact.Reader.(*finished).outcome.Remeasured[i].Results {
+			x.Metrics[1].Value = latency
+		}
+	}
+	if got, want := Of(exact).certainty(), "Measured again, the winner has accuracy 5 [3.0368 6.9632] (2) and latency 5 (2); "+
+		"candidate 3 cannot be told apart from it in any objective; candidate 2 differs from it beyond chance in latency alone "+
+		"(95 %, all comparisons together)."; got[len(got)-1] != want {
+		t.Errorf("of an exact objective the report says %q, want %q", got, want)
 	}
 	one := noisy(t, [2]float64{5, 5}, [2]float64{4, 4}, [2]float64{4, 6})
 	for i := range 3 { // nothing is known of the noise
