@@ -30,6 +30,7 @@ const (
 	eventStop      = "stop"      // somebody ended the run; Data: asked
 	eventBan       = "ban"       // genomes are not proposed from this turn on; Data: banEvent
 	eventUnban     = "unban"     // they are again; Data: banEvent
+	eventWithdraw  = "withdraw"  // a plan is not carried out; Data: withdrawEvent
 	eventPin       = "pin"       // files of candidates stay; Data: pinEvent
 	eventUnpin     = "unpin"     // they need not; Data: pinEvent
 	eventNote      = "note"      // a line for people; Data: noteEvent

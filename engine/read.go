@@ -141,6 +141,9 @@ func (t *trajectory) happened(e EventRecord) error {
 			t.bans.happened(e.Kind, b.Condition, e.Turn)
 			t.decide(e.Turn, e.Kind+" "+b.Condition, 0)
 		}
+	case eventWithdraw:
+		var w withdrawEvent
+		target, then = &w, func() { t.withdrawn(w.Name) }
 	case eventPin, eventUnpin:
 		var p pinEvent
 		target, then = &p, func() { t.pin(e.Kind == eventPin, p.IDs) }
@@ -160,8 +163,8 @@ func (t *trajectory) happened(e EventRecord) error {
 	}
 	then()
 	switch e.Kind {
-	case eventImport, eventAdd, eventCancel, eventSet, eventPause, eventResume, eventStop, eventBan, eventUnban, eventPin, eventUnpin, eventNote,
-		eventPlan, eventRefused, eventLabel:
+	case eventImport, eventAdd, eventCancel, eventSet, eventPause, eventResume, eventStop, eventBan, eventUnban, eventWithdraw, eventPin, eventUnpin,
+		eventNote, eventPlan, eventRefused, eventLabel:
 		if err := t.remember(e); err != nil {
 			return bad(err)
 		}

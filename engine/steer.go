@@ -21,19 +21,20 @@ type Request struct {
 	By     string `json:"by,omitempty"`      // for people: who asked
 	AtTurn uint64 `json:"at_turn,omitempty"` // it takes hold before this turn of the search; 0: as soon as it can
 
-	Set    *Settings  `json:"set,omitempty"`
-	Pause  *Pause     `json:"pause,omitempty"`
-	Resume bool       `json:"resume,omitempty"`
-	Stop   bool       `json:"stop,omitempty"` // the run ends cleanly
-	Cancel []ID       `json:"cancel,omitempty"`
-	Add    *Additions `json:"add,omitempty"`
-	Import *Imports   `json:"import,omitempty"`
-	Ban    string     `json:"ban,omitempty"`   // a condition: what it holds of is not proposed any more
-	Unban  string     `json:"unban,omitempty"` // one that was given to Ban, in the same words
-	Pin    []ID       `json:"pin,omitempty"`   // their files stay for as long as the search, or until Unpin
-	Unpin  []ID       `json:"unpin,omitempty"`
-	Note   string     `json:"note,omitempty"` // a line for people
-	Label  *Labelling `json:"label,omitempty"`
+	Set      *Settings  `json:"set,omitempty"`
+	Pause    *Pause     `json:"pause,omitempty"`
+	Resume   bool       `json:"resume,omitempty"`
+	Stop     bool       `json:"stop,omitempty"` // the run ends cleanly
+	Cancel   []ID       `json:"cancel,omitempty"`
+	Add      *Additions `json:"add,omitempty"`
+	Import   *Imports   `json:"import,omitempty"`
+	Ban      string     `json:"ban,omitempty"`      // a condition: what it holds of is not proposed any more
+	Unban    string     `json:"unban,omitempty"`    // one that was given to Ban, in the same words
+	Withdraw string     `json:"withdraw,omitempty"` // the name of a request that waits for its turn: it is not carried out
+	Pin      []ID       `json:"pin,omitempty"`      // their files stay for as long as the search, or until Unpin
+	Unpin    []ID       `json:"unpin,omitempty"`
+	Note     string     `json:"note,omitempty"` // a line for people
+	Label    *Labelling `json:"label,omitempty"`
 }
 
 // Receipt says what came of a Request. It is given once that is durable.
@@ -97,6 +98,7 @@ func (r *Request) action() (action, error) {
 	add(r.Import != nil, r.Import)
 	add(r.Ban != "", ban(r.Ban))
 	add(r.Unban != "", unban(r.Unban))
+	add(r.Withdraw != "", withdraw(r.Withdraw))
 	add(len(r.Pin) > 0, pin(r.Pin))
 	add(len(r.Unpin) > 0, unpin(r.Unpin))
 	add(r.Note != "", note(r.Note))
@@ -104,7 +106,7 @@ func (r *Request) action() (action, error) {
 	switch {
 	case len(all) != 1:
 		return nil, wrong("", "a request asks for one thing, and this one asks for %d", len(all)).
-			but("give one of set, pause, resume, stop, cancel, add, import, ban, unban, pin, unpin, note, label")
+			but("give one of set, pause, resume, stop, cancel, add, import, ban, unban, withdraw, pin, unpin, note, label")
 	case len(r.ID) > MaxRequest || len(r.By) > MaxRequest:
 		return nil, wrong("request", "its name, or that of who asks, has more than %d bytes", MaxRequest)
 	case !printable(r.ID) || !printable(r.By):
@@ -294,8 +296,9 @@ func (t *trajectory) event(kind string, data any, now time.Time) EventRecord {
 
 // plan keeps a request until its turn comes.
 func (t *trajectory) plan(r *Request, a action, now time.Time) (*effect, error) {
-	if a == (resume{}) && t.paused != nil {
-		return &effect{}, wrong("at_turn", "the search is paused, so no turn comes").but("resume it without a turn")
+	if a == (resume{}) {
+		return &effect{}, wrong("at_turn", "a paused search takes no turns, so the one for which this waits would not come").
+			but("resume it without a turn once it is to go on, or withdraw a pause that is only planned")
 	}
 	p := *r
 	if p.ID == "" {

@@ -151,7 +151,7 @@ func TestRequestsAreCarriedOutOnce(t *testing.T) {
 // A request is a line of JSON, and is read from it as it was.
 func TestRequestsAsJSON(t *testing.T) {
 	t.Parallel()
-	all := append(requests(), engine.Request{Stop: true, AtTurn: 7},
+	all := append(requests(), engine.Request{Stop: true, AtTurn: 7}, engine.Request{Withdraw: "b"},
 		engine.Request{Set: &engine.Settings{Wall: number(7.5), Seconds: number(0.0), Target: &engine.SetTarget{Target: number(0.5)}}},
 		engine.Request{Set: &engine.Settings{Target: &engine.SetTarget{Targets: engine.Values{{Name: "a", Value: 1}}}}},
 		engine.Request{Set: &engine.Settings{Target: &engine.SetTarget{}}})
@@ -207,8 +207,11 @@ func TestWrongRequests(t *testing.T) {
 			t.Errorf("%s is taken", text)
 		}
 	}
-	steered(t, led, engine.Request{Pause: &engine.Pause{}})
-	refused(t, led, engine.Request{Resume: true, AtTurn: 9}, "no turn comes")
+	refused(t, led, engine.Request{Withdraw: "x"}, "\"x\" is not planned; nothing is")
+	refused(t, led, engine.Request{Resume: true, AtTurn: 9}, "would not come")
+	steered(t, led, engine.Request{Pause: &engine.Pause{}, ID: "halt", AtTurn: 8})
+	refused(t, led, engine.Request{Resume: true, AtTurn: 9}, "withdraw a pause")
+	refused(t, led, engine.Request{Withdraw: "x"}, "planned are: \"halt\" at turn 8")
 }
 
 // A paused search starts nothing, also when it is run again, and takes the way that it
@@ -435,6 +438,42 @@ func TestPlansMayBeRefused(t *testing.T) {
 		return o.Kind == "refused" && o.Turn == 30 && o.Request == "late" && strings.Contains(o.Text, "candidate 9 has its result already")
 	}) {
 		t.Errorf("the log is %+v, %v", all, err)
+	}
+	if err := engine.Replay(t.Context(), always(climber{}), led, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is withdrawn is not carried out, also when it is given again; nothing else is touched.
+func TestPlansMayBeWithdrawn(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := config(led)
+	begunTo(t, cfg, 3)
+	plain := mustArchive(t, led).Plan.Window
+	halt := engine.Request{ID: "halt", Pause: &engine.Pause{}, AtTurn: 8}
+	for _, r := range []engine.Request{halt, {ID: "wide", Set: &engine.Settings{Window: number(plain + 3)}, AtTurn: 8},
+		{Withdraw: "wide", AtTurn: 12}, {Withdraw: "halt", ID: "on"}} {
+		steered(t, led, r)
+	}
+	if _, err := engine.Steer(led, halt, time.Now()); !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "it was withdrawn") {
+		t.Errorf("given again: %v", err)
+	}
+	steered(t, led, engine.Request{Withdraw: "halt", ID: "on"})
+	refused(t, led, engine.Request{Withdraw: "halt"}, "is not planned")
+	if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.Paused != nil || st.Window != plain+3 || len(st.Planned) != 0 {
+		t.Errorf("ended as %+v", st)
+	}
+	var told []string
+	all, err := engine.Timeline(led)
+	for _, o := range all {
+		if o.Kind != "started" && o.Kind != "ended" {
+			told = append(told, fmt.Sprintf("%s %d %s", o.Kind, o.Turn, o.Text))
+		}
+	}
+	if err != nil || !slices.ContainsFunc(told, func(s string) bool { return s == "withdraw 3 halt" }) ||
+		!slices.ContainsFunc(told, func(s string) bool { return strings.HasPrefix(s, `refused 12 withdraw: "wide" is not planned`) }) {
+		t.Errorf("the log is %q, %v", told, err)
 	}
 	if err := engine.Replay(t.Context(), always(climber{}), led, nil); err != nil {
 		t.Error(err)

@@ -107,6 +107,10 @@ func (r *EventRecord) text() (string, error) {
 		var e banEvent
 		err := read(&e)
 		return e.Condition, err
+	case eventWithdraw:
+		var e withdrawEvent
+		err := read(&e)
+		return e.Name, err
 	case eventPin, eventUnpin:
 		var e pinEvent
 		err := read(&e)
@@ -165,6 +169,8 @@ func (r *Request) String() string {
 		return "ban " + r.Ban
 	case r.Unban != "":
 		return "unban " + r.Unban
+	case r.Withdraw != "":
+		return "withdraw " + r.Withdraw
 	case len(r.Pin) > 0:
 		return "pin " + idList(r.Pin)
 	case len(r.Unpin) > 0:

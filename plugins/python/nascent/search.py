@@ -212,6 +212,10 @@ class Search:
         """End a ban, given in the same words."""
         return send(self.dir, {"unban": condition}, at_turn, request)
 
+    def withdraw(self, planned: str, *, request: Optional[str] = None) -> Receipt:
+        """Take back what is planned for a later turn, by the name of its request."""
+        return send(self.dir, {"withdraw": planned}, None, request)
+
     def add(self, *genomes: Union[str, Found, Trial], fidelity: int = 0, at_turn: Optional[int] = None,
             request: Optional[str] = None) -> Receipt:
         """Have genomes measured, texts such as ``"lr=0.01 units=64"``."""

@@ -95,6 +95,8 @@ class TestSteering(Case):
         self.nascent("stop")
         search.resume()
         search.unban("deep.length = 2")
+        self.assertTrue(search.pause(at_turn=900, request="later").planned)
+        search.withdraw("later")
         search.label("good", "1", 2)
         for text, refused in {"q": lambda: search.ban("q = 1"), "8": lambda: search.cancel(1), "99": lambda: search.pin(99),
                               "seed": lambda: search.set({"seed": 3})}.items():
@@ -103,7 +105,7 @@ class TestSteering(Case):
         with self.assertRaisesRegex(ValueError, "no candidate"):
             search.cancel("best")
         kinds = [e["kind"] for e in search.log if e.get("by") == "python"]
-        self.assertEqual(kinds, ["set", "note", "add", "ban", "plan", "unban", "label"])
+        self.assertEqual(kinds, ["set", "note", "add", "ban", "plan", "unban", "plan", "withdraw", "label"])
 
     def test_cancel(self):
         search = self.search(limits={"evaluations": 3})

@@ -88,8 +88,8 @@ func (a *app) told(s steering, rec engine.Receipt, format string, args ...any) e
 // steeringCommands change a search.
 func (a *app) steeringCommands() []*cobra.Command {
 	return []*cobra.Command{
-		a.setCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.banCommand(), a.unbanCommand(), a.pinCommand(),
-		a.noteCommand(), a.labelCommand(), a.steerCommand(),
+		a.setCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.banCommand(), a.unbanCommand(), a.withdrawCommand(),
+		a.pinCommand(), a.noteCommand(), a.labelCommand(), a.steerCommand(),
 	}
 }
 
@@ -216,9 +216,10 @@ that run are finished. It stays paused when it is stopped and run again.`,
 
 func (a *app) resumeCommand() *cobra.Command {
 	return a.steeringCommand(&cobra.Command{
-		Use:     "resume DIR",
-		Short:   "Let a paused search go on",
-		Long:    `Ends the pause of the search in DIR. If nobody runs it, nascent run DIR does.`,
+		Use:   "resume DIR",
+		Short: "Let a paused search go on",
+		Long: `Ends the pause of the search in DIR. If nobody runs it, nascent run DIR does. It
+cannot be planned: a paused search takes no turns, so its turn would not come.`,
 		Example: `  nascent resume mnist1d`,
 		Args:    cobra.ExactArgs(1),
 	}, func([]string) (engine.Request, string, error) {
@@ -259,6 +260,23 @@ func (a *app) unbanCommand() *cobra.Command {
 			return engine.Request{}, "", wrongInput("there is no condition; status has the bans")
 		}
 		return engine.Request{Unban: condition}, "not banned any more: " + condition, nil
+	})
+}
+
+func (a *app) withdrawCommand() *cobra.Command {
+	return a.steeringCommand(&cobra.Command{
+		Use:   "withdraw DIR NAME",
+		Short: "Take back what is planned for a later turn",
+		Long: `Has the search in DIR not do what was ordered with --at-turn, if its turn has not come.
+NAME is what --request called it; status has the names of all that is planned.`,
+		Example: `  nascent pause mnist1d --at-turn 300 --request halt
+  nascent withdraw mnist1d halt`,
+		Args: cobra.ExactArgs(2),
+	}, func(args []string) (engine.Request, string, error) {
+		if args[0] == "" {
+			return engine.Request{}, "", wrongInput("there is no name; status has those of what is planned")
+		}
+		return engine.Request{Withdraw: args[0]}, "not planned any more: " + args[0], nil
 	})
 }
 

@@ -91,7 +91,7 @@ export function steering(context) {
 
   const holds = part(async () => ({ bans: context.search.state.bans ?? [], planned: context.search.state.planned ?? [] }), (e, { bans, planned }) => fill(e,
     bans.length > 0 && h('ul', { class: 'files' }, bans.map(b => h('li', {}, 'banned: ', h('code', {}, b), ' ', button('Unban', () => ask({ unban: b }))))),
-    planned.length > 0 && h('ul', { class: 'files' }, planned.map(p => h('li', {}, `before turn ${p.turn}: ${p.text}`)))))
+    planned.length > 0 && h('ul', { class: 'files' }, planned.map(p => h('li', {}, `before turn ${p.turn}: ${p.text} `, button('Withdraw', () => said.ask({ withdraw: p.request }), { name: 'withdraw' }))))))
 
   const e = panel('Steer', run.e, said.e,
     h('div', { class: 'grid' },
