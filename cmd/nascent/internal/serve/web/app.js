@@ -131,7 +131,7 @@ const help = h('dialog', { 'aria-label': 'keys' }, h('h2', {}, 'Keys'), h('dl', 
 document.body.append(help)
 
 let chord
-addEventListener('keydown', async event => {
+async function pressed(event) {
   if (event.target.closest('input, select, textarea, dialog') || event.ctrlKey || event.metaKey || event.altKey) return
   const at = place(), name = at.name || (first?.single ? first.searches[0]?.name : undefined)
   const go = view => { if (name) location.hash = link(name, view) }
@@ -158,7 +158,10 @@ addEventListener('keydown', async event => {
     const i = rows.indexOf(document.activeElement)
     rows[event.key === 'j' ? Math.min(rows.length - 1, i + 1) : Math.max(0, i - 1)]?.focus()
   }
-})
+}
 
-addEventListener('hashchange', show)
-show()
+export function start() {
+  addEventListener('keydown', pressed)
+  addEventListener('hashchange', show)
+  return show()
+}
