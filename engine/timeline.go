@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -61,15 +62,21 @@ func (r *EventRecord) text() (string, error) {
 		}
 		return fmt.Sprintf("the run ended: %s: %s", e.State, OneLine(e.Cause)), nil
 	case eventLimits:
-		return "limits " + string(r.Data), nil
+		var e Limits
+		err := read(&e)
+		return e.words(), err
 	case eventEvaluator:
 		var e EvaluatorEvent
 		err := read(&e)
-		return fmt.Sprintf("evaluator %s: %s %s", e.Key, e.Hello.Name, e.Hello.Version), err
+		text := strings.TrimSpace(e.Hello.Name + " " + e.Hello.Version)
+		if e.Key != "evaluator" { // there may be several
+			text = e.Key + " is " + text
+		}
+		return text, err
 	case eventStrategy:
 		var e StrategyEvent
 		err := read(&e)
-		return "strategy " + e.Name + " takes over", err
+		return e.Name + " takes over", err
 	case eventFinal:
 		var e finalEvent
 		err := read(&e)
@@ -98,11 +105,15 @@ func (r *EventRecord) text() (string, error) {
 		if err := read(&e); err != nil {
 			return "", err
 		}
-		return e.Set.String(), nil
+		return e.Set.words(), nil
 	case eventPause:
 		var e pauseEvent
 		err := read(&e)
 		return e.say(), err
+	case eventResume:
+		return "it goes on", nil
+	case eventStop:
+		return "the run was asked to end", nil
 	case eventBan, eventUnban:
 		var e banEvent
 		err := read(&e)
@@ -144,6 +155,68 @@ func (r *EventRecord) text() (string, error) {
 		return text, err
 	}
 	return "", nil
+}
+
+// words say how far a search may go.
+func (l Limits) words() string {
+	s := Settings{Target: &SetTarget{l.Target, l.Targets}}
+	if l.Evaluations > 0 {
+		s.Evaluations = &l.Evaluations
+	}
+	if l.Wall > 0 {
+		s.Wall = &l.Wall
+	}
+	if l.Seconds > 0 {
+		s.Seconds = &l.Seconds
+	}
+	if !l.aims() {
+		s.Target = nil
+	}
+	if text := s.words(); text != "" {
+		return text
+	}
+	return "none: it runs until it is stopped"
+}
+
+// words say what is set, for people: "500 evaluations, 4 workers, no limit of running".
+func (s *Settings) words() string {
+	var parts []string
+	limit := func(x *float64, of string, text func(x float64) string) {
+		switch {
+		case x == nil:
+		case *x > 0:
+			parts = append(parts, text(*x)+" "+of)
+		default:
+			parts = append(parts, "no limit of "+of)
+		}
+	}
+	span := func(x float64) string { return time.Duration(x * float64(time.Second)).String() }
+	if s.Evaluations != nil {
+		n := float64(*s.Evaluations)
+		limit(&n, "evaluations", func(float64) string { return strconv.Itoa(*s.Evaluations) })
+	}
+	limit(s.Wall, "running", func(x float64) string { return span(x) + " of" })
+	limit(s.Seconds, "evaluators' time", func(x float64) string { return span(x) + " of" })
+	switch t := s.Target; {
+	case t == nil:
+	case t.Target != nil:
+		parts = append(parts, fmt.Sprintf("the target %g", *t.Target))
+	case len(t.Targets) > 0:
+		var each []string
+		for _, v := range t.Targets {
+			each = append(each, fmt.Sprintf("%s %g", v.Name, v.Value))
+		}
+		parts = append(parts, "the target "+strings.Join(each, " with "))
+	default:
+		parts = append(parts, "no target")
+	}
+	if x := s.Workers; x != nil {
+		parts = append(parts, strconv.Itoa(*x)+" workers")
+	}
+	if x := s.Window; x != nil {
+		parts = append(parts, fmt.Sprintf("a window of %d", *x))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // String says what a request asks for, in the words of the command line.

@@ -134,8 +134,8 @@ export function words(context, id) {
 // timeline is what happened to a search, the last first.
 export function timeline(context) {
   return part(() => context.ask('/timeline'), (e, t) => fill(e, t.events.length > 0 && panel('What happened',
-    h('div', { class: 'wide events' }, h('table', {}, h('thead', {}, h('tr', {}, ['when', 'turn', 'what', 'by'].map(x => h('th', { scope: 'col' }, x)))),
-      h('tbody', {}, t.events.map(o => h('tr', {}, h('td', { title: o.time }, when(o.time)), h('td', {}, o.turn), h('td', {}, h('strong', {}, o.kind), ' ', o.text), h('td', {}, o.by)))))),
+    h('div', { class: 'wide events' }, h('table', {}, h('thead', {}, h('tr', {}, ['when', 'turn', '', 'what', 'by'].map(x => h('th', { scope: 'col' }, x)))),
+      h('tbody', {}, t.events.map(o => h('tr', {}, h('td', { title: o.time }, when(o.time)), h('td', {}, o.turn), h('td', {}, h('span', { class: 'tag' }, o.kind)), h('td', {}, o.text), h('td', {}, o.by)))))),
     t.total > t.events.length && h('p', { class: 'faint' }, `The newest of ${plural(t.total, 'event')}; nascent log has all.`))))
 }
 
