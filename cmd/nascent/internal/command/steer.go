@@ -4,17 +4,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
@@ -153,48 +150,9 @@ than the last one was. A search that had ended goes on by: nascent run DIR.`,
   nascent set mnist1d limits.wall=none`,
 		Args: cobra.MinimumNArgs(2),
 	}, func(args []string) (r engine.Request, done string, err error) {
-		values := map[string]json.RawMessage{}
-		for _, arg := range args {
-			key, value, ok := strings.Cut(arg, "=")
-			if !ok || key == "" {
-				return r, "", wrongInput("%s: write KEY=VALUE, for example limits.evaluations=500", arg)
-			}
-			values[key] = settingOf(key, value)
-		}
-		text, err := json.Marshal(values)
-		if err != nil {
-			return r, "", err
-		}
-		r.Set = new(engine.Settings)
-		err = json.Unmarshal(text, r.Set)
+		r.Set, err = config.Settings(args)
 		return r, "set " + strings.Join(args, " "), err
 	})
-}
-
-// settingOf is the value of a key as JSON: none is null, a duration a number of seconds.
-func settingOf(key, value string) json.RawMessage {
-	value = strings.TrimSpace(value)
-	if value == "none" {
-		return json.RawMessage("null")
-	}
-	if key == "limits.wall" || key == "limits.seconds" {
-		if d, err := time.ParseDuration(value); err == nil {
-			value = strconv.FormatFloat(d.Seconds(), 'g', -1, 64)
-		}
-	}
-	var values map[string]float64
-	if key == "limits.target" && strings.HasPrefix(value, "{") && yaml.Unmarshal([]byte(value), &values) == nil {
-		if text, err := json.Marshal(values); err == nil {
-			return text
-		}
-	}
-	if x, err := strconv.ParseFloat(value, 64); err == nil && !math.IsNaN(x) && !math.IsInf(x, 0) && !json.Valid([]byte(value)) {
-		value = strconv.FormatFloat(x, 'g', -1, 64) // such as .9
-	}
-	if !json.Valid([]byte(value)) {
-		value = strconv.Quote(value)
-	}
-	return json.RawMessage(value)
 }
 
 func (a *app) pauseCommand() *cobra.Command {

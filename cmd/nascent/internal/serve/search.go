@@ -57,8 +57,12 @@ type search struct {
 	told      string // state as JSON
 	columns   map[string]*column
 	course    *course
-	answers   map[string]*answer
+	answers   map[string][]byte // by their queries, until something changes
 	details   map[engine.ID]engine.ResultRecord
+}
+
+func newSearch(name, dir string, from Source) *search {
+	return &search{name: name, dir: dir, source: from, answers: map[string][]byte{}}
 }
 
 // stamp tells states of a stopped search's file apart.

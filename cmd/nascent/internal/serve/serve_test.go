@@ -322,7 +322,7 @@ func TestDownloads(t *testing.T) {
 func TestItGoesOn(t *testing.T) {
 	t.Parallel()
 	dir := searched(t, t.TempDir(), "goes-on", 30)
-	x := &search{name: "goes-on", dir: dir, source: &stopped{}, answers: map[string]*answer{}}
+	x := newSearch("goes-on", dir, &stopped{})
 	read := func() (version uint64) {
 		t.Helper()
 		if err := x.refresh(t.Context()); err != nil {
@@ -362,6 +362,46 @@ func TestItGoesOn(t *testing.T) {
 	}
 	if err := x.refresh(t.Context()); err == nil {
 		t.Error("it is read though it is gone")
+	}
+}
+
+// Within the process the same is answered as over HTTP, and steered.
+func TestOne(t *testing.T) {
+	t.Parallel()
+	dir := searched(t, t.TempDir(), "one", 60)
+	src := &stopped{}
+	one, a := Open(dir, src), newAsker(t, Config{Dir: dir, Source: src})
+	if _, err := one.Ask(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "still being read") {
+		t.Errorf("before it is read it answers %v", err)
+	}
+	a.ready("one")
+	if err := one.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range views {
+		if v == "" { // it tells its version
+			continue
+		}
+		got, err := one.Ask(t.Context(), v)
+		if want := a.get("/api/searches/one"+v, nil); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %s, %v, want %s", v, got, err, want)
+		}
+	}
+	for address, says := range map[string]string{
+		"/nothing": "there is no /nothing", "/candidate/9999": "no result", "/candidate/x": "x", "/table?where=acuracy+%3E+1": "accuracy", "/candidate": "there is no",
+		"/export/1/json": "there is no",
+	} {
+		if text, err := one.Ask(t.Context(), address); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %s, %v", address, text, err)
+		}
+	}
+	before := one.Version()
+	rec, err := one.Steer(t.Context(), engine.Request{ID: "r-1", By: "watch", Note: "seen"})
+	if err != nil || rec.Seq == 0 || one.Version() <= before {
+		t.Fatalf("a note: %+v, %v, version %d after %d", rec, err, one.Version(), before)
+	}
+	if text, err := one.Ask(t.Context(), "/timeline"); err != nil || !bytes.Contains(text, []byte(`"text":"seen"`)) {
+		t.Errorf("it says %s, %v", text, err)
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,33 +96,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/searches", s.overview)
 	mux.HandleFunc("GET /api/compare", s.compare)
 	mux.HandleFunc("GET /api/events", s.events)
-	view := func(path string, answer func(*search, *http.Request) (any, error)) {
+	for path, answer := range queries {
 		mux.HandleFunc("GET /api/searches/{name}"+path, func(w http.ResponseWriter, r *http.Request) { s.view(w, r, answer) })
 	}
-	query := func(f func(*search, url.Values) (any, error)) func(*search, *http.Request) (any, error) {
-		return func(x *search, r *http.Request) (any, error) { return f(x, r.URL.Query()) }
-	}
-	view("", query((*search).summary))
-	view("/progress", query((*search).progress))
-	view("/scatter", query((*search).scatter))
-	view("/table", query((*search).table))
-	view("/report", query((*search).report))
-	view("/importance", query((*search).importance))
-	view("/parallel", query((*search).parallel))
-	view("/timeline", query((*search).timeline))
-	view("/failures", query((*search).failures))
-	view("/log", func(x *search, r *http.Request) (any, error) { return x.log(r.Context(), r.URL.Query()) })
-	candidate := func(f func(*search, *http.Request, engine.ID) (any, error)) func(*search, *http.Request) (any, error) {
-		return func(x *search, r *http.Request) (any, error) {
-			id, err := engine.ParseID(r.PathValue("id"))
-			if err != nil {
-				return nil, err
-			}
-			return f(x, r, id)
-		}
-	}
-	view("/candidate/{id}", candidate(func(x *search, r *http.Request, id engine.ID) (any, error) { return x.candidate(r.Context(), id) }))
-	view("/lineage/{id}", candidate(func(x *search, _ *http.Request, id engine.ID) (any, error) { return x.lineage(id) }))
 	mux.HandleFunc("GET /api/searches/{name}/export/{id}/{format}", s.export)
 	mux.HandleFunc("GET /api/searches/{name}/file/{id}/{file}", s.file)
 	mux.HandleFunc("POST /api/searches/{name}/steer", s.steer)
@@ -191,11 +166,8 @@ func fail(w http.ResponseWriter, err error) {
 
 var errTooLong = errors.New("the answer would be longer than 64 KB")
 
-// answer is one that was given, until the search changes.
-type answer struct{ text []byte }
-
 // view answers a query over one search.
-func (s *Server) view(w http.ResponseWriter, r *http.Request, f func(*search, *http.Request) (any, error)) {
+func (s *Server) view(w http.ResponseWriter, r *http.Request, f query) {
 	x, err := s.search(r.PathValue("name"))
 	if err == nil {
 		err = x.ready(r.Context())
@@ -204,35 +176,15 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request, f func(*search, *h
 		fail(w, err)
 		return
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.archive == nil {
-		fail(w, orElse(x.err, &notFound{"the search is still being read; ask again"}))
+	text, version, err := x.answer(r.Context(), f, r.PathValue("id"), r.URL)
+	if err != nil {
+		fail(w, err)
 		return
 	}
-	known := x.answers[r.URL.RequestURI()]
-	if known == nil {
-		v, err := f(x, r)
-		if err != nil {
-			fail(w, err)
-			return
-		}
-		text, err := json.Marshal(v)
-		if err == nil && len(text) > maxAnswer {
-			err = fmt.Errorf("%w (%d bytes)", errTooLong, len(text))
-		}
-		if err != nil {
-			fail(w, err)
-			return
-		}
-		if known = (&answer{text}); len(x.answers) < 200 {
-			x.answers[r.URL.RequestURI()] = known
-		}
-	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Nascent-Version", strconv.FormatUint(x.version, 10))
+	w.Header().Set("Nascent-Version", strconv.FormatUint(version, 10))
 	w.Header().Set("Cache-Control", "no-store")
-	w.Write(known.text)
+	w.Write(text)
 }
 
 func orElse(err, otherwise error) error {
@@ -260,7 +212,7 @@ func (s *Server) search(name string) (*search, error) {
 	if !isSearch(dir) {
 		dir = filepath.Join(dir, name)
 	}
-	x := &search{name: name, dir: dir, source: s.config.Source, answers: map[string]*answer{}}
+	x := newSearch(name, dir, s.config.Source)
 	s.searches[name] = x
 	return x, nil
 }

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -25,14 +26,22 @@ func (s *Server) steer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req.By = cmp.Or(req.By, "page")
-	rec, err := s.config.Source.Steer(r.Context(), x.dir, req)
+	rec, err := x.steer(r.Context(), req)
 	if err != nil {
 		fail(w, err)
 		return
 	}
-	x.refresh(r.Context()) // so that whoever asked sees it; what cannot be read now is read later
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(rec)
+}
+
+// steer changes the search.
+func (x *search) steer(ctx context.Context, r engine.Request) (engine.Receipt, error) {
+	rec, err := x.source.Steer(ctx, x.dir, r)
+	if err == nil {
+		x.refresh(ctx) // so that whoever asked sees it; what cannot be read now is read later
+	}
+	return rec, err
 }
 
 // mostEvents is how many events are listed.

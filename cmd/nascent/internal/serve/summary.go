@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"os"
@@ -147,7 +146,7 @@ const (
 
 // log answers /log[?file=][&find=|&about=]: the end of what a plugin printed, of lines with a text, or
 // about a candidate.
-func (s *search) log(_ context.Context, q url.Values) (any, error) {
+func (s *search) log(q url.Values) (any, error) {
 	type logs struct {
 		Files []string `json:"files"`
 		File  string   `json:"file"`
