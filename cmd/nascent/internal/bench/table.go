@@ -59,7 +59,7 @@ func (b *Bench) Table() (head []string, rows [][]string) {
 		for _, name := range reports {
 			cell := "-"
 			if m := r.Report[name]; m != nil {
-				cell = fmt.Sprintf("%s ± %s", show.Number(name, m.Mean), show.Number("", m.SD))
+				cell = show.Spread(name, m.Mean, m.SD)
 			}
 			row = append(row, cell)
 		}

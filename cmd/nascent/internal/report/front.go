@@ -322,7 +322,7 @@ func (r *Report) others(x *row) (cells []string) {
 			case f.N < 2:
 				cell = show.Number(o.Metric, f.Mean)
 			default:
-				cell = show.Number(o.Metric, f.Mean) + fmt.Sprintf(" ± %s (%d)", show.Number(o.Metric, f.SD), f.N)
+				cell = fmt.Sprintf("%s (%d)", show.Spread(o.Metric, f.Mean, f.SD), f.N)
 			}
 		}
 		cells = append(cells, cell)

@@ -35,11 +35,10 @@ func (r *Report) spread(f *Figure) string {
 	if f.N < 2 {
 		return r.value(f.Mean)
 	}
-	sd := show.Number("", f.SD)
 	if r.part(f.Mean) {
-		sd = fmt.Sprintf("%.2f", 100*f.SD)
+		return fmt.Sprintf("%s ± %.2f (%d)", r.value(f.Mean), 100*f.SD, f.N)
 	}
-	return fmt.Sprintf("%s ± %s (%d)", r.value(f.Mean), sd, f.N)
+	return fmt.Sprintf("%s (%d)", show.Spread(r.objective.Metric, f.Mean, f.SD), f.N)
 }
 
 // search is what the search found of a network.

@@ -232,6 +232,16 @@ func Interval(name string, e engine.Estimate) string {
 	return Bracketed(e, text[0], text[1], text[2])
 }
 
+// Spread writes the mean and the standard deviation of what was measured of a metric, to the
+// second digit of the deviation.
+func Spread(name string, mean, sd float64) string {
+	if name == "seconds" || !(sd >= 1e-6) || math.Abs(mean) >= 1e6 || sd >= 1e6 {
+		return strings.Join(together(name, mean, sd), " ± ")
+	}
+	places := max(0, 1-int(math.Floor(math.Log10(sd))))
+	return fmt.Sprintf("%.*f ± %.*f", places, mean, places, sd)
+}
+
 // Bracketed is an estimate whose mean and interval were written down.
 func Bracketed(e engine.Estimate, mean, low, high string) string {
 	switch {

@@ -162,6 +162,21 @@ func TestImpossibleValues(t *testing.T) {
 }
 
 // An interval is written with as many places at both ends, and not at all where there is none.
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		mean, sd float64
+		want     string
+	}{
+		{0.0123, 4.509e-4, "0.01230 ± 0.00045"}, {1234.5, 0.02, "1234.500 ± 0.020"}, {1360, 212.13, "1360 ± 212"}, {0.91234, 0.0123, "0.912 ± 0.012"},
+		{2e-7, 1.5e-7, "2.000e-07 ± 1.500e-07"}, {3e7, 12, "30,000,000 ± 12"}, {5, 0, "5 ± 0"},
+	} {
+		if got := Spread("loss", c.mean, c.sd); got != c.want {
+			t.Errorf("%v and its standard deviation %v are written as %s; want %s", c.mean, c.sd, got, c.want)
+		}
+	}
+}
+
 func TestInterval(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
