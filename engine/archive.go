@@ -34,6 +34,7 @@ const (
 	eventPin       = "pin"       // files of candidates stay; Data: pinEvent
 	eventUnpin     = "unpin"     // they need not; Data: pinEvent
 	eventNote      = "note"      // a line for people; Data: noteEvent
+	eventBranched  = "branched"  // the search was another one before this turn; Data: branchedEvent
 	eventPlan      = "plan"      // a request waits for a later turn; Data: Request
 	eventRefused   = "refused"   // when that came it could not be carried out; Data: refusedEvent
 
@@ -110,6 +111,7 @@ type Archive struct {
 	width         int        // the window, where it was set or a strategy brought it; 0: that of the plan
 	paused        *Paused
 	bans          bans
+	branches      []branchedEvent
 	pinned        map[ID]bool
 	planned       []*Request // whose turn is still to come, as they were given
 	attempts      int        // how often a job is tried now
@@ -294,7 +296,7 @@ func (a *Archive) Status() Snapshot {
 	t := a.tally
 	s.OK, s.Invalid, s.Failed, s.Reused, s.Supernet, s.Score = t.ok, t.invalid, t.failed, t.reused, t.supernet, t.score
 	s.Added, s.Imported = t.added, t.imported
-	s.Paused, s.Bans, s.Pinned = a.paused, a.Bans(), a.Pinned()
+	s.Paused, s.Bans, s.Pinned, s.Branched = a.paused, a.Bans(), a.Pinned(), a.Branched()
 	for _, p := range a.planned {
 		s.Planned = append(s.Planned, Planned{Request: p.ID, By: p.By, Turn: p.AtTurn, Text: p.String()})
 	}

@@ -11,6 +11,7 @@ import (
 type checkpoints struct {
 	kept    map[ID]*entry      // of the search, consumed by its turns
 	users   map[ID]int         // jobs without a turn that consumes them, by whose files they go on from
+	lost    map[ID]bool        // whose files were gone when the search was branched, from that turn on
 	results int                // consumed since it was last decided which are kept
 	most    []mostKept         // in the order of turns
 	by      map[int]*estimates // of those that left files, by fidelity: how good they are
@@ -29,7 +30,7 @@ const defaultKeep = 10
 const keepEvery = 64
 
 func newCheckpoints() checkpoints {
-	return checkpoints{kept: map[ID]*entry{}, users: map[ID]int{}, most: []mostKept{{Keep: defaultKeep}}, by: map[int]*estimates{}}
+	return checkpoints{kept: map[ID]*entry{}, lost: map[ID]bool{}, users: map[ID]int{}, most: []mostKept{{Keep: defaultKeep}}, by: map[int]*estimates{}}
 }
 
 func (c *checkpoints) mostAt(turn uint64) int {
@@ -74,7 +75,11 @@ func (a *Archive) filesOfAll(ids []ID) (all []FileRef) {
 // goesOn is id if a job proposed now can go on from it, else 0: its files were let
 // go, and the job begins anew. Who never left any can be named all the same.
 func (t *trajectory) goesOn(id ID) ID {
-	if e := t.source(id); t.Plan.Rules > 0 && e != nil && t.checkpoints.kept[e.ID] == nil {
+	e, from := t.source(id), id
+	if named := t.get(id); named != nil && named.Reuse != 0 {
+		from = named.Reuse
+	}
+	if t.Plan.Rules > 0 && (t.checkpoints.lost[from] || e != nil && t.checkpoints.kept[e.ID] == nil) {
 		return 0
 	}
 	return id

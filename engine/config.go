@@ -172,9 +172,10 @@ type Snapshot struct {
 	Workers     int      `json:"workers"`
 	Window      int      `json:"window,omitempty"` // how many undecided jobs there may be
 	Limits      Limits   `json:"limits"`
-	Paused      *Paused  `json:"paused,omitempty"` // nothing new is started
-	Bans        []string `json:"bans,omitempty"`   // conditions; what they hold of is not proposed
-	Pinned      []ID     `json:"pinned,omitempty"` // whose files are kept
+	Paused      *Paused  `json:"paused,omitempty"`   // nothing new is started
+	Bans        []string `json:"bans,omitempty"`     // conditions; what they hold of is not proposed
+	Pinned      []ID     `json:"pinned,omitempty"`   // whose files are kept
+	Branched    *Origins `json:"branched,omitempty"` // what it was before; nil where it is no branch
 
 	// Planned is what waits for a later turn, in the order in which it was asked for.
 	Planned []Planned `json:"planned,omitempty"`

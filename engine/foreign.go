@@ -281,7 +281,7 @@ func (t *trajectory) outsider(id ID, operator string, k Known) (*entry, error) {
 	t.freeSharers(id)
 	e := &entry{turn: t.search.turns, attempts: &attempts{}, Candidate: Candidate{Job: Job{
 		ID: id, Phase: PhaseSearch, Task: Train, Genome: g, Operator: operator, Fidelity: k.Fidelity,
-		Budget: t.budget(k.Fidelity), Seed: jobSeed(t.Plan.Seed, id, t.pass),
+		Budget: t.budget(k.Fidelity), Seed: t.jobSeed(id),
 	}}}
 	if operator == OpAdded {
 		e.Reuse = t.duplicateOf(e)

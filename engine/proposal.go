@@ -60,7 +60,7 @@ func (t *trajectory) job(x *turn, p *Proposal, id ID) (*entry, error) {
 	j := Job{
 		ID: id, Phase: p.Phase, Task: p.Task, Operator: p.Operator, Parents: p.Parents, Fidelity: p.Fidelity,
 		Budget: p.Budget, Input: p.Input, Resume: t.goesOn(p.Resume), Inherit: t.goesOn(p.Inherit), Stop: p.Stop, Tag: p.Tag,
-		Replicate: p.Replicate, Seed: jobSeed(t.Plan.Seed, id, t.pass),
+		Replicate: p.Replicate, Seed: t.jobSeed(id),
 	}
 	if j.Phase == "" {
 		j.Phase = PhaseSearch
@@ -114,7 +114,7 @@ func (t *trajectory) breed(e *entry, p *Proposal, parents []*entry) error {
 	if n, known := need[p.Operator]; !known || n != len(parents) {
 		return fmt.Errorf("operator %q with %d parents; known are random (0), mutate and same (1), cross and cross+mutate (2), or a genome", p.Operator, len(parents))
 	}
-	r := rng.New(rng.Derive(t.Plan.Seed, "make", uint64(e.ID)))
+	r := rng.New(rng.Derive(t.seedOf(e.ID), "make", uint64(e.ID)))
 	for range redraws {
 		g, err := t.draw(p.Operator, parents, r)
 		if err != nil {

@@ -147,6 +147,9 @@ func (t *trajectory) happened(e EventRecord) error {
 	case eventPin, eventUnpin:
 		var p pinEvent
 		target, then = &p, func() { t.pin(e.Kind == eventPin, p.IDs) }
+	case eventBranched:
+		var b branchedEvent
+		target, then = &b, func() { t.branched(b, e.Turn) }
 	case eventPlan:
 		r := new(Request)
 		target, then = r, func() { t.planned = append(t.planned, r) }
@@ -290,11 +293,13 @@ func (t *trajectory) readTurns() error {
 				return damaged("%s turn %d stands where turn %d should", q.part, r.N, q.turns)
 			}
 			if q.part == PartSearch {
+				t.lose(r.N)
 				t.keepFiles(r.Consumed)
 			}
 			t.took(q, r)
 		}
 	}
+	t.lose(t.search.turns)
 	t.search.since, t.final.since = t.now().Turn, t.pass.FirstTurn
 	return nil
 }

@@ -23,33 +23,12 @@ func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led
 	if err != nil {
 		return err
 	}
-	scratch := Memory() // files of earlier turns are long gone, and are made again
-	defer scratch.Close()
-	r := &replay{source: a, again: a.restart(), files: scratch, ctx: ctx, progress: progress}
-	for _, id := range a.search.history {
-		if !a.get(id).imported() {
-			r.own = append(r.own, id)
-		}
-	}
-	if r.limits, err = limitsByTurn(led); err != nil {
+	r, err := newReplay(ctx, a, find, progress)
+	if err != nil {
 		return err
 	}
-	r.setup = Setup{
-		Space: a.Space, Objectives: a.Plan.Objectives, Ties: a.Plan.Ties, Constraints: a.Plan.Constraints,
-		Reference: a.Plan.Reference, Metrics: a.derived.declared(a.setupMetrics()),
-		Fidelities: a.Plan.Fidelities, Order: a.Plan.Order, Files: scratch,
-	}
-	hello, _ := a.hello(a.Plan.Fidelities[len(a.Plan.Fidelities)-1].Evaluator)
-	r.setup.Seeded = hello.Seeded
-	for _, text := range a.Plan.Start {
-		g, err := a.Space.Parse(text)
-		if err != nil {
-			return fmt.Errorf("%w: start genome %s: %v", ErrDamaged, text, err)
-		}
-		r.setup.Start = append(r.setup.Start, g)
-	}
-	r.find, r.next = find, a.Strategies
-	if err := r.run(&r.again.search, 0); err != nil {
+	defer r.files.Close()
+	if err := r.run(&r.again.search, 0, a.search.turns); err != nil {
 		return err
 	}
 	if err := r.bring(a.search.nextID()); err != nil {
@@ -66,7 +45,38 @@ func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led
 	end.jobs = slices.Clone(a.final.jobs[:min(int(a.pass.FirstID-FinalBase-1), len(a.final.jobs))])
 	end.turns = a.pass.FirstTurn
 	end.decider = decider{name: "final", strategy: &final{plan: &a.Plan, baselines: a.Baselines}, since: a.pass.FirstTurn}
-	return r.run(end, a.pass.FirstTurn)
+	return r.run(end, a.pass.FirstTurn, a.final.turns)
+}
+
+// newReplay has replayed nothing yet. Its files are to be closed.
+func newReplay(
+	ctx context.Context, a *trajectory, find func(StrategyEvent) (Strategy, error), progress func(turn uint64),
+) (r *replay, err error) {
+	r = &replay{ctx: ctx, source: a, again: a.restart(), find: find, next: a.Strategies, progress: progress}
+	for _, id := range a.search.history {
+		if !a.get(id).imported() {
+			r.own = append(r.own, id)
+		}
+	}
+	if r.limits, err = limitsByTurn(a.led); err != nil {
+		return nil, err
+	}
+	r.files = Memory() // those of earlier turns are long gone, and are made again
+	r.setup = Setup{
+		Space: a.Space, Objectives: a.Plan.Objectives, Ties: a.Plan.Ties, Constraints: a.Plan.Constraints,
+		Reference: a.Plan.Reference, Metrics: a.derived.declared(a.setupMetrics()),
+		Fidelities: a.Plan.Fidelities, Order: a.Plan.Order, Files: r.files,
+	}
+	hello, _ := a.hello(a.Plan.Fidelities[len(a.Plan.Fidelities)-1].Evaluator)
+	r.setup.Seeded = hello.Seeded
+	for _, text := range a.Plan.Start {
+		g, err := a.Space.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%w: start genome %s: %v", ErrDamaged, text, err)
+		}
+		r.setup.Start = append(r.setup.Start, g)
+	}
+	return r, nil
 }
 
 // setupMetrics is what the strategy was told of metrics when it was opened.
@@ -138,14 +148,17 @@ func (r *replay) limitsAt(turn uint64) (l Limits) {
 	return l
 }
 
-// run replays the turns of a sequence from its first on.
-func (r *replay) run(q *sequence, first uint64) error {
+// run replays the turns of a sequence from first on, until the turn end.
+func (r *replay) run(q *sequence, first, end uint64) error {
 	for t, err := range r.source.led.Turns(q.part) {
 		if err != nil {
 			return err
 		}
 		if t.N < first {
 			continue
+		}
+		if t.N >= end {
+			break
 		}
 		if err := r.turn(q, t); err != nil {
 			return err

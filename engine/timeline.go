@@ -130,6 +130,10 @@ func (r *EventRecord) text() (string, error) {
 		var e noteEvent
 		err := read(&e)
 		return e.Note, err
+	case eventBranched:
+		var e branchedEvent
+		err := read(&e)
+		return e.text(), err
 	case eventPlan:
 		var e Request
 		if err := read(&e); err != nil {

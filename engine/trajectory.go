@@ -42,7 +42,7 @@ func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
 func (t *trajectory) restart() *trajectory {
 	again := newTrajectory(t.Name, t.Plan, t.led)
 	again.checkpoints.most = t.checkpoints.most
-	again.bans, again.cancels = t.bans, t.cancels
+	again.bans, again.cancels, again.branches = t.bans, t.cancels, t.branches
 	again.Space, again.Baselines, again.Evaluators, again.spaces = t.Space, t.Baselines, t.Evaluators, t.spaces
 	again.hideMeasured()
 	return again
@@ -155,7 +155,7 @@ func (t *trajectory) consume(e *entry) ResultRecord {
 // consumeEarly lets a result enter History before the turn that names it: a limit
 // cuts the batch short that it belongs to.
 func (t *trajectory) consumeEarly(e *entry) ResultRecord {
-	seconds, looks := e.cost()
+	seconds, looks := t.paid(e)
 	t.counters.Seconds = sum(t.counters.Seconds, seconds)
 	t.counters.TestLooks += looks
 	return t.consume(e)

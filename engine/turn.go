@@ -31,18 +31,19 @@ type turn struct {
 // turnSeed is the seed of a turn, jobSeed that of a job. Jobs of the final
 // strategy count from the beginning of their pass, and know how far the
 // search had come: so a search that was extended ends like one that never paused.
-func turnSeed(seed uint64, q *sequence, pass finalEvent) uint64 {
+func (a *Archive) turnSeed(q *sequence) uint64 {
 	if q.part == PartFinal {
-		return rng.Derive(seed, "final turn", uint64(pass.Evaluations), q.turns-pass.FirstTurn)
+		return rng.Derive(a.finalSeed(), "final turn", uint64(a.pass.Evaluations), q.turns-a.pass.FirstTurn)
 	}
+	seed := a.seed(func(b *branchedEvent) bool { return q.turns >= b.turn })
 	return rng.Derive(seed, "turn", q.turns)
 }
 
-func jobSeed(seed uint64, id ID, pass finalEvent) uint64 {
+func (a *Archive) jobSeed(id ID) uint64 {
 	if id > FinalBase {
-		return rng.Derive(seed, "final job", uint64(pass.Evaluations), uint64(id-pass.FirstID))
+		return rng.Derive(a.finalSeed(), "final job", uint64(a.pass.Evaluations), uint64(id-a.pass.FirstID))
 	}
-	return rng.Derive(seed, "job", uint64(id))
+	return rng.Derive(a.seedOf(id), "job", uint64(id))
 }
 
 // begin prepares the next turn of a sequence, which consumes the given jobs. It
@@ -52,6 +53,7 @@ func jobSeed(seed uint64, id ID, pass finalEvent) uint64 {
 func (t *trajectory) begin(q *sequence, ids []ID, want int, limits Limits, details func(ID) (ResultRecord, bool)) *turn {
 	if q.part == PartSearch {
 		t.freeSharers(q.nextID())
+		t.lose(q.turns)
 	}
 	x := &turn{sequence: q, seconds: t.counters.Seconds, looks: t.counters.TestLooks}
 	var results []Candidate // with curves and outputs
@@ -60,7 +62,7 @@ func (t *trajectory) begin(q *sequence, ids []ID, want int, limits Limits, detai
 		c := e.Candidate
 		if e.stage.is(decided) {
 			x.entered = append(x.entered, t.consume(e))
-			seconds, looks := e.cost()
+			seconds, looks := t.paid(e)
 			x.seconds = sum(x.seconds, seconds)
 			x.looks += looks
 		} else if r, ok := details(id); ok { // entered History when a limit cut its batch short
@@ -89,7 +91,7 @@ func (t *trajectory) begin(q *sequence, ids []ID, want int, limits Limits, detai
 	x.TurnRecord = TurnRecord{Part: q.part, N: q.turns, Consumed: ids, FirstID: q.nextID(), Want: want, Spent: spent}
 	x.args = Turn{
 		N: x.N, FirstID: x.FirstID, Want: want, Results: results, Spent: spent, Limits: limits,
-		Seed:    turnSeed(t.Plan.Seed, q, t.pass),
+		Seed:    t.turnSeed(q),
 		Files:   q.files(),
 		History: t.view(q.part == PartFinal, read),
 	}
