@@ -25,7 +25,6 @@ type Report struct {
 	fronts    []front
 	volume    []volume // after so many evaluations
 	counted   bool     // the metric parameters is something else than what networks have
-	random    int      // candidates that no parent had
 }
 
 // row is one network's figures.
@@ -62,6 +61,17 @@ const shown = 5
 
 // Of gathers a report.
 func Of(v *show.View) *Report {
+	r := figuresOf(v)
+	r.fronts, r.volume = frontsOf(v), volumeOf(v)
+	return r
+}
+
+// AccountOf is the report in words and figures. It looks at a few candidates alone, however
+// many there are.
+func AccountOf(v *show.View) *Account { return figuresOf(v).Account() }
+
+// figuresOf gathers what is no picture.
+func figuresOf(v *show.View) *Report {
 	r := &Report{view: v, status: v.Status(), objective: v.Objective()}
 	for _, c := range v.Best(shown) {
 		if whole, err := v.Candidate(c.ID); err == nil {
@@ -71,12 +81,6 @@ func Of(v *show.View) *Report {
 	}
 	r.outcome, r.judged = v.Outcome()
 	r.crown()
-	for c := range v.Candidates() {
-		if c.Phase == engine.PhaseSearch && c.Operator == engine.OpRandom {
-			r.random++
-		}
-	}
-	r.fronts, r.volume = frontsOf(v), volumeOf(v)
 	r.gather()
 	return r
 }

@@ -232,18 +232,13 @@ func (r reader) Candidates() iter.Seq[engine.Candidate] {
 	}
 }
 
+// Candidate is without curve, output and files: only the ledger has them, see detail.
 func (r reader) Candidate(id engine.ID) (engine.Candidate, error) {
 	row, ok := r.rows.Find(id)
 	if !ok {
 		return engine.Candidate{}, unknown(id)
 	}
-	c := r.rows.Candidate(row)
-	detail, err := r.detail(context.Background(), id)
-	if err != nil {
-		return c, err
-	}
-	c.Curve, c.Output, c.Files = detail.Curve, detail.Output, detail.Files
-	return c, nil
+	return r.rows.Candidate(row), nil
 }
 
 // mostDetails is of how many candidates whole results are at hand.

@@ -109,7 +109,7 @@ func (s *search) report(url.Values) (any, error) {
 	if !s.stands {
 		return nil, &notFound{"the search is still being read; ask again"}
 	}
-	return report.Of(s.view).Account(), nil
+	return report.AccountOf(s.view), nil
 }
 
 // importance answers /importance.
