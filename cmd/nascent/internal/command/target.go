@@ -165,9 +165,7 @@ func (t *target) succession(c choices) error {
 	if err != nil {
 		return err
 	}
-	options := recordedOptions(s.Strategy)
-	same := strategyName(s.Strategy) == now.Name &&
-		(len(options) == 0 && string(now.Options) == "{}" || string(options) == string(now.Options))
+	same := isStrategy(s.Strategy, now)
 	switch turns := v.Status().Turns; {
 	case !c.changed("strategy"):
 		// A change that was interrupted may stand in one of the two only, and what is
@@ -185,6 +183,12 @@ func (t *target) succession(c choices) error {
 	}
 	t.change, t.turn = true, c.turn
 	return nil
+}
+
+// isStrategy tells whether a search.yaml names the strategy that an event tells of.
+func isStrategy(p config.Plugin, e engine.StrategyEvent) bool {
+	options := recordedOptions(p)
+	return strategyName(p) == e.Name && (len(options) == 0 && string(e.Options) == "{}" || string(options) == string(e.Options))
 }
 
 // strategyText writes a strategy as the value of a key of search.yaml.

@@ -169,6 +169,21 @@ func (d *Document) Relocate() {
 	}
 }
 
+// FindPluginsIn lets plugins be found in one more directory.
+func (d *Document) FindPluginsIn(dir string) error {
+	const key = "plugins.dirs"
+	name := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: dir}
+	if dirs := d.find(key); dirs != nil && dirs.Kind == yaml.SequenceNode {
+		dirs.Content, d.changed = append(dirs.Content, name), true
+		return nil
+	}
+	err := d.put(key, &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{name}}, "the search")
+	if n := d.find(key); err == nil && n != nil {
+		n.LineComment = ""
+	}
+	return err
+}
+
 // leading are the keys whose values lead somewhere, and how their paths are made absolute.
 var leading = map[string]func(value string, path func(string) string) string{
 	folderKey:     folder,

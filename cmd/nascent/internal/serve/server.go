@@ -28,6 +28,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/internal/safe"
 )
 
 //go:embed web
@@ -245,7 +246,7 @@ func (s *Server) list() []string {
 	}
 	entries, _ := os.ReadDir(s.config.Dir)
 	for _, e := range entries {
-		if dir := filepath.Join(s.config.Dir, e.Name()); e.IsDir() && len(s.names) < mostListed {
+		if dir := filepath.Join(s.config.Dir, e.Name()); e.IsDir() && !strings.HasPrefix(e.Name(), safe.Unfinished) && len(s.names) < mostListed {
 			if _, err := os.Lstat(filepath.Join(dir, ledger.FileName)); err == nil {
 				s.names = append(s.names, e.Name())
 			}

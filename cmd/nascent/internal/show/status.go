@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -71,6 +72,15 @@ func StrategyText(all []engine.StrategyEvent) string {
 	return strings.Join(parts, ", ")
 }
 
+// OriginsText says what a branch was before.
+func OriginsText(b *engine.Origins) string {
+	text := fmt.Sprintf("from %s at turn %d", cmp.Or(b.From, "another search"), b.Turn)
+	if b.Seed != nil {
+		text += fmt.Sprintf(", with seed %d", *b.Seed)
+	}
+	return text
+}
+
 // WriteStatus prints where a search stands.
 func WriteStatus(out io.Writer, v *View, width int) error {
 	s := v.Status()
@@ -86,6 +96,9 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	field("state", "%s", state)
 	if p := s.Paused; p != nil {
 		field("paused", "%s, before turn %d; go on with: %s resume %s", by(p.By, p.Since), p.Turn, Program(), Quote(v.Dir))
+	}
+	if b := s.Branched; b != nil {
+		field("branched", "%s", OriginsText(b))
 	}
 	if s.Cause != "" {
 		field("cause", "%s", s.Cause)
