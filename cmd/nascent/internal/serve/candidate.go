@@ -403,6 +403,7 @@ func (s *search) failures(url.Values) (any, error) {
 		Status   engine.Status `json:"status"`
 		Reason   string        `json:"reason"`
 		N        int           `json:"n"`
+		Like     int           `json:"like"`    // texts that are equal but for numbers, which are one reason
 		Seconds  number        `json:"seconds"` // that it cost
 		Examples []engine.ID   `json:"examples"`
 	}
@@ -416,8 +417,11 @@ func (s *search) failures(url.Values) (any, error) {
 		Lost    number   `json:"lost"`    // seconds of attempts that brought nothing
 	}
 	out := &failures{Reasons: []reason{}, Retries: s.state.Retries, Lost: number(s.state.Lost)}
-	type key struct{ status, reason uint32 }
-	at := map[key]int{}
+	type key struct {
+		status uint32
+		reason string
+	}
+	at, seen := map[key]int{}, map[[2]uint32]int{}
 	for row := range s.rows.Len() {
 		status := engine.Status(s.rows.Status.At(row))
 		switch status {
@@ -429,12 +433,17 @@ func (s *search) failures(url.Values) (any, error) {
 		default:
 			out.Failed++
 		}
-		k := key{s.rows.Status.Codes[row], s.rows.Reason.Codes[row]}
-		i, ok := at[k]
-		if !ok {
-			i = len(out.Reasons)
-			at[k] = i
-			out.Reasons = append(out.Reasons, reason{Status: status, Reason: s.rows.Reason.At(row)})
+		text := [2]uint32{s.rows.Status.Codes[row], s.rows.Reason.Codes[row]}
+		i, known := seen[text]
+		if !known {
+			k := key{text[0], withoutNumbers(s.rows.Reason.At(row))}
+			if i, known = at[k]; !known {
+				i = len(out.Reasons)
+				at[k] = i
+				out.Reasons = append(out.Reasons, reason{Status: status, Reason: s.rows.Reason.At(row)})
+			}
+			out.Reasons[i].Like++
+			seen[text] = i
 		}
 		r := &out.Reasons[i]
 		r.N++
@@ -450,4 +459,18 @@ func (s *search) failures(url.Values) (any, error) {
 		out.Reasons[i].Reason = clip(out.Reasons[i].Reason, 500)
 	}
 	return out, nil
+}
+
+// withoutNumbers is a reason without what tells two occurrences of it apart.
+func withoutNumbers(text string) string {
+	out := make([]byte, 0, len(text))
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < '0' || c > '9':
+			out = append(out, c)
+		case len(out) == 0 || out[len(out)-1] != '#':
+			out = append(out, '#')
+		}
+	}
+	return string(out)
 }

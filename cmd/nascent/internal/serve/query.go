@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"time"
 
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -25,6 +26,7 @@ var queries = map[string]query{
 	"/parallel":   of((*search).parallel),
 	"/timeline":   of((*search).timeline),
 	"/failures":   of((*search).failures),
+	"/curves":     func(s *search, ctx context.Context, _ engine.ID, q url.Values) (any, error) { return s.curves(ctx, q) },
 	"/log":        of((*search).log),
 	"/candidate/{id}": func(s *search, ctx context.Context, id engine.ID, _ url.Values) (any, error) {
 		return s.candidate(ctx, id)
@@ -36,38 +38,121 @@ func of(f func(*search, url.Values) (any, error)) query {
 	return func(s *search, _ context.Context, _ engine.ID, q url.Values) (any, error) { return f(s, q) }
 }
 
-// answer is what a query is told as JSON, and of which version of the search: the same text
-// for as long as nothing changes.
-func (s *search) answer(ctx context.Context, f query, id string, at *url.URL) (text []byte, version uint64, err error) {
+// answer is what a query was told.
+type answer struct {
+	text []byte
+	of   uint64 // the search's version or, where clocks are not told of, its revision
+	took time.Duration
+	at   time.Time
+}
+
+// holds tells whether the answer is the newest.
+func (a *answer) holds(now uint64) bool { return a != nil && a.of == now }
+
+// pays is when to find the answer anew, where something has changed.
+func (a *answer) pays() (at time.Time) {
+	if a != nil && a.took > quick {
+		at = a.at.Add(sparing * a.took)
+	}
+	return at
+}
+
+// owe has whoever looks be told at a time that something has changed. s.brief is held.
+func (s *search) owe(at time.Time) {
+	if at.After(s.owed) {
+		s.owed = at
+	}
+}
+
+const (
+	// mostAnswers is how many are kept of a search.
+	mostAnswers = 200
+
+	// What takes longer than quick is found anew only after sparing times as long, so that a
+	// page that shows a large search leaves the machine to it.
+	quick   = 50 * time.Millisecond
+	sparing = 9
+)
+
+// ticking are the queries that are told of clocks and of jobs that run.
+var ticking = map[string]bool{"": true, "/log": true}
+
+// now is which version of an answer would be the newest. s.brief is held.
+func (s *search) now(ticks bool) uint64 {
+	if ticks {
+		return s.version
+	}
+	return s.revision
+}
+
+// answer is what a question of queries is told as JSON, and of which version of the search. Whoever is
+// patient may be told what held a moment ago, where it takes long to find that out anew, and
+// is told when it pays.
+func (s *search) answer(ctx context.Context, question, id string, at *url.URL, patient bool) (text []byte, version uint64, err error) {
 	var about engine.ID
 	if id != "" {
 		if about, err = engine.ParseID(id); err != nil {
 			return nil, 0, err
 		}
 	}
+	uri, ticks := at.RequestURI(), ticking[question]
+	known := func() *answer {
+		s.brief.Lock()
+		defer s.brief.Unlock()
+		a := s.answers[uri]
+		if a.holds(s.now(ticks)) {
+			return a
+		}
+		if pays := a.pays(); patient && time.Now().Before(pays) {
+			s.owe(pays)
+			return a
+		}
+		return nil
+	}
+	if a := known(); a != nil {
+		return a.text, a.of, nil
+	}
+	s.fetch(ctx, question, about)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.archive == nil {
-		return nil, s.version, orElse(s.err, &notFound{"the search is still being read; ask again"})
+		return nil, 0, orElse(s.wrong(), &notFound{"the search is still being read; ask again"})
 	}
-	if known, ok := s.answers[at.RequestURI()]; ok {
-		return known, s.version, nil
+	if a := known(); a != nil { // somebody else asked
+		return a.text, a.of, nil
 	}
-	v, err := f(s, ctx, about, at.Query())
+	s.brief.Lock()
+	a := &answer{of: s.now(ticks), at: time.Now()}
+	s.brief.Unlock()
+	v, err := queries[question](s, ctx, about, at.Query())
 	if err != nil {
-		return nil, s.version, err
+		return nil, a.of, err
 	}
-	text, err = json.Marshal(v)
-	if err == nil && len(text) > maxAnswer {
-		err = fmt.Errorf("%w (%d bytes)", errTooLong, len(text))
+	a.text, err = json.Marshal(v)
+	if err == nil && len(a.text) > maxAnswer {
+		err = fmt.Errorf("%w (%d bytes)", errTooLong, len(a.text))
 	}
 	if err != nil {
-		return nil, s.version, err
+		return nil, a.of, err
 	}
-	if len(s.answers) < 200 {
-		s.answers[at.RequestURI()] = text
+	a.took = time.Since(a.at)
+	s.brief.Lock()
+	defer s.brief.Unlock()
+	if len(s.answers) >= mostAnswers {
+		clear(s.answers)
 	}
-	return text, s.version, nil
+	s.answers[uri] = a
+	return a.text, a.of, nil
+}
+
+// settle has answers that are owed be asked for again, once that pays.
+func (s *search) settle() {
+	s.brief.Lock()
+	defer s.brief.Unlock()
+	if !s.owed.IsZero() && time.Now().After(s.owed) {
+		s.owed = time.Time{}
+		s.version++
+	}
 }
 
 // One is a search that is looked at from within this process, by the questions that a
@@ -83,8 +168,8 @@ func (o *One) Refresh(ctx context.Context) error { return o.search.refresh(ctx) 
 
 // Version grows with every change. Answers of one version are equal.
 func (o *One) Version() uint64 {
-	o.search.mu.Lock()
-	defer o.search.mu.Unlock()
+	o.search.brief.Lock()
+	defer o.search.brief.Unlock()
 	return o.search.version
 }
 
@@ -94,16 +179,14 @@ func (o *One) Ask(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := ""
-	f, ok := queries[at.Path]
-	if !ok {
-		id = path.Base(at.Path)
-		f, ok = queries[path.Dir(at.Path)+"/{id}"]
+	question, id := at.Path, ""
+	if queries[question] == nil {
+		question, id = path.Dir(at.Path)+"/{id}", path.Base(at.Path)
 	}
-	if !ok {
+	if queries[question] == nil {
 		return nil, &notFound{"there is no " + clip(at.Path, 200)}
 	}
-	text, _, err := o.search.answer(ctx, f, id, at)
+	text, _, err := o.search.answer(ctx, question, id, at, false)
 	return text, err
 }
 

@@ -37,32 +37,40 @@ type search struct {
 	source    Source
 
 	reading sync.Mutex // held by the one who refreshes
-	stamp   stamp      // of a stopped search when it was read
 
-	mu        sync.Mutex // of all that follows
-	version   uint64     // grows with every change
-	used      time.Time  // when somebody last asked for it
-	busy      bool       // somebody reads it
-	refreshed time.Time  // when that was last done
-	err       error      // why it cannot be read
-	index     *index.Index
-	total     uint64 // rows that there are
-	record    engine.Ledger
-	events    uint64
-	archive   *engine.Archive
-	rows      *show.Rows // of index
-	view      *show.View
-	state     State
-	stands    bool   // state is known
-	told      string // state as JSON
-	columns   map[string]*column
-	course    *course
-	answers   map[string][]byte // by their queries, until something changes
-	details   map[engine.ID]engine.ResultRecord
+	// mu is held while the search is looked through or grows, brief by whoever has no time to
+	// wait for that. mu is taken first.
+	mu      sync.Mutex
+	total   uint64 // rows that there are
+	index   *index.Index
+	record  engine.Ledger
+	events  uint64
+	archive *engine.Archive
+	rows    *show.Rows // of index
+	view    *show.View
+	state   State
+	stands  bool   // state is known
+	told    string // state as JSON
+	calm    string // without what changes all the time
+	columns map[string]*column
+	course  *course
+	details map[engine.ID]engine.ResultRecord
+
+	brief     sync.Mutex
+	version   uint64             // grows with every change
+	revision  uint64             // without those of clocks and of jobs that run
+	used      time.Time          // when somebody last asked for it
+	busy      bool               // somebody reads it
+	refreshed time.Time          // when that was last done
+	err       error              // why it cannot be read
+	standing  *standing          // for a list of searches
+	stamp     stamp              // of a stopped search when it was read; written with mu, too
+	answers   map[string]*answer // by their queries
+	owed      time.Time          // when an answer of before is to be found anew; zero: none
 }
 
 func newSearch(name, dir string, from Source) *search {
-	return &search{name: name, dir: dir, source: from, answers: map[string][]byte{}}
+	return &search{name: name, dir: dir, source: from, answers: map[string]*answer{}}
 }
 
 // stamp tells states of a stopped search's file apart.
@@ -85,7 +93,7 @@ func (s *search) refresh(ctx context.Context) error {
 	defer s.reading.Unlock()
 	now := stampOf(s.dir)
 	s.mu.Lock()
-	if s.stands && !s.state.Live && s.err == nil && now == s.stamp {
+	if s.stands && !s.state.Live && s.wrong() == nil && now == s.stamp {
 		s.mu.Unlock()
 		return nil
 	}
@@ -116,20 +124,33 @@ func (s *search) refresh(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.brief.Lock()
+	defer s.brief.Unlock()
 	if s.stamp = now; err != nil {
 		s.stamp = stamp{}
 	}
 	if (err == nil) != (s.err == nil) || err != nil && err.Error() != s.err.Error() {
-		s.changed()
+		s.version, s.revision = s.version+1, s.revision+1
 	}
 	s.err = err
 	return err
 }
 
-// changed says that answers of before hold no more. s.mu is held.
-func (s *search) changed() {
-	s.version++
-	clear(s.answers)
+// wrong is why it cannot be read, or nil.
+func (s *search) wrong() error {
+	s.brief.Lock()
+	defer s.brief.Unlock()
+	return s.err
+}
+
+// changed says that answers of before hold no more or, where only clocks and jobs that run
+// are others, that those hold no more which tell of these. s.mu is held.
+func (s *search) changed(calm bool) {
+	s.brief.Lock()
+	defer s.brief.Unlock()
+	if s.version++; !calm {
+		s.revision++
+	}
 }
 
 // begin takes in what the search is.
@@ -170,7 +191,7 @@ func (s *search) begin(h head) error {
 	s.rows = show.RowsOf(s.index, archive, archive.Metrics(), labels, s.dir)
 	s.view = show.Of(archive, reader{s}, shelf{s.record, s.dir}, s.dir)
 	s.columns, s.course, s.details = nil, nil, nil
-	s.changed()
+	s.changed(false)
 	return nil
 }
 
@@ -182,7 +203,7 @@ func (s *search) receive(block io.Reader, of [32]byte) error {
 		switch err := s.index.Receive(block, of); {
 		case errors.Is(err, io.EOF):
 			s.rows.Grow()
-			s.changed()
+			s.changed(false)
 			return nil
 		case err != nil:
 			s.index, s.archive = nil, nil // it begins anew
@@ -195,12 +216,18 @@ func (s *search) receive(block io.Reader, of [32]byte) error {
 func (s *search) stand(now State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	calm := now
+	calm.Jobs, calm.Running, calm.Waiting, calm.Spent, calm.Wall, calm.Idle, calm.Deciding, calm.Clients = nil, 0, 0, engine.Spent{}, 0, 0, 0, nil
 	text, err := json.Marshal(now)
+	quiet, _ := json.Marshal(calm)
 	if err != nil || string(text) != s.told {
-		s.changed()
+		s.changed(err == nil && string(quiet) == s.calm)
 	}
-	s.state, s.told, s.stands = now, string(text), true
+	s.state, s.told, s.calm, s.stands = now, string(text), string(quiet), true
 	s.view.Live = now.Live
+	s.brief.Lock()
+	defer s.brief.Unlock()
+	s.standing = s.listed()
 }
 
 // shelf finds a search's files where they lie.
@@ -242,21 +269,61 @@ func (r reader) Candidate(id engine.ID) (engine.Candidate, error) {
 }
 
 // mostDetails is of how many candidates whole results are at hand.
-const mostDetails = 100
+const mostDetails = 200
 
-// detail is the whole result of a candidate.
+// detail is the whole result of a candidate. The search's mu is held.
 func (s *search) detail(ctx context.Context, id engine.ID) (engine.ResultRecord, error) {
 	if d, ok := s.details[id]; ok {
 		return d, nil
 	}
 	d, err := s.source.Detail(ctx, s.dir, id)
 	if err == nil {
-		if s.details == nil || len(s.details) == mostDetails {
-			s.details = map[engine.ID]engine.ResultRecord{}
-		}
-		s.details[id] = d
+		s.keep(d)
 	}
 	return d, err
+}
+
+func (s *search) keep(d engine.ResultRecord) {
+	if s.details == nil || len(s.details) >= mostDetails {
+		s.details = map[engine.ID]engine.ResultRecord{}
+	}
+	s.details[d.ID] = d
+}
+
+// fetch has the whole results at hand that a question will ask for: others may look at the
+// search while they are read.
+func (s *search) fetch(ctx context.Context, question string, about engine.ID) {
+	var missing []engine.ID
+	need := func(ids ...engine.ID) {
+		for _, id := range ids {
+			if _, known := s.details[id]; !known && id != 0 {
+				missing = append(missing, id)
+			}
+		}
+	}
+	s.mu.Lock()
+	if s.archive != nil {
+		switch question {
+		case "/candidate/{id}":
+			if row, ok := s.rows.Find(about); ok {
+				need(about, s.rows.Reuse[row])
+			}
+		case "/curves":
+			need(s.curved()...)
+		}
+	}
+	s.mu.Unlock()
+	var found []engine.ResultRecord
+	for _, id := range missing {
+		if d, err := s.source.Detail(ctx, s.dir, id); err == nil { // else it is asked for again, and says why
+			found = append(found, d)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range found {
+		s.keep(d)
+	}
 }
 
 func (r reader) Best(n int) []engine.Candidate { return r.leading(r.state.Best, n) }

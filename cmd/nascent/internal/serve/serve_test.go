@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/bench"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
@@ -189,7 +190,7 @@ func (a *asker) ready(name string) (s summary) {
 
 var views = []string{
 	"", "/progress", "/progress?measure=hypervolume", "/scatter", "/scatter?x=metric:latency&y=accuracy", "/scatter?x=gene:activation", "/scatter?of=all&logy=1&x=seconds",
-	"/table", "/table?where=failed+or+invalid&columns=id,status,reason,genome", "/report", "/importance", "/parallel", "/timeline", "/failures", "/log", "/candidate/1", "/lineage/1",
+	"/table", "/table?where=failed+or+invalid&columns=id,status,reason,genome", "/report", "/importance", "/parallel", "/timeline", "/failures", "/curves", "/log", "/candidate/1", "/lineage/1",
 }
 
 // What the page shows is what the search says of itself.
@@ -545,15 +546,23 @@ func TestFolder(t *testing.T) {
 	if list.Single || len(list.Searches) != 3 || list.Searches[0].Name != "one" || list.Searches[0].Evaluations != 20 || list.Searches[2].Best == "" {
 		t.Errorf("it lists %+v", list)
 	}
-	var compared struct {
-		Searches []struct {
-			Name  string
-			Steps []struct{ N int }
-		}
+	var side compared
+	a.get("/api/compare?search=two&search=one&search=two", &side)
+	if len(side.Searches) != 2 || side.Searches[0].Name != "two" || len(side.Searches[1].Steps) == 0 || side.Metric != bench.Hypervolume || side.Error != "" {
+		t.Errorf("it compares %+v", side)
 	}
-	a.get("/api/compare?search=two&search=one", &compared)
-	if len(compared.Searches) != 2 || compared.Searches[0].Name != "two" || len(compared.Searches[1].Steps) == 0 {
-		t.Errorf("it compares %+v", compared)
+	one, two := side.Searches[1], side.Searches[0]
+	if one.Group != two.Group || one.Front != len(one.Points) || one.Front == 0 || one.JointFront > one.Front || one.Best == "" || one.AtEqual != [2]string{one.Best, one.Best} ||
+		side.X == nil || side.X.Name != "latency" || side.Y.Name != "accuracy" {
+		t.Errorf("side by side they are %+v", side)
+	}
+	a.get("/api/compare?search=one&search=three&metric=accuracy", &side)
+	if side.Metric != "accuracy" || !slices.ContainsFunc(side.Settings, func(d comparedSetting) bool { return d.Key == "seed" && slices.Equal(d.Values, []string{"3", "5"}) }) {
+		t.Errorf("by accuracy: %+v", side)
+	}
+	a.get("/api/compare?search=one&search=three&metric=nothing", &side)
+	if side.Error == "" {
+		t.Error("they are compared by a metric that there is not")
 	}
 	for _, name := range []string{"..", ".", "no search", "one/../two"} {
 		if w := a.do(httptest.NewRequest("GET", "http://localhost/api/searches/"+url.PathEscape(name), nil)); w.Code < 300 || w.Code == 200 {

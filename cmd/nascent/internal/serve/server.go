@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"log"
 	"maps"
-	"math"
 	"mime"
 	"net"
 	"net/http"
@@ -55,6 +54,7 @@ type Server struct {
 	listed   time.Time // when the folder was looked through
 	names    []string
 	watchers map[*watcher]bool
+	compared map[string]*answer // by their queries
 }
 
 // New makes a Server. It begins to read when somebody asks.
@@ -63,7 +63,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{config: c, page: page, searches: map[string]*search{}, watchers: map[*watcher]bool{}}, nil
+	return &Server{config: c, page: page, searches: map[string]*search{}, watchers: map[*watcher]bool{}, compared: map[string]*answer{}}, nil
 }
 
 // Run answers at a listener until ctx ends.
@@ -97,8 +97,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/searches", s.overview)
 	mux.HandleFunc("GET /api/compare", s.compare)
 	mux.HandleFunc("GET /api/events", s.events)
-	for path, answer := range queries {
-		mux.HandleFunc("GET /api/searches/{name}"+path, func(w http.ResponseWriter, r *http.Request) { s.view(w, r, answer) })
+	for question := range queries {
+		mux.HandleFunc("GET /api/searches/{name}"+question, func(w http.ResponseWriter, r *http.Request) { s.view(w, r, question) })
 	}
 	mux.HandleFunc("GET /api/searches/{name}/export/{id}/{format}", s.export)
 	mux.HandleFunc("GET /api/searches/{name}/file/{id}/{file}", s.file)
@@ -168,7 +168,7 @@ func fail(w http.ResponseWriter, err error) {
 var errTooLong = errors.New("the answer would be longer than 64 KB")
 
 // view answers a query over one search.
-func (s *Server) view(w http.ResponseWriter, r *http.Request, f query) {
+func (s *Server) view(w http.ResponseWriter, r *http.Request, question string) {
 	x, err := s.search(r.PathValue("name"))
 	if err == nil {
 		err = x.ready(r.Context())
@@ -177,7 +177,7 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request, f query) {
 		fail(w, err)
 		return
 	}
-	text, version, err := x.answer(r.Context(), f, r.PathValue("id"), r.URL)
+	text, version, err := x.answer(r.Context(), question, r.PathValue("id"), r.URL, true)
 	if err != nil {
 		fail(w, err)
 		return
@@ -228,8 +228,8 @@ func isSearch(dir string) bool {
 	return false
 }
 
-// mostListed is how many searches of a folder are shown.
-const mostListed = 400
+// mostListed is how many searches of a folder are known.
+const mostListed = 10_000
 
 // list are the names of all searches. A folder is looked through every two seconds.
 func (s *Server) list() []string {
@@ -257,14 +257,10 @@ func (s *Server) list() []string {
 
 // ready reads a search that nobody asked for yet; else it was, or is, read by watch.
 func (x *search) ready(ctx context.Context) error {
-	x.mu.Lock()
+	x.brief.Lock()
 	x.used = time.Now()
-	fresh := x.archive != nil && time.Since(x.refreshed) < time.Second || x.busy
-	if !fresh {
-		x.busy = true
-	}
-	x.mu.Unlock()
-	if fresh {
+	x.brief.Unlock()
+	if !x.claim(time.Second) {
 		return nil
 	}
 	done := make(chan error, 1)
@@ -279,131 +275,25 @@ func (x *search) ready(ctx context.Context) error {
 	}
 }
 
+// claim tells whether the search may be read by who calls: nobody else does, and it was
+// not read just now.
+func (x *search) claim(every time.Duration) bool {
+	x.brief.Lock()
+	defer x.brief.Unlock()
+	if x.busy || time.Since(x.refreshed) < every {
+		return false
+	}
+	x.busy = true
+	return true
+}
+
 // read refreshes, and notes that this is done.
 func (x *search) read(ctx context.Context) error {
 	err := x.refresh(ctx)
-	x.mu.Lock()
+	x.brief.Lock()
 	x.busy, x.refreshed = false, time.Now()
-	x.mu.Unlock()
+	x.brief.Unlock()
 	return err
-}
-
-// overview lists the searches and where they stand.
-func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
-	type one struct {
-		Name        string          `json:"name"`
-		State       engine.RunState `json:"state,omitempty"`
-		Live        bool            `json:"live"`
-		Evaluations int             `json:"evaluations"`
-		Limit       int             `json:"limit,omitempty"`
-		Failed      int             `json:"failed,omitempty"`
-		Objective   string          `json:"objective,omitempty"`
-		Best        string          `json:"best,omitempty"`
-		Winner      engine.ID       `json:"winner,omitempty"`
-		Strategy    string          `json:"strategy,omitempty"`
-		Wall        number          `json:"wall"`
-		Error       string          `json:"error,omitempty"`
-		Version     uint64          `json:"version"`
-	}
-	answer := struct {
-		Folder   string `json:"folder"`
-		Single   bool   `json:"single"` // the directory is a search's own
-		Writes   bool   `json:"writes"` // who asks may change something
-		Searches []one  `json:"searches"`
-	}{Folder: filepath.Base(s.config.Dir), Single: isSearch(s.config.Dir), Writes: brings(r, s.config.Tokens.Write), Searches: []one{}}
-	for _, name := range s.list() {
-		x, err := s.search(name)
-		if err != nil {
-			continue
-		}
-		if err := x.ready(r.Context()); err != nil && r.Context().Err() != nil {
-			return
-		}
-		x.mu.Lock()
-		o := one{Name: name, Version: x.version}
-		if x.err != nil {
-			o.Error = clip(x.err.Error(), 100)
-		}
-		if x.archive != nil && x.stands {
-			st := x.view.Status()
-			o.State, o.Live, o.Evaluations, o.Limit, o.Failed = st.State, x.state.Live, st.Evaluations, st.Limits.Evaluations, st.Failed
-			goal := x.view.Objective()
-			o.Objective, o.Strategy, o.Wall, o.Winner = goal.Metric, clip(st.Strategy, 40), number(st.Wall), x.winner()
-			if row, ok := x.rows.Find(o.Winner); ok {
-				c := x.rows.Index.Candidate(row)
-				if y, ok := c.Metrics.Get(goal.Metric); ok {
-					o.Best = spoken(goal.Metric, y)
-				}
-			}
-		}
-		x.mu.Unlock()
-		answer.Searches = append(answer.Searches, o)
-	}
-	text, err := json.Marshal(answer)
-	if err == nil && len(text) > maxAnswer {
-		err = errTooLong
-	}
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Write(text)
-}
-
-const mostCompared = 12
-
-// compare answers /api/compare?search=&search=...: how the best of each came about.
-func (s *Server) compare(w http.ResponseWriter, r *http.Request) {
-	type line struct {
-		Name        string `json:"name"`
-		Metric      string `json:"metric"`
-		Strategy    string `json:"strategy"`
-		Seed        uint64 `json:"seed"`
-		Evaluations int    `json:"evaluations"`
-		Seconds     number `json:"seconds"`
-		Best        number `json:"best"`
-		Text        string `json:"text"`
-		Steps       []step `json:"steps"`
-		Goal        string `json:"goal"`
-		Error       string `json:"error,omitempty"`
-	}
-	answer := struct {
-		Searches []line `json:"searches"`
-	}{[]line{}}
-	names := r.URL.Query()["search"]
-	for _, name := range names[:min(len(names), mostCompared)] {
-		x, err := s.search(name)
-		if err == nil {
-			err = x.ready(r.Context())
-		}
-		if err != nil {
-			fail(w, err)
-			return
-		}
-		x.mu.Lock()
-		l := line{Name: name, Steps: []step{}, Best: number(math.NaN())}
-		if x.archive == nil || !x.stands {
-			l.Error = "it is still being read"
-			if x.err != nil {
-				l.Error = clip(x.err.Error(), 200)
-			}
-		} else {
-			o := x.view.Objective()
-			st := x.view.Status()
-			l.Metric, l.Goal, l.Strategy, l.Seed = o.Metric, string(o.Goal), clip(st.Strategy, 40), x.archive.Plan.Seed
-			l.Evaluations, l.Seconds = st.Evaluations, number(st.Spent.Seconds)
-			l.Steps = append(l.Steps, thin(x.follow().best, 60)...)
-			if n := len(l.Steps); n > 0 {
-				l.Best, l.Text = l.Steps[n-1].Value, spoken(o.Metric, float64(l.Steps[n-1].Value))
-			}
-		}
-		x.mu.Unlock()
-		answer.Searches = append(answer.Searches, l)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(answer)
 }
 
 // watcher is a page that wants to be told of changes.
@@ -434,9 +324,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		now := map[string]uint64{}
 		for _, name := range names[:min(len(names), mostCompared)] {
 			if x, err := s.search(name); err == nil {
-				x.mu.Lock()
+				x.brief.Lock()
 				now[name], x.used = x.version, time.Now()
-				x.mu.Unlock()
+				x.brief.Unlock()
 			}
 		}
 		if !maps.Equal(now, told) {
@@ -481,15 +371,17 @@ func (s *Server) watch(ctx context.Context) {
 		for i, x := range all {
 			idle := time.Since(x.lastUsed())
 			if i >= mostShown && idle > 10*time.Second {
-				s.mu.Lock()
-				delete(s.searches, x.name)
-				s.mu.Unlock()
+				x.forget()
 				continue
 			}
-			if !watched || idle > 30*time.Second || !x.claim() {
-				continue
+			x.settle()
+			every := 2 * time.Second
+			if x.stood().Live {
+				every = pace
 			}
-			x.read(ctx)
+			if watched && idle <= 30*time.Second && x.claim(every) {
+				x.read(ctx)
+			}
 		}
 		s.mu.Lock()
 		for w := range s.watchers {
@@ -503,25 +395,9 @@ func (s *Server) watch(ctx context.Context) {
 }
 
 func (x *search) lastUsed() time.Time {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	x.brief.Lock()
+	defer x.brief.Unlock()
 	return x.used
-}
-
-// claim tells whether the search may be read by who calls: nobody else does, and it was
-// not read just now.
-func (x *search) claim() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	every := 2 * time.Second
-	if x.state.Live {
-		every = pace
-	}
-	if x.busy || time.Since(x.refreshed) < every {
-		return false
-	}
-	x.busy = true
-	return true
 }
 
 // export sends a candidate as a file for other programs.

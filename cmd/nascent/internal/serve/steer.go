@@ -39,6 +39,9 @@ func (s *Server) steer(w http.ResponseWriter, r *http.Request) {
 func (x *search) steer(ctx context.Context, r engine.Request) (engine.Receipt, error) {
 	rec, err := x.source.Steer(ctx, x.dir, r)
 	if err == nil {
+		x.brief.Lock()
+		clear(x.answers)
+		x.brief.Unlock()
 		x.refresh(ctx) // so that whoever asked sees it; what cannot be read now is read later
 	}
 	return rec, err

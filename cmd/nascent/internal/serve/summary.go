@@ -42,8 +42,11 @@ type summary struct {
 
 // summary answers / of a search.
 func (s *search) summary(url.Values) (any, error) {
+	s.brief.Lock()
+	version := s.version
+	s.brief.Unlock()
 	out := &summary{
-		Name: s.name, Version: s.version, Rows: s.rows.Len(), Total: max(s.total, uint64(s.rows.Len())), Live: s.state.Live, Ready: s.stands,
+		Name: s.name, Version: version, Rows: s.rows.Len(), Total: max(s.total, uint64(s.rows.Len())), Live: s.state.Live, Ready: s.stands,
 		Objectives: s.archive.Plan.Objectives, Prefer: s.archive.Plan.Prefer, Units: s.view.Units, Pairs: [][2]string{},
 		Command: show.Program(), Dir: s.dir, Networks: false,
 	}

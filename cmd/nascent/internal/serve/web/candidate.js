@@ -99,7 +99,7 @@ function gain(a, before, goal) {
 }
 
 // genes are a tree that folds.
-function genes(all) {
+export function genes(all) {
   const root = { children: new Map() }
   for (const g of all) {
     let at = root

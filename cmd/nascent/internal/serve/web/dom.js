@@ -107,3 +107,17 @@ export function part(load, draw, attributes) {
     },
   }
 }
+
+// table has a row for each of rows: its cells, or { cells, ... } with attributes of the row. head
+// are the titles of columns; those of numbers stand right. Where there is no room for
+// columns a row becomes a block in which each cell has its title.
+export function table(head, rows, { numbers = [], label, first = 'td' } = {}) {
+  const titles = head.map(x => typeof x === 'string' ? x : x?.textContent ?? '')
+  return h('table', { class: 'stack', role: 'table', 'aria-label': label },
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, head.map((x, i) => h('th', { scope: 'col', role: 'columnheader', class: numbers.includes(i) && 'number' }, x)))),
+    h('tbody', { role: 'rowgroup' }, rows.map(row => {
+      const { cells = row, ...more } = Array.isArray(row) ? {} : row
+      return h('tr', { role: 'row', ...more }, cells.map((cell, i) => i === 0 && first === 'th' ? h('th', { scope: 'row', role: 'rowheader' }, cell) :
+        h('td', { role: 'cell', class: [numbers.includes(i) && 'number', (cell === '' || cell === undefined || cell === false) && 'none'].filter(Boolean).join(' ') || undefined, 'data-label': titles[i] }, h('span', {}, cell))))
+    })))
+}

@@ -1,9 +1,9 @@
 // What a search has found, and how it goes on.
 
-import { h, fill, named, part, panel, number, plural, seconds, thousands } from 'nascent/dom.js'
-import { scatter, lines } from 'nascent/plot.js'
+import { h, fill, bytes, named, part, panel, table, number, plural, seconds, thousands } from 'nascent/dom.js'
+import { colour, scatter, lines } from 'nascent/plot.js'
 import { network } from 'nascent/network.js'
-import { downloads } from 'nascent/candidate.js'
+import { downloads, genes } from 'nascent/candidate.js'
 import { steering, cancelling, timeline } from 'nascent/steer.js'
 import { rangeOf } from 'nascent/candidates.js'
 
@@ -21,12 +21,16 @@ export function overview(context) {
 
   const best = part(async () => {
     const s = context.search
-    if (!s.ready || !s.winner) return { s: { ready: s.ready, rows: s.rows, total: s.total, state: s.state.state } }
+    if (!s.ready || !s.winner) return { s: { ready: s.ready, rows: s.rows, total: s.total, live: s.live, cause: s.state.cause, evaluations: s.state.evaluations } }
     const [report, c] = await Promise.all([ask('/report'), ask('/candidate/' + s.winner)])
     return { s: { ready: true, winner: s.winner, measured: s.measured, live: s.live, dir: s.dir }, report, c }
   }, (e, { s, report, c }) => {
     if (!s.ready) return fill(e, h('p', { class: 'verdict' }, `Reading the search: ${thousands(s.rows)} of ${thousands(s.total)} candidates are here.`))
-    if (!c) return fill(e, h('p', { class: 'verdict' }, 'Nothing was measured yet.'))
+    if (!c) {
+      return fill(e, h('div', { class: 'hero' }, h('div', { class: 'found' }, h('h2', {}, s.evaluations ? `Nothing could be measured in ${plural(s.evaluations, 'evaluation')}` : 'Nothing was measured yet'),
+        s.cause ? h('p', { class: 'wrong' }, (s.live ? '' : 'The run ended: ') + s.cause) : h('p', {}, s.live ? 'The first results are on their way.' : 'nascent run goes on with it.'),
+        h('p', {}, h('a', { href: link('log') }, 'Failures and logs')))))
+    }
     fill(e,
       h('div', { class: 'hero' },
         h('div', { class: 'found' },
@@ -39,22 +43,22 @@ export function overview(context) {
           report.honesty?.filter(l => l.startsWith('Measured again')).map(l => h('p', {}, l)),
           h('h3', {}, 'Take it along'),
           downloads(context, c)),
-        c.network && h('div', { class: 'drawing' }, network(c.network))))
+        c.network ? h('div', { class: 'drawing' }, network(c.network)) : h('div', { class: 'drawing' }, h('h3', {}, 'What it is'), genes(c.genes))))
   })
 
-  const pictures = h('div', { class: 'grid two whole' })
+  const pictures = h('div', { class: 'grid two whole', hidden: true })
   for (const [x, y] of search.pairs) {
     const plot = scatter({ open, zoom: list('metric:' + x, 'metric:' + y) })
     pictures.append(withLogs(`${y} against ${x}`, 'The candidates that were measured in full, as the search measured them. Each one opens.', plot,
       part, parts, q => ask('/scatter', { x: 'metric:' + x, y: 'metric:' + y, ...q })))
   }
-  const course = lines({ x: 'evaluations', y: search.objectives[0].metric })
+  const course = lines({ x: 'evaluations', y: search.objectives[0].metric, height: 300 })
   pictures.append(panel('Best so far', put(drawn(() => ask('/progress'), p => {
     const end = p.steps.length ? [[Math.max(p.n, p.steps.at(-1).n), p.steps.at(-1).value]] : []
     course.set([{ name: p.title, step: true, points: p.steps.map(s => [s.n, s.value]).concat(end) }])
   }, course.e))))
   if (search.objectives.length > 1) {
-    const volume = lines({ x: 'evaluations', y: 'hypervolume' })
+    const volume = lines({ x: 'evaluations', y: 'hypervolume', height: 300 })
     pictures.append(panel('Hypervolume of the front', put(drawn(() => ask('/progress', { measure: 'hypervolume' }), p => {
       volume.set([{ name: 'hypervolume', step: true, points: p.steps.map(s => [s.n, s.value]) }])
     }, volume.e))))
@@ -65,11 +69,22 @@ export function overview(context) {
       q => ask('/scatter', { x: 'evaluation', y: 'metric:' + o.metric, ...q }), ['logy']))
   }
 
+  const learning = part(() => context.search.winner ? ask('/curves') : null, (e, l) => {
+    if (!l?.curves.length) return fill(e)
+    const o = search.objectives[0], log = o.metric === l.metric && o.scale === 'log' && l.curves.every(c => c.points.every(p => p[1] > 0))
+    const plot = lines({ x: l.unit || 'step', y: l.metric + (log ? ' (logarithmic)' : ''), height: 300, label: 'learning curves', legend: false, log: { y: log } })
+    fill(e, panel('How the best learned', plot.e, h('p', { class: 'faint' }, `${l.metric} of the ${l.curves.length === 1 ? 'best' : 'best ' + l.curves.length} of ${plural(l.of, 'candidate')} that were measured in full; the thick line is candidate `,
+      h('a', { href: link('candidate', l.curves[0].id) }, named(l.curves[0].id)), l.curves[0].text && `, ${search.objectives[0].metric} ${l.curves[0].text}`, '.')))
+    plot.set([...l.curves.slice(1), l.curves[0]].map((c, i, all) => ({ name: 'candidate ' + named(c.id), points: c.points, ...i === all.length - 1 ? { colour: colour('s1'), width: 3 } : { colour: colour('s0') + '66', width: 1 } })))
+  })
+  parts.push(learning)
+  pictures.append(learning.e)
+
   const figures = part(async () => context.search.ready ? ask('/report') : null, (e, r) => {
     if (!r) return fill(e)
-    fill(e, r.rows?.length > 0 && panel('Figures', h('div', { class: 'wide' }, h('table', { class: 'numbers' }, h('thead', {}, h('tr', {}, r.head.map(x => h('th', { scope: 'col' }, x)))),
-      h('tbody', {}, r.rows.map((row, i) => h('tr', { class: row[0].endsWith('(winner)') && 'winner' }, row.map((cell, k) => h('td', {}, k === 0 && r.ids[i] ? h('a', { href: link('candidate', r.ids[i]) }, cell) : cell))))))),
-    r.honesty?.map(line => h('p', { class: 'faint' }, line))))
+    fill(e, r.rows?.length > 0 && panel('Figures', table(r.head, r.rows.map((row, i) => ({
+      class: row[0].endsWith('(winner)') && 'winner', cells: row.map((cell, k) => k ? spread(cell) : r.ids[i] ? h('a', { href: link('candidate', r.ids[i]) }, cell) : cell),
+    })), { numbers: r.head.map((_, i) => i).slice(1), first: 'th', label: 'figures' }), r.honesty?.map(line => h('p', { class: 'faint' }, line))))
   })
   const account = part(async () => context.search.ready ? ask('/report') : null, (e, r) => {
     if (!r) return fill(e)
@@ -82,21 +97,22 @@ export function overview(context) {
     if (!r.live) return fill(e)
     if (e.matches(':active')) return // somebody is just pressing a button
     const chosen = e.contains(document.activeElement) && document.activeElement.getAttribute('aria-label')
+    const used = r.jobs.some(j => j.usage)
     fill(e, panel('Running now', r.jobs.length === 0 ? h('p', { class: 'faint' }, 'No job runs at this moment.') :
-      h('div', { class: 'wide' }, h('table', {}, h('thead', {}, h('tr', {}, ['candidate', 'for', 'progress', 'genome', context.writes && ''].filter(x => x !== false && x !== undefined).map(x => h('th', { scope: 'col' }, x)))),
-        h('tbody', {}, r.jobs.map(j => h('tr', {}, h('td', {}, named(j.id), j.slow && h('span', { class: 'tag wrong' }, 'slow')), h('td', {}, seconds(j.seconds)),
-          h('td', {}, j.budget > 0 ? h('progress', { max: j.budget, value: j.step, 'aria-label': `${number(j.step)} of ${number(j.budget)}` }) : ''),
-          h('td', {}, h('code', { class: 'genome' }, j.genome)), context.writes && h('td', {}, ended.button(j.id))))))),
+      table(['candidate', 'for', 'progress', used && 'takes', 'genome', context.writes && ' '].filter(Boolean), r.jobs.map(j => [
+        h('span', {}, named(j.id), ' ', j.slow && h('span', { class: 'tag wrong' }, 'slow')), seconds(j.seconds),
+        h('span', {}, j.budget > 0 && h('progress', { max: j.budget, value: j.step, 'aria-label': `${number(j.step)} of ${number(j.budget)}` }), ' ', Object.entries(j.metrics ?? {}).filter(([k]) => search.objectives.some(o => o.metric === k)).map(([k, v]) => `${k} ${number(v)}`).join(', ')),
+        ...used ? [takes(j.usage)] : [], h('code', { class: 'genome' }, j.genome), ...context.writes ? [ended.button(j.id)] : []]), { label: 'jobs that run' }),
     r.waiting > 0 && h('p', { class: 'faint' }, plural(r.waiting, 'job') + ' waiting.'), ended?.e))
     if (chosen) e.querySelector(`[aria-label="${chosen}"]`)?.focus()
   })
 
   const failed = part(() => ask('/failures'), (e, f) => {
-    fill(e, f.invalid + f.failed > 0 && panel('Failures', failures(f, context), h('p', {}, h('a', { href: link('log') }, 'All of them, and the logs'))))
+    fill(e, f.invalid + f.failed > 0 && panel('Failures', failures(f, context, 3), h('p', {}, h('a', { href: link('log') }, 'All of them, and the logs'))))
   })
 
   const steered = context.writes && steering(context), happened = timeline(context)
-  parts.unshift(best)
+  parts.unshift(best, { update: async () => { pictures.hidden = context.search.ready && !context.search.winner } })
   parts.push(running, failed, figures, account, happened)
   if (steered) parts.push(steered)
   return {
@@ -105,6 +121,17 @@ export function overview(context) {
       for (const p of parts) await p.update()
     },
   }
+}
+
+// spread is a figure, and below it how sure it is: "0.93 [0.92 0.94] (3)".
+function spread(text) {
+  const at = text.search(/ [[±]/)
+  return at < 0 ? text : [text.slice(0, at), ' ', h('span', { class: 'sure' }, text.slice(at + 1))]
+}
+
+// takes says what a job takes of the machine.
+export function takes(u) {
+  return u ? [u.cpu > 0 && seconds(u.cpu) + ' of processors', u.memory > 0 && bytes(u.memory), u.gpu_memory > 0 && bytes(u.gpu_memory) + ' of a GPU'].filter(Boolean).join(', ') : ''
 }
 
 export function figure(m, kind) {
@@ -138,16 +165,16 @@ export function withLogs(title, about, plot, part, parts, load, which = ['logx',
   return h('section', { class: 'panel' }, h('div', { class: 'title' }, h('h2', {}, title), h('span', { class: 'switches' }, boxes.map(b => b[2]))), p.e, about && h('p', { class: 'faint' }, about))
 }
 
-// failures are reasons, the most frequent first.
-export function failures(f, { link }) {
+// failures are reasons, the most frequent first, as many as shown.
+export function failures(f, { link }, shown = Infinity) {
   const all = f.ok + f.invalid + f.failed, most = f.reasons[0]?.n ?? 1
   return [
     h('p', {}, `${plural(f.failed, 'failure')} and ${thousands(f.invalid)} invalid of ${plural(all, 'result')}` + (f.retries ? `; ${plural(f.retries, 'attempt')} failed and ${f.retries === 1 ? 'was' : 'were'} counted` : '') +
       (f.lost > 0 ? `; ${seconds(f.lost)} of evaluators’ time brought nothing.` : '.')),
-    h('ul', { class: 'reasons' }, f.reasons.map(r => h('li', {},
+    h('ul', { class: 'reasons' }, f.reasons.slice(0, shown).map(r => h('li', {},
       h('div', { class: 'bar' }, h('span', { style: { width: 100 * r.n / most + '%' } })),
-      h('div', {}, h('strong', {}, thousands(r.n)), ' ', h('span', { class: 'tag ' + r.status }, r.status), ' ', h('span', { class: 'reason' }, r.reason || 'no reason was given')),
+      h('div', {}, h('strong', {}, thousands(r.n)), ' ', h('span', { class: 'tag ' + r.status }, r.status), ' ', h('span', { class: 'reason' }, r.reason || 'no reason was given', r.like > 1 && h('span', { class: 'faint' }, ` (and ${plural(r.like - 1, 'text')} that differ${r.like === 2 ? 's' : ''} in numbers alone)`))),
       h('div', { class: 'faint' }, 'for example candidate ', r.examples.map((id, i) => [i > 0 && ', ', h('a', { href: link('candidate', id) }, named(id))]))))),
-    f.kinds > f.reasons.length && h('p', { class: 'faint' }, plural(f.kinds - f.reasons.length, 'rarer reason') + ' are left out.'),
+    f.kinds > f.reasons.length && shown === Infinity && h('p', { class: 'faint' }, plural(f.kinds - f.reasons.length, 'rarer reason') + ' are left out.'),
   ]
 }

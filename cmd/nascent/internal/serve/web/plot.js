@@ -280,8 +280,9 @@ function ring(c, x, y, style) {
 }
 
 // lines draws series over one another by uPlot: each { name, points: [[x, y], ...], step }.
-export function lines({ x, y, log = {}, height = 260, label }) {
-  const e = h('div', { class: 'plot', role: 'img', 'aria-label': label ?? y + ' against ' + x })
+export function lines({ x, y, log = {}, height = 260, label, legend = true }) {
+  const title = t => typeof t === 'function' ? t() : t // it may change
+  const e = h('div', { class: 'plot', role: 'img', 'aria-label': label ?? title(y) + ' against ' + title(x) })
   let shown, chart
   const redraw = sized(e, draw)
   function draw(width) {
@@ -303,8 +304,8 @@ export function lines({ x, y, log = {}, height = 260, label }) {
         return s.step && v >= first && v <= end ? last : s.step ? null : undefined
       }))
     }
-    const axis = (title, size) => ({
-      label: title, labelSize: 18, labelFont: '12px system-ui, sans-serif', font: '12px system-ui, sans-serif', stroke: colour('ink'), size,
+    const axis = (label, size) => ({
+      label, labelSize: 18, labelFont: '12px system-ui, sans-serif', font: '12px system-ui, sans-serif', stroke: colour('ink'), size,
       grid: { stroke: colour('rule'), width: 1 }, ticks: { stroke: colour('rule'), width: 1, size: 4 },
     })
     const distr = on => on ? 3 : 1
@@ -312,13 +313,13 @@ export function lines({ x, y, log = {}, height = 260, label }) {
     const tick = (u, splits) => splits.map(v => v === null ? '' : number(v))
     chart = new uPlot({
       width, height: width < 420 ? Math.round(height * 0.9) : height, cursor: { points: { size: 7 }, drag: { x: true, y: false } },
-      legend: { live: true },
+      legend: { live: true, show: legend },
       scales: { x: { time: false, distr: distr(log.x) }, y: { distr: distr(log.y) } },
-      axes: [{ ...axis(x, 34), space: 60, values: tick }, { ...axis(y, longest), values: tick }],
+      axes: [{ ...axis(title(x), 34), space: 60, values: tick }, { ...axis(title(y), longest), values: tick }],
       series: [
-        { label: x, value: (u, v) => number(v ?? all.at(-1)) },
+        { label: title(x), value: (u, v) => number(v ?? all.at(-1)) },
         ...shown.map((s, i) => ({
-          label: s.name, stroke: s.colour ?? series(i), width: 2, dash: i >= 7 ? [6, 4] : undefined, spanGaps: true, points: { show: s.points.length < 2 },
+          label: s.name, stroke: s.colour ?? series(i), width: s.width ?? 2, dash: legend && i >= 7 ? [6, 4] : undefined, spanGaps: true, points: { show: s.points.length < 2 },
           paths: s.step ? uPlot.paths.stepped({ align: 1 }) : undefined, value: (u, v) => number(v ?? s.points.at(-1)?.[1]), // without a pointer the last
         })),
       ],
@@ -329,6 +330,104 @@ export function lines({ x, y, log = {}, height = 260, label }) {
     set(series, scales) {
       shown = series
       if (scales) log = scales
+      redraw()
+    },
+  }
+}
+
+// mark draws one of a few shapes, which are told apart without colours, too.
+function mark(c, i, x, y, r) {
+  c.beginPath()
+  switch (i % 5) {
+    case 0: c.arc(x, y, r, 0, 2 * Math.PI); break
+    case 1: c.rect(x - r, y - r, 2 * r, 2 * r); break
+    case 2: c.moveTo(x, y - 1.3 * r); c.lineTo(x + 1.2 * r, y + r); c.lineTo(x - 1.2 * r, y + r); c.closePath(); break
+    case 3: c.moveTo(x, y - 1.4 * r); c.lineTo(x + 1.4 * r, y); c.lineTo(x, y + 1.4 * r); c.lineTo(x - 1.4 * r, y); c.closePath(); break
+    default: c.moveTo(x, y + 1.3 * r); c.lineTo(x + 1.2 * r, y - r); c.lineTo(x - 1.2 * r, y - r); c.closePath()
+  }
+  c.fill()
+}
+
+// fronts shows those of an answer of /api/compare over one another.
+export function fronts({ open, height = 340 }) {
+  const canvas = h('canvas', { tabindex: 0, role: 'img' }), tip = h('div', { class: 'tip', hidden: true }), legend = h('div', { class: 'legend' })
+  const e = h('div', { class: 'plot' }, h('div', { class: 'stage' }, canvas, tip), legend)
+  let data, all = [], marks = [], chosen
+  const redraw = sized(e, draw)
+  function draw(width) {
+    if (!data) return
+    const c = surface(canvas, width, height), x = padded(data.x), y = padded(data.y)
+    const { px, py } = frame(c, width, height, x, y)
+    marks = []
+    all.forEach((s, i) => {
+      const steps = []
+      s.points.forEach((p, k) => {
+        if (k) steps.push(data.x.goal === 'minimize' ? [px(p.x), py(s.points[k - 1].y)] : [px(s.points[k - 1].x), py(p.y)])
+        steps.push([px(p.x), py(p.y)])
+      })
+      stroke(c, series(i), steps, 1.5)
+      c.fillStyle = series(i)
+      for (const p of s.points) {
+        mark(c, i, px(p.x), py(p.y), 4)
+        marks.push({ s, p, at: [px(p.x), py(p.y)] })
+      }
+    })
+    marks.sort((a, b) => a.at[0] - b.at[0])
+    if (chosen) ring(c, px(chosen.p.x), py(chosen.p.y), colour('ink'))
+    // The shapes of the legend.
+    legend.querySelectorAll('canvas').forEach((k, i) => {
+      const l = surface(k, 16, 14)
+      l.fillStyle = series(i)
+      mark(l, i, 8, 7, 4.5)
+    })
+  }
+  function say(m) {
+    chosen = m
+    tip.hidden = !m
+    redraw()
+    if (!m) return
+    const text = [m.s.name + ', candidate ' + named(m.p.id), data.y.title + ' ' + number(m.p.y), data.x.title + ' ' + number(m.p.x)]
+    fill(tip, h('strong', {}, text[0]), h('br'), text[1], h('br'), text[2])
+    canvas.setAttribute('aria-label', text.join(', '))
+    tip.style.setProperty('left', Math.max(0, Math.min(e.clientWidth - tip.offsetWidth, m.at[0] + 10)) + 'px')
+    tip.style.setProperty('top', Math.max(0, m.at[1] - tip.offsetHeight - 8) + 'px')
+  }
+  const near = event => {
+    const box = canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top
+    let best, least = 14 ** 2
+    for (const m of marks) {
+      const d = (m.at[0] - x) ** 2 + (m.at[1] - y) ** 2
+      if (d < least) [best, least] = [m, d]
+    }
+    return best
+  }
+  canvas.addEventListener('pointermove', event => {
+    const m = near(event)
+    canvas.style.setProperty('cursor', m ? 'pointer' : 'default')
+    if (m?.p !== chosen?.p) say(m)
+  })
+  canvas.addEventListener('pointerleave', () => say())
+  canvas.addEventListener('click', event => {
+    const m = near(event)
+    if (m) open(m.s.name, m.p.id)
+  })
+  canvas.addEventListener('keydown', event => {
+    const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
+    if (way && marks.length) {
+      const i = marks.findIndex(m => m.p === chosen?.p)
+      say(marks[i < 0 ? 0 : Math.max(0, Math.min(marks.length - 1, i + way))])
+      event.preventDefault()
+    } else if (event.key === 'Enter' && chosen) open(chosen.s.name, chosen.p.id)
+    else if (event.key === 'Escape') say()
+  })
+  return {
+    e,
+    set(answer) {
+      data = answer
+      all = answer.searches.filter(s => s.points.length)
+      chosen = undefined
+      canvas.setAttribute('aria-label', titled(data.y) + ' against ' + titled(data.x) + ': the fronts of ' + all.map(s => s.name).join(', ') + '; arrow keys go through them')
+      fill(legend, all.map(s => h('span', {}, h('canvas', { class: 'key', 'aria-hidden': 'true' }), s.name)))
       redraw()
     },
   }

@@ -1,6 +1,6 @@
 // Controls that change a search.
 
-import { h, fill, named, part, panel, plural } from 'nascent/dom.js'
+import { h, fill, named, part, panel, plural, thousands } from 'nascent/dom.js'
 import { post, searchPath } from 'nascent/api.js'
 
 // unanswered are the names of requests of which it is not known whether they were carried
@@ -134,8 +134,9 @@ export function words(context, id) {
 // timeline is what happened to a search, the last first.
 export function timeline(context) {
   return part(() => context.ask('/timeline'), (e, t) => fill(e, t.events.length > 0 && panel('What happened',
-    h('div', { class: 'wide events' }, h('table', {}, h('thead', {}, h('tr', {}, ['when', 'turn', '', 'what', 'by'].map(x => h('th', { scope: 'col' }, x)))),
-      h('tbody', {}, t.events.map(o => h('tr', {}, h('td', { title: o.time }, when(o.time)), h('td', {}, o.turn), h('td', {}, h('span', { class: 'tag' }, o.kind)), h('td', {}, o.text), h('td', {}, o.by)))))),
+    h('ol', { class: 'events', tabindex: 0, 'aria-label': 'what happened, the last first' }, t.events.map(o => h('li', {},
+      h('div', { class: 'faint' }, h('time', { datetime: o.time, title: o.time }, when(o.time)), o.turn > 0 && ' · turn ' + thousands(o.turn), o.by && ' · ' + o.by),
+      h('div', {}, h('span', { class: 'tag' + (o.kind === 'refused' ? ' wrong' : '') }, o.kind), ' ', o.text)))),
     t.total > t.events.length && h('p', { class: 'faint' }, `The newest of ${plural(t.total, 'event')}; nascent log has all.`))))
 }
 

@@ -1,4 +1,4 @@
-package command
+package compare
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 )
 
-// Groups are compared by the seeds that both have, in the direction of the metric, at
+// Groups are Search by the seeds that both have, in the direction of the metric, at
 // equal cost; a seed without a best, or of one group alone, says nothing.
 func TestPairs(t *testing.T) {
 	t.Parallel()
@@ -19,9 +19,9 @@ func TestPairs(t *testing.T) {
 		{engine.Maximize, "[{A B 5 4 1 0.125}]"},
 		{engine.Minimize, "[{A B 5 0 1 0.125}]"},
 	} {
-		c := &comparison{Goal: test.goal}
+		c := &Comparison{Goal: test.goal}
 		add := func(group string, seed uint64, x *float64) {
-			c.Searches = append(c.Searches, &compared{Group: group, Seed: seed, AtEqual: atEqual{Evaluations: x}})
+			c.Searches = append(c.Searches, &Search{Group: group, Seed: seed, AtEqual: AtEqual{Evaluations: x}})
 		}
 		for seed := range uint64(4) {
 			add("A", seed, value(0.9+float64(seed)/100))
@@ -33,7 +33,7 @@ func TestPairs(t *testing.T) {
 		add("B", 6, value(1))
 		add("A", 7, nil)
 		add("B", 7, value(1))
-		add("C", 0, value(1)) // one seed is no pair
+		add("C", 0, value(1)) // one seed is no Pair
 		c.pairUp()
 		if got := fmt.Sprint(c.Pairs); got != test.want {
 			t.Errorf("%s: %s, want %s", test.goal, got, test.want)
