@@ -121,13 +121,43 @@ type processLog struct {
 	to hclog.Logger
 
 	mu    sync.Mutex
+	board string   // names the jobs that it has, or had last: "job 12: "
 	crash string   // where the process began to die, if it said so
 	last  []string // up to keptWords
 	bytes int
 }
 
-// line logs one line of output. One that hclog wrote keeps its level.
+// mostNamed is how many jobs on board a line may be about: of more it says nothing.
+const mostNamed = 8
+
+// aboard says which jobs the process has. What it writes from now on is about them; what it
+// writes without any is about the last ones, for output and answers come by different ways.
+func (l *processLog) aboard(jobs []key) {
+	if len(jobs) == 0 {
+		return
+	}
+	board := ""
+	if len(jobs) <= mostNamed {
+		board = "job"
+		if len(jobs) > 1 {
+			board = "jobs"
+		}
+		for _, k := range jobs {
+			board += " " + k.id.String()
+		}
+		board += ": "
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.board = board
+}
+
+// line logs one line of output, with the jobs that the process has. One that hclog wrote
+// keeps its level.
 func (l *processLog) line(text string) {
+	l.mu.Lock()
+	board := l.board
+	l.mu.Unlock()
 	var entry map[string]any
 	message := text
 	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &entry) == nil && entry["@message"] != nil {
@@ -143,12 +173,12 @@ func (l *processLog) line(text string) {
 			}
 		}
 		sortPairs(args)
-		l.to.Log(level, message, args...)
+		l.to.Log(level, board+message, args...)
 		if level < hclog.Warn {
 			return // chatter is no last word
 		}
 	} else {
-		l.to.Info(text)
+		l.to.Info(board + text)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/hashicorp/go-hclog"
 )
 
 // A log is cut into files, and keeps the newest.
@@ -68,5 +70,37 @@ func TestLogIsNoLink(t *testing.T) {
 		if b, _ := os.ReadFile(victim); string(b) != "precious" {
 			t.Fatalf("%s: it was written: %q", what, b)
 		}
+	}
+}
+
+// A line of the log names the jobs that the process has, or had last.
+func TestLinesNameTheirJobs(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	l := &processLog{to: hclog.New(&hclog.LoggerOptions{Output: &text, DisableTime: true, Level: hclog.Info})}
+	l.line("loading data")
+	l.aboard([]key{{7, 1}})
+	l.line("epoch 1")
+	l.aboard(nil)
+	l.line(`{"@level":"warn","@message":"late","x":1}`)
+	l.aboard([]key{{8, 1}, {9, 2}})
+	l.line("both")
+	l.aboard(make([]key, mostNamed+1))
+	l.line("many")
+	want := "[INFO]  loading data\n[INFO]  job 7: epoch 1\n[WARN]  job 7: late: x=1\n[INFO]  jobs 8 9: both\n[INFO]  many\n"
+	if text.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &text, want)
+	}
+	if words := l.words(); strings.Contains(words, "job") {
+		t.Errorf("its last words are %q", words)
+	}
+
+	o := options(t)
+	r := open(t, testPlugin, o, 1, `{}`)
+	wantOK(t, r.run("noise"))
+	r.close(within(t))
+	log, err := os.ReadFile(filepath.Join(o.Dir, "logs", "testplugin.log"))
+	if err != nil || !strings.Contains(string(log), "job 1: garbage") || strings.Contains(string(log), "job 1: garbage before") {
+		t.Errorf("%v, the log says\n%.2000s", err, log)
 	}
 }

@@ -56,6 +56,7 @@ func (w *worker) forward(k key, j *job) {
 	switch {
 	case w.link != nil && w.killed == nil:
 		j.sent = true
+		w.link.process.log.aboard(w.order())
 		w.link.out.Put(order{job: &j.assignment})
 	case !w.alive:
 		w.begin(nil)
@@ -78,6 +79,9 @@ func (w *worker) begin(l *link) {
 func (w *worker) drop(k key) {
 	delete(w.jobs, k)
 	if len(w.jobs) > 0 {
+		if w.link != nil {
+			w.link.process.log.aboard(w.order())
+		}
 		return
 	}
 	w.exclusive = false
@@ -135,6 +139,7 @@ func (w *worker) live(ctx context.Context, l *link) {
 		if s.closed || w.retired || ctx.Err() != nil {
 			l.out.Close()
 		}
+		l.process.log.aboard(w.order())
 		for _, k := range w.order() {
 			w.jobs[k].sent = true
 			l.out.Put(order{job: &w.jobs[k].assignment})

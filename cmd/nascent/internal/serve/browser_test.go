@@ -311,6 +311,7 @@ func TestClicks(t *testing.T) {
 
 	tab.open(web.URL + "/?token=" + token)
 	tab.run(chromedp.Click("[name=pause]", chromedp.ByQuery), chromedp.WaitVisible("[name=resume]", chromedp.ByQuery))
+	tab.run(chromedp.Click("details[name=steering] summary", chromedp.ByQuery), chromedp.WaitVisible("[name=ban]", chromedp.ByQuery))
 	tab.run(chromedp.SendKeys("[name=ban]", "blocks.length > 4\r", chromedp.ByQuery), chromedp.WaitVisible(`//button[. = "Unban"]`, chromedp.BySearch))
 	tab.run(chromedp.SendKeys("[name=ban]", "colour = 3\r", chromedp.ByQuery), chromedp.WaitVisible(".outcome.wrong", chromedp.ByQuery))
 	if text := evaluate[string](tab, `document.querySelector('.outcome.wrong').textContent`); !strings.Contains(text, "colour") {

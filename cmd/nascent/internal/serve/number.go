@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 )
@@ -18,4 +19,10 @@ func (n number) MarshalJSON() ([]byte, error) {
 		return strconv.AppendFloat(nil, x, 'f', -1, 64), nil
 	}
 	return strconv.AppendFloat(nil, x, 'g', 7, 64), nil
+}
+
+// inJSON is how many bytes a text has in an answer, with quotation marks and a comma.
+func inJSON(text string) int {
+	b, _ := json.Marshal(text)
+	return len(b) + 1
 }

@@ -521,6 +521,49 @@ func TestSteer(t *testing.T) {
 	}
 }
 
+// A file with results is handed to `nascent import`, under a name that is no path, by whoever
+// may write.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	const token = "0123456789abcdef-w"
+	dir := searched(t, t.TempDir(), "bring", 20)
+	src := &stopped{}
+	a := newAsker(t, Config{Dir: dir, Source: src, Tokens: Tokens{Write: token}})
+	send := func(query string, header ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("POST", "http://127.0.0.1/api/searches/bring/import?"+query, strings.NewReader("x,y\n1,2\n"))
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		return a.do(r)
+	}
+	may := []string{"Authorization", "Bearer " + token}
+	if w := send("name=a.csv"); w.Code != 401 || len(src.ran) != 0 {
+		t.Errorf("without the token: %d, %q", w.Code, src.ran)
+	}
+	if w := send("name=a.csv", append([]string{"Origin", "http://elsewhere.example"}, may...)...); w.Code != 403 || len(src.ran) != 0 {
+		t.Errorf("from another origin: %d, %q", w.Code, src.ran)
+	}
+	for _, c := range []struct{ query, name, more string }{
+		{"name=a.csv&request=r-1&dry=1&at_turn=9", "a.csv", "--by page --request=r-1 --at-turn=9 --dry-run"},
+		{"name=../../etc/--passwd.db&request=--by", "--passwd.db", "--by page --request=--by"},
+		{"name=..", "results.csv", "--by page"},
+		{"name=" + strings.Repeat("long", 100) + ".jsonl", strings.Repeat("long", 100)[400-194:] + ".jsonl", "--by page"},
+	} {
+		src.ran = nil
+		w := send(c.query, may...)
+		if w.Code != 200 || w.Body.String() != `{"text":["exported"]}` || len(src.ran) != 1 {
+			t.Fatalf("%s: %d %s, ran %q", c.query, w.Code, w.Body, src.ran)
+		}
+		ran := src.ran[0]
+		if ran[0] != "import" || ran[1] != dir || filepath.Base(ran[2]) != c.name || !filepath.IsAbs(ran[2]) || strings.Join(ran[3:], " ") != c.more {
+			t.Errorf("%s: it ran %q", c.query, ran)
+		}
+		if _, err := os.Stat(ran[2]); err == nil {
+			t.Errorf("%s is left behind", ran[2])
+		}
+	}
+}
+
 // A folder has many searches: listed, compared, and told apart.
 func TestFolder(t *testing.T) {
 	t.Parallel()

@@ -4,9 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
@@ -45,6 +50,66 @@ func (x *search) steer(ctx context.Context, r engine.Request) (engine.Receipt, e
 		x.refresh(ctx) // so that whoever asked sees it; what cannot be read now is read later
 	}
 	return rec, err
+}
+
+const (
+	mostImport = 64 << 20 // bytes of a file
+	mostSaid   = 8000     // of what came of it
+)
+
+// bring lets a search know results from a file, as `nascent import` does: that is the body, and
+// its name tells of which kind it is.
+func (s *Server) bring(w http.ResponseWriter, r *http.Request) {
+	x, err := s.search(r.PathValue("name"))
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	dir, err := os.MkdirTemp("", "nascent-import-")
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	q := r.URL.Query()
+	name := safeName(filepath.Base(q.Get("name")))
+	if strings.Trim(name, "._") == "" {
+		name = "results.csv"
+	}
+	path := filepath.Join(dir, name[max(0, len(name)-200):]) // the end of a name tells the kind
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = io.Copy(f, http.MaxBytesReader(w, r.Body, mostImport))
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	args := []string{"import", x.dir, path, "--by", "page"}
+	if q.Get("request") != "" {
+		args = append(args, "--request="+q.Get("request"))
+	}
+	if q.Get("at_turn") != "" {
+		args = append(args, "--at-turn="+q.Get("at_turn"))
+	}
+	if q.Get("dry") != "" {
+		args = append(args, "--dry-run")
+	}
+	for _, m := range q["map"] {
+		args = append(args, "--map="+m)
+	}
+	var said strings.Builder
+	if err := s.config.Source.Run(r.Context(), &said, args...); err != nil {
+		fail(w, err)
+		return
+	}
+	x.brief.Lock()
+	clear(x.answers)
+	x.brief.Unlock()
+	x.refresh(r.Context()) // so that whoever asked sees it; what cannot be read now is read later
+	lines := strings.Split(clip(said.String(), mostSaid), "\n")
+	respond(w, map[string]any{"text": slices.DeleteFunc(lines, func(line string) bool { return line == "" })})
 }
 
 // mostEvents is how many events are listed.

@@ -1,10 +1,7 @@
 package serve
 
 import (
-	"fmt"
 	"net/url"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,7 +9,6 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/report"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/internal/safe"
 )
 
 // summary is what a search is and where it stands.
@@ -139,89 +135,5 @@ func (s *search) importance(url.Values) (any, error) {
 		}
 		out.Metrics = append(out.Metrics, study)
 	}
-	return out, nil
-}
-
-const (
-	mostLines    = 2000
-	mostLogBytes = 40_000
-)
-
-// log answers /log[?file=][&find=|&about=]: the end of what a plugin printed, of lines with a text, or
-// about a candidate.
-func (s *search) log(q url.Values) (any, error) {
-	type logs struct {
-		Files []string `json:"files"`
-		File  string   `json:"file"`
-		Lines []string `json:"lines"`
-		More  bool     `json:"more"` // earlier ones were left out
-	}
-	out := &logs{Files: []string{}, Lines: []string{}}
-	root, err := os.OpenRoot(s.dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	folder, err := safe.Folder(root, "logs")
-	if err != nil {
-		return out, nil // there are none
-	}
-	defer folder.Close()
-	d, err := folder.Open(".")
-	if err != nil {
-		return out, nil
-	}
-	entries, _ := d.ReadDir(200)
-	d.Close()
-	for _, e := range entries {
-		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".log") {
-			out.Files = append(out.Files, e.Name())
-		}
-	}
-	slices.Sort(out.Files)
-	if out.File = q.Get("file"); out.File == "" && len(out.Files) > 0 {
-		out.File = out.Files[0]
-	}
-	if !slices.Contains(out.Files, out.File) {
-		if out.File != "" {
-			return nil, &notFound{fmt.Sprintf("there is no log %q", clip(out.File, 80))}
-		}
-		return out, nil
-	}
-	f, err := safe.OpenFile(folder, out.File, os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	const tail = 4 << 20
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	from := max(0, info.Size()-tail)
-	text := make([]byte, info.Size()-from)
-	n, _ := f.ReadAt(text, from)
-	lines := strings.Split(strings.TrimSuffix(string(text[:n]), "\n"), "\n")
-	out.More = from > 0
-	if from > 0 {
-		lines = lines[1:]
-	}
-	holds := func(line string) bool { return strings.Contains(line, q.Get("find")) }
-	if about := q.Get("about"); about != "" {
-		holds = regexp.MustCompile(`(?i)\b(candidate|job|trial|id)[ =:#"]{1,3}` + regexp.QuoteMeta(about) + `\b`).MatchString
-	}
-	room := mostLogBytes
-	for i := len(lines) - 1; i >= 0; i-- {
-		if lines[i] == "" || !holds(lines[i]) {
-			continue
-		}
-		l := clip(show.Clean(lines[i]), 2000)
-		if room -= len(l) + 8; room < 0 || len(out.Lines) == mostLines {
-			out.More = true
-			break
-		}
-		out.Lines = append(out.Lines, l)
-	}
-	slices.Reverse(out.Lines)
 	return out, nil
 }

@@ -78,7 +78,7 @@ export function candidate(context) {
   })
   const children = part(() => ask('/candidate/' + at.id), (e, c) => fill(e, c.offspring > 0 && h('p', {}, `Its ${c.offspring === 1 ? 'child' : thousands(c.offspring) + ' children'}: `, c.children.map((x, i) => [i > 0 && ', ', h('a', { href: link('candidate', x) }, named(x))]), c.offspring > c.children.length && ' and more')))
 
-  const mentioned = part(async () => (await ask('/log', { about: at.id })).lines, (e, found) => fill(e, found.length > 0 && panel('In the logs', h('pre', { class: 'log' }, found.join('\n')))))
+  const mentioned = part(async () => (await ask('/log', { about: named(id) })).lines, (e, found) => fill(e, found.length > 0 && panel('What was printed about it, or while its job ran', h('pre', { class: 'log', tabindex: 0, 'aria-label': 'lines of the logs' }, found.join('\n')), h('p', { class: 'faint' }, 'Lines that name it, and those that an evaluator’s process wrote while it had this job (“job ’).'))))
 
   return {
     e: whole.e,

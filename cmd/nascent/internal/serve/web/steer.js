@@ -1,16 +1,18 @@
 // Controls that change a search.
 
 import { h, fill, named, part, panel, plural, thousands } from 'nascent/dom.js'
-import { post, searchPath } from 'nascent/api.js'
+import { post, query, searchPath } from 'nascent/api.js'
 
 // unanswered are the names of requests of which it is not known whether they were carried
 // out, by what they ask for: asked again they keep their names, and happen once.
 const unanswered = new Map()
 
+const nameOne = () => 'page-' + [...crypto.getRandomValues(new Uint8Array(12))].map(b => b.toString(16).padStart(2, '0')).join('')
+
 // steer has a search carry out a request, and answers with the receipt.
 export async function steer(name, request) {
   const what = JSON.stringify([name, request])
-  if (!unanswered.has(what)) unanswered.set(what, 'page-' + [...crypto.getRandomValues(new Uint8Array(12))].map(b => b.toString(16).padStart(2, '0')).join(''))
+  if (!unanswered.has(what)) unanswered.set(what, nameOne())
   try {
     const receipt = await post(searchPath(name, '/steer'), { request: unanswered.get(what), ...request })
     unanswered.delete(what)
@@ -70,13 +72,17 @@ export function steering(context) {
         live && button('Pause now', () => ask({ pause: { now: true } }), { title: 'jobs that run are called back with what they can save' })],
       live && button('Stop', () => ask({ stop: true }), { name: 'stop', title: 'the run ends cleanly' }))))
 
-  // Limits: only what was changed is sent, and an empty field takes a limit away.
+  // Limits: only what was changed is sent, and an empty field takes a limit away. Of several
+  // objectives each has a target, and one candidate has to have all.
+  const goals = context.search.objectives
+  const aims = goals.length === 1 ? [['limits.target', 'target: ' + goals[0].metric, s => s.limits?.target]] :
+    goals.map(o => ['target ' + o.metric, 'target: ' + o.metric, s => s.limits?.targets?.[o.metric]])
   const keys = [['limits.evaluations', 'evaluations', s => s.limits?.evaluations], ['limits.wall', 'seconds of running', s => s.limits?.wall], ['limits.seconds', 'seconds of evaluators', s => s.limits?.seconds],
-    ['limits.target', 'target', s => typeof s.limits?.target === 'number' ? s.limits.target : undefined], ['workers', 'workers', s => s.workers], ['window', 'window', s => s.window]]
-  const inputs = keys.map(([key, , now]) => h('input', { name: key, type: 'number', step: 'any', class: 'narrow', value: now(context.search.state) || '' }))
+    ...aims, ['workers', 'workers', s => s.workers], ['window', 'window', s => s.window]]
+  const inputs = keys.map(([key, , now]) => h('input', { name: key, type: 'number', step: 'any', class: 'narrow', value: now(context.search.state) ?? '' }))
   const before = inputs.map(i => i.value)
   const known = () => inputs.forEach((input, i) => {
-    const now = String(keys[i][2](context.search.state) || '')
+    const now = String(keys[i][2](context.search.state) ?? '')
     if (input.value === before[i]) input.value = now // what somebody is typing stays
     before[i] = now
   })
@@ -85,6 +91,12 @@ export function steering(context) {
       event.preventDefault()
       const set = {}
       inputs.forEach((input, i) => { if (input.value !== before[i]) set[keys[i][0]] = input.value === '' ? null : Number(input.value) })
+      if (goals.length > 1 && Object.keys(set).some(k => k.startsWith('target '))) { // they are one setting
+        const all = {}
+        inputs.forEach((input, i) => { if (keys[i][0].startsWith('target ') && input.value !== '') all[keys[i][0].slice(7)] = Number(input.value) })
+        for (const k of Object.keys(set)) if (k.startsWith('target ')) delete set[k]
+        set['limits.target'] = Object.keys(all).length ? all : null
+      }
       if (Object.keys(set).length) ask({ set }, () => inputs.forEach((input, i) => { before[i] = input.value }))
     },
   }, keys.map(([, label], i) => h('label', {}, label, inputs[i])), h('button', {}, 'Set'))
@@ -93,13 +105,44 @@ export function steering(context) {
     bans.length > 0 && h('ul', { class: 'files' }, bans.map(b => h('li', {}, 'banned: ', h('code', {}, b), ' ', button('Unban', () => ask({ unban: b }))))),
     planned.length > 0 && h('ul', { class: 'files' }, planned.map(p => h('li', {}, `before turn ${p.turn}: ${p.text} `, button('Withdraw', () => said.ask({ withdraw: p.request }), { name: 'withdraw' }))))))
 
-  const e = panel('Steer', run.e, said.e,
+  const bring = importing(context, turn)
+  const more = h('details', { class: 'folded', name: 'steering' }, h('summary', {}, 'Limits, bans, genomes, notes …'),
     h('div', { class: 'grid' },
       h('div', {}, h('h3', {}, 'Limits'), limits, h('h3', {}, 'When'), h('p', {}, h('label', { class: 'faint' }, 'Not now, but before turn ', turn))),
       h('div', {}, h('h3', {}, 'Ban genomes'), field('ban', 'kernel = 7 and not norm', 'Ban', (ban, done) => ask({ ban }, done)), holds.e,
         h('h3', {}, 'Add a genome'), field('add', 'its text, as a candidate has it', 'Add', (text, done) => ask({ add: { genomes: [text] } }, done)),
-        h('h3', {}, 'Note'), field('note', 'a line for the timeline', 'Note', (note, done) => ask({ note }, done), { maxlength: 1000 }))))
+        h('h3', {}, 'Note'), field('note', 'a line for the timeline', 'Note', (note, done) => ask({ note }, done), { maxlength: 1000 }),
+        bring)))
+  const e = panel('Steer', run.e, said.e, more)
   return { e, async update() { known(); await run.update(); await holds.update() } }
+}
+
+// importing has a search know results from a file, which is tried before.
+function importing(context, turn) {
+  const file = h('input', { type: 'file', name: 'file', 'aria-label': 'file with results', accept: '.csv,.jsonl,.json,.parquet,.db,.sqlite,.sqlite3,.log' })
+  const said = h('p', { class: 'outcome', role: 'status', hidden: true })
+  let request
+  const send = async dry => {
+    const f = file.files[0]
+    if (!f) return
+    try {
+      const q = { name: f.name, request, dry: dry ? 1 : '', at_turn: turn.value }
+      const ask = () => fetch(searchPath(context.at.name, '/import') + query(q), { method: 'POST', headers: { 'Content-Type': 'application/octet-stream' }, body: f })
+      const r = await ask().catch(ask) // its name has it happen once
+      const answer = await r.json()
+      if (!r.ok) throw new Error(answer.error)
+      fill(said, answer.text.map(line => h('span', { class: 'line' }, line)))
+      said.className = 'outcome'
+    } catch (error) {
+      fill(said, error.message)
+      said.className = 'outcome wrong'
+    }
+    said.hidden = false
+    if (!dry) context.refresh()
+  }
+  file.addEventListener('change', () => { request = nameOne() })
+  return [h('h3', {}, 'Import results'), h('div', { class: 'tools' }, file, button('Try it', () => send(true), { title: 'says what would be taken in, and changes nothing' }), button('Import', () => send(false), { name: 'import' })),
+    h('p', { class: 'faint' }, 'CSV, JSON lines, Parquet or an Optuna study: genes and metrics are found by their names.'), said]
 }
 
 // cancelling are buttons that end the jobs of candidates, and what came of that.
