@@ -215,9 +215,14 @@ func moved(dir, to string) (*config.Document, error) {
 		return nil, err
 	}
 	doc.Relocate()
+	return doc, findPluginsOf(dir, doc)
+}
+
+// findPluginsOf has a search find the programs that lie in the directory of another one.
+func findPluginsOf(dir string, doc *config.Document) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	own := func(e fs.DirEntry) bool {
 		return strings.HasPrefix(e.Name(), "nascent-evaluator-") || strings.HasPrefix(e.Name(), "nascent-strategy-") || e.Name() == "nascent-plugins"
@@ -225,11 +230,11 @@ func moved(dir, to string) (*config.Document, error) {
 	if slices.ContainsFunc(entries, own) {
 		abs, err := filepath.Abs(dir)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return doc, doc.FindPluginsIn(abs)
+		return doc.FindPluginsIn(abs)
 	}
-	return doc, nil
+	return nil
 }
 
 func writeDocument(doc *config.Document, dir string) error {

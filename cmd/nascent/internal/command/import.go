@@ -183,6 +183,12 @@ func (a *app) openToChange(ctx context.Context, dir string, look bool) (engine.L
 	if err != nil {
 		return nil, err
 	}
+	return a.beginOnly(ctx, t, filepath.Base(t.dir), look)
+}
+
+// beginOnly begins a search that takes no turn yet, in its directory, or where it is only
+// looked at in memory. name is what it is called if it does not say itself.
+func (a *app) beginOnly(ctx context.Context, t *target, name string, look bool) (engine.Ledger, error) {
 	s, err := t.doc.Read()
 	if err != nil {
 		return nil, err
@@ -204,7 +210,7 @@ func (a *app) openToChange(ctx context.Context, dir string, look bool) (engine.L
 		}
 	}
 	cfg := s.Engine
-	cfg.Name, cfg.Ledger = cmp.Or(cfg.Name, filepath.Base(t.dir)), led
+	cfg.Name, cfg.Ledger = cmp.Or(cfg.Name, name), led
 	if err := engine.Begin(ctx, cfg); err != nil {
 		return nil, errors.Join(t.locate(err), led.Close())
 	}
@@ -222,19 +228,34 @@ type imported struct {
 	DryRun   bool            `json:"dry_run,omitempty"`
 }
 
-func (a *app) importFrom(ctx context.Context, v *show.View, led engine.Ledger, file string, b bringing) error {
-	source, m, err := mapped(ctx, v, file, b)
-	if err != nil {
-		return err
-	}
-	results, left := m.Results()
-	out := imported{LeftOut: left, Mapped: m.Lines, Unused: m.Unused, DryRun: b.dry}
+// importedOf is that of a mapping, before anything is taken in.
+func importedOf(m *known.Mapping, left []known.LeftOut) imported {
+	out := imported{LeftOut: left, Mapped: m.Lines, Unused: m.Unused}
 	if out.LeftOut == nil {
 		out.LeftOut = []known.LeftOut{}
 	}
 	if out.Unused == nil {
 		out.Unused = []string{}
 	}
+	return out
+}
+
+// took notes what came of so many results.
+func (i *imported) took(rec engine.Receipt, results int) {
+	i.Imported, i.Known = len(rec.IDs), results-len(rec.IDs)
+	if len(rec.IDs) > 0 {
+		i.First = rec.IDs[0]
+	}
+}
+
+func (a *app) importFrom(ctx context.Context, v *show.View, led engine.Ledger, file string, b bringing) error {
+	source, m, err := mapped(ctx, v, file, b)
+	if err != nil {
+		return err
+	}
+	results, left := m.Results()
+	out := importedOf(m, left)
+	out.DryRun = b.dry
 	if len(results) == 0 {
 		return wrongInput("nothing of %s fits: %s", source.What, leftOut(left))
 	}
@@ -249,10 +270,7 @@ func (a *app) importFrom(ctx context.Context, v *show.View, led engine.Ledger, f
 	}
 	ids := rec.IDs
 	if !b.dry {
-		out.Imported, out.Known = len(ids), len(results)-len(ids)
-	}
-	if len(ids) > 0 {
-		out.First = ids[0]
+		out.took(rec, len(results))
 	}
 	if b.json {
 		return a.writeJSON(out)

@@ -132,7 +132,7 @@ func Of(all []*Search, metric string) (*Comparison, error) {
 		plan := s.Rows.Archive.Plan
 		plan.Reference = reference
 		s.Trace = bench.Follow(s.candidates(), &plan, by)
-		s.Seed, s.Evaluations, s.Seconds = plan.Seed, int(s.Trace.Spent[bench.Evaluations]), s.Trace.Spent[bench.Seconds]
+		s.Seed, s.Evaluations, s.Seconds = s.Rows.Archive.Seed(), int(s.Trace.Spent[bench.Evaluations]), s.Trace.Spent[bench.Seconds]
 		s.Best = valueAt(&s.Trace, bench.Evaluations, math.Inf(1))
 		for axis := range c.Cost {
 			if i == 0 || s.Trace.Spent[axis] < c.Cost[axis] {
@@ -149,6 +149,15 @@ func Of(all []*Search, metric string) (*Comparison, error) {
 	fronts(c)
 	c.pairUp()
 	return c, nil
+}
+
+// Apart finds which settings of searches differ and what only one of them measured, whatever
+// their objectives are.
+func Apart(all []*Search) *Comparison {
+	c := &Comparison{Searches: all, Pairs: []Pair{}, Settings: []Setting{}}
+	settings(c)
+	onlyOf(c, bench.Measure{Metric: bench.Hypervolume}) // the best by its own ranking
+	return c
 }
 
 func valueAt(t *bench.Trace, axis bench.Axis, cost float64) *float64 {
@@ -205,6 +214,7 @@ func settings(c *Comparison) {
 		_ = tree.UnmarshalJSON(raw) // it was just written
 		flat[i] = map[string]string{}
 		flatten(flat[i], "", tree)
+		flat[i]["seed"] = strconv.FormatUint(a.Seed(), 10) // of a branch, its own
 		for k, e := range a.Strategies[1:] {
 			flat[i][fmt.Sprintf("strategies[%d]", k+1)] = fmt.Sprintf("%s %s from turn %d on", e.Name, e.Options, e.Turn)
 		}

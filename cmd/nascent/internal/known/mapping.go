@@ -127,6 +127,7 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 		if !ok || name == "" || from == "" {
 			return mistake("--map %s: write NAME=COLUMN, with NAME a gene, a metric, fidelity or genome", text)
 		}
+		from = m.column(from)
 		there := slices.Contains(m.source.Columns, from)
 		missing := func() error {
 			e := &genome.Mistake{Problem: fmt.Sprintf("--map %s: %s has no column %q", text, m.source.What, from),
@@ -169,12 +170,16 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 			if err != nil || slices.Equal(e.Metrics(), []string{from}) {
 				return missing()
 			}
-			if err := e.Check(m.source.Columns); err != nil {
+			columns := slices.Clone(m.source.Columns)
+			for _, name := range m.source.Columns {
+				columns = append(columns, strings.TrimPrefix(name, metricPrefix))
+			}
+			if err := e.Check(columns); err != nil {
 				return mistake("--map %s: %v", text, err)
 			}
 			m.metric[metric] = e
 			for _, column := range e.Metrics() {
-				used[column] = true
+				used[m.column(column)] = true
 			}
 		default:
 			names := slices.Concat(m.search.Space.Paths(1000), m.metrics(), []string{"fidelity", "genome"})
@@ -186,6 +191,14 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// column is the one that is meant by a name: that of a search's metric needs no prefix.
+func (m *Mapping) column(name string) string {
+	if prefixed := metricPrefix + name; !slices.Contains(m.source.Columns, name) && slices.Contains(m.source.Columns, prefixed) {
+		return prefixed
+	}
+	return name
 }
 
 // take makes a column a metric as it is.
@@ -337,7 +350,7 @@ func (m *Mapping) objectives(used map[string]bool) error {
 			return mistake("%s has %s to %s, and the search has %s to %s: "+
 				"if they are the same all the same, say so with --map '%s=%s', else say how one "+
 				"comes of the other, as in --map '%s=1 - %s'",
-				m.source.What, m.plain[name], theirs, name, ours, name, m.plain[name], name, m.plain[name])
+				m.source.What, m.plain[name], theirs, name, ours, name, m.plain[name], name, strings.TrimPrefix(m.plain[name], metricPrefix))
 		}
 	}
 	return nil
@@ -525,7 +538,7 @@ func (m *Mapping) value(row *Row, metric string) (float64, bool) {
 	}
 	whole := true
 	x := e.Value(func(column string) float64 {
-		x, ok := number(row.Values[column])
+		x, ok := number(row.Values[m.column(column)])
 		whole = whole && ok
 		return x
 	})
