@@ -48,25 +48,44 @@ func (a *app) Feed(ctx context.Context, dir string, asked serve.Asked, w io.Writ
 	if err != nil {
 		return err
 	}
+	return a.opened(ctx, dir, []string{"feed", dir, "--have", string(have)}, w, func(o *opened) error {
+		return o.Feed(ctx, dir, asked, w)
+	})
+}
+
+// opened is a search whose ledger is at hand. It is a serve.Source that only reads.
+type opened struct {
+	led *ledger.Ledger
+	v   *show.View // of the process that runs it, else nil
+}
+
+// opened has f look at the search in dir, as visit does.
+func (a *app) opened(ctx context.Context, dir string, args []string, out io.Writer, f func(*opened) error) error {
 	live := func(v *show.View) error {
 		led, ok := v.Ledger.(*ledger.Ledger)
 		if !ok {
 			return errors.New("this search is kept in memory alone, and cannot be shown")
 		}
+		return f(&opened{led, v})
+	}
+	return a.visit(ctx, dir, args, out, live, func() error {
+		led, err := openStopped(dir)
+		if err != nil {
+			return err
+		}
+		defer led.Close()
+		return f(&opened{led, nil})
+	})
+}
+
+// Feed implements serve.Source.
+func (o *opened) Feed(_ context.Context, dir string, asked serve.Asked, w io.Writer) error {
+	led, v := o.led, o.v
+	if v != nil {
 		return serve.Write(w, led, asked, func(w io.Writer, from uint64) error { return index.Send(w, led, from) }, func() (serve.State, error) {
 			return serve.State{Told: v.Told(), Live: true, Outcome: serve.Told(v.Outcome())}, nil
 		})
 	}
-	return a.visit(ctx, dir, []string{"feed", dir, "--have", string(have)}, w, live, func() error { return feedStopped(dir, asked, w) })
-}
-
-// feedStopped writes the feed of a search that nobody runs.
-func feedStopped(dir string, asked serve.Asked, w io.Writer) error {
-	led, err := openStopped(dir)
-	if err != nil {
-		return err
-	}
-	defer led.Close()
 	var x *index.Index
 	return serve.Write(w, led, asked, func(w io.Writer, from uint64) error {
 		var failed error
@@ -76,6 +95,7 @@ func feedStopped(dir string, asked serve.Asked, w io.Writer) error {
 				from = uint64(x.Len())
 			}
 		}
+		var err error
 		if x, err = index.OpenAlong(dir, led, true, send); err != nil {
 			return err
 		}
@@ -97,29 +117,35 @@ func feedStopped(dir string, asked serve.Asked, w io.Writer) error {
 
 // Detail implements serve.Source.
 func (a *app) Detail(ctx context.Context, dir string, id engine.ID) (r engine.ResultRecord, err error) {
-	result := func(led engine.Ledger) error {
-		found, ok, err := led.Result(id)
-		if err == nil && !ok {
-			err = wrongInput("candidate %s has no result yet", id)
-		}
-		r = found
-		return err
-	}
 	var text bytes.Buffer
-	err = a.visit(ctx, dir, []string{"feed", dir, "--candidate", id.String()}, &text,
-		func(v *show.View) error { return result(v.Ledger) },
-		func() error {
-			led, err := openStopped(dir)
-			if err != nil {
-				return err
-			}
-			defer led.Close()
-			return result(led)
-		})
+	err = a.opened(ctx, dir, []string{"feed", dir, "--candidate", id.String()}, &text, func(o *opened) (err error) {
+		r, err = o.Detail(ctx, dir, id)
+		return err
+	})
 	if err == nil && text.Len() > 0 {
 		err = json.Unmarshal(text.Bytes(), &r)
 	}
 	return r, err
+}
+
+// Detail implements serve.Source.
+func (o *opened) Detail(_ context.Context, _ string, id engine.ID) (engine.ResultRecord, error) {
+	r, ok, err := o.led.Result(id)
+	if err == nil && !ok {
+		err = wrongInput("candidate %s has no result yet", id)
+	}
+	return r, err
+}
+
+// errRead says that an opened search is not there for more.
+var errRead = errors.New("this search is only looked at")
+
+// Run implements serve.Source.
+func (o *opened) Run(context.Context, io.Writer, ...string) error { return errRead }
+
+// Steer implements serve.Source.
+func (o *opened) Steer(context.Context, string, engine.Request) (engine.Receipt, error) {
+	return engine.Receipt{}, errRead
 }
 
 // Run implements serve.Source.

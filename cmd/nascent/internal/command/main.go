@@ -112,7 +112,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagError(err)} })
 	looking := []*cobra.Command{
 		a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(),
-		a.logCommand(), a.importanceCommand(), a.feedCommand(),
+		a.logCommand(), a.importanceCommand(), a.reportCommand(), a.feedCommand(),
 	}
 	looking = append(looking, a.steeringCommands()...)
 	root.AddCommand(looking...)

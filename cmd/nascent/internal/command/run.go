@@ -31,6 +31,7 @@ import (
 	"github.com/nascent-nas/nascent/engine/ledger"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/network"
+	"github.com/nascent-nas/nascent/internal/safe"
 )
 
 // manner is how a run behaves towards people.
@@ -602,8 +603,11 @@ func further(s engine.Snapshot, l engine.Limits) bool {
 // report prints the report and writes the page.
 func (a *app) report(v *show.View, m manner) error {
 	r := report.Of(v)
-	if err := r.WritePage(filepath.Join(v.Dir, "report.html")); err != nil {
-		fmt.Fprintln(a.err, "nascent: the report's page could not be written: "+err.Error())
+	if led, ok := v.Ledger.(*ledger.Ledger); ok {
+		page := func(w io.Writer) error { return (&opened{led: led}).page(context.Background(), v.Dir, w) }
+		if err := safe.Write(filepath.Join(v.Dir, reportName), 0o644, page); err != nil {
+			fmt.Fprintln(a.err, "nascent: the report's page could not be written: "+err.Error())
+		}
 	}
 	var err error
 	if m.json {

@@ -23,8 +23,11 @@ type Account struct {
 // Headline says in one line where a search stands.
 func Headline(v *show.View) string { return (&Report{view: v, status: v.Status()}).headline() }
 
+// MostPairs is how many pairs of metrics the page draws at most.
+const MostPairs = 12
+
 // Pairs are the metrics that are set against one another: each two objectives, the preferred
-// one last; of one objective the networks' size, if that is measured.
+// one last, up to MostPairs; of one objective the networks' size, if that is measured.
 func Pairs(v *show.View) (pairs [][2]engine.Objective) {
 	first := v.Objective()
 	all := slices.DeleteFunc(slices.Clone(v.Plan.Objectives), func(o engine.Objective) bool { return o.Metric == first.Metric })
@@ -35,7 +38,7 @@ func Pairs(v *show.View) (pairs [][2]engine.Objective) {
 		}
 	}
 	if len(all) > 1 {
-		return pairs
+		return pairs[:min(len(pairs), MostPairs)]
 	}
 	for _, size := range []string{"parameters", "macs"} {
 		if size != first.Metric && slices.ContainsFunc(v.Metrics, func(m engine.Metric) bool { return m.Name == size }) {
@@ -43,6 +46,29 @@ func Pairs(v *show.View) (pairs [][2]engine.Objective) {
 		}
 	}
 	return nil
+}
+
+// Shown is one of the best, as it is told without pictures.
+type Shown struct {
+	Title, Values, Genome string
+	Network               string // drawn in letters; "" where it has none
+}
+
+// BestOf are the best few, the winner first.
+func BestOf(v *show.View) (all []Shown) {
+	r := figuresOf(v)
+	for i := range r.best {
+		c := &r.best[i]
+		b := Shown{Title: "Candidate " + c.ID.String(), Values: show.Estimated(r.view, c.Metrics, r.view.Estimates(c.ID)), Genome: c.Genome.Text()}
+		if c.ID == r.outcome.Winner {
+			b.Title += " (winner)"
+		}
+		if net := show.NetworkOf(c.Genome); net != nil {
+			b.Network = net.String()
+		}
+		all = append(all, b)
+	}
+	return all
 }
 
 // Account writes the report down.

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +16,7 @@ import (
 )
 
 // A report says how far what was measured again can be relied on: intervals in the text,
-// the page and the JSON, and who cannot be told apart from the winner.
+// the account and the JSON, and who cannot be told apart from the winner.
 func TestHowCertain(t *testing.T) {
 	t.Parallel()
 	space := genome.MustParseSpace(`{"x": {"int": [1, 99]}}`)
@@ -62,19 +60,15 @@ func TestHowCertain(t *testing.T) {
 	if err := r.WriteText(&text, 400, "s"); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "report.html")
-	if err := r.WritePage(path); err != nil {
-		t.Fatal(err)
-	}
-	page, err := os.ReadFile(path)
+	account, err := json.Marshal(r.Account())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"92.10 % [91.00 93.20] (3)", "the winner has 92.00 % [89.75 94.25] (2); candidate 1 cannot be told apart from it (95 %, all comparisons together).",
 	} {
-		if !strings.Contains(text.String(), want) || !strings.Contains(string(page), want) {
-			t.Errorf("the text or the page lack %q:\n%s", want, text.String())
+		if !strings.Contains(text.String(), want) || !strings.Contains(string(account), want) {
+			t.Errorf("the text or the account lack %q:\n%s", want, text.String())
 		}
 	}
 	b, err := json.Marshal(r.JSON())
@@ -245,12 +239,8 @@ func TestWhatWasSet(t *testing.T) {
 			t.Errorf("the report does not say %q: %s", want, text)
 		}
 	}
-	if title := r.picture(&r.fronts[0]).Title; title != "latency against accuracy" {
+	if title := r.fronts[0].title(); title != "latency against accuracy" {
 		t.Errorf("the picture is called %q", title)
-	}
-	r.volume = []volume{{Evaluations: 1}, {Evaluations: 2}}
-	if _, ok := r.volumes(); ok {
-		t.Error("a hypervolume that was always 0 is drawn")
 	}
 	if got := count(11017.96); got != "11,018" {
 		t.Errorf("11017.96 parameters are written as %s", got)

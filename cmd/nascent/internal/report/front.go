@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"io"
 	"math"
 	"slices"
 	"strings"
 
-	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -22,9 +20,6 @@ type front struct {
 	all  []show.Mark
 	best []show.Mark
 }
-
-// What a picture draws at most: more is not to be seen, and makes the page slow.
-const mostDots, mostLines = 4000, 500
 
 // frontsOf sets each two objectives against one another, the preferred one first;
 // where there is only one, it against the size of the networks, if that is measured.
@@ -103,29 +98,13 @@ func volumeOf(v *show.View) (out []volume) {
 	return out
 }
 
-// volumes plots the hypervolume against evaluations.
-func (r *Report) volumes() (picture, bool) {
-	if len(r.volume) < 2 || r.volume[len(r.volume)-1].Hypervolume == 0 {
-		return picture{}, false // nothing was dominated
-	}
-	var ps []page.Point
-	for _, x := range r.volume {
-		ps = append(ps, page.Point{X: float64(x.Evaluations), Y: x.Hypervolume})
-	}
-	p := page.Plot{X: "evaluations", Y: "hypervolume", Series: []page.Series{{Name: "hypervolume", Class: "s0", Points: ps, Step: true}}}
-	about := "What the front dominated after so many evaluations, at the highest fidelity" + r.against() + "."
-	if i := slices.IndexFunc(r.volume, func(x volume) bool { return x.Error > 0 }); i >= 0 {
-		about += fmt.Sprintf(" From evaluation %d on it is an estimate.", r.volume[i].Evaluations)
-	}
-	return picture{Title: "Hypervolume", SVG: template.HTML(p.SVG()), About: about}, true
-}
-
-// against says what a hypervolume is measured against, after a comma.
-func (r *Report) against() string {
-	if len(r.status.Reference) == 0 {
+// Against says what a hypervolume is measured against, after a comma.
+func Against(v *show.View) string {
+	reference := v.Status().Reference
+	if len(reference) == 0 {
 		return ""
 	}
-	return ", up to " + strings.Join(show.Named(r.view, r.status.Reference, show.Number), " and ")
+	return ", up to " + strings.Join(show.Named(v, reference, show.Number), " and ")
 }
 
 // nothing says why the hypervolume is 0, and what to do about it.
@@ -137,7 +116,7 @@ func (r *Report) nothing() string {
 				"Begin a new search with a linear scale or, of values above 0, in a smaller unit.", o.Metric)
 		}
 	}
-	text := " None of them is better in all objectives than the reference" + strings.Replace(r.against(), ", up to", ",", 1) +
+	text := " None of them is better in all objectives than the reference" + strings.Replace(Against(r.view), ", up to", ",", 1) +
 		": the hypervolume is 0."
 	if len(r.view.Plan.Reference) > 0 {
 		text += " If none can be, begin a new search with another reference."
@@ -165,7 +144,7 @@ func (r *Report) front() (out []string) {
 	case *r.status.Hypervolume == 0:
 		text += r.nothing()
 	default:
-		text += fmt.Sprintf(" It dominates a hypervolume of %s%s.", show.Volume(*r.status.Hypervolume, r.status.HypervolumeError), r.against())
+		text += fmt.Sprintf(" It dominates a hypervolume of %s%s.", show.Volume(*r.status.Hypervolume, r.status.HypervolumeError), Against(r.view))
 	}
 	again := len(r.outcome.Remeasured)
 	if again < 2 || len(r.outcome.Front) == 0 {
@@ -351,17 +330,20 @@ func (f front) MarshalJSON() ([]byte, error) {
 // title says what is drawn.
 func (f *front) title() string { return f.y.Metric + " against " + f.x.Metric }
 
+// span is a part of an axis.
+type span struct{ Lo, Hi float64 }
+
 // ranges are the parts of both axes that are worth to be seen: all that is on the
 // front, and nine tenths of the candidates. A few bad ones must not flatten the
 // picture.
-func (f *front) ranges() (x, y page.Range) {
-	axis := func(o engine.Objective, get func(show.Mark) float64) page.Range {
+func (f *front) ranges() (x, y span) {
+	axis := func(o engine.Objective, get func(show.Mark) float64) span {
 		var all []float64
 		for _, m := range f.all {
 			all = append(all, get(m))
 		}
 		slices.Sort(all)
-		r := page.Range{Lo: all[0], Hi: all[len(all)-1]}
+		r := span{Lo: all[0], Hi: all[len(all)-1]}
 		lo, hi := math.Inf(1), math.Inf(-1)
 		for _, m := range f.best {
 			lo, hi = math.Min(lo, get(m)), math.Max(hi, get(m))
@@ -378,7 +360,7 @@ func (f *front) ranges() (x, y page.Range) {
 }
 
 // scaled tells whether an axis is logarithmic.
-func scaled(o engine.Objective, r page.Range) bool { return show.Scaled(o, r.Lo, r.Hi) }
+func scaled(o engine.Objective, r span) bool { return show.Scaled(o, r.Lo, r.Hi) }
 
 // write prints the front as a picture of characters and as a table.
 func (f *front) write(out io.Writer, width int) error {
@@ -417,7 +399,7 @@ func (f *front) write(out io.Writer, width int) error {
 }
 
 // within tells whether a candidate is in the part of both axes that is shown.
-func within(m show.Mark, xs, ys page.Range) bool {
+func within(m show.Mark, xs, ys span) bool {
 	return m.X >= xs.Lo && m.X <= xs.Hi && m.Y >= ys.Lo && m.Y <= ys.Hi
 }
 
@@ -435,153 +417,10 @@ func (f *front) scatter(width, height int) []string {
 		}
 		dots = append(dots, show.Dot{X: m.X, Y: m.Y, Sign: sign})
 	}
-	axis := func(o engine.Objective, r page.Range) show.Axis {
+	axis := func(o engine.Objective, r span) show.Axis {
 		return show.Axis{Metric: o.Metric, Lo: r.Lo, Hi: r.Hi, Log: scaled(o, r)}
 	}
 	return show.Scatter(axis(f.x, xs), axis(f.y, ys), dots, width, height)
-}
-
-// line is the edge of what the front dominates where it is drawn: without those of it that
-// by the means alone another one beats.
-func (f *front) line() (line []page.Point) {
-	for _, m := range f.best {
-		if n := len(line); n == 0 || show.Better(f.y, m.Y, line[n-1].Y) {
-			line = append(line, page.Point{X: m.X, Y: m.Y})
-		}
-	}
-	return line
-}
-
-// picture draws a front for the page.
-func (r *Report) picture(f *front) picture {
-	point := func(m show.Mark) page.Point {
-		text := fmt.Sprintf("candidate %s: %s %s, %s %s",
-			m.ID, f.y.Metric, show.Number(f.y.Metric, m.Y), f.x.Metric, show.Number(f.x.Metric, m.X))
-		if m.Beyond {
-			text += ", beyond a soft constraint"
-		}
-		return page.Point{X: m.X, Y: m.Y, Text: text}
-	}
-	points := func(marks []show.Mark) (keep, beyond []page.Point) {
-		for _, m := range marks {
-			if m.Beyond {
-				beyond = append(beyond, point(m))
-			} else {
-				keep = append(keep, point(m))
-			}
-		}
-		return keep, beyond
-	}
-	var winner, target []page.Point
-	marks := []legend{{"cloud", "candidates"}, {"s1", "front"}}
-	all, allBeyond := points(thin(f.all, mostDots))
-	best, bestBeyond := points(f.best)
-	if len(allBeyond)+len(bestBeyond) > 0 {
-		marks = append(marks, legend{"beyond", "beyond a soft constraint"})
-	}
-	for _, m := range f.all {
-		if m.ID == r.outcome.Winner {
-			winner = append(winner, point(m))
-			marks = append(marks, legend{"winner", "winner, candidate " + m.ID.String()})
-		}
-	}
-	x, isX := r.status.Limits.Targets.Get(f.x.Metric)
-	y, isY := r.status.Limits.Targets.Get(f.y.Metric)
-	if isX && isY {
-		target = append(target, page.Point{X: x, Y: y, Text: "the target"})
-		marks = append(marks, legend{"target", "target"})
-	}
-	xs, ys := f.ranges()
-	p := page.Plot{X: f.x.Metric, Y: f.y.Metric, Across: &xs, Height: &ys, LogX: scaled(f.x, xs), Log: scaled(f.y, ys), Series: []page.Series{
-		{Name: "candidates", Class: "cloud", Points: all, Dots: true},
-		{Name: "candidates beyond a soft constraint", Class: "beyond", Points: allBeyond, Dots: true},
-		{Name: "front", Class: "s1", Points: f.line(), Step: true},
-		{Name: "front", Class: "front", Points: best, Dots: true},
-		{Name: "front beyond a soft constraint", Class: "beyond front", Points: bestBeyond, Dots: true},
-		{Name: "target", Class: "target", Points: target, Dots: true},
-		{Name: "winner", Class: "winner", Points: winner, Dots: true},
-	}}
-	ranking := r.view.Plan.Ranking()
-	for _, bound := range f.bounds(ranking.Soft, xs, ys) {
-		p.Series = append(p.Series, bound)
-		marks = append(marks, legend{bound.Class, bound.Name})
-	}
-	about := r.drawn(f, &p)
-	if len(allBeyond)+len(bestBeyond) > 0 {
-		about += " What is beyond a soft constraint stands where it was measured; the search counted it as worse."
-	}
-	return picture{
-		Title: f.title(), About: about,
-		SVG: template.HTML(p.SVG()), Legend: marks,
-	}
-}
-
-// drawn says which candidates a plot of a front shows, and which not.
-func (r *Report) drawn(f *front, p *page.Plot) string {
-	whole := make([]page.Point, len(f.all))
-	for i, m := range f.all {
-		whole[i] = page.Point{X: m.X, Y: m.Y}
-	}
-	about := "The " + show.Plural(len(f.all), "candidate") + " of the highest fidelity"
-	if len(r.view.Plan.Ranking().Constraints) > 0 {
-		about += " within the constraints"
-	}
-	about += ", as the search measured them"
-	noisy := slices.ContainsFunc(r.status.Front, func(b engine.Best) bool { return b.Estimates != nil })
-	if noisy {
-		about += ": what it measured again at the mean"
-	}
-	if outside := len(f.all) - p.Shows(whole); outside > 0 {
-		about += fmt.Sprintf("; %s, worse than what is shown, outside of the picture", show.Thousands(int64(outside)))
-	}
-	if len(f.all) > mostDots {
-		about += fmt.Sprintf("; %s of them are drawn", show.Thousands(mostDots))
-	}
-	about += ". On the front, no other is better in both"
-	if noisy {
-		about += ", if each counts by its mean less the standard error"
-	}
-	return about + "."
-}
-
-// across are parallel coordinates of a front of many objectives, too many for pictures of
-// two at a time to tell of it.
-func (r *Report) across() (picture, bool) {
-	objectives, front := r.view.Plan.Ranking().Objectives, thin(r.status.Front, mostLines)
-	if len(objectives) < 4 || len(front) < 2 {
-		return picture{}, false
-	}
-	p := page.Parallel{}
-	values := make([][]float64, len(front))
-	for _, o := range objectives {
-		var ends page.Range
-		for i, b := range front {
-			x, _ := b.Means().Get(o.Metric)
-			if values[i] = append(values[i], x); i == 0 {
-				ends = page.Range{Lo: x, Hi: x}
-			}
-			ends = page.Range{Lo: min(ends.Lo, x), Hi: max(ends.Hi, x)}
-		}
-		p.Dimensions = append(p.Dimensions, page.Dimension{Name: o.Metric, Log: scaled(o, ends), Down: o.Goal == engine.Minimize})
-	}
-	marks := []legend{{"s1", "front"}}
-	var winner []page.Line // above the others
-	for i, b := range front {
-		l := page.Line{Values: values[i], Class: "s1", Text: "candidate " + b.ID.String() + ": " + show.Values(r.view, b.Means())}
-		if b.ID == r.outcome.Winner {
-			l.Class = "winner"
-			winner = append(winner, l)
-			marks = append(marks, legend{"across winner", "winner, candidate " + b.ID.String()})
-			continue
-		}
-		p.Lines = append(p.Lines, l)
-	}
-	p.Lines = append(p.Lines, winner...)
-	about := "The candidates of the front, as the search measured them: a line each. On every axis the better end is above."
-	if n := len(r.status.Front); n > len(front) {
-		about += fmt.Sprintf(" %d of %s are drawn.", len(front), show.Thousands(int64(n)))
-	}
-	return picture{Title: "The front in all objectives", About: about, SVG: template.HTML(p.SVG()), Legend: marks, Whole: true}, true
 }
 
 // writeFront prints the front as a table of all objectives.
@@ -605,26 +444,4 @@ func (r *Report) writeFront(out io.Writer) error {
 		t.Rows = append(t.Rows, row)
 	}
 	return t.Write(out)
-}
-
-// bounds are lines where soft constraints end that are within the picture.
-func (f *front) bounds(soft []engine.Constraint, xs, ys page.Range) (lines []page.Series) {
-	for _, c := range soft {
-		for _, end := range []struct {
-			at   *float64
-			says string
-		}{{c.Min, "at least"}, {c.Max, "at most"}} {
-			if end.at == nil {
-				continue
-			}
-			at, name := *end.at, fmt.Sprintf("wished for: %s %s %s", c.Metric, end.says, show.Exactly(c.Metric, *end.at))
-			if c.Metric == f.x.Metric && at >= xs.Lo && at <= xs.Hi {
-				lines = append(lines, page.Series{Name: name, Class: "bound", Points: []page.Point{{X: at, Y: ys.Lo}, {X: at, Y: ys.Hi}}})
-			}
-			if c.Metric == f.y.Metric && at >= ys.Lo && at <= ys.Hi {
-				lines = append(lines, page.Series{Name: name, Class: "bound", Points: []page.Point{{X: xs.Lo, Y: at}, {X: xs.Hi, Y: at}}})
-			}
-		}
-	}
-	return lines
 }

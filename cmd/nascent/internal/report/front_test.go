@@ -4,15 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/nascent-nas/nascent/cmd/nascent/internal/page"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
@@ -126,13 +121,8 @@ func TestReportOfAFront(t *testing.T) {
 			t.Errorf("candidate %s: %+v", x.ID, x)
 		}
 	}
-	path := filepath.Join(t.TempDir(), "report.html")
-	if err := r.WritePage(path); err != nil {
-		t.Fatal(err)
-	}
-	html, err := os.ReadFile(path)
-	if err != nil || !strings.Contains(string(html), "Hypervolume</h") || !strings.Contains(string(html), "maximize accuracy and minimize latency") {
-		t.Errorf("the page lacks the hypervolume or the objectives, %v", err)
+	if plan := r.Account().Plan; !slices.Contains(plan, [2]string{"objectives", "maximize accuracy and minimize latency"}) {
+		t.Errorf("how it searched lacks the objectives: %q", plan)
 	}
 }
 
@@ -150,13 +140,6 @@ func TestReportOfAnEstimatedHypervolume(t *testing.T) {
 	r := Of(v)
 	if text := strings.Join(r.front(), " "); !strings.Contains(text, " ± 0.12, an estimate, up to accuracy") {
 		t.Errorf("the report says %q", text)
-	}
-	for i := range r.volume[1:] {
-		r.volume[i+1].Error = 0.125
-	}
-	want := fmt.Sprintf("From evaluation %d on it is an estimate.", r.volume[1].Evaluations)
-	if p, ok := r.volumes(); !ok || !strings.Contains(p.About, want) {
-		t.Errorf("the plot is about %q, want %q", p.About, want)
 	}
 }
 
@@ -269,17 +252,13 @@ func TestReportNamesWhatWasAsked(t *testing.T) {
 		}
 	}
 	r := Of(v)
-	d := r.page()
+	d := r.Account()
 	if !slices.Equal(d.Head, []string{"network", "parameters", "in the search", "re-measured", "on test data", "latency", "third"}) ||
 		len(d.Rows) < 2 || d.Rows[0][6] != "3" {
 		t.Errorf("the figures are %v %v", d.Head, d.Rows)
 	}
 	if !slices.Contains(d.Plan, [2]string{"fidelity 0", "e, budget 3 epochs"}) {
 		t.Errorf("the search is described by %v", d.Plan)
-	}
-	if svg := string(d.Pictures[0].SVG); !strings.Contains(svg, "latency (logarithmic)") || strings.Contains(svg, "accuracy (logarithmic)") ||
-		!strings.Contains(svg, `class="target"`) {
-		t.Errorf("the front is drawn as %s", svg)
 	}
 	var text strings.Builder
 	if err := r.WriteText(&text, 200, "s"); err != nil || !strings.Contains(text.String(), "accuracy against latency, latency logarithmic (●") {
@@ -294,11 +273,11 @@ func TestScaled(t *testing.T) {
 	log := engine.Objective{Metric: "latency", Scale: engine.LogScale}
 	for _, c := range []struct {
 		o    engine.Objective
-		r    page.Range
+		r    span
 		want bool
 	}{
-		{size, page.Range{Lo: 1, Hi: 1000}, true}, {size, page.Range{Lo: 1, Hi: 50}, false}, {size, page.Range{Lo: 0, Hi: 1e9}, false},
-		{other, page.Range{Lo: 1, Hi: 1000}, false}, {log, page.Range{Lo: 1, Hi: 2}, true},
+		{size, span{Lo: 1, Hi: 1000}, true}, {size, span{Lo: 1, Hi: 50}, false}, {size, span{Lo: 0, Hi: 1e9}, false},
+		{other, span{Lo: 1, Hi: 1000}, false}, {log, span{Lo: 1, Hi: 2}, true},
 	} {
 		if got := scaled(c.o, c.r); got != c.want {
 			t.Errorf("%+v from %v to %v: %v", c.o, c.r.Lo, c.r.Hi, got)
@@ -306,38 +285,18 @@ func TestScaled(t *testing.T) {
 	}
 }
 
-// What breaks a soft constraint stands where it was measured, marked, and the bound is
-// drawn where it is within the picture.
+// What breaks a soft constraint stands where it was measured, marked.
 func TestBeyondSoftBounds(t *testing.T) {
 	t.Parallel()
 	most := 3.0
 	plan := engine.Plan{Constraints: []engine.Constraint{{Metric: "latency", Max: &most, Weight: 0.1}}}
 	r := Of(searched(t, plan, [2]float64{0.5, 1}, [2]float64{0.9, 5}, [2]float64{0.7, 4.5}, [2]float64{0.4, 2}))
-	p := r.picture(&r.fronts[0])
-	svg := string(p.SVG)
-	for part, n := range map[string]int{
-		`<circle class="front"`: 1, `<circle class="beyond front"`: 2, `<circle class="beyond"`: 2, `<circle class="cloud"`: 2,
-		`, beyond a soft constraint</title>`: 4, `<path class="line bound"`: 1, `<title>wished for: latency at most 3</title>`: 1,
-	} {
-		if got := strings.Count(svg, part); got != n {
-			t.Errorf("the picture has %s %d times, want %d", part, got, n)
-		}
-	}
-	if !slices.Contains(p.Legend, legend{"beyond", "beyond a soft constraint"}) || !slices.Contains(p.Legend, legend{"bound", "wished for: latency at most 3"}) ||
-		!strings.Contains(p.About, "the search counted it as worse") {
-		t.Errorf("it is explained by %v and %q", p.Legend, p.About)
-	}
 	var text strings.Builder
 	if err := r.WriteText(&text, 100, "s"); err != nil {
 		t.Fatal(err)
 	}
 	if s := text.String(); !strings.Contains(s, "○ such a one beyond a soft constraint") || strings.Count(s, "○") != 3 {
 		t.Errorf("the text does not mark both: %s", s)
-	}
-	most = 99 // nobody is beyond, and the bound is far off
-	p = r.picture(&Of(searched(t, plan, [2]float64{0.5, 1}, [2]float64{0.9, 5})).fronts[0])
-	if s := string(p.SVG); strings.Contains(s, "beyond") || strings.Contains(s, "bound") || len(p.Legend) != 2 {
-		t.Errorf("where everybody keeps it, the legend is %v", p.Legend)
 	}
 }
 
@@ -384,34 +343,14 @@ func crowd(t *testing.T, objectives, candidates int) *show.View {
 	return &show.View{Reader: f, Plan: plan, Space: space, Strategies: []engine.StrategyEvent{{Name: "nsga2"}}, Dir: "s"}
 }
 
-// How many candidates lie outside of a picture is said, on the page and on a terminal:
-// exactly those of which no dot is to be seen.
+// How many candidates lie outside of a picture is said: exactly those of which no dot is to
+// be seen.
 func TestPicturesTellWhoIsOutside(t *testing.T) {
 	t.Parallel()
 	r := Of(crowd(t, 2, 300))
 	f := &r.fronts[0]
-	pic := r.picture(f)
-	number := func(s string) float64 {
-		x, err := strconv.ParseFloat(s, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return x
-	}
-	clip := regexp.MustCompile(`<rect x="([0-9.]+)" y="([0-9.]+)" width="([0-9.]+)" height="([0-9.]+)"`).FindStringSubmatch(string(pic.SVG))
-	left, top, width, height := number(clip[1])+4, number(clip[2])+6, number(clip[3])-12, number(clip[4])-12 // as the axes end
-	outside := 0
-	for _, m := range regexp.MustCompile(`<circle class="cloud" cx="([-0-9.]+)" cy="([-0-9.]+)"`).FindAllStringSubmatch(string(pic.SVG), -1) {
-		if x, y := number(m[1]), number(m[2]); x < left-0.1 || x > left+width+0.1 || y < top-0.1 || y > top+height+0.1 {
-			outside++
-		}
-	}
-	want := fmt.Sprintf("The 300 candidates of the highest fidelity, as the search measured them; %d, worse", outside)
-	if outside == 0 || !strings.HasPrefix(pic.About, want) {
-		t.Errorf("of 300 candidates %d are outside; the page says %q", outside, pic.About)
-	}
 	xs, ys := f.ranges()
-	outside = 0
+	outside := 0
 	for _, m := range f.all {
 		if m.X < xs.Lo || m.X > xs.Hi || m.Y < ys.Lo || m.Y > ys.Hi {
 			outside++
@@ -426,8 +365,8 @@ func TestPicturesTellWhoIsOutside(t *testing.T) {
 	}
 }
 
-// A front of many objectives is one table and one picture on a terminal, and parallel
-// coordinates on the page; what is left out is said.
+// A front of many objectives is one table and one picture on a terminal; what is left out is
+// said.
 func TestManyObjectives(t *testing.T) {
 	t.Parallel()
 	for objectives, pairs := range map[int]int{3: 3, 4: 6, 8: 28} {
@@ -436,24 +375,16 @@ func TestManyObjectives(t *testing.T) {
 		if err := r.WriteText(&text, 100, "s"); err != nil {
 			t.Fatal(err)
 		}
-		out, page := text.String(), r.page()
-		pictures, whole := strings.Count(out, "(● the front"), 0
-		for _, p := range page.Pictures {
-			if p.Whole {
-				whole++
-				if got := strings.Count(string(p.SVG), `class="line across`); got != len(r.status.Front) {
-					t.Errorf("of %d objectives the page draws %d lines for a front of %d", objectives, got, len(r.status.Front))
-				}
-			}
-		}
-		note := fmt.Sprintf("s/report.html has pictures of the %d other pairs of objectives, too.", pairs-1)
+		out := text.String()
+		pictures := strings.Count(out, "(● the front")
+		note := fmt.Sprintf("s/report.html has pictures of %d other pairs of objectives, too.", min(pairs, MostPairs)-1)
 		switch many := objectives > 3; {
 		case len(r.fronts) != pairs:
 			t.Errorf("of %d objectives there are %d pairs", objectives, len(r.fronts))
-		case many && (pictures != 1 || !strings.Contains(out, note) || !strings.Contains(out, "\nThe front") || strings.Count(out, "\n") > 75 || whole != 1):
-			t.Errorf("of %d objectives the report has %d pictures, the page %d parallel coordinates:\n%s", objectives, pictures, whole, out)
-		case !many && (pictures != pairs || strings.Contains(out, "other pairs") || whole != 0):
-			t.Errorf("of %d objectives the report has %d pictures, the page %d parallel coordinates", objectives, pictures, whole)
+		case many && (pictures != 1 || !strings.Contains(out, note) || !strings.Contains(out, "\nThe front") || strings.Count(out, "\n") > 75):
+			t.Errorf("of %d objectives the report has %d pictures:\n%s", objectives, pictures, out)
+		case !many && (pictures != pairs || strings.Contains(out, "other pairs")):
+			t.Errorf("of %d objectives the report has %d pictures", objectives, pictures)
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Package report tells what came of a search: as text for a terminal, as a page
-// with plots that loads nothing from elsewhere, and as JSON.
+// Package report tells what came of a search: as text for a terminal, as JSON, and as an
+// Account in words and figures, which the page shows (package serve).
 //
-// report.go gathers, text.go and page.go write, front.go does both for fronts.
+// report.go gathers, text.go and account.go write, front.go does both for fronts.
 package report
 
 import (

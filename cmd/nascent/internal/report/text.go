@@ -41,6 +41,17 @@ func (r *Report) spread(f *Figure) string {
 	return fmt.Sprintf("%s (%d)", show.Spread(r.objective.Metric, f.Mean, f.SD), f.N)
 }
 
+// count writes how many there are of what a network has; 0: nobody says.
+func count(n float64) string {
+	if n == 0 {
+		return "-"
+	}
+	if n >= 100 {
+		n = math.Min(math.Round(n), math.MaxFloat64)
+	}
+	return show.Number("", n)
+}
+
 // search is what the search found of a network.
 func (r *Report) search(x *row) string {
 	switch {
@@ -205,8 +216,8 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 			return err
 		}
 	}
-	if more := len(r.fronts) - len(shown); more > 0 {
-		line("\n%s has pictures of the %d other pairs of objectives, too.", strings.TrimSuffix(dir, "/")+"/report.html", more)
+	if more := min(len(r.fronts), MostPairs) - len(shown); more > 0 {
+		line("\n%s has pictures of %d other pairs of objectives, too.", strings.TrimSuffix(dir, "/")+"/report.html", more)
 	}
 
 	head("What it took")

@@ -96,6 +96,7 @@ type whole struct {
 	Rank      int           `json:"rank,omitempty"` // by the objective, among
 	Among     int           `json:"among,omitempty"`
 	Metrics   []metric      `json:"metrics"`
+	Operator  string        `json:"operator"` // or its origin
 	Facts     [][2]string   `json:"facts"`
 	Labels    []string      `json:"labels"`
 	Comment   string        `json:"comment,omitempty"`
@@ -136,16 +137,39 @@ func (s *search) candidate(ctx context.Context, id engine.ID) (any, error) {
 	if !ok {
 		return nil, unknown(id)
 	}
+	return s.whole(ctx, row, s.childrenOf(id)[id])
+}
+
+// childrenOf are the children of candidates.
+func (s *search) childrenOf(ids ...engine.ID) map[engine.ID][]engine.ID {
+	out := map[engine.ID][]engine.ID{}
+	for _, id := range ids {
+		out[id] = []engine.ID{}
+	}
+	for row := range s.rows.Len() {
+		for i, p := range s.rows.Parents(row) {
+			if list, ok := out[p]; ok && !slices.Contains(s.rows.Parents(row)[:i], p) {
+				out[p] = append(list, s.rows.IDs[row])
+			}
+		}
+	}
+	return out
+}
+
+// whole is all that is told of the candidate of a row.
+func (s *search) whole(ctx context.Context, row int, children []engine.ID) (*whole, error) {
 	c := s.rows.Candidate(row)
+	id := c.ID
 	said := s.rows.Labels[id]
 	out := &whole{
 		ID: id, Phase: c.Phase, Status: c.Status, Stopped: c.Stopped, Reason: clip(c.Reason, mostText), Winner: id == s.winner(),
 		OnFront: slices.ContainsFunc(s.state.Front, func(b engine.Best) bool { return b.ID == id }),
 		Pinned:  slices.Contains(s.state.Pinned, id),
 		Labels:  append([]string{}, said.Names[:min(len(said.Names), 20)]...), Comment: said.Comment,
-		Metrics: []metric{}, Facts: [][2]string{}, Parents: append([]engine.ID{}, c.Parents...), Children: []engine.ID{}, Genome: clip(c.Genome.Text(), mostText),
+		Metrics: []metric{}, Facts: [][2]string{}, Parents: append([]engine.ID{}, c.Parents...),
+		Operator: cmp.Or(string(c.Origin()), c.Operator), Children: children[:min(len(children), mostChildren)], Offspring: len(children), Genome: clip(c.Genome.Text(), mostText),
 		Hash: c.Genome.Hash().String(), Genes: []gene{}, Changes: []change{}, Curves: []curve{}, Files: []keptFile{}, Unit: s.view.Units,
-		Command: fmt.Sprintf("%s export %s %s --output network.onnx", show.Program(), show.Quote(s.dir), id),
+		Command: fmt.Sprintf("%s export %s %s --output network.onnx", show.Program(), s.called, id),
 	}
 	estimates := s.view.Estimates(id)
 	for _, name := range show.MetricNames(s.view, c.Metrics)[:min(len(c.Metrics), mostMetrics)] {
@@ -157,13 +181,6 @@ func (s *search) candidate(ctx context.Context, id engine.ID) (any, error) {
 		out.Metrics = append(out.Metrics, m)
 	}
 	out.Rank, out.Among = s.rank(row)
-	for other := range s.rows.Len() {
-		if slices.Contains(s.rows.Parents(other), id) {
-			if out.Offspring++; len(out.Children) < mostChildren {
-				out.Children = append(out.Children, s.rows.IDs[other])
-			}
-		}
-	}
 	leaves := c.Genome.Space().Leaves(c.Genome)
 	for _, l := range leaves[:min(len(leaves), mostGenes)] {
 		out.Genes = append(out.Genes, gene{clip(l.Path, 80), clip(genome.ValueText(l.Value), 60)})
@@ -182,21 +199,41 @@ func spoken(name string, x float64) string {
 	return show.Number(name, x)
 }
 
+// places are those of who may be compared: the keys of the objective in order, the best
+// first.
+type places struct {
+	full map[int]bool
+	keys []float64
+}
+
 // rank is the place of a row among those that may be compared.
 func (s *search) rank(row int) (rank, among int) {
 	o := s.view.Objective()
 	values := s.rows.Metric(o.Metric)
-	full := s.full(true)
-	if values == nil || !slices.Contains(full, row) || math.IsNaN(values[row]) {
+	if values == nil {
 		return 0, 0
 	}
-	rank = 1
-	for _, other := range full {
-		if show.Better(o, engine.Key(values[other]), engine.Key(values[row])) {
-			rank++
+	worth := func(row int) float64 { // the less, the better
+		if o.Goal == engine.Minimize {
+			return engine.Key(values[row])
 		}
+		return -engine.Key(values[row])
 	}
-	return rank, len(full)
+	if s.places == nil {
+		s.places = &places{full: map[int]bool{}}
+		for _, row := range s.full(true) {
+			s.places.full[row] = true
+			if !math.IsNaN(values[row]) {
+				s.places.keys = append(s.places.keys, worth(row))
+			}
+		}
+		slices.Sort(s.places.keys)
+	}
+	if !s.places.full[row] || math.IsNaN(values[row]) {
+		return 0, 0
+	}
+	better, _ := slices.BinarySearch(s.places.keys, worth(row))
+	return 1 + better, len(s.places.full)
 }
 
 // changes are what became of its parents' genomes.
@@ -300,21 +337,16 @@ func (out *whole) detail(ctx context.Context, s *search, c *engine.Candidate) er
 	if err != nil {
 		return err
 	}
-	names := map[string]*curve{}
 	for _, p := range thin(r.Curve, curvePoints) {
 		for _, v := range p.Metrics {
-			if names[v.Name] == nil {
-				if len(out.Curves) == mostCurves {
-					continue
-				}
-				out.Curves = append(out.Curves, curve{Metric: v.Name})
-				names[v.Name] = &out.Curves[len(out.Curves)-1]
+			i := slices.IndexFunc(out.Curves, func(c curve) bool { return c.Metric == v.Name })
+			if i < 0 && len(out.Curves) == mostCurves {
+				continue
 			}
-			for i := range out.Curves {
-				if out.Curves[i].Metric == v.Name {
-					out.Curves[i].Points = append(out.Curves[i].Points, [2]number{number(p.Step), number(v.Value)})
-				}
+			if i < 0 {
+				i, out.Curves = len(out.Curves), append(out.Curves, curve{Metric: v.Name})
 			}
+			out.Curves[i].Points = append(out.Curves[i].Points, [2]number{number(p.Step), number(v.Value)})
 		}
 	}
 	files := r.Files
@@ -362,7 +394,6 @@ func (s *search) lineage(id engine.ID) (any, error) {
 	if _, ok := s.rows.Find(id); !ok {
 		return nil, unknown(id)
 	}
-	values := s.rows.Metric(o.Metric)
 	seen := map[engine.ID]bool{id: true}
 	type step struct {
 		id    engine.ID
@@ -378,16 +409,10 @@ func (s *search) lineage(id engine.ID) (any, error) {
 			out.More = true
 			break
 		}
-		c := s.rows.Candidate(row)
-		a := ancestor{
-			ID: at.id, Operator: cmp.Or(string(c.Origin()), c.Operator), Status: c.Status, Value: number(math.NaN()), Depth: at.depth,
-			Changes: s.changes(&c, 4),
-		}
-		if values != nil && !math.IsNaN(values[row]) {
-			a.Value, a.Text = number(values[row]), spoken(o.Metric, values[row])
-		}
+		a := s.ancestor(row)
+		a.Depth = at.depth
 		out.Ancestors = append(out.Ancestors, a)
-		for _, p := range c.Parents {
+		for _, p := range s.rows.Parents(row) {
 			if !seen[p] {
 				seen[p] = true
 				queue = append(queue, step{p, at.depth + 1})
@@ -397,25 +422,44 @@ func (s *search) lineage(id engine.ID) (any, error) {
 	return out, nil
 }
 
-// failures answers /failures: what went wrong, the most frequent first.
-func (s *search) failures(url.Values) (any, error) {
-	type reason struct {
-		Status   engine.Status `json:"status"`
-		Reason   string        `json:"reason"`
-		N        int           `json:"n"`
-		Like     int           `json:"like"`    // texts that are equal but for numbers, which are one reason
-		Seconds  number        `json:"seconds"` // that it cost
-		Examples []engine.ID   `json:"examples"`
+// ancestor is what is told of a row as one.
+func (s *search) ancestor(row int) ancestor {
+	c := s.rows.Candidate(row)
+	o := s.view.Objective()
+	a := ancestor{
+		ID: c.ID, Operator: cmp.Or(string(c.Origin()), c.Operator), Status: c.Status, Value: number(math.NaN()), Changes: s.changes(&c, 4),
 	}
-	type failures struct {
-		Invalid int      `json:"invalid"`
-		Failed  int      `json:"failed"`
-		OK      int      `json:"ok"`
-		Kinds   int      `json:"kinds"` // of reasons
-		Reasons []reason `json:"reasons"`
-		Retries int      `json:"retries"` // attempts that failed and counted
-		Lost    number   `json:"lost"`    // seconds of attempts that brought nothing
+	if values := s.rows.Metric(o.Metric); values != nil && !math.IsNaN(values[row]) {
+		a.Value, a.Text = number(values[row]), spoken(o.Metric, values[row])
 	}
+	return a
+}
+
+// reason is why something went wrong.
+type reason struct {
+	Status   engine.Status `json:"status"`
+	Reason   string        `json:"reason"`
+	N        int           `json:"n"`
+	Like     int           `json:"like"`    // texts that are equal but for numbers, which are one reason
+	Seconds  number        `json:"seconds"` // that it cost
+	Examples []engine.ID   `json:"examples"`
+}
+
+// failures are what went wrong, the most frequent first.
+type failures struct {
+	Invalid int      `json:"invalid"`
+	Failed  int      `json:"failed"`
+	OK      int      `json:"ok"`
+	Kinds   int      `json:"kinds"` // of reasons
+	Reasons []reason `json:"reasons"`
+	Retries int      `json:"retries"` // attempts that failed and counted
+	Lost    number   `json:"lost"`    // seconds of attempts that brought nothing
+}
+
+// failures answers /failures.
+func (s *search) failures(url.Values) (any, error) { return s.failed(), nil }
+
+func (s *search) failed() *failures {
 	out := &failures{Reasons: []reason{}, Retries: s.state.Retries, Lost: number(s.state.Lost)}
 	type key struct {
 		status uint32
@@ -458,7 +502,7 @@ func (s *search) failures(url.Values) (any, error) {
 	for i := range out.Reasons {
 		out.Reasons[i].Reason = clip(out.Reasons[i].Reason, 500)
 	}
-	return out, nil
+	return out
 }
 
 // withoutNumbers is a reason without what tells two occurrences of it apart.

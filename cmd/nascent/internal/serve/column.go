@@ -232,6 +232,9 @@ func (s *search) axis(c *column, rows []int, log string) axis {
 	return a
 }
 
+// hold has the axis span a value as well.
+func (a *axis) hold(x float64) { a.Lo, a.Hi = min(a.Lo, number(x)), max(a.Hi, number(x)) }
+
 // at is where a value lies on the axis, from 0 to 1 where it is within.
 func (a *axis) at(x float64) float64 {
 	lo, hi := float64(a.Lo), float64(a.Hi)

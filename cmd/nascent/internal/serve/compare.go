@@ -226,7 +226,7 @@ func sideBySide(all []*search, metric string) *compared {
 				x, okX := cand.Metrics.Get(out.X.Name)
 				y, okY := cand.Metrics.Get(out.Y.Name)
 				if okX && okY {
-					one.Points = append(one.Points, point{number(x), number(y), cand.ID})
+					one.Points = append(one.Points, point{X: number(x), Y: number(y), ID: cand.ID})
 				}
 			}
 			slices.SortFunc(one.Points, func(a, b point) int { return cmp.Compare(a.X, b.X) })

@@ -1,10 +1,12 @@
 package serve
 
 import (
+	"fmt"
 	"math"
 	"net/url"
 	"slices"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/report"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -103,16 +105,27 @@ func (s *search) progress(q url.Values) (any, error) {
 		Limit     int           `json:"limit,omitempty"`
 		Steps     []step        `json:"steps"`
 		Reference engine.Values `json:"reference,omitempty"`
+		About     string        `json:"about"` // what is drawn, in a sentence
 	}
 	o := s.view.Objective()
 	out := progress{Measure: o.Metric, Goal: o.Goal, Title: s.title(o.Metric), Limit: s.state.Limits.Evaluations, Steps: []step{}}
 	if q.Get("measure") == "hypervolume" {
 		c := s.followVolume()
 		out.Measure, out.Goal, out.Title, out.Reference = "hypervolume", engine.Maximize, "hypervolume", s.state.Reference
-		out.N, out.Steps = c.n, append(out.Steps, thin(c.volume, mostSteps)...)
+		out.N = c.n
+		if k := len(c.volume); k == 0 || c.volume[k-1].Value == 0 {
+			return out, nil // nothing was dominated
+		}
+		out.Steps = append(out.Steps, thin(c.volume, mostSteps)...)
+		out.About = "What the front dominated after so many evaluations, at the highest fidelity" + report.Against(s.view) + "."
+		if i := slices.IndexFunc(c.volume, func(x step) bool { return x.Error > 0 }); i >= 0 {
+			out.About += fmt.Sprintf(" From evaluation %d on it is an estimate.", c.volume[i].N)
+		}
 		return out, nil
 	}
 	c := s.follow()
 	out.N, out.Steps = c.n, append(out.Steps, thin(c.best, mostSteps)...)
+	out.About = "The " + o.Metric + " of what was the best after so many evaluations: at the highest fidelity reached by then, " +
+		"and by the mean where something was measured again."
 	return out, nil
 }

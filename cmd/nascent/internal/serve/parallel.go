@@ -94,6 +94,19 @@ func (s *search) parallel(q url.Values) (any, error) {
 	return out, nil
 }
 
+// across are the objectives as columns, where they are too many for pictures of two at a
+// time to tell of the front; else "".
+func (s *search) across() string {
+	var names []string
+	for _, o := range s.archive.Plan.Objectives {
+		names = append(names, "metric:"+o.Metric)
+	}
+	if len(names) < 4 {
+		return ""
+	}
+	return strings.Join(names[:min(len(names), mostAxes)], ",")
+}
+
 // telling are columns worth to be looked at together: the genes that matter most, then the
 // objectives.
 func (s *search) telling(rows []int) (names []string) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"path/filepath"
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -160,7 +161,13 @@ func (s *search) settle() {
 type One struct{ search *search }
 
 // Open makes a One of the search in dir. It reads nothing before Refresh.
-func Open(dir string, from Source) *One { return &One{newSearch(path.Base(dir), dir, from)} }
+func Open(dir string, from Source) *One {
+	name := filepath.Base(dir)
+	if whole, err := filepath.Abs(dir); err == nil {
+		name = filepath.Base(whole)
+	}
+	return &One{newSearch(name, dir, from)}
+}
 
 // Refresh reads what is new: all that there is at first, of which some may be asked already
 // while it reads.

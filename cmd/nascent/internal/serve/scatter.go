@@ -2,10 +2,12 @@ package serve
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"net/url"
 	"slices"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 )
 
@@ -22,6 +24,15 @@ type point struct {
 	X  number    `json:"x"`
 	Y  number    `json:"y"`
 	ID engine.ID `json:"id"`
+
+	Beyond bool `json:"beyond,omitempty"` // it breaks a soft constraint, so that the search counted it as worse
+}
+
+// bound is where what is wished for ends.
+type bound struct {
+	Axis string `json:"axis"` // x or y
+	At   number `json:"at"`
+	Text string `json:"text"`
 }
 
 // scatter is one column against another.
@@ -38,6 +49,9 @@ type scatter struct {
 	OnFront int         `json:"onFront,omitempty"` // how many these are, before they were thinned
 	Median  [][4]number `json:"median,omitempty"`  // where x is the order of evaluations: x, quartile, median, quartile
 	Winner  *point      `json:"winner,omitempty"`
+	Target  *[2]number  `json:"target,omitempty"` // where it is a point of these two
+	Bounds  []bound     `json:"bounds,omitempty"` // of soft constraints, within the axes
+	About   string      `json:"about,omitempty"`  // what is drawn, in a few words
 }
 
 // scatter answers /scatter?x=&y=[&where=][&logx=][&logy=][&of=all].
@@ -66,16 +80,101 @@ func (s *search) scatter(q url.Values) (any, error) {
 			out.front(s, rows, xs, ys)
 		}
 	}
+	out.asked(s, x, y)
 	out.place(s, rows, xs, ys)
 	if x == evaluation && len(rows) >= 10 && columns[1].labels == nil {
 		out.medians(rows, xs, ys)
 	}
 	if id := s.winner(); id != 0 {
 		if row, ok := s.rows.Find(id); ok && !math.IsNaN(xs[row]) && !math.IsNaN(ys[row]) {
-			out.Winner = &point{number(xs[row]), number(ys[row]), id}
+			out.Winner = s.point(row, xs, ys)
 		}
 	}
+	out.about(s)
 	return out, nil
+}
+
+// point is where a row lies.
+func (s *search) point(row int, xs, ys []float64) *point {
+	p := &point{X: number(xs[row]), Y: number(ys[row]), ID: s.rows.IDs[row]}
+	if ranking := s.view.Plan.Ranking(); len(ranking.Soft) > 0 {
+		p.Beyond = ranking.Penalty(s.rows.Index.Candidate(row).Metrics) > 0
+	}
+	return p
+}
+
+// wish is where a soft constraint of a metric ends.
+type wish struct {
+	Metric string `json:"metric"`
+	At     number `json:"at"`
+	Text   string `json:"text"`
+}
+
+// wishes are those of all soft constraints.
+func (s *search) wishes() []wish {
+	out := []wish{}
+	for _, c := range s.view.Plan.Ranking().Soft {
+		for _, end := range []struct {
+			at   *float64
+			says string
+		}{{c.Min, "at least"}, {c.Max, "at most"}} {
+			if end.at != nil {
+				text := fmt.Sprintf("wished for: %s %s %s", c.Metric, end.says, show.Exactly(c.Metric, *end.at))
+				out = append(out, wish{c.Metric, number(*end.at), text})
+			}
+		}
+	}
+	return out
+}
+
+// asked adds what somebody asked for: a target that is a point of both, and where soft
+// constraints end.
+func (p *scatter) asked(s *search, x, y string) {
+	metric := func(column string) string {
+		form, name := show.SplitColumn(column)
+		if form == "" || form == "metric" {
+			return name
+		}
+		return ""
+	}
+	x, y = metric(x), metric(y)
+	targets := s.state.Limits.Targets
+	if tx, ok := targets.Get(x); ok {
+		if ty, ok := targets.Get(y); ok {
+			p.Target = &[2]number{number(tx), number(ty)}
+			p.X.hold(tx)
+			p.Y.hold(ty)
+		}
+	}
+	for _, w := range s.wishes() {
+		if w.Metric == x && w.At >= p.X.Lo && w.At <= p.X.Hi {
+			p.Bounds = append(p.Bounds, bound{"x", w.At, w.Text})
+		}
+		if w.Metric == y && w.At >= p.Y.Lo && w.At <= p.Y.Hi {
+			p.Bounds = append(p.Bounds, bound{"y", w.At, w.Text})
+		}
+	}
+}
+
+// about says of a front what it is.
+func (p *scatter) about(s *search) {
+	ranking := s.view.Plan.Ranking()
+	if p.Front == nil {
+		return
+	}
+	p.About = "The candidates of the highest fidelity"
+	if len(ranking.Constraints) > 0 {
+		p.About += " within the constraints"
+	}
+	p.About += ", as the search measured them. On the front no other is better in both"
+	if slices.ContainsFunc(s.state.Front, func(b engine.Best) bool { return b.Estimates != nil }) {
+		p.About += ", if each counts by its mean less the standard error; it is drawn at the means"
+	}
+	p.About += "."
+	beyond := func(q point) bool { return q.Beyond }
+	if slices.ContainsFunc(p.Points, beyond) || slices.ContainsFunc(p.Front, beyond) {
+		p.About += " What is beyond a soft constraint stands where it was measured; the search counted it as worse."
+	}
 }
 
 // place puts rows where they lie.
@@ -99,7 +198,7 @@ func (p *scatter) place(s *search, rows []int, xs, ys []float64) {
 		case !in(x) || !in(y):
 			p.Outside++
 		case p.Grid == nil:
-			p.Points = append(p.Points, point{number(xs[row]), number(ys[row]), s.rows.IDs[row]})
+			p.Points = append(p.Points, *s.point(row, xs, ys))
 		default:
 			i, j := min(int(x*float64(p.Width)), p.Width-1), min(int(y*float64(p.Height)), p.Height-1)
 			p.Grid[j*p.Width+i]++
@@ -125,7 +224,7 @@ func (p *scatter) front(s *search, rows []int, xs, ys []float64) {
 	for _, row := range sorted {
 		if y := worth(p.Y.Goal, ys[row]); y > best {
 			best = y
-			all = append(all, point{number(xs[row]), number(ys[row]), s.rows.IDs[row]})
+			all = append(all, *s.point(row, xs, ys))
 		}
 	}
 	p.setFront(all)
@@ -147,7 +246,7 @@ func (p *scatter) stated(s *search, x, y string) bool {
 		px, okX := means.Get(x)
 		py, okY := means.Get(y)
 		if okX && okY && s.view.Plan.Ranking().Violation(means) == 0 {
-			all = append(all, point{number(px), number(py), b.ID})
+			all = append(all, point{number(px), number(py), b.ID, s.view.Plan.Ranking().Penalty(means) > 0})
 		}
 	}
 	slices.SortFunc(all, func(a, b point) int {
@@ -164,7 +263,8 @@ func (p *scatter) stated(s *search, x, y string) bool {
 func (p *scatter) setFront(all []point) {
 	p.OnFront, p.Front = len(all), thin(all, mostFront)
 	for _, q := range all { // all of it is to be seen
-		p.X.Lo, p.X.Hi, p.Y.Lo, p.Y.Hi = min(p.X.Lo, q.X), max(p.X.Hi, q.X), min(p.Y.Lo, q.Y), max(p.Y.Hi, q.Y)
+		p.X.hold(float64(q.X))
+		p.Y.hold(float64(q.Y))
 	}
 }
 

@@ -34,6 +34,7 @@ type Source interface {
 // search is one that is shown.
 type search struct {
 	name, dir string
+	called    string // its directory in commands
 	source    Source
 
 	reading sync.Mutex // held by the one who refreshes
@@ -55,6 +56,7 @@ type search struct {
 	columns map[string]*column
 	course  *course
 	details map[engine.ID]engine.ResultRecord
+	places  *places // until something changes
 
 	brief     sync.Mutex
 	version   uint64             // grows with every change
@@ -70,7 +72,7 @@ type search struct {
 }
 
 func newSearch(name, dir string, from Source) *search {
-	return &search{name: name, dir: dir, source: from, answers: map[string]*answer{}}
+	return &search{name: name, dir: dir, called: show.Quote(dir), source: from, answers: map[string]*answer{}}
 }
 
 // stamp tells states of a stopped search's file apart.
@@ -149,6 +151,7 @@ func (s *search) changed(calm bool) {
 	s.brief.Lock()
 	defer s.brief.Unlock()
 	if s.version++; !calm {
+		s.places = nil
 		s.revision++
 	}
 }

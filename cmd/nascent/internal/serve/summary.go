@@ -30,8 +30,9 @@ type summary struct {
 	Genes      []string           `json:"genes"`
 	Units      string             `json:"units,omitempty"`
 	Strategy   string             `json:"strategy"`
-	Networks   bool               `json:"networks"` // genomes have networks
-	Pairs      [][2]string        `json:"pairs"`    // metrics to be drawn against one another
+	Networks   bool               `json:"networks"`         // genomes have networks
+	Pairs      [][2]string        `json:"pairs"`            // metrics to be drawn against one another
+	Across     string             `json:"across,omitempty"` // columns of /parallel that tell of a front of many objectives
 	Command    string             `json:"command"`
 	Dir        string             `json:"dir"`
 }
@@ -44,7 +45,7 @@ func (s *search) summary(url.Values) (any, error) {
 	out := &summary{
 		Name: s.name, Version: version, Rows: s.rows.Len(), Total: max(s.total, uint64(s.rows.Len())), Live: s.state.Live, Ready: s.stands,
 		Objectives: s.archive.Plan.Objectives, Prefer: s.archive.Plan.Prefer, Units: s.view.Units, Pairs: [][2]string{},
-		Command: show.Program(), Dir: s.dir, Networks: false,
+		Command: show.Program(), Dir: s.called, Networks: false,
 	}
 	out.Metrics, out.Genes = append(out.Metrics, s.rows.Names("metric")...), append(out.Genes, s.rows.Names("gene")...)
 	out.Metrics, out.Genes = plain(out.Metrics), plain(out.Genes)
@@ -59,7 +60,7 @@ func (s *search) summary(url.Values) (any, error) {
 	for _, pair := range report.Pairs(s.view) {
 		out.Pairs = append(out.Pairs, [2]string{pair[0].Metric, pair[1].Metric})
 	}
-	out.Pairs = out.Pairs[:min(len(out.Pairs), 12)]
+	out.Across = s.across()
 	if !s.stands {
 		return out, nil
 	}
@@ -111,13 +112,15 @@ func (s *search) report(url.Values) (any, error) {
 	return report.AccountOf(s.view), nil
 }
 
+// importances are how much genes matter for each objective.
+type importances struct {
+	Metrics []importance.Study `json:"metrics"`
+	Reason  string             `json:"reason,omitempty"` // why there are none
+}
+
 // importance answers /importance.
 func (s *search) importance(url.Values) (any, error) {
-	type answer struct {
-		Metrics []importance.Study `json:"metrics"`
-		Reason  string             `json:"reason,omitempty"` // why there are none
-	}
-	out := &answer{Metrics: []importance.Study{}}
+	out := &importances{Metrics: []importance.Study{}}
 	found, _, err := s.rows.Select(show.Selection{})
 	if err != nil {
 		return nil, err

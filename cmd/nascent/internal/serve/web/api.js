@@ -32,7 +32,8 @@ const served = {
 
 let source = served
 
-// use has answers come from somewhere else: an object as served is.
+// use has answers come from somewhere else: an object as served is, and kept says how much
+// of the search it has.
 export const use = other => { source = other }
 
 export const get = (path, parameters) => source.get(path, parameters)
@@ -40,6 +41,10 @@ export const get = (path, parameters) => source.get(path, parameters)
 export const post = (path, body) => source.post(path, body)
 
 export const follow = (names, changed) => source.follow(names, changed)
+
+// kept is what a report has of the search: { text, all, list }; undefined of a server, which
+// has all of it.
+export const kept = () => source.kept
 
 async function read(r) {
   const answer = await r.json()

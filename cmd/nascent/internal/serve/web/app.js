@@ -1,7 +1,7 @@
 // The page: which view is shown, and when it is drawn anew.
 
 import { h, fill, thousands, plural, seconds } from 'nascent/dom.js'
-import { get, follow, searchPath } from 'nascent/api.js'
+import { get, follow, kept, searchPath } from 'nascent/api.js'
 import { overview } from 'nascent/overview.js'
 import { candidates } from 'nascent/candidates.js'
 import { candidate } from 'nascent/candidate.js'
@@ -34,7 +34,7 @@ function header(at, s) {
       at.name && h('span', { class: 'crumb' }, h('a', { href: link(at.name) }, at.name)),
       s?.ready && s.state.paused && h('span', { class: 'state' }, 'paused'), s && h('span', { class: 'state ' + state }, state === 'reading' ? `reading: ${thousands(s.rows)} of ${thousands(s.total)}` : state),
       s?.ready && h('span', { class: 'faint' }, plural(s.state.evaluations, 'evaluation') + (s.state.limits?.evaluations ? ' of ' + thousands(s.state.limits.evaluations) : '') +
-        ' · ' + seconds(s.state.wall))),
+        ' · ' + seconds(s.state.wall) + (kept() ? ' · a report with ' + kept().text : ''))),
     share !== undefined && h('progress', { max: 1, value: share, 'aria-label': 'evaluations done' }),
     at.name && h('nav', { 'aria-label': 'views' }, tabs.map(([view, title]) => h('a', {
       href: link(at.name, view), 'aria-current': (at.view === view || view === 'candidates' && at.view === 'candidate') && 'page',

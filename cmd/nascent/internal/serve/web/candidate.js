@@ -3,7 +3,7 @@
 import { h, fill, named, part, panel, copier, number, plural, bytes, thousands } from 'nascent/dom.js'
 import { lines } from 'nascent/plot.js'
 import { network, family } from 'nascent/network.js'
-import { searchPath } from 'nascent/api.js'
+import { searchPath, kept } from 'nascent/api.js'
 import { words } from 'nascent/steer.js'
 
 const formats = {
@@ -46,7 +46,7 @@ export function candidate(context) {
         panel('Figures', h('div', { class: 'figures' }, objectives.map(m => h('div', { class: 'figure objective' }, h('span', { class: 'value' }, m.text), h('span', { class: 'name' }, m.name)))),
           h('div', { class: 'wide' }, h('table', { class: 'pairs' }, h('tbody', {}, objectives.filter(m => m.estimate?.n > 1).map(shown), others.map(shown))))),
         panel('Take it along', downloads(context, c), c.files.length > 0 && [h('h3', {}, 'Files that its job kept'), h('ul', { class: 'files' }, c.files.map(f => h('li', {},
-          f.missing ? [f.name, ' ', h('span', { class: 'faint' }, bytes(f.size) + ', ' + f.missing)] :
+          f.missing || kept() ? [f.name, ' ', h('span', { class: 'faint' }, bytes(f.size) + (f.missing ? ', ' + f.missing : ''))] :
             [h('a', { href: searchPath(at.name, `/file/${c.id}/${encodeURIComponent(f.name)}`), download: '' }, f.name), ' ', h('span', { class: 'faint' }, bytes(f.size))])))],
         h('h3', {}, 'How it came about'), h('table', { class: 'pairs' }, h('tbody', {}, c.facts.map(([k, v]) => h('tr', {}, h('th', { scope: 'row' }, k), h('td', {}, v)))))),
         said && said.e,

@@ -1,7 +1,7 @@
 // The table of candidates: fifty at a time, filtered, sorted, with the columns one wants.
 
 import { h, fill, part, thousands, plural } from 'nascent/dom.js'
-import { query } from 'nascent/api.js'
+import { query, kept } from 'nascent/api.js'
 
 const fields = ['id', 'status', 'phase', 'fidelity', 'budget', 'seconds', 'lost', 'attempts', 'operator', 'parents', 'reason', 'tag', 'label', 'comment', 'origin', 'genome']
 
@@ -88,7 +88,8 @@ export function candidates(context) {
   })
 
   return {
-    e: h('div', {}, h('div', { class: 'tools' }, form, chooser),
+    e: h('div', {}, kept() && !kept().all && h('p', {}, 'This file has ', h('strong', {}, kept().text), '. All of them: ', h('code', {}, kept().list)),
+      h('div', { class: 'tools' }, form, chooser),
       h('p', { class: 'faint', id: 'language' }, 'Conditions compare metrics, genes and fields by = != < <= > >= and ~ (a text within another), joined by and, or, not. Click a title to sort.'), names,
       table.e),
     update: () => table.update(),

@@ -1,7 +1,7 @@
 // What a search has found, and how it goes on.
 
 import { h, fill, bytes, named, part, panel, table, number, plural, seconds, thousands } from 'nascent/dom.js'
-import { colour, scatter, lines } from 'nascent/plot.js'
+import { colour, scatter, lines, parallel } from 'nascent/plot.js'
 import { network } from 'nascent/network.js'
 import { downloads, genes } from 'nascent/candidate.js'
 import { steering, cancelling, timeline } from 'nascent/steer.js'
@@ -23,7 +23,7 @@ export function overview(context) {
     const s = context.search
     if (!s.ready || !s.winner) return { s: { ready: s.ready, rows: s.rows, total: s.total, live: s.live, cause: s.state.cause, evaluations: s.state.evaluations } }
     const [report, c] = await Promise.all([ask('/report'), ask('/candidate/' + s.winner)])
-    return { s: { ready: true, winner: s.winner, measured: s.measured, live: s.live, dir: s.dir }, report, c }
+    return { s: { ready: true, winner: s.winner, measured: s.measured, ended: s.state.state === 'finished', cause: s.state.cause }, report, c }
   }, (e, { s, report, c }) => {
     if (!s.ready) return fill(e, h('p', { class: 'verdict' }, `Reading the search: ${thousands(s.rows)} of ${thousands(s.total)} candidates are here.`))
     if (!c) {
@@ -34,34 +34,44 @@ export function overview(context) {
     fill(e,
       h('div', { class: 'hero' },
         h('div', { class: 'found' },
-          h('h2', {}, s.live ? 'The best so far' : 'The best', ': ', h('a', { href: link('candidate', c.id) }, 'candidate ' + named(c.id))),
+          h('h2', {}, s.ended ? 'The best' : 'The best so far', ': ', h('a', { href: link('candidate', c.id) }, 'candidate ' + named(c.id))),
           h('div', { class: 'figures' }, c.metrics.filter(m => search.objectives.some(o => o.metric === m.name)).map(m => figure(m, 'objective'))
             .concat(c.network ? [figure({ name: 'parameters', text: thousands(c.network.parameters) }), figure({ name: 'multiply-adds', text: thousands(c.network.macs) })].filter((_, i) => !search.objectives.some(o => o.metric === ['parameters', 'macs'][i])) : [])),
           h('h3', {}, 'Why it is the best'),
           report.verdict.map((line, i) => h('p', { class: i ? '' : 'verdict' }, line)),
           !s.measured && c.rank === 1 && h('p', {}, `It ranks first of ${plural(c.among, 'candidate')} that were measured in full.`),
           report.honesty?.filter(l => l.startsWith('Measured again')).map(l => h('p', {}, l)),
+          s.cause && h('p', {}, h('strong', {}, 'It ended: '), s.cause),
           h('h3', {}, 'Take it along'),
           downloads(context, c)),
         c.network ? h('div', { class: 'drawing' }, network(c.network)) : h('div', { class: 'drawing' }, h('h3', {}, 'What it is'), genes(c.genes))))
   })
 
   const pictures = h('div', { class: 'grid two whole', hidden: true })
+  if (search.across) { // pictures of two at a time do not tell of so many
+    const front = parallel({ open })
+    pictures.append(h('section', { class: 'panel whole' }, h('h2', {}, 'The front in all objectives'), put(drawn(() => ask('/parallel', { columns: search.across }), front.set, front.e))))
+  }
   for (const [x, y] of search.pairs) {
     const plot = scatter({ open, zoom: list('metric:' + x, 'metric:' + y) })
-    pictures.append(withLogs(`${y} against ${x}`, 'The candidates that were measured in full, as the search measured them. Each one opens.', plot,
+    pictures.append(withLogs(`${y} against ${x}`, 'As the search measured them.', plot,
       part, parts, q => ask('/scatter', { x: 'metric:' + x, y: 'metric:' + y, ...q })))
   }
-  const course = lines({ x: 'evaluations', y: search.objectives[0].metric, height: 300 })
+  const preferred = search.objectives.find(o => o.metric === search.prefer) ?? search.objectives[0]
+  const course = lines({ x: 'evaluations', y: preferred.metric, height: 300 })
   pictures.append(panel('Best so far', put(drawn(() => ask('/progress'), p => {
     const end = p.steps.length ? [[Math.max(p.n, p.steps.at(-1).n), p.steps.at(-1).value]] : []
     course.set([{ name: p.title, step: true, points: p.steps.map(s => [s.n, s.value]).concat(end) }])
+    course.about(p.about)
   }, course.e))))
   if (search.objectives.length > 1) {
     const volume = lines({ x: 'evaluations', y: 'hypervolume', height: 300 })
-    pictures.append(panel('Hypervolume of the front', put(drawn(() => ask('/progress', { measure: 'hypervolume' }), p => {
+    const dominated = panel('Hypervolume of the front', put(drawn(() => ask('/progress', { measure: 'hypervolume' }), p => {
+      dominated.hidden = p.steps.length === 0
       volume.set([{ name: 'hypervolume', step: true, points: p.steps.map(s => [s.n, s.value]) }])
-    }, volume.e))))
+      volume.about(p.about)
+    }, volume.e)))
+    pictures.append(dominated)
   }
   for (const o of search.objectives.slice(0, 4)) {
     const plot = scatter({ open, zoom: list(undefined, 'metric:' + o.metric) })
@@ -152,8 +162,10 @@ export function drawn(load, set, e) {
 export function withLogs(title, about, plot, part, parts, load, which = ['logx', 'logy']) {
   const q = {}
   let answer
+  const said = h('p', { class: 'faint' }, about)
   const p = drawn(async () => answer = await load(q), a => {
     plot.set(a)
+    if (a.about) fill(said, a.about)
     boxes.forEach(([name, box]) => { box.checked = !!(name === 'logx' ? a.x : a.y).log })
     boxes.forEach(([name, , label]) => { label.hidden = !!(name === 'logx' ? a.x : a.y).labels || (name === 'logx' ? a.x : a.y).hi <= 0 })
   }, plot.e)
@@ -162,7 +174,7 @@ export function withLogs(title, about, plot, part, parts, load, which = ['logx',
     return [name, box, h('label', {}, box, name === 'logx' ? 'log x' : 'log y')]
   })
   parts.push(p)
-  return h('section', { class: 'panel' }, h('div', { class: 'title' }, h('h2', {}, title), h('span', { class: 'switches' }, boxes.map(b => b[2]))), p.e, about && h('p', { class: 'faint' }, about))
+  return h('section', { class: 'panel' }, h('div', { class: 'title' }, h('h2', {}, title), h('span', { class: 'switches' }, boxes.map(b => b[2]))), p.e, about && said)
 }
 
 // failures are reasons, the most frequent first, as many as shown.

@@ -134,11 +134,18 @@ export function scatter({ open, zoom, label, height = 300 }) {
       if (!data.grid) c.fill()
       stroke(c, data.grid ? colour('s1') : colour('s0'), data.median.map(m => [px(m[0]), py(m[2])]), 2)
     }
+    for (const b of data.bounds ?? []) {
+      const at = b.axis === 'x' ? px(b.at) : py(b.at), ends = b.axis === 'x' ? [[at, 0], [at, tall]] : [[0, at], [width, at]]
+      c.setLineDash([6, 4])
+      stroke(c, colour('s3'), ends, 1.5)
+      c.setLineDash([])
+    }
     marks = []
     if (data.points) {
-      c.fillStyle = colour('s0') + (data.points.length > 300 ? '66' : '99')
+      c.fillStyle = c.strokeStyle = colour('s0') + (data.points.length > 300 ? '66' : '99')
+      c.lineWidth = 1.2
       for (const p of data.points) {
-        disc(c, px(p.x), py(p.y), 3)
+        disc(c, px(p.x), py(p.y), 3, p.beyond)
         marks.push({ p, at: [px(p.x), py(p.y)] })
       }
     }
@@ -149,11 +156,16 @@ export function scatter({ open, zoom, label, height = 300 }) {
         steps.push([px(p.x), py(p.y)])
       })
       stroke(c, colour('s1'), steps, 1.5)
-      c.fillStyle = colour('s1')
+      c.fillStyle = c.strokeStyle = colour('s1')
       for (const p of data.front) {
-        disc(c, px(p.x), py(p.y), data.front.length > 80 ? 2.5 : 4)
+        disc(c, px(p.x), py(p.y), data.front.length > 80 ? 2.5 : 4, p.beyond)
         marks.push({ p, at: [px(p.x), py(p.y)], front: true })
       }
+    }
+    if (data.target) {
+      const [a, b] = [px(data.target[0]), py(data.target[1])]
+      stroke(c, colour('s2'), [[a - 8, b], [a + 8, b]], 2)
+      stroke(c, colour('s2'), [[a, b - 8], [a, b + 8]], 2)
     }
     if (data.winner) {
       ring(c, px(data.winner.x), py(data.winner.y), colour('ink'))
@@ -250,6 +262,10 @@ export function scatter({ open, zoom, label, height = 300 }) {
         data.median && key(data.grid ? 'line s1' : 'line s0', data.grid ? 'median' : 'median, and the middle half'),
         data.front && key('front', data.onFront > data.front.length ? `front (${data.front.length} of ${data.onFront})` : 'front: none is better in both'),
         data.winner && key('ring', 'best, candidate ' + named(data.winner.id)),
+        data.target && key('target', 'target'),
+        [...data.points ?? [], ...data.front ?? []].some(p => p.beyond) && key('hollow', 'beyond a soft constraint'),
+        data.bounds?.map(b => key('bound', b.text)),
+        data.of && h('span', {}, 'of ' + data.of),
         data.outside > 0 && h('span', {}, plural(data.outside, 'candidate') + ' outside'))
       redraw()
     },
@@ -265,10 +281,11 @@ function stroke(c, style, points, width) {
   c.stroke()
 }
 
-function disc(c, x, y, r) {
+function disc(c, x, y, r, hollow) {
   c.beginPath()
   c.arc(x, y, r, 0, 2 * Math.PI)
-  c.fill()
+  if (hollow) c.stroke()
+  else c.fill()
 }
 
 function ring(c, x, y, style) {
@@ -283,6 +300,7 @@ function ring(c, x, y, style) {
 export function lines({ x, y, log = {}, height = 260, label, legend = true }) {
   const title = t => typeof t === 'function' ? t() : t // it may change
   const e = h('div', { class: 'plot', role: 'img', 'aria-label': label ?? title(y) + ' against ' + title(x) })
+  const said = h('p', { class: 'faint', hidden: true })
   let shown, chart
   const redraw = sized(e, draw)
   function draw(width) {
@@ -326,11 +344,16 @@ export function lines({ x, y, log = {}, height = 260, label, legend = true }) {
     }, data, e)
   }
   return {
-    e,
+    e: h('div', {}, e, said),
     set(series, scales) {
       shown = series
       if (scales) log = scales
       redraw()
+    },
+    // about says in words what is drawn.
+    about(text) {
+      said.textContent = text
+      said.hidden = !text
     },
   }
 }
