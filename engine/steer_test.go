@@ -451,7 +451,7 @@ func TestPlansMayBeWithdrawn(t *testing.T) {
 	cfg := config(led)
 	begunTo(t, cfg, 3)
 	plain := mustArchive(t, led).Plan.Window
-	halt := engine.Request{ID: "halt", Pause: &engine.Pause{}, AtTurn: 8}
+	halt := engine.Request{ID: "halt", Stop: true, AtTurn: 8}
 	for _, r := range []engine.Request{halt, {ID: "wide", Set: &engine.Settings{Window: number(plain + 3)}, AtTurn: 8},
 		{Withdraw: "wide", AtTurn: 12}, {Withdraw: "halt", ID: "on"}} {
 		steered(t, led, r)
@@ -461,7 +461,7 @@ func TestPlansMayBeWithdrawn(t *testing.T) {
 	}
 	steered(t, led, engine.Request{Withdraw: "halt", ID: "on"})
 	refused(t, led, engine.Request{Withdraw: "halt"}, "is not planned")
-	if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.Paused != nil || st.Window != plain+3 || len(st.Planned) != 0 {
+	if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.Window != plain+3 || len(st.Planned) != 0 {
 		t.Errorf("ended as %+v", st)
 	}
 	var told []string

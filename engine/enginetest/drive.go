@@ -36,9 +36,9 @@ type search struct {
 	given       []*engine.Candidate // what the strategy sees of those consumed, in order
 	index       map[engine.ID]int   // into given
 	outstanding []engine.ID
-	imported    []engine.Candidate // for this turn
-	done        bool
-	misuse      *atomic.Pointer[string] // of a History, also one whose Step has returned
+	steering
+	done   bool
+	misuse *atomic.Pointer[string] // of a History, also one whose Step has returned
 }
 
 // asked is one turn: its arguments, and the answer.
@@ -185,29 +185,29 @@ func canonical(d engine.Decision) string {
 func (s *search) run(t T, strategy engine.Strategy) {
 	t.Helper()
 	s.index = map[engine.ID]int{}
-	window := max(8, s.needs.Batch)
+	s.steering = steering{window: max(8, s.needs.Batch), closed: map[engine.ID]engine.Result{}}
 	r := newRand("drive", s.seed)
 	state, files := s.state0, []engine.FileRef(nil)
-	first := uint64(0)
 	if s.problem.before > 0 {
-		first = uint64(s.problem.before)
-		s.precede(t, r)
+		s.precede(t, r, s.problem.before)
 	}
-	outside := newRand("foreign", s.seed)
+	outside := newRand("outside", s.seed)
 	for n := range s.problem.turns {
 		s.imported = nil
-		if s.problem.foreign {
-			s.bring(t, outside, n)
+		begins := n == 0
+		if s.problem.steered && s.steer(t, outside, n) {
+			begins, state, files = true, s.state0, nil
+			s.reopen(t, strategy)
 		}
-		results := s.arrive(r, n)
-		want := window - s.undecided()
+		results := s.arrive(r, n, begins)
+		want := max(0, s.window-s.undecided())
 		if s.problem.order == engine.Arrival && len(s.outstanding) > 0 && r.Intn(5) == 0 {
 			want = r.Intn(want + 1) // as after a change from outside
 		}
 		a := asked{
 			state: state,
 			turn: engine.Turn{
-				N: first + uint64(n), Seed: rng.Derive(s.seed, "turn", uint64(n)), FirstID: engine.ID(len(s.jobs) + 1), Want: want,
+				N: s.before + uint64(n), Seed: rng.Derive(s.seed, "turn", uint64(n)), FirstID: engine.ID(len(s.jobs) + 1), Want: want,
 				Results: results, Files: files, Spent: engine.Spent{Evaluations: s.evaluations()},
 			},
 			history: len(s.given),
@@ -235,42 +235,39 @@ func (s *search) run(t T, strategy engine.Strategy) {
 	s.untouched(t)
 }
 
-// precede is another strategy that drew random genomes for a while, and leaves
-// some of its jobs outstanding.
-func (s *search) precede(t T, r *rng.Rand) {
+// precede is another strategy that draws random genomes for some turns, and leaves
+// jobs outstanding.
+func (s *search) precede(t T, r *rng.Rand, turns int) {
 	t.Helper()
-	for range s.problem.before {
+	s.before += uint64(turns)
+	for range turns {
 		id := engine.ID(len(s.jobs) + 1)
-		g, err := s.setup.Space.Random(r)
-		if err != nil {
-			t.Fatalf("no genome of the suite's space: %v", err)
-		}
+		g := s.draw(t, r)
 		s.jobs = append(s.jobs, &engine.Candidate{Job: engine.Job{
 			ID: id, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Operator: engine.OpRandom,
 			Budget: s.setup.Fidelities[0].Budget, Seed: rng.Derive(s.seed, "job", uint64(id)),
 		}})
 		s.outstanding = append(s.outstanding, id)
 	}
-	for range s.problem.before - min(5, s.problem.before/2) {
+	for range turns - min(5, turns/2) {
 		s.consume(s.outstanding[0], 1)
 		s.outstanding = s.outstanding[1:]
 	}
 }
 
 // bring lets somebody import results or add genomes, or neither.
-func (s *search) bring(t T, r *rng.Rand, turn int) {
+func (s *search) bring(t T, r *rng.Rand) {
 	t.Helper()
 	for _, operator := range []string{engine.OpImported, engine.OpAdded} {
 		if r.Intn(3) > 0 {
 			continue
 		}
 		for range 1 + r.Intn(6) {
-			g, err := s.setup.Space.Random(r)
-			if err != nil {
-				t.Fatalf("no genome of the suite's space: %v", err)
-			}
+			g := s.draw(t, r)
 			if len(s.jobs) > 0 && r.Intn(3) == 0 { // somebody had the same idea
-				g = s.jobs[r.Intn(len(s.jobs))].Genome
+				if known := s.jobs[r.Intn(len(s.jobs))].Genome; operator == engine.OpImported || s.banned(known) == "" {
+					g = known
+				}
 			}
 			id, fidelity := engine.ID(len(s.jobs)+1), r.Intn(len(s.setup.Fidelities))
 			s.jobs = append(s.jobs, &engine.Candidate{Job: engine.Job{
@@ -283,9 +280,6 @@ func (s *search) bring(t T, r *rng.Rand, turn int) {
 				s.imported = append(s.imported, s.consume(id, s.problem.mute+1))
 			}
 		}
-	}
-	if turn == 0 { // the strategy finds them in the History
-		s.imported = nil
 	}
 }
 
@@ -331,8 +325,11 @@ func (s *search) batch() (n int) {
 
 // arrive lets outstanding jobs be consumed, as the order says; what was imported comes by
 // itself.
-func (s *search) arrive(r *rng.Rand, turn int) []engine.Candidate {
-	if turn == 0 || len(s.imported) > 0 {
+func (s *search) arrive(r *rng.Rand, turn int, begins bool) []engine.Candidate {
+	switch {
+	case begins: // the strategy finds them in the History
+		return nil
+	case len(s.imported) > 0:
 		return s.imported
 	}
 	var ids []engine.ID
@@ -358,7 +355,10 @@ func (s *search) arrive(r *rng.Rand, turn int) []engine.Candidate {
 // consume gives a job its result and moves it into the History.
 func (s *search) consume(id engine.ID, turn int) engine.Candidate {
 	c := s.jobs[id-1]
+	decided, closed := s.closed[id]
 	switch {
+	case closed:
+		c.Result = decided
 	case turn <= s.problem.mute:
 		c.Result = engine.Result{Status: engine.Failed, Reason: "nothing can be measured yet"}
 	case c.Task != engine.Train:
@@ -366,7 +366,10 @@ func (s *search) consume(id engine.ID, turn int) engine.Candidate {
 	default:
 		c.Result = s.problem.land.Measure(&c.Job)
 	}
-	if c.Attempts = 1; c.Origin() == engine.Imported { // measured in other ways
+	if c.Attempts = 1; closed {
+		c.Attempts = 0
+	}
+	if c.Origin() == engine.Imported { // measured in other ways
 		c.Attempts, c.Metrics = 0, slices.Clone(c.Metrics)
 		for i := range c.Metrics {
 			c.Metrics[i].Value = 1.5*c.Metrics[i].Value + 0.1
@@ -481,6 +484,9 @@ func (s *search) accept(t T, turn engine.Turn, d engine.Decision) bool {
 		}
 		s.jobs = append(s.jobs, &engine.Candidate{Job: j})
 		s.outstanding = append(s.outstanding, j.ID)
+		if by := s.banned(g); by != "" && j.Task != engine.Supernet {
+			s.closed[j.ID] = engine.Result{Status: engine.Invalid, Reason: "it is banned: " + by}
+		}
 	}
 	return fine
 }
@@ -506,8 +512,15 @@ func (s *search) breed(id engine.ID, p engine.Proposal) (genome.Genome, error) {
 			"cross and cross+mutate (2)", p.Operator, len(p.Parents))
 	}
 	r := rng.New(rng.Derive(s.seed, "make", uint64(id)))
-	var g genome.Genome
-	var err error
+	g, err := s.vary(p, r)
+	for n := 1; n < redraws && err == nil && p.Operator != engine.OpSame && s.banned(g) != ""; n++ {
+		g, err = s.vary(p, r)
+	}
+	return g, err
+}
+
+// vary applies the operator of a proposal once.
+func (s *search) vary(p engine.Proposal, r *rng.Rand) (g genome.Genome, err error) {
 	switch p.Operator {
 	case engine.OpRandom:
 		return s.setup.Space.Random(r)

@@ -29,7 +29,8 @@ type problem struct {
 	turns      int
 	mute       int  // until this turn nothing can be measured
 	before     int  // jobs of another strategy that was at work before
-	foreign    bool // results are imported and genomes added, at any time
+	steered    bool // somebody steers it, at any time
+	engine     bool // also as a search of the engine; strict order only, for what arrives together is a matter of time
 	setup      func(*engine.Setup)
 	remote     bool // also between two searches where that starts processes
 }
@@ -41,23 +42,23 @@ func problems(turns int) []problem {
 	return []problem{
 		{name: "numbers", space: Numbers, order: engine.Strict, land: noisy, turns: 2 * turns, remote: true},
 		{name: "numbers in arrival order", space: Numbers, order: engine.Arrival, land: noisy, turns: turns},
-		{name: "conditionals with failures and foreign candidates", space: Conditionals, order: engine.Strict, land: faulty,
-			foreign: true, turns: turns},
+		{name: "conditionals with failures, steered", space: Conditionals, order: engine.Strict, land: faulty,
+			steered: true, engine: true, turns: turns},
 		{name: "conditionals with failures in arrival order", space: Conditionals, order: engine.Arrival, land: faulty, turns: turns},
-		{name: "lists from known-good genomes and foreign ones", space: Lists, order: engine.Strict, land: noisy, start: 3,
-			foreign: true, turns: turns},
+		{name: "lists from known-good genomes, steered", space: Lists, order: engine.Strict, land: noisy, start: 3,
+			steered: true, turns: turns},
 		{name: "edge cells with three fidelities", space: EdgeCell, order: engine.Strict, land: noisy, fidelities: 3,
 			turns: 4 * turns, remote: true},
-		{name: "vertex cells with three fidelities in arrival order and foreign candidates", space: VertexCell,
+		{name: "vertex cells with three fidelities in arrival order, steered", space: VertexCell,
 			order: engine.Arrival, land: faulty,
-			fidelities: 3, start: 2, foreign: true, turns: 2 * turns},
-		{name: "taking over from another strategy, with foreign candidates", space: Conditionals, order: engine.Strict, land: faulty,
-			before: 20, foreign: true, turns: turns},
+			fidelities: 3, start: 2, steered: true, turns: 2 * turns},
+		{name: "taking over from another strategy, steered", space: Conditionals, order: engine.Strict, land: faulty,
+			before: 20, steered: true, turns: turns},
 		{name: "taking over in arrival order", space: EdgeCell, order: engine.Arrival, land: noisy, before: 9, turns: turns},
 		{name: "pair cells", space: PairCell, order: engine.Strict, land: noisy, turns: turns},
 		{name: "all invalid", space: Lists, order: engine.Strict, land: Landscape{Invalid: 1}, turns: turns},
 		{name: "all failed for a while", space: EdgeCell, order: engine.Arrival, land: noisy, mute: turns / 2, start: 1, turns: turns},
-		{name: "constraints and two objectives", space: Numbers, order: engine.Strict, land: noisy, foreign: true, turns: turns,
+		{name: "constraints and two objectives, steered", space: Numbers, order: engine.Strict, land: noisy, steered: true, engine: true, turns: turns,
 			setup: func(s *engine.Setup) {
 				s.Objectives = []engine.Objective{{Metric: "loss", Goal: engine.Minimize}, {Metric: "parameters", Goal: engine.Minimize}}
 				s.Constraints = []engine.Constraint{{Metric: "parameters", Max: &limit}}

@@ -42,8 +42,9 @@ type StrategyOptions struct {
 // The suite drives the strategy through short searches over the spaces Numbers,
 // Conditionals, Lists, EdgeCell, VertexCell and PairCell, in both orders, with
 // invalid and failed results, turns without results and without room, several
-// fidelities, known-good genomes, and at any time results that are imported and genomes
-// that are added. A space that Open refuses is left out. In
+// fidelities and known-good genomes. Some of them are steered: at any time results are
+// imported, genomes added and banned, jobs cancelled, the window is changed, and another
+// strategy takes over for some turns. A space that Open refuses is left out. In
 // all of them it checks:
 //
 //   - Open and Step are pure: equal arguments give equal answers, at once, in a
@@ -57,6 +58,9 @@ type StrategyOptions struct {
 //     jobs in flight;
 //   - the search always goes on until Done, whatever fails;
 //   - limits do not change a decision;
+//   - a search of the engine that is steered takes the same way whether the strategy
+//     starts anew before every turn or is asked for all of them in one go, with what was
+//     ordered planned ahead, and can be replayed;
 //   - refusals are one line.
 func Strategy(t T, make func() engine.Strategy, o StrategyOptions) {
 	t.Helper()
@@ -95,19 +99,23 @@ func fresh(t T, make func() engine.Strategy) engine.Strategy {
 	if s == nil {
 		t.Fatalf("there is no strategy to check")
 	}
-	t.Cleanup(func() {
-		var err error
-		switch c := s.(type) {
-		case io.Closer:
-			err = c.Close()
-		case interface{ Close(context.Context) error }:
-			err = c.Close(context.Background())
-		}
-		if err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
+	t.Cleanup(func() { shut(t, s) })
 	return s
+}
+
+// shut closes an instance.
+func shut(t T, s engine.Strategy) {
+	t.Helper()
+	var err error
+	switch c := s.(type) {
+	case io.Closer:
+		err = c.Close()
+	case interface{ Close(context.Context) error }:
+		err = c.Close(context.Background())
+	}
+	if err != nil {
+		t.Errorf("Close: %v", err)
+	}
 }
 
 // checkProblem returns false if the strategy refuses the problem.
@@ -154,6 +162,9 @@ func checkProblem(t T, make func() engine.Strategy, o StrategyOptions, p problem
 	}
 	if r := testingT(t); r != nil && !o.Remote {
 		checkClock(t, r, make, s)
+	}
+	if p.engine && !t.Failed() {
+		checkEngine(t, make, o, s)
 	}
 	return true
 }

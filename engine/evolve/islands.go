@@ -268,10 +268,10 @@ type islandView struct {
 	byID          map[engine.ID]*engine.Candidate
 }
 
-// follow takes in what the History has gained. What was read of another History is
-// forgotten.
+// follow takes in what the History has gained. What was read of another History, or by
+// islands that began elsewhere in it, is forgotten.
 func (v *islandView) follow(h engine.History, first engine.ID, arrivals []arrival) {
-	if v.byID == nil || v.read > h.Len() || v.arrived > len(arrivals) || v.read > 0 && h.At(v.read-1) != v.last {
+	if v.byID == nil || v.first != first || v.read > h.Len() || v.arrived > len(arrivals) || v.read > 0 && h.At(v.read-1) != v.last {
 		*v = islandView{tag: v.tag, byID: map[engine.ID]*engine.Candidate{}}
 	}
 	v.History, v.first = h, first

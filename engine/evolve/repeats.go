@@ -300,10 +300,10 @@ type repeatsView struct {
 	byID map[engine.ID]*engine.Candidate // as it sees them, by their own ids
 }
 
-// follow takes in what the History has gained. What was read of another History is
-// forgotten.
+// follow takes in what the History has gained. What was read of another History, or by a
+// strategy that began elsewhere in it, is forgotten.
 func (v *repeatsView) follow(h engine.History, first engine.ID, leaders func(int) *engine.Leaders) {
-	if v.byID == nil || v.read > h.Len() || v.read > 0 && h.At(v.read-1) != v.last {
+	if v.byID == nil || v.first != first || v.read > h.Len() || v.read > 0 && h.At(v.read-1) != v.last {
 		*v = repeatsView{leaders: leaders(1), never: map[string]bool{}, byID: map[engine.ID]*engine.Candidate{}}
 	}
 	v.History, v.first = h, first

@@ -25,7 +25,7 @@ func Impure() []string {
 func Others() []string {
 	return []string{
 		"slow clock", "limits", "changes arguments", "keeps the history", "too many", "failed parent", "unknown parent",
-		"stalls", "takes any option", "refusal of two lines", "opens differently", "reads what it does not need",
+		"stalls", "cache of another beginning", "takes any option", "refusal of two lines", "opens differently", "reads what it does not need",
 	}
 }
 
@@ -47,6 +47,11 @@ type climber struct {
 		length int
 		id     engine.ID
 	}
+	own struct { // of the fault "cache of another beginning": it is not that of state.First
+		read int
+		last *engine.Candidate
+		ids  []engine.ID
+	}
 	kept  engine.History
 	turns map[uint64]bool // of the fault "instance variable": those taken since Open
 }
@@ -59,7 +64,8 @@ var (
 )
 
 type state struct {
-	Best engine.ID `json:"best"`
+	Best  engine.ID `json:"best"`
+	First engine.ID `json:"first,omitempty"` // of its candidates
 }
 
 func (s *climber) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
@@ -73,7 +79,7 @@ func (s *climber) Open(_ context.Context, setup engine.Setup) ([]byte, engine.Ne
 			return nil, engine.Needs{}, fmt.Errorf("strategy: this strategy has no options; leave them out")
 		}
 	}
-	s.setup, s.turns = setup, map[uint64]bool{}
+	s.setup, s.turns, s.own.read = setup, map[uint64]bool{}, 0
 	needs := engine.Needs{History: engine.NeedMetrics}
 	if s.fault == "reads what it does not need" {
 		needs.History = engine.NeedNone
@@ -89,6 +95,9 @@ func (s *climber) Step(_ context.Context, raw []byte, turn engine.Turn) (engine.
 	var st state
 	if err := json.Unmarshal(raw, &st); err != nil {
 		return engine.Decision{}, err
+	}
+	if st.First == 0 {
+		st.First = turn.FirstID
 	}
 	var measured []engine.ID
 	var failed engine.ID
@@ -110,7 +119,7 @@ func (s *climber) Step(_ context.Context, raw []byte, turn engine.Turn) (engine.
 			id = measured[r.Intn(len(measured))]
 		}
 		if id != 0 {
-			id = s.spoil(id, measured, turn)
+			id = s.spoil(id, measured, turn, st.First)
 		}
 		p := engine.Proposal{Operator: engine.OpMutate, Parents: []engine.ID{id}}
 		switch {
@@ -150,7 +159,7 @@ func (s *climber) better(a, b *engine.Candidate) bool {
 }
 
 // spoil is where the faults choose another parent than a sound strategy would.
-func (s *climber) spoil(id engine.ID, measured []engine.ID, turn engine.Turn) engine.ID {
+func (s *climber) spoil(id engine.ID, measured []engine.ID, turn engine.Turn, first engine.ID) engine.ID {
 	n := len(measured)
 	switch s.fault {
 	case "package variable":
@@ -188,6 +197,19 @@ func (s *climber) spoil(id engine.ID, measured []engine.ID, turn engine.Turn) en
 		}
 		if _, known := turn.History.Get(s.cache.id); known {
 			return s.cache.id
+		}
+	case "cache of another beginning":
+		o, h := &s.own, turn.History
+		if o.read > h.Len() || o.read == 0 || h.At(o.read-1) != o.last {
+			o.read, o.ids = 0, nil
+		}
+		for ; o.read < h.Len(); o.read++ {
+			if o.last = h.At(o.read); o.last.Status == engine.OK && o.last.ID >= first {
+				o.ids = append(o.ids, o.last.ID)
+			}
+		}
+		if len(o.ids) > 0 {
+			return o.ids[0]
 		}
 	case "limits":
 		return measured[turn.Limits.Evaluations%n]
