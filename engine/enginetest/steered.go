@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/engine/expression"
 	"github.com/nascent-nas/nascent/genome"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
@@ -103,27 +102,29 @@ func newBan(space *genome.Space, r *rng.Rand) *ban {
 		return nil
 	}
 	leaf := leaves[r.Intn(len(leaves))]
-	text := expression.Written("gene", leaf.Path, false)
-	switch v := leaf.Value.(type) {
+	if _, ok := g.Gene(leaf.Path); !ok {
+		return nil // the length of a list
+	}
+	text := fmt.Sprintf("gene(%q)", leaf.Path)
+	holds := func(v any) bool { return v == leaf.Value }
+	switch low := leaf.Value.(type) {
 	case string:
-		text += fmt.Sprintf(" = %q", v)
+		text += fmt.Sprintf(" = %q", low)
 	case bool:
-		if !v {
+		if !low {
 			text = "not " + text
 		}
-	default:
-		text += fmt.Sprintf(" >= %v", v)
+	case int64:
+		text += fmt.Sprintf(" >= %d", low)
+		holds = func(v any) bool { x, ok := v.(int64); return ok && x >= low }
+	case float64:
+		text += fmt.Sprintf(" >= %v", low)
+		holds = func(v any) bool { x, ok := v.(float64); return ok && x >= low }
 	}
-	condition, err := expression.ParseCondition(text)
-	if err != nil {
-		return nil
-	}
-	genes := expression.NewGenes(space)
-	holds, err := condition.Bind(genes)
-	if err != nil {
-		return nil
-	}
-	return &ban{text, func(g genome.Genome) bool { genes.Look(g.Tree()); return holds(0) }}
+	return &ban{text, func(g genome.Genome) bool {
+		v, ok := g.Gene(leaf.Path)
+		return ok && holds(v)
+	}}
 }
 
 // stranger draws random genomes.
