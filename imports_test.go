@@ -42,6 +42,7 @@ var (
 var rooms = []room{
 	{folder: "internal/safe", never: impure},    // files that others may have a hand in
 	{folder: "internal/mailbox", never: impure}, // messages from many to one
+	{folder: "internal/identity"},               // certificates
 	{folder: "genome", never: append([]string{"time"}, impure...)},
 	{folder: "engine/option", may: []string{"genome"}, libs: []string{"github.com/agnivade/levenshtein"}, never: impure},
 	{folder: "engine/expression", may: append([]string{"engine/option"}, genomes...), never: append([]string{"time"}, impure...)},
@@ -51,14 +52,15 @@ var rooms = []room{
 	{folder: "engine/index", may: append([]string{"engine", "engine/ledger", "internal/safe"}, genomes...), libs: []string{"golang.org/x/sys"}, never: impure},
 	{folder: "engine/enginetest", may: append([]string{"engine", "internal/mailbox"}, genomes...), libs: []string{"github.com/google/go-cmp"}},
 	{folder: "engine", may: append([]string{"engine/expression", "internal/mailbox"}, genomes...), never: impure},
+	{folder: "fleet", may: append([]string{"engine", "internal/mailbox", "internal/identity"}, genomes...), never: wires},
 	{folder: "plugins/proto", may: append([]string{"engine"}, genomes...), libs: wires},
 	{folder: "plugins/internal/planted", may: append([]string{"engine", "engine/evolve", "engine/enginetest/...", "plugins/sdk"}, genomes...)},
 	{folder: "plugins/internal/testplugin", may: append([]string{"engine", "engine/evolve", "plugins/proto", "plugins/sdk"}, genomes...), libs: wires}, // speaks the wire badly, for tests
 	{folder: "plugins/internal/plugintest", may: []string{"engine", "engine/enginetest/...", "plugins/host", "plugins/proto"}},
 	{folder: "plugins/internal", may: append([]string{"engine", "internal/safe"}, genomes...), libs: []string{"*"}, never: wires},
-	{folder: "plugins/host", may: append([]string{"engine", "engine/option", "internal/safe", "internal/mailbox", "plugins/proto",
+	{folder: "plugins/host", may: append([]string{"engine", "engine/option", "internal/safe", "internal/mailbox", "internal/identity", "plugins/proto",
 		"plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
-	{folder: "plugins/sdk", may: append([]string{"engine", "engine/option", "internal/mailbox", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
+	{folder: "plugins/sdk", may: append([]string{"engine", "engine/option", "internal/mailbox", "internal/identity", "plugins/proto", "plugins/internal/...", "plugins/python"}, genomes...), libs: []string{"*"}},
 	{folder: "plugins/trainer", may: append([]string{"engine/option"}, genomes...), libs: []string{"*"}, never: wires}, // training with Gorgonia: a library for plugins
 	{folder: "plugins/onnx", may: genomes, libs: []string{"google.golang.org/protobuf/encoding/protowire"}},            // protobuf as a file format, not a wire
 	{folder: "plugins/python", may: append([]string{"engine", "internal/safe", "plugins/sdk", "plugins/internal/..."}, genomes...), libs: []string{"*"}, never: wires},

@@ -224,6 +224,10 @@ type Hello struct {
 // Saved may come in between. Events of one job keep their order. The channel
 // is closed after Close, when nothing more can come. A Session never retries,
 // and starts dead processes again by itself.
+//
+// One that reports its Capacity sets by it how many jobs are sent out at once, in place
+// of the workers of the search. Nothing is decided by it: what a strategy is asked for
+// depends on the window.
 type Session interface {
 	Submit(Assignment) error              // an error means the session is closed or broken for good
 	Cancel(id ID, attempt int, save bool) // ask it to end soon; save: keep its progress first
@@ -268,6 +272,7 @@ const (
 	Returned                      // not carried out, through no fault of its own: no room, killed beside another, shutting down, cancelled; never counts
 	Broken                        // of no job: the evaluator is another than it was, or cannot go on; Reason. What it has comes back as Returned
 	Lost                          // its process ended, or broke the contract; Alone tells whether the attempt counts
+	Capacity                      // of no job: so many Slots are there from now on; of whoever has machines that come and go
 )
 
 // Event is one report from a Session.
@@ -282,6 +287,7 @@ type Event struct {
 	Fault   string // Finished and failed: equal for failures of one cause, such as an exception's type and line; "" means the result's Reason
 	Crashed bool   // Finished and failed: a process that the evaluator had carry out the job died
 	Alone   bool   // Lost: no other job was in its process
+	Slots   int    // Capacity: jobs at once, >= 0
 }
 
 // Files is the content-addressed store of a search. Methods are safe for

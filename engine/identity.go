@@ -20,6 +20,18 @@ func (h *Hello) comparable(then *Hello) bool {
 	return h.Name == then.Name && len(h.changes(then)) == 0
 }
 
+// Differs says in words why results of an evaluator cannot be compared with those of
+// another; nil if they can.
+func (h *Hello) Differs(other *Hello) []string {
+	if h.comparable(other) {
+		return nil
+	}
+	if said := h.changes(other); len(said) > 0 {
+		return said
+	}
+	return []string{"it is another build of " + other.Name}
+}
+
 // changes says in words what makes an evaluator another than it was.
 func (h *Hello) changes(then *Hello) []string {
 	if h.Name != then.Name {

@@ -78,9 +78,30 @@ func (s *Search) heard(e sessionEvent) {
 			"--accept-evaluator if old results compare with new ones", e.from.place(), e.Reason))
 		return
 	}
+	if e.Kind == Capacity {
+		s.fit(e.from, e.Slots)
+		return
+	}
 	s.jobs.handle(e)
 	if e.ended && s.mode != leaving {
 		s.fail(fmt.Errorf("evaluator %s has ended by itself; run the same command to start it again", e.from.key))
+	}
+}
+
+// fit has as many workers as there is room for, where evaluators say how much that is:
+// the same machines may serve several.
+func (s *Search) fit(x *openEvaluator, slots int) {
+	before := s.cfg.Workers
+	x.capacity = max(0, slots)
+	n := 0
+	for _, x := range s.pool.open {
+		n = max(n, x.capacity)
+	}
+	s.cfg.Workers = min(n, MaxWorkers)
+	s.at.workers = s.cfg.Workers
+	if w := s.at.Window(); s.cfg.Workers > max(w, before) {
+		s.say("there is room for %d jobs at once, and the window of %d leaves %d of them idle; to use all: nascent set DIR window=%d",
+			s.cfg.Workers, w, s.cfg.Workers-w, 2*s.cfg.Workers)
 	}
 }
 

@@ -29,6 +29,7 @@ type openEvaluator struct {
 	hello       Hello
 	fingerprint int // index among the journaled evaluators
 	jobs        map[ID]*entry
+	capacity    int           // jobs at once, where it says so
 	drained     chan struct{} // closed when its last event was passed on
 }
 

@@ -204,6 +204,12 @@ func (d *desk) read() bool {
 		slices.Sort(open)
 		d.t.Fatalf("nothing came for %v; without an answer are %s", d.o.Patience, strings.Join(open, ", "))
 	}
+	if e.Kind == engine.Capacity {
+		if e.ID != 0 || e.Slots < 0 {
+			d.t.Errorf("its capacity is of no job and not negative; this is %d slots of job %s", e.Slots, e.ID)
+		}
+		return true
+	}
 	k := ticket{e.ID, e.Attempt}
 	a, known := d.sent[k]
 	if !known {

@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/nascent-nas/nascent/engine"
-	"github.com/nascent-nas/nascent/plugins/internal/identity"
+	"github.com/nascent-nas/nascent/internal/identity"
 	"github.com/nascent-nas/nascent/plugins/proto"
 )
 

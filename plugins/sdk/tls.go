@@ -9,7 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/nascent-nas/nascent/plugins/internal/identity"
+	"github.com/nascent-nas/nascent/internal/identity"
 )
 
 // mutualTLS is what go-plugin does by itself, with a key that is made faster:

@@ -1,0 +1,388 @@
+package fleet
+
+import (
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/internal/mailbox"
+)
+
+// Options say how a Fleet is.
+type Options struct {
+	Search   string        // the search's id: hosts of another are turned away
+	Keys     *Keys         // required
+	Patience time.Duration // how long a host may be away before its jobs are sent elsewhere; default 30 s
+	Log      func(format string, args ...any)
+
+	heartbeat time.Duration // a peer that answers nothing for twice as long is gone; default 5 s
+}
+
+// Fleet is the coordinator: hosts dial in to it, and evaluators that it makes send their
+// jobs to them. All state is under one lock; nothing waits while holding it.
+type Fleet struct {
+	o      Options
+	server *http.Server
+	done   chan struct{} // closed with the server
+
+	mu       sync.Mutex
+	sessions []*session // that are open
+	hosts    []*host    // in the order in which they came
+	strays   map[strayKey]*stray
+	over     bool // the search has come to its end
+}
+
+// Listen lets hosts dial in. The listener is closed with the Fleet.
+func Listen(l net.Listener, o Options) *Fleet {
+	if o.Patience == 0 {
+		o.Patience = 30 * time.Second
+	}
+	if o.heartbeat == 0 {
+		o.heartbeat = 5 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = func(string, ...any) {}
+	}
+	f := &Fleet{o: o, done: make(chan struct{}), strays: map[strayKey]*stray{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+workPath, f.work)
+	mux.HandleFunc("GET "+filePath+"{hash}", f.get)
+	mux.HandleFunc("PUT "+filePath+"{hash}", f.put)
+	f.server = &http.Server{
+		Handler: mux, TLSConfig: o.Keys.server(), ReadHeaderTimeout: 10 * time.Second,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 64, SendPingTimeout: o.heartbeat, PingTimeout: o.heartbeat},
+	}
+	go func() {
+		defer close(f.done)
+		f.server.ServeTLS(l, "", "")
+	}()
+	return f
+}
+
+// Close ends the server. With over, hosts are told that the search has come to its end, and
+// end; else they wait for another coordinator.
+func (f *Fleet) Close(over bool) {
+	f.mu.Lock()
+	f.over = over
+	var told []*connection
+	for _, h := range f.hosts {
+		if h.away != nil {
+			h.away.Stop()
+		}
+		if c := h.link; c != nil {
+			if over {
+				c.out.Put(toHost{Over: true})
+			}
+			c.out.Close()
+			told = append(told, c)
+		}
+	}
+	f.mu.Unlock()
+	for _, c := range told {
+		<-c.sent
+	}
+	f.server.Close()
+	<-f.done
+}
+
+// Host is how a host stands.
+type Host struct {
+	Machine
+	State    string // "ready", "opening", "away", "draining", "aside"
+	Reason   string // aside: why
+	Running  int
+	Finished int // jobs with a result
+	Failed   int // of them
+}
+
+// Hosts are those that are there or were, in the order in which they came.
+func (f *Fleet) Hosts() (all []Host) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, h := range f.hosts {
+		x := Host{Machine: h.machine, State: "ready", Running: len(h.runs), Finished: h.finished, Failed: h.failed}
+		switch {
+		case h.aside != "":
+			x.State, x.Reason = "aside", h.aside
+		case h.draining:
+			x.State = "draining"
+		case h.link == nil:
+			x.State = "away"
+		case len(h.ready) < len(f.sessions):
+			x.State = "opening"
+		}
+		all = append(all, x)
+	}
+	return all
+}
+
+// Drain has hosts of that name take no more jobs, and end after their last. It returns how
+// many there are.
+func (f *Fleet) Drain(name string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, h := range f.hosts {
+		if h.machine.Name == name && !h.draining {
+			h.draining = true
+			n++
+		}
+	}
+	f.changed()
+	return n
+}
+
+// connection is one stream with a host.
+type connection struct {
+	out  *mailbox.Mailbox[toHost]
+	sent chan struct{} // closed when nothing more is sent
+}
+
+// maxBatch is how many messages are sent as one.
+const maxBatch = 1024
+
+// work is the connection with one host.
+func (f *Fleet) work(w http.ResponseWriter, r *http.Request) {
+	in := gob.NewDecoder(r.Body)
+	c := &connection{out: mailbox.New[toHost](), sent: make(chan struct{})}
+	flusher := http.NewResponseController(w)
+	w.WriteHeader(http.StatusOK)
+	if flusher.Flush() != nil {
+		return
+	}
+	go func() {
+		defer close(c.sent)
+		out := gob.NewEncoder(w)
+		for {
+			batch, ok := c.out.Take(maxBatch, r.Context().Done())
+			if !ok || out.Encode(batch) != nil || flusher.Flush() != nil {
+				return
+			}
+		}
+	}()
+	defer func() {
+		c.out.Close()
+		<-c.sent
+	}()
+	var h *host
+	for {
+		var batch []fromHost
+		if in.Decode(&batch) != nil {
+			if h != nil {
+				f.leaves(h, c)
+			}
+			return
+		}
+		for i := range batch {
+			m := &batch[i]
+			switch {
+			case h == nil && m.Machine == nil:
+				return
+			case h == nil:
+				if h = f.joins(m.Machine, c); h == nil {
+					return
+				}
+			default:
+				f.hears(h, c, m)
+			}
+		}
+	}
+}
+
+// get sends a kept file.
+func (f *Fleet) get(w http.ResponseWriter, r *http.Request) {
+	files := f.files()
+	if files == nil {
+		http.Error(w, "no search is open", http.StatusServiceUnavailable)
+		return
+	}
+	path, err := files.Path(r.PathValue("hash"))
+	if err != nil {
+		http.Error(w, engine.OneLine(err.Error()), http.StatusNotFound)
+		return
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		http.Error(w, "it cannot be opened", http.StatusInternalServerError)
+		return
+	}
+	defer file.Close()
+	io.Copy(w, file)
+}
+
+// put takes a file of a host in. It waits among the host's own until a report names it.
+func (f *Fleet) put(w http.ResponseWriter, r *http.Request) {
+	hash := r.PathValue("hash")
+	h, files := f.instance(r.Header.Get(instanceHeader)), f.files()
+	if h == nil || files == nil {
+		http.Error(w, "no search is open, or the host has not joined it", http.StatusServiceUnavailable)
+		return
+	}
+	path, err := receive(files.Temp(), r.Body, hash)
+	if err != nil {
+		http.Error(w, engine.OneLine(err.Error()), http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	old := h.files[hash]
+	h.files[hash] = path
+	f.mu.Unlock()
+	if old != "" {
+		os.Remove(old)
+	}
+}
+
+// instanceHeader names the host that sends a file.
+const instanceHeader = "Nascent-Instance"
+
+// files is the store of the search; nil while none is open.
+func (f *Fleet) files() engine.Files {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.sessions) == 0 {
+		return nil
+	}
+	return f.sessions[0].files
+}
+
+func (f *Fleet) instance(id string) *host {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i := slices.IndexFunc(f.hosts, func(h *host) bool { return h.machine.Instance == id }); i >= 0 {
+		return f.hosts[i]
+	}
+	return nil
+}
+
+// joins takes a host in, or back, and has it open what it is to open; nil if it may not.
+func (f *Fleet) joins(m *Machine, c *connection) *host {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var why string
+	switch {
+	case f.over:
+		c.out.Put(toHost{Over: true})
+		return nil
+	case m.Version != engine.Version:
+		why = fmt.Sprintf("it is nascent %s, and the search runs with %s: install that version on the host", m.Version, engine.Version)
+	case m.Search != f.o.Search:
+		why = "its ticket is of another search: give it a new one"
+	case m.Instance == "":
+		why = "it does not say which host it is"
+	}
+	if why != "" {
+		c.out.Put(toHost{Refused: why})
+		f.o.Log("host %s is turned away: %s", clean(m.Name), why)
+		return nil
+	}
+	m.Name = clean(m.Name)
+	var h *host
+	if i := slices.IndexFunc(f.hosts, func(h *host) bool { return h.machine.Instance == m.Instance }); i >= 0 {
+		h = f.hosts[i]
+		if h.link != nil { // the old connection has not been missed yet
+			h.link.out.Close()
+		}
+		if h.away != nil {
+			h.away.Stop()
+			h.away = nil
+		}
+	} else {
+		h = &host{
+			fleet: f, machine: *m, runs: map[named]*run{}, ready: map[string]int{}, files: map[string]string{},
+			unread: map[named]bool{}, read: map[named]bool{},
+		}
+		f.hosts = append(f.hosts, h)
+		f.o.Log("host %s has joined", h.machine.Name)
+	}
+	h.link, h.synced, h.released = c, false, false
+	clear(h.ready)
+	for _, s := range f.sessions {
+		h.tell(toHost{Open: &s.spec})
+	}
+	return h
+}
+
+// leaves follows the end of a connection. The host may come back; what it has on board
+// waits for it for a while.
+func (f *Fleet) leaves(h *host, c *connection) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if h.link != c {
+		return
+	}
+	h.link = nil
+	clear(h.ready)
+	if h.released {
+		f.o.Log("host %s has left", h.machine.Name)
+		h.lost("its host has left")
+	} else {
+		f.o.Log("host %s cannot be reached; its jobs wait %s for it", h.machine.Name, f.o.Patience)
+		h.away = time.AfterFunc(f.o.Patience, func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if h.link == nil {
+				h.lost("its host cannot be reached")
+				f.changed()
+			}
+		})
+	}
+	f.changed()
+}
+
+// changed tells sessions of their capacity, sends out what waits, and lets hosts end. With
+// the lock held.
+func (f *Fleet) changed() {
+	for _, h := range f.hosts {
+		h.release()
+	}
+	for _, s := range f.sessions {
+		s.capacity()
+	}
+	f.feed()
+}
+
+// feed sends waiting jobs to hosts with room, the first submitted first.
+func (f *Fleet) feed() {
+	for _, s := range f.sessions {
+		for len(s.queue) > 0 {
+			h := f.place(s.spec.Key)
+			if h == nil {
+				break
+			}
+			r := s.queue[0]
+			s.queue = s.queue[1:]
+			h.begin(r)
+		}
+	}
+}
+
+// place chooses a host for a job: the one with the most room, the first of equals; nil if
+// none has any.
+func (f *Fleet) place(key string) (best *host) {
+	most := 0
+	for _, h := range f.hosts {
+		if room := h.room(key); room > most {
+			best, most = h, room
+		}
+	}
+	return best
+}
+
+// clean makes a host's text one line of what can be printed.
+func clean(text string) string {
+	text = engine.OneLine(text)
+	if len(text) > 200 {
+		text = strings.ToValidUTF8(text[:200], "")
+	}
+	return text
+}
+
+var errClosed = errors.New("the evaluator is closed")

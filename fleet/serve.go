@@ -1,0 +1,688 @@
+package fleet
+
+import (
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/internal/mailbox"
+)
+
+// ServeOptions say how a host serves.
+type ServeOptions struct {
+	Machine Machine // what it says of itself; Version and Search are filled in
+
+	// Ticket is asked before each attempt to reach the coordinator, which may have moved.
+	Ticket func() (Ticket, error)
+	// Evaluator makes what a Spec asks for.
+	Evaluator func(Spec) (engine.Evaluator, error)
+	Dir       string        // for files; emptied at the end
+	Gone      time.Duration // without the coordinator for so long, it ends; default ten minutes
+	Grace     time.Duration // how long jobs have to save their progress when it is stopped; default 30 s
+	Log       func(format string, args ...any)
+
+	heartbeat time.Duration // default 5 s
+	retry     time.Duration // first pause before it tries to reach the coordinator again; default 500 ms
+}
+
+// Why a host ends.
+var (
+	ErrGone    = errors.New("the coordinator has been away for too long")
+	ErrRefused = errors.New("the coordinator turned this host away")
+)
+
+// Serve carries out jobs until the search is over (nil), the context ends (its cause), the
+// coordinator turns it away or has been away for too long. A context that ends gives jobs
+// their grace; what they save goes to the coordinator.
+func Serve(ctx context.Context, o ServeOptions) error {
+	if o.Gone == 0 {
+		o.Gone = 10 * time.Minute
+	}
+	if o.Grace == 0 {
+		o.Grace = 30 * time.Second
+	}
+	if o.heartbeat == 0 {
+		o.heartbeat = 5 * time.Second
+	}
+	if o.retry == 0 {
+		o.retry = 500 * time.Millisecond
+	}
+	if o.Log == nil {
+		o.Log = func(string, ...any) {}
+	}
+	files, err := newStore(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(files.dir)
+	s := &serving{o: o, files: files, desks: map[string]*desk{}, jobs: map[named]*work{}, wake: make(chan struct{})}
+	s.o.Machine.Version = engine.Version
+	hard, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
+	stop := context.AfterFunc(ctx, func() {
+		s.leave(context.Cause(ctx).Error())
+		time.AfterFunc(o.Grace, func() { end(context.Cause(ctx)) })
+	})
+	defer stop()
+	err = s.serve(hard)
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	s.close()
+	return err
+}
+
+// serving is a host at work. All is under one lock; nothing waits while holding it.
+type serving struct {
+	o     ServeOptions
+	files *store
+	wake  chan struct{} // closed when it begins to leave
+
+	mu      sync.Mutex
+	desks   map[string]*desk // by key of the evaluator
+	jobs    map[named]*work
+	out     *mailbox.Mailbox[fromHost] // to the coordinator; nil while it is away
+	leaving string                     // takes no more jobs, and why
+}
+
+// desk is one evaluator.
+type desk struct {
+	spec    Spec
+	space   *genome.Space
+	session engine.Session // nil while it is opened, or if that failed
+	opened  opened
+	done    chan struct{} // closed when it is opened, or was refused
+	ended   chan struct{} // closed when its last event was passed on
+}
+
+// work is one attempt on board.
+type work struct {
+	start  *start
+	saved  *report // the newest
+	answer *report // waits for its Ack
+}
+
+// serve meets the coordinator again and again until there is nothing left to do. The
+// context ends everything at once.
+func (s *serving) serve(ctx context.Context) error {
+	since, pause, wake := time.Now(), s.o.retry, s.wake
+	for {
+		met, err := s.meet(ctx)
+		switch {
+		case met == metOver, s.idle():
+			return nil
+		case met == metRefused:
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case met == metJoined:
+			since, pause = time.Now(), s.o.retry
+			s.o.Log("the coordinator cannot be reached any more: %v", err)
+		case time.Since(since) > s.o.Gone:
+			return fmt.Errorf("%w: %s; last: %w", ErrGone, s.o.Gone, err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-wake:
+			wake, pause = nil, s.o.retry
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, 10*time.Second)
+	}
+}
+
+// idle tells that it takes no more jobs, and has none.
+func (s *serving) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leaving != "" && len(s.jobs) == 0
+}
+
+// How a meeting with the coordinator ended.
+type meeting int
+
+const (
+	metNobody  meeting = iota // there was none
+	metJoined                 // it had been joined, and the connection ended
+	metRefused                // it does not want this host
+	metOver                   // the search is over, or does not need it any more
+)
+
+// meet reaches the coordinator and works for it until the connection ends.
+func (s *serving) meet(ctx context.Context) (meeting, error) {
+	ticket, err := s.o.Ticket()
+	if err != nil {
+		return metNobody, err
+	}
+	config, err := ticket.client()
+	if err != nil {
+		return metNobody, err
+	}
+	transport := &http.Transport{
+		TLSClientConfig: config, ForceAttemptHTTP2: true, DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: s.o.heartbeat, PingTimeout: s.o.heartbeat},
+	}
+	defer transport.CloseIdleConnections()
+	for _, address := range ticket.Addresses {
+		var met meeting
+		if met, err = s.join(ctx, &http.Client{Transport: transport}, "https://"+address, ticket.Search); met != metNobody {
+			return met, err
+		}
+	}
+	return metNobody, err
+}
+
+// line is one connection with the coordinator.
+type line struct {
+	client *http.Client
+	url    string
+	cancel context.CancelCauseFunc
+	in     *gob.Decoder
+}
+
+// join speaks with the coordinator at one address.
+func (s *serving) join(ctx context.Context, client *http.Client, url, search string) (meeting, error) {
+	link, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r, w := io.Pipe()
+	context.AfterFunc(link, func() { r.CloseWithError(context.Cause(link)) }) // a body that is read does not see the context end
+	request, err := http.NewRequestWithContext(link, http.MethodPost, url+workPath, r)
+	if err != nil {
+		return metNobody, err
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return metNobody, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return metNobody, fmt.Errorf("%s answers %s", url, answer.Status)
+	}
+	l := &line{client: client, url: url, cancel: cancel, in: gob.NewDecoder(answer.Body)}
+	sent := make(chan struct{})
+	out := s.attach(search)
+	go func() {
+		defer close(sent)
+		defer w.Close()
+		s.send(l, w, out)
+	}()
+	defer func() {
+		s.detach(out)
+		cancel(nil)
+		w.CloseWithError(io.ErrClosedPipe)
+		<-sent
+	}()
+	for {
+		var batch []toHost
+		if err := l.in.Decode(&batch); err != nil {
+			return metJoined, err
+		}
+		for i := range batch {
+			switch m := &batch[i]; {
+			case m.Refused != "":
+				return metRefused, fmt.Errorf("%w: %s", ErrRefused, m.Refused)
+			case m.Over, m.Release:
+				return metOver, nil
+			default:
+				s.hears(l, m)
+			}
+		}
+	}
+}
+
+// leave takes no more jobs, and asks those on board to save what they have.
+func (s *serving) leave(why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaving = why
+	s.tell(fromHost{Leaving: why})
+	for at, w := range s.jobs {
+		if d := s.desks[at.Key]; w.answer == nil && d != nil && d.session != nil {
+			d.session.Cancel(at.ID, at.Attempt, true)
+		}
+	}
+	close(s.wake)
+}
+
+// attach begins a connection: who this is, what it has opened and on board, and the
+// answers that may not have arrived.
+func (s *serving) attach(search string) *mailbox.Mailbox[fromHost] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out = mailbox.New[fromHost]()
+	machine := s.o.Machine
+	machine.Search = search
+	s.tell(fromHost{Machine: &machine})
+	var board []held
+	for at, w := range s.jobs {
+		board = append(board, held{
+			At: at, Digest: w.start.Digest, Running: w.answer == nil, Finished: w.answer != nil && w.answer.Event.Kind == engine.Finished,
+		})
+	}
+	slices.SortFunc(board, func(a, b held) int { return int(int64(a.At.ID) - int64(b.At.ID)) })
+	s.tell(fromHost{Aboard: true, Board: board})
+	for _, x := range board {
+		if w := s.jobs[x.At]; w.saved != nil {
+			s.tell(fromHost{Report: w.saved})
+		}
+		if w := s.jobs[x.At]; w.answer != nil {
+			s.tell(fromHost{Report: w.answer})
+		}
+	}
+	if s.leaving != "" {
+		s.tell(fromHost{Leaving: s.leaving})
+	}
+	return s.out
+}
+
+func (s *serving) detach(out *mailbox.Mailbox[fromHost]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out.Close()
+	if s.out == out {
+		s.out = nil
+	}
+}
+
+// tell sends the coordinator something, if it is there. With the lock held.
+func (s *serving) tell(m fromHost) {
+	if s.out != nil {
+		s.out.Put(m)
+	}
+}
+
+// send passes messages on, files before the reports that name them.
+func (s *serving) send(l *line, w io.Writer, out *mailbox.Mailbox[fromHost]) {
+	e := gob.NewEncoder(w)
+	for {
+		batch, ok := out.Take(maxBatch, nil)
+		if !ok {
+			return
+		}
+		for i := range batch {
+			if m := batch[i].Report; m != nil {
+				if err := s.upload(l, m); err != nil {
+					l.cancel(err)
+					return
+				}
+			}
+		}
+		if err := e.Encode(batch); err != nil {
+			l.cancel(err)
+			return
+		}
+	}
+}
+
+// hears takes one message of the coordinator.
+func (s *serving) hears(l *line, m *toHost) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case m.Open != nil:
+		s.open(m.Open)
+	case m.Start != nil:
+		s.start(l, m.Start)
+	case m.Cancel != nil:
+		if d := s.at(m.Cancel); d != nil {
+			d.session.Cancel(m.Cancel.ID, m.Cancel.Attempt, m.Cancel.Save)
+		}
+	case m.Kill != nil:
+		if d := s.at(m.Kill); d != nil {
+			d.session.Kill(m.Kill.ID, m.Kill.Attempt)
+		}
+	case m.Ack != nil:
+		at := *m.Ack
+		w := s.jobs[at]
+		if w == nil || w.answer == nil {
+			return
+		}
+		if d := s.desks[at.Key]; d != nil && d.session != nil && w.answer.Event.Kind == engine.Finished {
+			d.session.Ack(at.ID, at.Attempt)
+		}
+		s.forget(at)
+	}
+}
+
+// at is the evaluator that has an attempt on board, nil if none has.
+func (s *serving) at(n *named) *desk {
+	d := s.desks[n.Key]
+	w := s.jobs[named{Key: n.Key, ID: n.ID, Attempt: n.Attempt}]
+	if d == nil || d.session == nil || w == nil || w.answer != nil {
+		return nil
+	}
+	return d
+}
+
+// forget lets go of an attempt whose answer is durable, and of files that nobody needs.
+func (s *serving) forget(at named) {
+	delete(s.jobs, at)
+	keep := map[string]bool{}
+	for _, w := range s.jobs {
+		for _, refs := range [][]engine.FileRef{w.start.Resume, w.start.Inherit, filesOf(w.saved), filesOf(w.answer)} {
+			for _, ref := range refs {
+				keep[ref.Hash] = true
+			}
+		}
+	}
+	s.files.prune(keep)
+}
+
+// filesOf are those that a report names.
+func filesOf(m *report) []engine.FileRef {
+	switch {
+	case m == nil:
+		return nil
+	case m.Event.Result != nil:
+		return m.Event.Result.Files
+	}
+	return m.Event.Files
+}
+
+// open opens an evaluator, unless it is open as it is asked for.
+func (s *serving) open(spec *Spec) {
+	d := s.desks[spec.Key]
+	if d != nil && reflect.DeepEqual(d.spec, *spec) {
+		select {
+		case <-d.done:
+			s.tell(fromHost{Opened: &d.opened})
+		default: // it will be said
+		}
+		return
+	}
+	before := d
+	d = &desk{spec: *spec, done: make(chan struct{}), ended: make(chan struct{})}
+	s.desks[spec.Key] = d
+	go func() {
+		if before != nil {
+			before.close(s.o.Grace)
+		}
+		session, space, said := s.opening(spec)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		d.session, d.space, d.opened = session, space, said
+		if s.desks[spec.Key] != d { // another was asked for meanwhile
+			go d.close(s.o.Grace)
+		}
+		if session == nil {
+			delete(s.desks, spec.Key) // it may be tried again
+			close(d.ended)
+		} else {
+			go s.listen(d)
+		}
+		close(d.done)
+		s.tell(fromHost{Opened: &d.opened})
+	}()
+}
+
+func (s *serving) opening(spec *Spec) (engine.Session, *genome.Space, opened) {
+	said := opened{Key: spec.Key}
+	space, err := spaceOf(spec.Space, spec.Rules)
+	var session engine.Session
+	if err == nil {
+		var e engine.Evaluator
+		if e, err = s.o.Evaluator(*spec); err == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+			defer cancel()
+			var hello engine.Hello
+			session, hello, err = e.Open(ctx, engine.EvaluatorSetup{
+				Space: space, Workers: max(1, s.o.Machine.Slots), Options: spec.Options, Files: s.files,
+			})
+			said.Hello = &hello
+		}
+	}
+	if err != nil {
+		said.Hello = nil
+		if !errors.As(err, &said.Refusal) {
+			said.Trouble = engine.OneLine(err.Error())
+		}
+		s.o.Log("the evaluator %s cannot be opened: %v", spec.Key, err)
+		return nil, nil, said
+	}
+	s.o.Log("the evaluator %s is open", spec.Key)
+	return session, space, said
+}
+
+// start carries out a job, once the files that it needs are here.
+func (s *serving) start(l *line, st *start) {
+	at := st.At
+	if s.jobs[at] != nil {
+		return
+	}
+	s.jobs[at] = &work{start: st}
+	d := s.desks[at.Key]
+	if d == nil || d.session == nil || s.leaving != "" {
+		s.answer(at, engine.Event{Kind: engine.Returned, Reason: "the host takes no jobs"})
+		return
+	}
+	submit := func() error {
+		a, err := st.assignment(d.space)
+		if err == nil {
+			err = d.session.Submit(a)
+		}
+		return err
+	}
+	if len(st.Resume)+len(st.Inherit) == 0 {
+		if err := submit(); err != nil {
+			s.answer(at, engine.Event{Kind: engine.Returned, Reason: engine.OneLine(err.Error())})
+		}
+		return
+	}
+	go func() {
+		err := s.fetch(l, slices.Concat(st.Resume, st.Inherit))
+		if err == nil {
+			err = submit()
+		}
+		if err != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.answer(at, engine.Event{Kind: engine.Returned, Reason: engine.OneLine(err.Error())})
+		}
+	}()
+}
+
+// answer is the last that is said of an attempt. With the lock held.
+func (s *serving) answer(at named, e engine.Event) {
+	w := s.jobs[at]
+	if w == nil || w.answer != nil {
+		return
+	}
+	e.ID, e.Attempt = at.ID, at.Attempt
+	w.answer = &report{Key: at.Key, Event: e}
+	s.tell(fromHost{Report: w.answer})
+}
+
+// listen passes the events of an evaluator on.
+func (s *serving) listen(d *desk) {
+	defer close(d.ended)
+	for e := range d.session.Events() {
+		s.mu.Lock()
+		at := named{Key: d.spec.Key, ID: e.ID, Attempt: e.Attempt}
+		m := &report{Key: d.spec.Key, Event: e}
+		w := s.jobs[at]
+		switch {
+		case e.Kind == engine.Broken:
+			s.tell(fromHost{Report: m})
+		case e.Kind == engine.Capacity || w == nil || w.answer != nil:
+		case e.Kind == engine.Finished || e.Kind == engine.Returned || e.Kind == engine.Lost:
+			s.answer(at, e)
+		default:
+			if e.Kind == engine.Saved {
+				w.saved = m
+			}
+			s.tell(fromHost{Report: m})
+		}
+		s.files.named(filesOf(m))
+		s.mu.Unlock()
+	}
+}
+
+// close ends an evaluator.
+func (d *desk) close(grace time.Duration) {
+	<-d.done
+	if d.session == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	d.session.Close(ctx)
+	<-d.ended
+}
+
+// close ends every evaluator.
+func (s *serving) close() {
+	s.mu.Lock()
+	var all []*desk
+	for _, d := range s.desks {
+		all = append(all, d)
+	}
+	s.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, d := range all {
+		wg.Go(func() { d.close(s.o.Grace) })
+	}
+	wg.Wait()
+}
+
+// upload sends the files that a report names.
+func (s *serving) upload(l *line, m *report) error {
+	for _, ref := range filesOf(m) {
+		path, err := s.files.Path(ref.Hash)
+		if err != nil {
+			return err
+		}
+		if err := l.put(path, ref.Hash, s.o.Machine.Instance); err != nil {
+			return fmt.Errorf("the file %s of job %s cannot be sent: %w", ref.Name, m.Event.ID, err)
+		}
+	}
+	return nil
+}
+
+func (l *line) put(path, hash, instance string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r, err := http.NewRequest(http.MethodPut, l.url+filePath+hash, f)
+	if err != nil {
+		return err
+	}
+	r.Header.Set(instanceHeader, instance)
+	answer, err := l.client.Do(r)
+	if err != nil {
+		return err
+	}
+	return ended(answer)
+}
+
+// ended reads an answer without content.
+func ended(answer *http.Response) error {
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, 1000))
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", answer.Status, clean(string(text)))
+	}
+	return nil
+}
+
+// fetch gets files that are not here.
+func (s *serving) fetch(l *line, refs []engine.FileRef) error {
+	for _, ref := range refs {
+		if _, err := s.files.Path(ref.Hash); err == nil {
+			continue
+		}
+		answer, err := l.client.Get(l.url + filePath + ref.Hash)
+		if err != nil {
+			return err
+		}
+		if answer.StatusCode != http.StatusOK {
+			return ended(answer)
+		}
+		path, err := receive(s.files.Temp(), answer.Body, ref.Hash)
+		answer.Body.Close()
+		if err == nil {
+			if _, err = s.files.Put(path, ref.Name); err == nil {
+				s.files.named([]engine.FileRef{ref}) // by the job
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("the file %s cannot be fetched: %w", ref.Name, err)
+		}
+	}
+	return nil
+}
+
+// store is an engine.Files in a directory. What was put stays until an event has named it,
+// and then for as long as something does.
+type store struct {
+	dir    string
+	mu     sync.Mutex
+	claims map[string]int
+}
+
+func newStore(parent string) (*store, error) {
+	dir, err := os.MkdirTemp(parent, "nascent-host-")
+	if err != nil {
+		return nil, err
+	}
+	s := &store{dir: dir, claims: map[string]int{}}
+	return s, os.Mkdir(s.Temp(), 0o700)
+}
+
+// Temp implements engine.Files.
+func (s *store) Temp() string { return filepath.Join(s.dir, "tmp") }
+
+// Path implements engine.Files.
+func (s *store) Path(hash string) (string, error) { return placeOf(s.dir, hash) }
+
+// Put implements engine.Files.
+func (s *store) Put(path, name string) (engine.FileRef, error) {
+	hash, size, err := sum(path)
+	if err != nil {
+		return engine.FileRef{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := os.Rename(path, filepath.Join(s.dir, hash)); err != nil {
+		return engine.FileRef{}, err
+	}
+	s.claims[hash]++
+	return engine.FileRef{Name: name, Hash: hash, Size: size}, nil
+}
+
+// named ends the claims of files that something names.
+func (s *store) named(refs []engine.FileRef) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ref := range refs {
+		if s.claims[ref.Hash]--; s.claims[ref.Hash] <= 0 {
+			delete(s.claims, ref.Hash)
+		}
+	}
+}
+
+// prune removes files that are not to be kept.
+func (s *store) prune(keep map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entries, _ := os.ReadDir(s.dir)
+	for _, e := range entries {
+		if isHash(e.Name()) && !keep[e.Name()] && s.claims[e.Name()] == 0 {
+			os.Remove(filepath.Join(s.dir, e.Name()))
+		}
+	}
+}

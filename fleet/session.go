@@ -1,0 +1,291 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/internal/mailbox"
+)
+
+// Evaluator makes an evaluator of the hosts. Key is its name in the search, and use says
+// to hosts what it is. Open waits until a host has opened it.
+func (f *Fleet) Evaluator(key string, use json.RawMessage) engine.Evaluator {
+	return &evaluator{f, key, use}
+}
+
+type evaluator struct {
+	fleet *Fleet
+	key   string
+	use   json.RawMessage
+}
+
+// session is an engine.Session over hosts. All is under the fleet's lock.
+type session struct {
+	fleet  *Fleet
+	spec   Spec
+	setup  engine.EvaluatorSetup
+	files  engine.Files
+	hello  *engine.Hello // of the first host
+	first  chan struct{} // closed with hello or refusal
+	refuse *engine.Mistake
+
+	events *mailbox.Mailbox[engine.Event]
+	runs   map[attempt]*run
+	queue  []*run            // that wait for room
+	unread map[attempt]*host // whom to tell that an answer is durable
+	names  map[attempt]named // and by which name
+	told   int               // the capacity that the engine knows of
+	closed bool
+	ended  bool
+	idle   chan struct{} // closed when it is closed and all is answered
+}
+
+// Open implements engine.Evaluator.
+func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
+	f := e.fleet
+	s := &session{
+		fleet: f, setup: setup, files: setup.Files,
+		spec:  Spec{Key: e.key, Space: setup.Space.JSON(), Rules: setup.Space.Rules(), Options: setup.Options, Use: e.use},
+		first: make(chan struct{}), idle: make(chan struct{}), events: mailbox.New[engine.Event](),
+		runs: map[attempt]*run{}, unread: map[attempt]*host{}, names: map[attempt]named{}, told: -1,
+	}
+	f.mu.Lock()
+	if f.session(e.key) != nil {
+		f.mu.Unlock()
+		return nil, engine.Hello{}, fmt.Errorf("the fleet has an evaluator %s already", e.key)
+	}
+	f.sessions = append(f.sessions, s)
+	for _, h := range f.hosts {
+		h.tell(toHost{Open: &s.spec})
+	}
+	f.mu.Unlock()
+	select {
+	case <-s.first:
+	case <-ctx.Done():
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case s.refuse != nil:
+		s.end()
+		return nil, engine.Hello{}, s.refuse
+	case s.hello == nil:
+		s.end()
+		return nil, engine.Hello{}, fmt.Errorf("no host has opened the evaluator: %w", context.Cause(ctx))
+	}
+	hello := *s.hello
+	hello.Slots = max(1, s.slots())
+	s.capacity()
+	return s, hello, nil
+}
+
+// opened takes what came of opening the evaluator on a host.
+func (s *session) opened(h *host, o *opened) {
+	switch {
+	case o.Refusal != nil && s.hello == nil:
+		if s.refuse == nil {
+			s.refuse = o.Refusal
+			close(s.first)
+		}
+	case o.Refusal != nil:
+		h.setAside(clean(o.Refusal.Error()))
+	case o.Hello == nil:
+		h.setAside(clean(o.Trouble))
+	case s.hello == nil && s.refuse == nil:
+		s.hello = o.Hello
+		close(s.first)
+		fallthrough
+	default:
+		if s.hello != nil {
+			if what := o.Hello.Differs(s.hello); what != nil {
+				h.setAside("its evaluator is not the one that the other hosts have: " + clean(what[0]))
+				return
+			}
+		}
+		n := h.machine.Slots
+		if n == 0 {
+			n = max(1, o.Hello.Slots)
+		}
+		h.ready[s.spec.Key] = n
+	}
+}
+
+// slots is how many jobs hosts can carry out at once.
+func (s *session) slots() (n int) {
+	for _, h := range s.fleet.hosts {
+		n += h.slots(s.spec.Key)
+	}
+	return n
+}
+
+// capacity tells the engine when that has changed.
+func (s *session) capacity() {
+	if n := s.slots(); s.hello != nil && n != s.told && !s.closed {
+		s.told = n
+		s.events.Put(engine.Event{Kind: engine.Capacity, Slots: n})
+	}
+}
+
+// Events implements engine.Session.
+func (s *session) Events() <-chan engine.Event { return s.events.Out() }
+
+func (s *session) emit(k attempt, e engine.Event) {
+	e.ID, e.Attempt = k.id, k.attempt
+	s.events.Put(e)
+}
+
+// Submit implements engine.Session.
+func (s *session) Submit(a engine.Assignment) error {
+	st := startOf(s.spec.Key, &a, s.setup.Space)
+	f := s.fleet
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := attempt{a.Job.ID, a.Attempt}
+	switch {
+	case s.closed:
+		return errClosed
+	case s.runs[k] != nil:
+		return fmt.Errorf("job %s, attempt %d is already on board", k.id, k.attempt)
+	}
+	r := &run{s: s, a: a, key: k, start: st}
+	s.runs[k] = r
+	if key := (strayKey{s.spec.Key, k.id, st.Digest}); f.strays[key] != nil {
+		x := f.strays[key]
+		delete(f.strays, key)
+		x.timer.Stop()
+		r.h, r.at = x.h, x.at
+		x.h.runs[x.at] = r
+		if x.answer != nil {
+			go f.again(x) // its files are to be kept first
+		}
+		return nil
+	}
+	s.queue = append(s.queue, r)
+	f.feed()
+	return nil
+}
+
+// again reports what came before anybody waited for it.
+func (f *Fleet) again(x *stray) {
+	kept, err := f.keep(x.h, x.answer)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		x.answer.Event.Kind, x.answer.Event.Result, x.answer.Event.Reason = engine.Returned, nil, "its files could not be kept: "+engine.OneLine(err.Error())
+	}
+	x.h.report(x.answer, kept)
+	f.changed()
+}
+
+// Cancel implements engine.Session.
+func (s *session) Cancel(id engine.ID, number int, save bool) {
+	s.fleet.mu.Lock()
+	defer s.fleet.mu.Unlock()
+	r := s.runs[attempt{id, number}]
+	switch {
+	case r == nil:
+	case r.h == nil:
+		s.unqueue(r, "cancelled before it began")
+	default:
+		r.cancel, r.save = true, save
+		r.h.tell(toHost{Cancel: &named{Key: r.at.Key, ID: r.at.ID, Attempt: r.at.Attempt, Save: save}})
+	}
+}
+
+// unqueue hands a job back that waits for room.
+func (s *session) unqueue(r *run, why string) {
+	s.queue = slices.DeleteFunc(s.queue, func(x *run) bool { return x == r })
+	r.answer(engine.Event{Kind: engine.Returned, Reason: why})
+}
+
+// Kill implements engine.Session. What a host that cannot be reached has on board is
+// answered at once.
+func (s *session) Kill(id engine.ID, number int) {
+	s.fleet.mu.Lock()
+	defer s.fleet.mu.Unlock()
+	r := s.runs[attempt{id, number}]
+	switch {
+	case r == nil:
+	case r.h == nil:
+		s.unqueue(r, "cancelled before it began")
+	case r.h.link == nil:
+		r.answer(engine.Event{Kind: engine.Lost, Alone: true, Reason: "killed; its host cannot be reached: " + r.h.machine.Name})
+	default:
+		r.h.tell(toHost{Kill: &named{Key: r.at.Key, ID: r.at.ID, Attempt: r.at.Attempt}})
+	}
+}
+
+// Ack implements engine.Session.
+func (s *session) Ack(id engine.ID, number int) {
+	s.fleet.mu.Lock()
+	defer s.fleet.mu.Unlock()
+	k := attempt{id, number}
+	if h := s.unread[k]; h != nil {
+		at := s.names[k]
+		delete(s.unread, k)
+		delete(s.names, k)
+		delete(h.unread, at)
+		h.read[at] = true
+		h.tell(toHost{Ack: &at})
+		h.release()
+	}
+}
+
+// Close implements engine.Session. Hosts keep the evaluator open: the search may go on.
+func (s *session) Close(ctx context.Context) error {
+	f := s.fleet
+	f.mu.Lock()
+	if s.closed {
+		f.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	for _, r := range slices.Clone(s.queue) {
+		s.unqueue(r, "shutting down")
+	}
+	for _, h := range f.hosts {
+		for _, at := range h.order() {
+			r := h.runs[at]
+			switch {
+			case r.s != s:
+			case h.link == nil:
+				r.answer(engine.Event{Kind: engine.Returned, Reason: "shutting down"})
+			default:
+				h.tell(toHost{Cancel: &named{Key: at.Key, ID: at.ID, Attempt: at.Attempt, Save: true}})
+			}
+		}
+	}
+	if len(s.runs) == 0 {
+		s.end()
+	}
+	f.mu.Unlock()
+	select {
+	case <-s.idle:
+	case <-ctx.Done():
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, h := range f.hosts {
+			for _, at := range h.order() {
+				if r := h.runs[at]; r.s == s {
+					h.tell(toHost{Kill: &named{Key: at.Key, ID: at.ID, Attempt: at.Attempt}})
+					r.answer(engine.Event{Kind: engine.Returned, Reason: "shutting down"})
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// end takes the session out of the fleet. With the lock held.
+func (s *session) end() {
+	if s.ended {
+		return
+	}
+	s.closed, s.ended = true, true
+	s.fleet.sessions = slices.DeleteFunc(s.fleet.sessions, func(x *session) bool { return x == s })
+	s.events.Close()
+	close(s.idle)
+}
