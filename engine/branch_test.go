@@ -3,6 +3,8 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -90,7 +92,9 @@ func TestABranchGoesOnAsItDid(t *testing.T) {
 			whole := ways[name](t, config(enginetest.Memory(t)))
 			s := run(t, whole)
 			turns, want := s.Status().Turns, digest(t, whole.Ledger, -1)
-			for _, at := range []*uint64{number(uint64(0)), number(uint64(1)), number(turns / 3), number(turns / 2), number(turns - 1), number(turns), nil} {
+			for _, at := range []*uint64{
+				number(uint64(0)), number(uint64(1)), number(turns / 3), number(turns / 2), number(turns - 1), number(turns), nil,
+			} {
 				to, out := branched(t, whole.Ledger, engine.Branching{Turn: at, Find: always(whole.Strategy)})
 				n := turns
 				if at != nil {
@@ -230,7 +234,8 @@ func TestABranchOfAnEndedSearch(t *testing.T) {
 	to, out := branched(t, cfg.Ledger, engine.Branching{})
 	cfg.Ledger, cfg.Evaluators = to, map[string]engine.EvaluatorRef{"f": {Evaluator: c.evaluator()}}
 	st := run(t, cfg).Status()
-	if len(c.jobs) > 0 || st.State != engine.StateFinished || st.Evaluations != before.Evaluations || st.FinalDone != before.FinalDone || out.Candidates != 60 {
+	if len(c.jobs) > 0 || out.Candidates != 60 || st.State != engine.StateFinished || st.Evaluations != before.Evaluations ||
+		st.FinalDone != before.FinalDone {
 		t.Errorf("%v were measured; it ended as %+v", c.jobs, st)
 	}
 	cfg.Limits.Evaluations = 70
@@ -390,4 +395,102 @@ func TestKnownResultsAreNotCharged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// In order of arrival the known results arrive at once; what comes of that replays.
+func TestABranchInOrderOfArrival(t *testing.T) {
+	t.Parallel()
+	cfg := config(enginetest.Memory(t))
+	cfg.Order = engine.Arrival
+	run(t, cfg)
+	turn := uint64(10)
+	to, out := branched(t, cfg.Ledger, engine.Branching{Turn: &turn, Find: always(climber{})})
+	if digest(t, to, 10) != digest(t, cfg.Ledger, 10) {
+		t.Error("another past")
+	}
+	var c counted
+	cfg.Ledger, cfg.Evaluators = to, map[string]engine.EvaluatorRef{"f": {Evaluator: c.evaluator()}}
+	run(t, cfg)
+	for _, id := range out.Known {
+		if c.jobs[id] > 0 {
+			t.Errorf("candidate %s was measured, and its result was known", id)
+		}
+	}
+	if err := engine.Replay(t.Context(), always(climber{}), to, nil); err != nil || len(out.Known) == 0 {
+		t.Errorf("%d known; %v", len(out.Known), err)
+	}
+}
+
+// A result of an evaluator that took another's place after the turn of the branch is not one
+// of the evaluator there: that measures the candidate itself.
+func TestABranchBeforeAnotherEvaluator(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		version := func(v string, stuck ...engine.ID) map[string]engine.EvaluatorRef {
+			a := crawling(stuck...)
+			a.hello = engine.Hello{Deterministic: true, Fingerprint: v, Identity: v}
+			return map[string]engine.EvaluatorRef{"f": {Evaluator: a}}
+		}
+		cfg := acting(t, crawling())
+		cfg.Workers, cfg.Evaluators = 8, version("1", 26)
+		begunTo(t, cfg, 20)
+		cfg.Evaluators, cfg.AcceptFingerprint = version("2"), true
+		run(t, cfg)
+		turn := uint64(19)
+		to, out := branched(t, cfg.Ledger, engine.Branching{Turn: &turn, Find: always(climber{})})
+		var want []engine.ID
+		for id := engine.ID(19); id < 27; id++ {
+			if c, err := mustArchive(t, cfg.Ledger).Candidate(id); err == nil && c.Fingerprint == 0 {
+				want = append(want, id)
+			}
+		}
+		if len(want) == 0 || slices.Contains(want, 26) || !slices.Equal(out.Known, want) || out.Outstanding != 8 {
+			t.Errorf("of %d outstanding are known %v, and not %v", out.Outstanding, out.Known, want)
+		}
+		cfg.Ledger, cfg.Evaluators, cfg.AcceptFingerprint = to, version("1"), false
+		run(t, cfg)
+		if err := engine.Replay(t.Context(), always(climber{}), to, nil); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A file that is not what it was is carried nowhere, and one that a waiting job goes on from
+// has to be there.
+func TestABranchOfDamagedFiles(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		led := enginetest.Memory(t)
+		waits := map[string]engine.ID{} // files, by who goes on from them
+		for n := 150; len(waits) == 0; n++ {
+			if n == 200 {
+				t.Fatal("nobody goes on from anything")
+			}
+			cfg := farm(t, led, uint64(n), 1_000_000, 3)
+			cfg.Limits.Evaluations = n
+			run(t, cfg)
+			a := mustArchive(t, led)
+			for id := engine.ID(n); ; id++ {
+				c, err := a.Candidate(id)
+				if err != nil {
+					break
+				}
+				if from, err := a.Candidate(c.Resume); err == nil && c.Status == "" {
+					for _, f := range from.Files {
+						waits[f.Hash] = c.ID
+					}
+				}
+			}
+		}
+		some := slices.Sorted(maps.Keys(waits))[0]
+		hidden := &damaged{Ledger: led, err: fmt.Errorf("%w: other bytes", engine.ErrDamaged), hidden: map[string]bool{some: true}}
+		if _, err := engine.Branch(t.Context(), hidden, enginetest.Memory(t), engine.Branching{}); !errors.Is(err, engine.ErrDamaged) {
+			t.Error(err)
+		}
+		hidden.err = fs.ErrNotExist
+		_, err := engine.Branch(t.Context(), hidden, enginetest.Memory(t), engine.Branching{})
+		if !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "which has no result yet, goes on from what candidate") {
+			t.Error(err)
+		}
+	})
 }

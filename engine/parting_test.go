@@ -27,17 +27,20 @@ func TestWhereSearchesPart(t *testing.T) {
 		t.Errorf("from itself it parts at %+v", p)
 	}
 	turn := uint64(20)
+	happened := func(turn uint64, what string) engine.Parting {
+		return engine.Parting{Turns: turn, Candidates: int(turn) - 1, What: "what happened to them", A: "nothing", B: what}
+	}
 	for what, c := range map[string]struct {
 		seed   *uint64
 		change *engine.Request
 		want   engine.Parting
 	}{
 		"nothing":   {nil, &engine.Request{Note: "x"}, engine.Parting{Turns: 61, Candidates: 60}},
-		"a seed":    {number(uint64(3)), nil, engine.Parting{Turns: 20, Candidates: 19, What: "what happened to them", A: "nothing", B: "seed 3"}},
-		"a ban":     {nil, &engine.Request{Ban: "z = c"}, engine.Parting{Turns: 20, Candidates: 19, What: "what happened to them", A: "nothing", B: "ban z = c"}},
-		"a window":  {nil, &engine.Request{Set: &engine.Settings{Window: number(9)}}, engine.Parting{Turns: 20, Candidates: 19, What: "what happened to them", A: "nothing", B: "window 9"}},
-		"additions": {nil, &engine.Request{Add: &engine.Additions{Genomes: []string{"x=0.5 y=10 z=b"}}}, engine.Parting{Turns: 20, Candidates: 19, What: "what happened to them", A: "nothing", B: "added 28"}},
-		"a later":   {nil, &engine.Request{AtTurn: 30, Import: &engine.Imports{Results: known(2)}}, engine.Parting{Turns: 30, Candidates: 29, What: "what happened to them", A: "nothing", B: "imported 38 39"}},
+		"a seed":    {number(uint64(3)), nil, happened(20, "seed 3")},
+		"a ban":     {nil, &engine.Request{Ban: "z = c"}, happened(20, "ban z = c")},
+		"a window":  {nil, &engine.Request{Set: &engine.Settings{Window: number(9)}}, happened(20, "window 9")},
+		"additions": {nil, &engine.Request{Add: &engine.Additions{Genomes: []string{"x=0.5 y=10 z=b"}}}, happened(20, "added 28")},
+		"a later":   {nil, &engine.Request{AtTurn: 30, Import: &engine.Imports{Results: known(2)}}, happened(30, "imported 38 39")},
 	} {
 		to, _ := branched(t, cfg.Ledger, engine.Branching{Turn: &turn, Seed: c.seed, Find: always(climber{})})
 		if p := part(to); p.Turns != 20 || p.Candidates != 19 || p.What != "" {

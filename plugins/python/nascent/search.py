@@ -241,6 +241,15 @@ class Search:
         """Give candidates a label."""
         return send(self.dir, {"label": {"ids": [steer.number(c) for c in candidates], "add": label}}, None, request)
 
+    def branch(self, new: Union[str, "os.PathLike[str]"], *, turn: Optional[int] = None, seed: Optional[int] = None) -> Search:
+        """A new search in the directory new that stands where this one stands, or stood
+        before it decided a turn, and goes on as this one did, or draws from a seed of its
+        own from there on. What is under way takes the results that this one has. Raises
+        EngineError where it is refused."""
+        options = [f"--{flag}={value}" for flag, value in (("turn", turn), ("seed", seed)) if value is not None]
+        steer.refused(_run("branch", self.dir, os.path.abspath(os.fspath(new)), "--by=python", *options))
+        return Search(new)
+
     @property
     def log(self) -> List[Dict[str, Any]]:
         """What happened to the search, and who asked for it, as nascent log --json has it."""

@@ -49,10 +49,15 @@ def send(directory: str, asked: Mapping[str, Any], at_turn: Optional[int], reque
         whole["request"] = request
     done = subprocess.run([program(), "steer", directory], input=json.dumps(whole, allow_nan=False).encode(), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False)
+    refused(done)
+    return Receipt(json.loads(done.stdout))
+
+
+def refused(done: "subprocess.CompletedProcess[bytes]") -> None:
+    """Raise EngineError where a command was refused."""
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip()
         raise EngineError(said[len("nascent: "):] if said.startswith("nascent: ") else said)
-    return Receipt(json.loads(done.stdout))
 
 
 def settings(named: Optional[Mapping[str, Any]], more: Mapping[str, Any]) -> Dict[str, Any]:

@@ -107,6 +107,32 @@ class TestSteering(Case):
         kinds = [e["kind"] for e in search.log if e.get("by") == "python"]
         self.assertEqual(kinds, ["set", "note", "add", "ban", "plan", "unban", "plan", "withdraw", "label"])
 
+    def test_branch(self):
+        search = self.search(limits={"evaluations": 6}, deterministic=True)
+        search.run(lambda t: {"accuracy": quality(t)})
+        measured = []
+
+        def measure(trial):
+            measured.append(trial.id)
+            return {"accuracy": quality(trial)}
+
+        same = search.branch(self.dir + "-same", turn=3)
+        self.addCleanup(same.close)
+        self.assertEqual(same.status["branched"], {"from": os.path.basename(self.dir), "turn": 3})
+        same.run(measure)
+        self.assertEqual(measured, [])  # all of it is known
+        self.assertEqual([c.text for c in same.candidates()], [c.text for c in search.candidates()])
+        other = search.branch(self.dir + "-other", turn=0, seed=7)
+        self.addCleanup(other.close)
+        other.run(measure)
+        self.assertEqual(len(measured), 6)
+        self.assertNotEqual([c.text for c in other.candidates()], [c.text for c in search.candidates()])
+        self.assertEqual([e["kind"] for e in other.log if e.get("by") == "python"], ["branched"])
+        with self.assertRaisesRegex(nascent.EngineError, "^turn: 99: the search has taken 7 turns"):
+            search.branch(self.dir + "-none", turn=99)
+        with self.assertRaisesRegex(nascent.EngineError, "is there already"):
+            search.branch(same.dir)
+
     def test_cancel(self):
         search = self.search(limits={"evaluations": 3})
         trial = next(search.ask())

@@ -71,7 +71,8 @@ func (b *beside) settle(name string) error {
 	if err := syncFolder(b.dir); err != nil {
 		return err
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, b.dir, unix.AT_FDCWD, name, unix.RENAME_NOREPLACE); errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+	err := unix.Renameat2(unix.AT_FDCWD, b.dir, unix.AT_FDCWD, name, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
 		if _, err := os.Lstat(name); err == nil { // a file system that cannot see to it itself
 			return &fs.PathError{Op: "rename", Path: name, Err: fs.ErrExist}
 		}

@@ -225,7 +225,8 @@ func findPluginsOf(dir string, doc *config.Document) error {
 		return err
 	}
 	own := func(e fs.DirEntry) bool {
-		return strings.HasPrefix(e.Name(), "nascent-evaluator-") || strings.HasPrefix(e.Name(), "nascent-strategy-") || e.Name() == "nascent-plugins"
+		name := e.Name()
+		return strings.HasPrefix(name, "nascent-evaluator-") || strings.HasPrefix(name, "nascent-strategy-") || name == "nascent-plugins"
 	}
 	if slices.ContainsFunc(entries, own) {
 		abs, err := filepath.Abs(dir)
@@ -299,7 +300,8 @@ func (a *app) rewind(ctx context.Context, dir string, b branching) error {
 		return fmt.Errorf("%w: %s is as it was, and %s is the branch; rename them by hand", err, dir, shortest(kept))
 	}
 	if err := syncFolder(filepath.Dir(home)); err != nil {
-		return fmt.Errorf("%s is rewound, and what it was is %s; whether that would survive a power cut is not known: %w", dir, shortest(kept), err)
+		return fmt.Errorf("%s is rewound, and what it was is %s; whether that would survive a power cut is not known: %w",
+			dir, shortest(kept), err)
 	}
 	return a.toldBranch(branchJSON{Dir: dir, From: shortest(kept), Kept: shortest(kept), Seed: b.seed, Branched: *out}, b.json)
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 )
 
@@ -26,6 +27,7 @@ type standing struct {
 	Best        string          `json:"best,omitempty"`
 	Winner      engine.ID       `json:"winner,omitempty"`
 	Strategy    string          `json:"strategy,omitempty"`
+	Branched    string          `json:"branched,omitempty"` // from what
 	Wall        number          `json:"wall"`
 	Error       string          `json:"error,omitempty"`
 	Version     uint64          `json:"version"`
@@ -37,6 +39,9 @@ func (s *search) listed() *standing {
 	o := &standing{
 		Name: s.name, State: st.State, Live: s.state.Live, Evaluations: st.Evaluations, Limit: st.Limits.Evaluations, Failed: st.Failed,
 		Objective: clip(goal.Metric, 60), Strategy: clip(st.Strategy, 40), Wall: number(st.Wall), Winner: s.winner(),
+	}
+	if st.Branched != nil {
+		o.Branched = clip("branched "+show.OriginsText(st.Branched), 100)
 	}
 	if row, ok := s.rows.Find(o.Winner); ok {
 		if values := s.rows.Metric(goal.Metric); values != nil {

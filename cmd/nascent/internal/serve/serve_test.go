@@ -564,6 +564,40 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// A folder says of a branch what it was before, and nothing of what is still being made.
+func TestFolderOfBranches(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	searched(t, folder, "one", 20)
+	from, err := ledger.Inspect(filepath.Join(folder, "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	seed := uint64(8)
+	for _, name := range []string{"two", ".nascent-branch-three-1"} {
+		to, err := ledger.Open(filepath.Join(folder, name), ledger.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = engine.Branch(t.Context(), from, to, engine.Branching{Name: name, From: "one", Seed: &seed, Now: time.Now()})
+		if err := errors.Join(err, to.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := newAsker(t, Config{Dir: folder, Source: &stopped{}})
+	a.ready("one")
+	a.ready("two")
+	var list struct {
+		Searches []struct{ Name, Branched string }
+	}
+	a.get("/api/searches", &list)
+	if len(list.Searches) != 2 || list.Searches[0].Branched != "" || list.Searches[1].Name != "two" ||
+		!strings.HasPrefix(list.Searches[1].Branched, "branched from one at turn ") || !strings.HasSuffix(list.Searches[1].Branched, ", with seed 8") {
+		t.Errorf("it lists %+v", list)
+	}
+}
+
 // A folder has many searches: listed, compared, and told apart.
 func TestFolder(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,7 @@ export function folder() {
       onkeydown: event => { if (event.key === 'Enter' && event.target.tagName === 'TR') location.hash = path(s.name) },
       cells: [
         h('input', { type: 'checkbox', checked: chosen.has(s.name), 'aria-label': 'compare ' + s.name, onchange: event => { chosen[event.target.checked ? 'add' : 'delete'](s.name); note() } }),
-        h('a', { href: path(s.name) }, s.name),
+        [h('a', { href: path(s.name) }, s.name), s.branched && h('div', { class: 'faint' }, s.branched)],
         s.error ? h('span', { class: 'wrong' }, s.error) : h('span', { class: 'state ' + (s.live ? 'running' : s.state ?? 'reading') }, s.live ? 'running' : s.state ?? 'reading …'),
         s.best && [h('strong', {}, s.best), ' ', h('span', { class: 'faint' }, s.objective)],
         thousands(s.evaluations) + (s.limit ? ' of ' + thousands(s.limit) : ''), s.failed ? thousands(s.failed) : '–', s.strategy, s.wall ? seconds(s.wall) : '',
