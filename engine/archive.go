@@ -307,7 +307,9 @@ func (a *Archive) Status() Snapshot {
 			if e.stage.is(consumed) {
 				s.FinalDone++
 			}
-			s.Phase = e.Phase
+			if a.pass.Evaluations == n { // else the search has gone on since
+				s.Phase = e.Phase
+			}
 		}
 	}
 	s.Waiting = len(a.search.own) - n

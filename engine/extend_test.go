@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +55,42 @@ func TestExtend(t *testing.T) {
 	run(t, whole)
 	if a, b := digest(t, led, -1), digest(t, whole.Ledger, -1); a != b {
 		t.Errorf("it came to %s, and a search with that limit from the beginning to %s", a, b)
+	}
+}
+
+// A search that was measured again and goes on is searching, and says so, until it is
+// measured again.
+func TestPhaseOfWhatGoesOn(t *testing.T) {
+	t.Parallel()
+	cfg := config(enginetest.Memory(t))
+	cfg.Limits.Evaluations = 20
+	run(t, cfg)
+	cfg.Limits.Evaluations = 40
+	var s *engine.Search
+	phases := map[engine.Phase][]engine.Phase{} // that it said, while a job of a phase ran
+	var mu sync.Mutex
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		if st := s.Status(); st.Evaluations > 20 {
+			mu.Lock()
+			defer mu.Unlock()
+			phases[j.Phase] = append(phases[j.Phase], st.Phase)
+		}
+		return evaluate(ctx, j)
+	})}}
+	s, err := engine.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, phase := range []engine.Phase{engine.PhaseSearch, engine.PhaseRemeasure} {
+		if said := slices.Compact(phases[phase]); !slices.Equal(said, []engine.Phase{phase}) {
+			t.Errorf("while jobs of phase %s ran it was said to be in %s", phase, said)
+		}
+	}
+	if st := s.Status(); st.Evaluations != 40 || st.Phase == engine.PhaseSearch {
+		t.Errorf("it ended as %+v", st)
 	}
 }
 

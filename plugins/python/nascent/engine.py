@@ -211,7 +211,8 @@ class Engine:
             connection, reading = self._socket, self._reading
         if connection is None or reading:
             return not select.select([also], [], [], 0.1)[0]
-        ready = select.select([connection, also], [], [], 1)[0]
+        sources: List[Any] = [connection, also]
+        ready = select.select(sources, [], [], 1)[0]
         if also in ready:
             return False
         if ready:

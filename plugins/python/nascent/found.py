@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from . import page
+from .engine import EngineError, ask
 
 
 class Found:
@@ -19,9 +20,6 @@ class Found:
     text: str
     """The genome's canonical text."""
     metrics: Dict[str, float]
-    estimates: Dict[str, Dict[str, float]]
-    """What all measurements of this genome tell, by metric: mean, n, and the ends low
-    and high of the 95 % interval. Empty unless something was measured again."""
     usage: Dict[str, float]
     """What the job took of the machine, as far as it is known: cpu in seconds, memory and
     gpu_memory in bytes."""
@@ -31,17 +29,17 @@ class Found:
     operator: str
     parents: List[str]
     reason: str
-    curve: List[Dict[str, Any]]
 
-    def __init__(self, record: Mapping[str, Any]) -> None:
-        self.record = dict(record)
-        """All that nascent show --json tells."""
+    def __init__(self, record: Mapping[str, Any], listed: Optional[str] = None) -> None:
+        """listed: the directory of the search that only listed the candidate: what lists do
+        not tell is asked when somebody wants it."""
+        self._record = dict(record)
+        self._listed = listed
         self.id = name_of(record["id"])
         self.status = record.get("status", "")
         self.genes = record.get("genes") or {}
         self.text = record.get("genome", "")
         self.metrics = record.get("metrics") or {}
-        self.estimates = record.get("estimates") or {}
         self.usage = record.get("usage") or {}
         self.fidelity = record.get("fidelity", 0)
         self.budget = record.get("budget", 0)
@@ -49,7 +47,27 @@ class Found:
         self.operator = record.get("operator", "")
         self.parents = [name_of(p) for p in record.get("parents") or []]
         self.reason = record.get("reason", "")
-        self.curve = record.get("curve") or []
+
+    @property
+    def record(self) -> Dict[str, Any]:
+        """All that nascent show --json tells."""
+        if self._listed is not None:
+            whole = ask(self._listed, "show", self.id)
+            if whole is None:
+                raise EngineError(f"nothing more is known of candidate {self.id}; see: nascent show {self._listed} {self.id}")
+            self._record, self._listed = dict(whole), None
+        return self._record
+
+    @property
+    def estimates(self) -> Dict[str, Dict[str, float]]:
+        """What all measurements of this genome tell, by metric: mean, n, and the ends low
+        and high of the 95 % interval. Empty unless something was measured again."""
+        return self.record.get("estimates") or {}
+
+    @property
+    def curve(self) -> List[Dict[str, Any]]:
+        """What it reported on its way, each with step and metrics."""
+        return self.record.get("curve") or []
 
     def __repr__(self) -> str:
         metrics = " ".join(f"{name}={value:.6g}" for name, value in self.metrics.items())

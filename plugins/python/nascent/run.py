@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _GRACE = 5.0  # seconds that a worker is given to end
 _TICK = 0.1
+_OVER = "over"  # says a process that has nothing left to do
 
 
 class Interrupted(Returned):
@@ -156,17 +157,18 @@ class Pool:
         self.children[child] = reading
 
     def _reap(self, child: int) -> None:
-        """Look whether a process has ended. One that has died is replaced."""
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if not ended:
+        """Look whether a process has ended. One that does not say why, or that there is
+        nothing left to do, has died, whatever its status, and is replaced."""
+        if not os.waitpid(child, os.WNOHANG)[0]:
             return
         reading = self.children.pop(child)
         with os.fdopen(reading, "rb") as pipe:
             why = pipe.read().decode(errors="replace")
+        if why == _OVER:
+            return
         if why:
             raise EngineError(why)
-        if status != 0:
-            self._fork()
+        self._fork()
 
     def _end(self) -> None:
         """End what still runs: asked first."""
@@ -204,6 +206,7 @@ class Child:
             while True:
                 order = self.engine.next(self.pool.evaluations)
                 if order is None:
+                    os.write(self.why, _OVER.encode())
                     return 0
                 trial = self.trial = Trial(order, self.engine)
                 try:

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from . import columns, page, steer
 from .engine import Engine, EngineError, ask, program
@@ -17,6 +17,30 @@ from .steer import Candidate, Receipt, send
 from .trial import Trial
 
 Evaluate = Callable[[Any], Mapping[str, Any]]
+
+
+class Trials(Iterator[Trial]):
+    """What Search.ask answers."""
+
+    def __init__(self, search: Search, evaluations: Optional[int]) -> None:
+        self._search, self._evaluations = search, evaluations
+        self._loops = False  # else each trial belongs to who called next
+        self._last: Optional[Trial] = None
+
+    def __iter__(self) -> Trials:
+        self._loops = True
+        return self
+
+    def __next__(self) -> Trial:
+        self._last = None  # what nobody refers to goes back
+        self._last = self._search._again() or self._search._next(self._evaluations)
+        if self._last is None:
+            raise StopIteration
+        return self._last
+
+    def __del__(self) -> None:
+        if self._loops and self._last is not None and not self._last._over:
+            self._search._left.append(self._last)
 
 
 class Search:
@@ -75,33 +99,33 @@ class Search:
             "final": final, "checkpoints": checkpoints, "plugins": plugins,
         }
         document = {key: value for key, value in given.items() if value is not None}
-        self._document = document or None
-        self._arguments = ("--accept-evaluator",) if accept_evaluator else ()
-        self._engine = Engine(self.dir, self._document, self._arguments)
+        self._begin(document or None, ("--accept-evaluator",) if accept_evaluator else ())
+
+    def _begin(self, document: Optional[Mapping[str, Any]], arguments: Tuple[str, ...]) -> None:
+        self._document = document
+        self._arguments = arguments
+        self._engine = Engine(self.dir, document, arguments)
         self._left: List[Trial] = []  # that a loop ended at
+
+    def __getstate__(self) -> Tuple[Any, ...]:
+        return self.dir, self._document, self._arguments  # whoever reads it connects anew
+
+    def __setstate__(self, state: Tuple[Any, ...]) -> None:
+        self.dir, document, arguments = state
+        self._begin(document, arguments)
 
     def ask(self, evaluations: Optional[int] = None) -> Iterator[Trial]:
         """Trials, one after the other, until the search has come to its end, or to so many
         evaluations: its limit is raised to that if it has a lower one. It waits where
-        there is nothing to try before somebody tells a result. A loop that an exception
-        ended in the middle of a trial begins with that one again. Raises EngineError.
+        there is nothing to try before somebody tells a result. After a loop that was left
+        in the middle of a trial, as by an exception, the next begins with that one. Raises
+        EngineError.
 
-        ``next(search.ask())`` is a single one."""
+        ``next(search.ask())`` is a single one, and the next time another: several may be
+        had at once, as many as the search's window."""
         if evaluations is not None and (isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1):
             raise ValueError(f"evaluations is {evaluations!r}: give a whole number of at least 1")
-        return self._ask(evaluations)
-
-    def _ask(self, evaluations: Optional[int]) -> Iterator[Trial]:
-        while True:
-            trial = self._again() or self._next(evaluations)
-            if trial is None:
-                return
-            try:
-                yield trial
-            except GeneratorExit:
-                if not trial._over:
-                    self._left.append(trial)
-                raise
+        return Trials(self, evaluations)
 
     def _again(self) -> Optional[Trial]:
         """A trial that a loop of this process ended at, and that is its still."""
@@ -154,11 +178,11 @@ class Search:
         ids = [c["id"] for c in status.get("front") or (status.get("best") or [])[:1]]
         place = {identity: i for i, identity in enumerate(ids)}
         records = self._list("--where", " or ".join(f"id = {identity}" for identity in ids)) if ids else []
-        return Front(Found(r) for r in sorted(records, key=lambda r: place[r["id"]]))
+        return Front(Found(r, self.dir) for r in sorted(records, key=lambda r: place[r["id"]]))
 
     def candidates(self) -> List[Found]:
         """All candidates that have a result, in the order in which the search heard of it."""
-        return [Found(record) for record in self._list()]
+        return [Found(record, self.dir) for record in self._list()]
 
     def frame(self) -> Any:
         """All candidates as a data frame: of pandas, or else of polars, or else a list of

@@ -116,6 +116,10 @@ class Trial(Job):
     def __repr__(self) -> str:
         return f"<Trial {self.id} {self.text}>"
 
+    def __reduce__(self) -> Any:
+        raise TypeError(f"trial {self.id} is lent to this process, and no other can tell of it: hand on its genes, and tell here "
+                        "what came of them, or let each process ask for itself")
+
     def _hear(self) -> None:
         self._own()
         self._engine.hear()

@@ -4,6 +4,7 @@ import importlib
 import io
 import json
 import os
+import pickle
 import shutil
 import signal
 import socket
@@ -260,10 +261,45 @@ class TestAskAndTell(Case):
                 1 / 0
         self.assertEqual([trial.id for trial in search.ask(evaluations=3) if search.tell(trial, accuracy=1) is None], ["1", "2", "3"])
 
+    def test_single_trials_are_different_ones(self):
+        search = self.search(window=6)
+        alone, more = next(search.ask()), []
+        threads = [threading.Thread(target=lambda: more.append(next(search.ask()))) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        asked = search.ask()
+        trials = [alone, *more, next(asked), next(asked)]
+        del asked
+        for trial in trials:
+            search.tell(trial, accuracy=quality(trial))  # none is stale
+        self.assertEqual(sorted(int(trial.id) for trial in trials), [1, 2, 3, 4, 5, 6])
+
+    def test_what_can_be_pickled(self):
+        search = self.search()
+        trial = next(search.ask())
+        with self.assertRaisesRegex(TypeError, "trial 1 is lent to this process"):
+            pickle.dumps(trial)
+        search.tell(trial, accuracy=1)
+        again, found = pickle.loads(pickle.dumps((search, search.candidates()[0])))
+        self.addCleanup(again.close)
+        self.assertEqual((found.id, found.curve, again.best.id), ("1", [], "1"))
+        again.tell(next(again.ask()), accuracy=2)
+        self.assertEqual(search.best.id, "2")
+
+    def test_all_that_is_known_of_candidates(self):
+        search = self.search(objectives={"accuracy": "maximize", "loss": "minimize"})
+        for trial in search.ask(evaluations=3):
+            trial.report(epoch=1, accuracy=0.5)
+            search.tell(trial, accuracy=1, loss=-int(trial.id))
+        curve = [{"step": 1, "metrics": {"accuracy": 0.5}}]
+        for found in (search.best, *search.front, *search.candidates()):
+            self.assertEqual((found.curve, found.estimates), (curve, {}))
+
     def test_trials_that_are_dropped_go_back(self):
         search = self.search(window=1)
         first = next(search.ask()).id
-        search._left.clear()
         self.assertEqual(next(search.ask()).id, first)
 
     def test_what_can_be_told(self):
@@ -413,15 +449,15 @@ class TestEnds(Case):
 class TestRefusals(Case):
     def test_other_searches(self):
         search = self.search(version="1")
-        next(search.ask())
+        trial = next(search.ask())
         for other, text in (({"space": {"y": {"float": [0, 1]}}}, "another space"), ({"seed": 3}, "another seed"),
-                            ({"version": "2"}, "another evaluator")):
+                            ({"version": "2"}, "another version .*accept_evaluator")):
             with self.assertRaisesRegex(nascent.EngineError, text):
                 next(self.search(**{"version": "1", **other}).ask())
         self.assertEqual(nascent.Search(self.dir, timeout=60).status["state"], "running")
         with mock.patch.object(engine, "PROTOCOL", 99), self.assertRaisesRegex(nascent.EngineError, "speaks version 99 .* speaks 1"):
             next(nascent.Search(self.dir).ask())
-        next(search.ask()).tell(accuracy=1)
+        trial.tell(accuracy=1)
         search.close()
         self.nascent("stop")
         with self.assertRaisesRegex(nascent.EngineError, "version: 2, was 1|option version"):
@@ -504,6 +540,16 @@ class TestRun(Case):
             self.assertRegex(err.getvalue(), said or r"\A\Z")
             self.nascent("stop", check=False)
             shutil.rmtree(self.dir)
+
+    def test_processes_that_end_by_themselves(self):
+        here = os.getpid()
+
+        def evaluate(trial):
+            if trial.id == "2" and trial.attempt == 1 and os.getpid() != here:
+                os._exit(0)
+            return {"accuracy": trial.attempt}
+        self.search().run(evaluate, evaluations=6, workers=2)
+        self.assertEqual([r["metrics"]["accuracy"] for r in self.rows()], [1, 2, 1, 1, 1, 1])
 
     def test_what_does_not_end(self):
         def evaluate(trial):

@@ -112,9 +112,13 @@ func (g *guests) Same(text []byte, folder string) error {
 		return err
 	}
 	doc.Relocate()
-	if key := doc.Contradicts(g.target.doc); key != "" {
-		return fmt.Errorf("%s: the search that runs in %s has another %s: leave it out, or choose "+
-			"another directory", key, g.target.dir, key)
+	switch key := doc.Contradicts(g.target.doc); key {
+	case "":
+		return nil
+	case "evaluator":
+		return fmt.Errorf("evaluator: the search that runs in %s has another version or other options of it: leave them out, or "+
+			"stop it (nascent stop), and let it go on with these by --accept-evaluator (in Python accept_evaluator=True)", g.target.dir)
+	default:
+		return fmt.Errorf("%s: the search that runs in %s has another %s: leave it out, or choose another directory", key, g.target.dir, key)
 	}
-	return nil
 }

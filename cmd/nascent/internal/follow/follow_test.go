@@ -89,8 +89,12 @@ func carryOn(t *testing.T, ctx context.Context, dir string, evaluations int, obj
 				if y.(int64)%10 == 0 {
 					return engine.Result{Status: engine.Failed, Reason: "not this one"}
 				}
-				return engine.Result{Status: engine.OK, Usage: used(j.ID),
-					Metrics: engine.Values{{Name: "accuracy", Value: x.(float64)}, {Name: "cost", Value: float64(y.(int64))}}}
+				end := engine.Values{{Name: "accuracy", Value: x.(float64)}, {Name: "cost", Value: float64(y.(int64))}}
+				var curve []engine.Point // which ends elsewhere than the result
+				for step := range 3 {
+					curve = append(curve, engine.Point{Step: float64(step), Metrics: engine.Values{{Name: "accuracy", Value: x.(float64) + float64(3-step)}}})
+				}
+				return engine.Result{Status: engine.OK, Usage: used(j.ID), Metrics: end, Curve: curve}
 			},
 		},
 	})

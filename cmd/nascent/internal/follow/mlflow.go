@@ -131,23 +131,24 @@ func mlflowRunOf(s *Search, r *Record) (*mlflowRun, error) {
 	if ok {
 		for _, p := range whole.Curve {
 			last = max(last, p.Step)
-			run.add(p.Metrics, p.Step)
+			run.add(p.Metrics, p.Step, run.end.Add(-time.Millisecond))
 		}
 	}
-	run.add(c.Metrics, max(last, c.Budget))
-	run.add(engine.Values{{Name: "nascent.seconds", Value: c.Seconds}}, 0)
+	// MLflow shows the value of the last step, of several there the latest.
+	run.add(c.Metrics, max(last, c.Budget), run.end)
+	run.add(engine.Values{{Name: "nascent.seconds", Value: c.Seconds}}, 0, run.end)
 	for _, name := range engine.UsageNames {
 		if x, known := c.Usage.Get(name); known {
-			run.add(engine.Values{{Name: "nascent." + name, Value: x}}, 0)
+			run.add(engine.Values{{Name: "nascent." + name, Value: x}}, 0, run.end)
 		}
 	}
 	return run, nil
 }
 
 // add adds metrics at a step, which MLflow wants whole.
-func (r *mlflowRun) add(metrics engine.Values, step float64) {
+func (r *mlflowRun) add(metrics engine.Values, step float64, at time.Time) {
 	for _, v := range metrics {
-		r.metrics = append(r.metrics, mlflowMetric{v.Name, v.Value, r.end.UnixMilli(), int64(math.Round(min(step, 1e15)))})
+		r.metrics = append(r.metrics, mlflowMetric{v.Name, v.Value, at.UnixMilli(), int64(math.Round(min(step, 1e15)))})
 	}
 }
 

@@ -111,6 +111,55 @@ print(json.dumps([{"params": r.data.params, "metrics": r.data.metrics, "tags": r
 	}
 }
 
+// Of all values of a metric MLflow shows the one of the last step, of several there the
+// latest, and of these the largest. That is the result, also where the curve ends better.
+func TestMLflowShowsTheResult(t *testing.T) {
+	t.Parallel()
+	where, whole := t.TempDir(), &recorder{past: true}
+	if _, err := carryOn(t, t.Context(), t.TempDir(), 8, nil, &MLflow{URI: where}, whole); err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]float64{} // by candidate
+	files, err := filepath.Glob(filepath.Join(where, "*", "*", "metrics", "accuracy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last [3]float64 // step, time, value
+		for line := range strings.Lines(string(text)) {
+			var v [3]float64
+			if _, err := fmt.Sscan(line, &v[1], &v[2], &v[0]); err != nil {
+				t.Fatal(err)
+			}
+			if slices.Compare(v[:], last[:]) > 0 {
+				last = v
+			}
+		}
+		id, err := os.ReadFile(filepath.Join(file, "..", "..", "tags", "nascent.candidate"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown[string(id)] = last[2]
+	}
+	for _, record := range whole.told {
+		c := record.Candidate
+		if c == nil || c.Status != engine.OK {
+			continue
+		}
+		want, _ := c.Metrics.Get("accuracy")
+		if got, ok := shown[fmt.Sprint(uint64(c.ID))]; !ok || got != want {
+			t.Errorf("candidate %s is shown with accuracy %v, and has %v", c.ID, got, want)
+		}
+	}
+	if len(shown) < 6 {
+		t.Errorf("%d runs have an accuracy", len(shown))
+	}
+}
+
 // startMLflow starts a server, and waits until it answers.
 func startMLflow(t *testing.T, python string) string {
 	t.Helper()
