@@ -115,7 +115,7 @@ func (o *One) WriteFile(ctx context.Context, w io.Writer) error {
 func (s *search) filed(ctx context.Context) (f *filed, details []byte, err error) {
 	o := s.view.Objective()
 	f = &filed{
-		Name: s.name, Command: show.Program(), Dir: s.called, Metric: o.Metric, Goal: o.Goal, Winner: s.winner(), Total: s.rows.Len(),
+		Name: s.name, Command: "nascent", Dir: s.called, Metric: o.Metric, Goal: o.Goal, Winner: s.winner(), Total: s.rows.Len(),
 		Answers: map[string]json.RawMessage{}, Logs: map[string]json.RawMessage{}, Family: map[engine.ID]relative{},
 	}
 	var rows []int
@@ -135,6 +135,7 @@ func (s *search) filed(ctx context.Context) (f *filed, details []byte, err error
 			return nil, nil, err
 		}
 		c.Exports = []string{} // a file makes none
+		c.Command = fmt.Sprintf("nascent export %s %s --output network.onnx", s.called, c.ID)
 		text, err := json.Marshal(c)
 		if err != nil {
 			return nil, nil, err

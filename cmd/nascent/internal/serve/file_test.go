@@ -269,6 +269,15 @@ func TestFilePictures(t *testing.T) {
 	tab.look(1360, false)
 	tab.open("file://" + path)
 	winner := evaluate[string](tab, `document.querySelector('.found h2 a').hash`)
+	tab.look(794, true)
+	tab.open("file://" + path + "#/" + name)
+	tab.run(emulation.SetEmulatedMedia().WithMedia("print").WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}),
+		chromedp.Evaluate(`new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))`, nil, awaited))
+	if paper := evaluate[string](tab, `getComputedStyle(document.body).backgroundColor + ' ' + getComputedStyle(document.querySelector('nav')).display`); paper != "rgb(255, 255, 255) none" {
+		t.Errorf("printed where it is dark, it is %s", paper)
+	}
+	tab.picture("report-print")
+	tab.run(emulation.SetEmulatedMedia())
 	for _, look := range []struct {
 		name  string
 		width int

@@ -63,7 +63,7 @@ export function candidates(context) {
     shown = t.columns.map(c => c.name)
     const keys = state.sort.split(',').filter(Boolean)
     const head = t.columns.map(c => {
-      const i = keys.findIndex(k => k.replace(/^-/, '') === c.name), down = i >= 0 && keys[i].startsWith('-')
+      const i = keys.findIndex(k => bare(k) === bare(c.name)), down = i >= 0 && keys[i].startsWith('-')
       return h('th', { scope: 'col', class: c.number && 'number', 'aria-sort': i < 0 ? undefined : down ? 'descending' : 'ascending' },
         h('button', {
           type: 'button', title: 'sort; with Shift as a further key', onclick: event => {
@@ -105,6 +105,9 @@ function written(column, cell, row, link) {
   if (column.name === 'reason') return h('span', { class: 'short', title: cell }, cell)
   return cell
 }
+
+// bare is a column's name without direction and without what tells it from another.
+const bare = name => name.replace(/^-/, '').replace(/^(metric|gene):/, '')
 
 const usual = search => {
   const o = search.objectives[0]

@@ -7,7 +7,7 @@ export const colour = name => getComputedStyle(document.documentElement).getProp
 
 export const series = i => colour('s' + i % 7)
 
-const dark = matchMedia('(prefers-color-scheme: dark)')
+const looks = ['(prefers-color-scheme: dark)', 'print'].map(q => matchMedia(q)) // they have colours of their own
 
 // sized calls draw whenever the width of an element changes, or the colours.
 function sized(e, draw) {
@@ -19,7 +19,7 @@ function sized(e, draw) {
       draw(w)
     }
   }).observe(e)
-  dark.addEventListener('change', () => width && e.isConnected && draw(width))
+  for (const look of looks) look.addEventListener('change', () => width && e.isConnected && draw(width))
   return () => width && draw(width)
 }
 
