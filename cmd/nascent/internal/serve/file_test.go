@@ -2,8 +2,10 @@ package serve
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -18,6 +20,9 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // written writes the report of a search into a file of its own, and returns it.
@@ -163,6 +168,185 @@ func TestFileAnswersAsServed(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: the report answers\n%s\nthe server\n%s", address, clip(string(answers[i].Answer), 600), clip(w.Body.String(), 600))
 		}
+	}
+}
+
+// sought makes a finished search of one gene x, from 1 to 99, of which measure tells the
+// metrics.
+func sought(t *testing.T, c engine.Config, evaluations int, measure func(x float64) map[string]float64) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "sought")
+	led, err := ledger.Open(dir, ledger.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer led.Close()
+	strategy, err := evolve.New("random")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Name, c.Space, c.Strategy, c.StrategyName, c.Ledger = "sought", genome.MustParseSpace(`{"x": {"int": [1, 9999]}}`), strategy, "random", led
+	c.Final, c.Limits.Evaluations = engine.Final{Skip: true}, evaluations
+	var metrics []engine.Metric
+	for _, o := range c.Objectives {
+		metrics = append(metrics, engine.Metric{Name: o.Metric, Goal: o.Goal})
+	}
+	c.Evaluator = engine.Func(func(_ context.Context, job *engine.Job) (map[string]float64, error) {
+		x, _ := job.Genome.Gene("x")
+		return measure(float64(x.(int64))), nil
+	}, metrics...)
+	if _, err := engine.Run(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+var two = []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "latency", Goal: engine.Minimize}}
+
+// A picture of two objectives shows a target that is a point, where soft constraints end,
+// and who is beyond them, who stands where he was measured.
+func TestPicturesShowWhatWasAsked(t *testing.T) {
+	t.Parallel()
+	most, never := 5000., 1e9
+	dir := sought(t, engine.Config{
+		Objectives:  two,
+		Constraints: []engine.Constraint{{Metric: "latency", Max: &most, Weight: 0.1}, {Metric: "latency", Max: &never, Weight: 0.1}},
+		Limits:      engine.Limits{Targets: engine.Values{{Name: "accuracy", Value: 2}, {Name: "latency", Value: 1}}},
+	}, 60, func(x float64) map[string]float64 { return map[string]float64{"accuracy": x / 1e4, "latency": x} })
+	a := newAsker(t, Config{Dir: dir, Source: &stopped{}})
+	a.ready("sought")
+	var p scatter
+	a.get("/api/searches/sought/scatter?x=metric:latency&y=metric:accuracy", &p)
+	beyond := 0
+	for _, q := range slices.Concat(p.Points, p.Front) {
+		if q.Beyond != (q.X > 5000) {
+			t.Errorf("candidate %s at %v: beyond is %v", q.ID, q.X, q.Beyond)
+		}
+		if q.Beyond {
+			beyond++
+		}
+	}
+	if beyond == 0 || p.N != 60 || len(p.Points)+p.Outside != 60 {
+		t.Errorf("%d are beyond; of %d it shows %d, and %d are outside", beyond, p.N, len(p.Points), p.Outside)
+	}
+	if len(p.Bounds) != 1 || p.Bounds[0] != (bound{"x", 5000, "wished for: latency at most 5,000"}) {
+		t.Errorf("bounds are %+v", p.Bounds)
+	}
+	if p.Target == nil || *p.Target != [2]number{1, 2} || p.X.Lo > 1 || p.Y.Hi < 2 {
+		t.Errorf("the target %v is not within %v to %v and %v to %v", p.Target, p.X.Lo, p.X.Hi, p.Y.Lo, p.Y.Hi)
+	}
+	if !strings.Contains(p.About, "no other is better in both") || !strings.Contains(p.About, "the search counted it as worse") {
+		t.Errorf("it is about %q", p.About)
+	}
+	p = scatter{}
+	a.get("/api/searches/sought/scatter?x=gene:x&y=metric:accuracy", &p)
+	if strings.Contains(p.About, "front") {
+		t.Errorf("a picture without a front is about %q", p.About)
+	}
+	path, _ := written(t, dir)
+	tab := newTab(t)
+	tab.look(1000, false)
+	tab.open("file://" + path)
+	tab.sound("asked", "", 1000)
+	if text := evaluate[string](tab, `document.querySelector('main').innerText`); !strings.Contains(text, "wished for: latency at most 5,000") || !strings.Contains(text, "beyond a soft constraint") ||
+		!strings.Contains(text, "target") {
+		t.Errorf("the report says %s", text)
+	}
+	tab.picture("report-asked")
+}
+
+// A hypervolume that is an estimate is called one from there on; one that was always 0 has
+// no picture.
+func TestProgressOfTheHypervolume(t *testing.T) {
+	t.Parallel()
+	dir := sought(t, engine.Config{Objectives: two}, 40, func(x float64) map[string]float64 { return map[string]float64{"accuracy": x / 1e4, "latency": x} })
+	x := Open(dir, &stopped{})
+	if err := x.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ask := func() (p struct {
+		Steps []step
+		About string
+	}) {
+		t.Helper()
+		v, err := x.search.progress(url.Values{"measure": {"hypervolume"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	if p := ask(); len(p.Steps) == 0 || !strings.Contains(p.About, ", up to accuracy") || strings.Contains(p.About, "estimate") {
+		t.Errorf("it is about %q, in %d steps", p.About, len(p.Steps))
+	}
+	volume := x.search.course.volume
+	volume[len(volume)-1].Error = 0.125
+	if p, want := ask(), fmt.Sprintf("From evaluation %d on it is an estimate.", volume[len(volume)-1].N); !strings.Contains(p.About, want) {
+		t.Errorf("it is about %q, want %q", p.About, want)
+	}
+	volume[len(volume)-1].Value = 0
+	if p := ask(); len(p.Steps) != 0 {
+		t.Errorf("nothing was dominated, in %d steps", len(p.Steps))
+	}
+}
+
+// A front of four objectives or more is shown in all of them at once.
+func TestFrontOfManyObjectives(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{3: "", 4: "metric:a,metric:b,metric:c,metric:d"} {
+		var objectives []engine.Objective
+		for i := range n {
+			objectives = append(objectives, engine.Objective{Metric: string(rune('a' + i)), Goal: engine.Minimize})
+		}
+		dir := sought(t, engine.Config{Objectives: objectives}, 40, func(x float64) map[string]float64 {
+			all := map[string]float64{}
+			for i, o := range objectives {
+				all[o.Metric] = []float64{x, -x, math.Mod(x, 7), math.Mod(x, 11)}[i]
+			}
+			return all
+		})
+		a := newAsker(t, Config{Dir: dir, Source: &stopped{}})
+		s := a.ready("sought")
+		if s.Across != want || len(s.Pairs) != n*(n-1)/2 {
+			t.Errorf("of %d objectives it shows %q at once, and %d pairs", n, s.Across, len(s.Pairs))
+		}
+		if want == "" {
+			continue
+		}
+		var p parallel
+		a.get("/api/searches/sought/parallel?columns="+want, &p)
+		if len(p.Axes) != n || len(p.Lines) != s.Front {
+			t.Errorf("the front of %d is shown as %d lines over %d axes", s.Front, len(p.Lines), len(p.Axes))
+		}
+		path, _ := written(t, dir)
+		tab := newTab(t)
+		tab.look(1000, false)
+		tab.open("file://" + path)
+		tab.sound("many", "", 1000)
+		if text := evaluate[string](tab, `document.querySelector('main').innerText`); !strings.Contains(text, "The front in all objectives") {
+			t.Errorf("the report does not show it: %s", text)
+		}
+	}
+}
+
+// Every finite number goes into a report.
+func TestFileOfHugeNumbers(t *testing.T) {
+	t.Parallel()
+	dir := sought(t, engine.Config{Objectives: two}, 30, func(x float64) map[string]float64 {
+		return map[string]float64{"accuracy": []float64{math.MaxFloat64, -math.MaxFloat64, 1e300, 0}[int(x)%4], "latency": []float64{math.MaxFloat64, 5e-324, 1}[int(x)%3]}
+	})
+	path, _ := written(t, dir)
+	tab := newTab(t)
+	tab.look(1000, false)
+	for _, view := range []string{"", "/candidates", "/genes", "/candidate/1"} {
+		tab.open("file://" + path + "#/sought" + view)
+		tab.sound("huge "+view, "", 1000)
 	}
 }
 
