@@ -55,6 +55,7 @@ func (a *app) Feed(ctx context.Context, dir string, asked serve.Asked, w io.Writ
 
 // opened is a search whose ledger is at hand. It is a serve.Source that only reads.
 type opened struct {
+	dir string // as this process finds it
 	led *ledger.Ledger
 	v   *show.View // of the process that runs it, else nil
 }
@@ -66,7 +67,7 @@ func (a *app) opened(ctx context.Context, dir string, args []string, out io.Writ
 		if !ok {
 			return errors.New("this search is kept in memory alone, and cannot be shown")
 		}
-		return f(&opened{led, v})
+		return f(&opened{v.Dir, led, v})
 	}
 	return a.visit(ctx, dir, args, out, live, func() error {
 		led, err := openStopped(dir)
@@ -74,7 +75,7 @@ func (a *app) opened(ctx context.Context, dir string, args []string, out io.Writ
 			return err
 		}
 		defer led.Close()
-		return f(&opened{led, nil})
+		return f(&opened{dir, led, nil})
 	})
 }
 

@@ -33,7 +33,7 @@ best thousand networks, genes and curves, in a table that is filtered by conditi
 			dir := directory(args)
 			page := func(out io.Writer) error {
 				return a.opened(cmd.Context(), dir, []string{"report", dir, "--output", "-"}, out, func(o *opened) error {
-					return o.page(cmd.Context(), dir, out)
+					return o.page(cmd.Context(), out)
 				})
 			}
 			textArgs := []string{"report", dir, "--text"}
@@ -57,7 +57,7 @@ best thousand networks, genes and curves, in a table that is filtered by conditi
 				}
 			}
 			return a.opened(cmd.Context(), dir, textArgs, a.out, func(o *opened) error {
-				x, err := o.read(cmd.Context(), dir)
+				x, err := o.read(cmd.Context())
 				if err != nil {
 					return err
 				}
@@ -75,14 +75,14 @@ best thousand networks, genes and curves, in a table that is filtered by conditi
 }
 
 // read reads all of the search.
-func (o *opened) read(ctx context.Context, dir string) (*serve.One, error) {
-	x := serve.Open(dir, o)
+func (o *opened) read(ctx context.Context) (*serve.One, error) {
+	x := serve.Open(o.dir, o)
 	return x, x.Refresh(ctx)
 }
 
 // page writes the search as the page that is one file.
-func (o *opened) page(ctx context.Context, dir string, w io.Writer) error {
-	x, err := o.read(ctx, dir)
+func (o *opened) page(ctx context.Context, w io.Writer) error {
+	x, err := o.read(ctx)
 	if err != nil {
 		return err
 	}

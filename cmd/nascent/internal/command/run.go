@@ -604,7 +604,7 @@ func further(s engine.Snapshot, l engine.Limits) bool {
 func (a *app) report(v *show.View, m manner) error {
 	r := report.Of(v)
 	if led, ok := v.Ledger.(*ledger.Ledger); ok {
-		page := func(w io.Writer) error { return (&opened{led: led}).page(context.Background(), v.Dir, w) }
+		page := func(w io.Writer) error { return (&opened{dir: v.Dir, led: led}).page(context.Background(), w) }
 		if err := safe.Write(filepath.Join(v.Dir, reportName), 0o644, page); err != nil {
 			fmt.Fprintln(a.err, "nascent: the report's page could not be written: "+err.Error())
 		}

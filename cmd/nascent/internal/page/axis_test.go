@@ -14,8 +14,8 @@ import (
 // tick is a place on an axis, in pixels, and the number that is written there.
 type tick struct{ at, value float64 }
 
-// drawn reads the ticks of both axes, and the places of dots, from a plot.
-func drawn(t interface{ Fatalf(string, ...any) }, svg string) (x, y []tick, dots [][2]float64) {
+// drawn reads the ticks of both axes, and the places of a line's points, from a plot.
+func drawn(t interface{ Fatalf(string, ...any) }, svg string) (x, y []tick, points [][2]float64) {
 	number := func(s string) float64 {
 		unit := 1.0
 		for suffix, of := range map[string]float64{"T": 1e12, "G": 1e9, "M": 1e6} {
@@ -36,13 +36,14 @@ func drawn(t interface{ Fatalf(string, ...any) }, svg string) (x, y []tick, dots
 			y = append(y, tick{number(m[2]) - 4, number(m[4])})
 		}
 	}
-	for _, m := range regexp.MustCompile(`<circle class="cloud" cx="([-0-9.]+)" cy="([-0-9.]+)"`).FindAllStringSubmatch(svg, -1) {
-		dots = append(dots, [2]float64{number(m[1]), number(m[2])})
+	line := regexp.MustCompile(`<path class="line s0" d="([^"]*)"`).FindStringSubmatch(svg)
+	for _, m := range regexp.MustCompile(`[ML]([-0-9.]+) ([-0-9.]+)`).FindAllStringSubmatch(line[1], -1) {
+		points = append(points, [2]float64{number(m[1]), number(m[2])})
 	}
-	return x, y, dots
+	return x, y, points
 }
 
-// checkTicks compares where ticks stand with where the dots of lo and hi do, by the
+// checkTicks compares where ticks stand with where the points of lo and hi do, by the
 // numbers at the ticks.
 func checkTicks(t interface{ Fatalf(string, ...any) }, ticks []tick, lo, hi, atLo, atHi float64, log bool) {
 	scale := func(v float64) float64 { return v }
@@ -67,10 +68,10 @@ func checkTicks(t interface{ Fatalf(string, ...any) }, ticks []tick, lo, hi, atL
 func TestLabelsStandAtTheirNumbers(t *testing.T) {
 	t.Parallel()
 	check := func(t interface{ Fatalf(string, ...any) }, lo, hi float64, log bool) {
-		p := Plot{X: "x", Y: "y", LogX: log, Log: log, Series: []Series{{Class: "cloud", Dots: true, Points: []Point{{X: lo, Y: lo}, {X: hi, Y: hi}}}}}
-		x, y, dots := drawn(t, p.SVG())
-		checkTicks(t, x, lo, hi, dots[0][0], dots[1][0], log)
-		checkTicks(t, y, lo, hi, dots[0][1], dots[1][1], log)
+		p := Plot{X: "x", Y: "y", Log: log, Series: []Series{{Class: "s0", Points: []Point{{X: lo, Y: lo}, {X: hi, Y: hi}}}}}
+		x, y, points := drawn(t, p.SVG())
+		checkTicks(t, x, lo, hi, points[0][0], points[1][0], false)
+		checkTicks(t, y, lo, hi, points[0][1], points[1][1], log)
 	}
 	for _, r := range [][2]float64{
 		{3.66, 6.8}, {3.7, 3.9}, {1, 9.9}, {1.01, 9.9}, {1.9, 10.1}, {0.02, 0.3}, {0.21, 0.23}, {0.004, 0.0051}, {1e-12, 3e-12}, {2.5e-7, 8e-2},

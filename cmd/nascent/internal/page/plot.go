@@ -1,4 +1,4 @@
-// Package page is what all of Nascent's HTML pages share: how they look, their
+// Package page is what the pages of benches share: how they look, their
 // plots, and how they are written. A page loads nothing from elsewhere.
 package page
 
@@ -9,28 +9,24 @@ import (
 	"strings"
 )
 
-// Point is one place of a plot; Text is shown when the pointer rests on it.
-type Point struct {
-	X, Y float64
-	Text string
-}
+// Point is one place of a plot.
+type Point struct{ X, Y float64 }
 
-// Series is one line, cloud or band of a plot.
+// Series is one line or band of a plot.
 type Series struct {
 	Name   string
 	Class  string // of the style sheet
 	Points []Point
 	Low    []float64 // with it: a band between Low and the points' ys
-	Dots   bool
 	Step   bool
 }
 
 // Plot is one picture.
 type Plot struct {
-	X, Y           string // what the axes show
-	Series         []Series
-	Across, Height *Range // what of the x and the y axis is shown; nil: as the points ask for
-	LogX, Log      bool   // the x axis, and the y axis, is logarithmic; what is not above 0 lies at its lower end
+	X, Y   string // what the axes show
+	Series []Series
+	Height *Range // what of the y axis is shown; nil: as the points ask for
+	Log    bool   // the y axis is logarithmic; what is not above 0 lies at its lower end
 }
 
 // Range is a part of an axis.
@@ -63,19 +59,7 @@ func (p *Plot) axes() (x, y *axis) {
 	if len(xs) == 0 {
 		return nil, nil
 	}
-	return newAxis(xs, p.Across, p.LogX, 7), newAxis(ys, p.Height, p.Log, 6)
-}
-
-// Shows counts the points that lie in the part of both axes that is shown.
-func (p *Plot) Shows(points []Point) (shown int) {
-	x, y := p.axes()
-	for _, q := range points {
-		within := func(part float64) bool { return part >= -1e-9 && part <= 1+1e-9 }
-		if x != nil && within(x.at(q.X)) && within(y.at(q.Y)) {
-			shown++
-		}
-	}
-	return shown
+	return newAxis(xs, nil, false, 7), newAxis(ys, p.Height, p.Log, 6)
 }
 
 // SVG draws the plot.
@@ -93,14 +77,12 @@ func (p *Plot) SVG() string {
 	py := func(v float64) float64 { return plotHeight - below - y.at(v)*(plotHeight-top-below) }
 
 	// Plots of one page that share one are clipped alike.
-	clip, clipRings := fmt.Sprintf("plot-%d", left), fmt.Sprintf("rings-%d", left)
+	clip := fmt.Sprintf("plot-%d", left)
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s against %s">`,
 		plotWidth, plotHeight, html.EscapeString(p.Y), html.EscapeString(p.X))
 	fmt.Fprintf(&b, `<clipPath id="%s"><rect x="%d" y="%d" width="%d" height="%d"/></clipPath>`,
 		clip, left-4, top-6, plotWidth-left-right+12, plotHeight-top-below+12)
-	fmt.Fprintf(&b, `<clipPath id="%s"><rect x="%d" y="%d" width="%d" height="%d"/></clipPath>`, // a ring is whole on an axis, too
-		clipRings, left-10, top-10, plotWidth-left-right+20, plotHeight-top-below+20)
 	for i, l := range x.labels() {
 		t := x.ticks[i]
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`,
@@ -111,26 +93,16 @@ func (p *Plot) SVG() string {
 		fmt.Fprintf(&b, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>`,
 			left, plotWidth-right, py(t), py(t), left-6, py(t)+4, l)
 	}
-	named := func(name string, log bool) string {
-		if log {
-			name += " (logarithmic)"
-		}
-		return html.EscapeString(name)
+	fmt.Fprintf(&b, `<text class="axis" x="%d" y="%d" text-anchor="middle">%s</text>`, (left+plotWidth-right)/2, plotHeight-8, html.EscapeString(p.X))
+	name := p.Y
+	if p.Log {
+		name += " (logarithmic)"
 	}
-	fmt.Fprintf(&b, `<text class="axis" x="%d" y="%d" text-anchor="middle">%s</text>`, (left+plotWidth-right)/2, plotHeight-8, named(p.X, p.LogX))
 	fmt.Fprintf(&b, `<text class="axis" transform="translate(14 %d) rotate(-90)" text-anchor="middle">%s</text>`,
-		(top+plotHeight-below)/2, named(p.Y, p.Log))
+		(top+plotHeight-below)/2, html.EscapeString(name))
 	fmt.Fprintf(&b, `<g clip-path="url(#%s)">`, clip)
 	for _, s := range p.Series {
-		if !s.ring() {
-			s.draw(&b, px, py)
-		}
-	}
-	fmt.Fprintf(&b, `</g><g clip-path="url(#%s)">`, clipRings)
-	for _, s := range p.Series {
-		if s.ring() {
-			s.draw(&b, px, py)
-		}
+		s.draw(&b, px, py)
 	}
 	b.WriteString("</g></svg>")
 	return b.String()
@@ -139,14 +111,6 @@ func (p *Plot) SVG() string {
 // draw writes the series; px and py are where values lie.
 func (s *Series) draw(b *strings.Builder, px, py func(float64) float64) {
 	switch {
-	case s.Dots:
-		for _, q := range s.Points {
-			title := ""
-			if q.Text != "" {
-				title = "<title>" + html.EscapeString(q.Text) + "</title>"
-			}
-			fmt.Fprintf(b, `<circle class="%s" cx="%.1f" cy="%.1f" r="%s">%s</circle>`, s.Class, px(q.X), py(q.Y), radius(*s), title)
-		}
 	case s.Low != nil:
 		var d strings.Builder
 		for i, q := range s.Points {
@@ -167,19 +131,6 @@ func (s *Series) draw(b *strings.Builder, px, py func(float64) float64) {
 		}
 		fmt.Fprintf(b, `<path class="line %s" d="%s"><title>%s</title></path>`, s.Class, d.String(), html.EscapeString(s.Name))
 	}
-}
-
-// ring tells whether the series are rings around other points.
-func (s *Series) ring() bool { return s.Class == "winner" || s.Class == "target" }
-
-func radius(s Series) string {
-	switch {
-	case strings.Contains(s.Class, "front"):
-		return "4"
-	case s.ring():
-		return "7"
-	}
-	return "2.5"
 }
 
 func move(i int) string {

@@ -380,7 +380,11 @@ func (r *Report) next(dir string) []string {
 	var out []string
 	add := func(command, why string) { out = append(out, fmt.Sprintf("%-46s %s", command, why)) }
 	program := show.Program()
-	if r.status.State != engine.StateFinished {
+	switch r.status.State {
+	case engine.StateFinished:
+	case engine.StateRunning:
+		add(program+" status "+dir, "where it stands")
+	default:
 		add(program+" run "+dir, "goes on")
 	}
 	if len(r.rows) > 0 && r.rows[0].ID != 0 {
