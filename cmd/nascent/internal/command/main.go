@@ -39,6 +39,7 @@ type app struct {
 	err    io.Writer
 	data   io.Writer // where out leads, for files of other programs
 	screen *os.File  // where err leads, if that is a terminal
+	paper  *os.File  // where out leads, likewise
 	width  int       // of the terminal that out leads to, 0 if there is none
 	colour bool      // it can show colours
 
@@ -52,7 +53,7 @@ type app struct {
 func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 	a := &app{args: args, in: in, out: show.NewPrinter(out), err: show.NewPrinter(stderr), data: out}
 	if a.width, a.colour = terminal(out); a.width > 0 {
-		a.data = a.out
+		a.data, a.paper = a.out, out.(*os.File)
 	}
 	if width, colour := terminal(stderr); width > 0 && colour {
 		a.screen = stderr.(*os.File)
@@ -118,7 +119,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	root.AddCommand(looking...)
 	root.AddCommand(a.importCommand(), a.addCommand())
 	if a.live == nil {
-		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.compareCommand(), a.serveCommand(),
+		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.compareCommand(), a.serveCommand(), a.watchCommand(),
 			a.branchCommand(), a.rewindCommand(), a.mergeCommand(), a.diffCommand(),
 			a.testCommand(), a.checkCommand(), a.replayCommand(),
 			a.sampleCommand(), a.spaceCommand(), a.evaluateCommand(), a.pluginsCommand(), a.manCommand(), a.versionCommand())

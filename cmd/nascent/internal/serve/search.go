@@ -58,6 +58,8 @@ type search struct {
 	details map[engine.ID]engine.ResultRecord
 	places  *places // until something changes
 
+	selections map[string][]int // rows of tables, likewise
+
 	brief     sync.Mutex
 	version   uint64             // grows with every change
 	revision  uint64             // without those of clocks and of jobs that run
@@ -152,6 +154,7 @@ func (s *search) changed(calm bool) {
 	defer s.brief.Unlock()
 	if s.version++; !calm {
 		s.places = nil
+		clear(s.selections)
 		s.revision++
 	}
 }

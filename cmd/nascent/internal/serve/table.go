@@ -40,7 +40,7 @@ type tableRow struct {
 
 // table answers /table[?where=][&sort=][&columns=][&offset=].
 func (s *search) table(q url.Values) (any, error) {
-	sel := show.Selection{Limit: pageRows}
+	var sel show.Selection
 	if text := q.Get("where"); strings.TrimSpace(text) != "" {
 		c, err := expression.ParseCondition(text)
 		if err != nil {
@@ -48,24 +48,25 @@ func (s *search) table(q url.Values) (any, error) {
 		}
 		sel.Where = append(sel.Where, c)
 	}
-	if n, err := strconv.Atoi(q.Get("offset")); err == nil {
-		sel.Offset = max(0, n)
-	}
+	offset, _ := strconv.Atoi(q.Get("offset"))
 	for key := range strings.SplitSeq(q.Get("sort"), ",") {
 		if key != "" {
 			sel.Sort = append(sel.Sort, show.ParseKey(key))
 		}
 	}
-	found, all, err := s.rows.Select(sel)
+	all, err := s.selected(q.Get("where")+"\x00"+q.Get("sort"), sel)
 	if err != nil {
 		return nil, err
 	}
+	offset = max(0, offset)
+	found := all[min(offset, len(all)):]
+	found = found[:min(pageRows, len(found))]
 	columns := slices.DeleteFunc(strings.Split(q.Get("columns"), ","), func(c string) bool { return c == "" })
 	if len(columns) == 0 {
 		columns = s.rows.Usual(found)
 	}
 	columns = columns[:min(len(columns), mostColumns)]
-	out := &table{Total: all, Offset: sel.Offset, Columns: []tableColumn{}, Rows: []tableRow{}}
+	out := &table{Total: len(all), Offset: offset, Columns: []tableColumn{}, Rows: []tableRow{}}
 	for _, name := range columns {
 		if err := s.rows.Known(name); err != nil {
 			return nil, err
@@ -83,6 +84,26 @@ func (s *search) table(q url.Values) (any, error) {
 		out.Rows = append(out.Rows, r)
 	}
 	return out, nil
+}
+
+// mostSelected is how many selections are kept: whoever goes through a table asks for
+// the same rows in the same order, fifty at a time.
+const mostSelected = 4
+
+// selected are the rows of a selection, which is kept under a name until something changes.
+func (s *search) selected(name string, sel show.Selection) ([]int, error) {
+	if rows, ok := s.selections[name]; ok {
+		return rows, nil
+	}
+	rows, _, err := s.rows.Select(sel)
+	if err != nil {
+		return nil, err
+	}
+	if s.selections == nil || len(s.selections) == mostSelected {
+		s.selections = map[string][]int{}
+	}
+	s.selections[name] = rows
+	return rows, nil
 }
 
 // clip shortens a text to about n bytes, at a letter's end.
