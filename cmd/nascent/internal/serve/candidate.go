@@ -26,7 +26,7 @@ const (
 	mostChildren = 60
 	mostMetrics  = 60
 	mostCurves   = 6
-	curvePoints  = 150
+	curvePoints  = 80
 	mostFiles    = 60
 	mostChanges  = 12
 	mostText     = 4000
@@ -35,6 +35,7 @@ const (
 // metric is a figure of a candidate.
 type metric struct {
 	Name     string           `json:"name"`
+	Title    string           `json:"title"` // with its unit
 	Value    number           `json:"value"`
 	Text     string           `json:"text"`
 	Goal     engine.Goal      `json:"goal,omitempty"`
@@ -162,30 +163,33 @@ func (s *search) whole(ctx context.Context, row int, children []engine.ID) (*who
 	id := c.ID
 	said := s.rows.Labels[id]
 	out := &whole{
-		ID: id, Phase: c.Phase, Status: c.Status, Stopped: c.Stopped, Reason: clip(c.Reason, mostText), Winner: id == s.winner(),
+		ID: id, Phase: c.Phase, Status: c.Status, Stopped: c.Stopped, Reason: clipped(c.Reason, mostText), Winner: id == s.winner(),
 		OnFront: slices.ContainsFunc(s.state.Front, func(b engine.Best) bool { return b.ID == id }),
 		Pinned:  slices.Contains(s.state.Pinned, id),
 		Labels:  append([]string{}, said.Names[:min(len(said.Names), 20)]...), Comment: said.Comment,
 		Metrics: []metric{}, Facts: [][2]string{}, Parents: append([]engine.ID{}, c.Parents...),
-		Operator: cmp.Or(string(c.Origin()), c.Operator), Children: children[:min(len(children), mostChildren)], Offspring: len(children), Genome: clip(c.Genome.Text(), mostText),
-		Hash: c.Genome.Hash().String(), Genes: []gene{}, Changes: []change{}, Curves: []curve{}, Files: []keptFile{}, Unit: s.view.Units,
+		Operator: cmp.Or(string(c.Origin()), c.Operator), Children: children[:min(len(children), mostChildren)], Offspring: len(children),
+		Genome: clipped(c.Genome.Text(), mostText),
+		Hash:   c.Genome.Hash().String(), Genes: []gene{}, Changes: []change{}, Curves: []curve{}, Files: []keptFile{}, Unit: s.view.Units,
 		Command: fmt.Sprintf("%s export %s %s --output network.onnx", show.Program(), s.called, id),
 	}
 	estimates := s.view.Estimates(id)
 	for _, name := range show.MetricNames(s.view, c.Metrics)[:min(len(c.Metrics), mostMetrics)] {
 		x, _ := c.Metrics.Get(name)
-		m := metric{Name: name, Value: number(x), Text: spoken(name, x), Goal: s.goal(name).Goal}
+		m := metric{Name: name, Title: s.title("metric:" + name), Value: number(x), Text: spoken(name, x), Goal: s.goal(name).Goal}
 		if e, ok := estimates[name]; ok {
 			m.Estimate = &e
 		}
 		out.Metrics = append(out.Metrics, m)
 	}
+	out.Metrics = fit(out.Metrics, 10_000)
 	out.Rank, out.Among = s.rank(row)
 	leaves := c.Genome.Space().Leaves(c.Genome)
 	for _, l := range leaves[:min(len(leaves), mostGenes)] {
-		out.Genes = append(out.Genes, gene{clip(l.Path, 80), clip(genome.ValueText(l.Value), 60)})
+		out.Genes = append(out.Genes, gene{clip(l.Path, 220), clip(genome.ValueText(l.Value), 60)})
 	}
-	out.Changes = s.changes(&c, mostChanges)
+	out.Genes = fit(out.Genes, 11_000)
+	out.Changes = fit(s.changes(&c, mostChanges), 6000)
 	out.facts(s, &c)
 	out.draw(c.Genome)
 	return out, out.detail(ctx, s, &c)
@@ -316,10 +320,15 @@ func (out *whole) draw(g genome.Genome) {
 	out.Exports = []string{"json"}
 	net := show.NetworkOf(g)
 	if net == nil {
+		out.Command = strings.Replace(out.Command, "--output network.onnx", "--format json", 1)
 		return
 	}
 	out.Exports = slices.Concat(export.NetworkFormats, []string{"safetensors"})
 	out.Network = drawn(net)
+	if n := len(out.Network.Layers); n > 0 {
+		out.Network.Layers = fit(out.Network.Layers, 14_000)
+		out.Network.Left += n - len(out.Network.Layers)
+	}
 }
 
 func drawn(net *network.Network) *drawnNetwork {
@@ -362,6 +371,7 @@ func (out *whole) detail(ctx context.Context, s *search, c *engine.Candidate) er
 		}
 		out.Files = append(out.Files, k)
 	}
+	out.Files = fit(out.Files, 4000)
 	return nil
 }
 
@@ -418,6 +428,9 @@ func (s *search) lineage(id engine.ID) (any, error) {
 				queue = append(queue, step{p, at.depth + 1})
 			}
 		}
+	}
+	if near := fit(out.Ancestors, 56_000); len(near) < len(out.Ancestors) {
+		out.Ancestors, out.More = near, true
 	}
 	return out, nil
 }
@@ -502,6 +515,7 @@ func (s *search) failed() *failures {
 	for i := range out.Reasons {
 		out.Reasons[i].Reason = clip(out.Reasons[i].Reason, 500)
 	}
+	out.Reasons = fit(out.Reasons, 56_000)
 	return out
 }
 

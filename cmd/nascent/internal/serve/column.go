@@ -25,6 +25,7 @@ type column struct {
 	labels []string // of the numbers 0, 1, ... of texts
 	known  map[string]int
 	read   expression.Column
+	many   bool // some row has several values
 }
 
 // filled are columns by their names, up to the last row. An error names one that does
@@ -107,6 +108,7 @@ func (c *column) number(values []expression.Value) float64 {
 	if len(values) == 0 {
 		return math.NaN()
 	}
+	c.many = c.many || len(values) > 1
 	switch v := values[0]; v.Kind {
 	case expression.Text:
 		return c.label(v.Text)
@@ -132,7 +134,7 @@ func (c *column) label(text string) float64 {
 			code, text = maxLabels, "others"
 		}
 		if len(c.labels) <= maxLabels {
-			c.labels = append(c.labels, clip(text, 60))
+			c.labels = append(c.labels, clipped(text, 40))
 		}
 		c.known[text] = code
 	}
@@ -178,9 +180,9 @@ func (s *search) goal(name string) (o engine.Objective) {
 // is left out where it would squeeze the rest.
 func (s *search) axis(c *column, rows []int, log string) axis {
 	o := s.goal(c.name)
-	a := axis{Name: c.name, Title: s.title(c.name), Labels: c.labels, Goal: o.Goal, Mean: c.read.Many && c.labels == nil}
+	a := axis{Name: c.name, Title: s.title(c.name), Labels: c.labels, Goal: o.Goal, Mean: c.many && c.labels == nil}
 	if c.labels != nil {
-		if c.read.Many {
+		if c.many {
 			a.Title = "first of " + a.Title
 		}
 		a.Lo, a.Hi = -0.5, number(float64(len(c.labels))-0.5)
@@ -211,7 +213,7 @@ func (s *search) axis(c *column, rows []int, log string) axis {
 		a.Log = hi > 0
 	case log == "0":
 	default:
-		a.Log = lo > 0 && (o.Scale == engine.LogScale || hi/lo >= 100 && c.name != evaluation)
+		a.Log = lo > 0 && (o.Scale == engine.LogScale || hi/lo >= 100 && o.Goal != engine.Maximize && c.name != evaluation)
 	}
 	if a.Log && lo <= 0 {
 		if i, _ := slices.BinarySearch(values, math.SmallestNonzeroFloat64); i < len(values) {

@@ -26,3 +26,23 @@ func inJSON(text string) int {
 	b, _ := json.Marshal(text)
 	return len(b) + 1
 }
+
+// fit are the first of a list that have at most so many bytes in an answer.
+func fit[T any](all []T, room int) []T {
+	for i := range all {
+		b, err := json.Marshal(all[i])
+		if room -= len(b) + 1; room < 0 || err != nil {
+			return all[:i]
+		}
+	}
+	return all
+}
+
+// clipped is a text of at most so many bytes in an answer, where some letters take six.
+func clipped(text string, room int) string {
+	text = clip(text, room)
+	for len(text) > 8 && inJSON(text) > room+8 {
+		text = clip(text, len(text)/2)
+	}
+	return text
+}

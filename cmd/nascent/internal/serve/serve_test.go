@@ -711,10 +711,19 @@ func TestNothingIsReadAsHTML(t *testing.T) {
 	}
 }
 
-// large makes a search of n candidates that are as large as they may be, with a space of
-// many genes, and tells where it stands.
-func large(tb testing.TB, n int) (dir string, src *stopped) {
+// size is how much there is of everything in a search, and how long names are.
+type size struct{ candidates, genes, letters, objectives, front int }
+
+// metric is the name of a metric, as long as one may be.
+func (z size) metric(i int) string {
+	return fmt.Sprintf("a_metric_%s%03d", strings.Repeat("m", max(0, min(z.letters, 100)-12)), i)
+}
+
+// large makes a search of candidates that are as large as they may be, with a space of many
+// genes, and tells where it stands.
+func large(tb testing.TB, z size) (dir string, src *stopped) {
 	tb.Helper()
+	n := z.candidates
 	dir = filepath.Join(tb.TempDir(), "large")
 	led, err := ledger.Open(dir, ledger.Options{NoSync: true})
 	if err != nil {
@@ -725,13 +734,18 @@ func large(tb testing.TB, n int) (dir string, src *stopped) {
 	for i := range 60 {
 		options = append(options, fmt.Sprintf(`"an option with quite a long name, which is number %d of them"`, i))
 	}
-	for i := range 40 {
-		genes = append(genes, fmt.Sprintf(`"a_gene_with_a_rather_long_name_%02d": {"float": [0, 1]}`, i))
+	for i := range z.genes {
+		genes = append(genes, fmt.Sprintf(`%q: {"float": [0, 1]}`, z.gene(i)))
 	}
 	space := genome.MustParseSpace(fmt.Sprintf(`{"activation": {"choice": [%s]}, %s}`, strings.Join(options, ", "), strings.Join(genes, ", ")))
 	metrics := []engine.Metric{{Name: "accuracy", Goal: engine.Maximize}, {Name: "latency", Goal: engine.Minimize}}
+	objectives := []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "latency", Goal: engine.Minimize}}
 	for i := range 50 {
-		metrics = append(metrics, engine.Metric{Name: fmt.Sprintf("a_metric_with_a_long_name/%02d", i)})
+		name := z.metric(i)
+		metrics = append(metrics, engine.Metric{Name: name, Unit: strings.Repeat("u", 20)})
+		if len(objectives) < z.objectives {
+			objectives = append(objectives, engine.Objective{Metric: name, Goal: engine.Minimize})
+		}
 	}
 	strategy, err := evolve.New("random")
 	if err != nil {
@@ -741,14 +755,14 @@ func large(tb testing.TB, n int) (dir string, src *stopped) {
 	_, err = engine.Run(tb.Context(), engine.Config{
 		Name: "large", Space: space, Strategy: strategy, StrategyName: "random", Ledger: led, Order: engine.Arrival, Window: 512, Workers: 64,
 		Final: engine.Final{Skip: true}, Limits: engine.Limits{Evaluations: n},
-		Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "latency", Goal: engine.Minimize}},
+		Objectives: objectives,
 		Evaluator: engine.Func(func(_ context.Context, job *engine.Job) (map[string]float64, error) {
 			if job.ID%10 == 3 {
 				return nil, fmt.Errorf("%w: reason %d: %s", engine.ErrInvalid, job.ID, strings.Repeat(evil, 3))
 			}
 			r := rand.New(rand.NewPCG(job.Seed, 2))
 			out := map[string]float64{"accuracy": r.Float64() / 1e5, "latency": r.Float64() * 1e-12}
-			for _, m := range metrics[2:min(len(metrics), 2+int(job.ID%50))] {
+			for _, m := range metrics[2:min(len(metrics), max(len(objectives), 2+int(job.ID%50)))] {
 				out[m.Name] = r.NormFloat64() * 1e-30
 			}
 			return out, nil
@@ -761,7 +775,7 @@ func large(tb testing.TB, n int) (dir string, src *stopped) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if len(best) < 1000 {
+		if len(best) < z.front {
 			g, err := space.Unpack(j.Packed)
 			if err != nil {
 				tb.Fatal(err)
@@ -776,35 +790,114 @@ func large(tb testing.TB, n int) (dir string, src *stopped) {
 	return dir, &stopped{state: func(*ledger.Ledger) (State, error) {
 		s := State{Live: true}
 		s.Name, s.State, s.Evaluations, s.Best, s.Front = "large", engine.StateRunning, n, best[:5], best
-		for i := range 300 {
+		for i := range min(300, len(best)) {
 			s.Jobs = append(s.Jobs, engine.RunningJob{ID: engine.ID(i + 1), Genome: best[i].Genome, Metrics: best[i].Metrics})
 		}
 		return s, nil
 	}}
 }
 
+// gene is the name of a gene.
+func (z size) gene(i int) string {
+	return fmt.Sprintf("a_gene%s_%03d", strings.Repeat("_long", max(0, z.letters-10)/5), i)
+}
+
 // No answer has more than 64 KB, whatever the size of a search and of what is in it.
 func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
-	dir, src := large(t, 3000)
-	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
+	for name, z := range map[string]size{
+		"many":    {candidates: 3000, genes: 40, letters: 30, objectives: 2, front: 1000},
+		"hostile": {candidates: 1200, genes: 200, letters: 200, objectives: 8, front: 300},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, src := large(t, z)
+			if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			line := (evil + strings.Repeat("\x00\x1b[31m\"", 2000))[:10_000] + "\n"
+			for i := range 100 { // 5,000 lines of 10 KB in all, and names of 200 letters
+				name := fmt.Sprintf("%s%03d.log", strings.Repeat("<", 190), i)
+				if err := os.WriteFile(filepath.Join(dir, "logs", name), []byte(strings.Repeat("job 13: "+line, 50)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a := newAsker(t, Config{Dir: dir, Source: src})
+			a.ready("large")
+			everything, axes := "/table?columns=genome", "/parallel?columns=activation"
+			for i := range 50 {
+				everything += "," + url.QueryEscape("metric:"+z.metric(i))
+			}
+			for i := range 12 {
+				axes += "," + url.QueryEscape(z.gene(i))
+			}
+			gene, metric := url.QueryEscape(z.gene(0)), url.QueryEscape("metric:"+z.metric(0))
+			for _, v := range append(slices.Clone(views), everything, axes, "/candidate/13", "/candidate/50", "/lineage/50", "/scatter?x=activation&y=accuracy",
+				"/scatter?x=metric:latency&y=accuracy&logx=1&logy=1", "/scatter?x="+gene+"&y="+metric, "/table?columns=genome,reason,hash",
+				"/scatter?x=activation&y=activation", "/log?find=img", "/log?about=13", "/parallel?where=accuracy+%3E+0", "/table?offset=1000&sort="+metric) {
+				a.get("/api/searches/large"+v, nil)
+			}
+			a.get("/api/compare?search=large", nil)
+		})
+	}
+}
+
+// A folder of many searches with long names is listed in parts, none of which is too long, and
+// compared.
+func TestManySearches(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	const many = 1000
+	first := searched(t, folder, strings.Repeat("&", 200), 20)
+	ledgerOf, err := os.ReadFile(filepath.Join(first, ledger.FileName))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "logs", "x.log"), []byte(strings.Repeat(evil+strings.Repeat("\x00\x1b[31m\"", 200)+"\n", 20_000)), 0o600); err != nil {
-		t.Fatal(err)
+	names := []string{filepath.Base(first)}
+	for i := range many - 1 {
+		name := fmt.Sprintf("%s%04d", strings.Repeat("<", 200), i)
+		names = append(names, name)
+		if err := os.Mkdir(filepath.Join(folder, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if i >= 12 { // enough are real
+			ledgerOf = []byte("no ledger")
+		}
+		if err := os.WriteFile(filepath.Join(folder, name, ledger.FileName), ledgerOf, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	a := newAsker(t, Config{Dir: dir, Source: src})
-	a.ready("large")
-	everything := "/table?columns=genome"
-	for i := range 50 {
-		everything += "," + url.QueryEscape(fmt.Sprintf("a_metric_with_a_long_name/%02d", i))
+	a := newAsker(t, Config{Dir: folder, Source: &stopped{}})
+	var list struct {
+		Total, Offset int
+		Searches      []standing
 	}
-	axes := "/parallel?columns=activation"
-	for i := range 12 {
-		axes += fmt.Sprintf(",a_gene_with_a_rather_long_name_%02d", i)
+	var seen []string
+	for len(seen) < many {
+		a.get(fmt.Sprintf("/api/searches?offset=%d", len(seen)), &list)
+		if list.Total != many || list.Offset != len(seen) || len(list.Searches) == 0 {
+			t.Fatalf("from %d on there are %d of %d", len(seen), len(list.Searches), list.Total)
+		}
+		for _, s := range list.Searches {
+			seen = append(seen, s.Name)
+		}
 	}
-	for _, v := range append(views, everything, axes, "/candidate/13", "/candidate/50", "/scatter?x=activation&y=accuracy", "/scatter?x=metric:latency&y=accuracy&logx=1&logy=1",
-		"/table?columns=genome,reason,hash", "/scatter?x=activation&y=activation", "/log?find=img", "/log?about=13", "/parallel?where=accuracy+%3E+0") {
-		a.get("/api/searches/large"+v, nil)
+	slices.Sort(names)
+	if !slices.Equal(seen, names) {
+		t.Error("the parts of the list are not all searches, each once")
+	}
+	if a.get("/api/searches?find=0007", &list); list.Total != 1 || list.Searches[0].Name != names[8] {
+		t.Errorf("of those with 0007 there are %+v", list)
+	}
+	address := "/api/compare?"
+	for _, name := range names[:14] {
+		address += "search=" + url.QueryEscape(name) + "&"
+	}
+	var side compared
+	for a.get(address, &side); slices.ContainsFunc(side.Searches, func(s comparedOne) bool { return strings.Contains(s.Error, "still being read") }); {
+		a.get(address, &side)
+	}
+	if len(side.Searches) != mostCompared || side.Error != "" || side.Searches[0].Error != "" {
+		t.Errorf("%d are compared, %q", len(side.Searches), side.Error)
 	}
 }

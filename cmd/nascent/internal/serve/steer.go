@@ -129,7 +129,7 @@ func (s *search) timeline(url.Values) (any, error) {
 	slices.Reverse(newest)
 	for i := range newest {
 		e := &newest[i]
-		e.Text, e.By, e.Request = clip(e.Text, 300), clip(e.By, 60), clip(e.Request, 60)
+		e.Text, e.By, e.Request = clip(e.Text, 450), clip(e.By, 60), clip(e.Request, 60)
 	}
-	return &timeline{append([]engine.Occurrence{}, newest...), len(all)}, nil
+	return &timeline{append([]engine.Occurrence{}, fit(newest, 56_000)...), len(all)}, nil
 }

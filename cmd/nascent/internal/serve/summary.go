@@ -60,7 +60,7 @@ func (s *search) summary(url.Values) (any, error) {
 	for _, pair := range report.Pairs(s.view) {
 		out.Pairs = append(out.Pairs, [2]string{pair[0].Metric, pair[1].Metric})
 	}
-	out.Across = s.across()
+	out.Pairs, out.Across = fit(out.Pairs[:min(len(out.Pairs), 12)], 3000), s.across()
 	if !s.stands {
 		return out, nil
 	}
@@ -68,23 +68,26 @@ func (s *search) summary(url.Values) (any, error) {
 	out.State, out.Winner, out.Front = s.view.Status(), s.winner(), len(s.state.Front)
 	out.Measured = s.state.Outcome != nil && len(s.state.Outcome.Remeasured) > 0
 	out.State.Front = nil
-	out.State.Pinned = nil                                         // a candidate says so itself
-	out.State.Bans = out.State.Bans[:min(len(out.State.Bans), 16)] // of up to engine.MaxBan bytes
+	out.State.Pinned = nil                     // a candidate says so itself
+	out.State.Bans = fit(out.State.Bans, 8000) // of up to engine.MaxBan bytes
 	out.State.Planned = slices.Clone(out.State.Planned[:min(len(out.State.Planned), 30)])
 	for i := range out.State.Planned {
 		out.State.Planned[i].Text = clip(out.State.Planned[i].Text, 200)
 	}
+	out.State.Planned = fit(out.State.Planned, 8000)
 	out.State.Best = slices.Clone(out.State.Best)
 	for i := range out.State.Best {
 		b := &out.State.Best[i]
 		b.Genome, b.Metrics = clip(b.Genome, 400), b.Metrics[:min(len(b.Metrics), 20)]
 		b.Estimates = nil
 	}
+	out.State.Best = fit(out.State.Best, 8000)
 	out.State.Jobs = slices.Clone(out.State.Jobs[:min(len(out.State.Jobs), 64)])
 	for i := range out.State.Jobs {
 		j := &out.State.Jobs[i]
 		j.Genome, j.Metrics = clip(j.Genome, 120), j.Metrics[:min(len(j.Metrics), 6)]
 	}
+	out.State.Jobs = fit(out.State.Jobs, 16_000)
 	return out, nil
 }
 
@@ -96,7 +99,7 @@ func plain(names []string) []string {
 		if form, rest, ok := strings.Cut(n, `("`); ok {
 			n = form + ":" + strings.TrimSuffix(rest, `")`)
 		}
-		if size += len(n); size > 8000 {
+		if size += inJSON(n); size > 8000 {
 			break
 		}
 		out = append(out, n)
@@ -109,7 +112,20 @@ func (s *search) report(url.Values) (any, error) {
 	if !s.stands {
 		return nil, &notFound{"the search is still being read; ask again"}
 	}
-	return report.AccountOf(s.view), nil
+	a := report.AccountOf(s.view)
+	short := func(lines []string) []string {
+		for i := range lines {
+			lines[i] = clip(lines[i], 1500)
+		}
+		return fit(lines, 7000)
+	}
+	a.Verdict, a.Honesty, a.Took = short(a.Verdict), short(a.Honesty), short(a.Took)
+	for i := range a.Plan {
+		a.Plan[i][0], a.Plan[i][1] = clip(a.Plan[i][0], 120), clip(a.Plan[i][1], 1000)
+	}
+	a.Plan, a.Rows = fit(a.Plan, 12_000), fit(a.Rows, 20_000)
+	a.IDs = a.IDs[:len(a.Rows)]
+	return a, nil
 }
 
 // importances are how much genes matter for each objective.
@@ -134,8 +150,9 @@ func (s *search) importance(url.Values) (any, error) {
 		}
 		study.Genes = study.Genes[:min(len(study.Genes), 40)]
 		for i := range study.Genes {
-			study.Genes[i].Gene, study.Genes[i].Favoured = clip(study.Genes[i].Gene, 120), clip(study.Genes[i].Favoured, 120)
+			study.Genes[i].Gene, study.Genes[i].Favoured = clip(study.Genes[i].Gene, 220), clip(study.Genes[i].Favoured, 120)
 		}
+		study.Genes = fit(study.Genes, 14_000)
 		out.Metrics = append(out.Metrics, study)
 	}
 	return out, nil

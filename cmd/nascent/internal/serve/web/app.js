@@ -10,7 +10,7 @@ import { trouble } from 'nascent/trouble.js'
 import { folder, compared } from 'nascent/folder.js'
 
 const main = document.getElementById('main'), top_ = document.getElementById('top')
-const tabs = [['', 'Overview'], ['candidates', 'Candidates'], ['genes', 'Genes'], ['log', 'Failures and logs']]
+const tabs = [['', 'Overview'], ['candidates', 'Candidates'], ['genes', 'Genes'], ['log', 'Failures, logs']]
 
 let leave // what the view that is shown has to undo
 let first // the list of searches, as it was at the start

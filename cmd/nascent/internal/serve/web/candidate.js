@@ -33,7 +33,7 @@ export function candidate(context) {
     const tags = [h('span', { class: 'tag ' + c.status }, c.status), c.winner && h('span', { class: 'tag best' }, 'the best'), c.onFront && h('span', { class: 'tag front' }, 'on the front'),
       c.phase !== 'search' && h('span', { class: 'tag' }, c.phase), c.stopped && h('span', { class: 'tag' }, 'stopped early'), c.labels.map(l => h('span', { class: 'tag label' }, l))]
     const objectives = c.metrics.filter(m => search.objectives.some(o => o.metric === m.name)), others = c.metrics.filter(m => !objectives.includes(m))
-    const shown = m => h('tr', {}, h('th', { scope: 'row' }, m.name), h('td', { title: String(m.value) }, m.text),
+    const shown = m => h('tr', {}, h('th', { scope: 'row' }, m.title), h('td', { title: String(m.value) }, m.text),
       h('td', { class: 'faint' }, m.estimate?.n > 1 && `mean ${number(m.estimate.mean)}, between ${number(m.estimate.low)} and ${number(m.estimate.high)} (${m.estimate.n} measured)`))
     if (said) said.set(c)
     fill(e,
@@ -43,7 +43,7 @@ export function candidate(context) {
       c.comment && h('blockquote', {}, c.comment),
       c.rank > 0 && h('p', {}, `${ordinal(c.rank)} of ${plural(c.among, 'candidate')} by ${search.objectives[0].metric} as the search measured it.` + (c.winner && c.rank > 1 && search.measured ? ' Measured again with fresh seeds it came out first.' : '')),
       h('div', { class: 'columns' },
-        panel('Figures', h('div', { class: 'figures' }, objectives.map(m => h('div', { class: 'figure objective' }, h('span', { class: 'value' }, m.text), h('span', { class: 'name' }, m.name)))),
+        panel('Figures', h('div', { class: 'figures' }, objectives.map(m => h('div', { class: 'figure objective' }, h('span', { class: 'value' }, m.text), h('span', { class: 'name' }, m.title)))),
           h('div', { class: 'wide' }, h('table', { class: 'pairs' }, h('tbody', {}, objectives.filter(m => m.estimate?.n > 1).map(shown), others.map(shown))))),
         panel('Take it along', downloads(context, c), c.files.length > 0 && [h('h3', {}, 'Files that its job kept'), h('ul', { class: 'files' }, c.files.map(f => h('li', {},
           f.missing || kept() ? [f.name, ' ', h('span', { class: 'faint' }, bytes(f.size) + (f.missing ? ', ' + f.missing : ''))] :

@@ -64,7 +64,7 @@ export function candidates(context) {
     const keys = state.sort.split(',').filter(Boolean)
     const head = t.columns.map(c => {
       const i = keys.findIndex(k => bare(k) === bare(c.name)), down = i >= 0 && keys[i].startsWith('-')
-      return h('th', { scope: 'col', class: c.number && 'number', 'aria-sort': i < 0 ? undefined : down ? 'descending' : 'ascending' },
+      return h('th', { scope: 'col', role: 'columnheader', class: c.number && 'number', 'aria-sort': i < 0 ? undefined : down ? 'descending' : 'ascending' },
         h('button', {
           type: 'button', title: 'sort; with Shift as a further key', onclick: event => {
             const next = i >= 0 && down ? c.name : '-' + c.name
@@ -77,13 +77,13 @@ export function candidates(context) {
       h('button', { type: 'button', disabled: t.offset === 0, onclick: () => change({ offset: Math.max(0, t.offset - 50) }) }, '← 50 before'),
       h('span', {}, t.total === 0 ? 'none' : `${thousands(t.offset + 1)} to ${thousands(to)} of ${plural(t.total, 'candidate')}`),
       h('button', { type: 'button', disabled: to >= t.total, onclick: () => change({ offset: t.offset + 50 }) }, 'next 50 →'))
-    fill(e, pager(), h('div', { class: 'wide' }, h('table', { class: 'candidates' }, h('thead', {}, h('tr', {}, head)),
-      h('tbody', {}, t.rows.map(r => {
+    fill(e, pager(), h('div', { class: 'wide' }, h('table', { class: 'candidates', role: 'table', 'aria-label': 'candidates' }, h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, head)),
+      h('tbody', { role: 'rowgroup' }, t.rows.map(r => {
         const go = () => { location.hash = link('candidate', r.id) }
         return h('tr', {
-          tabindex: 0, class: r.status + (r.winner ? ' winner' : ''), onclick: event => { if (!event.target.closest('a, summary, details') && !getSelection().toString()) go() },
+          role: 'row', tabindex: 0, class: r.status + (r.winner ? ' winner' : ''), onclick: event => { if (!event.target.closest('a, summary, details') && !getSelection().toString()) go() },
           onkeydown: event => { if (event.key === 'Enter' && event.target.tagName === 'TR') go() },
-        }, r.cells.map((cell, i) => h('td', { class: t.columns[i].number && 'number' }, written(t.columns[i], cell, r, link))))
+        }, r.cells.map((cell, i) => h('td', { role: 'cell', class: [t.columns[i].number && 'number', (cell === '-' || cell === '') && 'none'].filter(Boolean).join(' ') || undefined, 'data-label': ['id', 'status'].includes(t.columns[i].name) ? undefined : t.columns[i].title }, written(t.columns[i], cell, r, link))))
       })))), t.rows.length > 20 && pager())
   })
 

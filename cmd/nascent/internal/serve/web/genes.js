@@ -17,7 +17,7 @@ export function genes(context) {
       location.hash = link('candidates') + '?where=' + encodeURIComponent([labelled ? undefined : rangeOf(gene, cell.x), rangeOf('metric:' + metric, cell.y), 'ok'].filter(Boolean).join(' and '))
     },
   })
-  const select = (label, all, now, set) => h('label', {}, label + ' ', h('select', { onchange: event => { set(event.target.value); sliced.update() } }, all.map(x => h('option', { value: x, selected: x === now }, x.replace(/^(gene|metric):/, '')))))
+  const select = (label, all, now, set) => h('label', {}, label + ' ', h('select', { onchange: event => { set(event.target.value); sliced.update() } }, (all.includes(now) || !now ? all : [now, ...all]).map(x => h('option', { value: x, selected: x === now }, x.replace(/^(gene|metric|usage):/, '')))))
   const metrics = search.metrics.map(m => m.replace(/^metric:/, '')), all = search.genes
   const controls = h('div', { class: 'tools' })
   const slicing = []
@@ -33,12 +33,12 @@ export function genes(context) {
   const bars = part(() => ask('/importance'), (e, answer) => {
     if (!gene) {
       const best = answer.metrics[0]?.genes[0]?.gene
-      gene = all.find(g => g === best || g === 'gene:' + best) ?? all[0] ?? ''
+      gene = all.find(g => g === best || g === 'gene:' + best) ?? (best ? 'gene:' + best : all[0] ?? '')
       draw()
     }
     box.classList.toggle('whole', answer.metrics.length % 2 === 0)
     fill(e, answer.reason && h('p', { class: 'faint' }, answer.reason + '.'), answer.metrics.map(m => panel(`What ${m.metric} depends on`,
-      h('p', { class: 'faint' }, `How differently genes are distributed among the best ${plural(m.best, 'candidate')} of ${m.candidates.toLocaleString('en')} (PED-ANOVA). Choose one to look at it.`),
+      h('p', { class: 'faint' }, `How differently genes are distributed among the best ${plural(m.best, 'candidate')} of ${m.candidates.toLocaleString('en')} (PED-ANOVA). Choose one to look at it.${m.genes.some(g => g.importance > 0) ? '' : ' With so few candidates none stands out yet.'}`),
       h('ul', { class: 'bars' }, m.genes.filter((g, i) => i < 12 || g.importance > 0.02).map(g => h('li', {}, h('button', {
         type: 'button', onclick: () => {
           gene = all.find(x => x === g.gene || x === 'gene:' + g.gene) ?? 'gene:' + g.gene

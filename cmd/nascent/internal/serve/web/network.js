@@ -1,6 +1,7 @@
 // Networks and families as SVG.
 
-import { h, named, thousands } from 'nascent/dom.js'
+import { h, fill, named, thousands } from 'nascent/dom.js'
+import { sized } from 'nascent/plot.js'
 import { ticks, labels } from 'nascent/scale.js'
 
 // zoomed makes an SVG that can be looked at from near: by buttons, keys (+ - 0), dragging,
@@ -104,10 +105,17 @@ export function network(net) {
 // family draws where a candidate comes from: generations from left to right, the better
 // the higher.
 export function family(answer, id, open) {
+  if (answer.ancestors.length < 2) return undefined
+  const e = h('div', { class: 'wide' })
+  sized(e, width => fill(e, generations(answer, id, open, width)))
+  return e
+}
+
+// generations draws a family in as much room as there is.
+function generations(answer, id, open, room) {
   const all = answer.ancestors, deepest = Math.max(...all.map(a => a.depth))
-  if (all.length < 2) return undefined
   const known = all.filter(a => a.value !== null)
-  const W = Math.max(320, 90 + 70 * deepest), H = 250, left = 76, right = 40, top = 40, below = 30
+  const narrow = room < 500, W = Math.min(Math.max(room, 240), Math.max(320, 90 + 70 * deepest)), H = 250, left = narrow ? 56 : 76, right = narrow ? 16 : 40, top = 40, below = 30
   let lo = Math.min(...known.map(a => a.value)), hi = Math.max(...known.map(a => a.value))
   if (!(hi > lo)) [lo, hi] = [lo - Math.abs(lo || 1) * 0.05, hi + Math.abs(hi || 1) * 0.05]
   const px = d => W - right - (deepest ? d / deepest : 0) * (W - left - right)
@@ -142,9 +150,8 @@ export function family(answer, id, open) {
       break
     }
   }
-  const svg = h('svg:svg', { class: 'family', width: W, height: H, viewBox: `0 0 ${W} ${H}` },
+  return h('svg:svg', { class: 'family', role: 'img', 'aria-label': `${all.length - 1} ancestors of candidate ${named(id)}`, width: W, height: H, viewBox: `0 0 ${W} ${H}` },
     t.map((v, i) => [h('svg:line', { class: 'grid', x1: left, x2: W - right, y1: py(v), y2: py(v) }), h('svg:text', { class: 'tick', x: left - 20, y: py(v) + 4, 'text-anchor': 'end' }, names[i])]),
     h('svg:text', { class: 'axis', x: 2, y: 12 }, answer.metric + (flip ? ' (less is better, and above)' : '')),
     h('svg:text', { class: 'axis', x: (left + W - right) / 2, y: H - 6, 'text-anchor': 'middle' }, 'generations →'), lines, dots, texts)
-  return h('div', { class: 'wide' }, svg)
 }

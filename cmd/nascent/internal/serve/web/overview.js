@@ -92,9 +92,10 @@ export function overview(context) {
 
   const figures = part(async () => context.search.ready ? ask('/report') : null, (e, r) => {
     if (!r) return fill(e)
-    fill(e, r.rows?.length > 0 && panel('Figures', table(r.head, r.rows.map((row, i) => ({
-      class: row[0].endsWith('(winner)') && 'winner', cells: row.map((cell, k) => k ? spread(cell) : r.ids[i] ? h('a', { href: link('candidate', r.ids[i]) }, cell) : cell),
-    })), { numbers: r.head.map((_, i) => i).slice(1), first: 'th', label: 'figures' }), r.honesty?.map(line => h('p', { class: 'faint' }, line))))
+    const kept = r.head.map((_, k) => k).filter(k => r.rows?.some(row => row[k] !== '-')), head = kept.map(k => r.head[k])
+    fill(e, r.rows?.length > 0 && panel('Figures', table(head, r.rows.map((row, i) => ({
+      class: row[0].endsWith('(winner)') && 'winner', cells: kept.map(k => row[k]).map((cell, k) => k ? spread(cell) : r.ids[i] ? h('a', { href: link('candidate', r.ids[i]) }, cell) : cell),
+    })), { numbers: head.map((_, i) => i).slice(1), first: 'th', label: 'figures' }), r.honesty?.map(line => h('p', { class: 'faint' }, line))))
   })
   const account = part(async () => context.search.ready ? ask('/report') : null, (e, r) => {
     if (!r) return fill(e)
@@ -145,7 +146,7 @@ export function takes(u) {
 }
 
 export function figure(m, kind) {
-  return h('div', { class: 'figure ' + (kind ?? '') }, h('span', { class: 'value' }, m.text), h('span', { class: 'name' }, m.name))
+  return h('div', { class: 'figure ' + (kind ?? '') }, h('span', { class: 'value' }, m.text), h('span', { class: 'name' }, m.title ?? m.name))
 }
 
 // drawn is a part that hands its answer to a picture.

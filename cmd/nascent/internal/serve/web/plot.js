@@ -10,7 +10,7 @@ export const series = i => colour('s' + i % 7)
 const looks = ['(prefers-color-scheme: dark)', 'print'].map(q => matchMedia(q)) // they have colours of their own
 
 // sized calls draw whenever the width of an element changes, or the colours.
-function sized(e, draw) {
+export function sized(e, draw) {
   let width = 0
   new ResizeObserver(() => {
     const w = Math.floor(e.clientWidth)
@@ -461,14 +461,17 @@ export function parallel({ open, height = 340 }) {
   const canvas = h('canvas', { tabindex: 0, role: 'img' }), tip = h('div', { class: 'tip', hidden: true })
   const inner = h('div', { class: 'stage' }, canvas, tip)
   const e = h('div', { class: 'plot wide' }, inner)
-  let data, at = [], over
+  let data, at = [], over, along = 0 // the axes follow one another to the right, or (1) downwards
   const redraw = sized(e, draw)
+  // Where there is no room for axes side by side they lie below one another.
   function draw(width) {
     if (!data?.axes.length) return
-    const whole = Math.max(width, data.axes.length * 110)
+    const n = data.axes.length, lying = width < n * 100, step = 62
+    const whole = Math.max(lying ? 0 : n * 100, width), tall = lying ? step * n + 16 : height
     inner.style.setProperty('width', whole + 'px')
-    const c = surface(canvas, whole, height), top = 40, below = 28, n = data.axes.length
-    const px = i => whole * (i + 0.5) / n, py = p => height - below - p * (height - top - below)
+    const c = surface(canvas, whole, tall), top = 40, below = 28, side = 14
+    const place = (i, p) => lying ? [side + p * (whole - 2 * side), step * (i + 0.5)] : [whole * (i + 0.5) / n, tall - below - p * (tall - top - below)]
+    along = lying ? 1 : 0
     const of = ramp()
     data.links.forEach((links, i) => {
       const most = Math.log1p(Math.max(1, ...links.map(l => l[2])))
@@ -477,13 +480,13 @@ export function parallel({ open, height = 340 }) {
         c.globalAlpha = 0.25 + 0.6 * Math.log1p(k) / most
         c.lineWidth = 1 + 4 * Math.log1p(k) / most
         c.beginPath()
-        c.moveTo(px(i), py((a + 0.5) / data.bins))
-        c.lineTo(px(i + 1), py((b + 0.5) / data.bins))
+        c.moveTo(...place(i, (a + 0.5) / data.bins))
+        c.lineTo(...place(i + 1, (b + 0.5) / data.bins))
         c.stroke()
       }
     })
     c.globalAlpha = 1
-    at = data.lines.map(l => l.at.map((p, i) => [px(i), py(p)]))
+    at = data.lines.map(l => l.at.map((p, i) => place(i, p)))
     at.forEach((points, i) => {
       if (i !== over) {
         c.globalAlpha = at.length > 40 ? 0.35 : 0.6
@@ -493,21 +496,35 @@ export function parallel({ open, height = 340 }) {
     c.globalAlpha = 1
     if (over !== undefined && at[over]) stroke(c, colour('s1'), at[over], 3)
     data.axes.forEach((axis, i) => {
-      stroke(c, colour('ink'), [[px(i), top], [px(i), height - below]], 1)
+      stroke(c, colour('ink'), [place(i, 0), place(i, 1)], 1)
       const s = scale(axis)
-      c.textBaseline = 'middle'
-      c.textAlign = 'left'
-      for (const t of written(axis, 5)) {
+      let free = 0
+      for (const t of written(axis, lying ? 4 : 5)) {
         const p = s.at(t.at)
         if (p < 0 || p > 1) continue
-        halo(c, t.text, px(i) + 5, py(p))
+        const [x, y] = place(i, p), w = c.measureText(t.text).width
+        c.textBaseline = lying ? 'top' : 'middle'
+        c.textAlign = 'left'
+        if (!lying) halo(c, t.text, x + 5, y)
+        else if (x - w / 2 >= free) {
+          const from = Math.max(0, Math.min(whole - w, x - w / 2))
+          halo(c, t.text, from, y + 4)
+          free = from + w + 8
+        }
+      }
+      const title = (axis.mean ? 'mean of ' : '') + axis.title + (axis.log ? ' (log)' : ''), better = axis.goal && (axis.goal === 'maximize' ? '↑ better' : '↓ better')
+      const [x, y] = place(i, 0)
+      c.fillStyle = colour('ink')
+      if (lying) {
+        c.textBaseline = 'bottom'
+        halo(c, fitted(c, title + (axis.goal ? axis.goal === 'maximize' ? ', → better' : ', ← better' : ''), whole - 4), 2, y - 5)
+        return
       }
       c.textAlign = 'center'
       c.textBaseline = 'top'
-      c.fillStyle = colour('ink')
-      const words = wrap(c, (axis.mean ? 'mean of ' : '') + axis.title + (axis.log ? ' (log)' : ''), whole / n - 8)
-      words.forEach((w, k) => c.fillText(w, px(i), 2 + 15 * k))
-      if (axis.goal) c.fillText(axis.goal === 'maximize' ? '↑ better' : '↓ better', px(i), height - 18)
+      const words = wrap(c, title, whole / n - 8)
+      words.forEach((w, k) => c.fillText(w, x, 2 + 15 * k))
+      if (better) c.fillText(better, x, tall - 18)
     })
   }
   function halo(c, text, x, y) {
@@ -522,9 +539,10 @@ export function parallel({ open, height = 340 }) {
     let best, least = 10
     at.forEach((points, i) => {
       for (let k = 0; k + 1 < points.length; k++) {
-        const [[a, b], [c, d]] = [points[k], points[k + 1]]
-        if (x < a || x > c) continue
-        const off = Math.abs(b + (d - b) * (x - a) / (c - a) - y)
+        const [a, b, c, d] = along ? [points[k][1], points[k][0], points[k + 1][1], points[k + 1][0]] : [...points[k], ...points[k + 1]]
+        const [to, off_] = along ? [y, x] : [x, y]
+        if (to < a || to > c) continue
+        const off = Math.abs(b + (d - b) * (to - a) / (c - a) - off_)
         if (off < least) [best, least] = [i, off]
       }
     })
