@@ -134,7 +134,7 @@ func (c *column) label(text string) float64 {
 			code, text = maxLabels, "others"
 		}
 		if len(c.labels) <= maxLabels {
-			c.labels = append(c.labels, clipped(text, 40))
+			c.labels = append(c.labels, clip(text, 60))
 		}
 		c.known[text] = code
 	}

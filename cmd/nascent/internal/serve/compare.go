@@ -111,7 +111,7 @@ func (s *Server) compare(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := &answer{of: now, at: time.Now()}
-	text, err := json.Marshal(sideBySide(all, q.Get("metric")))
+	text, err := inAnswer(sideBySide(all, q.Get("metric")))
 	if err != nil {
 		fail(w, err)
 		return
@@ -183,7 +183,7 @@ func sideBySide(all []*search, metric string) *compared {
 		for _, v := range d.Values {
 			one.Values = append(one.Values, clip(v, 60))
 		}
-		text, _ := json.Marshal(one)
+		text, _ := inAnswer(one)
 		if room -= len(text); room < 0 {
 			out.Left = len(c.Settings) - i
 			break

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -127,7 +126,7 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
 	room := maxAnswer - 2000
 	for _, x := range all {
 		one := x.stood()
-		text, _ := json.Marshal(one)
+		text, _ := inAnswer(one)
 		if room -= len(text) + 1; room < 0 { // names may be long: the others are on the next page
 			break
 		}
@@ -166,7 +165,7 @@ func (s *Server) lookAt(ctx context.Context, all []*search) {
 
 // respond answers with JSON of at most maxAnswer bytes.
 func respond(w http.ResponseWriter, v any) {
-	text, err := json.Marshal(v)
+	text, err := inAnswer(v)
 	if err == nil && len(text) > maxAnswer {
 		err = errTooLong
 	}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -21,16 +22,26 @@ func (n number) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, x, 'g', 7, 64), nil
 }
 
+// inAnswer is a value as JSON, in which letters that mean something to HTML are as they are:
+// the page makes texts of them, and nothing else.
+func inAnswer(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
 // inJSON is how many bytes a text has in an answer, with quotation marks and a comma.
 func inJSON(text string) int {
-	b, _ := json.Marshal(text)
+	b, _ := inAnswer(text)
 	return len(b) + 1
 }
 
 // fit are the first of a list that have at most so many bytes in an answer.
 func fit[T any](all []T, room int) []T {
 	for i := range all {
-		b, err := json.Marshal(all[i])
+		b, err := inAnswer(all[i])
 		if room -= len(b) + 1; room < 0 || err != nil {
 			return all[:i]
 		}

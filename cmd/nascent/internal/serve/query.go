@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"path"
@@ -129,7 +128,7 @@ func (s *search) answer(ctx context.Context, question, id string, at *url.URL, p
 	if err != nil {
 		return nil, a.of, err
 	}
-	a.text, err = json.Marshal(v)
+	a.text, err = inAnswer(v)
 	if err == nil && len(a.text) > maxAnswer {
 		err = fmt.Errorf("%w (%d bytes)", errTooLong, len(a.text))
 	}

@@ -79,7 +79,7 @@ func (s *search) table(q url.Values) (any, error) {
 	for _, row := range found {
 		r := tableRow{ID: s.rows.IDs[row], Status: engine.Status(s.rows.Status.At(row)), Winner: s.rows.IDs[row] == s.winner()}
 		for _, name := range columns {
-			r.Cells = append(r.Cells, clipped(s.rows.Cell(row, name), max(24, room)))
+			r.Cells = append(r.Cells, clip(s.rows.Cell(row, name), max(24, room)))
 		}
 		out.Rows = append(out.Rows, r)
 	}
