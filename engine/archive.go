@@ -104,6 +104,7 @@ type Archive struct {
 	leaders       *Leaders
 	tally         tally
 	usage         Usage // of consumed jobs
+	largest       int64 // bytes that the files of one of them have together, at most
 	counters      Counters
 	workers       int        // of the newest start, or as they were set since
 	workersSet    bool       // somebody set them

@@ -180,6 +180,7 @@ type Snapshot struct {
 	// Planned is what waits for a later turn, in the order in which it was asked for.
 	Planned []Planned `json:"planned,omitempty"`
 
+	Disk       *Disk   `json:"disk,omitempty"` // on which it lies, while it runs
 	Spent      Spent   `json:"spent"`
 	Usage      Usage   `json:"usage,omitzero"` // of all consumed jobs, as far as it is known: the sum of processor seconds, the largest peaks
 	Lost       float64 `json:"lost"`           // of the evaluator seconds that were spent, those of attempts that brought nothing

@@ -55,3 +55,11 @@ func WithFile(files []FileRef, ref FileRef) []FileRef {
 	}
 	return append(out, ref)
 }
+
+// sizeOf is how many bytes files have together.
+func sizeOf(files []FileRef) (n int64) {
+	for _, f := range files {
+		n += f.Size
+	}
+	return n
+}

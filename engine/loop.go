@@ -14,6 +14,7 @@ func (s *Search) loop(ctx context.Context) error {
 	s.since = s.cfg.Clock.Now()
 	defer s.timers.stop()
 	s.watchWall()
+	s.watchRoom()
 	if s.at.over() == "" && s.at.search.taken == 0 && s.at.search.turns == 0 {
 		s.say("search %s begins", s.at.Name)
 	}

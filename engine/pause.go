@@ -13,12 +13,14 @@ type Paused struct {
 	Since time.Time `json:"since"`
 	Turn  uint64    `json:"turn"` // the next one, which waits
 	By    string    `json:"by,omitempty"`
+	Cause string    `json:"cause,omitempty"` // why it paused by itself; "": somebody had it pause
 }
 
 // pauseEvent is the data of eventPause.
 type pauseEvent struct {
 	asked
 	Pause
+	Cause string `json:"cause,omitempty"`
 }
 
 func (p *Pause) kind() string            { return eventPause }
@@ -32,7 +34,7 @@ func (p *Pause) say() string {
 }
 
 func (p *Pause) do(_ *trajectory, r *Request) (*effect, error) {
-	return &effect{data: pauseEvent{r.asked(), *p}, say: p.say(), live: func(s *Search) {
+	return &effect{data: pauseEvent{asked: r.asked(), Pause: *p}, say: p.say(), live: func(s *Search) {
 		if p.Now && s.mode != leaving {
 			s.returning = true
 			s.jobs.endAll()
@@ -51,7 +53,7 @@ func (resume) do(t *trajectory, r *Request) (*effect, error) {
 	if t.paused == nil {
 		return &effect{}, nil
 	}
-	return &effect{data: r.asked(), say: "going on"}, nil
+	return &effect{data: r.asked(), say: "going on", live: func(s *Search) { s.defied = true }}, nil
 }
 
 // stop ends a run, as Search.Stop does.

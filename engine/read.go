@@ -132,7 +132,7 @@ func (t *trajectory) happened(e EventRecord) error {
 		target, then = &s, func() { s.Set.happen(t, e.Turn) }
 	case eventPause:
 		var p pauseEvent
-		target, then = &p, func() { t.paused = &Paused{Since: e.Time, Turn: e.Turn, By: p.By} }
+		target, then = &p, func() { t.paused = &Paused{Since: e.Time, Turn: e.Turn, By: p.By, Cause: p.Cause} }
 	case eventResume:
 		target, then = &asked{}, func() { t.paused = nil }
 	case eventBan, eventUnban:

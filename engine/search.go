@@ -44,6 +44,9 @@ type Search struct {
 	scaled    bool       // what is to be said of logarithmic scales is said
 	beaten    bool       // what is to be said of the reference is said, or there is nothing
 	stepped   chan stepResult
+
+	room   *Room // that was seen last
+	defied bool  // somebody has it go on without room
 }
 
 // mode is what the loop is about.
@@ -160,7 +163,7 @@ func (s *Search) status() Snapshot {
 		return Snapshot{Name: s.cfg.Name, State: StateNew, Phase: PhaseSearch, Workers: s.cfg.Workers, Limits: s.cfg.Limits}
 	}
 	st := s.at.Status()
-	st.Workers = s.cfg.Workers
+	st.Workers, st.Disk = s.cfg.Workers, s.disk()
 	now := s.cfg.Clock.Now()
 	if t := s.stepping; t != nil && t.slow {
 		st.Deciding = now.Sub(t.begun).Seconds()

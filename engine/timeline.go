@@ -109,6 +109,9 @@ func (r *EventRecord) text() (string, error) {
 	case eventPause:
 		var e pauseEvent
 		err := read(&e)
+		if e.Cause != "" {
+			return OneLine(e.Cause), err
+		}
 		return e.say(), err
 	case eventResume:
 		return "it goes on", nil

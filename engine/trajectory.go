@@ -192,6 +192,7 @@ func (t *trajectory) enter(e *entry) {
 	q.history = append(q.history, e.ID)
 	e.stage.set(consumed)
 	t.usage = t.usage.with(e.usage)
+	t.largest = max(t.largest, sizeOf(e.Files))
 	switch {
 	case q.part == PartFinal:
 		return

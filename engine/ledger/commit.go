@@ -8,6 +8,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // Commit makes the whole change durable in one transaction. A change that
@@ -64,6 +65,9 @@ func (l *Ledger) Commit(c *engine.Change) error {
 
 // failed says why a commit failed, and what to do.
 func (l *Ledger) failed(err error) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return fmt.Errorf("cannot commit to %s: %w; make room on its disk and run the same command again: it goes on from the last commit", l.path, err)
+	}
 	if !errors.Is(err, engine.ErrDamaged) {
 		return fmt.Errorf("cannot commit to %s: %w; the outcome is unknown: close the ledger and open it again, with "+
 			"the same command, to go on from the last commit", l.path, err)

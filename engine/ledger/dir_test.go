@@ -462,8 +462,11 @@ func TestCommitWithoutRoom(t *testing.T) {
 	t.Cleanup(func() { syscall.Unmount(mount, syscall.MNT_DETACH) })
 	dir := filepath.Join(mount, "search")
 	l := open(t, dir)
+	before, err := l.Room()
+	if err != nil || before.Free < 32<<10 || before.Free > 192<<10 || before.Used < 4<<12 {
+		t.Errorf("it has room %+v, %v", before, err)
+	}
 	var s script
-	var err error
 	for range 1000 {
 		if err = l.Commit(s.next()); err != nil {
 			break
@@ -473,6 +476,9 @@ func TestCommitWithoutRoom(t *testing.T) {
 		t.Fatalf("a full disk: %v", err)
 	}
 	oneLine(t, err)
+	if !strings.Contains(err.Error(), "make room") {
+		t.Error(err)
+	}
 	l.Close()
 	if err := Check(dir); err != nil {
 		t.Error(err)

@@ -176,6 +176,16 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 	}
 	if p := s.Paused; p != nil {
 		add(&st.bad, "paused %s; go on with: %s resume %s", by(p.By, p.Since), Program(), Quote(v.Dir))
+		if p.Cause != "" {
+			add(&st.bad, "%s", p.Cause)
+		}
+	}
+	if d := s.Disk; d != nil {
+		style := &st.faint
+		if d.Evaluations != nil && s.Limits.Evaluations > s.Evaluations+*d.Evaluations {
+			style = &st.bad
+		}
+		add(style, "disk %s", Room(d))
 	}
 	if s.Deciding > 0 {
 		add(&st.bad, "strategy %s%s", s.Strategy, Deciding(s))

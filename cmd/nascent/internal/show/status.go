@@ -96,6 +96,9 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	field("state", "%s", state)
 	if p := s.Paused; p != nil {
 		field("paused", "%s, before turn %d; go on with: %s resume %s", by(p.By, p.Since), p.Turn, Program(), Quote(v.Dir))
+		if p.Cause != "" {
+			field("", "%s", p.Cause)
+		}
 	}
 	if b := s.Branched; b != nil {
 		field("branched", "%s", OriginsText(b))
@@ -124,6 +127,9 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		line += ", about " + Seconds(left) + " left"
 	}
 	field("time", "%s", line)
+	if s.Disk != nil {
+		field("disk", "%s", Room(s.Disk))
+	}
 	if v.Clients != nil {
 		field("clients", "%s", v.ClientsText())
 	}
@@ -159,6 +165,23 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// Room says how much room a search's disk has, and for how long that is enough.
+func Room(d *engine.Disk) string {
+	text := Bytes(d.Free) + " free"
+	switch {
+	case d.Evaluations == nil:
+	case *d.Evaluations == 0:
+		text += ", too little to go on"
+	default:
+		n := int64(*d.Evaluations)
+		for unit := int64(10); unit < n/10; unit *= 10 { // two digits are known at most
+			n -= n % unit
+		}
+		text += fmt.Sprintf(", enough for about %s evaluations", Thousands(n))
+	}
+	return text
 }
 
 // HypervolumeText says what a front dominates, if it is known, after a comma.
