@@ -19,9 +19,9 @@ import (
 
 // Options say how a Fleet is.
 type Options struct {
-	Search   string        // the search's id: hosts of another are turned away
 	Keys     *Keys         // required
 	Patience time.Duration // how long a host may be away before its jobs are sent elsewhere; default 30 s
+	Slots    int           // jobs at once on a host that does not say it; 0: what one process of the evaluator takes
 	Log      func(format string, args ...any)
 
 	heartbeat time.Duration // a peer that answers nothing for twice as long is gone; default 5 s
@@ -273,7 +273,7 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 		return nil
 	case m.Version != engine.Version:
 		why = fmt.Sprintf("it is nascent %s, and the search runs with %s: install that version on the host", m.Version, engine.Version)
-	case m.Search != f.o.Search:
+	case m.Search != f.o.Keys.ticket.Search:
 		why = "its ticket is of another search: give it a new one"
 	case m.Instance == "":
 		why = "it does not say which host it is"

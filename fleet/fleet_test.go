@@ -63,7 +63,7 @@ type yard struct {
 // newYard makes one with so many hosts. They end with the test.
 func newYard(t *testing.T, hosts, slots int) *yard {
 	t.Helper()
-	keys, err := NewKeys("s")
+	keys, err := NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func (y *yard) listen(at string) {
 		y.at = l.Addr().String()
 	}
 	y.conns = &cutter{Listener: l}
-	y.fleet = Listen(y.conns, Options{Search: "s", Keys: y.keys, Patience: time.Second, Log: y.t.Logf})
+	y.fleet = Listen(y.conns, Options{Keys: y.keys, Patience: time.Second, Log: y.t.Logf})
 }
 
 // cutter is a listener whose connections can be cut.
@@ -443,7 +443,7 @@ func TestTurnedAway(t *testing.T) {
 			Ticket: func() (Ticket, error) { return ticket, nil },
 		})
 	}
-	other, err := NewKeys("s")
+	other, err := NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -476,19 +476,22 @@ func TestTurnedAway(t *testing.T) {
 func TestKeysAreKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys.json")
-	a, err := OpenKeys(path, "s")
+	a, err := OpenKeys(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := OpenKeys(path, "s")
+	b, err := OpenKeys(path)
 	if err != nil || !reflect.DeepEqual(a.ticket, b.ticket) {
 		t.Errorf("opened again they are others: %v", err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
-	if _, err := OpenKeys(path, "t"); err == nil || !strings.Contains(err.Error(), "of another search") {
-		t.Errorf("for another search: %v", err)
+	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenKeys(path); err == nil || !strings.Contains(err.Error(), "does not hold the keys of a search") {
+		t.Errorf("of a file that holds none: %v", err)
 	}
 	ticket := filepath.Join(t.TempDir(), "ticket.json")
 	if err := a.Ticket("node1:8171", "10.0.0.1:8171").Write(ticket); err != nil {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/gob"
 	"errors"
@@ -139,7 +140,7 @@ func (s *serving) serve(ctx context.Context) error {
 			wake, pause = nil, s.o.retry
 		case <-ctx.Done():
 		}
-		pause = min(2*pause, 10*time.Second)
+		pause = min(2*pause, 3*time.Second)
 	}
 }
 
@@ -439,7 +440,7 @@ func (s *serving) opening(spec *Spec) (engine.Session, *genome.Space, opened) {
 			defer cancel()
 			var hello engine.Hello
 			session, hello, err = e.Open(ctx, engine.EvaluatorSetup{
-				Space: space, Workers: max(1, s.o.Machine.Slots), Options: spec.Options, Files: s.files,
+				Space: space, Workers: cmp.Or(s.o.Machine.Slots, spec.Slots, 1), Options: spec.Options, Files: s.files,
 			})
 			said.Hello = &hello
 		}

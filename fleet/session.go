@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,7 +49,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	f := e.fleet
 	s := &session{
 		fleet: f, setup: setup, files: setup.Files,
-		spec:  Spec{Key: e.key, Space: setup.Space.JSON(), Rules: setup.Space.Rules(), Options: setup.Options, Use: e.use},
+		spec:  Spec{Key: e.key, Space: setup.Space.JSON(), Rules: setup.Space.Rules(), Options: setup.Options, Use: e.use, Slots: f.o.Slots},
 		first: make(chan struct{}), idle: make(chan struct{}), events: mailbox.New[engine.Event](),
 		runs: map[attempt]*run{}, unread: map[attempt]*host{}, names: map[attempt]named{}, told: -1,
 	}
@@ -105,11 +106,7 @@ func (s *session) opened(h *host, o *opened) {
 				return
 			}
 		}
-		n := h.machine.Slots
-		if n == 0 {
-			n = max(1, o.Hello.Slots)
-		}
-		h.ready[s.spec.Key] = n
+		h.ready[s.spec.Key] = cmp.Or(h.machine.Slots, s.spec.Slots, max(1, o.Hello.Slots))
 	}
 }
 

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -29,9 +30,9 @@ type Keys struct {
 	ticket            Ticket
 }
 
-// NewKeys makes the keys of a search.
-func NewKeys(search string) (*Keys, error) {
-	k := &Keys{ticket: Ticket{Search: search}}
+// NewKeys makes the keys of a search, and an id for it that no other has.
+func NewKeys() (*Keys, error) {
+	k := &Keys{ticket: Ticket{Search: rand.Text()}}
 	var err error
 	if k.coordinator, err = identity.New(); err == nil {
 		k.host, err = identity.New()
@@ -60,10 +61,10 @@ type recordedKeys struct {
 
 // OpenKeys reads the keys of a search from a file that only its owner may read, or makes
 // them there.
-func OpenKeys(path, search string) (*Keys, error) {
+func OpenKeys(path string) (*Keys, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		k, err := NewKeys(search)
+		k, err := NewKeys()
 		if err != nil {
 			return nil, err
 		}
@@ -85,11 +86,8 @@ func OpenKeys(path, search string) (*Keys, error) {
 			k.host, err = tls.X509KeyPair([]byte(r.Ticket.Host), []byte(r.Ticket.Host))
 		}
 	}
-	if err == nil && r.Ticket.Search != search {
-		err = errors.New("they are of another search")
-	}
 	if err != nil {
-		return nil, fmt.Errorf("%s does not hold the keys of this search (%w); remove it, and start the hosts anew", path, err)
+		return nil, fmt.Errorf("%s does not hold the keys of a search (%w); remove it, and start the hosts anew", path, err)
 	}
 	return k, nil
 }

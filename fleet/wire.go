@@ -37,6 +37,7 @@ type Spec struct {
 	Rules   int
 	Options json.RawMessage
 	Use     json.RawMessage
+	Slots   int // jobs at once on a host that does not say it; 0: what one process of the evaluator takes
 }
 
 // toHost is one message to a host; one field is set.

@@ -120,6 +120,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	root.AddCommand(a.importCommand(), a.addCommand())
 	if a.live == nil {
 		root.AddCommand(a.initCommand(), a.runCommand(), a.benchCommand(), a.compareCommand(), a.serveCommand(), a.watchCommand(),
+			a.hostCommand(),
 			a.branchCommand(), a.rewindCommand(), a.mergeCommand(), a.diffCommand(),
 			a.testCommand(), a.checkCommand(), a.replayCommand(),
 			a.sampleCommand(), a.spaceCommand(), a.evaluateCommand(), a.pluginsCommand(), a.manCommand(), a.versionCommand())

@@ -40,7 +40,7 @@ func (a *app) connectBy(t *target, s *config.Search, o host.Options) error {
 	if err := t.folderIsThere(s); err != nil {
 		return err
 	}
-	dirs := append([]string{t.dir, t.doc.Dir}, s.PluginDirs...)
+	dirs := t.pluginDirs(s)
 	s.Engine.Evaluators = map[string]engine.EvaluatorRef{}
 	for name, p := range s.Evaluators {
 		if p.Use == clients.Name {

@@ -240,13 +240,18 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 		}
 		defer close()
 	}
+	var search *engine.Search
+	hosts, err := t.gather(s, screen)
+	if err != nil {
+		return err
+	}
+	defer func() { disband(hosts, search) }()
 	announcing := &announcing{Ledger: led}
 	cfg, err := t.configure(s, m, announcing, screen)
 	if err != nil {
 		return err
 	}
-	search, err := engine.New(cfg)
-	if err != nil {
+	if search, err = engine.New(cfg); err != nil {
 		return t.locate(err)
 	}
 	live, dismiss, err := a.attend(t, s, m, search, announcing, guests, screen, interrupts)

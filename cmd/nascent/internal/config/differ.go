@@ -17,7 +17,7 @@ import (
 // without changing what it finds.
 var operational = map[string]bool{
 	"limits": true, "workers": true, "timeout": true, "failures": true, "grace": true, "idle": true,
-	"checkpoints": true, "logging": true, "hooks": true, "tensorboard": true, "mlflow": true, "listen": true, "plugins": true,
+	"checkpoints": true, "logging": true, "hooks": true, "tensorboard": true, "mlflow": true, "listen": true, "fleet": true, "plugins": true,
 }
 
 // Same tells whether two documents say the same, whatever their layout; and

@@ -44,6 +44,7 @@ type Search struct {
 	PluginFolder string            // where relative paths in plugins' options start, absolute
 	PluginEnv    []string          // what plugins get of the environment besides the usual: NAME or NAME=VALUE
 	TLS          bool              // between the engine and its plugins
+	Fleet        *Fleet            // whose hosts carry the jobs out; nil: this machine
 
 	TurnTimeout time.Duration // of a strategy's one turn; 0: as host.Options has it
 	Idle        time.Duration // after so long without clients a search that they measure ends; 0: not said
@@ -183,6 +184,7 @@ func (d *Document) Read() (*Search, error) {
 			s.Listen = address(at, d.path)
 			return err
 		},
+		"fleet":   func(n *yaml.Node, key string) (err error) { s.Fleet, err = d.fleet(n, key); return err },
 		"logging": func(n *yaml.Node, key string) error { return d.logging(n, key, s) },
 		"plugins": func(n *yaml.Node, key string) error { return d.hosting(n, key, s) },
 	})
@@ -197,6 +199,10 @@ func (d *Document) Read() (*Search, error) {
 	}
 	if d.Has("evaluator") && d.Has("evaluators") {
 		return nil, d.Fault(&genome.Mistake{Key: "evaluators", Problem: "stands beside evaluator", Remedy: "keep one of them"})
+	}
+	if d.Has("fleet") && d.Has("workers") {
+		return nil, d.Fault(&genome.Mistake{Key: "workers", Problem: "stands beside fleet, whose hosts say how many jobs they take at once",
+			Remedy: "leave it out, and say fleet.slots where a host is to take another number"})
 	}
 	for _, f := range later {
 		if err := f(); err != nil {
@@ -667,5 +673,5 @@ var keys = []string{
 	"name", "space", "start", "baselines", "strategy", "repeats", "evaluator", "evaluators", "fidelities",
 	"objectives", "ties", "metrics", "score", "prefer", "reference", "constraints", "limits",
 	"seed", "order", "window", "workers", "duplicates", "failures", "timeout", "grace", "idle", "final",
-	"checkpoints", "logging", "hooks", "tensorboard", "mlflow", "listen", "plugins",
+	"checkpoints", "logging", "hooks", "tensorboard", "mlflow", "listen", "fleet", "plugins",
 }

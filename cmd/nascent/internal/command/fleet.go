@@ -1,0 +1,120 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/fleet"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// Files of a search whose jobs are carried out elsewhere, in its directory.
+const (
+	fleetName  = "fleet"
+	keysName   = "keys.json"   // of the coordinator
+	ticketName = "ticket.json" // for hosts
+)
+
+// placed says to a host how it opens an evaluator: as the search's own machine would.
+type placed struct {
+	Use       string   `json:"use"` // a name, or the absolute path of a program
+	Folder    string   `json:"folder"`
+	Dirs      []string `json:"dirs"`
+	Env       []string `json:"env"`
+	Level     string   `json:"level"`
+	Plaintext bool     `json:"plaintext"`
+}
+
+// gather lets hosts dial in to a search, whose evaluators they carry out; nil where this
+// machine does. Its ledger is open, so no other process writes the ticket.
+func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, error) {
+	if s.Fleet == nil {
+		return nil, nil
+	}
+	dir := filepath.Join(t.dir, fleetName)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	keys, err := fleet.OpenKeys(filepath.Join(dir, keysName))
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", s.Fleet.Listen)
+	if err != nil {
+		return nil, t.doc.Fault(&genome.Mistake{Key: "fleet.listen", Problem: fmt.Sprintf("%s cannot be listened at: %v", s.Fleet.Listen, reason(err)),
+			Remedy: "choose another address, or leave it out"})
+	}
+	ticket := keys.Ticket(reachable(l.Addr().(*net.TCPAddr))...)
+	if err := ticket.Write(filepath.Join(dir, ticketName)); err != nil {
+		l.Close()
+		return nil, err
+	}
+	f := fleet.Listen(l, fleet.Options{
+		Keys: keys, Patience: s.Fleet.Patience, Slots: s.Fleet.Slots,
+		Log: func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },
+	})
+	for name, p := range s.Evaluators {
+		use, err := json.Marshal(placed{
+			Use: p.Use, Folder: s.PluginFolder, Dirs: t.pluginDirs(s), Env: s.PluginEnv, Level: s.LogLevel, Plaintext: !s.TLS,
+		})
+		if err != nil {
+			f.Close(false)
+			return nil, err
+		}
+		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: f.Evaluator(name, use), Options: p.Options}
+	}
+	screen.Say("hosts join by: " + show.Program() + " host " + quote(shortest(t.dir)))
+	return f, nil
+}
+
+// pluginDirs are where the plugins of a search are looked for.
+func (t *target) pluginDirs(s *config.Search) []string {
+	return append([]string{t.dir, t.doc.Dir}, s.PluginDirs...)
+}
+
+// reason is what the operating system says.
+func reason(err error) error {
+	var op *net.OpError
+	var call *os.SyscallError
+	switch {
+	case errors.As(err, &call):
+		return call.Err
+	case errors.As(err, &op):
+		return op.Err
+	}
+	return err
+}
+
+// reachable are the addresses at which others may find who listens at one: this machine's
+// name first.
+func reachable(at *net.TCPAddr) (all []string) {
+	port := fmt.Sprint(at.Port)
+	if !at.IP.IsUnspecified() {
+		return []string{net.JoinHostPort(at.IP.String(), port)}
+	}
+	if name, err := os.Hostname(); err == nil {
+		all = append(all, net.JoinHostPort(name, port))
+	}
+	addresses, _ := net.InterfaceAddrs()
+	for _, a := range addresses {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.IsGlobalUnicast() {
+			all = append(all, net.JoinHostPort(ip.IP.String(), port))
+		}
+	}
+	return append(all, net.JoinHostPort("127.0.0.1", port))
+}
+
+// disband ends the connections with hosts. They end if the search has, and else wait for it
+// to go on.
+func disband(f *fleet.Fleet, search *engine.Search) {
+	if f != nil {
+		f.Close(search != nil && search.Status().State == engine.StateFinished)
+	}
+}
