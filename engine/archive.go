@@ -39,6 +39,7 @@ const (
 	eventRefused   = "refused"   // when that came it could not be carried out; Data: refusedEvent
 
 	eventLabel       = "label"       // somebody said something of candidates, for people; Data: labelEvent
+	eventTakeover    = "takeover"    // the search declares something else from this turn on; Data: takeoverEvent
 	eventCheckpoints = "checkpoints" // of how many of the best the files stay from this turn on
 )
 
@@ -63,6 +64,9 @@ type Ended struct {
 func (r *EventRecord) Ended() (e Ended, ok bool) {
 	return e, r.Kind == eventEnded && json.Unmarshal(r.Data, &e) == nil
 }
+
+// IsTakeover tells whether the search declares something else since the event.
+func (r *EventRecord) IsTakeover() bool { return r.Kind == eventTakeover }
 
 // EvaluatorEvent is the data of eventEvaluator.
 type EvaluatorEvent struct {
@@ -92,14 +96,15 @@ type finalEvent struct {
 // what moves a search on is the trajectory that an Archive is part of.
 type Archive struct {
 	Name       string
-	Plan       Plan
+	Plan       Plan // of now: a Takeover may have changed what the search declares
 	Space      *genome.Space
 	Baselines  []Baseline
 	Limits     Limits
 	Evaluators []EvaluatorEvent // in the order in which they were journaled
 	Strategies []StrategyEvent  // one after the other, the one that the search began with first
 
-	spaces        map[string]*genome.Space // by the names of baselines; "" is the search's own
+	eras          []*era                   // one after the other, the first what the search began with
+	spaces        map[string]*genome.Space // by the names of baselines
 	search, final sequence
 	leaders       *Leaders
 	tally         tally

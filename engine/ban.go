@@ -63,12 +63,8 @@ func (b ban) do(t *trajectory, r *Request) (*effect, error) {
 	if err != nil {
 		return nil, wrongWithin("ban", err)
 	}
-	draw := rng.New(rng.Derive(t.Plan.Seed, "ban"))
-	for range enoughDraws {
-		g, err := t.Space.Random(draw)
-		if err == nil && !holds(g) && t.banned(t.search.turns, g) == "" {
-			return &effect{data: banEvent{r.asked(), string(b)}, say: "banned: " + string(b)}, nil
-		}
+	if drawable(t.Space, t.Plan.Seed, func(g genome.Genome) bool { return holds(g) || t.banned(t.search.turns, g) != "" }) {
+		return &effect{data: banEvent{r.asked(), string(b)}, say: "banned: " + string(b)}, nil
 	}
 	and := ""
 	if n := len(t.Bans()); n > 0 {
@@ -76,6 +72,17 @@ func (b ban) do(t *trajectory, r *Request) (*effect, error) {
 	}
 	return nil, wrong("ban", "it%s leaves nothing to draw: it holds of each of %d random genomes", and, enoughDraws).
 		but("ban less")
+}
+
+// drawable tells whether one of many random genomes of a space is not banned.
+func drawable(space *genome.Space, seed uint64, banned func(genome.Genome) bool) bool {
+	draw := rng.New(rng.Derive(seed, "ban"))
+	for range enoughDraws {
+		if g, err := space.Random(draw); err == nil && !banned(g) {
+			return true
+		}
+	}
+	return false
 }
 
 func (b unban) check(t *trajectory) error { return nil }
@@ -131,11 +138,11 @@ func (a *Archive) banned(turn uint64, g genome.Genome) string {
 		if turn < x.from || x.until != 0 && turn >= x.until {
 			continue
 		}
-		if x.holds == nil || x.space != a.Space {
-			x.space = a.Space
-			x.holds, _ = bindGenes(x.text, a.Space) // it could be bound when it was banned
+		if x.holds == nil || x.space != g.Space() {
+			x.space = g.Space()
+			x.holds, _ = bindGenes(x.text, g.Space()) // it could be bound when it was banned
 		}
-		if x.holds(g) {
+		if x.holds != nil && x.holds(g) {
 			return x.text
 		}
 	}

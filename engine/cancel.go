@@ -70,6 +70,9 @@ func (d *dispatcher) cancel(e *entry) {
 // cancelled notes that jobs are to end.
 func (t *trajectory) cancelled(c cancelEvent) {
 	t.cancels = append(t.cancels, c)
+	if c.Next != 0 {
+		t.revisions = append(t.revisions, revision{next: c.Next, cancel: &c})
+	}
 	for _, id := range c.all() {
 		if e := t.get(id); e != nil && e.attempts != nil { // when a ledger is read they come later
 			e.attempts.cancelled = true
@@ -77,26 +80,13 @@ func (t *trajectory) cancelled(c cancelEvent) {
 	}
 }
 
-// freeSharers lets go of what was cancelled before the job next was made: what was to
-// share its result is measured itself, and so is what comes now. It is called before jobs
-// are made, from next on.
-func (t *trajectory) freeSharers(next ID) {
-	for ; t.freed < len(t.cancels) && t.cancels[t.freed].Next <= next; t.freed++ {
-		c := &t.cancels[t.freed]
-		if c.Next == 0 {
-			continue
-		}
-		for _, id := range c.IDs {
-			t.free(t.get(id), c.Next)
-		}
-	}
-}
-
-// free does so for one job.
+// free lets go of a job that was cancelled before the job next was made: what was to
+// share its result is measured itself, and so is what comes now.
 func (t *trajectory) free(e *entry, next ID) {
 	if e == nil || e.Phase != PhaseSearch {
 		return
 	}
+	e.forgotten = true
 	t.measurements.forget(e)
 	for _, other := range t.search.own[e.place+1:] {
 		if other.ID >= next {
@@ -109,11 +99,14 @@ func (t *trajectory) free(e *entry, next ID) {
 	}
 }
 
-// asMade is the job as the turn made it.
+// asMade is the job as the turn made it, and as it is recorded.
 func (e *entry) asMade() *Job {
 	j := e.Job
 	if e.shared != 0 {
 		j.Reuse = e.shared
+	}
+	if !e.recorded.IsZero() {
+		j.Genome = e.recorded
 	}
 	return &j
 }

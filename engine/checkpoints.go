@@ -15,6 +15,8 @@ type checkpoints struct {
 	results int                // consumed since it was last decided which are kept
 	most    []mostKept         // in the order of turns
 	by      map[int]*estimates // of those that left files, by fidelity: how good they are
+	judged  []*entry           // of these, in order
+	plan    *Plan              // by which they are judged
 }
 
 // mostKept is how many checkpoints of the best stay, from a turn on.
@@ -29,8 +31,19 @@ const defaultKeep = 10
 // keepEvery is after how many results it is decided anew which files are kept.
 const keepEvery = 64
 
-func newCheckpoints() checkpoints {
-	return checkpoints{kept: map[ID]*entry{}, lost: map[ID]bool{}, users: map[ID]int{}, most: []mostKept{{Keep: defaultKeep}}, by: map[int]*estimates{}}
+func newCheckpoints(p *Plan) checkpoints {
+	return checkpoints{
+		kept: map[ID]*entry{}, lost: map[ID]bool{}, users: map[ID]int{}, most: []mostKept{{Keep: defaultKeep}}, by: map[int]*estimates{}, plan: p,
+	}
+}
+
+// anew judges all by another plan.
+func (c *checkpoints) anew(p *Plan) {
+	c.plan = p
+	clear(c.by)
+	for _, e := range c.judged {
+		c.rank(e)
+	}
 }
 
 func (c *checkpoints) mostAt(turn uint64) int {
@@ -91,19 +104,23 @@ func (t *trajectory) keepFiles(consumed []ID) {
 		e := t.get(id)
 		if len(e.Files) > 0 {
 			t.checkpoints.kept[id] = e
-			t.checkpoints.judge(e, &t.Plan)
+			t.checkpoints.judge(e)
 		}
 		t.use(e, -1)
 	}
 }
 
 // judge takes in how good a candidate is.
-func (c *checkpoints) judge(e *entry, p *Plan) {
-	if !e.measures() {
-		return
+func (c *checkpoints) judge(e *entry) {
+	if e.measures() {
+		c.judged = append(c.judged, e)
+		c.rank(e)
 	}
+}
+
+func (c *checkpoints) rank(e *entry) {
 	if c.by[e.Fidelity] == nil {
-		r := p.Ranking()
+		r := c.plan.Ranking()
 		by := newEstimates(&r)
 		c.by[e.Fidelity] = &by
 	}

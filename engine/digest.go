@@ -37,7 +37,7 @@ func (s *Search) Digest() (line string, err error) {
 
 func (a *trajectory) digest(turns int) (string, error) {
 	h := hasher{sha256.New()}
-	did := a.Plan
+	did := a.Begun()
 	did.Strategy, did.Options, did.Rules = "", nil, 0
 	if len(did.Objectives) == 1 { // as searches had it that began before there were ties
 		did.Objectives, did.Ties = slices.Concat(did.Objectives, did.Ties), nil
@@ -58,10 +58,22 @@ func (a *trajectory) digest(turns int) (string, error) {
 			h.text(e.Key, id)
 		}
 	}
-	hashTurn := func(t TurnRecord) {
+	var hidden []map[string]bool // by era
+	for i := range a.eras {
+		hidden = append(hidden, a.hidden(a.eras[:i+1]))
+	}
+	result := func(id ID, era int) { h.result(a.get(id).asOf(hidden[era])) }
+	at := func(turn uint64) int {
+		era := 0
+		for era+1 < len(a.eras) && a.eras[era+1].turn <= turn {
+			era++
+		}
+		return era
+	}
+	hashTurn := func(t TurnRecord, era int) {
 		h.number(uint64(len(t.Consumed)))
 		for _, id := range t.Consumed {
-			h.result(a.get(id))
+			result(id, era)
 		}
 		h.Write(t.Decision[:])
 	}
@@ -85,7 +97,7 @@ func (a *trajectory) digest(turns int) (string, error) {
 				h.number(d.number)
 			}
 		}
-		hashTurn(t)
+		hashTurn(t, at(t.N))
 		n++
 	}
 	if turns > n {
@@ -93,15 +105,15 @@ func (a *trajectory) digest(turns int) (string, error) {
 	}
 	if turns < 0 {
 		for _, id := range a.cutShort() {
-			h.result(a.get(id))
+			result(id, len(a.eras)-1)
 		}
-		if a.passes > 0 && a.pass.Evaluations == a.search.evaluations() {
+		if a.measuredUp() {
 			for t, err := range a.led.Turns(PartFinal) {
 				if err != nil {
 					return "", err
 				}
 				if t.N >= a.pass.FirstTurn {
-					hashTurn(t)
+					hashTurn(t, len(a.eras)-1)
 				}
 			}
 		}
@@ -121,8 +133,22 @@ func (t *trajectory) decide(turn uint64, text string, number uint64) {
 	t.decided = append(t.decided, outsideDecision{turn, text, number})
 }
 
+// asOf is a candidate as it was proposed, without metrics that were hidden when it was
+// consumed.
+func (e *entry) asOf(hidden map[string]bool) *Candidate {
+	c := e.Candidate
+	c.Genome = e.asMade().Genome
+	if slices.ContainsFunc(c.Metrics, func(v Value) bool { return hidden[v.Name] }) {
+		c.Metrics = slices.DeleteFunc(slices.Clone(c.Metrics), func(v Value) bool { return hidden[v.Name] })
+	}
+	if hidden["seconds"] {
+		c.Seconds = 0
+	}
+	return &c
+}
+
 // result writes what a job brought, exact numbers only.
-func (h hasher) result(e *entry) {
+func (h hasher) result(e *Candidate) {
 	h.job(&e.Job)
 	h.text(string(e.Status), fmt.Sprint(e.Stopped))
 	h.number(uint64(len(e.Metrics)))

@@ -35,9 +35,13 @@ type entry struct {
 	repeat    int  // see trajectory.repeats
 	place     int  // in sequence.own
 	banned    bool // and so it is invalid: nobody shares that
+	forgotten bool // it was cancelled: nobody shares its result any more
+	withdrawn bool // by a takeover: no turn consumes it
 	shared    ID   // 0, or the job whose result it was to share, which was cancelled
 	stage     stage
 	key       genome.Hash // see measurement; zero until it is asked for
+
+	recorded genome.Genome // as it was proposed, if a takeover brought it into another space
 
 	attempts *attempts // while it has no result
 }
@@ -71,7 +75,7 @@ func (e *entry) record() ResultRecord {
 
 // jobRecord is the entry's job as it is stored.
 func (e *entry) jobRecord() JobRecord {
-	return JobRecord{Job: e.Job, Packed: e.Genome.Packed(), Turn: e.turn}
+	return JobRecord{Job: e.Job, Packed: e.asMade().Genome.Packed(), Turn: e.turn}
 }
 
 // full is the entry's candidate with all metrics, for people.

@@ -256,7 +256,7 @@ func (o *Outcome) Estimates(metric string) (out []Estimate, ok bool) {
 
 // Outcome tells what the final strategy found, or false if it never began.
 func (a *Archive) Outcome() (Outcome, bool) {
-	if a.passes == 0 {
+	if !a.holds() {
 		return Outcome{}, false
 	}
 	highest := len(a.Plan.Fidelities) - 1

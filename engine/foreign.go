@@ -278,7 +278,9 @@ func (t *trajectory) outsider(id ID, operator string, k Known) (*entry, error) {
 	if err != nil {
 		return nil, wrongWithin("genome", err)
 	}
-	t.freeSharers(id)
+	if err := t.reach(id); err != nil {
+		return nil, err
+	}
 	e := &entry{turn: t.search.turns, attempts: &attempts{}, Candidate: Candidate{Job: Job{
 		ID: id, Phase: PhaseSearch, Task: Train, Genome: g, Operator: operator, Fidelity: k.Fidelity,
 		Budget: t.budget(k.Fidelity), Seed: t.jobSeed(id),

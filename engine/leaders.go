@@ -72,10 +72,10 @@ func (l *Leaders) Contenders() (out []Contender) {
 }
 
 // Add takes a candidate in if it belongs there, and tells whether it did. Stopped ones
-// are not compared with full ones, shared weights not with trained ones, and only the
-// highest fidelity reached counts.
+// are not compared with full ones, shared weights not with trained ones, those from
+// before a Takeover only if they fit, and only the highest fidelity reached counts.
 func (l *Leaders) Add(c *Candidate) bool {
-	if !c.measures() || c.Fidelity < l.fidelity {
+	if !c.measures() || c.Outside || c.Fidelity < l.fidelity {
 		return false
 	}
 	if c.Fidelity > l.fidelity {

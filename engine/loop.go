@@ -27,7 +27,7 @@ func (s *Search) loop(ctx context.Context) error {
 		s.raise()
 		s.obey()
 		s.returning = s.returning && s.jobs.running > 0
-		if s.mode != leaving && s.at.paused == nil {
+		if s.mode != leaving && s.at.paused == nil && s.reopening == nil {
 			s.advance(ctx)
 		}
 		s.dispatch()
@@ -35,8 +35,13 @@ func (s *Search) loop(ctx context.Context) error {
 			s.jobs.decideDoubt()
 		}
 		s.writer.flush()
-		if s.mode == leaving && s.jobs.running == 0 && s.stepping == nil && s.writer.idle() {
-			return s.conclude()
+		if s.jobs.running == 0 && s.stepping == nil && s.writer.idle() {
+			switch {
+			case s.mode == leaving:
+				return s.conclude()
+			case s.reopening != nil:
+				return errReopen
+			}
 		}
 		select {
 		case e := <-s.pool.events:
@@ -431,6 +436,9 @@ func (s *Search) share(e, source *entry) {
 	if all, ok := s.writer.details(source.ID); ok {
 		r.Curve, r.Output = all.Curve, all.Output
 	}
+	if len(s.at.eras) > 1 { // the source may be from before a takeover
+		s.at.complete(&e.Job, &r.Result)
+	}
 	s.at.settle(e, r)
 	s.arrive(e, r)
 }
@@ -461,7 +469,7 @@ func (s *Search) arrive(e *entry, r ResultRecord) {
 // dispatch gives waiting jobs to evaluators, the smallest ids first, while
 // there are workers without one.
 func (s *Search) dispatch() {
-	if s.at.paused != nil || s.returning {
+	if s.at.paused != nil || s.returning || s.reopening != nil {
 		return
 	}
 	for s.jobs.running < s.cfg.Workers {
@@ -503,7 +511,7 @@ func (s *Search) beginFinal() bool {
 	if a.Plan.Final.Skip || a.tally.ok == 0 {
 		return false
 	}
-	if a.passes > 0 && a.pass.Evaluations == a.search.evaluations() {
+	if a.measuredUp() {
 		return true // the pass that a crash or a stop interrupted, or that is complete
 	}
 	q := &a.final
@@ -515,7 +523,9 @@ func (s *Search) beginFinal() bool {
 }
 
 // closing tells that jobs are being called back.
-func (s *Search) closing() bool { return s.mode == ending || s.mode == leaving || s.returning }
+func (s *Search) closing() bool {
+	return s.mode == ending || s.mode == leaving || s.returning || s.reopening != nil
+}
 
 // leave ends the run: nothing new is started and running jobs end.
 func (s *Search) leave(cause string) {

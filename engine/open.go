@@ -38,6 +38,9 @@ func (s *Search) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.redeclared(); err != nil {
+		return err
+	}
 	if s.pool.expect, err = s.expected(); err != nil {
 		return err
 	}
@@ -227,7 +230,7 @@ func (s *Search) beginAnew(by decider) (*trajectory, error) {
 	s.writer.state(PartSearch, by.state)
 	t := newTrajectory(s.cfg.Name, plan, s.cfg.Ledger)
 	t.Space, t.Baselines = s.cfg.Space, s.cfg.Final.Baselines
-	t.spaces = map[string]*genome.Space{"": s.cfg.Space}
+	t.eras[0].space, t.spaces = s.cfg.Space, map[string]*genome.Space{}
 	for _, b := range t.Baselines {
 		t.spaces[b.Name] = b.Genome.Space()
 	}
@@ -246,7 +249,14 @@ func (s *Search) remark(by decider) {
 // goOn gives the search the state that its strategy left, or lets another
 // strategy take over.
 func (s *Search) goOn(t *trajectory, by decider) (err error) {
-	if err := samePlan(t.Plan, s.plan(by.batch, &t.Archive)); err != nil {
+	plan := s.plan(by.batch, &t.Archive)
+	if err := t.extends(plan.Derived); err != nil {
+		return err
+	}
+	if err := samePlan(t.Plan, plan, s.cfg.TakeOver || s.takeover != nil); err != nil {
+		return err
+	}
+	if err := s.takeOver(t, plan.declarations()); err != nil {
 		return err
 	}
 	now, options, turn := t.now(), compactJSON(s.cfg.StrategyOptions), t.search.turns
@@ -262,10 +272,12 @@ func (s *Search) goOn(t *trajectory, by decider) (err error) {
 		s.writer.state(PartSearch, by.state)
 		s.say("from turn %d on strategy %s decides", e.Turn, e.Name)
 		s.remark(by)
+	} else if turn == t.opened() {
+		s.writer.state(PartSearch, by.state) // nothing was decided since
 	} else if by.state, err = t.led.State(PartSearch); err != nil {
 		return err
 	}
-	by.since = t.now().Turn
+	by.since = t.opened()
 	t.search.decider = by
 	if len(t.Plan.Objectives) > 1 && t.Plan.Rules < 2 {
 		s.say("the first objective decides and the others break ties, as it was when this search began; in a new one they are equal in rank")
@@ -306,12 +318,13 @@ func (s *Search) load(t *trajectory) error {
 			return err
 		}
 	}
-	s.at, s.before = t, t.search.evaluations()
+	s.at, s.before, t.runs = t, t.search.evaluations(), true
 	s.files = newHolds(s.writer, func(err error) { s.say("old checkpoints could not be removed: %v", err) })
 	s.files.holdRecorded(t)
 	s.jobs = newDispatcher(&s.cfg, t, s.pool, s.writer, s.timers, s.files, s)
 	for e := range t.jobs() {
 		switch {
+		case e.withdrawn, e.ID > FinalBase && !t.holds():
 		case e.stage.is(waiting) && e.attempts != nil && e.attempts.cancelled:
 			s.jobs.cancel(e)
 		case e.stage.is(waiting) && (e.ID <= FinalBase || e.ID >= t.pass.FirstID):
@@ -333,25 +346,27 @@ func (s *Search) admit(t *trajectory) error {
 	for _, x := range s.pool.open {
 		x.fingerprint = -1
 		var last *EvaluatorEvent
+		stale := false // what it can measure is said in genomes of another space
 		for i := range t.Evaluators {
 			if e := &t.Evaluators[i]; e.Key == x.key {
-				last = e
+				last, stale = e, len(x.hello.Pool) > 0 && t.movedSince(t.joinedIn[i])
 				if x.hello.comparable(&e.Hello) {
 					x.fingerprint = i
 				}
 			}
 		}
-		if x.fingerprint >= 0 && x.hello.comparable(&last.Hello) {
+		same := x.fingerprint >= 0 && x.hello.comparable(&last.Hello)
+		if same && !stale {
 			continue
 		}
-		if last != nil && !s.cfg.AcceptFingerprint && t.leftBy(x.key) {
+		if last != nil && !same && !s.cfg.AcceptFingerprint && t.leftBy(x.key) {
 			return becameAnother(x, x.hello.changes(&last.Hello))
 		}
 		e := EvaluatorEvent{Key: x.key, Hello: x.hello}
 		s.journal(t, eventEvaluator, e)
 		x.fingerprint = len(t.Evaluators)
 		t.Evaluators = append(t.Evaluators, e)
-		t.joined = append(t.joined, t.search.turns)
+		t.joined, t.joinedIn = append(t.joined, t.search.turns), append(t.joinedIn, len(t.eras)-1)
 	}
 	if len(t.Evaluators) > known { // the newcomer may declare other metrics
 		t.hideMeasured()

@@ -116,16 +116,8 @@ func (c *Config) completeWithout() error {
 	if err := c.completeObjectives(); err != nil {
 		return err
 	}
-	for i, k := range c.Constraints {
-		key := fmt.Sprintf("constraints[%d]", i)
-		switch {
-		case k.Metric == "" || k.Min == nil && k.Max == nil:
-			return wrong(key, "needs a metric and min or max")
-		case k.Min != nil && k.Max != nil && *k.Min > *k.Max:
-			return wrong(key, "min %v is above max %v: nothing could keep it", *k.Min, *k.Max)
-		case k.Weight < 0 || !isFinite(k.Weight):
-			return wrong(key+".weight", "%v is no weight", k.Weight).but("give a number above 0, or leave it out")
-		}
+	if err := c.checkConstraints(); err != nil {
+		return err
 	}
 	if _, err := Derive(c.Derived); err != nil {
 		return err
@@ -190,6 +182,21 @@ func (c *Config) completeWithout() error {
 	c.Space = space
 	if _, err := c.Space.Random(rng.New(c.Seed)); err != nil {
 		return wrongWithin("space", err)
+	}
+	return nil
+}
+
+func (c *Config) checkConstraints() error {
+	for i, k := range c.Constraints {
+		key := fmt.Sprintf("constraints[%d]", i)
+		switch {
+		case k.Metric == "" || k.Min == nil && k.Max == nil:
+			return wrong(key, "needs a metric and min or max")
+		case k.Min != nil && k.Max != nil && *k.Min > *k.Max:
+			return wrong(key, "min %v is above max %v: nothing could keep it", *k.Min, *k.Max)
+		case k.Weight < 0 || !isFinite(k.Weight):
+			return wrong(key+".weight", "%v is no weight", k.Weight).but("give a number above 0, or leave it out")
+		}
 	}
 	return nil
 }
@@ -436,24 +443,69 @@ func sameJSON(a, b json.RawMessage) bool {
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
-// samePlan compares the plan that a search began with to today's, and names
-// the first key that differs.
-func samePlan(begun, now Plan) error {
+// planDifference is a key in which two plans differ, with what they have there as JSON.
+type planDifference struct {
+	key      string
+	was, now json.RawMessage
+}
+
+// differences are those of two plans, in the order of their keys.
+func differences(begun, now Plan) (all []planDifference, err error) {
 	a, b := reflect.ValueOf(begun), reflect.ValueOf(now)
 	for i := range a.NumField() {
 		x, errX := json.Marshal(a.Field(i).Interface())
 		y, errY := json.Marshal(b.Field(i).Interface())
 		if err := errors.Join(errX, errY); err != nil {
-			return err
+			return nil, err
 		}
 		none := func(raw []byte) bool { return string(raw) == "null" || string(raw) == "[]" }
 		if !bytes.Equal(x, y) && !(none(x) && none(y)) {
 			key, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
-			return wrong(key, "the search began with %s and this asks for %s", clip(string(x)), clip(string(y))).
+			all = append(all, planDifference{key, x, y})
+		}
+	}
+	return all, nil
+}
+
+// keysOf are those in which plans differ.
+func keysOf(all []planDifference) (keys []string) {
+	for _, d := range all {
+		keys = append(keys, d.key)
+	}
+	return keys
+}
+
+// samePlan compares the plan of a search to another, and names the first key that differs.
+// What is declared may differ if takeover says so.
+func samePlan(begun, now Plan, takeover bool) error {
+	all, err := differences(begun, now)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if !slices.Contains(declared, d.key) {
+			return wrong(d.key, "the search began with %s and this asks for %s", clip(string(d.was)), clip(string(d.now))).
 				but("only limits, workers, paths and logging may change (start a new search in another directory)")
 		}
 	}
-	return nil
+	if len(all) == 0 || takeover {
+		return nil
+	}
+	return wrong(all[0].key, "the search began with %s", all[0].text()).
+		but("to go on with other %s say so: nascent run DIR --takeover", strings.Join(keysOf(all), ", "))
+}
+
+// text says what was and what is to be; of objects, such as a space, where they differ.
+func (d *planDifference) text() string {
+	var was, now map[string]any
+	if json.Unmarshal(d.was, &was) == nil && json.Unmarshal(d.now, &now) == nil && was != nil && now != nil {
+		said := optionChanges("", was, now)
+		for i, text := range said {
+			said[i] = strings.TrimPrefix(text, "option ")
+		}
+		return "another one: " + clip(strings.Join(said, ", "))
+	}
+	return fmt.Sprintf("%s and this asks for %s", clip(string(d.was)), clip(string(d.now)))
 }
 
 // clip shortens a text for one line.
@@ -465,8 +517,7 @@ func clip(s string) string {
 	return s[:most] + "..."
 }
 
-// spaces makes the spaces that a plan names: its own under "", and that of
-// each baseline.
+// spaces makes those of the baselines that a plan names.
 func (p *Plan) spaces() (map[string]*genome.Space, error) {
 	out := map[string]*genome.Space{}
 	read := func(name string, raw json.RawMessage) error {
@@ -479,9 +530,6 @@ func (p *Plan) spaces() (map[string]*genome.Space, error) {
 		}
 		out[name] = s
 		return nil
-	}
-	if err := read("", p.Space); err != nil {
-		return nil, err
 	}
 	for _, b := range p.Final.Baselines {
 		if err := read(b.Name, b.Space); err != nil {

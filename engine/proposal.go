@@ -15,7 +15,7 @@ const redraws = 32
 // inHistory tells whether a job is in the History that the turn shows: what the
 // final strategy measured is not for the search to build on.
 func (t *trajectory) inHistory(x *turn, e *entry) bool {
-	return e != nil && e.stage.is(consumed) && (x.Part == PartFinal || partOf(e.ID) == PartSearch)
+	return e != nil && e.stage.is(consumed) && !e.Outside && (x.Part == PartFinal || partOf(e.ID) == PartSearch)
 }
 
 // job makes the job of a proposal.

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -36,10 +37,11 @@ func readPlan(led Ledger, own *genome.Space) (*trajectory, error) {
 	if t.spaces, err = plan.spaces(); err != nil {
 		return nil, err
 	}
-	if own != nil && sameJSON(own.JSON(), plan.Space) {
-		t.spaces[""] = own
+	t.own = own
+	if t.Space, err = t.recordedSpace(plan.Space); err != nil {
+		return nil, damaged("the recorded space: %v", err)
 	}
-	t.Space = t.spaces[""]
+	t.eras[0].space = t.Space
 	for _, b := range plan.Final.Baselines {
 		g, err := t.spaces[b.Name].Parse(b.Text)
 		if err != nil {
@@ -82,13 +84,7 @@ func (t *trajectory) readEvents() error {
 			return err
 		}
 	}
-	for i := range t.Evaluators {
-		s, err := restrict(t.Space, &t.Evaluators[i].Hello)
-		if err != nil {
-			return damaged("evaluator %s: %v", t.Evaluators[i].Key, err)
-		}
-		t.Space, t.spaces[""] = s, s
-	}
+	t.leaders = t.Plan.Leaders(shown)
 	t.hideMeasured()
 	return nil
 }
@@ -104,7 +100,7 @@ func (t *trajectory) happened(e EventRecord) error {
 		target, then = &t.Limits, func() { t.configured.Limits = t.Limits }
 	case eventEvaluator:
 		t.Evaluators = append(t.Evaluators, EvaluatorEvent{})
-		t.joined = append(t.joined, e.Turn)
+		t.joined, t.joinedIn = append(t.joined, e.Turn), append(t.joinedIn, len(t.eras)-1)
 		target = &t.Evaluators[len(t.Evaluators)-1]
 	case eventStrategy:
 		t.Strategies = append(t.Strategies, StrategyEvent{})
@@ -150,6 +146,8 @@ func (t *trajectory) happened(e EventRecord) error {
 	case eventBranched:
 		var b branchedEvent
 		target, then = &b, func() { t.branched(b, e.Turn) }
+	case eventTakeover:
+		target = new(takeoverEvent)
 	case eventPlan:
 		r := new(Request)
 		target, then = r, func() { t.planned = append(t.planned, r) }
@@ -165,14 +163,31 @@ func (t *trajectory) happened(e EventRecord) error {
 		return bad(err)
 	}
 	then()
+	switch x := target.(type) {
+	case *EvaluatorEvent:
+		if err := t.restricted(&x.Hello); err != nil {
+			return damaged("evaluator %s: %v", x.Key, err)
+		}
+	case *takeoverEvent:
+		if err := t.declare(*x, e.Turn); err != nil {
+			return bad(err)
+		}
+	}
 	switch e.Kind {
 	case eventImport, eventAdd, eventCancel, eventSet, eventPause, eventResume, eventStop, eventBan, eventUnban, eventWithdraw, eventPin, eventUnpin,
-		eventNote, eventPlan, eventRefused, eventLabel:
+		eventNote, eventPlan, eventRefused, eventLabel, eventTakeover:
 		if err := t.remember(e); err != nil {
 			return bad(err)
 		}
 	}
 	return nil
+}
+
+// restricted lets the space be that of what an evaluator can measure.
+func (t *trajectory) restricted(hello *Hello) (err error) {
+	t.Space, err = restrict(t.Space, hello)
+	t.era().space = t.Space
+	return err
 }
 
 // restrict returns the space of what an evaluator can measure, if it says.
@@ -193,14 +208,15 @@ func (t *trajectory) readJobs() error {
 			return err
 		}
 		if partOf(e.ID) == PartSearch {
-			t.freeSharers(e.ID)
+			if err := t.reach(e.ID); err != nil {
+				return err
+			}
 		}
 		if err := t.add(e); err != nil {
 			return err
 		}
 	}
-	t.freeSharers(t.search.nextID())
-	return nil
+	return t.reach(t.search.nextID())
 }
 
 // markCancelled marks the jobs that were to end when the search stopped.
@@ -217,7 +233,7 @@ func (t *trajectory) markCancelled() error {
 
 // entry makes the in-memory form of a job.
 func (t *trajectory) entry(j JobRecord) (*entry, error) {
-	g, err := t.Genome(&j)
+	g, err := t.recordedGenome(&j)
 	if err != nil {
 		return nil, err
 	}
@@ -227,9 +243,29 @@ func (t *trajectory) entry(j JobRecord) (*entry, error) {
 	return e, nil
 }
 
-// Genome is that of a recorded job.
+// Genome is that of a recorded job, in the space that holds now if it fits that.
 func (a *Archive) Genome(j *JobRecord) (genome.Genome, error) {
-	space, ok := a.spaces[j.Baseline]
+	g, err := a.recordedGenome(j)
+	if err != nil || j.Baseline != "" || j.ID > FinalBase {
+		return g, err
+	}
+	for _, x := range a.eras[a.madeIn(j.ID)+1:] {
+		if !x.moved || x.left.has(j.ID) || slices.Contains(x.Withdrawn, j.ID) {
+			continue
+		}
+		if g, err = x.space.Fits(g); err != nil {
+			return g, damaged("the genome of job %s does not fit the space of turn %d: %v", j.ID, x.turn, err)
+		}
+	}
+	return g, nil
+}
+
+// recordedGenome is that of a recorded job, as it was proposed.
+func (a *Archive) recordedGenome(j *JobRecord) (genome.Genome, error) {
+	space, ok := a.eras[a.madeIn(j.ID)].space, true
+	if j.Baseline != "" {
+		space, ok = a.spaces[j.Baseline]
+	}
 	if !ok {
 		return genome.Genome{}, damaged("job %s belongs to the unknown baseline %q", j.ID, j.Baseline)
 	}
@@ -257,11 +293,17 @@ func (t *trajectory) readResults() error {
 		if err != nil {
 			return err
 		}
+		if len(t.eras) > 1 {
+			t.derive(e)
+		}
 		t.enter(e)
 	}
 	for r, err := range t.led.Inbox() {
 		if err != nil {
 			return err
+		}
+		if e := t.get(r.ID); e != nil && len(t.eras) > 1 && !e.imported() && !e.withdrawn {
+			t.complete(&e.Job, &r.Result)
 		}
 		if _, err := settle(r); err != nil {
 			return err
@@ -284,6 +326,12 @@ func (t *trajectory) readAttempts() error {
 }
 
 func (t *trajectory) readTurns() error {
+	later := t.eras[1:]
+	begin := func(turn uint64) {
+		for ; len(later) > 0 && later[0].turn <= turn; later = later[1:] {
+			t.checkpointsOf(later[0])
+		}
+	}
 	for _, q := range []*sequence{&t.search, &t.final} {
 		for r, err := range t.led.Turns(q.part) {
 			if err != nil {
@@ -293,13 +341,17 @@ func (t *trajectory) readTurns() error {
 				return damaged("%s turn %d stands where turn %d should", q.part, r.N, q.turns)
 			}
 			if q.part == PartSearch {
+				begin(r.N)
 				t.lose(r.N)
 				t.keepFiles(r.Consumed)
 			}
 			t.took(q, r)
 		}
+		if q.part == PartSearch {
+			begin(q.turns)
+		}
 	}
 	t.lose(t.search.turns)
-	t.search.since, t.final.since = t.now().Turn, t.pass.FirstTurn
+	t.search.since, t.final.since = t.opened(), t.pass.FirstTurn
 	return nil
 }

@@ -87,6 +87,21 @@ func (m *measurements) add(e *entry, pass finalEvent) {
 	}
 }
 
+// anew counts all jobs again, by the genomes that they have now. How often each was
+// measured before stays as it was when it was made.
+func (m *measurements) anew(jobs []*entry, pass finalEvent) {
+	*m = newMeasurements()
+	for _, e := range jobs {
+		e.key = genome.Hash{}
+		if e.Outside || e.withdrawn || e.forgotten {
+			continue
+		}
+		repeat := e.repeat
+		m.add(e, pass)
+		e.repeat = repeat
+	}
+}
+
 // remove undoes add of the newest job.
 func (m *measurements) remove(e *entry, pass finalEvent) {
 	if !e.counts() {

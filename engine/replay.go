@@ -31,13 +31,16 @@ func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led
 	if err := r.run(&r.again.search, 0, a.search.turns); err != nil {
 		return err
 	}
+	if err := r.takeOver(a.search.turns); err != nil { // no turn was taken since
+		return err
+	}
 	if err := r.bring(a.search.nextID()); err != nil {
 		return err
 	}
 	if err := r.enter(a.search.evaluations()); err != nil {
 		return err
 	}
-	if a.passes == 0 || a.pass.Evaluations != a.search.evaluations() {
+	if !a.measuredUp() {
 		return nil
 	}
 	end := &r.again.final
@@ -52,7 +55,7 @@ func Replay(ctx context.Context, find func(StrategyEvent) (Strategy, error), led
 func newReplay(
 	ctx context.Context, a *trajectory, find func(StrategyEvent) (Strategy, error), progress func(turn uint64),
 ) (r *replay, err error) {
-	r = &replay{ctx: ctx, source: a, again: a.restart(), find: find, next: a.Strategies, progress: progress}
+	r = &replay{ctx: ctx, source: a, again: a.restart(), find: find, next: a.Strategies, eras: a.eras[1:], progress: progress}
 	for _, id := range a.search.history {
 		if !a.get(id).imported() {
 			r.own = append(r.own, id)
@@ -62,31 +65,46 @@ func newReplay(
 		return nil, err
 	}
 	r.files = Memory() // those of earlier turns are long gone, and are made again
-	r.setup = Setup{
-		Space: a.Space, Objectives: a.Plan.Objectives, Ties: a.Plan.Ties, Constraints: a.Plan.Constraints,
-		Reference: a.Plan.Reference, Metrics: a.derived.declared(a.setupMetrics()),
-		Fidelities: a.Plan.Fidelities, Order: a.Plan.Order, Files: r.files,
+	return r, r.declare(a.eras[0])
+}
+
+// declare has strategies opened with what the search declared in an era.
+func (r *replay) declare(x *era) error {
+	p, a := &x.plan, r.source
+	derived, err := Derive(p.Derived)
+	if err != nil {
+		return err
 	}
-	hello, _ := a.hello(a.Plan.Fidelities[len(a.Plan.Fidelities)-1].Evaluator)
+	r.setup = Setup{
+		Space: x.space, Objectives: p.Objectives, Ties: p.Ties, Constraints: p.Constraints,
+		Reference: p.Reference, Metrics: derived.declared(a.setupMetrics(x)),
+		Fidelities: p.Fidelities, Order: p.Order, Files: r.files,
+	}
+	hello, _ := a.hello(p.Fidelities[len(p.Fidelities)-1].Evaluator)
 	r.setup.Seeded = hello.Seeded
-	for _, text := range a.Plan.Start {
-		g, err := a.Space.Parse(text)
+	for _, text := range p.Start {
+		g, err := x.space.Parse(text)
 		if err != nil {
-			return nil, fmt.Errorf("%w: start genome %s: %v", ErrDamaged, text, err)
+			return fmt.Errorf("%w: start genome %s: %v", ErrDamaged, text, err)
 		}
 		r.setup.Start = append(r.setup.Start, g)
 	}
-	return r, nil
+	return nil
 }
 
-// setupMetrics is what the strategy was told of metrics when it was opened.
-func (a *Archive) setupMetrics() []Metric {
+// setupMetrics is what the strategy was told of metrics when it was opened in an era: by
+// the evaluators that were first then.
+func (t *trajectory) setupMetrics(x *era) []Metric {
 	var out []Metric
-	seen := map[string]bool{}
-	for _, e := range a.Evaluators {
-		named := slices.ContainsFunc(a.Plan.Fidelities, func(f Fidelity) bool { return f.Evaluator == e.Key })
-		if named && !seen[e.Key] {
-			seen[e.Key] = true
+	found := map[string]int{} // by key
+	for i, e := range t.Evaluators {
+		if _, seen := found[e.Key]; !seen || t.joined[i] <= x.turn && x.turn > 0 {
+			found[e.Key] = i
+		}
+	}
+	for i, e := range t.Evaluators {
+		named := slices.ContainsFunc(t.Plan.Fidelities, func(f Fidelity) bool { return f.Evaluator == e.Key })
+		if named && found[e.Key] == i {
 			out = append(out, e.Hello.Metrics...)
 		}
 	}
@@ -101,7 +119,9 @@ type replay struct {
 	limits        []turnLimits
 	setup         Setup // but for limits and options
 	find          func(StrategyEvent) (Strategy, error)
+	decides       StrategyEvent
 	next          []StrategyEvent // strategies that are still to come
+	eras          []*era          // likewise
 	progress      func(uint64)
 }
 
@@ -191,7 +211,7 @@ func (r *replay) bring(next ID) error {
 		if recorded == nil || recorded.Origin() == "" {
 			return nil // whose turn comes says so
 		}
-		e, err := r.again.outsider(id, recorded.Operator, Known{Genome: recorded.Genome, Fidelity: recorded.Fidelity})
+		e, err := r.again.outsider(id, recorded.Operator, Known{Genome: recorded.asMade().Genome, Fidelity: recorded.Fidelity})
 		if err != nil {
 			return fmt.Errorf("%w: job %s: %v", ErrDamaged, id, err)
 		}
@@ -260,22 +280,58 @@ func (r *replay) give(id ID) error {
 	return nil
 }
 
-// change lets the strategies take over whose first turn this is.
+// change lets the strategies take over whose first turn this is, and opens that which
+// decides anew if what it is to search changed.
 func (r *replay) change(q *sequence, turn uint64) error {
-	for len(r.next) > 0 && r.next[0].Turn <= turn {
-		e := r.next[0]
-		r.next = r.next[1:]
+	anew := len(r.eras) > 0 && r.eras[0].turn <= turn
+	if err := r.takeOver(turn); err != nil {
+		return err
+	}
+	for len(r.next) > 0 && r.next[0].Turn <= turn || anew {
+		e := r.decides
+		if len(r.next) > 0 && r.next[0].Turn <= turn {
+			e, r.next = r.next[0], r.next[1:]
+		}
+		r.decides, anew = e, false
 		strategy, err := r.find(e)
 		if err != nil {
 			return err
 		}
 		setup := r.setup
-		setup.Options, setup.Limits = e.Options, r.limitsAt(e.Turn)
+		setup.Options, setup.Limits = e.Options, r.limitsAt(turn)
 		state, _, err := strategy.Open(r.ctx, setup)
 		if err != nil {
 			return notOpened("strategy", err)
 		}
 		q.decider = decider{name: e.Name, strategy: strategy, since: turn, state: state}
+	}
+	return nil
+}
+
+// takeOver lets the eras begin that do by a turn.
+func (r *replay) takeOver(turn uint64) error {
+	for ; len(r.eras) > 0 && r.eras[0].turn <= turn; r.eras = r.eras[1:] {
+		x := r.eras[0]
+		if err := r.enter(x.Evaluations); err != nil {
+			return err
+		}
+		if err := r.bring(x.First); err != nil {
+			return err
+		}
+		fits, err := r.again.takeover(x.Declarations)
+		if err != nil {
+			return err
+		}
+		if fits == nil || fits.First != x.First || fits.Left != x.Left || !slices.Equal(fits.Withdrawn, x.Withdrawn) {
+			return fmt.Errorf("%w: search turn %d: the journal says that %s; replaying it gives something else", ErrDamaged, x.turn, &x.Fit)
+		}
+		r.again.enterEra(x)
+		if err := r.again.takeOver(x); err != nil {
+			return err
+		}
+		if err := r.declare(x); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -36,6 +36,9 @@ type Search struct {
 	before    int        // evaluations that were consumed before this run
 	returning bool       // running jobs were called back by a pause
 	finalRun  bool       // the final strategy is or was at work in this run
+	given     Config     // as the search was configured; cfg is what it came to
+	reopening *reopening // a takeover that waits until no job is under way, or nil
+	takeover  *reopening // one that is being tried
 	since     time.Time  // of the last account of time
 	stepping  *turn      // that the strategy is deciding
 	aim       int        // evaluations that the limit is to be raised to, once no turn is under way
@@ -71,10 +74,9 @@ func New(cfg Config) (*Search, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	s := &Search{cfg: cfg, own: own, calls: newCalls(), sharers: map[ID][]*entry{}, stepped: make(chan stepResult, 1)}
+	s := &Search{given: cfg, own: own, calls: newCalls()}
 	s.writer = newWriter(cfg.Ledger)
-	s.timers = &timers{clock: cfg.Clock, poke: s.poke, running: map[int]func(){}}
-	s.pool = &pool{cfg: &s.cfg, events: make(chan sessionEvent, 256), gone: s.gone}
+	s.anew()
 	return s, nil
 }
 
@@ -134,7 +136,12 @@ func (s *Search) run(ctx context.Context, loop func(context.Context) error) (err
 	}
 	go s.writer.run()
 	defer close(s.writer.changes)
-	return loop(ctx)
+	for err = loop(ctx); errors.Is(err, errReopen); err = loop(ctx) {
+		if err := s.reopen(ctx); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // Archive is what is known of the search when it is called, or nil before Run has
@@ -149,6 +156,17 @@ func (s *Search) Archive() *Archive {
 		}
 	})
 	return a
+}
+
+// Takeovers is how often it declared something else so far. It may be called from any
+// goroutine.
+func (s *Search) Takeovers() (n int) {
+	s.ask(func() {
+		if s.at != nil {
+			n = s.at.Takeovers()
+		}
+	})
+	return n
 }
 
 // Status tells where the search stands. It may be called from any goroutine.

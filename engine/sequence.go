@@ -15,6 +15,7 @@ type sequence struct {
 	jobs     []*entry   // all of them, in id order
 	own      []*entry   // but for those that were imported
 	history  []ID       // those whose results were consumed, in that order
+	shown    []ID       // of these, those that fit what the search declares
 	turns    uint64     // how many were taken
 	taken    int        // own results that turns have consumed: in strict order an index into own
 	added    int        // own jobs that no strategy proposed and no turn has consumed
@@ -88,6 +89,31 @@ func (q *sequence) remove(from ID) {
 		}
 	}
 	q.jobs = q.jobs[:from-q.base-1]
+}
+
+// withdraw takes withdrawn jobs out of those that turns consume.
+func (q *sequence) withdraw() {
+	var own []*entry
+	for _, e := range q.own {
+		switch {
+		case !e.withdrawn:
+			e.place = len(own)
+			own = append(own, e)
+		case e.Origin() == Added:
+			q.added--
+		}
+	}
+	q.own = own
+}
+
+// show finds out anew who of the History fits.
+func (q *sequence) show() {
+	q.shown = nil
+	for _, id := range q.history {
+		if !q.get(id).Outside {
+			q.shown = append(q.shown, id)
+		}
+	}
 }
 
 // evaluations is how many own results were consumed.

@@ -36,10 +36,10 @@ var unsettable = func() map[string]string {
 	all := map[string]string{}
 	for why, keys := range map[string][]string{
 		"it decides every turn since the first: begin another search": {
-			"seed", "order", "duplicates", "start", "baselines", "fidelities", "ties", "metrics", "score", "prefer", "reference", "repeats", "final",
+			"seed", "order", "duplicates", "start", "baselines", "fidelities", "score", "repeats", "final",
 		},
-		"candidates would not compare with those that there are: begin another search and import what this one found": {
-			"space", "objectives", "constraints",
+		"it is declared: give it in a request of its own, under takeover": {
+			"space", "objectives", "ties", "metrics", "prefer", "reference", "constraints",
 		},
 		"another one takes over by: nascent run DIR --strategy NAME": {"strategy"},
 		"it is read when a run starts: stop the search, change it in its search.yaml and run it again": {

@@ -13,7 +13,7 @@ import (
 // steered, this is how: by Search.Steer while it runs, by Steer while it does not. It is
 // also what a socket takes as JSON, and what a plan is in the ledger.
 //
-// What decides (Set's window, Cancel, Add, Import, Ban, Unban) takes hold between two
+// What decides (Set's window, Cancel, Add, Import, Ban, Unban, Takeover) takes hold between two
 // turns, is repeated by Replay and covered by the digest. All else takes hold at once and
 // decides nothing.
 type Request struct {
@@ -35,6 +35,7 @@ type Request struct {
 	Unpin    []ID       `json:"unpin,omitempty"`
 	Note     string     `json:"note,omitempty"` // a line for people
 	Label    *Labelling `json:"label,omitempty"`
+	Takeover *Takeover  `json:"takeover,omitempty"` // the search declares something else
 }
 
 // Receipt says what came of a Request. It is given once that is durable.
@@ -103,10 +104,11 @@ func (r *Request) action() (action, error) {
 	add(len(r.Unpin) > 0, unpin(r.Unpin))
 	add(r.Note != "", note(r.Note))
 	add(r.Label != nil, r.Label)
+	add(r.Takeover != nil, r.Takeover)
 	switch {
 	case len(all) != 1:
 		return nil, wrong("", "a request asks for one thing, and this one asks for %d", len(all)).
-			but("give one of set, pause, resume, stop, cancel, add, import, ban, unban, withdraw, pin, unpin, note, label")
+			but("give one of set, pause, resume, stop, cancel, add, import, ban, unban, withdraw, pin, unpin, note, label, takeover")
 	case len(r.ID) > MaxRequest || len(r.By) > MaxRequest:
 		return nil, wrong("request", "its name, or that of who asks, has more than %d bytes", MaxRequest)
 	case !printable(r.ID) || !printable(r.By):
@@ -137,13 +139,19 @@ func (s *Search) Steer(r Request) (rec Receipt, err error) {
 		}
 		order := func() {
 			var err error
-			if rec, err = s.carryOut(&r); err != nil {
+			switch rec, err = s.carryOut(&r); {
+			case err == errReopen:
+				s.await(&reopening{Request: &r, answer: func(got Receipt, err error) {
+					rec = got
+					done <- err
+				}})
+			case err != nil:
 				done <- err
-				return
+			default:
+				s.writer.after(func() { done <- nil })
 			}
-			s.writer.after(func() { done <- nil })
 		}
-		if s.stepping != nil && a.waits() {
+		if (s.stepping != nil || s.reopening != nil) && a.waits() {
 			s.orders = append(s.orders, order)
 			return
 		}
@@ -185,7 +193,9 @@ func Steer(led Ledger, r Request, now time.Time) (Receipt, error) {
 			c.Inbox = append(c.Inbox, j.record())
 		}
 	}
-	if r.Set != nil && t.counters.State == StateFinished && t.over() == "" {
+	t.search.since = t.opened()
+	if r.Takeover != nil && len(e.events) > 0 && t.counters.State == StateFinished ||
+		r.Set != nil && t.counters.State == StateFinished && t.over() == "" {
 		t.counters.State = StateStopped // there is something left to do now
 		c.Counters = &t.counters
 	}
@@ -198,11 +208,20 @@ func Steer(led Ledger, r Request, now time.Time) (Receipt, error) {
 // obey carries out what was planned for the turn that comes next, and what was asked
 // for while a turn was being decided.
 func (s *Search) obey() {
-	for s.stepping == nil {
+	for s.stepping == nil && s.reopening == nil {
 		if p := s.at.due(); p != nil {
-			if _, err := s.carryOut(p); err != nil {
+			refused := func(err error) {
 				s.say("what was planned for turn %d is not done: %v", p.AtTurn, err)
 				s.writer.next.Events = append(s.writer.next.Events, s.at.refuse(p, err, s.cfg.Clock.Now()))
+			}
+			if _, err := s.carryOut(p); err == errReopen {
+				s.await(&reopening{Request: p, answer: func(_ Receipt, err error) {
+					if err != nil && err != ErrLate {
+						refused(err)
+					}
+				}})
+			} else if err != nil {
+				refused(err)
 			}
 			continue
 		}
@@ -272,6 +291,9 @@ func (t *trajectory) carryOut(r *Request, now time.Time) (*effect, error) {
 	if e.data == nil && planned != nil {
 		return &effect{}, wrong("", "there was nothing left to do")
 	}
+	if e.data != nil && r.Takeover != nil && t.runs {
+		return e, errReopen
+	}
 	e.Request = r.ID
 	if e.Turn = t.search.turns; e.data != nil {
 		e.events = []EventRecord{t.event(a.kind(), e.data, now)}
@@ -279,7 +301,9 @@ func (t *trajectory) carryOut(r *Request, now time.Time) (*effect, error) {
 		if err := t.happened(e.events[0]); err != nil {
 			return &effect{}, err
 		}
-		t.freeSharers(t.search.nextID())
+		if err := t.reach(t.search.nextID()); err != nil {
+			return &effect{}, err
+		}
 	}
 	return e, nil
 }

@@ -71,6 +71,7 @@ func requests() []engine.Request {
 		{Unban: "z = c"},
 		{Note: "all is well"},
 		{Label: &engine.Labelling{IDs: []engine.ID{1}, Add: "good"}},
+		{Takeover: &engine.Takeover{Space: json.RawMessage(wider), Constraints: []engine.Constraint{{Metric: "accuracy", Min: number(0.1)}}}},
 	}
 }
 
@@ -138,7 +139,7 @@ func TestRequestsAreCarriedOutOnce(t *testing.T) {
 						t.Errorf("%+v", o)
 					}
 				}
-				for _, kind := range []string{"started", "set", "pause", "resume", "cancel", "add", "import", "ban", "unban", "pin", "unpin", "note", "label", "ended"} {
+				for _, kind := range []string{"started", "set", "pause", "resume", "cancel", "add", "import", "ban", "unban", "pin", "unpin", "note", "label", "takeover", "ended"} {
 					if !told[kind] || err != nil {
 						t.Errorf("the timeline has no %s: %v", kind, err)
 					}
@@ -207,6 +208,19 @@ func TestWrongRequests(t *testing.T) {
 			t.Errorf("%s is taken", text)
 		}
 	}
+	takeover := func(x engine.Takeover) engine.Request { return engine.Request{Takeover: &x} }
+	refused(t, led, takeover(engine.Takeover{Space: json.RawMessage(`{"x": {"flot": [0, 1]}}`)}), "space.x")
+	refused(t, led, takeover(engine.Takeover{Objectives: []engine.Objective{}}), "objectives: there are none")
+	refused(t, led, takeover(engine.Takeover{Objectives: []engine.Objective{{Metric: "speed"}}}), `no evaluator measures "speed"`)
+	refused(t, led, takeover(engine.Takeover{Constraints: []engine.Constraint{{Metric: "accuracy"}}}), "min or max")
+	refused(t, led, takeover(engine.Takeover{Derived: []engine.Derived{{Metric: "double", Expression: "2*speed"}}}), "speed")
+	steered(t, led, engine.Request{Ban: "z = a"})
+	refused(t, led, takeover(engine.Takeover{Space: json.RawMessage(`{"x": {"float": [0, 1]}, "z": {"choice": ["a"]}}`)}), "leave nothing of it to draw")
+	steered(t, led, engine.Request{Set: &engine.Settings{Target: &engine.SetTarget{Target: number(2.0)}}})
+	refused(t, led, takeover(engine.Takeover{
+		Derived:    []engine.Derived{{Metric: "double", Expression: "2*accuracy"}},
+		Objectives: []engine.Objective{{Metric: "double"}},
+	}), "limits.target 2 is one of accuracy")
 	refused(t, led, engine.Request{Withdraw: "x"}, "\"x\" is not planned; nothing is")
 	refused(t, led, engine.Request{Resume: true, AtTurn: 9}, "would not come")
 	steered(t, led, engine.Request{Pause: &engine.Pause{}, ID: "halt", AtTurn: 8})
@@ -399,6 +413,9 @@ func TestDigestOfRequests(t *testing.T) {
 		{engine.Request{Ban: "z = c"}, true},
 		{engine.Request{Label: &engine.Labelling{IDs: []engine.ID{1}, Add: "good"}}, false},
 		{engine.Request{Note: "nothing"}, false},
+		{engine.Request{Takeover: &engine.Takeover{Space: json.RawMessage(wider)}}, true},
+		{engine.Request{Takeover: &engine.Takeover{Space: json.RawMessage(narrower)}}, true},
+		{engine.Request{Takeover: &engine.Takeover{Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Minimize}}}}, true},
 	} {
 		t.Run(c.r.String(), func(t *testing.T) {
 			t.Parallel()

@@ -147,6 +147,10 @@ func (r *EventRecord) text() (string, error) {
 		var e refusedEvent
 		err := read(&e)
 		return e.Reason, err
+	case eventTakeover:
+		var e takeoverEvent
+		err := read(&e)
+		return e.Fit.String(), err
 	case eventLabel:
 		var e Labelling
 		err := read(&e)
@@ -259,6 +263,8 @@ func (r *Request) String() string {
 		return "note " + r.Note
 	case r.Label != nil:
 		return "label " + idList(r.Label.IDs)
+	case r.Takeover != nil:
+		return "set " + r.Takeover.String()
 	}
 	return ""
 }

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"slices"
+
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // trajectory is an Archive that turns move on. What a turn is, from the results
@@ -15,20 +17,25 @@ type trajectory struct {
 	measured     func(metric string) bool // hidden from strategies
 	exact        bool                     // seconds are exact
 	checkpoints  checkpoints
-	seq          uint64   // of the newest event
-	joined       []uint64 // the turn before which each of Evaluators was journaled
+	seq          uint64        // of the newest event
+	joined       []uint64      // the turn before which each of Evaluators was journaled
+	joinedIn     []int         // the era in which it was
+	own          *genome.Space // that of who reads, for what was recorded of it
+	runs         bool          // a Search moves it
 
 	// Of requests from outside:
-	requests map[string]Receipt // what came of them
-	cancels  []cancelEvent
-	freed    int // of cancels: how many sharers have heard of
-	decided  []outsideDecision
+	requests  map[string]Receipt // what came of them
+	cancels   []cancelEvent
+	revisions []revision
+	reached   int // of these
+	decided   []outsideDecision
 }
 
 // newTrajectory has taken no turn and knows no evaluator.
 func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
-	t := &trajectory{measurements: newMeasurements(), checkpoints: newCheckpoints(), requests: map[string]Receipt{}}
+	t := &trajectory{measurements: newMeasurements(), checkpoints: newCheckpoints(&plan), requests: map[string]Receipt{}}
 	t.Name, t.Plan, t.led = name, plan, led
+	t.eras = []*era{{plan: plan}}
 	t.pinned = map[ID]bool{}
 	t.Strategies = []StrategyEvent{plan.strategy()}
 	t.attempts, t.leaders = plan.Attempts, plan.Leaders(shown)
@@ -40,10 +47,10 @@ func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
 
 // restart is a trajectory of the same search that has taken no turn.
 func (t *trajectory) restart() *trajectory {
-	again := newTrajectory(t.Name, t.Plan, t.led)
+	again := newTrajectory(t.Name, t.Begun(), t.led)
 	again.checkpoints.most = t.checkpoints.most
-	again.bans, again.cancels, again.branches = t.bans, t.cancels, t.branches
-	again.Space, again.Baselines, again.Evaluators, again.spaces = t.Space, t.Baselines, t.Evaluators, t.spaces
+	again.bans, again.revisions, again.branches, again.eras = t.bans, t.revisions, t.branches, t.eras[:1:1]
+	again.Space, again.Baselines, again.Evaluators, again.spaces = t.eras[0].space, t.Baselines, t.Evaluators, t.spaces
 	again.hideMeasured()
 	return again
 }
@@ -51,6 +58,19 @@ func (t *trajectory) restart() *trajectory {
 // hideMeasured finds out which metrics are measured, and parts them from the
 // exact ones of all results.
 func (t *trajectory) hideMeasured() {
+	hidden := t.hidden(t.eras)
+	t.measured = func(name string) bool { return hidden[name] }
+	t.exact = !t.measured("seconds")
+	for e := range t.jobs() {
+		if e.stage.is(decided) || e.stage.is(consumed) {
+			t.part(e, e.full())
+		}
+	}
+}
+
+// hidden are the metrics that strategies did not see in the last of some eras: what is
+// measured and was never judged by, and what is derived since.
+func (t *trajectory) hidden(eras []*era) map[string]bool {
 	var metrics []Metric
 	for _, e := range t.Evaluators {
 		metrics = append(metrics, e.Hello.Metrics...)
@@ -65,24 +85,32 @@ func (t *trajectory) hideMeasured() {
 	for _, m := range metrics {
 		hidden[m.Name] = hidden[m.Name] || m.Measured
 	}
-	for _, o := range slices.Concat(t.Plan.Objectives, t.Plan.Ties) {
-		hidden[o.Metric] = false
-	}
-	for _, c := range t.Plan.Constraints {
-		hidden[c.Metric] = false
-	}
-	if e := preference(t.Plan.Prefer, t.Plan.Objectives); e != nil {
-		for _, name := range e.Metrics() {
+	for _, x := range eras { // what was decided by stays in sight
+		for _, name := range x.plan.judges() {
 			hidden[name] = false
 		}
 	}
-	t.measured = func(name string) bool { return hidden[name] }
-	t.exact = !t.measured("seconds")
-	for e := range t.jobs() {
-		if e.stage.is(decided) || e.stage.is(consumed) {
-			t.part(e, e.full())
+	then := eras[len(eras)-1].plan.Derived
+	for _, x := range t.derived {
+		if !slices.ContainsFunc(then, func(d Derived) bool { return d.Metric == x.name }) {
+			hidden[x.name] = true
 		}
 	}
+	return hidden
+}
+
+// judges lists the metrics that the search judges by.
+func (p *Plan) judges() (names []string) {
+	for _, o := range slices.Concat(p.Objectives, p.Ties) {
+		names = append(names, o.Metric)
+	}
+	for _, c := range p.Constraints {
+		names = append(names, c.Metric)
+	}
+	if e := preference(p.Prefer, p.Objectives); e != nil {
+		names = append(names, e.Metrics()...)
+	}
+	return names
 }
 
 // part gives the entry a result's numbers, with measured ones set apart.
@@ -190,6 +218,9 @@ func (t *trajectory) enter(e *entry) {
 	q := t.sequence(partOf(e.ID))
 	e.Curve, e.Output = nil, nil // the ledger has them
 	q.history = append(q.history, e.ID)
+	if !e.Outside {
+		q.shown = append(q.shown, e.ID)
+	}
 	e.stage.set(consumed)
 	t.usage = t.usage.with(e.usage)
 	t.largest = max(t.largest, sizeOf(e.Files))
@@ -244,13 +275,13 @@ func (t *trajectory) view(withFinal bool, details func(ID) (ResultRecord, error)
 	return v
 }
 
-func (v *view) Len() int { return len(v.search.history) + len(v.final.history) }
+func (v *view) Len() int { return len(v.search.shown) + len(v.final.shown) }
 
 func (v *view) At(i int) *Candidate {
-	if n := len(v.search.history); i >= n {
-		return &v.final.get(v.final.history[i-n]).Candidate
+	if n := len(v.search.shown); i >= n {
+		return &v.final.get(v.final.shown[i-n]).Candidate
 	}
-	return &v.search.get(v.search.history[i]).Candidate
+	return &v.search.get(v.search.shown[i]).Candidate
 }
 
 func (v *view) Get(id ID) (*Candidate, bool) {
@@ -259,7 +290,7 @@ func (v *view) Get(id ID) (*Candidate, bool) {
 		q = &v.final
 	}
 	e := q.get(id)
-	if e == nil || !e.stage.is(consumed) {
+	if e == nil || !e.stage.is(consumed) || e.Outside {
 		return nil, false
 	}
 	return &e.Candidate, true

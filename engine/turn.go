@@ -52,7 +52,7 @@ func (a *Archive) jobSeed(id ID) uint64 {
 // details reads a result with its curve and output, from any goroutine.
 func (t *trajectory) begin(q *sequence, ids []ID, want int, limits Limits, details func(ID) (ResultRecord, bool)) *turn {
 	if q.part == PartSearch {
-		t.freeSharers(q.nextID())
+		_ = t.reach(q.nextID()) // takeovers were reached when they came
 		t.lose(q.turns)
 	}
 	x := &turn{sequence: q, seconds: t.counters.Seconds, looks: t.counters.TestLooks}

@@ -278,6 +278,7 @@ type Candidate struct {
 	Attempts    int     // how often it was started and counted
 	Lost        float64 // seconds of attempts that brought nothing, the last one of a failed job included; for a Strategy 0
 	Fingerprint int     // index into the ledger's list of evaluator fingerprints
+	Outside     bool    // it does not fit what the search declares since a Takeover; Strategies see no such
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.

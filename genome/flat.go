@@ -18,13 +18,15 @@ func (s *Space) Leaves(g Genome) (out []Leaf) {
 }
 
 // Flat lists the Leaves of many genomes of a space: it numbers paths as it meets them, and
-// makes no trees. It is not for several goroutines at once.
+// makes no trees. Genomes of other spaces may be among them: equal paths have one number.
+// It is not for several goroutines at once.
 type Flat struct {
-	space *Space
-	top   spot
-	paths []string
-	tree  treeBuilder
-	emit  func(leaf int, v any)
+	space  *Space
+	top    spot
+	paths  []string
+	number map[string]int // of paths, from 1 on; nil as long as all genomes are of the space
+	tree   treeBuilder
+	emit   func(leaf int, v any)
 }
 
 // spot is a place in the trees of a space.
@@ -45,6 +47,18 @@ func (f *Flat) Paths() []string { return f.paths }
 // by the number of its path.
 func (f *Flat) Each(g Genome, emit func(leaf int, v any)) {
 	if g.space == nil {
+		return
+	}
+	if g.space.hash != f.space.hash {
+		if f.number == nil {
+			f.number = make(map[string]int, len(f.paths))
+			for i, path := range f.paths {
+				f.number[path] = i + 1
+			}
+		}
+		for _, l := range g.space.Leaves(g) {
+			emit(f.numberOf(l.Path)-1, l.Value)
+		}
 		return
 	}
 	w := unpacked(g.packed)
@@ -114,10 +128,21 @@ func (f *Flat) value(v any, at *spot) {
 
 func (f *Flat) leaf(at *spot, v any) {
 	if at.leaf == 0 {
-		f.paths = append(f.paths, at.path)
-		at.leaf = len(f.paths)
+		at.leaf = f.numberOf(at.path)
 	}
 	f.emit(at.leaf-1, v)
+}
+
+// numberOf is the number of a path, from 1 on.
+func (f *Flat) numberOf(path string) int {
+	if n := f.number[path]; n != 0 {
+		return n
+	}
+	f.paths = append(f.paths, path)
+	if f.number != nil {
+		f.number[path] = len(f.paths)
+	}
+	return len(f.paths)
 }
 
 func (f *Flat) long(at *spot, n int) {

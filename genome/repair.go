@@ -45,6 +45,16 @@ func (s *Space) Carry(old Genome) (Genome, []string, error) {
 	return s.Repair(old.Tree())
 }
 
+// Fits brings a genome of another version of the space into this one if all of it has a
+// place there: the same genes with the same values. The *Mistake says what does not fit.
+// Limits are not looked at; see Check.
+func (s *Space) Fits(old Genome) (Genome, error) {
+	if old.IsZero() {
+		return Genome{}, fault(nil, "make one with Random or Parse", "is no genome")
+	}
+	return s.FromTree(old.Tree())
+}
+
 // How many neighbours one step towards the limits looks at.
 const maxLooked = 5000
 

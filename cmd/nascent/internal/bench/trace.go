@@ -86,7 +86,7 @@ func Follow(candidates iter.Seq[engine.Candidate], plan *engine.Plan, m Measure)
 		}
 		t.Spent[Evaluations]++
 		t.Spent[Seconds] += c.Seconds + c.Lost
-		if c.Task != engine.Train || c.Status != engine.OK || c.Stopped || c.Fidelity != len(plan.Fidelities)-1 ||
+		if c.Task != engine.Train || c.Status != engine.OK || c.Stopped || c.Outside || c.Fidelity != len(plan.Fidelities)-1 ||
 			plan.Ranking().Violation(c.Metrics) > 0 {
 			continue
 		}

@@ -42,6 +42,7 @@ type manner struct {
 	log    string // "json": progress as JSON lines
 	listen string // where to answer monitoring systems
 	accept bool   // go on with another evaluator
+	over   bool   // go on with another space, other objectives or constraints
 
 	detached bool // nobody watches: a client started it
 
@@ -75,8 +76,10 @@ is kept in DIR (default: ./NAME, as the search is called). Starting and going on
 are the same command: whatever ended the last run (Ctrl-C, a crash, a power
 cut), nothing is lost. Then limits, workers, paths and logging may change, and
 with --strategy another strategy takes over: it starts from the candidates that
-there are. All else makes another search and is refused. A finished search
-prints its report again; with higher limits it goes on.
+there are. With --takeover so may the space, objectives and constraints: the
+strategy begins anew with the candidates that fit. All else makes another search
+and is refused. A finished search prints its report again; with higher limits it
+goes on.
 
 Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 		Example: `  nascent run mnist1d
@@ -84,7 +87,8 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
   nascent run onemax --evaluations 5000 --seed 7 --set evaluator.delay=5ms
   nascent run mnist1d --set 'objectives=[{metric: accuracy}, {metric: parameters, goal: minimize}]'
   nascent run /data/s1 --evaluations 2000        go on, further
-  nascent run /data/s1 --strategy genetic --at-turn 500`,
+  nascent run /data/s1 --strategy genetic --at-turn 500
+  nascent run /data/s1 --takeover                with another space in its search.yaml`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completePath,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -118,6 +122,7 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 	f.Int64Var(&c.seed, "seed", 0, "seed of all random numbers")
 	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, nsga2, random or a "+
 		"plugin; it takes over from the one before")
+	f.BoolVar(&m.over, "takeover", false, "go on although the space, the objectives or the constraints changed")
 	f.Uint64Var(&c.turn, "at-turn", 0, "let --strategy take over after so many turns (default: now)")
 	f.StringArrayVar(&c.set, "set", nil, "set any key of the search.yaml: KEY=VALUE (may be repeated)")
 	f.BoolVar(&m.detached, "detached", false,
@@ -270,7 +275,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 func (t *target) configure(s *config.Search, m manner, led *announcing, screen show.Screen) (engine.Config, error) {
 	cfg := s.Engine
 	cfg.Ledger = led
-	cfg.AcceptFingerprint = m.accept
+	cfg.AcceptFingerprint, cfg.TakeOver = m.accept, m.over
 	cfg.ChangeStrategy = t.change
 	if !t.change {
 		cfg.Turns = t.turn
@@ -374,7 +379,7 @@ func running(search *engine.Search, led engine.Ledger, t *target) func() (*show.
 	return func() (*show.View, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if view == nil {
+		if view == nil || search.Takeovers() > view.Archive.Takeovers() {
 			archive := search.Archive()
 			if archive == nil {
 				return nil, errors.New("the search is just beginning; ask again")

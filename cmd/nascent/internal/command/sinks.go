@@ -47,7 +47,7 @@ func (l *announcing) to(
 		if err != nil {
 			return nil, err
 		}
-		return &follow.Search{Ledger: l.Ledger, Name: v.Status().Name, Dir: dir, Plan: v.Plan, Space: v.Space}, nil
+		return &follow.Search{Ledger: l.Ledger, Name: v.Status().Name, Dir: dir}, nil
 	}, sinks, say)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -144,13 +145,35 @@ func (a *app) setCommand() *cobra.Command {
 		Long: `Changes the search in DIR, while it runs and while it does not: limits.evaluations,
 limits.wall, limits.seconds, limits.target, workers and window, with values as in a
 search.yaml; none takes a limit away. They hold until a run is started with others
-than the last one was. A search that had ended goes on by: nascent run DIR.`,
+than the last one was. A search that had ended goes on by: nascent run DIR.
+
+What a search declares is changed by a command of its own: space, objectives, ties,
+constraints, prefer, reference, and further metrics. A value may be @FILE, which holds
+it or is a whole search.yaml. From the next turn on the strategy begins anew with the
+candidates that fit; log tells how many do.`,
 		Example: `  nascent set mnist1d limits.evaluations=500 workers=4
   nascent set mnist1d window=16 --at-turn 200
-  nascent set mnist1d limits.wall=none`,
+  nascent set mnist1d limits.wall=none
+  nascent set mnist1d 'constraints=[{metric: parameters, max: 5000}]'
+  nascent set mnist1d space=@wider.yaml --at-turn 300`,
 		Args: cobra.MinimumNArgs(2),
 	}, func(args []string) (r engine.Request, done string, err error) {
-		r.Set, err = config.Settings(args)
+		var declare, settings []string
+		for _, arg := range args {
+			if key, _, _ := strings.Cut(arg, "="); slices.Contains(config.Declaring, key) {
+				declare = append(declare, arg)
+			} else {
+				settings = append(settings, arg)
+			}
+		}
+		switch {
+		case len(declare) == 0:
+			r.Set, err = config.Settings(settings)
+		case len(settings) == 0:
+			r.Takeover, err = config.Takeover(declare)
+		default:
+			err = wrongInput("%s: what a search declares is set by a command of its own; leave %s out", declare[0], settings[0])
+		}
 		return r, "set " + strings.Join(args, " "), err
 	})
 }

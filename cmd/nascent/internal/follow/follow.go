@@ -16,7 +16,6 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
-	"github.com/nascent-nas/nascent/genome"
 )
 
 // Record is one thing that was committed: a candidate, or the end of a run.
@@ -41,18 +40,15 @@ type Ended struct {
 // Search is what is followed.
 type Search struct {
 	Ledger
-	Name  string
-	Dir   string // absolute
-	Plan  engine.Plan
-	Space *genome.Space
+	Name string
+	Dir  string // absolute
 }
 
 // Ledger is what is read of a search's ledger, the one of package ledger.
 type Ledger interface {
+	engine.Ledger
 	Mark() (ledger.Mark, error)
 	Entries(from uint64) iter.Seq2[ledger.Entry, error]
-	Events() iter.Seq2[engine.EventRecord, error]
-	Result(engine.ID) (engine.ResultRecord, bool, error)
 }
 
 // Sink is told what was committed.

@@ -70,7 +70,7 @@ func carryOn(t *testing.T, ctx context.Context, dir string, evaluations int, obj
 		if a == nil {
 			return nil, errors.New("just beginning")
 		}
-		return &Search{Ledger: led, Name: "s", Dir: dir, Plan: a.Plan, Space: a.Space}, nil
+		return &Search{Ledger: led, Name: "s", Dir: dir}, nil
 	}, sinks, func(string) {})
 	if err != nil {
 		t.Fatal(err)

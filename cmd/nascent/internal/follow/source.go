@@ -10,14 +10,29 @@ import (
 // source reads the records of a search from where it is.
 type source struct {
 	search      *Search
-	position    int // in the History
+	archive     *engine.Archive // what the search declares
+	declared    int             // how often it has declared something else
+	position    int             // in the History
 	evaluations int
 	ends        int // of runs, that were passed
 	leaders     *engine.Leaders
 	best        *engine.Candidate // the leader now
 }
 
-func newSource(s *Search) *source { return &source{search: s, leaders: s.Plan.Leaders(1)} }
+func newSource(s *Search) *source { return &source{search: s} }
+
+// declare reads what the search declares, if it declares something else since: who leads
+// is found out anew by that.
+func (s *source) declare(takeovers int) error {
+	if s.archive != nil && s.declared == takeovers {
+		return nil
+	}
+	archive, err := engine.ReadPlan(s.search)
+	if err == nil {
+		*s = source{search: s.search, archive: archive, declared: takeovers, leaders: archive.Plan.Leaders(1)}
+	}
+	return err
+}
 
 // records is how many a ledger holds.
 func records(led Ledger) (uint64, error) {
@@ -41,6 +56,7 @@ func records(led Ledger) (uint64, error) {
 func (s *source) records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		var ends []Ended
+		takeovers := 0
 		for e, err := range s.search.Events() { // before the entries, so that no end is missed which comes before one of them
 			if err != nil {
 				yield(Record{}, err)
@@ -49,6 +65,13 @@ func (s *source) records() iter.Seq2[Record, error] {
 			if end, ok := e.Ended(); ok {
 				ends = append(ends, Ended{end, e.Time})
 			}
+			if e.IsTakeover() {
+				takeovers++
+			}
+		}
+		if err := s.declare(takeovers); err != nil {
+			yield(Record{}, err)
+			return
 		}
 		pass := func() bool { // the ends of runs that come here
 			for s.ends < len(ends) && ends[s.ends].History <= s.position {
@@ -83,11 +106,11 @@ func (s *source) candidate(e *ledger.Entry) (Record, error) {
 	c := &engine.Candidate{Job: e.Job.Job, Result: e.Result.Result, Attempts: e.Result.Attempts, Lost: e.Result.Lost,
 		Fingerprint: e.Result.Fingerprint}
 	if c.Baseline == "" {
-		g, err := s.search.Space.Unpack(e.Job.Packed)
+		g, err := s.archive.Genome(&e.Job)
 		if err != nil {
 			return Record{}, err
 		}
-		c.Genome = g
+		c.Genome, c.Outside = g, s.archive.Outside(c.ID)
 	}
 	s.position++
 	r := Record{Candidate: c}
@@ -109,6 +132,6 @@ func (s *source) lead(c *engine.Candidate) (changed bool, before *engine.Candida
 	if best := s.leaders.Best(); len(best) > 0 {
 		s.best = best[0]
 	}
-	several := len(s.search.Plan.Objectives) > 1
+	several := len(s.archive.Plan.Objectives) > 1
 	return s.best != nil && (several || before == nil || s.best.ID != before.ID), before
 }

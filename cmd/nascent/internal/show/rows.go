@@ -73,7 +73,7 @@ func (r *Rows) genes(row int) genome.Map {
 // Candidate is that of a row, without curve, output and files.
 func (r *Rows) Candidate(row int) engine.Candidate {
 	c := r.Index.Candidate(row)
-	c.Genome = r.Genome(row)
+	c.Genome, c.Outside = r.Genome(row), r.Archive.Outside(c.ID)
 	return c
 }
 

@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/nascent-nas/nascent/engine"
+)
+
+// Declaring are the keys of a search.yaml that a search which has begun may be given
+// other values of; see [Takeover].
+var Declaring = []string{"space", "objectives", "ties", "metrics", "reference", "prefer", "constraints"}
+
+// Takeover reads KEY=VALUE, what a search is to declare instead of what it does: values as
+// in a search.yaml, none, or @FILE, which holds the value or is a whole search.yaml.
+func Takeover(pairs []string) (*engine.Takeover, error) {
+	d, err := Parse("search.yaml", ".", []byte("{}"))
+	if err != nil {
+		return nil, err
+	}
+	x := new(engine.Takeover)
+	for _, pair := range pairs {
+		if key, value, _ := strings.Cut(pair, "="); strings.TrimSpace(value) == "none" {
+			err = without(x, key)
+		} else {
+			err = d.declare(key, value)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	var e engine.Config
+	err = d.fields(d.root, "", readers{
+		"space":       func(n *yaml.Node, key string) (err error) { e.Space, err = d.whole(n, key); return err },
+		"objectives":  func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Objectives, &e.Ties) },
+		"ties":        func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Ties, &e.Objectives) },
+		"metrics":     func(n *yaml.Node, key string) error { return d.derived(n, key, &e) },
+		"reference":   func(n *yaml.Node, key string) error { return d.metrics(n, key, &e.Reference) },
+		"prefer":      func(n *yaml.Node, key string) (err error) { e.Prefer, err = d.expression(n, key); return err },
+		"constraints": func(n *yaml.Node, key string) error { return d.constraints(n, key, &e) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if e.Space != nil {
+		x.Space = e.Space.JSON()
+	}
+	for _, list := range []struct {
+		key      string
+		to, from *[]engine.Objective
+	}{{"objectives", &x.Objectives, &e.Objectives}, {"ties", &x.Ties, &e.Ties}} {
+		if d.Has(list.key) {
+			*list.to = append([]engine.Objective{}, *list.from...)
+		}
+	}
+	if d.Has("prefer") {
+		x.Prefer = &e.Prefer
+	}
+	if d.Has("constraints") {
+		x.Constraints = append([]engine.Constraint{}, e.Constraints...)
+	}
+	if d.Has("metrics") {
+		x.Derived = e.Derived
+	}
+	if d.Has("reference") {
+		x.Reference = e.Reference
+	}
+	return x, nil
+}
+
+// without lets a takeover take away what a key has.
+func without(x *engine.Takeover, key string) error {
+	switch key {
+	case "ties":
+		x.Ties = []engine.Objective{}
+	case "reference":
+		x.Reference = engine.Values{}
+	case "prefer":
+		x.Prefer = new(string)
+	case "constraints":
+		x.Constraints = []engine.Constraint{}
+	default:
+		return wrong("the command line", key, "give it a value", "a search cannot be without it")
+	}
+	return nil
+}
+
+// declare sets a key.
+func (d *Document) declare(key, value string) error {
+	file, is := strings.CutPrefix(value, "@")
+	if !is {
+		return d.Set(key, value, key+"="+clip(value))
+	}
+	info, err := os.Stat(file)
+	if err == nil && info.Size() > MaxSize {
+		return wrong(file, key, "shorten it", "the file has %d bytes, at most %d are read", info.Size(), MaxSize)
+	}
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return wrong(file, key, "name a file after @", "%v", errors.Unwrap(err))
+	}
+	var whole yaml.Node
+	if err := yaml.Unmarshal(text, &whole); err != nil || len(whole.Content) == 0 {
+		return wrong(file, key, "write the value as in a search.yaml", "the file holds no YAML")
+	}
+	n := whole.Content[0]
+	if n.Kind == yaml.MappingNode {
+		_, one := child(n, "evaluator")
+		_, several := child(n, "evaluators")
+		if _, own := child(n, key); own != nil && (one != nil || several != nil) {
+			n = own
+		}
+	}
+	return d.put(key, n, file)
+}
+
+func clip(text string) string {
+	if len(text) > 60 {
+		return text[:60] + "..."
+	}
+	return text
+}

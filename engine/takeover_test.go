@@ -1,0 +1,206 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/genome"
+)
+
+// Other versions of plainSpace: one holds all of it, the other a part.
+const (
+	wider    = `{"x": {"float": [0, 1]}, "y": {"int": [0, 2000]}, "z": {"choice": ["a", "b", "c", "d"]}}`
+	narrower = `{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "z": {"choice": ["a", "b"]}}`
+)
+
+// several measures two metrics.
+func several(_ context.Context, j *engine.Job) (map[string]float64, error) {
+	y, _ := j.Genome.Gene("y")
+	return map[string]float64{"accuracy": measure(j), "size": float64(y.(int64))}, nil
+}
+
+// declaring is a search with two metrics.
+func declaring(led engine.Ledger) engine.Config {
+	cfg := config(led)
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(several, engine.Metric{Name: "accuracy"}, engine.Metric{Name: "size"})}}
+	return cfg
+}
+
+// takeovers are changes of a configuration, with what is said of who fits.
+var takeovers = map[string]struct {
+	change func(*engine.Config)
+	fit    string
+}{
+	"a wider space":    {func(c *engine.Config) { c.Space = genome.MustParseSpace(wider) }, "25 of 25 candidates fit"},
+	"a narrower space": {func(c *engine.Config) { c.Space = genome.MustParseSpace(narrower) }, "do not: z: \"c\" is no option, the options are a, b"},
+	"a new gene": {func(c *engine.Config) {
+		c.Space = genome.MustParseSpace(`{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "w": {"int": [1, 3]}, "z": {"choice": ["a", "b", "c"]}}`)
+	}, "0 of 25 candidates fit; 25 do not: w: is missing"},
+	"objectives": {func(c *engine.Config) {
+		c.Objectives = []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "size", Goal: engine.Minimize}}
+	}, "25 of 25 candidates fit"},
+	"constraints": {func(c *engine.Config) { c.Constraints = []engine.Constraint{{Metric: "size", Max: number(500.0)}} }, "25 of 25 candidates fit"},
+	"a derived metric": {func(c *engine.Config) {
+		c.Derived = []engine.Derived{{Metric: "score", Expression: "accuracy - size/1000"}}
+		c.Objectives = []engine.Objective{{Metric: "score", Goal: engine.Maximize}}
+	}, "25 of 25 candidates fit"},
+	"all at once": {func(c *engine.Config) {
+		c.Space = genome.MustParseSpace(narrower)
+		c.Ties = []engine.Objective{{Metric: "size", Goal: engine.Minimize}}
+		c.Constraints = []engine.Constraint{{Metric: "size", Min: number(100.0)}}
+	}, "do not"},
+}
+
+// A search goes on with what its configuration declares now if that is asked for: what
+// was decided before stays, who fits informs the strategy and the others are none of the
+// best, and neither workers nor interruptions make a difference.
+func TestTakeover(t *testing.T) {
+	t.Parallel()
+	for name, c := range takeovers {
+		for _, batch := range []int{1, 5} {
+			t.Run(fmt.Sprintf("%s, batch %d", name, batch), func(t *testing.T) {
+				t.Parallel()
+				want := ""
+				for _, stops := range [][]int{{60}, {26, 31, 60}} {
+					led := enginetest.Memory(t)
+					cfg := declaring(led)
+					cfg.Strategy, cfg.Workers = climber{batch: batch}, len(stops)
+					cfg.Limits.Evaluations = 25
+					run(t, cfg)
+					turns := int(mustArchive(t, led).Status().Turns)
+					before := digest(t, led, turns)
+					c.change(&cfg)
+					cfg.Limits.Evaluations = stops[0]
+					if _, err := engine.Run(t.Context(), cfg); !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "nascent run DIR --takeover") {
+						t.Fatalf("without being asked for: %v", err)
+					}
+					cfg.TakeOver = true
+					for _, cfg.Limits.Evaluations = range stops {
+						run(t, cfg)
+						cfg.TakeOver = false // it is declared so now
+					}
+					if digest(t, led, turns) != before {
+						t.Error("what was decided before is another than it was")
+					}
+					if d := digest(t, led, -1); want == "" {
+						want = d
+					} else if d != want {
+						t.Error("an interruption makes it another search")
+					}
+					replays(t, cfg)
+					a := mustArchive(t, led)
+					fits := 0
+					for x := range a.Candidates() {
+						inside := x.Genome.Space() == a.Space
+						if x.Phase == engine.PhaseSearch && x.Outside == inside {
+							t.Errorf("candidate %s is outside: %v", x.ID, x.Outside)
+						}
+						if x.Phase == engine.PhaseSearch && x.ID > 40 && !inside {
+							t.Errorf("candidate %s is one of another space: %s", x.ID, x.Genome.Text())
+						}
+						if inside {
+							fits++
+						}
+					}
+					for _, b := range slices.Concat(a.Best(10), a.Front()) {
+						if b.Outside || a.Space.Check(b.Genome) != nil {
+							t.Errorf("candidate %s is among the best: %s", b.ID, b.Genome.Text())
+						}
+					}
+					if all, err := engine.Timeline(led); err != nil || !slices.ContainsFunc(all, func(o engine.Occurrence) bool {
+						return o.Kind == "takeover" && o.Turn == uint64(turns) && strings.Contains(o.Text, c.fit)
+					}) {
+						t.Errorf("the log does not say %q: %+v, %v", c.fit, all, err)
+					}
+					if st := a.Status(); st.State != engine.StateFinished || st.Evaluations != 60 || fits == 0 {
+						t.Errorf("ended as %+v", st)
+					}
+				}
+			})
+		}
+	}
+}
+
+// Wherever it breaks off around a takeover, the search takes one way.
+func TestTakeoverAfterEveryCommit(t *testing.T) {
+	t.Parallel()
+	for _, space := range []string{wider, narrower} {
+		whole := func(n int) (string, int) {
+			led := enginetest.Memory(t)
+			cfg := declaring(led)
+			cfg.Limits.Evaluations = 30
+			cfg.Turns = 3
+			run(t, cfg)
+			cfg.Turns = 0
+			steered(t, led, engine.Request{ID: "it", AtTurn: 10, Takeover: &engine.Takeover{
+				Space: []byte(space), Objectives: []engine.Objective{{Metric: "size", Goal: engine.Minimize}},
+			}})
+			broken := 0
+			for i := range 300 {
+				cfg.Ledger = &brittle{led, n, (n+i)%2 == 0}
+				_, err := engine.Run(t.Context(), cfg)
+				if err == nil {
+					replays(t, cfg)
+					return digest(t, led, -1), broken
+				}
+				if !errors.Is(err, errPower) {
+					t.Fatal(err)
+				}
+				broken++
+			}
+			t.Fatalf("no end although only every %d. commit fails", n)
+			return "", 0
+		}
+		want, _ := whole(0)
+		broken := 0
+		for n := 3; n < 40; n++ {
+			got, k := whole(n)
+			if broken += k; got != want {
+				t.Fatalf("after crashes at every %d. commit it is another search", n)
+			}
+		}
+		if broken < 50 {
+			t.Errorf("only %d crashes", broken)
+		}
+	}
+}
+
+// picky takes no space of four genes.
+type picky struct{ climber }
+
+func (p picky) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
+	if strings.Contains(string(setup.Space.JSON()), `"w"`) {
+		return nil, engine.Needs{}, &engine.Mistake{Key: "space", Problem: "w is not for me", Remedy: "leave it out"}
+	}
+	return p.climber.Open(ctx, setup)
+}
+
+// Where the strategy refuses what is declared, a search that runs goes on as before, and
+// whoever asked is told.
+func TestTakeoverIsRefusedByTheStrategy(t *testing.T) {
+	t.Parallel()
+	plain := declaring(enginetest.Memory(t))
+	plain.Strategy = picky{}
+	run(t, plain)
+	cfg := declaring(enginetest.Memory(t))
+	cfg.Strategy, cfg.Turns = picky{}, 5
+	run(t, cfg)
+	steered(t, cfg.Ledger, engine.Request{ID: "it", AtTurn: 12, Takeover: &engine.Takeover{
+		Space: []byte(`{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "w": {"int": [1, 3]}, "z": {"choice": ["a", "b", "c"]}}`),
+	}})
+	cfg.Turns = 0
+	run(t, cfg)
+	if digest(t, cfg.Ledger, -1) != digest(t, plain.Ledger, -1) {
+		t.Error("it took another way")
+	}
+	if _, err := engine.Steer(cfg.Ledger, engine.Request{ID: "it", Note: "again"}, time.Now()); err == nil || !strings.Contains(err.Error(), "w is not for me") {
+		t.Errorf("the request's end: %v", err)
+	}
+}
