@@ -412,7 +412,7 @@ func (c *copying) outstanding() error {
 	}
 	given := map[ID]bool{}
 	for e := range c.source.jobs() {
-		if !c.within(e.ID) || c.consumed[e.ID] {
+		if !c.within(e.ID) || c.consumed[e.ID] || c.source.dropped(e.ID, c.turn) {
 			continue
 		}
 		if partOf(e.ID) == PartSearch {

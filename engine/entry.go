@@ -36,7 +36,7 @@ type entry struct {
 	place     int  // in sequence.own
 	banned    bool // and so it is invalid: nobody shares that
 	forgotten bool // it was cancelled: nobody shares its result any more
-	withdrawn bool // by a takeover: no turn consumes it
+	dropped   bool // by a takeover: no turn consumes it
 	shared    ID   // 0, or the job whose result it was to share, which was cancelled
 	stage     stage
 	key       genome.Hash // see measurement; zero until it is asked for

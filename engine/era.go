@@ -40,11 +40,16 @@ func (a *Archive) opened() uint64 { return max(a.now().Turn, a.era().turn) }
 func (a *Archive) Begun() Plan { return a.eras[0].plan }
 
 // Takeovers is how often the search declared something else.
-func (a *Archive) Takeovers() int { return len(a.eras) - 1 }
+func (a *Archive) Takeovers() int { return max(0, len(a.eras)-1) }
 
 // Outside tells whether a candidate does not fit what the search declares since a
 // Takeover.
-func (a *Archive) Outside(id ID) bool { return a.era().left.has(id) }
+func (a *Archive) Outside(id ID) bool { return a.Takeovers() > 0 && a.era().left.has(id) }
+
+// dropped tells whether a takeover before a turn has dropped a job.
+func (a *Archive) dropped(id ID, turn uint64) bool {
+	return slices.ContainsFunc(a.eras, func(x *era) bool { return x.turn <= turn && slices.Contains(x.Dropped, id) })
+}
 
 // holds tells whether the newest pass of the final strategy is one of the search as it is
 // declared now.
@@ -124,13 +129,13 @@ func (t *trajectory) enterEra(x *era) {
 // carry brings the jobs that there are into an era.
 func (t *trajectory) carry(x *era) error {
 	q := &t.search
-	for _, id := range x.Withdrawn {
+	for _, id := range x.Dropped {
 		if e := t.get(id); e != nil {
-			e.withdrawn = true
+			e.dropped = true
 		}
 	}
 	for _, e := range q.jobs[:min(int(x.First)-1, len(q.jobs))] {
-		if e.withdrawn {
+		if e.dropped {
 			continue
 		}
 		if e.Outside = x.left.has(e.ID); e.Outside || !x.moved || e.Baseline != "" {
@@ -145,7 +150,7 @@ func (t *trajectory) carry(x *era) error {
 		}
 		e.Genome = g
 	}
-	q.withdraw()
+	q.drop()
 	t.measurements.anew(q.jobs, t.pass)
 	return nil
 }
@@ -154,7 +159,7 @@ func (t *trajectory) carry(x *era) error {
 func (t *trajectory) judge() {
 	for e := range t.jobs() {
 		switch {
-		case e.withdrawn, partOf(e.ID) == PartFinal:
+		case e.dropped, partOf(e.ID) == PartFinal:
 		case e.stage.is(consumed):
 			t.derive(e)
 		case e.stage.is(decided) && !e.imported():
@@ -197,7 +202,7 @@ func (t *trajectory) takeOver(x *era) error {
 // checkpointsOf lets checkpoints be judged by an era's plan.
 func (t *trajectory) checkpointsOf(x *era) {
 	t.checkpoints.anew(&x.plan)
-	for _, id := range x.Withdrawn {
+	for _, id := range x.Dropped {
 		t.use(t.get(id), -1)
 	}
 }

@@ -25,6 +25,7 @@ func (s *Search) loop(ctx context.Context) error {
 			s.leave("")
 		}
 		s.raise()
+		s.reconsider()
 		s.obey()
 		s.returning = s.returning && s.jobs.running > 0
 		if s.mode != leaving && s.at.paused == nil && s.reopening == nil {

@@ -324,7 +324,7 @@ func (s *Search) load(t *trajectory) error {
 	s.jobs = newDispatcher(&s.cfg, t, s.pool, s.writer, s.timers, s.files, s)
 	for e := range t.jobs() {
 		switch {
-		case e.withdrawn, e.ID > FinalBase && !t.holds():
+		case e.dropped, e.ID > FinalBase && !t.holds():
 		case e.stage.is(waiting) && e.attempts != nil && e.attempts.cancelled:
 			s.jobs.cancel(e)
 		case e.stage.is(waiting) && (e.ID <= FinalBase || e.ID >= t.pass.FirstID):

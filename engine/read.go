@@ -250,7 +250,7 @@ func (a *Archive) Genome(j *JobRecord) (genome.Genome, error) {
 		return g, err
 	}
 	for _, x := range a.eras[a.madeIn(j.ID)+1:] {
-		if !x.moved || x.left.has(j.ID) || slices.Contains(x.Withdrawn, j.ID) {
+		if !x.moved || x.left.has(j.ID) || slices.Contains(x.Dropped, j.ID) {
 			continue
 		}
 		if g, err = x.space.Fits(g); err != nil {
@@ -262,11 +262,11 @@ func (a *Archive) Genome(j *JobRecord) (genome.Genome, error) {
 
 // recordedGenome is that of a recorded job, as it was proposed.
 func (a *Archive) recordedGenome(j *JobRecord) (genome.Genome, error) {
-	space, ok := a.eras[a.madeIn(j.ID)].space, true
-	if j.Baseline != "" {
-		space, ok = a.spaces[j.Baseline]
+	space := a.spaces[j.Baseline]
+	if j.Baseline == "" && a.eras != nil {
+		space = a.eras[a.madeIn(j.ID)].space
 	}
-	if !ok {
+	if space == nil {
 		return genome.Genome{}, damaged("job %s belongs to the unknown baseline %q", j.ID, j.Baseline)
 	}
 	g, err := space.Unpack(j.Packed)
@@ -302,7 +302,7 @@ func (t *trajectory) readResults() error {
 		if err != nil {
 			return err
 		}
-		if e := t.get(r.ID); e != nil && len(t.eras) > 1 && !e.imported() && !e.withdrawn {
+		if e := t.get(r.ID); e != nil && len(t.eras) > 1 && !e.imported() && !e.dropped {
 			t.complete(&e.Job, &r.Result)
 		}
 		if _, err := settle(r); err != nil {

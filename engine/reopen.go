@@ -10,6 +10,7 @@ import (
 type reopening struct {
 	*Request
 	answer func(Receipt, error) // it is durable, or refused
+	plan   bool                 // it was planned for its turn
 	lapsed int                  // of the genomes to start with, those that do not fit
 }
 
@@ -31,6 +32,13 @@ func (s *Search) anew() {
 func (s *Search) await(r *reopening) {
 	s.reopening = r
 	s.jobs.endAll()
+}
+
+// reconsider forgets a takeover that waits if it was withdrawn since.
+func (s *Search) reconsider() {
+	if r := s.reopening; r != nil && r.plan && s.at.plannedAs(r.ID) == nil {
+		s.reopening = nil
+	}
 }
 
 // reopen opens evaluators and strategy anew with what the takeover declares. If one of them

@@ -93,7 +93,7 @@ func (m *measurements) anew(jobs []*entry, pass finalEvent) {
 	*m = newMeasurements()
 	for _, e := range jobs {
 		e.key = genome.Hash{}
-		if e.Outside || e.withdrawn || e.forgotten {
+		if e.Outside || e.dropped || e.forgotten {
 			continue
 		}
 		repeat := e.repeat

@@ -322,7 +322,7 @@ func (r *replay) takeOver(turn uint64) error {
 		if err != nil {
 			return err
 		}
-		if fits == nil || fits.First != x.First || fits.Left != x.Left || !slices.Equal(fits.Withdrawn, x.Withdrawn) {
+		if fits == nil || fits.First != x.First || fits.Left != x.Left || !slices.Equal(fits.Dropped, x.Dropped) {
 			return fmt.Errorf("%w: search turn %d: the journal says that %s; replaying it gives something else", ErrDamaged, x.turn, &x.Fit)
 		}
 		r.again.enterEra(x)

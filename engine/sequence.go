@@ -91,12 +91,12 @@ func (q *sequence) remove(from ID) {
 	q.jobs = q.jobs[:from-q.base-1]
 }
 
-// withdraw takes withdrawn jobs out of those that turns consume.
-func (q *sequence) withdraw() {
+// drop takes dropped jobs out of those that turns consume.
+func (q *sequence) drop() {
 	var own []*entry
 	for _, e := range q.own {
 		switch {
-		case !e.withdrawn:
+		case !e.dropped:
 			e.place = len(own)
 			own = append(own, e)
 		case e.Origin() == Added:

@@ -215,7 +215,7 @@ func (s *Search) obey() {
 				s.writer.next.Events = append(s.writer.next.Events, s.at.refuse(p, err, s.cfg.Clock.Now()))
 			}
 			if _, err := s.carryOut(p); err == errReopen {
-				s.await(&reopening{Request: p, answer: func(_ Receipt, err error) {
+				s.await(&reopening{Request: p, plan: true, answer: func(_ Receipt, err error) {
 					if err != nil && err != ErrLate {
 						refused(err)
 					}

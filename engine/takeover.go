@@ -44,7 +44,7 @@ func (p Plan) with(d Declarations) Plan {
 // strategy is opened anew, and finds in its History whoever fits: candidates whose genome
 // is one of the space, with the same values, and that have all metrics that the search
 // judges by. All others remain candidates for people, are none of the best, and are no
-// duplicates. Jobs without a turn that do not fit are withdrawn: they are not carried
+// duplicates. Jobs without a turn that do not fit are dropped: they are not carried
 // out, and count for nothing. In a search that runs, evaluators are opened anew as well.
 type Takeover struct {
 	Space       json.RawMessage `json:"space,omitempty"` // a declaration, see genome.ParseSpaceJSON
@@ -97,13 +97,13 @@ type takeoverEvent struct {
 
 // Fit says who fits what a search declares since a Takeover.
 type Fit struct {
-	Of        int      `json:"of"`                  // candidates
-	Fit       int      `json:"fit"`                 // of these
-	Left      string   `json:"left,omitempty"`      // ids of the others: "3-17 20"
-	Reasons   []Misfit `json:"reasons,omitempty"`   // the commonest first, up to 5
-	Withdrawn []ID     `json:"withdrawn,omitempty"` // jobs that no turn had consumed and that do not fit
-	Unbanned  []string `json:"unbanned,omitempty"`  // bans of what there is no more
-	Lapsed    int      `json:"lapsed,omitempty"`    // genomes of Start that do not fit
+	Of       int      `json:"of"`                 // candidates
+	Fit      int      `json:"fit"`                // of these
+	Left     string   `json:"left,omitempty"`     // ids of the others: "3-17 20"
+	Reasons  []Misfit `json:"reasons,omitempty"`  // the commonest first, up to 5
+	Dropped  []ID     `json:"dropped,omitempty"`  // jobs that no turn had consumed and that do not fit
+	Unbanned []string `json:"unbanned,omitempty"` // bans of what there is no more
+	Lapsed   int      `json:"lapsed,omitempty"`   // genomes of Start that do not fit
 }
 
 // Misfit is why candidates do not fit.
@@ -130,8 +130,8 @@ func (f *Fit) String() string {
 	if len(reasons) > 0 {
 		text += ": " + strings.Join(reasons, "; ")
 	}
-	if n := len(f.Withdrawn); n > 0 {
-		text += fmt.Sprintf("; withdrawn before they had a turn: %s", idList(f.Withdrawn))
+	if n := len(f.Dropped); n > 0 {
+		text += fmt.Sprintf("; dropped before they had a turn: %s", idList(f.Dropped))
 	}
 	if f.Unbanned != nil {
 		text += "; bans of what there is no more end: " + strings.Join(f.Unbanned, "; ")
@@ -267,13 +267,13 @@ func (t *trajectory) takeover(d Declarations) (*takeoverEvent, error) {
 	}
 	var left []ID
 	var kinds misfits
-	withdrawn := map[ID]bool{}
+	dropped := map[ID]bool{}
 	for _, j := range t.search.jobs {
-		if j.withdrawn {
+		if j.dropped {
 			continue
 		}
 		why := j.misfits(space)
-		if why.reason == "" && withdrawn[j.Reuse] {
+		if why.reason == "" && dropped[j.Reuse] {
 			why = alike("they share the result of one that does not")
 		}
 		if j.stage.is(consumed) {
@@ -287,7 +287,7 @@ func (t *trajectory) takeover(d Declarations) (*takeoverEvent, error) {
 				left = append(left, j.ID)
 			}
 		} else if why.reason != "" {
-			e.Withdrawn, withdrawn[j.ID] = append(e.Withdrawn, j.ID), true
+			e.Dropped, dropped[j.ID] = append(e.Dropped, j.ID), true
 		}
 		if why.reason != "" {
 			kinds.add(why, j.ID)
