@@ -20,6 +20,7 @@ type Source struct {
 	What    string   // in words: "the Optuna study resnet"
 	Each    string   // what a row is called: "trial", "row", "candidate"
 	Columns []string // in the order of the file
+	Nested  []string // columns whose cells hold several values, which nothing reads
 	Params  bool     // columns with the prefix params_ are what was searched, and nothing else is
 
 	// Goals are those of columns that the source says itself were improved.

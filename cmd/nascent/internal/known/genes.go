@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,8 +31,22 @@ func (m *Mapping) genomeOf(row *Row) (genome.Genome, error) {
 	root := &branch{}
 	for path, column := range m.genes {
 		if v := row.Values[column]; v != nil {
-			root.put(steps(path), readings(v, row.Raw))
+			root.at(steps(path)).readings = readings(v, row.Raw)
 		}
+	}
+	for list, column := range m.length {
+		v := row.Values[column]
+		if v == nil {
+			continue
+		}
+		n, ok := number(v)
+		if !ok || n != math.Trunc(n) || n < 0 || n > mostElements {
+			return genome.Genome{}, &genome.Mistake{Key: list, Problem: fmt.Sprintf("%v elements, says %s", v, column)}
+		}
+		root.at(steps(list)).length = new(int(n))
+	}
+	if err := root.whole(""); err != nil {
+		return genome.Genome{}, err
 	}
 	// A value may be read in several ways: the first that the space takes is meant.
 	said := map[string]error{} // of the likeliest, by gene
@@ -71,24 +86,34 @@ func carry(space *genome.Space, old genome.Genome) (genome.Genome, error) {
 // readings are the values that a cell may stand for, the likeliest first.
 func readings(v any, raw bool) []any {
 	switch x := v.(type) {
+	case int64:
+		return append([]any{x}, truth(float64(x))...)
 	case float64:
-		return []any{rounded(x), x}
+		return append([]any{rounded(x), x}, truth(x)...)
 	case string:
-		if !raw {
-			return []any{x}
+		likeliest, last := []any{x}, []any(nil) // a text says what it is, but in a file of texts alone
+		if raw {
+			likeliest, last = nil, []any{x}
 		}
 		text := strings.TrimSpace(x)
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return []any{n, x}
+			likeliest, last = append(likeliest, n), append(last, truth(float64(n))...)
+		} else if f, err := strconv.ParseFloat(text, 64); err == nil {
+			likeliest, last = append(likeliest, rounded(f), f), append(last, truth(f)...)
+		} else if b, err := strconv.ParseBool(text); err == nil {
+			likeliest = append(likeliest, b)
 		}
-		if f, err := strconv.ParseFloat(text, 64); err == nil {
-			return []any{rounded(f), f, x}
-		}
-		if b, err := strconv.ParseBool(text); err == nil {
-			return []any{b, x}
-		}
+		return append(likeliest, last...)
 	}
 	return []any{v}
+}
+
+// truth is what a number may be in the place of.
+func truth(x float64) []any {
+	if x == 0 || x == 1 {
+		return []any{x == 1}
+	}
+	return nil
 }
 
 // rounded is a number as genomes have them, with six significant digits.
@@ -100,10 +125,14 @@ func rounded(x float64) float64 {
 	return y
 }
 
+// mostElements is more than any list has; what is longer is refused before it is made.
+const mostElements = 1 << 20
+
 // branch is a part of a genome that is put together from columns.
 type branch struct {
 	readings []any // its own value; none: it has only what is below
-	at       int   // the reading that counts
+	reading  int   // the one that counts
+	length   *int  // that a column says, of a list
 	below    map[string]*branch
 }
 
@@ -111,10 +140,10 @@ func steps(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
 }
 
-func (b *branch) put(path []string, readings []any) {
+// at is the part at a path, made where there is none.
+func (b *branch) at(path []string) *branch {
 	if len(path) == 0 {
-		b.readings = readings
-		return
+		return b
 	}
 	if b.below == nil {
 		b.below = map[string]*branch{}
@@ -124,7 +153,36 @@ func (b *branch) put(path []string, readings []any) {
 		next = &branch{}
 		b.below[path[0]] = next
 	}
-	next.put(path[1:], readings)
+	return next.at(path[1:])
+}
+
+// whole sees that lists have all elements that they should.
+func (b *branch) whole(path string) error {
+	has := 0
+	for ; b.below[strconv.Itoa(has)] != nil; has++ {
+	}
+	if b.length != nil && has < *b.length {
+		return &genome.Mistake{Key: path, Problem: fmt.Sprintf("has %d of the %d elements that %s.length says", has, *b.length, path)}
+	}
+	for _, key := range sortedKeys(b.below) {
+		if chosen := func(r any) bool { return fmt.Sprint(r) == key }; len(b.readings) > 0 && !slices.ContainsFunc(b.readings, chosen) {
+			continue
+		}
+		inner := path + "." + key
+		if place, err := strconv.Atoi(key); err == nil && path != "" {
+			switch {
+			case b.length != nil && place >= *b.length:
+				continue // as what is below an option that is not chosen
+			case place >= has:
+				return &genome.Mistake{Key: path, Problem: fmt.Sprintf("has an element %d and none before it", place)}
+			}
+			inner = path + "[" + key + "]"
+		}
+		if err := b.below[key].whole(strings.TrimPrefix(inner, ".")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // next lets the value at a path, or above it, be read in its next way; false if there is none.
@@ -132,10 +190,10 @@ func (b *branch) next(path []string) bool {
 	if len(path) > 0 && b.below[path[0]] != nil && b.below[path[0]].next(path[1:]) {
 		return true
 	}
-	if b.at+1 >= len(b.readings) {
+	if b.reading+1 >= len(b.readings) {
 		return false
 	}
-	b.at++
+	b.reading++
 	return true
 }
 
@@ -143,16 +201,19 @@ func (b *branch) next(path []string) bool {
 // has it where an earlier trial had.
 func (b *branch) tree() any {
 	if len(b.readings) > 0 {
-		own := b.readings[b.at]
+		own := b.readings[b.reading]
 		if chosen := b.below[fmt.Sprint(own)]; chosen != nil {
 			return genome.Map{{Key: fmt.Sprint(own), Value: chosen.tree()}}
 		}
 		return own
 	}
-	keys := slices.Sorted(maps.Keys(b.below))
+	if b.length != nil && *b.length == 0 {
+		return []any{}
+	}
+	keys := sortedKeys(b.below)
 	if _, err := strconv.Atoi(slices.Concat(keys, []string{""})[0]); err == nil { // places in a list
 		list := []any{}
-		for i := 0; b.below[strconv.Itoa(i)] != nil; i++ {
+		for i := 0; b.below[strconv.Itoa(i)] != nil && (b.length == nil || i < *b.length); i++ {
 			list = append(list, b.below[strconv.Itoa(i)].tree())
 		}
 		return list

@@ -2,12 +2,16 @@ package known
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
@@ -34,6 +38,12 @@ func search(t *testing.T, space string, plan engine.Plan) Search {
 const (
 	optimizers = `{"lr": {"float": [1e-4, 1e-1], "log": true}, "optimizer": {"choice": ["sgd", {"adam": {"beta": {"float": [0.5, 0.999]}}}]}}`
 	blocks     = `{"blocks": {"list": {"width": {"int": [4, 32], "step": 4}, "norm": {"bool": true}}, "length": [1, 3]}, "act": {"choice": ["relu", "1"]}}`
+)
+
+// inner has lists in lists, truths a choice of several kinds.
+const (
+	inner  = `{"blocks": {"list": {"width": {"int": [4, 32]}, "sizes": {"list": {"choice": [3, 5]}, "length": [0, 2]}}, "length": [0, 3]}}`
+	truths = `{"norm": {"bool": true}, "mix": {"choice": ["auto", 1, 0.5, true]}}`
 )
 
 // told are the results of a source, one line each, and what does not fit.
@@ -166,6 +176,47 @@ blocks=[(width=8 norm=no) (width=16 norm=yes)] act=relu 1 ok {"accuracy":0.25} 0
 - 1 without accuracy (line 5)
 - 1 of the fidelity 2, which the search has not (--fidelity says one for all) (line 6)
 - 1 with blocks[0].norm: is missing (line 7)`},
+		"how long lists are": {search(t, inner, engine.Plan{}), "l.csv",
+			"blocks.length,blocks[0].width,blocks.0.sizes.length,blocks[0].sizes[0],blocks[1].width,gene:blocks[1].sizes.length,accuracy\n" +
+				"0,,,,,,1\n1,8,0,,,,2\n1,8,1,3,16,0,3\n2,8,,3,16,0,4\n2,8,0,,,,5\n,8,0,,,,6\n,,,,16,0,7\n1.5,8,0,,,,8\n2,8,2,3,16,0,9\n",
+			Options{Fidelity: -1}, `
+blocks=[] 0 ok {"accuracy":1} 0
+blocks=[(width=8 sizes=[])] 0 ok {"accuracy":2} 0
+blocks=[(width=8 sizes=[3])] 0 ok {"accuracy":3} 0
+blocks=[(width=8 sizes=[3]) (width=16 sizes=[])] 0 ok {"accuracy":4} 0
+blocks=[(width=8 sizes=[])] 0 ok {"accuracy":6} 0
+- 3 with blocks: has 1 of the 2 elements that blocks.length says (line 6)
+- 1 with blocks[0].sizes: has 1 of the 2 elements that blocks[0].sizes.length says (line 10)`},
+		"a list without its first element": {search(t, inner, engine.Plan{}), "l.csv", "blocks[0].width,blocks[1].width,accuracy\n,8,1\n",
+			Options{Fidelity: -1}, `- 1 with blocks: has an element 1 and none before it (line 2)`},
+		"a length that is none": {search(t, inner, engine.Plan{}), "l.csv", "blocks.length,accuracy\n1.5,1\n",
+			Options{Fidelity: -1}, `- 1 with blocks: 1.5 elements, says blocks.length (line 2)`},
+		"a length by another name": {search(t, inner, engine.Plan{}), "l.csv", "n,blocks[0].width,blocks[0].sizes.length,accuracy\n0,8,0,1\n1,8,0,2\n",
+			Options{Fidelity: -1, Map: []string{"blocks.length=n"}}, `
+blocks=[] 0 ok {"accuracy":1} 0
+blocks=[(width=8 sizes=[])] 0 ok {"accuracy":2} 0`},
+		"computed from what is a gene, too": {search(t, `{"lr": {"float": [0, 1]}, "size": {"int": [1, 9]}}`, engine.Plan{}), "m.csv",
+			"lr,size,error,loss\n0.5,3,0.25,7\n", Options{Fidelity: -1, Map: []string{"accuracy=1 - error - size/100", "parameters=2 * loss"}}, `
+lr=0.5 size=3 0 ok {"accuracy":0.72,"parameters":14} 0`},
+		"semicolons": {search(t, optimizers, engine.Plan{}), "n.csv", "lr; optimizer;accuracy\n0,01;sgd;0,5\n0.02; sgd;1e-1\n", Options{Fidelity: -1}, `
+lr=0.01 optimizer=sgd 0 ok {"accuracy":0.5} 0
+lr=0.02 optimizer=sgd 0 ok {"accuracy":0.1} 0`},
+		"tabs, and blanks": {search(t, optimizers, engine.Plan{}), "n.csv", "lr\toptimizer \taccuracy\n0.01\tsgd\t0.5\n", Options{Fidelity: -1}, `
+lr=0.01 optimizer=sgd 0 ok {"accuracy":0.5} 0`},
+		"truths, however they are written": {search(t, truths, engine.Plan{}), "o.csv",
+			"norm,mix,accuracy\n1,true,1\n0,1,2\nTrue,0.5,3\nno,auto,4\n2,auto,5\n", Options{Fidelity: -1}, `
+norm=yes mix=yes 0 ok {"accuracy":1} 0
+norm=no mix=1 0 ok {"accuracy":2} 0
+norm=yes mix=0.5 0 ok {"accuracy":3} 0
+norm=no mix=auto 0 ok {"accuracy":4} 0
+- 1 with norm: 2 is no boolean (line 6)`},
+		"values as texts": {search(t, truths, engine.Plan{}), "o.jsonl",
+			`{"norm": "True", "mix": "true", "accuracy": 1}
+{"norm": 0, "mix": "0.5", "accuracy": 2}
+{"norm": 1.0, "mix": "1", "accuracy": 3}`, Options{Fidelity: -1}, `
+norm=yes mix=yes 0 ok {"accuracy":1} 0
+norm=no mix=0.5 0 ok {"accuracy":2} 0
+norm=yes mix=1 0 ok {"accuracy":3} 0`},
 		"no fidelity": {nested, "a.csv", "act,accuracy\nrelu,1\n", Options{Fidelity: -1},
 			"the search has 2 fidelities, and a.csv does not say at which its results were measured; say it with --fidelity 0 to 1"},
 		"whole genomes and what is no result": {search(t, optimizers, engine.Plan{}), "b.jsonl", `
@@ -220,6 +271,40 @@ func TestWhatIsNoTable(t *testing.T) {
 		_, err := Open(t.Context(), write(t, "x", text), "")
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// Parquet has numbers of many kinds; what is nested is left alone, and named.
+func TestParquet(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "t.parquet")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decimals := func(n parquet.Type) parquet.Node { return parquet.Decimal(3, 9, n) }
+	w := parquet.NewWriter(f, parquet.NewSchema("t", parquet.Group{
+		"units": parquet.Uint(32), "large": parquet.Uint(64), "tags": parquet.Repeated(parquet.String()),
+		"deep":     parquet.Group{"er": parquet.Leaf(parquet.Int64Type)},
+		"accuracy": decimals(parquet.Int32Type), "loss": decimals(parquet.FixedLenByteArrayType(4)),
+	}))
+	if err := w.Write(map[string]any{
+		"units": uint32(4_000_000_000), "large": uint64(7), "tags": []string{"a", "b"}, "deep": map[string]any{"er": int64(1)},
+		"accuracy": int32(-905), "loss": [4]byte{0xff, 0xff, 0xfe, 0x0c},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	same(t, told(t, search(t, `{"units": {"int": [0, 5000000000]}, "large": {"int": [0, 9]}}`, engine.Plan{}), path, "", Options{Fidelity: -1}), `
+units=4000000000 large=7 0 ok {"accuracy":-0.905,"loss":-0.5} 0
+unused deep
+unused tags`)
+	for bits, want := range map[uint16]float64{0x3c00: 1, 0xc000: -2, 0x3555: 0.333251953125, 0x0001: 5.9604644775390625e-08, 0x7c00: math.Inf(1)} {
+		if got := half(bits); got != want {
+			t.Errorf("%04x is %v, want %v", bits, got, want)
 		}
 	}
 }

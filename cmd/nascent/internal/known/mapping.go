@@ -38,11 +38,13 @@ type Mapping struct {
 	search Search
 	source *Source
 	genes  map[string]string // columns by path
+	length map[string]string // columns that say how long a list is, by its path
 	metric map[string]*expression.Expression
 	plain  map[string]string // of the metrics, those that are a column as it is
 	genome string            // the column that has a whole one, "" if none has
 
-	explicitly []string // metrics that the user maps
+	explicitly []string        // metrics that the user maps
+	computed   map[string]bool // columns from which the user has metrics computed
 
 	fidelity       int    // of all rows
 	fidelityColumn string // that says it, "" if none does
@@ -68,10 +70,11 @@ type Options struct {
 // are named, and of the rest those of the same name.
 func Map(search Search, source *Source, o Options) (*Mapping, error) {
 	m := &Mapping{
-		search: search, source: source, genes: map[string]string{}, metric: map[string]*expression.Expression{}, plain: map[string]string{},
+		search: search, source: source, genes: map[string]string{}, length: map[string]string{}, metric: map[string]*expression.Expression{}, plain: map[string]string{},
 		fidelity: max(0, o.Fidelity),
 	}
 	used := map[string]bool{}
+	m.computed = map[string]bool{}
 	if err := m.explicit(o, used); err != nil {
 		return nil, err
 	}
@@ -95,20 +98,21 @@ func Map(search Search, source *Source, o Options) (*Mapping, error) {
 			return nil, err
 		}
 	}
-	if m.genome == "" && len(m.genes) == 0 && source.Rows[0].Genome.IsZero() {
+	if m.genome == "" && len(m.genes)+len(m.length) == 0 && source.Rows[0].Genome.IsZero() {
 		return nil, mistake("no column of %s is a gene of the space; there are %s: say which is which with --map GENE=COLUMN",
 			source.What, some(source.Columns))
 	}
 	known := []string{"fidelity", "status", "state", "phase", "task", "stopped", "operator", "reason", m.fidelityColumn, m.genome}
 	for _, name := range source.Columns {
 		bare := strings.TrimPrefix(name, metricPrefix)
-		if strings.HasSuffix(bare, ".length") && strings.HasPrefix(bare, genePrefix) || strings.HasPrefix(name, usagePrefix) {
-			continue // of a list, which its elements tell; of the machine on which it was measured
+		if strings.HasPrefix(name, usagePrefix) {
+			continue // of the machine on which it was measured
 		}
 		if !used[name] && !slices.Contains(known, name) && !slices.Contains(bookkeeping, bare) && !m.declared(bare) {
 			m.Unused = append(m.Unused, name)
 		}
 	}
+	m.Unused = append(m.Unused, source.Nested...)
 	m.describe()
 	return m, nil
 }
@@ -139,7 +143,13 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 		}
 		path, isGene := strings.CutPrefix(name, genePrefix)
 		metric, isMetric := strings.CutPrefix(name, metricPrefix)
+		list, isLength := m.list(path)
 		switch {
+		case isLength && !isMetric && !m.has(path):
+			if !there {
+				return missing()
+			}
+			m.length[list], used[from] = from, true
 		case isGene || !isMetric && m.has(name):
 			if !m.has(path) {
 				return mistake("--map %s: the space has no gene %s", text, path)
@@ -179,7 +189,7 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 			}
 			m.metric[metric] = e
 			for _, column := range e.Metrics() {
-				used[m.column(column)] = true
+				used[m.column(column)], m.computed[m.column(column)] = true, true
 			}
 		default:
 			names := slices.Concat(m.search.Space.Paths(1000), m.metrics(), []string{"fidelity", "genome"})
@@ -236,6 +246,19 @@ func (m *Mapping) has(path string) bool {
 	return ok && !p.Many
 }
 
+// list is the path of the list that a name says the length of: blocks of blocks.length.
+func (m *Mapping) list(name string) (path string, ok bool) {
+	for range 2 {
+		if list, cut := strings.CutSuffix(name, ".length"); cut {
+			if p, ok := m.search.Space.Path(list + "[0]"); ok && !p.Many {
+				return list, true
+			}
+		}
+		name = numbered.ReplaceAllString(name, "[$1]$2")
+	}
+	return "", false
+}
+
 // numbered finds places in lists that are written with a point: blocks.0.width.
 var numbered = regexp.MustCompile(`\.(\d+)(\.|$)`)
 
@@ -267,13 +290,19 @@ func (m *Mapping) byName(used map[string]bool, genomes bool) error {
 		derived[d.Metric] = true
 	}
 	for _, name := range m.source.Columns {
-		if used[name] {
+		if used[name] && !m.computed[name] {
 			continue
 		}
 		gene, isGene := strings.CutPrefix(name, genePrefix)
 		param, isParam := strings.CutPrefix(name, paramPrefix)
 		metric, isMetric := strings.CutPrefix(name, metricPrefix)
 		path := ""
+		if list, ok := m.list(strings.TrimPrefix(gene, paramPrefix)); ok && !isMetric {
+			if _, taken := m.length[list]; !taken {
+				m.length[list], used[name] = name, true
+			}
+			continue
+		}
 		switch {
 		case isGene:
 			path = m.path(gene)
@@ -282,7 +311,7 @@ func (m *Mapping) byName(used map[string]bool, genomes bool) error {
 		case !isMetric && !m.source.Params && !slices.Contains(bookkeeping, name):
 			path = m.path(name)
 		}
-		measured := !isGene && !isParam && m.informs(metric) && !derived[metric] && !genomes
+		measured := !isGene && !isParam && m.informs(metric) && !derived[metric] && !genomes && !m.computed[name]
 		if path != "" && measured {
 			return mistake("the column %s may be the gene %s or the metric %s; say which: --map %s%s=%s, or --map %s%s=%s",
 				name, path, metric, genePrefix, path, name, metricPrefix, metric, name)
@@ -384,6 +413,9 @@ func (m *Mapping) describe() {
 	} else {
 		for _, path := range slices.Sorted(maps.Keys(m.genes)) {
 			m.Lines = append(m.Lines, Line{path, m.genes[path]})
+		}
+		for _, list := range slices.Sorted(maps.Keys(m.length)) {
+			m.Lines = append(m.Lines, Line{list + ".length", m.length[list]})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.metric)) {

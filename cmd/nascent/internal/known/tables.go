@@ -7,10 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"math/big"
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -21,15 +27,16 @@ func openCSV(path string) (*Source, error) {
 		return nil, err
 	}
 	defer f.Close()
-	r := csv.NewReader(bufio.NewReader(f))
-	r.FieldsPerRecord = 0
+	in := bufio.NewReader(f)
+	r := csv.NewReader(in)
+	r.Comma, r.TrimLeadingSpace = separator(in), true
 	header, err := r.Read()
 	if err != nil {
 		return nil, mistake("%s is no CSV: %v", path, err)
 	}
 	s := &Source{What: base(path), Each: "row"}
 	for _, name := range header {
-		s.Columns = append(s.Columns, strings.TrimPrefix(name, "\ufeff"))
+		s.Columns = append(s.Columns, strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")))
 	}
 	for {
 		fields, err := r.Read()
@@ -42,12 +49,32 @@ func openCSV(path string) (*Source, error) {
 		line, _ := r.FieldPos(0)
 		row := Row{Name: fmt.Sprintf("line %d", line), Values: map[string]any{}, Raw: true}
 		for i, x := range fields {
+			if r.Comma != ',' && decimalComma.MatchString(x) {
+				x = strings.Replace(x, ",", ".", 1)
+			}
 			if x != "" {
 				row.Values[s.Columns[i]] = x
 			}
 		}
 		s.Rows = append(s.Rows, row)
 	}
+}
+
+// decimalComma are numbers as they stand in files that have another separator.
+var decimalComma = regexp.MustCompile(`^\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*$`)
+
+// separator is what stands between the names of the first line: commas, else semicolons
+// or tabs.
+func separator(in *bufio.Reader) rune {
+	head, _ := in.Peek(in.Size())
+	line, _, _ := strings.Cut(string(head), "\n")
+	most := ','
+	for _, c := range ";\t" {
+		if strings.Count(line, string(c)) > strings.Count(line, string(most)) {
+			most = c
+		}
+	}
+	return most
 }
 
 // check refuses a table that nothing can be told from.
@@ -128,10 +155,20 @@ func openParquet(path string) (*Source, error) {
 	}
 	s := &Source{What: base(path), Each: "row"}
 	for _, field := range p.Schema().Fields() {
-		if !field.Leaf() || field.Repeated() {
-			return nil, mistake("%s: the column %s holds no single values; flatten it", path, field.Name())
+		if field.Leaf() && !field.Repeated() {
+			s.Columns = append(s.Columns, field.Name())
+		} else {
+			s.Nested = append(s.Nested, field.Name())
 		}
-		s.Columns = append(s.Columns, field.Name())
+	}
+	leaves := p.Schema().Columns()
+	kinds := make([]parquet.Type, len(leaves)) // nil: of a column that is nested
+	for i, leaf := range leaves {
+		if len(leaf) == 1 && slices.Contains(s.Columns, leaf[0]) {
+			if column, ok := p.Schema().Lookup(leaf...); ok {
+				kinds[i] = column.Node.Type()
+			}
+		}
 	}
 	r := parquet.NewReader(p)
 	defer r.Close()
@@ -141,8 +178,10 @@ func openParquet(path string) (*Source, error) {
 		for _, cells := range buffer[:n] {
 			row := Row{Name: fmt.Sprintf("row %d", len(s.Rows)+1), Values: map[string]any{}}
 			for _, v := range cells {
-				if x := parquetValue(v); x != nil {
-					row.Values[s.Columns[v.Column()]] = x
+				if kind := kinds[v.Column()]; kind != nil {
+					if x := parquetValue(v, kind); x != nil {
+						row.Values[leaves[v.Column()][0]] = x
+					}
 				}
 			}
 			s.Rows = append(s.Rows, row)
@@ -157,21 +196,81 @@ func openParquet(path string) (*Source, error) {
 }
 
 // parquetValue is a cell as Row has it.
-func parquetValue(v parquet.Value) any {
+func parquetValue(v parquet.Value, kind parquet.Type) any {
 	if v.IsNull() {
 		return nil
 	}
+	var logical format.LogicalTypeValue
+	if l := kind.LogicalType(); l != nil {
+		logical = l.Value
+	}
+	whole, _ := logical.(*format.IntType)
+	unsigned := whole != nil && !whole.IsSigned
+	var x any
 	switch v.Kind() {
 	case parquet.Boolean:
 		return v.Boolean()
 	case parquet.Int32:
-		return int64(v.Int32())
+		if x = int64(v.Int32()); unsigned {
+			x = int64(v.Uint32())
+		}
 	case parquet.Int64:
-		return v.Int64()
+		if x = v.Int64(); unsigned && v.Int64() < 0 {
+			return float64(v.Uint64())
+		}
+	case parquet.Int96:
+		return v.Int96().String()
 	case parquet.Float:
 		return float64(v.Float())
 	case parquet.Double:
 		return v.Double()
+	default:
+		x = string(v.ByteArray())
 	}
-	return string(v.ByteArray())
+	switch logical := logical.(type) {
+	case *format.DecimalType:
+		return decimal(x, int(logical.Scale))
+	case *format.Float16Type:
+		if b := v.ByteArray(); len(b) == 2 {
+			return half(uint16(b[0]) | uint16(b[1])<<8)
+		}
+	}
+	return x
+}
+
+// decimal is a number that has so many digits behind its point: whole, or the bytes of a
+// whole one, the most significant first.
+func decimal(x any, scale int) any {
+	digits := new(big.Int)
+	switch x := x.(type) {
+	case int64:
+		digits.SetInt64(x)
+	case string:
+		if digits.SetBytes([]byte(x)); x != "" && x[0] >= 0x80 {
+			digits.Sub(digits, new(big.Int).Lsh(big.NewInt(1), uint(8*len(x))))
+		}
+	}
+	f, err := strconv.ParseFloat(fmt.Sprintf("%de-%d", digits, scale), 64)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+// half is a number of 16 bits.
+func half(bits uint16) float64 {
+	exponent, fraction := int(bits>>10&0x1f), float64(bits&0x3ff)
+	x := math.Ldexp(1+fraction/1024, exponent-15)
+	switch exponent {
+	case 0:
+		x = math.Ldexp(fraction, -24)
+	case 0x1f:
+		if x = math.Inf(1); fraction != 0 {
+			x = math.NaN()
+		}
+	}
+	if bits&0x8000 != 0 {
+		return -x
+	}
+	return x
 }
