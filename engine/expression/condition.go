@@ -233,7 +233,13 @@ func (b *binder) comparison(n *node) (Column, error) {
 	var sides [2]Column
 	for i := range sides {
 		side, other := &n.args[i], &n.args[1-i]
-		c, err := b.side(side, other)
+		has := slices.Contains[[]string]
+		if n.name == "~" { // some text of the left side has the right one within it, or the other way round
+			has = func(words []string, word string) bool {
+				return slices.ContainsFunc(words, func(w string) bool { return i == 1 && strings.Contains(w, word) || i == 0 && strings.Contains(word, w) })
+			}
+		}
+		c, err := b.side(side, other, has)
 		if err != nil {
 			return c, err
 		}
@@ -285,8 +291,9 @@ func (b *binder) comparison(n *node) (Column, error) {
 	}), nil
 }
 
-// side binds one side of a comparison. A word may be a text that the other side can have.
-func (b *binder) side(n, other *node) (Column, error) {
+// side binds one side of a comparison. A word may be a text that the other side can have,
+// as has tells of the texts that it may be.
+func (b *binder) side(n, other *node, has func(words []string, word string) bool) (Column, error) {
 	if n.sort != text && (n.sort != named || n.form != "") || other.sort == text {
 		return b.value(n)
 	}
@@ -311,7 +318,7 @@ func (b *binder) side(n, other *node) (Column, error) {
 			return b.value(n)
 		}
 	}
-	if c.Kind&Text != 0 && c.Words != nil && !slices.Contains(c.Words, word) {
+	if c.Kind&Text != 0 && c.Words != nil && !has(c.Words, word) {
 		remedy := "it has " + strings.Join(c.Words[:min(12, len(c.Words))], ", ")
 		if near := option.Nearest(word, c.Words); near != "" {
 			remedy = "did you mean " + near + "?"

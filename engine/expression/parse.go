@@ -335,7 +335,8 @@ func (p *parser) operand() (node, error) {
 			}
 			return node{}, p.wrong(remedy, "%s is no number", token)
 		}
-		return node{at: at, to: p.to, number: x}, p.next()
+		n := node{at: at, to: p.to, number: x}
+		return n, p.next()
 	case p.kind == word && p.conditions && slices.Contains([]string{"and", "or", "not"}, token):
 		return node{}, p.wrong("write a condition on both sides of and and or, and in parentheses behind an operator",
 			"%s stands where a value should", token)
@@ -353,9 +354,10 @@ func (p *parser) operand() (node, error) {
 		if p.conditions {
 			return node{sort: named, at: at, to: to, name: token}, nil
 		}
-		return p.metric(token, at), nil
+		return p.metric(token, at, to), nil
 	case p.kind == quoted && p.conditions:
-		return node{sort: text, at: at, to: p.to, name: p.name}, p.next()
+		n := node{sort: text, at: at, to: p.to, name: p.name}
+		return n, p.next()
 	case p.kind == quoted:
 		return node{}, p.wrong(fmt.Sprintf("write metric(%s)", token), "%s is a text", token)
 	case p.is("("):
@@ -379,11 +381,11 @@ func (p *parser) operand() (node, error) {
 func isNumber(s string) bool { _, err := strconv.ParseFloat(s, 64); return err == nil }
 
 // metric is an operand, and known from now on.
-func (p *parser) metric(called string, at int) node {
+func (p *parser) metric(called string, at, to int) node {
 	if !slices.ContainsFunc(p.metrics, func(n name) bool { return n.text == called }) {
 		p.metrics = append(p.metrics, name{called, at})
 	}
-	return node{sort: named, at: at, to: p.to, name: called}
+	return node{sort: named, at: at, to: to, name: called}
 }
 
 // dotted says what is meant by a word with a dot behind it: val.acc, or np.log10.
@@ -460,7 +462,7 @@ func (p *parser) named(form string, at, opened int) (node, error) {
 	if p.kind != quoted || p.name == "" {
 		return node{}, p.wrong("write "+forms[form], "%s takes a name in quotation marks", form)
 	}
-	n := p.metric(p.name, p.at)
+	n := p.metric(p.name, p.at, p.to)
 	if err := p.next(); err != nil {
 		return node{}, err
 	}

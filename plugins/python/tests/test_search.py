@@ -292,10 +292,17 @@ class TestAskAndTell(Case):
         search = self.search(objectives={"accuracy": "maximize", "loss": "minimize"})
         for trial in search.ask(evaluations=3):
             trial.report(epoch=1, accuracy=0.5)
-            search.tell(trial, accuracy=1, loss=-int(trial.id))
+            search.tell(trial, accuracy=int(trial.id), loss=int(trial.id))
+        self.assertEqual([found.id for found in search.front], ["3", "2", "1"])  # the preferred one first
         curve = [{"step": 1, "metrics": {"accuracy": 0.5}}]
         for found in (search.best, *search.front, *search.candidates()):
             self.assertEqual((found.curve, found.estimates), (curve, {}))
+
+    def test_the_best_so_far(self):
+        search = self.search(objectives={"loss": "minimize"})
+        for trial, loss in zip(search.ask(evaluations=4), (3, 5, 1, 2)):
+            search.tell(trial, loss=loss)
+        self.assertEqual(search._curve(), [3, 3, 1, 1])
 
     def test_trials_that_are_dropped_go_back(self):
         search = self.search(window=1)
@@ -428,6 +435,22 @@ class TestEnds(Case):
                 os._exit(status)
         self.assertEqual(os.waitpid(child, 0)[1], 0)
         trial.tell(accuracy=1)
+
+    def test_children_begin_with_none_that_a_loop_of_their_parent_left(self):
+        search = self.search()
+        for trial in search.ask(evaluations=2):
+            break
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                search.tell(next(search.ask()), accuracy=2)
+                status = 0
+            finally:
+                os._exit(status)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        trial.tell(accuracy=1)
+        self.assertEqual([r["metrics"]["accuracy"] for r in self.rows()], [1, 2])
 
     def test_it_is_stopped(self):
         search = self.search(grace="50ms")
@@ -623,6 +646,18 @@ class TestExamples(Case):
 
 
 class TestPieces(unittest.TestCase):
+    def test_what_was_stopped_is_told_so(self):
+        for values, stopped in (((0.1, 0.2), True), ((0.1, 0.9), False)):
+            told = mock.create_autospec(engine.Engine, instance=True)
+            told.lease.return_value = engine.Lease()
+            trial = nascent.Trial({"id": "7", "attempt": 1, "genes": {}, "stop": {"metric": "accuracy", "step": 2, "threshold": 0.5, "goal": "maximize"}}, told)
+            for epoch, value in enumerate(values, 1):
+                trial.report(epoch=epoch, accuracy=value)
+            self.assertEqual(trial.should_stop, stopped)
+            trial.tell(accuracy=values[-1])
+            message = told.tell.call_args.args[2]
+            self.assertEqual((message["metrics"], message.get("stopped", False)), ({"accuracy": values[-1]}, stopped))
+
     def test_flat(self):
         self.assertEqual(flat({"a": 1, "b": [{"c": 2}, 3]}), {"a": 1, "b[0].c": 2, "b[1]": 3})
         self.assertEqual([name_of(x) for x in (12, 1_000_000_003, "f2")], ["12", "f3", "f2"])

@@ -1,11 +1,16 @@
 package follow
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -18,6 +23,37 @@ func TestScalarsOfUsage(t *testing.T) {
 	for name, want := range map[string]bool{"usage/cpu": true, "usage/gpu_memory": true, "usage/memory": false} {
 		if strings.Contains(text, name) != want {
 			t.Errorf("%s is told: %v, want %v", name, !want, want)
+		}
+	}
+}
+
+// Each file begins by saying from which step on what older ones hold is void.
+func TestTensorBoardVoidsWhatWasToldBefore(t *testing.T) {
+	t.Parallel()
+	dir, logs := t.TempDir(), t.TempDir()
+	carryOn(t, t.Context(), dir, 8, nil, &TensorBoard{Dir: logs})
+	told, err := readTold(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, _ := told.get("tensorboard " + logs)
+	carryOn(t, t.Context(), dir, 12, nil, &TensorBoard{Dir: logs})
+	files, err := filepath.Glob(filepath.Join(logs, "s", "*"))
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%v: %v", files, err)
+	}
+	slices.Sort(files)
+	for i, want := range []uint64{1, last + 1} {
+		b, err := os.ReadFile(files[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = b[16+binary.LittleEndian.Uint64(b):] // what is behind the version
+		e := b[12+9:]                            // and behind the time
+		if number, kind, n := protowire.ConsumeTag(e); number != 2 || kind != protowire.VarintType {
+			t.Fatalf("file %d: its second event has field %d", i, number)
+		} else if step, _ := protowire.ConsumeVarint(e[n:]); step != want {
+			t.Errorf("file %d begins at step %d, want %d", i, step, want)
 		}
 	}
 }

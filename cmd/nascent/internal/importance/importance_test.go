@@ -159,6 +159,32 @@ func TestConditionalGenes(t *testing.T) {
 	}
 }
 
+// A gene that a tenth of the best have counts a tenth, however much it means to these.
+func TestRareGenes(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 6))
+	rare, common := Gene{Name: "rare"}, Gene{Name: "common"}
+	scores := make([]float64, 20_000)
+	for i := range scores {
+		x, y := r.Float64(), r.Float64()
+		scores[i] = y
+		if common.Number(y); r.IntN(10) == 0 {
+			rare.Number(x)
+			scores[i] = x
+		}
+		rare.Next()
+		common.Next()
+	}
+	// Of ten cells the rare one has all of its best in one, the common one 91 % of its.
+	all := Of([]Gene{rare, common}, Best(scores, 0.1))
+	if e := find(t, all, "rare"); math.Abs(e.Divergence-9) > 0.3 || math.Abs(e.Importance-0.9/(0.9+7.29)) > 0.02 {
+		t.Errorf("%+v", e)
+	}
+	if e := find(t, all, "common"); math.Abs(e.Divergence-7.29) > 0.3 {
+		t.Errorf("%+v", e)
+	}
+}
+
 // It does not matter in how many parts a gene was gathered.
 func TestAppend(t *testing.T) {
 	t.Parallel()
