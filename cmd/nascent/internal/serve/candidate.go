@@ -299,6 +299,7 @@ func (out *whole) facts(s *search, c *engine.Candidate) {
 	if took := show.Seconds(c.Seconds); took != show.Seconds(0) {
 		fact("took", took)
 	}
+	fact("took of the machine", show.UsedAll(c.Usage))
 	if c.Lost > 0 {
 		fact("lost", show.Seconds(c.Lost)+", in attempts that brought nothing")
 	}

@@ -1,6 +1,6 @@
 // What a search has found, and how it goes on.
 
-import { h, fill, bytes, named, part, panel, table, number, plural, seconds, thousands } from 'nascent/dom.js'
+import { h, fill, named, part, panel, table, number, plural, seconds, thousands } from 'nascent/dom.js'
 import { colour, scatter, lines, parallel } from 'nascent/plot.js'
 import { network } from 'nascent/network.js'
 import { downloads, genes } from 'nascent/candidate.js'
@@ -108,12 +108,11 @@ export function overview(context) {
     if (!r.live) return fill(e)
     if (e.matches(':active')) return // somebody is just pressing a button
     const chosen = e.contains(document.activeElement) && document.activeElement.getAttribute('aria-label')
-    const used = r.jobs.some(j => j.usage)
     fill(e, panel('Running now', r.jobs.length === 0 ? h('p', { class: 'faint' }, 'No job runs at this moment.') :
-      table(['candidate', 'for', 'progress', used && 'takes', 'genome', context.writes && ' '].filter(Boolean), r.jobs.map(j => [
+      table(['candidate', 'for', 'progress', 'genome', context.writes && ' '].filter(Boolean), r.jobs.map(j => [
         h('span', {}, named(j.id), ' ', j.slow && h('span', { class: 'tag wrong' }, 'slow')), seconds(j.seconds),
         h('span', {}, j.budget > 0 && h('progress', { max: j.budget, value: j.step, 'aria-label': `${number(j.step)} of ${number(j.budget)}` }), ' ', Object.entries(j.metrics ?? {}).filter(([k]) => search.objectives.some(o => o.metric === k)).map(([k, v]) => `${k} ${number(v)}`).join(', ')),
-        ...used ? [takes(j.usage)] : [], h('code', { class: 'genome' }, j.genome), ...context.writes ? [ended.button(j.id)] : []]), { label: 'jobs that run' }),
+        h('code', { class: 'genome' }, j.genome), ...context.writes ? [ended.button(j.id)] : []]), { label: 'jobs that run' }),
     r.waiting > 0 && h('p', { class: 'faint' }, plural(r.waiting, 'job') + ' waiting.'), ended?.e))
     if (chosen) e.querySelector(`[aria-label="${chosen}"]`)?.focus()
   })
@@ -138,11 +137,6 @@ export function overview(context) {
 function spread(text) {
   const at = text.search(/ [[±]/)
   return at < 0 ? text : [text.slice(0, at), ' ', h('span', { class: 'sure' }, text.slice(at + 1))]
-}
-
-// takes says what a job takes of the machine.
-export function takes(u) {
-  return u ? [u.cpu > 0 && seconds(u.cpu) + ' of processors', u.memory > 0 && bytes(u.memory), u.gpu_memory > 0 && bytes(u.gpu_memory) + ' of a GPU'].filter(Boolean).join(', ') : ''
 }
 
 export function figure(m, kind) {
