@@ -28,11 +28,14 @@ type learningCurve struct {
 }
 
 // curved are the candidates whose curves are shown together: the best, those of the front
-// before.
+// before. Where the first has none the others are not asked.
 func (s *search) curved() (ids []engine.ID) {
 	full := s.full(true)
 	for _, row := range s.best(full, mostLearning) {
 		ids = append(ids, s.rows.IDs[row])
+		if d, known := s.details[ids[0]]; !known || len(d.Curve) < 2 {
+			break
+		}
 	}
 	return ids
 }

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -299,37 +300,42 @@ func (s *search) keep(d engine.ResultRecord) {
 // fetch has the whole results at hand that a question will ask for: others may look at the
 // search while they are read.
 func (s *search) fetch(ctx context.Context, question string, about engine.ID) {
-	var missing []engine.ID
-	need := func(ids ...engine.ID) {
-		for _, id := range ids {
-			if _, known := s.details[id]; !known && id != 0 {
-				missing = append(missing, id)
+	for range 3 { // who is asked for may depend on who is there
+		var missing []engine.ID
+		s.mu.Lock()
+		if s.archive != nil {
+			missing = slices.DeleteFunc(s.needed(question, about), func(id engine.ID) bool {
+				_, known := s.details[id]
+				return known || id == 0
+			})
+		}
+		s.mu.Unlock()
+		if len(missing) == 0 {
+			return
+		}
+		for _, id := range missing {
+			d, err := s.source.Detail(ctx, s.dir, id)
+			if err != nil {
+				return // it is asked for again, and says why
 			}
+			s.mu.Lock()
+			s.keep(d)
+			s.mu.Unlock()
 		}
 	}
-	s.mu.Lock()
-	if s.archive != nil {
-		switch question {
-		case "/candidate/{id}":
-			if row, ok := s.rows.Find(about); ok {
-				need(about, s.rows.Reuse[row])
-			}
-		case "/curves":
-			need(s.curved()...)
+}
+
+// needed are candidates whose whole results a question asks for. s.mu is held.
+func (s *search) needed(question string, about engine.ID) []engine.ID {
+	switch question {
+	case "/candidate/{id}":
+		if row, ok := s.rows.Find(about); ok {
+			return []engine.ID{about, s.rows.Reuse[row]}
 		}
+	case "/curves":
+		return s.curved()
 	}
-	s.mu.Unlock()
-	var found []engine.ResultRecord
-	for _, id := range missing {
-		if d, err := s.source.Detail(ctx, s.dir, id); err == nil { // else it is asked for again, and says why
-			found = append(found, d)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range found {
-		s.keep(d)
-	}
+	return nil
 }
 
 func (r reader) Best(n int) []engine.Candidate { return r.leading(r.state.Best, n) }

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,8 +67,13 @@ func New(c Config) (*Server, error) {
 	return &Server{config: c, page: page, searches: map[string]*search{}, watchers: map[*watcher]bool{}, compared: map[string]*answer{}}, nil
 }
 
+// collectAt is at how many percent of growth garbage is collected: the server of a page waits
+// most of the time, beside searches that need the memory more than it does.
+const collectAt = 40
+
 // Run answers at a listener until ctx ends.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
 		BaseContext: func(net.Listener) context.Context { return ctx }}
 	ended := make(chan struct{})
