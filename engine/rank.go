@@ -62,8 +62,22 @@ func (r Ranking) Rank(candidates ...*Candidate) *Rank {
 	return r.rank(all)
 }
 
+// Top are the n best of candidates, in the order of a Rank, which takes less than to rank
+// them all.
+func (r Ranking) Top(n int, candidates ...*Candidate) []*Candidate {
+	all := make([]*member, len(candidates))
+	for i, c := range candidates {
+		all[i] = r.member(c)
+	}
+	top := r.top(all, n).List()
+	return top[:min(n, len(top))]
+}
+
 // rank puts members in order.
-func (r Ranking) rank(all []*member) *Rank {
+func (r Ranking) rank(all []*member) *Rank { return r.top(all, len(all)) }
+
+// top puts members in order, those that have n others on the fronts before left out.
+func (r Ranking) top(all []*member, n int) *Rank {
 	s := &Rank{ranking: r, n: len(all)}
 	// In this order nobody dominates one before.
 	slices.SortFunc(all, func(a, b *member) int {
@@ -76,11 +90,21 @@ func (r Ranking) rank(all []*member) *Rank {
 		}
 		return s
 	}
+	last := -1 // the front with which there are n, once there are
 	for _, m := range all {
+		if last >= 0 && dominated(m, s.fronts[last].members) {
+			s.n--
+			continue
+		}
 		if k := s.frontOf(m); k < len(s.fronts) {
 			s.fronts[k].members = append(s.fronts[k].members, m)
 		} else {
 			s.fronts = append(s.fronts, front{members: []*member{m}})
+		}
+		for k, sum := 0, 0; k < len(s.fronts) && n < len(all) && (last < 0 || k < last); k++ {
+			if sum += len(s.fronts[k].members); sum >= n {
+				last = k
+			}
 		}
 	}
 	return s

@@ -245,6 +245,11 @@ func TestRankByItsDefinition(t *testing.T) {
 		if got := idsOf(whole.List()); !slices.Equal(got, want) || whole.Front() != front || whole.Len() != len(all) {
 			t.Fatalf("set %d: at once %v, front %d; want %v, front %d\n%+v", i, got, whole.Front(), want, front, c)
 		}
+		for n := range len(all) + 2 {
+			if got := idsOf(c.ranking().Top(n, all...)); !slices.Equal(got, want[:min(n, len(want))]) {
+				t.Fatalf("set %d: the top %d are %v, want %v", i, n, got, want[:min(n, len(want))])
+			}
+		}
 		one := c.ranking().Rank()
 		in := map[*Candidate]bool{}
 		toggle := func(c *Candidate) {

@@ -165,8 +165,7 @@ func (s *search) kept() (rows []int, best int) {
 			c := s.rows.Index.Candidate(row)
 			all[i] = &c
 		}
-		s.archive.Plan.Ranking().Sort(all)
-		for _, c := range all[:min(len(all), mostKept)] {
+		for _, c := range s.archive.Plan.Ranking().Top(mostKept, all...) {
 			if row, ok := s.rows.Find(c.ID); ok {
 				best++
 				add(row)
@@ -370,38 +369,28 @@ func (s *search) answersOf(ctx context.Context, f *filed, all bool) error {
 			return err
 		}
 	}
-	several := len(s.archive.Plan.Objectives) > 1
-	if several {
+	if len(s.archive.Plan.Objectives) > 1 {
 		if err := ask("/progress", "measure", "hypervolume"); err != nil {
 			return err
 		}
 	}
 	picture := func(x, y string) error {
-		logs := []string{"logx", "logy"}
-		if x == evaluation {
-			logs = logs[1:]
-		}
 		if err := ask("/scatter", "x", x, "y", y); err != nil {
 			return err
 		}
-		if s.rows.Len() <= mostPoints { // its points are there, whatever the scale
-			return nil
+		var base scatter
+		if err := json.Unmarshal(f.Answers["/scatter x="+x+" y="+y], &base); err != nil || base.Grid == nil {
+			return err // its points are there, whatever the scale
 		}
-		for _, set := range []string{"0", "1"} {
-			for _, axis := range logs {
-				if err := ask("/scatter", "x", x, "y", y, axis, set); err != nil {
-					return err
-				}
-			}
-			for _, other := range []string{"0", "1"} {
-				if len(logs) > 1 {
-					if err := ask("/scatter", "x", x, "y", y, "logx", set, "logy", other); err != nil {
-						return err
-					}
-				}
-			}
+		other := map[bool]string{true: "0", false: "1"}
+		logx, logy := other[base.X.Log], other[base.Y.Log]
+		if err := ask("/scatter", "x", x, "y", y, "logy", logy); err != nil || x == evaluation {
+			return err
 		}
-		return nil
+		if err := ask("/scatter", "x", x, "y", y, "logx", logx); err != nil {
+			return err
+		}
+		return ask("/scatter", "x", x, "y", y, "logx", logx, "logy", logy)
 	}
 	if columns := s.across(); columns != "" {
 		if err := ask("/parallel", "columns", columns); err != nil {
@@ -420,7 +409,7 @@ func (s *search) answersOf(ctx context.Context, f *filed, all bool) error {
 		}
 	}
 	if !all {
-		if err := s.sliced(objectives, ask); err != nil {
+		if err := s.sliced(f, objectives, ask); err != nil {
 			return err
 		}
 	}
@@ -428,15 +417,15 @@ func (s *search) answersOf(ctx context.Context, f *filed, all bool) error {
 }
 
 // sliced are the objectives over the genes that matter most.
-func (s *search) sliced(objectives []engine.Objective, ask func(path string, with ...string) error) error {
-	v, err := s.importance(nil)
-	if err != nil {
+func (s *search) sliced(f *filed, objectives []engine.Objective, ask func(path string, with ...string) error) error {
+	var study importances
+	if err := json.Unmarshal(f.Answers["/importance"], &study); err != nil {
 		return err
 	}
 	var names []string
 	most := mostSlices / max(1, len(objectives))
 	for rank := range most {
-		for _, m := range v.(*importances).Metrics {
+		for _, m := range study.Metrics {
 			if rank < len(m.Genes) && len(names) < most && !slices.Contains(names, "gene:"+m.Genes[rank].Gene) {
 				names = append(names, "gene:"+m.Genes[rank].Gene)
 			}

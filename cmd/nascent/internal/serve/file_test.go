@@ -255,6 +255,26 @@ func TestPicturesShowWhatWasAsked(t *testing.T) {
 	tab.picture("report-asked")
 }
 
+// The front of a picture is the one that the search states, however its axes are named.
+func TestPicturesHaveTheStatedFront(t *testing.T) {
+	t.Parallel()
+	dir := sought(t, engine.Config{Objectives: two}, 40, func(x float64) map[string]float64 { return map[string]float64{"accuracy": x / 1e4, "latency": x} })
+	x := Open(dir, &stopped{})
+	if err := x.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x.search.state.Front = x.search.state.Front[:1] // as if what is measured again beat the others
+	for _, form := range []string{"", "metric:"} {
+		v, err := x.search.scatter(url.Values{"x": {form + "latency"}, "y": {form + "accuracy"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := v.(*scatter); p.OnFront != 1 || len(p.Front) != 1 || p.Front[0].ID != x.search.state.Front[0].ID {
+			t.Errorf("%slatency: on the front are %d", form, p.OnFront)
+		}
+	}
+}
+
 // A hypervolume that is an estimate is called one from there on; one that was always 0 has
 // no picture.
 func TestProgressOfTheHypervolume(t *testing.T) {

@@ -127,17 +127,18 @@ func (s *search) wishes() []wish {
 	return out
 }
 
+// metricOf is the metric that a column holds, or "" where it is a gene.
+func metricOf(column string) string {
+	if form, name := show.SplitColumn(column); form == "" || form == "metric" {
+		return name
+	}
+	return ""
+}
+
 // asked adds what somebody asked for: a target that is a point of both, and where soft
 // constraints end.
 func (p *scatter) asked(s *search, x, y string) {
-	metric := func(column string) string {
-		form, name := show.SplitColumn(column)
-		if form == "" || form == "metric" {
-			return name
-		}
-		return ""
-	}
-	x, y = metric(x), metric(y)
+	x, y = metricOf(x), metricOf(y)
 	targets := s.state.Limits.Targets
 	if tx, ok := targets.Get(x); ok {
 		if ty, ok := targets.Get(y); ok {
@@ -233,6 +234,7 @@ func (p *scatter) front(s *search, rows []int, xs, ys []float64) {
 // stated takes the front of a search of just these two objectives as the search states it:
 // where something was measured again, by the means.
 func (p *scatter) stated(s *search, x, y string) bool {
+	x, y = metricOf(x), metricOf(y)
 	objectives := s.view.Plan.Ranking().Objectives
 	is := func(name string) bool {
 		return slices.ContainsFunc(objectives, func(o engine.Objective) bool { return o.Metric == name })

@@ -250,6 +250,10 @@ func TestViews(t *testing.T) {
 	}
 	a.get("/api/searches/front/scatter?x=latency&y=accuracy", &picture)
 	all, front := want.Front(want.Plan.Objectives[1], want.Plan.Objectives[0])
+	one, two := a.get("/api/searches/front/scatter?x=metric:latency&y=metric:accuracy", nil), a.get("/api/searches/front/scatter?x=latency&y=accuracy", nil)
+	if plain := strings.NewReplacer("metric:latency", "latency", "metric:accuracy", "accuracy"); plain.Replace(string(one)) != string(two) {
+		t.Errorf("by whole names the picture is\n%s\nand by short ones\n%s", one, two)
+	}
 	if picture.N != len(all) || len(picture.Front) != len(front) || picture.Front[0].ID != front[0].ID {
 		t.Errorf("of %d candidates %d are on the front, want %d and %d", picture.N, len(picture.Front), len(all), len(front))
 	}

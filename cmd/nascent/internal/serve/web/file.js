@@ -69,15 +69,17 @@ export async function open() {
     follow: () => () => {}, // nothing changes
     async get(path, parameters = {}) {
       if (path === searchPath()) return { single: true, writes: false, searches: [{ name: file.name }] }
-      const rest = path.slice(prefix.length), q = Object.fromEntries(Object.entries(parameters).filter(([, v]) => v !== undefined && v !== null && v !== ''))
+      const rest = path.slice(prefix.length), q = given(parameters)
       const stored = q => file.answers[rest + Object.entries(q).map(([k, v]) => ` ${k}=${v}`).sort().join('')]
       if (stored(q)) return stored(q)
       const [view, id] = rest.slice(1).split('/')
       switch (view) {
         case 'table': return table(q)
         case 'scatter': {
-          const { logx, logy, ...whole } = q, base = stored(whole)
+          const { logx, logy, ...whole } = q, base = stored(whole), flips = (side, log) => log && (log === '1') !== !!base[side].log ? log : undefined
           if (base && !base.grid) return { ...base, x: scaled(base, 'x', logx), y: scaled(base, 'y', logy) }
+          const flipped = base && stored(given({ ...whole, logx: flips('x', logx), logy: flips('y', logy) })) // of densities those that there are
+          if (flipped) return flipped
           return { ...scatter(q), ...file.ids.length < file.total ? { of: of(file) } : {} }
         }
         case 'candidate': return candidate(Number(id))
@@ -88,6 +90,9 @@ export async function open() {
     },
   }
 }
+
+// given are the parameters of a query that say something.
+const given = parameters => Object.fromEntries(Object.entries(parameters).filter(([, v]) => v !== undefined && v !== null && v !== ''))
 
 // scaled is an axis of an answer that has its points, logarithmic or not.
 function scaled(answer, side, log) {
