@@ -223,7 +223,7 @@ func (s *search) others() [][]engine.ID {
 // columnsOf puts rows down as columns.
 func (s *search) columnsOf(f *filed, rows []int) error {
 	for _, o := range slices.Concat(s.archive.Plan.Objectives, s.archive.Plan.Ties) {
-		f.Usual = append(f.Usual, show.MetricColumn(o.Metric))
+		f.Usual = append(f.Usual, s.rows.MetricColumn(o.Metric))
 	}
 	evaluations, err := s.filled(evaluation)
 	if err != nil {
@@ -265,7 +265,8 @@ func (s *search) columnsOf(f *filed, rows []int) error {
 		}
 		return names
 	}
-	f.Fields, f.Metrics, f.Usage, f.Genes = all("", show.Fields), all("metric", bare("metric")), all("usage", bare("usage")), all("gene", bare("gene"))
+	f.Fields, f.Metrics = all("", show.Fields), all("metric", bare("metric"))
+	f.Usage, f.Genes = all("usage", bare("usage")), all("gene", bare("gene"))
 	genes := map[string]bool{}
 	for _, p := range s.view.Space.Paths(1000) {
 		genes[genome.WithoutPlaces(p)] = true
@@ -530,7 +531,8 @@ func (s *search) writeFile(w io.Writer, f *filed, details []byte) error {
 		return err
 	}
 	page := still{
-		Title: s.state.Name + ": a search by Nascent", Name: s.state.Name, Headline: report.Headline(s.view), Cause: s.state.Cause, Version: engine.Version,
+		Title: s.state.Name + ": a search by Nascent", Name: s.state.Name, Headline: report.Headline(s.view), Cause: s.state.Cause,
+		Version: engine.Version,
 		Policy: "default-src 'none'; script-src " + hashed(string(plot)) + " " + hashed(script) + "; style-src " + hashed(string(style)) +
 			"; img-src data:; base-uri 'none'; form-action 'none'",
 		Style: template.CSS(style), Account: report.AccountOf(s.view), Best: report.BestOf(s.view),

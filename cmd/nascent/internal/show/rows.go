@@ -525,6 +525,16 @@ func (r *Rows) Cell(row int, column string) string {
 // HasMetric tells whether the search has a metric of that name.
 func (r *Rows) HasMetric(name string) bool { return slices.Contains(r.metrics, name) }
 
+// MetricColumn is the name of a metric's column, in full where a field or a gene is called
+// alike.
+func (r *Rows) MetricColumn(metric string) string {
+	column := MetricColumn(metric)
+	if _, _, err := r.Column(SplitColumn(column)); err != nil {
+		return metricPrefix + metric
+	}
+	return column
+}
+
 // Usual are the columns of a table of some rows whose columns nobody named.
 func (r *Rows) Usual(found []int) []string {
 	any := func(is func(row int) bool) bool { return slices.ContainsFunc(found, is) }
@@ -534,7 +544,7 @@ func (r *Rows) Usual(found []int) []string {
 	}
 	columns = append(columns, "status")
 	for _, o := range slices.Concat(r.Archive.Plan.Objectives, r.Archive.Plan.Ties) {
-		columns = append(columns, MetricColumn(o.Metric))
+		columns = append(columns, r.MetricColumn(o.Metric))
 	}
 	if size := "parameters"; r.HasMetric(size) && !slices.Contains(columns, size) {
 		columns = append(columns, size)
