@@ -61,7 +61,7 @@ var conditions = []string{
 	"accuracy", "accuracy > 0.8 and latency < 3", "accuracy > 0.8 and (blocks.length < 3 or activation = mish)", "not accuracy > 0.8", "accuracy >= 0.9 or not accuracy < 1",
 	"blocks.length = 2", "blocks.length >= 1+1", "blocks.conv.kernel = 7", "blocks.conv.kernel != 7", "not blocks.conv.kernel = 7", "blocks[0].conv.kernel = 3", "blocks[1].conv.kernel = 3",
 	"blocks[9].conv.kernel = 3", "blocks.kernel = 3", "blocks[0].kernel = 3", "blocks.act = relu", "blocks[0].act = relu", "kernel = 3", "blocks", "blocks = 3", "head.pool = max", "pool = max", "activation = relu",
-	"activation = tanh", "activation ~ el", "activation = 'relu'", "activation = relu and learning_rate < 1e-2", "log10(learning_rate) < -2", "-learning_rate < -0.01", "learning_rate*2^3 > 0.1",
+	"activation = tanh", "activation ~ el", "activation ~ 'el'", "activation ~ 'lish'", "'relu or mish' ~ activation", "status ~ ail", "activation = 'relu'", "activation = relu and learning_rate < 1e-2", "log10(learning_rate) < -2", "-learning_rate < -0.01", "learning_rate*2^3 > 0.1",
 	"max(accuracy, latency) > 5", "min(accuracy, 1, latency) < 0.8", "clip(latency, 1, 2) = 2", "round(latency) = 3", "latency - 2*accuracy/1.5 > 0.3", "log10(-1) > 0", "1/0 > 3", "sqrt(latency) > 1.5",
 	"parents = 3", "parents != 3", "operator = random", "operator = mutate", "phase = search", "phase = test", "phase = nothing", "fidelity = 0", "stopped", "not stopped", "stopped = no", "id > 100", "id = 7",
 	"tag = x", "label = x", "comment ~ x", "origin = added", "task = train", "seconds >= 0", "attempts = 1", "hash ~ a", "genome ~ mish", "budget > 0", "seed > 3", `metric("accuracy") > 0.9`, `gene("learning_rate") > 0.01`,

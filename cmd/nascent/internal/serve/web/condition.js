@@ -294,7 +294,7 @@ export function condition(text, scope) {
   }
 
   function comparison(n) {
-    const sides = n.args.map((a, i) => side(a, n.args[1 - i])), both = sides[0].kind & sides[1].kind
+    const sides = n.args.map((a, i) => side(a, n.args[1 - i], (words, word) => words.some(w => n.by !== '~' ? w === word : i === 1 ? w.includes(word) : word.includes(w)))), both = sides[0].kind & sides[1].kind
     if ('<>'.includes(n.by[0])) {
       if (!(both & Num)) {
         const i = sides.findIndex(c => !(c.kind & Num))
@@ -313,8 +313,9 @@ export function condition(text, scope) {
     })
   }
 
-  // side is one of a comparison. A word may be a text that the other side can have.
-  function side(n, other) {
+  // side is one of a comparison. A word may be a text that the other side can have, as has
+  // tells of the texts that it may be.
+  function side(n, other, has) {
     if (n.sort !== 'text' && (n.sort !== 'named' || n.form !== '') || other.sort === 'text') return value(n)
     let c = { kind: 0 }
     if (other.sort === 'named') {
@@ -329,7 +330,7 @@ export function condition(text, scope) {
       else if (known && typeof known !== 'string' && c.kind === Text && !(known.kind & Text)) { /* what holds only texts is never compared with a number */ }
       else if (known || !(c.kind & Text)) return value(n)
     }
-    if (c.kind & Text && c.words && !c.words.includes(said)) {
+    if (c.kind & Text && c.words && !has(c.words, said)) {
       throw wrong(text, n.at, 'it has ' + c.words.slice(0, 12).join(', '), `${source(other)} is never "${said}"`)
     }
     return always(said)
