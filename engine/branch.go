@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -52,7 +53,12 @@ type branchedEvent struct {
 	Known     []ID    `json:"known,omitempty"`
 	Gone      []ID    `json:"gone,omitempty"`
 
+	// Configured is what the configuration declares that comes along, where it is another one
+	// than the search had been run with at the turn.
+	Configured *Declarations `json:"configured,omitempty"`
+
 	turn uint64
+	eras int // that there were
 }
 
 // Origins says from what a search was branched.
@@ -99,7 +105,7 @@ func (a *Archive) finalSeed() uint64 {
 
 // branched takes in that the search is a branch.
 func (t *trajectory) branched(b branchedEvent, turn uint64) {
-	b.turn = turn
+	b.turn, b.eras = turn, len(t.eras)
 	t.branches = append(t.branches, b)
 	if b.Seed != nil {
 		t.decide(turn, "seed", *b.Seed)
@@ -552,9 +558,22 @@ func (c *copying) keep() error {
 			return err
 		}
 	}
-	data, err := json.Marshal(branchedEvent{
+	e := branchedEvent{
 		By: c.By, From: c.From, Seed: c.Seed, Next: at.search.nextID(), FinalTurn: at.final.turns, Known: c.out.Known, Gone: c.out.Gone,
-	})
+	}
+	now, err := json.Marshal(c.source.configuredAs())
+	if err != nil {
+		return err
+	}
+	then, err := json.Marshal(at.configuredAs())
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now, then) {
+		configured := c.source.configuredAs()
+		e.Configured = &configured
+	}
+	data, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}

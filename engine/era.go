@@ -58,9 +58,15 @@ func (a *Archive) holds() bool { return a.passes > 0 && a.pass.FirstID >= a.era(
 // measuredUp tells whether the newest pass is of all that the search has consumed.
 func (a *Archive) measuredUp() bool { return a.holds() && a.pass.Evaluations == a.search.evaluations() }
 
-// configured are the declarations of the last configuration that the search was run with.
+// configured are the declarations of the last configuration that the search was run with, or
+// that came along when it was branched.
 func (a *Archive) configuredAs() Declarations {
-	for _, x := range slices.Backward(a.eras) {
+	for i, x := range slices.Backward(a.eras) {
+		for _, b := range slices.Backward(a.branches) {
+			if b.Configured != nil && b.eras > i {
+				return *b.Configured
+			}
+		}
 		if x.Configured {
 			return x.Declarations
 		}
