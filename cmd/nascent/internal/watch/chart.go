@@ -176,11 +176,11 @@ func chart(title string, x, y scale, width, height int, draw func(*canvas)) []li
 	left, end := x.mark(x.lo), x.mark(x.hi)
 	name, room := x.metric, c.width-len([]rune(left))-len([]rune(end))-2
 	if x.log {
-		if name += ", log"; width2(name) > room {
+		if name += ", log"; cells(name) > room {
 			name = "log"
 		}
 	}
-	if width2(name) > room {
+	if cells(name) > room {
 		name = ""
 	}
 	gap := max(1, c.width-len([]rune(left))-len([]rune(end)))

@@ -150,7 +150,7 @@ func (d *detail) whole(m *model, s *summary, c *candidate, width int) (lines []l
 		head(fmt.Sprintf("network  %s, %s, depth %d", show.Plural(int(n.Parameters), "parameter"), show.Plural(int(n.Macs), "multiply-add"), n.Depth))
 		name, text := 0, 0
 		for _, l := range n.Layers {
-			name, text = max(name, width2(l.Name)), max(text, width2(l.Text))
+			name, text = max(name, cells(l.Name)), max(text, cells(l.Text))
 		}
 		name, text = min(name, width/3), min(text, width/2)
 		for _, l := range n.Layers {
@@ -176,7 +176,7 @@ func (d *detail) whole(m *model, s *summary, c *candidate, width int) (lines []l
 		}
 	}
 	if about, _ := want[logs](&m.answers, "/log?about="+url.QueryEscape(c.ID.String())); about != nil && len(about.Lines) > 0 {
-		head("its lines in " + about.File)
+		head("its lines in the logs")
 		for _, text := range about.Lines[max(0, len(about.Lines)-20):] {
 			for _, part := range wrap(text, width-3) {
 				add(in(faint, "  "+part))
@@ -187,8 +187,12 @@ func (d *detail) whole(m *model, s *summary, c *candidate, width int) (lines []l
 	for _, part := range wrap(c.Genome, width-3) {
 		add(in(faint, "  "+part))
 	}
-	add()
-	add(in(faint, " take it along: "), t(c.Command))
+	if c.Status == engine.OK && c.Network != nil {
+		head("take it along")
+		for _, part := range wrap(c.Command, width-3) {
+			add(t("  " + part))
+		}
+	}
 	return lines
 }
 
@@ -294,7 +298,7 @@ func pairs(n int, at func(int) (string, string), width int) (lines []line) {
 	name, value := 0, 0
 	for i := range n {
 		a, b := at(i)
-		name, value = max(name, width2(a)), max(value, width2(b))
+		name, value = max(name, cells(a)), max(value, cells(b))
 	}
 	name, value = min(name, width/2), min(value, width-6)
 	each := name + value + 5

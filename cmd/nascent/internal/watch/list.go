@@ -183,11 +183,11 @@ func (v *list) lines(m *model, width, height int) []line {
 	head := pages[known]
 	widths := make([]int, len(head.Columns))
 	for i, c := range head.Columns {
-		widths[i] = width2(head.title(i), v.mark(c.Name))
+		widths[i] = cells(head.title(i), v.mark(c.Name))
 		empty := (c.Name == "label" || c.Name == "reason") && v.column == v.usual
 		for _, row := range rows {
 			text, _ := cell(row, i)
-			widths[i] = max(widths[i], width2(text))
+			widths[i] = max(widths[i], cells(text))
 			if p := pages[row/pageRows-v.top/pageRows]; p != nil && row%pageRows < len(p.Rows) {
 				empty = empty && (text == "" || c.Name == "reason" && p.Rows[row%pageRows].Status == engine.OK)
 			}
@@ -307,8 +307,6 @@ func (p *table) title(column int) string {
 	return strings.TrimSuffix(c.Title, " (s)") // times have their units
 }
 
-func width2(parts ...string) int { return width(strings.Join(parts, "")) }
-
 // leastText is what a text that is cut has at least.
 const leastText = 12
 
@@ -348,14 +346,14 @@ func (v *list) title(known bool, err error, columns int) line {
 		}
 	}
 	l := ln(t(" "))
-	room := columns - width(count) - 2
+	room := columns - cells(count) - 2
 	if v.where != "" {
 		l.add(in(bold, "filter "), t(clip(v.where, room-8)), t("  "))
 	}
-	if order := "order " + v.order; v.order != "" && l.width()+width(order) < room {
+	if order := "order " + v.order; v.order != "" && l.width()+cells(order) < room {
 		l.add(in(faint, order))
 	}
-	l.fill(columns-width(count)-1, plain)
+	l.fill(columns-cells(count)-1, plain)
 	l.add(t(count))
 	return l
 }

@@ -39,16 +39,16 @@ func (v *failing) lines(m *model, width, height int) []line {
 				cost = show.Seconds(*r.Seconds)
 			}
 			front := " " + right(show.Thousands(int64(r.N)), 6) + "  " + pad(string(r.Status), 9) + " " + pad(cost, 8) + " "
-			for i, text := range wrap(r.Reason, max(20, width-width2(front)-1)) {
+			for i, text := range wrap(r.Reason, max(20, width-cells(front)-1)) {
 				if i == 3 {
-					v.all = append(v.all, ln(in(faint, strings.Repeat(" ", width2(front))+"…")))
+					v.all = append(v.all, ln(in(faint, strings.Repeat(" ", cells(front))+"…")))
 					break
 				}
 				l := ln(in(bad, front), t(text))
 				if i == 0 {
 					l = l.opens(func() { m.filtered(reasonIs(string(r.Status), r.Reason)) }).concerns(r.Reason)
 				} else {
-					l = ln(t(strings.Repeat(" ", width2(front)) + text))
+					l = ln(t(strings.Repeat(" ", cells(front)) + text))
 				}
 				v.all = append(v.all, l)
 			}
@@ -84,7 +84,7 @@ func (v *events) lines(m *model, width, height int) []line {
 		for _, e := range tl.Events {
 			l := eventLine(&e)
 			front, text := l.pieces[:2], l.pieces[2:]
-			at := width2(front[0].text, front[1].text)
+			at := cells(front[0].text, front[1].text)
 			for i, part := range wrap(textOf(ln(text...)), max(20, width-at-1)) {
 				if i > 0 {
 					front = []piece{t(strings.Repeat(" ", at)), t("")}

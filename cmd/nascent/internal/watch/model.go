@@ -180,7 +180,7 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	case key == "ctrl+z":
 		return tea.Suspend
 	case m.typing != nil:
-		m.type_(msg)
+		m.typed(msg)
 		return nil
 	case m.confirm != nil:
 		return m.answer(key)
@@ -384,8 +384,8 @@ func (m *model) order(text string) error {
 	return nil
 }
 
-// type_ takes a key into what is written.
-func (m *model) type_(msg tea.KeyPressMsg) {
+// typed takes a key into what is written.
+func (m *model) typed(msg tea.KeyPressMsg) {
 	p := m.typing
 	switch key := msg.String(); {
 	case key == "esc":
@@ -519,8 +519,8 @@ func (m *model) head(s *summary) []line {
 	}
 	for _, bar := range []int{20, 10, 0} { // what there is no room for goes
 		standing := m.standing(s, bar)
-		if name := m.width - width(state) - standing.width() - 5; name >= width(s.Name) || bar == 10 && name >= 12 || bar == 0 {
-			name = max(name, min(12, width(s.Name), m.width/3))
+		if name := m.width - cells(state) - standing.width() - 5; name >= cells(s.Name) || bar == 10 && name >= 12 || bar == 0 {
+			name = max(name, min(12, cells(s.Name), m.width/3))
 			l := ln(in(bold, " "+clip(s.Name, name)), t("  "), in(style, state), t("  "))
 			l.add(standing.pieces...)
 			return []line{l, m.tabs()}
@@ -683,16 +683,16 @@ func textOf(l line) string {
 // folded is a text in at most so many lines.
 func folded(mark, text string, s style, columns, most int) []line {
 	var lines []line
-	parts := wrap(text, columns-width(mark))
+	parts := wrap(text, columns-cells(mark))
 	for i, p := range parts {
 		if i == most-1 && len(parts) > most {
-			p = clip(p, columns-width(mark)-1) + "…"
+			p = clip(p, columns-cells(mark)-1) + "…"
 		}
 		if i == most {
 			break
 		}
 		lines = append(lines, ln(in(s|bold, mark), in(s, p)))
-		mark = strings.Repeat(" ", width(mark))
+		mark = strings.Repeat(" ", cells(mark))
 	}
 	return lines
 }
@@ -714,7 +714,7 @@ func hinted(text string, columns int) line {
 	parts := strings.Split(text, "  ")
 	total := func() (n int) {
 		for _, p := range parts {
-			n += width(p) + 2
+			n += cells(p) + 2
 		}
 		return n
 	}

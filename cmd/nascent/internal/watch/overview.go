@@ -273,7 +273,7 @@ func (o *overview) measured(m *model, s *summary, width, height int) []line {
 		is   bool
 		text string
 	}{{len(p.Front) > 0, "  ● front"}, {p.Winner != nil, "  ◆ best"}} {
-		if sign.is && width2(title, sign.text) <= width {
+		if sign.is && cells(title, sign.text) <= width {
 			title += sign.text
 		}
 	}

@@ -118,11 +118,11 @@ func (p *prompt) complete() {
 // line draws it into so many columns, and tells where the cursor stands.
 func (p *prompt) line(columns int) (line, int) {
 	title := p.title + " "
-	room := max(4, columns-width(title)-1)
+	room := max(4, columns-cells(title)-1)
 	from, mark := 0, ""
-	for width(mark)+width(string(p.text[from:p.at])) >= room {
+	for cells(mark)+cells(string(p.text[from:p.at])) >= room {
 		from++
 		mark = "…"
 	}
-	return ln(in(bold, title), in(faint, mark), t(clip(string(p.text[from:]), room+1-width(mark)))), width(title) + width(mark) + width(string(p.text[from:p.at]))
+	return ln(in(bold, title), in(faint, mark), t(clip(string(p.text[from:]), room+1-cells(mark)))), cells(title) + cells(mark) + cells(string(p.text[from:p.at]))
 }

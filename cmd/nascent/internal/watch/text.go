@@ -37,6 +37,7 @@ type line struct {
 
 func ln(pieces ...piece) line { return line{pieces: pieces} }
 
+// t is plain text.
 func t(text string) piece            { return piece{text, plain} }
 func in(s style, text string) piece  { return piece{text, s} }
 func (l line) opens(f func()) line   { l.open = f; return l }
@@ -47,12 +48,18 @@ func (l *line) fill(to int, s style) { l.add(in(s, strings.Repeat(" ", max(0, to
 // width is how many columns a line takes.
 func (l *line) width() (n int) {
 	for _, p := range l.pieces {
-		n += width(p.text)
+		n += cells(p.text)
 	}
 	return n
 }
 
-func width(text string) int { return ansi.StringWidth(show.Clean(text)) }
+// cells is how many columns texts take one after the other.
+func cells(parts ...string) (n int) {
+	for _, p := range parts {
+		n += ansi.StringWidth(show.Clean(p))
+	}
+	return n
+}
 
 // clip shortens a text to so many columns; … stands for the rest.
 func clip(text string, columns int) string {
@@ -65,13 +72,13 @@ func clip(text string, columns int) string {
 // pad fills a text up to so many columns, or clips it.
 func pad(text string, columns int) string {
 	text = clip(text, columns)
-	return text + strings.Repeat(" ", max(0, columns-width(text)))
+	return text + strings.Repeat(" ", max(0, columns-cells(text)))
 }
 
 // right puts a text at the right end of so many columns.
 func right(text string, columns int) string {
 	text = clip(text, columns)
-	return strings.Repeat(" ", max(0, columns-width(text))) + text
+	return strings.Repeat(" ", max(0, columns-cells(text))) + text
 }
 
 // wrap breaks a text into lines of so many columns, at spaces where there are some.
@@ -85,7 +92,7 @@ func paint(l *line, columns int, chosen, colour bool) string {
 	rest := columns
 	for _, p := range l.pieces {
 		text := clip(p.text, rest)
-		rest -= width(text)
+		rest -= cells(text)
 		s := p.style
 		if chosen {
 			s = s&^(faint|reverse) | reverse

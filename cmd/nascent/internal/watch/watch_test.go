@@ -481,7 +481,7 @@ func TestDetail(t *testing.T) {
 	s.press("enter")
 	s.shows("the best", "accuracy", "made by", "genes", "Esc back")
 	all := textOf(ln(pieces(s.m.current().(*detail).all)...))
-	for _, want := range []string{"learning_rate", "network  ", "dense", "lineage, by accuracy", "from ", "genome", "take it along: "} {
+	for _, want := range []string{"learning_rate", "network  ", "dense", "lineage, by accuracy", "from ", "genome", "take it along", "export"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("it says nothing of %q:\n%s", want, all)
 		}
@@ -582,6 +582,7 @@ func TestSteer(t *testing.T) {
 		n := len(got)
 		s.press(keys...)
 		s.shows("? "+says, "y does it")
+		s.press("enter", "down")
 		if len(got) != n {
 			t.Fatalf("%v is carried out without a yes: %+v", keys, got[n:])
 		}
