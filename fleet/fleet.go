@@ -99,6 +99,7 @@ type Host struct {
 	Machine
 	State    string // "ready", "opening", "away", "draining", "aside"
 	Reason   string // aside: why
+	Room     int    // jobs at once, now
 	Running  int
 	Finished int // jobs with a result
 	Failed   int // of them
@@ -110,6 +111,9 @@ func (f *Fleet) Hosts() (all []Host) {
 	defer f.mu.Unlock()
 	for _, h := range f.hosts {
 		x := Host{Machine: h.machine, State: "ready", Running: len(h.runs), Finished: h.finished, Failed: h.failed}
+		for _, s := range f.sessions {
+			x.Room = max(x.Room, h.slots(s.spec.Key))
+		}
 		switch {
 		case h.aside != "":
 			x.State, x.Reason = "aside", h.aside

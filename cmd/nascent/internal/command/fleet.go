@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
@@ -70,6 +72,7 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 		}
 		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: f.Evaluator(name, use), Options: p.Options}
 	}
+	t.hosts = f
 	screen.Say("hosts join by: " + show.Program() + " host " + quote(shortest(t.dir)))
 	return f, nil
 }
@@ -117,4 +120,74 @@ func disband(f *fleet.Fleet, search *engine.Search) {
 	if f != nil {
 		f.Close(search != nil && search.Status().State == engine.StateFinished)
 	}
+}
+
+func (a *app) fleetCommand() *cobra.Command {
+	var asJSON bool
+	var drain string
+	cmd := &cobra.Command{
+		Use:   "fleet [DIR]",
+		Short: "The hosts that carry out a search's jobs",
+		Long: `Lists the hosts of the search that runs in DIR (default: the current directory), in the
+order in which they joined. With --drain those of that name get no more jobs, and end
+after their last.`,
+		Example: `  nascent fleet mnist1d
+  nascent fleet mnist1d --drain gpu-7`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := directory(args)
+			live := func(*show.View) error {
+				switch {
+				case a.hosts == nil:
+					return wrongInput("the jobs of this search are carried out on its own machine; with fleet: {on: manual} in its search.yaml hosts may join")
+				case drain == "":
+					return a.writeHosts(a.hosts.Hosts(), asJSON)
+				}
+				n := a.hosts.Drain(drain)
+				if n == 0 {
+					return wrongInput("there is no host %s that takes jobs; nascent fleet lists them", drain)
+				}
+				if _, err := a.search.Steer(engine.Request{Note: fmt.Sprintf("host %s is drained", drain)}); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(a.out, "%s of that name get no more jobs\n", show.Plural(n, "host"))
+				return err
+			}
+			return a.visit(cmd.Context(), dir, nil, a.out, live, func() error {
+				if !begun(dir) {
+					return nothingHere(dir)
+				}
+				return errors.New("the search does not run, so it has no hosts")
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	cmd.Flags().StringVar(&drain, "drain", "", "let the hosts of this name end after their jobs")
+	return cmd
+}
+
+// writeHosts prints hosts as a table.
+func (a *app) writeHosts(all []fleet.Host, asJSON bool) error {
+	table := show.Table{Head: []string{"host", "state", "jobs", "of", "finished", "failed", "cores", "memory", ""},
+		Right: []bool{false, false, true, true, true, true, true, true}, Width: a.width}
+	for _, h := range all {
+		if asJSON {
+			err := a.writeJSON(map[string]any{
+				"host": h.Name, "state": h.State, "reason": h.Reason, "running": h.Running, "slots": h.Room, "finished": h.Finished,
+				"failed": h.Failed, "cores": h.Cores, "memory": h.Memory,
+			})
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		table.Rows = append(table.Rows, []string{
+			h.Name, h.State, fmt.Sprint(h.Running), fmt.Sprint(h.Room), fmt.Sprint(h.Finished), fmt.Sprint(h.Failed), fmt.Sprint(h.Cores),
+			show.Bytes(h.Memory), h.Reason,
+		})
+	}
+	if asJSON {
+		return nil
+	}
+	return table.Write(a.out)
 }

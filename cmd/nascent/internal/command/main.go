@@ -20,6 +20,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/fleet"
 )
 
 // Exit statuses.
@@ -45,6 +46,7 @@ type app struct {
 
 	live   func() (*show.View, error) // set where the invocation comes from another process: the running search
 	search *engine.Search             // likewise: itself
+	hosts  *fleet.Fleet               // likewise: who carries its jobs out; nil: this machine
 
 	began bool // the command line was understood
 }
@@ -113,7 +115,7 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagError(err)} })
 	looking := []*cobra.Command{
 		a.statusCommand(), a.listCommand(), a.showCommand(), a.exportCommand(), a.digestCommand(), a.stopCommand(),
-		a.logCommand(), a.importanceCommand(), a.reportCommand(), a.feedCommand(),
+		a.logCommand(), a.importanceCommand(), a.reportCommand(), a.feedCommand(), a.fleetCommand(),
 	}
 	looking = append(looking, a.steeringCommands()...)
 	root.AddCommand(looking...)

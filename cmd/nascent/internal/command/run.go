@@ -516,7 +516,7 @@ func (a *app) serve(t *target, live func() (*show.View, error), search *engine.S
 	host := socket.Host{
 		Command: func(ctx context.Context, r socket.Request, out io.Writer) error {
 			guest := &app{args: r.Args, in: noInput{}, out: show.NewPrinter(out), err: io.Discard, data: out, width: r.Width, colour: r.Colour}
-			guest.live, guest.search = live, search
+			guest.live, guest.search, guest.hosts = live, search, t.hosts
 			return guest.execute(ctx)
 		},
 		Exit:   exitStatus,

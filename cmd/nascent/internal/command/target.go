@@ -21,6 +21,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/index"
 	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/fleet"
 	"github.com/nascent-nas/nascent/internal/safe"
 )
 
@@ -36,6 +37,7 @@ type target struct {
 	change bool             // another strategy is to take over
 	turn   uint64           // not 0: after so many turns
 	desk   *clients.Desk    // where clients attach; nil where none measure
+	hosts  *fleet.Fleet     // who carries the jobs out; nil: this machine
 }
 
 // choices are what the command line says about a search.
