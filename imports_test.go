@@ -40,9 +40,9 @@ var (
 // Imports run one way: genome <- engine <- {evolve, ledger, enginetest,
 // plugins} <- cmd.
 var rooms = []room{
-	{folder: "internal/safe", never: impure},    // files that others may have a hand in
-	{folder: "internal/mailbox", never: impure}, // messages from many to one
-	{folder: "internal/identity"},               // certificates
+	{folder: "internal/safe", libs: []string{"golang.org/x/sys"}, never: impure}, // files that others may have a hand in
+	{folder: "internal/mailbox", never: impure},                                  // messages from many to one
+	{folder: "internal/identity"},                                                // certificates
 	{folder: "genome", never: append([]string{"time"}, impure...)},
 	{folder: "engine/option", may: []string{"genome"}, libs: []string{"github.com/agnivade/levenshtein"}, never: impure},
 	{folder: "engine/expression", may: append([]string{"engine/option"}, genomes...), never: append([]string{"time"}, impure...)},

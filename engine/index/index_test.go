@@ -70,6 +70,9 @@ func (s *search) grow(t testing.TB, n int) {
 			x.Usage = engine.Usage{CPU: r.Float64(), Memory: r.Int64(), GPUMemory: r.Int64N(2)}
 		case 3:
 			j.Inherit, j.Reuse, j.Baseline = 2, 1, "hand made"
+			if s.n%2 == 0 { // else what it was to share was cancelled
+				x.Attempts = 0
+			}
 		}
 		c.Jobs, c.Consumed = append(c.Jobs, j), append(c.Consumed, x)
 	}
@@ -94,6 +97,9 @@ func (s *search) check(t testing.TB, x *index.Index) {
 			t.Fatal(err)
 		}
 		want := engine.Candidate{Job: e.Job.Job, Result: e.Result.Result, Attempts: e.Result.Attempts, Lost: e.Result.Lost}
+		if want.Attempts > 0 {
+			want.Reuse = 0
+		}
 		got := x.Candidate(row)
 		if len(got.Parents) == 0 {
 			got.Parents = nil

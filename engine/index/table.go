@@ -120,6 +120,15 @@ func (t *Table) words() []*Words {
 	return []*Words{&t.Phase, &t.Task, &t.Status, &t.Reason, &t.Operator, &t.Tag, &t.Baseline}
 }
 
+// shared is the job whose result this is. One that was to share a result that was cancelled
+// is measured itself, and its record is as the turn made it.
+func shared(j *engine.JobRecord, r *engine.ResultRecord) engine.ID {
+	if r.Attempts > 0 {
+		return 0
+	}
+	return j.Reuse
+}
+
 // add appends a candidate.
 func (t *Table) add(e *ledger.Entry) {
 	j, r := &e.Job, &e.Result
@@ -131,7 +140,7 @@ func (t *Table) add(e *ledger.Entry) {
 	t.Budget, t.Seconds, t.Lost = append(t.Budget, j.Budget), append(t.Seconds, r.Seconds), append(t.Lost, r.Lost)
 	t.Seed, t.Usage = append(t.Seed, j.Seed), append(t.Usage, r.Usage)
 	t.Stopped, t.Replicate = append(t.Stopped, r.Stopped), append(t.Replicate, j.Replicate)
-	t.Resume, t.Inherit, t.Reuse = append(t.Resume, j.Resume), append(t.Inherit, j.Inherit), append(t.Reuse, j.Reuse)
+	t.Resume, t.Inherit, t.Reuse = append(t.Resume, j.Resume), append(t.Inherit, j.Inherit), append(t.Reuse, shared(j, r))
 	t.Packed = append(t.Packed, j.Packed)
 	t.parents = append(t.parents, j.Parents...)
 	t.ends = append(t.ends, len(t.parents))

@@ -17,10 +17,17 @@ var declared embed.FS
 type scenario struct {
 	name    string
 	files   []txtar.File
-	runs    [][]string // commands of nascent, one after the other, each with its name first
+	runs    []order // one after the other
 	victims []string
 	free    bool // timing may decide its trajectory
 	hook    bool // one writes down what it is told, see toldName
+}
+
+// order is a command of nascent. It is given until it has done what it should.
+type order struct {
+	args  []string // its name first
+	makes string   // a directory: once that is there it is not given again; "": it may be
+	anew  bool     // what it left of the directory when it was killed is removed before
 }
 
 // victims are those that can be killed.
@@ -54,15 +61,24 @@ func scenarios() ([]scenario, error) {
 	return out, nil
 }
 
+// makes is a command that follows the directory it makes.
+func makes(words []string) order { return order{args: words[1:], makes: words[0]} }
+
 func parse(name string, text []byte) (scenario, error) {
 	archive := txtar.Parse(text)
 	s := scenario{name: name, files: archive.Files}
 	for line := range strings.Lines(string(archive.Comment)) {
 		line = strings.TrimSpace(line)
 		if args, ok := strings.CutPrefix(line, "> "); ok {
-			s.runs = append(s.runs, append([]string{"run", "--quiet"}, strings.Fields(args)...))
+			s.runs = append(s.runs, order{args: append([]string{"run", "--quiet"}, strings.Fields(args)...)})
 		} else if args, ok := strings.CutPrefix(line, "$ "); ok {
-			s.runs = append(s.runs, strings.Fields(args))
+			s.runs = append(s.runs, order{args: strings.Fields(args)})
+		} else if args, ok := strings.CutPrefix(line, "= "); ok {
+			s.runs = append(s.runs, makes(strings.Fields(args)))
+		} else if args, ok := strings.CutPrefix(line, "! "); ok {
+			o := makes(strings.Fields(args))
+			o.anew = true
+			s.runs = append(s.runs, o)
 		} else if who, ok := strings.CutPrefix(line, "kill: "); ok {
 			s.victims = strings.Fields(who)
 		} else if line == "free" {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nascent-nas/nascent/engine/ledger"
 	"github.com/nascent-nas/nascent/genome/rng"
 )
 
@@ -89,27 +90,58 @@ func (x *trial) ask(args ...string) (string, error) {
 
 // whole runs the search undisturbed, and tells its digest and how long each run took.
 func (x *trial) whole() (digest string, took []time.Duration, err error) {
-	for _, args := range x.runs {
+	for _, o := range x.runs {
 		began := time.Now()
-		if _, err := x.ask(args...); err != nil {
+		if _, err := x.ask(o.args...); err != nil {
 			return "", nil, err
 		}
 		took = append(took, time.Since(began))
 	}
-	digest, err = x.ask("digest", "s")
+	digest, err = x.digests()
 	return digest, took, err
+}
+
+// searches are the names of the directories with a ledger.
+func (x *trial) searches() (all []string, err error) {
+	entries, err := os.ReadDir(x.dir)
+	for _, e := range entries {
+		if _, no := os.Stat(filepath.Join(x.dir, e.Name(), ledger.FileName)); no == nil {
+			all = append(all, e.Name())
+		}
+	}
+	return all, err
+}
+
+// digests are those of all searches, a line each.
+func (x *trial) digests() (string, error) {
+	names, err := x.searches()
+	var lines []string
+	for _, name := range names {
+		digest, failed := x.ask("digest", name)
+		err = errors.Join(err, failed)
+		lines = append(lines, name+" "+digest)
+	}
+	return strings.Join(lines, ", "), err
 }
 
 // disturbed runs the search to its end with kills on the way. Pauses between them grow, so
 // that it gets on however slow the machine is.
 func (x *trial) disturbed(r *rng.Rand, took []time.Duration) error {
 	before := kept{}
-	for i, args := range x.runs {
+	for i, o := range x.runs {
 		least, most := took[i]/20, took[i]*3/4
+		made := filepath.Join(x.dir, o.makes)
 		for ended := false; !ended; {
 			var err error
+			if o.anew {
+				if err := os.RemoveAll(made); err != nil {
+					return err
+				}
+			} else if _, err := os.Stat(made); err == nil && o.makes != "" {
+				break // it was killed after that
+			}
 			after := least + time.Duration(r.Float64()*float64(most-least))
-			if ended, err = x.kill(args, x.victims[r.Intn(len(x.victims))], after, r); err != nil {
+			if ended, err = x.kill(o.args, x.victims[r.Intn(len(x.victims))], after, r); err != nil {
 				return err
 			}
 			least, most = least+least/10, most+most/10
@@ -235,12 +267,18 @@ func (x *trial) verdict(want string) error {
 	if k.attempts > 0 && x.aside == 0 {
 		x.tally.twice = append(x.tally.twice, fmt.Sprintf("%d attempts, although only nascent itself was killed", k.attempts))
 	}
-	for _, question := range []string{"check", "replay"} {
-		if _, err := x.ask(question, "s"); err != nil {
-			x.tally.other = append(x.tally.other, err.Error())
+	names, err := x.searches()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		for _, question := range []string{"check", "replay"} {
+			if _, err := x.ask(question, name); err != nil {
+				x.tally.other = append(x.tally.other, err.Error())
+			}
 		}
 	}
-	digest, err := x.ask("digest", "s")
+	digest, err := x.digests()
 	if err != nil {
 		return err
 	}
@@ -266,5 +304,10 @@ func (x *trial) verdict(want string) error {
 			x.tally.left = append(x.tally.left, filepath.Join(dir, e.Name()))
 		}
 	}
+	unfinished, err := filepath.Glob(filepath.Join(x.dir, ".*"))
+	if err != nil {
+		return err
+	}
+	x.tally.left = append(x.tally.left, unfinished...)
 	return os.RemoveAll(x.dir)
 }

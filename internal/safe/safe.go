@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Error says what is wrong with a path, and what to do.
@@ -167,24 +169,55 @@ func Write(path string, perm fs.FileMode, write func(io.Writer) error) (err erro
 		return err
 	}
 	defer root.Close()
-	f, name, err := create(root)
-	if err != nil {
-		return err
-	}
-	defer root.Remove(name) // where it did not get its name
-	if err := errors.Join(write(f), f.Chmod(perm), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := root.Rename(name, filepath.Base(path)); err != nil {
-		return err
-	}
 	d, err := root.Open(".")
 	if err != nil {
 		return err
 	}
 	defer d.Close()
+	name := ""
+	f := nameless(d)
+	if f == nil {
+		if f, name, err = create(root); err != nil {
+			return err
+		}
+		defer root.Remove(name) // where it did not get its name
+	}
+	defer f.Close()
+	if err := errors.Join(write(f), f.Chmod(perm), f.Sync()); err != nil {
+		return err
+	}
+	if name == "" { // it has one for a moment, for only that can take the place of another
+		if name, err = link(f, d); err != nil {
+			return err
+		}
+		defer root.Remove(name)
+	}
+	if err := root.Rename(name, filepath.Base(path)); err != nil {
+		return err
+	}
 	d.Sync() // not every file system can
 	return nil
+}
+
+// nameless makes a file without a name in a directory, of which a crash leaves nothing;
+// nil where the file system has no such files.
+func nameless(dir *os.File) *os.File {
+	fd, err := unix.Openat(int(dir.Fd()), ".", unix.O_WRONLY|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil
+	}
+	return os.NewFile(uintptr(fd), dir.Name())
+}
+
+// link gives it a name that nobody has.
+func link(f, dir *os.File) (name string, err error) {
+	for n := 0; ; n++ {
+		name = fmt.Sprintf("%s%d-%d", Unfinished, os.Getpid(), n)
+		err = unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), int(dir.Fd()), name, unix.AT_SYMLINK_FOLLOW)
+		if !errors.Is(err, fs.ErrExist) {
+			return name, err
+		}
+	}
 }
 
 // create makes a file with a name that nobody has.

@@ -76,6 +76,7 @@ type child struct {
 // newChild prepares a process of the plugin.
 func newChild(p Plugin, env []string, mark string, log *processLog) (*child, error) {
 	c := &child{cmd: exec.Command(p.Path, p.Args...), mark: mark, log: log, gone: make(chan struct{})}
+	c.cmd.Path = p.held()
 	c.shakeR, c.shakeW = io.Pipe()
 	var outW, errW, lifeR *os.File
 	var err error
@@ -115,7 +116,7 @@ func (c *child) Start(context.Context) error {
 		c.release()
 		c.status = err.Error()
 		close(c.gone)
-		return fmt.Errorf("cannot start %s: %w", c.cmd.Path, err)
+		return fmt.Errorf("cannot start %s: %w", c.Name(), err)
 	}
 	for _, f := range c.theirs {
 		f.Close()
@@ -256,7 +257,7 @@ func (c *child) ID() string {
 }
 
 // Name implements runner.Runner.
-func (c *child) Name() string { return c.cmd.Path }
+func (c *child) Name() string { return c.cmd.Args[0] }
 
 // Stdout implements runner.Runner.
 func (c *child) Stdout() io.ReadCloser { return c.shakeR }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
@@ -63,12 +64,18 @@ func newUser(t *testing.T) *user {
 // nascent runs it, and returns both outputs.
 func (u *user) nascent(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(u.bin, "nascent"), args...)
-	cmd.Dir, cmd.Env = u.folder, []string{"PATH=" + u.bin, "HOME=" + u.home, "TMPDIR=" + os.TempDir()}
+	cmd := u.command(t, args...)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err = cmd.Run()
 	return out.String(), complaint.String(), err
+}
+
+// command is one that is not started yet.
+func (u *user) command(t *testing.T, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), filepath.Join(u.bin, "nascent"), args...)
+	cmd.Dir, cmd.Env = u.folder, []string{"PATH=" + u.bin, "HOME=" + u.home, "TMPDIR=" + os.TempDir()}
+	return cmd
 }
 
 // must wants it to succeed.
@@ -176,5 +183,60 @@ func TestUpgrade(t *testing.T) {
 	_, complaint, err := u.nascent(t, "run", "onemax", "--quiet", "--evaluations", "90", "--set", "evaluator.invalid=0.5")
 	if err == nil || !strings.Contains(complaint, "option invalid: 0.5, was not given") {
 		t.Errorf("%v: %s", err, complaint)
+	}
+}
+
+// A search that runs is not broken by an upgrade: what it starts afterwards is the program
+// that it began with, also while the new one is half installed.
+func TestUpgradeWhileItRuns(t *testing.T) {
+	t.Parallel()
+	u, whole := newUser(t), newUser(t)
+	installed := u.bin
+	u.bin = t.TempDir()
+	for _, name := range []string{"nascent", "nascent-plugins"} {
+		program, err := os.ReadFile(filepath.Join(installed, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(u.bin, name), program, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"run", "onemax", "--quiet", "--evaluations", "60", "--set", "evaluator.delay=20ms", "--set", "failures.backoff=1ms"}
+	whole.must(t, args...)
+	cmd := u.command(t, args...)
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	proctest.Until(t, "it measures nothing, or too fast", func() bool {
+		out, _, err := u.nascent(t, "list", "onemax", "--limit", "1")
+		return err == nil && strings.Contains(out, "ok")
+	})
+	for _, name := range []string{"nascent", "nascent-plugins"} {
+		half := filepath.Join(u.bin, name+".new")
+		if err := os.WriteFile(half, []byte("half of a program"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(half, filepath.Join(u.bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	killed := 0
+	for _, pid := range proctest.Children(cmd.Process.Pid) {
+		if syscall.Kill(pid, syscall.SIGKILL) == nil {
+			killed++
+		}
+	}
+	if killed == 0 {
+		t.Error("it had no processes to replace")
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, complaint.Bytes())
+	}
+	u.bin = installed
+	if a, b := whole.must(t, "digest", "onemax"), u.must(t, "digest", "onemax"); a != b {
+		t.Errorf("the digest is %s, of one that was not upgraded %s", b, a)
 	}
 }
