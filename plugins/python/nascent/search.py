@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from . import columns, page, steer
-from .engine import Engine, EngineError, ask, program
+from .engine import Engine, EngineError, ask, encode, program
 from .found import Found, Front
-from .steer import Candidate, Receipt, send
+from .steer import Candidate, Receipt, refused, send
 from .trial import Trial
 
 Evaluate = Callable[[Any], Mapping[str, Any]]
@@ -257,6 +257,26 @@ class Search:
             request: Optional[str] = None) -> Receipt:
         """Have genomes measured, texts such as ``"lr=0.01 units=64"``."""
         return send(self.dir, {"add": {"genomes": [steer.genome(g) for g in genomes], "fidelity": fidelity}}, at_turn, request)
+
+    def import_from(self, file: Union[str, "os.PathLike[str]"], *, map: Optional[Mapping[str, str]] = None, study: Optional[str] = None,
+                    fidelity: Optional[int] = None, at_turn: Optional[int] = None, request: Optional[str] = None) -> Dict[str, Any]:
+        """Let the search know results from elsewhere, as nascent import does; it is begun
+        where it has not. file: an Optuna study, CSV, Parquet, JSON lines, or the directory
+        of another search. map: what is called otherwise there, as in
+        ``{"lr": "learning_rate", "accuracy": "1 - error"}``. Answers what nascent import
+        --json says: imported, known, left_out, mapped, unused."""
+        arguments = ["import", self.dir, os.fspath(file), "--json", "--by", "python"]
+        for name, source in (map or {}).items():
+            arguments += ["--map", f"{name}={source}"]
+        for flag, value in (("--study", study), ("--fidelity", fidelity), ("--at-turn", at_turn), ("--request", request)):
+            if value is not None:
+                arguments += [flag, str(value)]
+        document = b""
+        if self._document is not None:
+            arguments, document = [*arguments, "--search", "-"], encode(self._document)
+        done = subprocess.run([program(), *arguments], input=document, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        refused(done)
+        return dict(json.loads(done.stdout))
 
     def cancel(self, *candidates: Candidate, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
         """End candidates that have no result yet: they fail."""

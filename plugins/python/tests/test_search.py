@@ -196,6 +196,23 @@ class TestAskAndTell(Case):
         self.assertEqual((search.status["evaluations"], search.status["imported"]), (12, 2))
         self.nascent("replay")
 
+    def test_what_is_known_begins_a_search(self):
+        known = Path(self.dir).with_name("known.csv")
+        known.write_text("x,kernels,error\n1,0,4\n2,0,1\n3,0,\n")
+        search = self.search(space={"x": SPACE["x"]}, limits={"evaluations": 3})
+        with self.assertRaisesRegex(nascent.EngineError, "no column accuracy"):
+            search.import_from(known)
+        self.assertFalse(os.path.exists(self.dir))  # nothing was begun
+        for imported, known_before in ((2, 0), (0, 2)):
+            said = search.import_from(known, map={"accuracy": "0 - error"})
+            self.assertEqual((said["imported"], said["known"], said["unused"]), (imported, known_before, ["kernels"]))
+        with self.assertRaisesRegex(nascent.EngineError, "has another space"):
+            self.search().import_from(known)
+        trial = next(search.ask())
+        self.assertEqual(search.import_from(known, map={"accuracy": "0 - error"})["known"], 2)  # while it runs
+        search.tell(trial, accuracy=-9)
+        self.assertEqual((search.status["imported"], search.best.id), (2, "3"))
+
     def test_frame(self):
         search = self.search(space={**SPACE, "op": {"choice": ["skip", {"conv": {"kernel": {"int": [1, 9]}, "wide": "bool"}}]}})
         with mock.patch.dict(sys.modules, {"pandas": None, "polars": None}):

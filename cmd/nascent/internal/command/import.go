@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/known"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
@@ -29,6 +32,9 @@ type bringing struct {
 	study string
 	steering
 	dry bool
+
+	search string // the search.yaml of a search that is begun where there is none; "": DIR has it
+	text   []byte // of that on standard input
 }
 
 func (b *bringing) flags(cmd *cobra.Command) {
@@ -61,11 +67,18 @@ from them as if it had measured them; they count for no limit and are never the
 best. Genes and metrics are found by their names; what does not fit is left out,
 and said. What was imported before is not taken in twice.
 
-Before a search begins, while it runs, and between two runs: all are the same.`,
+Before a search begins, while it runs, and between two runs: all are the same. One that
+has no directory yet is begun by --search.`,
 		Example: `  nascent import mnist1d study.db --dry-run
-  nascent import mnist1d results.csv --map lr=learning_rate --map 'accuracy=1 - error'`,
+  nascent import mnist1d results.csv --map lr=learning_rate --map 'accuracy=1 - error'
+  nascent import mine study.db --search search.yaml`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if b.search == fromInput {
+				if b.text, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), config.MaxSize+1)); err != nil {
+					return err
+				}
+			}
 			return a.bring(cmd.Context(), "import", args[0], args[1:], b, func(a *app, b bringing, v *show.View, led engine.Ledger) error {
 				return a.importFrom(cmd.Context(), v, led, args[1], b)
 			})
@@ -74,6 +87,7 @@ Before a search begins, while it runs, and between two runs: all are the same.`,
 	b.flags(cmd)
 	cmd.Flags().IntVar(&b.Fidelity, "fidelity", -1,
 		"at which of the search's fidelities all results were measured (default: as the column fidelity says)")
+	cmd.Flags().StringVar(&b.search, "search", "", "a search.yaml by which the search is begun where DIR has none yet, - for one on standard input")
 	return cmd
 }
 
@@ -126,8 +140,20 @@ func (a *app) bring(
 		}
 		return f(a, b, v, nil)
 	}
-	if err := isDir(dir); err != nil {
+	t, err := b.described(dir)
+	if err != nil {
 		return err
+	}
+	if t == nil {
+		if err := isDir(dir); err != nil {
+			return err
+		}
+	} else if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) && b.dry {
+		defer func() {
+			if !begun(dir) {
+				os.RemoveAll(dir) // logs of plugins that were asked
+			}
+		}()
 	}
 	if name == "import" {
 		abs, err := filepath.Abs(rest[0])
@@ -142,12 +168,15 @@ func (a *app) bring(
 		if err := quiet.bring(ctx, name, dir, rest, look, f); err != nil {
 			return err
 		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
 	}
 	ask := slices.Concat([]string{name, dir}, b.again(), rest)
 	return socket.Reach(func() error {
 		return socket.Ask(ctx, dir, socket.Request{Args: ask, Width: a.width, Colour: a.colour}, a.out)
 	}, func() error {
-		led, err := a.openToChange(ctx, dir, b.dry)
+		led, err := a.openToChange(ctx, dir, t, b.dry)
 		if err != nil {
 			return err
 		}
@@ -167,21 +196,44 @@ func (a *app) brought(led engine.Ledger, b bringing, r engine.Request) (engine.R
 	return engine.Steer(led, b.of(r), time.Now())
 }
 
+// described is the search that --search begins in dir; nil without it, and where one has
+// begun, which may be no other.
+func (b *bringing) described(dir string) (*target, error) {
+	if b.search == "" {
+		return nil, nil
+	}
+	t, err := resolve(b.search, choices{dir: dir, text: b.text, changed: func(string) bool { return false }})
+	if err != nil || t.stored == nil {
+		return t, err
+	}
+	moved, err := t.doc.Relocated() // as its copy in the directory is
+	if err != nil {
+		return nil, err
+	}
+	if key := moved.Contradicts(t.stored); key != "" {
+		return nil, wrongInput("--search: the search in %s has another %s; leave --search out, or choose another directory", dir, key)
+	}
+	return nil, nil
+}
+
 // openToChange opens the ledger of a search that is not running; one that has not begun is
-// begun. If it is only to be looked at, nothing on disk changes.
-func (a *app) openToChange(ctx context.Context, dir string, look bool) (engine.Ledger, error) {
+// begun, by t or else by what the directory says. If it is only to be looked at, nothing
+// on disk changes.
+func (a *app) openToChange(ctx context.Context, dir string, t *target, look bool) (engine.Ledger, error) {
 	if begun(dir) {
 		if look {
 			return ledger.Inspect(dir)
 		}
 		return ledger.Open(dir, ledger.Options{})
 	}
-	if err := nothingHere(dir); !err.(*newError).described {
-		return nil, err
-	}
-	t, err := resolve(dir, choices{changed: func(string) bool { return false }})
-	if err != nil {
-		return nil, err
+	if t == nil {
+		err := nothingHere(dir)
+		if !err.(*newError).described {
+			return nil, err
+		}
+		if t, err = resolve(dir, choices{changed: func(string) bool { return false }}); err != nil {
+			return nil, err
+		}
 	}
 	return a.beginOnly(ctx, t, filepath.Base(t.dir), look)
 }
