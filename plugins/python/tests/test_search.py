@@ -108,6 +108,24 @@ class TestSteering(Case):
         kinds = [e["kind"] for e in search.log if e.get("by") == "python"]
         self.assertEqual(kinds, ["set", "note", "add", "ban", "plan", "unban", "plan", "withdraw", "label"])
 
+    def test_takeover(self):
+        search = self.search(limits={"evaluations": 12}, evaluator={"metrics": ["accuracy", "cost"]}, seed=3)
+        for trial in search.ask(evaluations=12):
+            search.tell(trial, accuracy=quality(trial), cost=float(len(trial.genes["deep"])))
+            if trial.id == "6":
+                with self.assertRaisesRegex(nascent.EngineError, "no evaluator measures \"speed\""):
+                    search.takeover(objectives={"speed": "maximize"})
+                turn = search.takeover(space={**SPACE, "x": {"float": [0, 20]}}, request="wider",
+                                       objectives={"accuracy": "maximize", "cost": "minimize"}).turn
+                self.assertEqual(turn, search.takeover(space=SPACE, request="wider").turn)
+        self.assertEqual([o["metric"] for o in search.status["objectives"]], ["accuracy", "cost"])
+        self.assertRegex("".join(e.get("text", "") for e in search.log if e["kind"] == "takeover"), "of 6 candidates fit; .*x: ")
+        rows = self.rows()
+        self.assertEqual(len(rows), 12)
+        self.assertTrue(all(row["genes"]["x"] >= 0 for row in rows[6:]), rows)
+        self.assertTrue(all(c.genes["x"] >= 0 for c in search.front))
+        self.assertTrue(any(row["genes"]["x"] < 0 for row in rows), "no candidate of before is outside")
+
     def test_branch(self):
         search = self.search(limits={"evaluations": 6}, deterministic=True)
         search.run(lambda t: {"accuracy": quality(t)})

@@ -35,8 +35,8 @@ type Settings struct {
 	Stop    func()            // ends the search
 }
 
-// Desk is an engine.Evaluator whose jobs clients carry out. It is opened once. Its methods
-// may be called from any goroutine.
+// Desk is an engine.Evaluator whose jobs clients carry out. It may be opened again once it
+// is closed. Its methods may be called from any goroutine.
 type Desk struct {
 	Settings
 
@@ -130,7 +130,10 @@ func (d *Desk) Open(_ context.Context, setup engine.EvaluatorSetup) (engine.Sess
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.files != nil {
+	switch {
+	case d.closed: // the search takes over from itself
+		d.closed, d.events = false, mailbox.New[engine.Event]()
+	case d.files != nil:
 		return nil, engine.Hello{}, errors.New("one evaluator of a search can be clients: name the same for several fidelities")
 	}
 	d.hello, d.files = o.hello(setup, d.Wanted), setup.Files
