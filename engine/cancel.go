@@ -39,6 +39,8 @@ func (c cancel) do(t *trajectory, r *Request) (*effect, error) {
 		switch e := t.get(id); {
 		case e == nil:
 			return nil, t.unknown(id)
+		case e.dropped:
+			return nil, wrong("", "candidate %s was dropped when the search declared something else: there is nothing to cancel", id)
 		case e.attempts == nil:
 			return nil, wrong("", "candidate %s has its result already (%s): there is nothing to cancel", id, e.Status)
 		case !e.attempts.cancelled && !slices.Contains(ids, id):

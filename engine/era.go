@@ -226,6 +226,8 @@ type revision struct {
 func (t *trajectory) reach(next ID) error {
 	for ; t.reached < len(t.revisions) && t.revisions[t.reached].next <= next; t.reached++ {
 		switch x := t.revisions[t.reached]; {
+		case x.era != nil && !slices.Contains(t.eras, x.era): // its turn is still to come
+			return nil
 		case x.era != nil:
 			if err := t.carry(x.era); err != nil {
 				return err

@@ -318,6 +318,9 @@ func (r *replay) takeOver(turn uint64) error {
 		if err := r.bring(x.First); err != nil {
 			return err
 		}
+		if err := r.again.reach(x.First); err != nil {
+			return err
+		}
 		fits, err := r.again.takeover(x.Declarations)
 		if err != nil {
 			return err
