@@ -144,8 +144,8 @@ func (t *trajectory) carry(x *era) error {
 		if e.dropped {
 			continue
 		}
-		if e.Outside = x.left.has(e.ID); e.Outside || !x.moved || e.Baseline != "" {
-			continue
+		if e.Outside = x.left.has(e.ID); e.Outside || e.Genome.Space() == x.space || e.Baseline != "" {
+			continue // one that did not fit an earlier space keeps the genome that it had
 		}
 		g, err := x.space.Fits(e.Genome)
 		if err != nil {

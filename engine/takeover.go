@@ -251,7 +251,7 @@ func (t *trajectory) takeover(d Declarations) (*takeoverEvent, error) {
 		return nil, err
 	}
 	e := &takeoverEvent{Declarations: d, First: t.search.nextID(), FirstFinal: t.final.nextID(), Evaluations: t.search.evaluations()}
-	var space *genome.Space // nil: there is nothing to fit
+	space := t.Space
 	if !sameJSON(d.Space, t.Plan.Space) {
 		var err error
 		if space, err = recordedSpace(d.Space, t.Plan.Rules); err != nil {
@@ -304,9 +304,9 @@ type misfit struct{ reason, kind string }
 
 func alike(reason string) misfit { return misfit{reason, reason} }
 
-// misfits is why a job's genome is none of the space. Without a space it is.
+// misfits is why a job's genome is none of the space.
 func (e *entry) misfits(space *genome.Space) misfit {
-	if space == nil || e.Baseline != "" {
+	if e.Genome.Space() == space || e.Baseline != "" {
 		return misfit{}
 	}
 	g, err := space.Fits(e.Genome)

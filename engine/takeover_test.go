@@ -204,3 +204,56 @@ func TestTakeoverIsRefusedByTheStrategy(t *testing.T) {
 		t.Errorf("the request's end: %v", err)
 	}
 }
+
+// strictly is a strategy that looks whether all that it is shown is of the search's space.
+type strictly struct {
+	climber
+	t     *testing.T
+	space *genome.Space
+}
+
+func (s *strictly) Open(ctx context.Context, setup engine.Setup) ([]byte, engine.Needs, error) {
+	s.space = setup.Space
+	return s.climber.Open(ctx, setup)
+}
+
+func (s *strictly) Step(ctx context.Context, state []byte, turn engine.Turn) (engine.Decision, error) {
+	for c := range engine.All(turn.History) {
+		if _, err := s.space.Fits(c.Genome); err != nil {
+			s.t.Errorf("turn %d: the history has candidate %s: %v", turn.N, c.ID, err)
+		}
+	}
+	return s.climber.Step(ctx, state, turn)
+}
+
+// Who does not fit a space stays outside when something else is declared later, and is back
+// when a space has room for it again.
+func TestTakeoverAfterTakeover(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := declaring(led)
+	cfg.Strategy = &strictly{t: t}
+	outside := func() (n int) {
+		for x := range mustArchive(t, led).Candidates() {
+			if x.Outside {
+				n++
+			}
+		}
+		return n
+	}
+	step := func(evaluations int, change func()) int {
+		change()
+		cfg.TakeOver, cfg.Limits.Evaluations = true, evaluations
+		run(t, cfg)
+		return outside()
+	}
+	first := step(20, func() {})
+	narrow := step(30, func() { cfg.Space = genome.MustParseSpace(narrower) })
+	bound := step(40, func() { cfg.Constraints = []engine.Constraint{{Metric: "size", Max: number(900.0)}} })
+	minimized := step(50, func() { cfg.Objectives = []engine.Objective{{Metric: "size", Goal: engine.Minimize}} })
+	back := step(60, func() { cfg.Space = genome.MustParseSpace(wider) })
+	if first != 0 || narrow == 0 || bound != narrow || minimized != narrow || back != 0 {
+		t.Errorf("outside are %d, %d in a narrower space, then %d and %d, and %d in a wider one", first, narrow, bound, minimized, back)
+	}
+	replays(t, cfg)
+}
