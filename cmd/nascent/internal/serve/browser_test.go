@@ -26,6 +26,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 )
 
 // tab is a page in Debian's Chromium, without a window.
@@ -45,7 +46,14 @@ func newTab(tb testing.TB) *tab {
 	if err != nil {
 		tb.Skip("there is no chromium here (apt-get install chromium): what the page looks like was not tried")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(tb.TempDir()))
+	profile, err := os.MkdirTemp("", "nascent-browser-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { // helpers of the browser write there until they are gone
+		proctest.Until(tb, "the browser's directory cannot be removed", func() bool { return os.RemoveAll(profile) == nil })
+	})
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(profile))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // it refuses root with one
 	}
