@@ -327,11 +327,10 @@ func (s *study) bench(suite map[string]*yaml.Node) (out said, reason string, err
 	if err := f.Close(); err != nil {
 		return out, "", err
 	}
-	dir, err := os.MkdirTemp("", "science-")
+	dir, err := s.halfway(text)
 	if err != nil {
 		return out, "", err
 	}
-	defer os.RemoveAll(dir)
 	cmd := exec.Command(filepath.Join(s.programs, "nascent"), "bench", "--suite", f.Name(), "--dir", dir, "--json", "--quiet")
 	var trouble bytes.Buffer
 	cmd.Stderr = &trouble
@@ -344,7 +343,25 @@ func (s *study) bench(suite map[string]*yaml.Node) (out said, reason string, err
 		}
 		return out, "", fmt.Errorf("%w: %s", errors.Join(err, decoded), reason)
 	}
-	return out, "", nil
+	return out, "", os.RemoveAll(dir)
+}
+
+// halfway is the directory where a suite's searches by this very program gather until all
+// are done: what was interrupted goes on.
+func (s *study) halfway(suite []byte) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	program, err := os.ReadFile(filepath.Join(s.programs, "nascent"))
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	h.Write(suite)
+	h.Write(program)
+	dir := filepath.Join(cache, "nascent-science", hex.EncodeToString(h.Sum(nil)[:8]))
+	return dir, os.MkdirAll(dir, 0o700)
 }
 
 // only is the suite with one problem and some strategies. Keys that are left out of
