@@ -110,6 +110,8 @@ class Engine:
                 while not self.jobs:
                     ended = self.ended or self._halted
                     if self.done or ended is not None and self._over(ended, evaluations):
+                        self.done = True  # for other threads that wait: it is said once
+                        self._news.notify_all()
                         return None
                     if self._socket is None or asked is not self._socket:
                         self._attach()
