@@ -70,8 +70,8 @@ type Options struct {
 // are named, and of the rest those of the same name.
 func Map(search Search, source *Source, o Options) (*Mapping, error) {
 	m := &Mapping{
-		search: search, source: source, genes: map[string]string{}, length: map[string]string{}, metric: map[string]*expression.Expression{}, plain: map[string]string{},
-		fidelity: max(0, o.Fidelity),
+		search: search, source: source, fidelity: max(0, o.Fidelity), genes: map[string]string{}, length: map[string]string{},
+		metric: map[string]*expression.Expression{}, plain: map[string]string{},
 	}
 	used := map[string]bool{}
 	m.computed = map[string]bool{}
