@@ -114,6 +114,7 @@ type Archive struct {
 	workers       int        // of the newest start, or as they were set since
 	workersSet    bool       // somebody set them
 	configured    configured // what the newest run was started with
+	hosts         int        // that are to be placed, as configured or set
 	width         int        // the window, where it was set or a strategy brought it; 0: that of the plan
 	paused        *Paused
 	bans          bans
@@ -296,7 +297,7 @@ func (a *Archive) Status() Snapshot {
 	s := Snapshot{
 		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
 		Evaluations: n, Retries: a.counters.Retries, Turns: a.search.turns, Strategy: a.now().Name,
-		Workers: a.workers, Window: a.Window(), Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.spent()}, Usage: a.usage, Lost: a.counters.Lost,
+		Workers: a.workers, Window: a.Window(), Hosts: a.hosts, Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.spent()}, Usage: a.usage, Lost: a.counters.Lost,
 		Wall: a.counters.Wall, Idle: a.counters.Idle, TestLooks: a.counters.TestLooks,
 	}
 	t := a.tally

@@ -41,6 +41,11 @@ type Config struct {
 	Workers int    // jobs at once, up to MaxWorkers; default 1
 	Fill    bool   // raise Workers to what one process of an evaluator takes at once; to the window for one in which jobs wait
 
+	// Hosts are how many machines whoever places them is to keep, 0 where nobody does. Place
+	// is told of it when the search begins, and whenever Settings change it. It must not wait.
+	Hosts int
+	Place func(hosts int)
+
 	Duplicates Duplicates // default Reject
 	Failures   FailurePolicy
 	Timeout    time.Duration // of one job from its start; 0: none; or AutoTimeout
@@ -172,6 +177,7 @@ type Snapshot struct {
 	Deciding    float64  `json:"deciding,omitempty"` // for how many seconds it has been deciding one turn, where that is long
 	Workers     int      `json:"workers"`
 	Window      int      `json:"window,omitempty"` // how many undecided jobs there may be
+	Hosts       int      `json:"hosts,omitempty"`  // that are to be placed, where somebody does
 	Limits      Limits   `json:"limits"`
 	Paused      *Paused  `json:"paused,omitempty"`   // nothing new is started
 	Bans        []string `json:"bans,omitempty"`     // conditions; what they hold of is not proposed

@@ -118,7 +118,7 @@ func (s *Search) open(ctx context.Context) error {
 // steered lets what was set in the search go before what it is configured with, if that
 // is as it was before.
 func (s *Search) steered() error {
-	s.started = configured{s.cfg.Limits, s.cfg.Workers}
+	s.started = configured{s.cfg.Limits, s.cfg.Workers, s.cfg.Hosts}
 	before, err := ReadPlan(s.cfg.Ledger)
 	if errors.Is(err, ErrEmpty) {
 		return nil
@@ -130,6 +130,7 @@ func (s *Search) steered() error {
 	if n := before.effectiveWorkers(s.cfg.Workers); n > 0 {
 		s.cfg.Workers, s.cfg.Fill = n, false
 	}
+	s.cfg.Hosts = before.effectiveHosts(s.cfg.Hosts)
 	return nil
 }
 
@@ -307,7 +308,10 @@ func (s *Search) load(t *trajectory) error {
 		s.cfg.Workers = t.Window()
 	}
 	s.journal(t, eventStarted, startedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource, Configured: &s.started})
-	t.workers, t.configured = s.cfg.Workers, s.started
+	t.workers, t.hosts, t.configured = s.cfg.Workers, s.cfg.Hosts, s.started
+	if s.cfg.Place != nil {
+		s.cfg.Place(s.cfg.Hosts)
+	}
 	t.counters.State, t.counters.Cause = StateRunning, ""
 	s.writer.counters(t.counters)
 

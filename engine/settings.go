@@ -20,6 +20,7 @@ type Settings struct {
 	Target      *SetTarget // of limits
 	Workers     *int
 	Window      *int // from the next turn on; it decides
+	Hosts       *int // that whoever places them is to keep, see Config.Hosts; 0: none
 }
 
 // SetTarget is a target: of the first objective, of several, or none.
@@ -29,7 +30,7 @@ type SetTarget struct {
 }
 
 // settings are the keys, in the order in which people are told of them.
-var settings = []string{"limits.evaluations", "limits.wall", "limits.seconds", "limits.target", "workers", "window"}
+var settings = []string{"limits.evaluations", "limits.wall", "limits.seconds", "limits.target", "workers", "window", "fleet.hosts"}
 
 // unsettable says of other keys of a search.yaml why they cannot be set.
 var unsettable = func() map[string]string {
@@ -44,7 +45,7 @@ var unsettable = func() map[string]string {
 		"another one takes over by: nascent run DIR --strategy NAME": {"strategy"},
 		"it is read when a run starts: stop the search, change it in its search.yaml and run it again": {
 			"evaluator", "evaluators", "timeout", "grace", "failures", "idle", "checkpoints", "logging", "hooks", "tensorboard", "mlflow", "listen",
-			"plugins", "name",
+			"plugins", "name", "fleet",
 		},
 	} {
 		for _, key := range keys {
@@ -95,6 +96,8 @@ func (s *Settings) UnmarshalJSON(b []byte) error {
 			err = json.Unmarshal(raw, &s.Workers)
 		case "window":
 			err = json.Unmarshal(raw, &s.Window)
+		case "fleet.hosts":
+			err = json.Unmarshal(raw, &s.Hosts)
 		default:
 			return refuseSetting(key)
 		}
@@ -113,6 +116,8 @@ func takes(key string) string {
 		return "a number of seconds, or null for no limit"
 	case "limits.evaluations":
 		return "a whole number, or null for no limit"
+	case "fleet.hosts":
+		return "a whole number from 0"
 	}
 	return "a whole number from 1"
 }
@@ -134,6 +139,7 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 	}
 	put("workers", s.Workers != nil, s.Workers)
 	put("window", s.Window != nil, s.Window)
+	put("fleet.hosts", s.Hosts != nil, s.Hosts)
 	return json.Marshal(all)
 }
 
@@ -167,7 +173,7 @@ func (s *Settings) limits() bool {
 }
 
 func (s *Settings) check(t *trajectory) error {
-	if !s.limits() && s.Workers == nil && s.Window == nil {
+	if !s.limits() && s.Workers == nil && s.Window == nil && s.Hosts == nil {
 		return wrong("set", "nothing is set").but("there are %s", strings.Join(settings, ", "))
 	}
 	l := s.of(t.Limits)
@@ -187,6 +193,14 @@ func (s *Settings) check(t *trajectory) error {
 	}
 	if w := s.Window; w != nil && (*w < 1 || *w > MaxWindow) {
 		return wrong("window", "%d is not from 1 to %d", *w, MaxWindow)
+	}
+	switch h := s.Hosts; {
+	case h == nil:
+	case t.configured.Hosts == 0:
+		return wrong("fleet.hosts", "nobody places hosts for this search").
+			but("say who does under fleet in its search.yaml, and run it")
+	case *h < 0 || *h > MaxWorkers:
+		return wrong("fleet.hosts", "%d is not from 0 to %d", *h, MaxWorkers)
 	}
 	return nil
 }
@@ -234,6 +248,9 @@ func (s *Settings) live(of *Search) {
 	if s.Wall != nil {
 		of.watchWall()
 	}
+	if s.Hosts != nil && of.cfg.Place != nil {
+		of.cfg.Place(*s.Hosts)
+	}
 }
 
 // happen is what they come to, from a turn on.
@@ -243,6 +260,9 @@ func (s *Settings) happen(t *trajectory, turn uint64) {
 	}
 	if s.Workers != nil {
 		t.workers, t.workersSet = *s.Workers, true
+	}
+	if s.Hosts != nil {
+		t.hosts = *s.Hosts
 	}
 	if s.Window != nil {
 		t.width = *s.Window
@@ -257,6 +277,7 @@ func (a *Archive) Window() int { return cmp.Or(a.width, a.now().Window) }
 type configured struct {
 	Limits  Limits `json:"limits"`
 	Workers int    `json:"workers"`
+	Hosts   int    `json:"hosts,omitempty"`
 }
 
 // Effective are the limits of a run that is configured with l: those that were set, if
@@ -276,6 +297,14 @@ func (a *Archive) effectiveWorkers(n int) int {
 	return 0
 }
 
+// effectiveHosts does so for hosts.
+func (a *Archive) effectiveHosts(n int) int {
+	if a.configured.Hosts == n {
+		return a.hosts
+	}
+	return n
+}
+
 // begun takes in how a run was started.
 func (t *trajectory) begun(e *startedEvent) {
 	switch {
@@ -283,6 +312,7 @@ func (t *trajectory) begun(e *startedEvent) {
 		if t.configured.Workers != e.Configured.Workers {
 			t.workersSet = false
 		}
+		t.hosts = t.effectiveHosts(e.Configured.Hosts)
 		t.configured = *e.Configured
 	default: // nothing could be set yet
 		t.configured.Workers = e.Workers

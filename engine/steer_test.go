@@ -317,6 +317,50 @@ func TestSettingsHold(t *testing.T) {
 	}
 }
 
+// Whoever places hosts is told how many there are to be, when a run begins and when that is
+// set. It decides nothing.
+func TestHostsAreSet(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := config(led)
+	cfg.Limits.Evaluations = 20
+	set := func(n int) engine.Request { return engine.Request{Set: &engine.Settings{Hosts: &n}} }
+	turns := int(run(t, cfg).Status().Turns)
+	refused(t, led, set(4), "nobody places hosts")
+	want, err := engine.Digest(led, turns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []int
+	cfg.Place = func(n int) { told = append(told, n) }
+	again := func(configured, want int) {
+		t.Helper()
+		cfg.Hosts = configured
+		cfg.Limits.Evaluations++ // else there is nothing to run
+		told = nil
+		if st := run(t, cfg).Status(); st.Hosts != want || !slices.Equal(told, []int{want}) {
+			t.Errorf("with %d it came to %d, told %v, want %d", configured, st.Hosts, told, want)
+		}
+	}
+	again(3, 3)
+	steered(t, led, set(8))
+	refused(t, led, set(-1), "-1 is not from 0")
+	again(3, 8)
+	again(5, 5)
+	steered(t, led, set(0))
+	again(5, 0)
+	if d, err := engine.Digest(led, turns); err != nil || d != want {
+		t.Errorf("with hosts that are set the digest is %s, without %s: %v", d, want, err)
+	}
+	if err := engine.Replay(t.Context(), always(climber{}), led, nil); err != nil {
+		t.Error(err)
+	}
+	line, err := engine.Timeline(led)
+	if err != nil || !slices.ContainsFunc(line, func(o engine.Occurrence) bool { return strings.Contains(o.Text, "8 hosts") }) {
+		t.Errorf("the timeline does not tell of it: %+v, %v", line, err)
+	}
+}
+
 // A limit that is raised while a search is about to end lets it go on, in the same run.
 func TestRaisedAtTheEnd(t *testing.T) {
 	t.Parallel()

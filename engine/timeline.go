@@ -227,6 +227,9 @@ func (s *Settings) words() string {
 	if x := s.Window; x != nil {
 		parts = append(parts, fmt.Sprintf("a window of %d", *x))
 	}
+	if x := s.Hosts; x != nil {
+		parts = append(parts, fmt.Sprintf("%d hosts", *x))
+	}
 	return strings.Join(parts, ", ")
 }
 

@@ -216,7 +216,7 @@ class Search:
 
     def set(self, settings: Optional[Mapping[str, Any]] = None, *, at_turn: Optional[int] = None, request: Optional[str] = None,
             **more: Any) -> Receipt:
-        """Other limits (evaluations, wall, seconds, target), workers or window:
+        """Other limits (evaluations, wall, seconds, target), workers, window or hosts:
         ``search.set(evaluations=500, workers=4)``; None takes a limit away."""
         return send(self.dir, {"set": steer.settings(settings, more)}, at_turn, request)
 

@@ -61,8 +61,9 @@ def refused(done: "subprocess.CompletedProcess[bytes]") -> None:
 
 
 def settings(named: Optional[Mapping[str, Any]], more: Mapping[str, Any]) -> Dict[str, Any]:
-    """Settings under the keys of a search.yaml: evaluations is limits.evaluations."""
-    return {f"limits.{key}" if key in _LIMITS else key: value for key, value in {**(named or {}), **more}.items()}
+    """Settings under the keys of a search.yaml: evaluations is limits.evaluations, hosts fleet.hosts."""
+    keys = {"hosts": "fleet.hosts", **{key: f"limits.{key}" for key in _LIMITS}}
+    return {keys.get(key, key): value for key, value in {**(named or {}), **more}.items()}
 
 
 def number(candidate: Candidate) -> int:

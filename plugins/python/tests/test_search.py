@@ -100,7 +100,8 @@ class TestSteering(Case):
         search.withdraw("later")
         search.label("good", "1", 2)
         for text, refused in {"q": lambda: search.ban("q = 1"), "8": lambda: search.cancel(1), "99": lambda: search.pin(99),
-                              "seed": lambda: search.set({"seed": 3})}.items():
+                              "seed": lambda: search.set({"seed": 3}),
+                              "fleet.hosts: nobody places hosts": lambda: search.set(hosts=4)}.items():
             with self.assertRaisesRegex(nascent.EngineError, text if text != "8" else "has its result already"):
                 refused()
         with self.assertRaisesRegex(ValueError, "no candidate"):

@@ -141,10 +141,10 @@ what came of it as JSON.`,
 func (a *app) setCommand() *cobra.Command {
 	return a.steeringCommand(&cobra.Command{
 		Use:   "set DIR KEY=VALUE...",
-		Short: "Change limits, workers or the window of a search",
+		Short: "Change limits, workers, the window or the hosts of a search",
 		Long: `Changes the search in DIR, while it runs and while it does not: limits.evaluations,
-limits.wall, limits.seconds, limits.target, workers and window, with values as in a
-search.yaml; none takes a limit away. They hold until a run is started with others
+limits.wall, limits.seconds, limits.target, workers, window and fleet.hosts, with values
+as in a search.yaml; none takes a limit away. They hold until a run is started with others
 than the last one was. A search that had ended goes on by: nascent run DIR.
 
 What a search declares is changed by a command of its own: space, objectives, ties,
@@ -154,6 +154,7 @@ candidates that fit; log tells how many do.`,
 		Example: `  nascent set mnist1d limits.evaluations=500 workers=4
   nascent set mnist1d window=16 --at-turn 200
   nascent set mnist1d limits.wall=none
+  nascent set mnist1d fleet.hosts=8
   nascent set mnist1d 'constraints=[{metric: parameters, max: 5000}]'
   nascent set mnist1d space=@wider.yaml --at-turn 300`,
 		Args: cobra.MinimumNArgs(2),

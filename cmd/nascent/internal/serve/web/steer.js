@@ -78,7 +78,8 @@ export function steering(context) {
   const aims = goals.length === 1 ? [['limits.target', 'target: ' + goals[0].metric, s => s.limits?.target]] :
     goals.map(o => ['target ' + o.metric, 'target: ' + o.metric, s => s.limits?.targets?.[o.metric]])
   const keys = [['limits.evaluations', 'evaluations', s => s.limits?.evaluations], ['limits.wall', 'seconds of running', s => s.limits?.wall], ['limits.seconds', 'seconds of evaluators', s => s.limits?.seconds],
-    ...aims, ['workers', 'workers', s => s.workers], ['window', 'window', s => s.window]]
+    ...aims, ['workers', 'workers', s => s.workers], ['window', 'window', s => s.window],
+    ...context.search.state.hosts ? [['fleet.hosts', 'hosts', s => s.hosts]] : []]
   const inputs = keys.map(([key, , now]) => h('input', { name: key, type: 'number', step: 'any', class: 'narrow', value: now(context.search.state) ?? '' }))
   const before = inputs.map(i => i.value)
   const known = () => inputs.forEach((input, i) => {
