@@ -52,6 +52,7 @@ var rooms = []room{
 	{folder: "engine/index", may: append([]string{"engine", "engine/ledger", "internal/safe"}, genomes...), libs: []string{"golang.org/x/sys"}, never: impure},
 	{folder: "engine/enginetest", may: append([]string{"engine", "internal/mailbox"}, genomes...), libs: []string{"github.com/google/go-cmp"}},
 	{folder: "engine", may: append([]string{"engine/expression", "internal/mailbox"}, genomes...), never: impure},
+	{folder: "fleet/place"}, // starts programs, and knows nothing of the search
 	{folder: "fleet", may: append([]string{"engine", "internal/mailbox", "internal/identity"}, genomes...), never: wires},
 	{folder: "plugins/proto", may: append([]string{"engine"}, genomes...), libs: wires},
 	{folder: "plugins/internal/planted", may: append([]string{"engine", "engine/evolve", "engine/enginetest/...", "plugins/sdk"}, genomes...)},
@@ -74,7 +75,7 @@ var rooms = []room{
 	{folder: "cmd/nascent/internal/follow", may: append([]string{"internal/safe", "engine", "engine/ledger"}, genomes...),
 		libs: []string{"go.yaml.in/yaml/v3", "google.golang.org/protobuf/encoding/protowire"}}, // protobuf as a file format, not a wire
 	{folder: "cmd/nascent", may: []string{
-		"internal/safe", "internal/mailbox", "genome/...", "engine", "engine/evolve", "engine/expression", "engine/index", "engine/option", "engine/ledger", "fleet",
+		"internal/safe", "internal/mailbox", "genome/...", "engine", "engine/evolve", "engine/expression", "engine/index", "engine/option", "engine/ledger", "fleet", "fleet/place",
 		"cmd/nascent/internal/follow",
 		"plugins/host", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch", "plugins/trainer/safetensors",
 	}, libs: []string{"*"}, never: wires},

@@ -39,6 +39,7 @@ type Fleet struct {
 	hosts    []*host    // in the order in which they came
 	strays   map[strayKey]*stray
 	over     bool // the search has come to its end
+	joined   int  // hosts that ever did
 }
 
 // Listen lets hosts dial in. The listener is closed with the Fleet.
@@ -127,6 +128,13 @@ func (f *Fleet) Hosts() (all []Host) {
 		all = append(all, x)
 	}
 	return all
+}
+
+// Joined is how many hosts have joined until now, those that have left too.
+func (f *Fleet) Joined() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.joined
 }
 
 // Drain has hosts of that name take no more jobs, and end after their last. It returns how
@@ -304,6 +312,7 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 			unread: map[named]bool{}, read: map[named]bool{},
 		}
 		f.hosts = append(f.hosts, h)
+		f.joined++
 		f.o.Log("host %s has joined", h.machine.Name)
 	}
 	h.link, h.synced, h.released = c, false, false

@@ -384,6 +384,36 @@ func TestValuesThatCannotBe(t *testing.T) {
 	}
 }
 
+// What a fleet is to be.
+func TestFleet(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"{on: manual, slots: 2}": "",
+		"{on: manual, hosts: 2}": "s.yaml:1: fleet.hosts: says nothing to on: manual; leave it out",
+		"{on: slurm, hosts: 16, gpus: 0.5, cores: 4, memory: 64GiB, options: --partition=gpu, setup: module load cuda}": "",
+		"{on: slurm, gpus: 1.5}":           "fleet.gpus: 1.5 is more than one and a part of another; write 0.5 for half of one",
+		"{on: slurm, gpus: 0}":             "fleet.gpus: 0 is not above 0",
+		"{on: slurm, memory: much}":        "fleet.memory: holds \"much\", not an amount of memory; write 500MB, 64GiB",
+		"{on: slurm, machines: [a]}":       "fleet.machines: says nothing to on: slurm",
+		"{on: slurm, option: --qos=long}":  "fleet.option: there is no such key; did you mean options?",
+		"{on: moon}":                       "fleet.on: holds \"moon\"; use one of manual, ",
+		"{hosts: 2}":                       "fleet: does not say who starts the hosts; add on: manual",
+		"{on: slurm, hosts: -1, gpus: 12}": "fleet.hosts: -1 is out of range",
+	} {
+		d, err := Parse("s.yaml", ".", []byte("fleet: "+text+"\nspace: {x: {int: [0, 9]}}\nevaluator: onemax"))
+		var s *Search
+		if err == nil {
+			s, err = d.Read()
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", text, err, want)
+		}
+		if err == nil && s.Fleet.GPUs == 0.5 && (s.Fleet.Memory != 64<<30 || s.Fleet.Hosts != 16 || s.Fleet.Cores != 4) {
+			t.Errorf("%s: %+v", text, s.Fleet)
+		}
+	}
+}
+
 // Words of other tools are answered with ours.
 func TestWordsOfOtherTools(t *testing.T) {
 	t.Parallel()
