@@ -122,7 +122,7 @@ func evaluate[T any](t *tab, script string) (out T) {
 
 // sound sees that nothing on the page is wrong: nothing was thrown, nothing is cut off or
 // loaded from elsewhere, nothing is said that is no value, no plugin's text became more
-// than text.
+// than text, whatever can be reached has a name, and tables have headers.
 func (t *tab) sound(what, host string, width int) {
 	t.Helper()
 	t.mu.Lock()
@@ -146,6 +146,26 @@ func (t *tab) sound(what, host string, width int) {
 	}).map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 60))`)
 	if len(cut) > 0 {
 		t.Errorf("%s: what is cut off at %d: %q", what, width, cut)
+	}
+	if width < 500 { // where there is no room nothing is to be pushed aside to be read
+		pushed := evaluate[[]string](t, `[...document.querySelectorAll('.wide')]
+			.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.scrollWidth + ' ' + e.textContent.slice(0, 60))`)
+		if len(pushed) > 0 {
+			t.Errorf("%s: what is wider than %d: %q", what, width, pushed)
+		}
+	}
+	const reached = `'a[href], button, input, select, textarea, summary, canvas[tabindex], svg[tabindex], pre[tabindex], [role=img]'`
+	nameless := evaluate[[]string](t, `[...document.querySelectorAll(`+reached+`)].filter(e => {
+		const name = e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.[0]?.textContent.trim() || e.getAttribute('title')
+		return !name && !e.closest('[aria-hidden]')
+	}).map(e => e.outerHTML.slice(0, 100))`)
+	if len(nameless) > 0 {
+		t.Errorf("%s: what a screen reader has no words for: %q", what, nameless)
+	}
+	headless := evaluate[[]string](t, `[...document.querySelectorAll('table:not(.u-legend)')]
+		.filter(e => e.rows.length > 0 && !e.querySelector('th[scope]')).map(e => e.textContent.slice(0, 60))`)
+	if len(headless) > 0 {
+		t.Errorf("%s: tables without headers: %q", what, headless)
 	}
 	text := evaluate[string](t, `document.body.innerText`)
 	for _, word := range []string{"NaN", "undefined", "[object", "Infinity", "null"} {
