@@ -4,8 +4,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 )
 
 // What init writes is what the README shows, and it is short.
@@ -25,20 +23,6 @@ func TestReadmeShowsWhatInitWrites(t *testing.T) {
 		}
 		if n := strings.Count(string(text), "\n"); n >= 15 {
 			t.Errorf("%s has %d lines, 15 or more", name, n)
-		}
-	}
-}
-
-// Every top-level key that is read is described.
-func TestEveryKeyIsDescribed(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("../../../../docs/search-yaml.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range config.Keys() {
-		if !strings.Contains(string(text), "| `"+key) {
-			t.Errorf("docs/search-yaml.md does not describe %s", key)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -347,32 +348,35 @@ func TestSeeds(t *testing.T) {
 // large are no words, those that are too small no zeros, and names are those of variables.
 func TestValuesThatCannotBe(t *testing.T) {
 	t.Parallel()
+	const ints = "space: {x: {int: [0, 9]}}\nevaluator: onemax\n"
 	for text, want := range map[string]string{
-		"space: {x: {float: [0, 1e999]}}\nevaluator: onemax":                                          "s.yaml:1: space.x.float[1]: 1e999 is out of range",
-		"space: {x: {choice: [1, -1e999]}}\nevaluator: onemax":                                        "space.x.choice[1]: -1e999 is out of range",
-		"space: {x: {int: [0, 9]}}\nevaluator: {use: onemax, rate: 1e400}":                            "evaluator.rate: 1e400 is out of range",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nlimits: {target: 1e999}":                       "limits.target: 1e999 is out of range",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nconstraints: [{metric: accuracy, max: 1e999}]": "constraints[0].max: 1e999 is out of range",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\ntimeout: 1e999":                                "timeout: ",
-		"space: {x: {float: [1e-400, 1]}}\nevaluator: onemax":                                         "s.yaml:1: space.x.float[0]: 1e-400 is too small and would become 0",
-		"space: {x: {float: [-0.1E-999, 1]}}\nevaluator: onemax":                                      "space.x.float[0]: -0.1E-999 is too small and would become 0",
-		"space: {x: {float: [0e-999, 1]}}\nevaluator: onemax\nconstraints: [{metric: a, max: 0.0}]":   "",
-		"space: {x: {int: [0, 9]}}\nevaluator: {use: onemax, rate: 2e-330}":                           "evaluator.rate: 2e-330 is too small",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nlimits: {target: 1e-999}":                      "limits.target: 1e-999 is too small",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\ntimeout: 1e-10":                                "timeout: 1e-10 is shorter than a nanosecond",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nfailures: {backoff: 0.1ns}":                    "failures.backoff: 0.1ns is shorter than a nanosecond",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nfailures: {backoff: 0.0s}":                     "",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {turn_timeout: 0}":                    "plugins.turn_timeout: 0 leaves no time; write a duration above 0, or remove the key",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\ntimeout: 0":                                    "timeout: 0 leaves no time; write a duration above 0, or remove the key",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {turn_timeout: 0s}":                   "plugins.turn_timeout: 0s leaves no time",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {env: [A B]}":                         `plugins.env[0]: "A B" is no name for a variable; write NAME, to pass a variable on, or NAME=VALUE`,
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {env: [A, 2B=x]}":                     `plugins.env[1]: "2B" is no name`,
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {env: [=x]}":                          `plugins.env[0]: "" is no name`,
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {env: [\"A\\nB\"]}":                   `plugins.env[0]: "A\nB" is no name`,
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {env: [\"A=x\\0\"]}":                  "plugins.env[0]: the value of A holds a zero byte",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {env: [A, A=1]}":                      "plugins.env[1]: A is there twice",
-		"space: {x: {int: [0, 9]}}\nevaluator: onemax\nplugins: {env: [A, \"B=x = y\", C=, _d]}":      "",
-		"space: {x: {choice: [a, \"1e999\"]}}\nevaluator: onemax\nlimits: {target: 1.797e308}":        "",
+		"space: {x: {float: [0, 1e999]}}\nevaluator: onemax":     "s.yaml:1: space.x.float[1]: 1e999 is out of range",
+		"space: {x: {float: [1e-400, 1]}}\nevaluator: onemax":    "s.yaml:1: space.x.float[0]: 1e-400 is too small and would become 0",
+		"space: {x: {float: [-0.1E-999, 1]}}\nevaluator: onemax": "space.x.float[0]: -0.1E-999 is too small and would become 0",
+
+		"space: {x: {choice: [1, -1e999]}}\nevaluator: onemax":                                      "space.x.choice[1]: -1e999 is out of range",
+		"space: {x: {int: [0, 9]}}\nevaluator: {use: onemax, rate: 1e400}":                          "evaluator.rate: 1e400 is out of range",
+		"space: {x: {float: [0e-999, 1]}}\nevaluator: onemax\nconstraints: [{metric: a, max: 0.0}]": "",
+		"space: {x: {int: [0, 9]}}\nevaluator: {use: onemax, rate: 2e-330}":                         "evaluator.rate: 2e-330 is too small",
+		"space: {x: {choice: [a, \"1e999\"]}}\nevaluator: onemax\nlimits: {target: 1.797e308}":      "",
+
+		ints + "limits: {target: 1e999}":                       "limits.target: 1e999 is out of range",
+		ints + "constraints: [{metric: accuracy, max: 1e999}]": "constraints[0].max: 1e999 is out of range",
+		ints + "timeout: 1e999":                                "timeout: ",
+		ints + "limits: {target: 1e-999}":                      "limits.target: 1e-999 is too small",
+		ints + "timeout: 1e-10":                                "timeout: 1e-10 is shorter than a nanosecond",
+		ints + "failures: {backoff: 0.1ns}":                    "failures.backoff: 0.1ns is shorter than a nanosecond",
+		ints + "failures: {backoff: 0.0s}":                     "",
+		ints + "plugins: {turn_timeout: 0}":                    "plugins.turn_timeout: 0 leaves no time; write a duration above 0, or remove the key",
+		ints + "timeout: 0":                                    "timeout: 0 leaves no time; write a duration above 0, or remove the key",
+		ints + "plugins: {turn_timeout: 0s}":                   "plugins.turn_timeout: 0s leaves no time",
+		ints + "plugins: {env: [A B]}":                         `plugins.env[0]: "A B" is no name for a variable; write NAME, to pass a variable on, or NAME=VALUE`,
+		ints + "plugins: {env: [A, 2B=x]}":                     `plugins.env[1]: "2B" is no name`,
+		ints + "plugins: {env: [=x]}":                          `plugins.env[0]: "" is no name`,
+		ints + "plugins: {env: [\"A\\nB\"]}":                   `plugins.env[0]: "A\nB" is no name`,
+		ints + "plugins: {env: [\"A=x\\0\"]}":                  "plugins.env[0]: the value of A holds a zero byte",
+		ints + "plugins: {env: [A, A=1]}":                      "plugins.env[1]: A is there twice",
+		ints + "plugins: {env: [A, \"B=x = y\", C=, _d]}":      "",
 	} {
 		d, err := Parse("s.yaml", ".", []byte(text))
 		if err == nil {
@@ -469,6 +473,20 @@ func TestSyntaxErrorsHaveLines(t *testing.T) {
 	} {
 		if _, err := Parse("search.yaml", ".", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("search.yaml:%d: ", line)) {
 			t.Errorf("%q: %v; want line %d", text, err, line)
+		}
+	}
+}
+
+// Every top-level key that is read is described.
+func TestEveryKeyIsDescribed(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../../docs/search-yaml.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys {
+		if !strings.Contains(string(text), "| `"+key) {
+			t.Errorf("docs/search-yaml.md does not describe %s", key)
 		}
 	}
 }

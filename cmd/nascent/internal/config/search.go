@@ -666,9 +666,6 @@ func (d *Document) final(n *yaml.Node, key string, f *engine.Final) error {
 // Known tells whether a search.yaml may have a top-level key.
 func Known(key string) bool { return slices.Contains(keys, key) }
 
-// Keys lists the top-level keys.
-func Keys() []string { return slices.Clone(keys) }
-
 var keys = []string{
 	"name", "space", "start", "baselines", "strategy", "repeats", "evaluator", "evaluators", "fidelities",
 	"objectives", "ties", "metrics", "score", "prefer", "reference", "constraints", "limits",

@@ -290,23 +290,7 @@ func (s *search) keptColumn(form, name, column string, rows []int) (*keptColumn,
 	out := &keptColumn{Kind: c.Kind, Words: c.Words, Many: c.Many, Title: s.title(column), Goal: o.Goal, Log: o.Scale == engine.LogScale}
 	texts, differ := make([]string, len(rows)), false
 	for i, row := range rows {
-		list := []any{}
-		for _, v := range c.At(row, nil) {
-			switch v.Kind {
-			case expression.Text:
-				list = append(list, v.Text)
-			case expression.Truth:
-				list = append(list, v.Number != 0)
-			default:
-				list = append(list, v.Number)
-			}
-		}
-		var value any = list
-		if !c.Many {
-			if value = nil; len(list) > 0 {
-				value = list[0]
-			}
-		}
+		value := show.Plain(c, row)
 		texts[i] = s.rows.Cell(row, column)
 		simple, same := scripted(value)
 		differ = differ || !same || simple != texts[i]

@@ -462,24 +462,25 @@ func (r *Rows) Value(row int, column string) any {
 		}
 		return nil
 	}
+	v := Plain(field, row)
+	if v == nil && field.Kind == expression.Text {
+		return ""
+	}
+	return v
+}
+
+// Plain is what a column has in a row, as JSON has it: a number, a text, true or false,
+// nil where it has none; where there may be several, a list of them.
+func Plain(c expression.Column, row int) any {
 	list := []any{}
-	for _, v := range field.At(row, nil) {
-		switch v.Kind {
-		case expression.Text:
-			list = append(list, v.Text)
-		case expression.Truth:
-			list = append(list, v.Number != 0)
-		default:
-			list = append(list, v.Number)
-		}
+	for _, v := range c.At(row, nil) {
+		list = append(list, valueIn(v))
 	}
 	switch {
-	case field.Many:
+	case c.Many:
 		return list
 	case len(list) > 0:
 		return list[0]
-	case field.Kind == expression.Text:
-		return ""
 	}
 	return nil
 }
