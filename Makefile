@@ -37,8 +37,10 @@ test:
 wheel:
 	$(GO) run ./internal/release -out $(DIST) wheel
 
+install: export PREFIX := $(PREFIX)
+install: export DESTDIR := $(DESTDIR)
 install:
-	@$(GO) run ./internal/release -prefix "$(PREFIX)" -destdir "$(DESTDIR)" install
+	@$(GO) run ./internal/release -prefix "$$PREFIX" -destdir "$$DESTDIR" install
 
 dist:
 	$(GO) run ./internal/release -out $(DIST) -arch amd64,arm64 wheel archive

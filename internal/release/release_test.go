@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"debug/elf"
@@ -282,11 +283,29 @@ func TestInstalledWheel(t *testing.T) {
 	}
 }
 
+// A path that no unit can name is refused before anything is made.
+func TestPrefixes(t *testing.T) {
+	t.Parallel()
+	for prefix, want := range map[string]string{
+		"/usr/local": "/usr/local/bin/nascent", "/a b": `"/a b/bin/nascent"`, "/50%": "/50%%/bin/nascent",
+		`/it's`: `'\''`, `/a"b`: `'"'`, `/a\b`: `'\\'`, "/a\nb": `'\n'`,
+	} {
+		word, err := unitWord(prefix + "/bin/nascent")
+		if got := cmp.Or(word, fmt.Sprint(err)); got != want && (err == nil || !strings.HasPrefix(got, "PREFIX has the character "+want+",")) {
+			t.Errorf("%q: %s, want %s", prefix, got, want)
+		}
+	}
+	r := release{root: root, prefix: `/a"b`, archs: []string{runtime.GOARCH}}
+	if err := r.make([]string{"install"}); err == nil || !strings.HasPrefix(err.Error(), "PREFIX has") {
+		t.Error(err)
+	}
+}
+
 // What is installed below a prefix works there, and is what an archive has.
 func TestInstallAndArchive(t *testing.T) {
 	t.Parallel()
 	b, _ := built(t)
-	prefix, out := filepath.Join(t.TempDir(), "prefix"), t.TempDir()
+	prefix, out := filepath.Join(t.TempDir(), "a 100% prefix"), t.TempDir()
 	r := release{root: root, out: out, prefix: prefix, archs: []string{runtime.GOARCH}}
 	if err := r.install(b, runtime.GOARCH); err != nil {
 		t.Fatal(err)
@@ -295,8 +314,9 @@ func TestInstallAndArchive(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(version), "nascent "+engine.Version) {
 		t.Errorf("%v %s", err, version)
 	}
+	written := `"` + strings.Replace(prefix, "%", "%%", 1) + `/bin/nascent"`
 	unit := filepath.Join(prefix, "share", "systemd", "user", "nascent@.service")
-	if text, err := os.ReadFile(unit); err != nil || !strings.Contains(string(text), "\nExecStart="+prefix+"/bin/nascent run") {
+	if text, err := os.ReadFile(unit); err != nil || !strings.Contains(string(text), "\nExecStart="+written+" run") {
 		t.Errorf("%v\n%s", err, text)
 	}
 	if verify, err := exec.LookPath("systemd-analyze"); err != nil {

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 //go:embed share
@@ -28,6 +30,10 @@ type file struct {
 
 // tree is all that is installed below a prefix, in order of the names.
 func tree(b *builder, arch, prefix string) ([]file, error) {
+	inUnit, err := unitWord(prefix + "/bin/nascent")
+	if err != nil {
+		return nil, err
+	}
 	programs, err := b.programs(arch)
 	if err != nil {
 		return nil, err
@@ -76,7 +82,7 @@ func tree(b *builder, arch, prefix string) ([]file, error) {
 		for _, name := range found {
 			text, err := fs.ReadFile(c.from, name)
 			if path.Ext(name) == ".service" {
-				text = bytes.ReplaceAll(text, []byte("@PREFIX@"), []byte(prefix))
+				text = bytes.ReplaceAll(text, []byte("@NASCENT@"), []byte(inUnit))
 			}
 			if err := add(c.to+"/"+path.Base(name), 0o644, text, err); err != nil {
 				return nil, err
@@ -85,6 +91,22 @@ func tree(b *builder, arch, prefix string) ([]file, error) {
 	}
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	return files, nil
+}
+
+// unitWord is the path of a program as ExecStart= in a unit of systemd has it: specifiers
+// begin with %, words end at blanks. There is no way to write some characters, however
+// they are quoted: systemd refuses to run such a path.
+func unitWord(path string) (string, error) {
+	bad := func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune(`"'\`, r) }
+	if i := strings.IndexFunc(path, bad); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(path[i:])
+		return "", fmt.Errorf("PREFIX has the character %q, with which systemd runs no program: choose a path without it", r)
+	}
+	path = strings.ReplaceAll(path, "%", "%%")
+	if strings.ContainsFunc(path, unicode.IsSpace) {
+		path = `"` + path + `"`
+	}
+	return path, nil
 }
 
 // install puts the tree below the prefix.
