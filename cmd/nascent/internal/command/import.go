@@ -61,8 +61,8 @@ func (a *app) importCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import DIR FILE",
 		Short: "Let a search know results from elsewhere",
-		Long: `Takes results from FILE into the search in DIR: an Optuna study (SQLite or journal),
-CSV, Parquet, JSON lines, or the directory of another search. Its strategy learns
+		Long: `Takes results from FILE (-: standard input) into the search in DIR: an Optuna study
+(SQLite or journal), CSV, Parquet, JSON lines, or the directory of another search. Its strategy learns
 from them as if it had measured them; they count for no limit and are never the
 best. Genes and metrics are found by their names; what does not fit is left out,
 and said. What was imported before is not taken in twice.
@@ -74,13 +74,21 @@ has no directory yet is begun by --search.`,
   nascent import mine study.db --search search.yaml`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if b.search == fromInput {
+			switch {
+			case b.search == fromInput && args[1] == fromInput:
+				return wrongInput("only one of FILE and --search can be standard input: put the other into a file")
+			case b.search == fromInput:
 				if b.text, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), config.MaxSize+1)); err != nil {
 					return err
 				}
 			}
-			return a.bring(cmd.Context(), "import", args[0], args[1:], b, func(a *app, b bringing, v *show.View, led engine.Ledger) error {
-				return a.importFrom(cmd.Context(), v, led, args[1], b)
+			file, remove, err := located(args[1], cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			defer remove()
+			return a.bring(cmd.Context(), "import", args[0], []string{file}, b, func(a *app, b bringing, v *show.View, led engine.Ledger) error {
+				return a.importFrom(cmd.Context(), v, led, file, b)
 			})
 		},
 	}
@@ -106,15 +114,16 @@ limits and may be the best; the strategy sees what came of them.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (len(args) > 1) == (from != "") {
-				return wrongInput("name genomes, or a file with --from")
+				return wrongInput("name genomes, or a file with --from, - for standard input")
 			}
 			rest := args[1:]
 			if from != "" {
-				abs, err := filepath.Abs(from)
+				file, remove, err := located(from, cmd.InOrStdin())
 				if err != nil {
 					return err
 				}
-				from, rest = abs, []string{"--from", abs}
+				defer remove()
+				from, rest = file, []string{"--from", file}
 			}
 			return a.bring(cmd.Context(), "add", args[0], rest, b, func(a *app, b bringing, v *show.View, led engine.Ledger) error {
 				return a.addTo(cmd.Context(), v, led, args[1:], from, b)
@@ -122,9 +131,33 @@ limits and may be the best; the strategy sees what came of them.`,
 		},
 	}
 	b.flags(cmd)
-	cmd.Flags().StringVar(&from, "from", "", "a file with genomes")
+	cmd.Flags().StringVar(&from, "from", "", "a file with genomes, - for standard input")
 	cmd.Flags().IntVar(&b.Fidelity, "fidelity", 0, "at which of the search's fidelities they are measured")
 	return cmd
+}
+
+// located is where any process finds a file; "-" is standard input, which is put into one
+// that remove takes away.
+func located(file string, in io.Reader) (path string, remove func(), err error) {
+	if file != fromInput {
+		path, err = filepath.Abs(file)
+		return path, func() {}, err
+	}
+	dir, err := os.MkdirTemp("", "nascent-import-")
+	if err != nil {
+		return "", nil, err
+	}
+	path = filepath.Join(dir, "standard input") // as messages call it
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		_, err = io.Copy(f, in)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		os.RemoveAll(dir)
+		return "", nil, err
+	}
+	return path, func() { os.RemoveAll(dir) }, nil
 }
 
 // bring has f change the search in dir: in the process that runs it, or here, where the
@@ -154,13 +187,6 @@ func (a *app) bring(
 				os.RemoveAll(dir) // logs of plugins that were asked
 			}
 		}()
-	}
-	if name == "import" {
-		abs, err := filepath.Abs(rest[0])
-		if err != nil {
-			return err
-		}
-		rest = []string{abs}
 	}
 	if !begun(dir) && !b.dry { // what is wrong is said before anything is begun
 		quiet, look := *a, b
@@ -417,7 +443,7 @@ func (a *app) addTo(ctx context.Context, v *show.View, led engine.Ledger, texts 
 		}
 		rows, left := m.Results()
 		if len(left) > 0 {
-			return wrongInput("%s: nothing is added, as not all fits: %s", file, leftOut(left))
+			return wrongInput("%s: nothing is added, as not all fits: %s", filepath.Base(file), leftOut(left))
 		}
 		for _, k := range rows {
 			genomes = append(genomes, k.Genome)

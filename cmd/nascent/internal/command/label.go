@@ -36,7 +36,10 @@ ledger, for people: a search decides nothing by them, and has the digest that it
 				l.Comment = &comment
 			} else {
 				last := ids[len(ids)-1]
-				if ids = ids[:len(ids)-1]; len(ids) == 0 || last == "" {
+				switch ids = ids[:len(ids)-1]; {
+				case last == "":
+					return wrongInput(`the label is empty: write one after the candidates; to take one away, name it with --remove`)
+				case len(ids) == 0:
 					return wrongInput("%s: name one candidate or more, and then the label", last)
 				}
 				if l.Add = last; remove {

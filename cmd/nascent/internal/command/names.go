@@ -3,7 +3,7 @@ package command
 import "strings"
 
 // names is a flag that lists names, separated by commas; a comma within quotation marks,
-// parentheses or brackets belongs to the name.
+// parentheses or brackets belongs to the name. Blanks around a name do not.
 type names []string
 
 // String is what the flag holds.
@@ -28,9 +28,9 @@ func (n *names) Set(text string) error {
 		case c == ')' || c == ']':
 			deep--
 		case c == ',' && deep <= 0:
-			*n, from = append(*n, text[from:i]), i+1
+			*n, from = append(*n, strings.TrimSpace(text[from:i])), i+1
 		}
 	}
-	*n = append(*n, text[from:])
+	*n = append(*n, strings.TrimSpace(text[from:]))
 	return nil
 }

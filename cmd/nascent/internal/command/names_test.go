@@ -11,6 +11,7 @@ func TestNames(t *testing.T) {
 		"id,accuracy":               {"id", "accuracy"},
 		`metric("a,b"),blocks[0].c`: {`metric("a,b")`, "blocks[0].c"},
 		`metric("a/b-c.d")`:         {`metric("a/b-c.d")`},
+		"id, x ,\tmax(a, b)":        {"id", "x", "max(a, b)"},
 		"-loss":                     {"-loss"},
 		`max(a, b),"c,d`:            {"max(a, b)", `"c,d`},
 		"gene:a),b":                 {"gene:a)", "b"},

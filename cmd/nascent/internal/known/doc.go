@@ -60,7 +60,7 @@ func Open(ctx context.Context, path, study string) (*Source, error) {
 	n, err := f.Read(head)
 	f.Close()
 	if err != nil && n == 0 {
-		return nil, mistake("%s is empty", path)
+		return nil, mistake("%s is empty", base(path))
 	}
 	switch start := string(head[:n]); {
 	case strings.HasPrefix(start, "SQLite format 3"):

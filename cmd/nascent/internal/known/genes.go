@@ -15,18 +15,19 @@ import (
 // genomeOf is the genome of a row.
 func (m *Mapping) genomeOf(row *Row) (genome.Genome, error) {
 	space := m.search.Space
-	switch {
-	case !row.Genome.IsZero():
+	if !row.Genome.IsZero() {
 		return carry(space, row.Genome)
-	case m.genome != "":
-		v := row.Values[m.genome]
-		if text, isText := v.(string); isText {
-			return space.Parse(text)
-		}
-		if v == nil {
-			return genome.Genome{}, &genome.Mistake{Problem: "without a genome"}
-		}
+	}
+	whole, _ := m.wholly(row)
+	switch v := whole.(type) {
+	case nil:
+	case string:
+		return space.Parse(v)
+	default:
 		return space.FromTree(v)
+	}
+	if len(m.genes)+len(m.length) == 0 {
+		return genome.Genome{}, &genome.Mistake{Problem: "without a genome"}
 	}
 	root := &branch{}
 	for path, column := range m.genes {
@@ -86,6 +87,8 @@ func carry(space *genome.Space, old genome.Genome) (genome.Genome, error) {
 // readings are the values that a cell may stand for, the likeliest first.
 func readings(v any, raw bool) []any {
 	switch x := v.(type) {
+	case none:
+		return []any{"none", "None", "null"}
 	case int64:
 		return append([]any{x}, truth(float64(x))...)
 	case float64:

@@ -79,17 +79,40 @@ func same(t *testing.T, got, want string) {
 	}
 }
 
-const studied = `
-lr=0.0123457 optimizer=adam(beta=0.9) 0 ok {"accuracy":0.75} 1
-lr=0.02 optimizer=sgd 0 ok {"accuracy":0.5} 0
+// studySpace has a word for Python's None.
+const (
+	studySpace = `{"lr": {"float": [1e-4, 1e-1], "log": true}, "norm": {"choice": ["batch", "none"]},
+		"optimizer": {"choice": ["sgd", {"adam": {"beta": {"float": [0.5, 0.999]}}}]}}`
+	studied = `
+lr=0.0123457 norm=none optimizer=adam(beta=0.9) 0 ok {"accuracy":0.75} 1
+lr=0.02 norm=batch optimizer=sgd 0 ok {"accuracy":0.5} 0
 - 1 pruned (trial 1)
 - 1 running (trial 3)
 - 1 failed (trial 4)
-unused user_attrs_host`
+unused user_attrs_host
+unused user_attrs_losses
+unused user_attrs_spread
+unused constraints_0
+unused constraints_1`
+)
+
+// constrained has a study's constraints as metrics.
+func constrained(t *testing.T, path string) {
+	t.Helper()
+	s := search(t, studySpace, engine.Plan{Constraints: []engine.Constraint{{Metric: "parameters", Max: new(100.0)}}})
+	if got := told(t, s, path, "", Options{Fidelity: -1}); !strings.Contains(got, "has no column parameters, by which the search judges") ||
+		!strings.Contains(got, "constraints_0") {
+		t.Error(got)
+	}
+	same(t, told(t, s, path, "", Options{Fidelity: -1, Map: []string{"parameters=100 + constraints_0", "loss=constraints_1"}}),
+		strings.NewReplacer(`"accuracy":0.75`, `"accuracy":0.75,"parameters":79.5`, `"accuracy":0.5`, `"accuracy":0.5,"parameters":104`,
+			"unused constraints_0\nunused constraints_1", "").Replace(studied))
+}
 
 func TestOptunaJournal(t *testing.T) {
 	t.Parallel()
-	same(t, told(t, search(t, optimizers, engine.Plan{}), "testdata/journal.log", "", Options{Fidelity: -1}), studied)
+	same(t, told(t, search(t, studySpace, engine.Plan{}), "testdata/journal.log", "", Options{Fidelity: -1}), studied)
+	constrained(t, "testdata/journal.log")
 	if got := told(t, search(t, optimizers, engine.Plan{}), "testdata/journal.log", "gone", Options{Fidelity: -1}); !strings.Contains(got,
 		"has no study gone; there is first") {
 		t.Error(got)
@@ -116,6 +139,7 @@ CREATE TABLE study_directions (study_direction_id INTEGER PRIMARY KEY, direction
 CREATE TABLE study_system_attributes (study_system_attribute_id INTEGER PRIMARY KEY, study_id INTEGER, "key" TEXT, value_json TEXT);
 CREATE TABLE trials (trial_id INTEGER PRIMARY KEY, number INTEGER, study_id INTEGER, state TEXT);
 CREATE TABLE trial_user_attributes (id INTEGER PRIMARY KEY, trial_id INTEGER, "key" TEXT, value_json TEXT);
+CREATE TABLE trial_system_attributes (id INTEGER PRIMARY KEY, trial_id INTEGER, "key" TEXT, value_json TEXT);
 CREATE TABLE trial_params (param_id INTEGER PRIMARY KEY, trial_id INTEGER, param_name TEXT, param_value FLOAT, distribution_json TEXT);
 CREATE TABLE trial_values (trial_value_id INTEGER PRIMARY KEY, trial_id INTEGER, objective INTEGER, value FLOAT, value_type TEXT);
 CREATE TABLE trial_intermediate_values (id INTEGER PRIMARY KEY, trial_id INTEGER, step INTEGER, intermediate_value FLOAT, intermediate_value_type TEXT);
@@ -124,22 +148,28 @@ INSERT INTO study_directions VALUES (1, 'MAXIMIZE', 1, 0);
 """)
 real = json.dumps({"name": "FloatDistribution", "attributes": {}})
 choice = json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": ["sgd", "adam"]}})
+norm = json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": [None, "batch"]}})
 for number, state in enumerate(["COMPLETE", "PRUNED", "COMPLETE", "RUNNING", "FAIL"]):
     db.execute("INSERT INTO trials VALUES (?, ?, 1, ?)", (number + 7, number, state))
-for trial, name, value, kind in [(7, "lr", 0.0123456789, real), (7, "optimizer", 1, choice), (7, "beta", 0.9, real),
+for trial, name, value, kind in [(7, "lr", 0.0123456789, real), (7, "optimizer", 1, choice), (7, "beta", 0.9, real), (7, "norm", 0, norm), (9, "norm", 1, norm),
                                  (8, "lr", 0.01, real), (9, "lr", 0.02, real), (9, "optimizer", 0, choice)]:
     db.execute("INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)", (trial, name, value, kind))
 db.executemany("INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, 0, ?, 'FINITE')", [(7, 0.75), (9, 0.5)])
-db.execute("INSERT INTO trial_user_attributes VALUES (1, 7, 'host', '\"here\"')")
+nan, endless = float("nan"), float("inf")
+for trial, key, value in [(7, "host", "here"), (7, "losses", [0.5, nan, -endless, {"a": nan}]), (7, "spread", nan)]:
+    db.execute("INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (?, ?, ?)", (trial, key, json.dumps(value)))
+for trial, key, value in [(7, "constraints", [-20.5, endless]), (9, "constraints:0", 4), (9, "grid_id", 3)]:
+    db.execute("INSERT INTO trial_system_attributes (trial_id, key, value_json) VALUES (?, ?, ?)", (trial, key, json.dumps(value)))
 db.execute("INSERT INTO trial_intermediate_values VALUES (1, 7, 1, 0.4, 'FINITE')")
 db.commit()
 `
 	if out, err := exec.Command(interpreter, "-I", "-c", write, path).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	same(t, told(t, search(t, optimizers, engine.Plan{}), path, "", Options{Fidelity: -1}), studied)
+	same(t, told(t, search(t, studySpace, engine.Plan{}), path, "", Options{Fidelity: -1}), studied)
+	constrained(t, path)
 
-	other := search(t, optimizers, engine.Plan{Objectives: []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}})
+	other := search(t, studySpace, engine.Plan{Objectives: []engine.Objective{{Metric: "loss", Goal: engine.Minimize}}})
 	if got := told(t, other, path, "", Options{Fidelity: -1}); !strings.Contains(got, "has value to maximize, and the search has loss to minimize") {
 		t.Error(got)
 	}
@@ -231,6 +261,26 @@ lr=0.01 optimizer=sgd 0 invalid {} 0
 - 1 of the phase test (line 4)
 - 1 with optimizer: is missing (line 5)
 - 1 failed (line 6)`},
+		"each row is read for what it has": {search(t, optimizers, engine.Plan{}), "b.jsonl", `
+{"genome": "lr=0.01 optimizer=sgd", "accuracy": 1}
+{"params": {"lr": 0.02, "optimizer": "adam", "beta": 0.5}, "accuracy": 2}
+{"genes": {"lr": 0.03, "optimizer": "sgd"}, "genome": null, "accuracy": 3}
+{"lr": 0.05, "accuracy": 4}
+{"params": {"lr": 0.02, "optimizer": "sgd"}, "accuracy": 5, "fidelity": 0}
+`, Options{Fidelity: 0}, `
+lr=0.01 optimizer=sgd 0 ok {"accuracy":1} 0
+lr=0.02 optimizer=adam(beta=0.5) 0 ok {"accuracy":2} 0
+lr=0.03 optimizer=sgd 0 ok {"accuracy":3} 0
+lr=0.02 optimizer=sgd 0 ok {"accuracy":5} 0
+- 1 with lr: is missing (line 5)
+unused lr`},
+		"neither genome nor fidelity": {search(t, optimizers, engine.Plan{}), "b.jsonl",
+			`{"genome": "lr=0.01 optimizer=sgd", "fidelity": 0, "accuracy": 1}
+{"genome": null, "fidelity": 0, "accuracy": 2}
+{"genome": "lr=0.01 optimizer=sgd", "accuracy": 3}`, Options{Fidelity: -1}, `
+lr=0.01 optimizer=sgd 0 ok {"accuracy":1} 0
+- 1 without a genome (line 2)
+- 1 without a fidelity (--fidelity says one for all) (line 3)`},
 		"genes as a tree": {search(t, optimizers, engine.Plan{}), "c.jsonl",
 			`{"genes": {"lr": 0.01, "optimizer": {"adam": {"beta": 0.75}}}, "accuracy": 1}`, Options{Fidelity: -1}, `
 lr=0.01 optimizer=adam(beta=0.75) 0 ok {"accuracy":1} 0`},

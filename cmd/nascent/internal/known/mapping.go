@@ -41,7 +41,7 @@ type Mapping struct {
 	length map[string]string // columns that say how long a list is, by its path
 	metric map[string]*expression.Expression
 	plain  map[string]string // of the metrics, those that are a column as it is
-	genome string            // the column that has a whole one, "" if none has
+	whole  []string          // columns that have a whole genome, the first that a row has counts
 
 	explicitly []string        // metrics that the user maps
 	computed   map[string]bool // columns from which the user has metrics computed
@@ -98,11 +98,11 @@ func Map(search Search, source *Source, o Options) (*Mapping, error) {
 			return nil, err
 		}
 	}
-	if m.genome == "" && len(m.genes)+len(m.length) == 0 && source.Rows[0].Genome.IsZero() {
+	if len(m.whole)+len(m.genes)+len(m.length) == 0 && source.Rows[0].Genome.IsZero() {
 		return nil, mistake("no column of %s is a gene of the space; there are %s: say which is which with --map GENE=COLUMN",
 			source.What, some(source.Columns))
 	}
-	known := []string{"fidelity", "status", "state", "phase", "task", "stopped", "operator", "reason", m.fidelityColumn, m.genome}
+	known := append([]string{"fidelity", "status", "state", "phase", "task", "stopped", "operator", "reason", m.fidelityColumn}, m.whole...)
 	for _, name := range source.Columns {
 		bare := strings.TrimPrefix(name, metricPrefix)
 		if strings.HasPrefix(name, usagePrefix) {
@@ -163,7 +163,7 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 				return missing()
 			}
 			if used[from] = true; name == "genome" {
-				m.genome = from
+				m.whole = []string{from}
 			} else {
 				m.fidelityColumn = from
 			}
@@ -323,11 +323,10 @@ func (m *Mapping) byName(used map[string]bool, genomes bool) error {
 			m.take(metric, name, used)
 		}
 	}
-	if m.genome == "" {
+	if len(m.whole) == 0 {
 		for _, name := range []string{"genome", "genes"} {
 			if slices.Contains(m.source.Columns, name) && !used[name] {
-				m.genome = name
-				break
+				m.whole = append(m.whole, name)
 			}
 		}
 	}
@@ -359,12 +358,16 @@ func (m *Mapping) objectives(used map[string]bool) error {
 			lacking = append(lacking, name)
 		}
 	}
-	// A study with one value names it nothing.
-	if len(lacking) == 1 && m.source.Params && len(m.source.Goals) == 1 {
+	// A study with one value names it nothing: it is what is lacking, or the one objective.
+	meant := len(lacking) == 1
+	if os := m.search.Plan.Objectives; len(os) == 1 && len(lacking) > 1 {
+		meant = slices.Equal(m.inputs(os[0].Metric), lacking[:1])
+	}
+	if meant && m.source.Params && len(m.source.Goals) == 1 {
 		for column := range m.source.Goals {
 			if !used[column] {
 				m.take(lacking[0], column, used)
-				lacking = nil
+				lacking = lacking[1:]
 			}
 		}
 	}
@@ -408,9 +411,17 @@ func (m *Mapping) inputs(metric string) []string {
 
 // describe lists what comes from where.
 func (m *Mapping) describe() {
-	if m.genome != "" {
-		m.Lines = append(m.Lines, Line{"genome", m.genome})
-	} else {
+	from := map[string]bool{} // the columns of whole genomes that count, "" for genes
+	for i := range m.source.Rows {
+		_, column := m.wholly(&m.source.Rows[i])
+		from[column] = true
+	}
+	for _, column := range m.whole {
+		if from[column] {
+			m.Lines = append(m.Lines, Line{"genome", column})
+		}
+	}
+	if from[""] {
 		for _, path := range slices.Sorted(maps.Keys(m.genes)) {
 			m.Lines = append(m.Lines, Line{path, m.genes[path]})
 		}
@@ -428,6 +439,16 @@ func (m *Mapping) describe() {
 	if m.fidelityColumn != "" {
 		m.Lines = append(m.Lines, Line{"fidelity", m.fidelityColumn})
 	}
+}
+
+// wholly is the genome that a row has as one value, and in which column; nil if it has none.
+func (m *Mapping) wholly(row *Row) (v any, column string) {
+	for _, column := range m.whole {
+		if v := row.Values[column]; v != nil {
+			return v, column
+		}
+	}
+	return nil, ""
 }
 
 // some lists a few names.
@@ -491,10 +512,13 @@ func (m *Mapping) result(row *Row) (k engine.Known, err error) {
 	}
 	k.Fidelity = m.fidelity
 	if m.fidelityColumn != "" {
-		x, ok := number(row.Values[m.fidelityColumn])
+		v := row.Values[m.fidelityColumn]
+		if v == nil {
+			return k, unfit("no fidelity", "without a fidelity (--fidelity says one for all)")
+		}
+		x, ok := number(v)
 		if !ok || x != math.Trunc(x) || x < 0 || int(x) >= len(m.search.Plan.Fidelities) {
-			return k, unfit("fidelity", "of the fidelity %v, which the search has not (--fidelity says one for all)",
-				row.Values[m.fidelityColumn])
+			return k, unfit("fidelity", "of the fidelity %v, which the search has not (--fidelity says one for all)", v)
 		}
 		k.Fidelity = int(x)
 	}

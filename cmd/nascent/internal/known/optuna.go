@@ -5,11 +5,14 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -31,7 +34,8 @@ type trial struct {
 	State  string           `json:"state"` // COMPLETE, PRUNED, ...
 	Params map[string]param `json:"params"`
 	Values []*float64       `json:"values"`
-	Attrs  map[string]any   `json:"attrs"` // of the user
+	Attrs  map[string]any   `json:"attrs"`  // of the user
+	System map[string]any   `json:"system"` // of Optuna's samplers
 	Curve  map[int]*float64 `json:"curve"`
 }
 
@@ -40,6 +44,9 @@ type param struct {
 	Value        float64 `json:"value"`
 	Distribution string  `json:"distribution"`
 }
+
+// none is a choice that Optuna has as Python's None. Spaces have words for it.
+type none struct{}
 
 // value is what was suggested.
 func (p param) value() any {
@@ -51,6 +58,9 @@ func (p param) value() any {
 	}
 	if json.Unmarshal([]byte(p.Distribution), &d) == nil && d.Name == "CategoricalDistribution" {
 		if i := int(p.Value); i >= 0 && i < len(d.Attributes.Choices) {
+			if d.Attributes.Choices[i] == nil {
+				return none{}
+			}
 			return d.Attributes.Choices[i]
 		}
 	}
@@ -58,6 +68,24 @@ func (p param) value() any {
 		return int64(math.Round(p.Value))
 	}
 	return p.Value
+}
+
+// constraints are a trial's, by name, or place; above 0 is too much. Until version 4 they
+// were a list.
+func (t *trial) constraints() map[string]any {
+	const key = "constraints"
+	all := map[string]any{}
+	if list, ok := t.System[key].([]any); ok {
+		for i, x := range list {
+			all[strconv.Itoa(i)] = x
+		}
+	}
+	for k, x := range t.System {
+		if name, ok := strings.CutPrefix(k, key+":"); ok {
+			all[name] = x
+		}
+	}
+	return all
 }
 
 //go:embed sqlite.py
@@ -80,7 +108,7 @@ func openSQLite(path, name string) (*Source, error) {
 			lines := strings.Split(strings.TrimSpace(string(e.Stderr)), "\n")
 			text = lines[len(lines)-1]
 		}
-		return nil, mistake("%s cannot be read as an Optuna study: %s", path, text)
+		return nil, mistake("%s cannot be read as an Optuna study: %s", base(path), text)
 	}
 	var studies []*study
 	if err := json.Unmarshal(out, &studies); err != nil {
@@ -125,6 +153,7 @@ type entry struct {
 	Kinds  map[string]string  `json:"distributions"`
 	Params map[string]float64 `json:"params"`
 	Attrs  map[string]any     `json:"user_attrs"`
+	Own    map[string]any     `json:"system_attrs"`
 	Curve  map[int]*float64   `json:"intermediate_values"`
 }
 
@@ -132,6 +161,32 @@ var (
 	journalStates     = []string{"RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"}
 	journalDirections = []string{"", "minimize", "maximize"}
 )
+
+// strict is a line of JSON without the numbers that Python writes and JSON does not have.
+func strict(line []byte) []byte {
+	if !notJSON.Match(line) {
+		return line
+	}
+	out := make([]byte, 0, len(line))
+	quoted := false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case quoted && c == '\\' && i+1 < len(line):
+			out, i = append(out, c), i+1
+		case c == '"':
+			quoted = !quoted
+		case !quoted:
+			if at := notJSON.FindIndex(line[i:min(len(line), i+len("-Infinity"))]); at != nil && at[0] == 0 {
+				out, i = append(out, "null"...), i+at[1]-1
+				continue
+			}
+		}
+		out = append(out, line[i])
+	}
+	return out
+}
+
+var notJSON = regexp.MustCompile(`NaN|-?Infinity`)
 
 func word(list []string, i int) string {
 	if i < 0 || i >= len(list) {
@@ -152,11 +207,8 @@ func openJournal(path, name string) (*Source, error) {
 	lines.Buffer(nil, 64<<20)
 	for n := 1; lines.Scan(); n++ {
 		var e entry
-		// Python writes numbers that JSON does not have.
-		text := strings.NewReplacer(": NaN", ": null", ":NaN", ":null", ":Infinity", ":null", ":-Infinity", ":null",
-			"[NaN", "[null", "[Infinity", "[null", "[-Infinity", "[null").Replace(lines.Text())
-		if err := json.Unmarshal([]byte(text), &e); err != nil {
-			return nil, mistake("%s, line %d: it is no line of an Optuna journal: %v", path, n, err)
+		if err := json.Unmarshal(strict(lines.Bytes()), &e); err != nil {
+			return nil, mistake("%s, line %d: it is no line of an Optuna journal: %v", base(path), n, err)
 		}
 		if e.Op == opCreateStudy {
 			s := &study{Name: e.Name}
@@ -179,7 +231,7 @@ func openJournal(path, name string) (*Source, error) {
 				}
 			case opCreateTrial:
 				t := &trial{Number: len(s.Trials), State: "RUNNING", Params: map[string]param{}, Attrs: e.Attrs,
-					Curve: e.Curve, Values: e.Values}
+					System: e.Own, Curve: e.Curve, Values: e.Values}
 				if e.State != nil {
 					t.State = word(journalStates, *e.State)
 				}
@@ -215,8 +267,16 @@ func openJournal(path, name string) (*Source, error) {
 			if t.Attrs == nil {
 				t.Attrs = map[string]any{}
 			}
-			for k, v := range e.User {
-				t.Attrs[k] = v
+			maps.Copy(t.Attrs, e.User)
+		case opSystemAttr:
+			if t.System == nil {
+				t.System = map[string]any{}
+			}
+			for k, raw := range e.System {
+				var v any
+				if json.Unmarshal(raw, &v) == nil {
+					t.System[k] = v
+				}
 			}
 		}
 	}
@@ -234,9 +294,9 @@ func choose(studies []*study, path, name string) (*Source, error) {
 	}
 	switch {
 	case len(studies) == 0:
-		return nil, mistake("%s has no study", path)
+		return nil, mistake("%s has no study", base(path))
 	case name == "" && len(studies) > 1:
-		return nil, mistake("%s has %d studies; say which with --study: %s", path, len(studies), strings.Join(names, ", "))
+		return nil, mistake("%s has %d studies; say which with --study: %s", base(path), len(studies), strings.Join(names, ", "))
 	case name == "":
 		return studies[0].source()
 	}
@@ -245,7 +305,7 @@ func choose(studies []*study, path, name string) (*Source, error) {
 			return s.source()
 		}
 	}
-	return nil, mistake("%s has no study %s; there is %s", path, name, strings.Join(names, ", "))
+	return nil, mistake("%s has no study %s; there is %s", base(path), name, strings.Join(names, ", "))
 }
 
 // source has a study's trials as rows, with the columns of Optuna's own data frames.
@@ -292,6 +352,10 @@ func (s *study) source() (*Source, error) {
 		}
 		for _, k := range sortedKeys(t.Attrs) {
 			column(row, "user_attrs_"+k, t.Attrs[k])
+		}
+		constraints := t.constraints()
+		for _, k := range sortedKeys(constraints) {
+			column(row, "constraints_"+k, constraints[k])
 		}
 		if len(s.Directions) == 1 {
 			steps := make([]int, 0, len(t.Curve))

@@ -32,7 +32,7 @@ func openCSV(path string) (*Source, error) {
 	r.Comma, r.TrimLeadingSpace = separator(in), true
 	header, err := r.Read()
 	if err != nil {
-		return nil, mistake("%s is no CSV: %v", path, err)
+		return nil, mistake("%s is no CSV: %v", base(path), err)
 	}
 	s := &Source{What: base(path), Each: "row"}
 	for _, name := range header {
@@ -44,7 +44,7 @@ func openCSV(path string) (*Source, error) {
 			return s, s.check(path)
 		}
 		if err != nil {
-			return nil, mistake("%s is no CSV: %v", path, err)
+			return nil, mistake("%s is no CSV: %v", base(path), err)
 		}
 		line, _ := r.FieldPos(0)
 		row := Row{Name: fmt.Sprintf("line %d", line), Values: map[string]any{}, Raw: true}
@@ -82,12 +82,12 @@ func (s *Source) check(path string) error {
 	seen := map[string]bool{}
 	for _, name := range s.Columns {
 		if seen[name] {
-			return mistake("%s has two columns called %q", path, name)
+			return mistake("%s has two columns called %q", base(path), name)
 		}
 		seen[name] = true
 	}
 	if len(s.Rows) == 0 {
-		return mistake("%s has no rows", path)
+		return mistake("%s has no rows", base(path))
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func openJSON(path string) (*Source, error) {
 		}
 		var all genome.Map
 		if err := json.Unmarshal(lines.Bytes(), &all); err != nil {
-			return nil, mistake("%s, line %d: it is no JSON object: %v", path, n, err)
+			return nil, mistake("%s, line %d: it is no JSON object: %v", base(path), n, err)
 		}
 		row := Row{Name: fmt.Sprintf("line %d", n), Values: map[string]any{}}
 		put := func(name string, v any) {
@@ -151,7 +151,7 @@ func openParquet(path string) (*Source, error) {
 	}
 	p, err := parquet.OpenFile(f, info.Size())
 	if err != nil {
-		return nil, mistake("%s is no Parquet: %v", path, err)
+		return nil, mistake("%s is no Parquet: %v", base(path), err)
 	}
 	s := &Source{What: base(path), Each: "row"}
 	for _, field := range p.Schema().Fields() {
@@ -190,7 +190,7 @@ func openParquet(path string) (*Source, error) {
 			return s, s.check(path)
 		}
 		if err != nil {
-			return nil, mistake("%s cannot be read: %v", path, err)
+			return nil, mistake("%s cannot be read: %v", base(path), err)
 		}
 	}
 }
