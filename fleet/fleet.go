@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -25,6 +26,7 @@ type Options struct {
 	Log      func(format string, args ...any)
 
 	heartbeat time.Duration // a peer that answers nothing for twice as long is gone; default 5 s
+	clock     engine.Clock  // tells how long jobs take and hosts last; default the machine's
 }
 
 // Fleet is the coordinator: hosts dial in to it, and evaluators that it makes send their
@@ -38,6 +40,7 @@ type Fleet struct {
 	sessions []*session // that are open
 	hosts    []*host    // in the order in which they came
 	strays   map[strayKey]*stray
+	lengths  lengths
 	over     bool // the search has come to its end
 	joined   int  // hosts that ever did
 }
@@ -50,10 +53,13 @@ func Listen(l net.Listener, o Options) *Fleet {
 	if o.heartbeat == 0 {
 		o.heartbeat = 5 * time.Second
 	}
+	if o.clock == nil {
+		o.clock = clock{}
+	}
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
-	f := &Fleet{o: o, done: make(chan struct{}), strays: map[strayKey]*stray{}}
+	f := &Fleet{o: o, done: make(chan struct{}), strays: map[strayKey]*stray{}, lengths: lengths{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+workPath, f.work)
 	mux.HandleFunc("GET "+filePath+"{hash}", f.get)
@@ -311,9 +317,13 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 			fleet: f, machine: *m, runs: map[named]*run{}, ready: map[string]int{}, files: map[string]string{},
 			unread: map[named]bool{}, read: map[named]bool{},
 		}
+		h.whole = m.Left
 		f.hosts = append(f.hosts, h)
 		f.joined++
 		f.o.Log("host %s has joined", h.machine.Name)
+	}
+	if h.ends = (time.Time{}); m.Left > 0 {
+		h.ends = f.o.clock.Now().Add(m.Left)
 	}
 	h.link, h.synced, h.released = c, false, false
 	clear(h.ready)
@@ -362,31 +372,45 @@ func (f *Fleet) changed() {
 	f.feed()
 }
 
-// feed sends waiting jobs to hosts with room, the first submitted first.
+// feed sends waiting jobs to hosts with room, the first submitted first. One that would
+// not end on any of them waits for another, and lets shorter ones pass.
 func (f *Fleet) feed() {
 	for _, s := range f.sessions {
-		for len(s.queue) > 0 {
-			h := f.place(s.spec.Key)
-			if h == nil {
-				break
+		long := time.Duration(math.MaxInt64) // of those that wait
+		for i := 0; i < len(s.queue); {
+			need := f.need(s.queue[i])
+			if need >= long {
+				i++
+				continue
 			}
-			r := s.queue[0]
-			s.queue = s.queue[1:]
-			h.begin(r)
+			h, room := f.place(s.spec.Key, need)
+			switch {
+			case !room:
+				i = len(s.queue)
+			case h == nil:
+				long = need
+				i++
+			default:
+				r := s.queue[i]
+				s.queue = slices.Delete(s.queue, i, i+1)
+				h.begin(r)
+			}
 		}
 	}
 }
 
-// place chooses a host for a job: the one with the most room, the first of equals; nil if
-// none has any.
-func (f *Fleet) place(key string) (best *host) {
+// place chooses a host for a job that takes so long: the one with the most room, the first
+// of equals; nil if none of those with room, should there be any, lasts that long.
+func (f *Fleet) place(key string, need time.Duration) (best *host, room bool) {
 	most := 0
 	for _, h := range f.hosts {
-		if room := h.room(key); room > most {
-			best, most = h, room
+		n := h.room(key)
+		room = room || n > 0
+		if n > most && h.lasts(need) {
+			best, most = h, n
 		}
 	}
-	return best
+	return best, room
 }
 
 // clean makes a host's text one line of what can be printed.

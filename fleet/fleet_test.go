@@ -49,11 +49,12 @@ func number(j *engine.Job, gene string) float64 {
 
 // yard is a coordinator with its hosts.
 type yard struct {
-	t     *testing.T
-	fleet *Fleet
-	keys  *Keys
-	at    string
-	conns *cutter
+	t       *testing.T
+	fleet   *Fleet
+	keys    *Keys
+	options Options
+	at      string
+	conns   *cutter
 
 	mu    sync.Mutex
 	stops []context.CancelCauseFunc
@@ -63,11 +64,18 @@ type yard struct {
 // newYard makes one with so many hosts. They end with the test.
 func newYard(t *testing.T, hosts, slots int) *yard {
 	t.Helper()
+	return newYardBy(t, hosts, slots, Options{})
+}
+
+// newYardBy makes one whose coordinator is as the options say.
+func newYardBy(t *testing.T, hosts, slots int, o Options) *yard {
+	t.Helper()
 	keys, err := NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
-	y := &yard{t: t, keys: keys}
+	o.Keys, o.Patience, o.Log = keys, time.Second, t.Logf
+	y := &yard{t: t, keys: keys, options: o}
 	y.listen("127.0.0.1:0")
 	for i := range hosts {
 		y.host(fmt.Sprintf("host-%d", i), slots, bowl)
@@ -89,7 +97,7 @@ func (y *yard) listen(at string) {
 		y.at = l.Addr().String()
 	}
 	y.conns = &cutter{Listener: l}
-	y.fleet = Listen(y.conns, Options{Keys: y.keys, Patience: time.Second, Log: y.t.Logf})
+	y.fleet = Listen(y.conns, y.options)
 }
 
 // cutter is a listener whose connections can be cut.
@@ -122,21 +130,46 @@ func (c *cutter) cut(n int) {
 
 // host starts one; what it returns stops it.
 func (y *yard) host(name string, slots int, open func(Spec) (engine.Evaluator, error)) context.CancelCauseFunc {
+	return y.hostBy(ServeOptions{Machine: Machine{Name: name, Slots: slots}, Evaluator: open})
+}
+
+// hostBy starts one that is as the options say.
+func (y *yard) hostBy(o ServeOptions) context.CancelCauseFunc {
 	ctx, stop := context.WithCancelCause(context.Background())
 	y.mu.Lock()
 	y.stops = append(y.stops, stop)
 	y.mu.Unlock()
-	dir := y.t.TempDir()
+	o.Machine.Instance, o.Dir, o.retry, o.Grace, o.Log = o.Machine.Name, y.t.TempDir(), time.Millisecond, 2*time.Second, y.t.Logf
+	o.Ticket = func() (Ticket, error) { return y.keys.Ticket(y.at), nil }
 	y.wg.Go(func() {
-		err := Serve(ctx, ServeOptions{
-			Machine: Machine{Name: name, Instance: name, Slots: slots}, Evaluator: open, Dir: dir, retry: time.Millisecond, Grace: 2 * time.Second, Log: y.t.Logf,
-			Ticket: func() (Ticket, error) { return y.keys.Ticket(y.at), nil },
-		})
-		if err != nil && !errors.Is(err, errStopped) {
-			y.t.Errorf("%s: %v", name, err)
+		if err := Serve(ctx, o); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, ErrEnds) {
+			y.t.Errorf("%s: %v", o.Machine.Name, err)
 		}
 	})
 	return stop
+}
+
+// await waits until a host stands so.
+func (y *yard) await(name string, how func(Host) bool) Host {
+	for ; ; runtime.Gosched() {
+		for _, h := range y.fleet.Hosts() {
+			if h.Name == name && how(h) {
+				return h
+			}
+		}
+	}
+}
+
+// open opens the evaluator of the fleet, with the test.
+func (y *yard) open(files engine.Files) engine.Session {
+	y.t.Helper()
+	s, _, err := y.fleet.Evaluator("e", nil).Open(context.Background(), engine.EvaluatorSetup{
+		Space: space, Workers: 2, Options: json.RawMessage("{}"), Files: files,
+	})
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return s
 }
 
 var errStopped = errors.New("stopped by the test")

@@ -12,9 +12,11 @@ import (
 type host struct {
 	fleet   *Fleet
 	machine Machine
-	link    *connection // nil while it cannot be reached
-	away    *time.Timer // until it counts as lost
-	synced  bool        // it has said over this connection what it has on board
+	link    *connection   // nil while it cannot be reached
+	away    *time.Timer   // until it counts as lost
+	ends    time.Time     // when it stops taking jobs; zero: not of itself
+	whole   time.Duration // it had so long when it came first; 0 likewise
+	synced  bool          // it has said over this connection what it has on board
 
 	ready    map[string]int    // by evaluator that it has opened: jobs at once
 	runs     map[named]*run    // by how the host names them
@@ -38,8 +40,10 @@ type run struct {
 	h      *host // nil: it waits for room
 	at     named // its name on the host
 	begun  bool
-	cancel bool // it was asked for while the host could not be reached
-	save   bool // with that
+	since  time.Time // when it was
+	whole  bool      // it was begun here from its beginning, so that its length tells how long such jobs take
+	cancel bool      // it was asked for while the host could not be reached
+	save   bool      // with that
 }
 
 // attempt is one attempt as the engine names it.
@@ -99,6 +103,7 @@ func (h *host) room(key string) int {
 func (h *host) begin(r *run) {
 	r.h, r.at = h, named{Key: r.s.spec.Key, ID: r.key.id, Attempt: r.key.attempt}
 	h.runs[r.at] = r
+	r.whole = !r.a.Saved
 	h.tell(toHost{Start: r.start})
 }
 
@@ -266,7 +271,7 @@ func (h *host) report(m *report, kept []engine.FileRef) {
 		return
 	}
 	if !r.begun && e.Kind != engine.Returned && e.Kind != engine.Lost {
-		r.begun = true
+		r.begun, r.since = true, h.fleet.o.clock.Now()
 		r.s.emit(r.key, engine.Event{Kind: engine.Begun})
 	}
 	switch e.Kind {
@@ -283,6 +288,9 @@ func (h *host) report(m *report, kept []engine.FileRef) {
 			}
 		}
 		h.finished++
+		if e.Result != nil && e.Result.Status == engine.OK && !e.Result.Stopped && r.whole {
+			h.fleet.lengths.add(sortOf(r), h.fleet.o.clock.Now().Sub(r.since))
+		}
 		h.unread[at] = true
 		r.s.unread[r.key] = h
 		r.s.names[r.key] = at
@@ -394,7 +402,7 @@ func (h *host) adopt(x held) {
 				h.tell(toHost{Kill: &at})
 				return
 			}
-			r.h, r.at = h, at
+			r.h, r.at, r.whole = h, at, false
 			h.runs[at] = r
 			return
 		}

@@ -32,21 +32,28 @@ type ServeOptions struct {
 	Dir       string        // for files; emptied at the end
 	Gone      time.Duration // without the coordinator for so long, it ends; default ten minutes
 	Grace     time.Duration // how long jobs have to save their progress when it is stopped; default 30 s
+	Until     time.Time     // when whoever started it will end it; it leaves in time. Zero: not known
 	Log       func(format string, args ...any)
 
 	heartbeat time.Duration // default 5 s
 	retry     time.Duration // first pause before it tries to reach the coordinator again; default 500 ms
+	clock     engine.Clock  // by which Until is meant; default the machine's
 }
+
+// leaves is when it has jobs save their progress, to have ended by Until.
+func (o *ServeOptions) leaves() time.Time { return o.Until.Add(-o.Grace - o.Grace/4) }
 
 // Why a host ends.
 var (
 	ErrGone    = errors.New("the coordinator has been away for too long")
 	ErrRefused = errors.New("the coordinator turned this host away")
+	ErrEnds    = errors.New("its time is up")
 )
 
-// Serve carries out jobs until the search is over (nil), the context ends (its cause), the
-// coordinator turns it away or has been away for too long. A context that ends gives jobs
-// their grace; what they save goes to the coordinator.
+// Serve carries out jobs until the search is over (nil), the context ends (its cause),
+// Until comes near (ErrEnds), the coordinator turns it away or has been away for too long. A
+// context that ends, and Until, give jobs their grace; what they save goes to the
+// coordinator.
 func Serve(ctx context.Context, o ServeOptions) error {
 	if o.Gone == 0 {
 		o.Gone = 10 * time.Minute
@@ -60,6 +67,9 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if o.retry == 0 {
 		o.retry = 500 * time.Millisecond
 	}
+	if o.clock == nil {
+		o.clock = clock{}
+	}
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
@@ -70,6 +80,8 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	defer os.RemoveAll(files.dir)
 	s := &serving{o: o, files: files, desks: map[string]*desk{}, jobs: map[named]*work{}, wake: make(chan struct{})}
 	s.o.Machine.Version = engine.Version
+	ctx, left := context.WithCancelCause(ctx)
+	defer left(nil)
 	hard, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
 	stop := context.AfterFunc(ctx, func() {
@@ -77,6 +89,12 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		time.AfterFunc(o.Grace, func() { end(context.Cause(ctx)) })
 	})
 	defer stop()
+	if !o.Until.IsZero() {
+		defer o.clock.After(o.leaves().Sub(o.clock.Now()), func() {
+			o.Log("leaving, for its time is nearly up: jobs have %s to save their progress", o.Grace)
+			left(ErrEnds)
+		})()
+	}
 	err = s.serve(hard)
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -266,6 +284,9 @@ func (s *serving) attach(search string) *mailbox.Mailbox[fromHost] {
 	s.out = mailbox.New[fromHost]()
 	machine := s.o.Machine
 	machine.Search = search
+	if !s.o.Until.IsZero() {
+		machine.Left = max(1, s.o.leaves().Sub(s.o.clock.Now()))
+	}
 	s.tell(fromHost{Machine: &machine})
 	var board []held
 	for at, w := range s.jobs {

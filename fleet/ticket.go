@@ -105,14 +105,19 @@ func (t Ticket) Write(path string) error { return writeJSON(path, t) }
 // ReadTicket reads what Write has written.
 func ReadTicket(path string) (t Ticket, err error) {
 	b, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(b, &t)
+	if err != nil {
+		return t, fmt.Errorf("%s is no ticket of a search: %w", path, err)
 	}
-	if err == nil && len(t.Addresses) == 0 {
+	return ParseTicket(path, b)
+}
+
+// ParseTicket reads a ticket's text; where it is from is for the error.
+func ParseTicket(from string, text []byte) (t Ticket, err error) {
+	if err = json.Unmarshal(text, &t); err == nil && len(t.Addresses) == 0 {
 		err = errors.New("it names no address")
 	}
 	if err != nil {
-		return t, fmt.Errorf("%s is no ticket of a search: %w", path, err)
+		return t, fmt.Errorf("%s is no ticket of a search: %w", from, err)
 	}
 	return t, nil
 }

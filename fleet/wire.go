@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
@@ -28,6 +29,10 @@ type Machine struct {
 	Cores    int
 	Memory   int64    // bytes
 	GPUs     []string // names
+
+	// Left is how long it takes jobs from now on, where its time is limited; else 0. It is
+	// no time of day: clocks differ.
+	Left time.Duration
 }
 
 // Spec says which evaluator a host is to open. Use is for whoever opens it.

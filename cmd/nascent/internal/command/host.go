@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -26,34 +27,35 @@ import (
 func (a *app) hostCommand() *cobra.Command {
 	o := fleet.ServeOptions{Machine: fleet.Machine{Cores: runtime.NumCPU(), Memory: memory(), Instance: rand.Text()}}
 	o.Machine.Name, _ = os.Hostname()
+	var until string
 	cmd := &cobra.Command{
 		Use:   "host PATH",
 		Short: "Carry out jobs of a search that runs on another machine",
-		Long: `Joins the search in the directory PATH, or of the ticket in the file PATH, and
-carries out its jobs until the search has come to its end. The search's
-search.yaml says fleet: {on: manual}.
+		Long: `Joins the search in the directory PATH, or of the ticket in the file PATH (- for
+one whose text is in the environment, as NASCENT_TICKET), and carries out its
+jobs until the search has come to its end. The search's search.yaml says
+fleet: {on: manual}.
 
 The ticket is DIR/fleet/ticket.json. Whoever has it can take part in the search.
 The host must run the same version of nascent, and find the evaluator and its
 data where the search's machine finds them.
 
-Ctrl-C or SIGTERM: jobs save their progress, and go on elsewhere. While the
-coordinator is away the host goes on with what it has, and keeps the results.`,
+Ctrl-C or SIGTERM: jobs save their progress, and go on elsewhere. The same in
+time before --until (default: NASCENT_UNTIL, in Unix seconds), when whoever
+started the host will end it; no job is begun that takes longer, as far as is
+known. While the coordinator is away the host goes on with what it has, and
+keeps the results.`,
 		Example: `  nascent host /shared/mnist1d
-  nascent host ticket.json --slots 4 --name gpu-7`,
+  nascent host ticket.json --slots 4 --name gpu-7 --until 12h`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := args[0]
-			if info, err := os.Stat(path); err == nil && info.IsDir() {
-				path = filepath.Join(path, fleetName, ticketName)
+			var err error
+			if o.Ticket, err = ticketAt(args[0]); err != nil {
+				return err
 			}
-			switch _, err := fleet.ReadTicket(path); {
-			case errors.Is(err, fs.ErrNotExist):
-				return wrongInput("%s has no ticket for hosts: run the search with fleet: {on: manual} in its search.yaml", args[0])
-			case err != nil:
-				return &inputError{err.Error()}
+			if o.Until, err = untilOf(until, time.Now()); err != nil {
+				return err
 			}
-			o.Ticket = func() (fleet.Ticket, error) { return fleet.ReadTicket(path) }
 			return a.host(cmd.Context(), o)
 		},
 	}
@@ -62,14 +64,76 @@ coordinator is away the host goes on with what it has, and keeps the results.`,
 	f.StringVar(&o.Machine.Name, "name", o.Machine.Name, "what the search calls this host")
 	f.DurationVar(&o.Gone, "gone", 10*time.Minute, "end when the search's machine has been away for so long")
 	f.DurationVar(&o.Grace, "grace", 30*time.Second, "how long jobs may take to save their progress at the end")
+	f.StringVar(&until, "until", "", "when whoever started this host ends it: a duration from now, or a time (default: none)")
 	f.StringVar(&o.Dir, "dir", "", "directory for files and logs (default: a temporary one)")
 	return cmd
+}
+
+// ticketVariable has the text of a ticket, for hosts that share no directory with the
+// search. Whatever a host starts does not get it.
+const ticketVariable = "NASCENT_TICKET"
+
+// ticketAt is how a host comes by its ticket, each time that it looks for the search.
+func ticketAt(path string) (func() (fleet.Ticket, error), error) {
+	if path == "-" {
+		text, given := os.LookupEnv(ticketVariable)
+		if !given {
+			return nil, wrongInput("-: there is no %s in the environment; set it to what DIR/%s/%s holds", ticketVariable, fleetName, ticketName)
+		}
+		os.Unsetenv(ticketVariable)
+		ticket, err := fleet.ParseTicket(ticketVariable, []byte(text))
+		if err != nil {
+			return nil, &inputError{err.Error()}
+		}
+		return func() (fleet.Ticket, error) { return ticket, nil }, nil
+	}
+	at := path
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		at = filepath.Join(path, fleetName, ticketName)
+	}
+	switch _, err := fleet.ReadTicket(at); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, wrongInput("%s has no ticket for hosts: run the search with fleet: {on: manual} in its search.yaml", path)
+	case err != nil:
+		return nil, &inputError{err.Error()}
+	}
+	return func() (fleet.Ticket, error) { return fleet.ReadTicket(at) }, nil
+}
+
+// untilVariable says when a host is ended by whoever started it, in Unix seconds.
+const untilVariable = "NASCENT_UNTIL"
+
+// untilOf is when a host is ended by whoever started it; zero if nobody says.
+func untilOf(flag string, now time.Time) (time.Time, error) {
+	what, text := "--until", flag
+	if text == "" {
+		if what, text = untilVariable, os.Getenv(untilVariable); text == "" {
+			return time.Time{}, nil
+		}
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return time.Unix(n, 0), nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		return now.Add(d), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01-02 15:04"} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, wrongInput("%s %s: it takes a duration from now, such as 12h, a time, such as %s, or Unix seconds",
+		what, text, now.Add(12*time.Hour).Format("2006-01-02T15:04:05"))
 }
 
 // host carries out jobs until the search, a signal or the coordinator's absence ends that.
 func (a *app) host(ctx context.Context, o fleet.ServeOptions) error {
 	if o.Machine.Slots < 0 || o.Machine.Slots > engine.MaxWorkers {
 		return wrongInput("--slots %d: it takes a number from 1 to %d", o.Machine.Slots, engine.MaxWorkers)
+	}
+	if left := time.Until(o.Until); !o.Until.IsZero() && left < 2*o.Grace {
+		return wrongInput("this host is to end at %s, %s from now: jobs may take %s to save their progress (--grace), so none is begun",
+			o.Until.Format(time.DateTime), left.Round(time.Second), o.Grace)
 	}
 	dir, err := os.MkdirTemp(o.Dir, "nascent-host-")
 	if err != nil {
@@ -106,7 +170,7 @@ func (a *app) host(ctx context.Context, o fleet.ServeOptions) error {
 	})
 	defer ended()
 	err = fleet.Serve(ctx, o)
-	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Cause(ctx))) {
+	if errors.Is(err, fleet.ErrEnds) || ctx.Err() != nil && (err == nil || errors.Is(err, context.Cause(ctx))) {
 		return nil
 	}
 	return err
