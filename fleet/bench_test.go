@@ -63,7 +63,7 @@ func busy(b *testing.B, hosts, jobs, window int, order engine.Order, shortest, l
 	var first, last time.Time
 	spent, n := 0.0, 0
 	s, err := engine.New(engine.Config{
-		Space: space, Strategy: strategy, StrategyName: "aging", Evaluator: f.Evaluator("evaluator", nil), Order: order, Window: window,
+		Space: space, Strategy: strategy, StrategyName: "aging", Evaluator: f.Evaluator("evaluator", Program{}), Order: order, Window: window,
 		Seed: 1, Limits: engine.Limits{Evaluations: jobs}, Final: engine.Final{Skip: true}, Ledger: led, Workers: hosts,
 		Observe: func(u engine.Update) {
 			if u.Kind != engine.Consumed {

@@ -222,7 +222,10 @@ func (f *Fleet) get(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no search is open", http.StatusServiceUnavailable)
 		return
 	}
-	path, err := files.Path(r.PathValue("hash"))
+	path, err := f.program(r.PathValue("hash")), error(nil)
+	if path == "" {
+		path, err = files.Path(r.PathValue("hash"))
+	}
 	if err != nil {
 		http.Error(w, engine.OneLine(err.Error()), http.StatusNotFound)
 		return

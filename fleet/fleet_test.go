@@ -139,7 +139,10 @@ func (y *yard) hostBy(o ServeOptions) context.CancelCauseFunc {
 	y.mu.Lock()
 	y.stops = append(y.stops, stop)
 	y.mu.Unlock()
-	o.Machine.Instance, o.Dir, o.retry, o.Grace, o.Log = o.Machine.Name, y.t.TempDir(), time.Millisecond, 2*time.Second, y.t.Logf
+	o.Machine.Instance, o.Dir, o.retry, o.Grace = o.Machine.Name, y.t.TempDir(), time.Millisecond, 2*time.Second
+	if o.Log == nil {
+		o.Log = y.t.Logf
+	}
 	o.Ticket = func() (Ticket, error) { return y.keys.Ticket(y.at), nil }
 	y.wg.Go(func() {
 		if err := Serve(ctx, o); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, ErrEnds) {
@@ -163,7 +166,7 @@ func (y *yard) await(name string, how func(Host) bool) Host {
 // open opens the evaluator of the fleet, with the test.
 func (y *yard) open(files engine.Files) engine.Session {
 	y.t.Helper()
-	s, _, err := y.fleet.Evaluator("e", nil).Open(context.Background(), engine.EvaluatorSetup{
+	s, _, err := y.fleet.Evaluator("e", Program{}).Open(context.Background(), engine.EvaluatorSetup{
 		Space: space, Workers: 2, Options: json.RawMessage("{}"), Files: files,
 	})
 	if err != nil {
@@ -189,7 +192,7 @@ func TestConformance(t *testing.T) {
 	n := 0
 	enginetest.Evaluator(t, func() engine.Evaluator {
 		n++
-		return y.fleet.Evaluator(fmt.Sprint("e", n), nil)
+		return y.fleet.Evaluator(fmt.Sprint("e", n), Program{})
 	}, enginetest.EvaluatorOptions{
 		Space: space, Workers: 3, SlowOptions: json.RawMessage(`{"slow": true}`),
 	})
@@ -236,7 +239,7 @@ func TestDigestOfOneMachine(t *testing.T) {
 	want := searched(t, config(local, engine.Strict))
 
 	y := newYard(t, 3, 2)
-	cfg := config(y.fleet.Evaluator("e", nil), engine.Strict)
+	cfg := config(y.fleet.Evaluator("e", Program{}), engine.Strict)
 	n, last := 0, context.CancelCauseFunc(nil)
 	cfg.Observe = func(u engine.Update) {
 		if u.Kind != engine.Consumed {
@@ -281,7 +284,7 @@ func TestAnotherCoordinator(t *testing.T) {
 	files := engine.Memory()
 	defer files.Close()
 	open := func() engine.Session {
-		s, _, err := y.fleet.Evaluator("e", nil).Open(context.Background(), engine.EvaluatorSetup{
+		s, _, err := y.fleet.Evaluator("e", Program{}).Open(context.Background(), engine.EvaluatorSetup{
 			Space: space, Workers: 2, Options: json.RawMessage("{}"), Files: files,
 		})
 		if err != nil {
@@ -404,7 +407,7 @@ func TestFilesTravel(t *testing.T) {
 	y.host("two", 1, keeper)
 	files := engine.Memory()
 	defer files.Close()
-	s, _, err := y.fleet.Evaluator("e", nil).Open(context.Background(), engine.EvaluatorSetup{
+	s, _, err := y.fleet.Evaluator("e", Program{}).Open(context.Background(), engine.EvaluatorSetup{
 		Space: space, Workers: 2, Options: json.RawMessage("{}"), Files: files,
 	})
 	if err != nil {
@@ -462,7 +465,7 @@ func TestFilesTravel(t *testing.T) {
 func TestTurnedAway(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, 1, 1)
-	s, _, err := y.fleet.Evaluator("e", nil).Open(context.Background(), engine.EvaluatorSetup{
+	s, _, err := y.fleet.Evaluator("e", Program{}).Open(context.Background(), engine.EvaluatorSetup{
 		Space: space, Workers: 2, Options: json.RawMessage("{}"), Files: engine.Memory(),
 	})
 	if err != nil {

@@ -37,6 +37,7 @@ type ServeOptions struct {
 
 	heartbeat time.Duration // default 5 s
 	retry     time.Duration // first pause before it tries to reach the coordinator again; default 500 ms
+	root      string        // where its file system begins, for tests; default /
 	clock     engine.Clock  // by which Until is meant; default the machine's
 }
 
@@ -78,7 +79,10 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		return err
 	}
 	defer os.RemoveAll(files.dir)
-	s := &serving{o: o, files: files, desks: map[string]*desk{}, jobs: map[named]*work{}, wake: make(chan struct{})}
+	s := &serving{o: o, files: files, desks: map[string]*desk{}, jobs: map[named]*work{}, wake: make(chan struct{}), more: make(chan struct{})}
+	var done context.CancelFunc
+	s.life, done = context.WithCancel(context.Background())
+	defer done()
 	s.o.Machine.Version = engine.Version
 	ctx, left := context.WithCancelCause(ctx)
 	defer left(nil)
@@ -99,6 +103,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
+	done()
 	s.close()
 	return err
 }
@@ -107,12 +112,15 @@ func Serve(ctx context.Context, o ServeOptions) error {
 type serving struct {
 	o     ServeOptions
 	files *store
-	wake  chan struct{} // closed when it begins to leave
+	wake  chan struct{}   // closed when it begins to leave
+	life  context.Context // ends when there is nothing left to do
 
 	mu      sync.Mutex
 	desks   map[string]*desk // by key of the evaluator
 	jobs    map[named]*work
 	out     *mailbox.Mailbox[fromHost] // to the coordinator; nil while it is away
+	link    *line                      // likewise
+	more    chan struct{}              // closed when there is a next one
 	leaving string                     // takes no more jobs, and why
 }
 
@@ -206,10 +214,11 @@ func (s *serving) meet(ctx context.Context) (meeting, error) {
 
 // line is one connection with the coordinator.
 type line struct {
-	client *http.Client
-	url    string
-	cancel context.CancelCauseFunc
-	in     *gob.Decoder
+	client  *http.Client
+	url     string
+	context context.Context // ends with it
+	cancel  context.CancelCauseFunc
+	in      *gob.Decoder
 }
 
 // join speaks with the coordinator at one address.
@@ -230,9 +239,9 @@ func (s *serving) join(ctx context.Context, client *http.Client, url, search str
 	if answer.StatusCode != http.StatusOK {
 		return metNobody, fmt.Errorf("%s answers %s", url, answer.Status)
 	}
-	l := &line{client: client, url: url, cancel: cancel, in: gob.NewDecoder(answer.Body)}
+	l := &line{client: client, url: url, context: link, cancel: cancel, in: gob.NewDecoder(answer.Body)}
 	sent := make(chan struct{})
-	out := s.attach(search)
+	out := s.attach(l, search)
 	go func() {
 		defer close(sent)
 		defer w.Close()
@@ -278,10 +287,12 @@ func (s *serving) leave(why string) {
 
 // attach begins a connection: who this is, what it has opened and on board, and the
 // answers that may not have arrived.
-func (s *serving) attach(search string) *mailbox.Mailbox[fromHost] {
+func (s *serving) attach(l *line, search string) *mailbox.Mailbox[fromHost] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.out = mailbox.New[fromHost]()
+	s.out, s.link = mailbox.New[fromHost](), l
+	close(s.more)
+	s.more = make(chan struct{})
 	machine := s.o.Machine
 	machine.Search = search
 	if !s.o.Until.IsZero() {
@@ -315,7 +326,24 @@ func (s *serving) detach(out *mailbox.Mailbox[fromHost]) {
 	defer s.mu.Unlock()
 	out.Close()
 	if s.out == out {
-		s.out = nil
+		s.out, s.link = nil, nil
+	}
+}
+
+// linked is the connection with the coordinator, once there is one.
+func (s *serving) linked(ctx context.Context) (*line, error) {
+	for {
+		s.mu.Lock()
+		l, more := s.link, s.more
+		s.mu.Unlock()
+		if l != nil && l.context.Err() == nil {
+			return l, nil
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
 }
 
@@ -454,10 +482,14 @@ func (s *serving) opening(spec *Spec) (engine.Session, *genome.Space, opened) {
 	said := opened{Key: spec.Key}
 	space, err := spaceOf(spec.Space, spec.Rules)
 	var session engine.Session
+	here := *spec
+	if err == nil {
+		here.Root, err = s.unpack(s.life, spec)
+	}
 	if err == nil {
 		var e engine.Evaluator
-		if e, err = s.o.Evaluator(*spec); err == nil {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+		if e, err = s.o.Evaluator(here); err == nil {
+			ctx, cancel := context.WithTimeout(s.life, 10*time.Minute)
 			defer cancel()
 			var hello engine.Hello
 			session, hello, err = e.Open(ctx, engine.EvaluatorSetup{
@@ -627,15 +659,7 @@ func (s *serving) fetch(l *line, refs []engine.FileRef) error {
 		if _, err := s.files.Path(ref.Hash); err == nil {
 			continue
 		}
-		answer, err := l.client.Get(l.url + filePath + ref.Hash)
-		if err != nil {
-			return err
-		}
-		if answer.StatusCode != http.StatusOK {
-			return ended(answer)
-		}
-		path, err := receive(s.files.Temp(), answer.Body, ref.Hash)
-		answer.Body.Close()
+		path, err := l.get(s.files.Temp(), ref.Hash)
 		if err == nil {
 			if _, err = s.files.Put(path, ref.Name); err == nil {
 				s.files.named([]engine.FileRef{ref}) // by the job

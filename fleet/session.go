@@ -11,16 +11,23 @@ import (
 	"github.com/nascent-nas/nascent/internal/mailbox"
 )
 
-// Evaluator makes an evaluator of the hosts. Key is its name in the search, and use says
-// to hosts what it is. Open waits until a host has opened it.
-func (f *Fleet) Evaluator(key string, use json.RawMessage) engine.Evaluator {
-	return &evaluator{f, key, use}
+// Program says how hosts open an evaluator.
+type Program struct {
+	Use   json.RawMessage // for whoever opens it
+	Files []File          // that it consists of: hosts that lack one are sent it
+	Needs []Need          // what it reads besides
+}
+
+// Evaluator makes an evaluator of the hosts. Key is its name in the search. Open waits until
+// a host has opened it.
+func (f *Fleet) Evaluator(key string, p Program) engine.Evaluator {
+	return &evaluator{f, key, p}
 }
 
 type evaluator struct {
-	fleet *Fleet
-	key   string
-	use   json.RawMessage
+	fleet   *Fleet
+	key     string
+	program Program
 }
 
 // session is an engine.Session over hosts. All is under the fleet's lock.
@@ -49,7 +56,10 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	f := e.fleet
 	s := &session{
 		fleet: f, setup: setup, files: setup.Files,
-		spec:  Spec{Key: e.key, Space: setup.Space.JSON(), Rules: setup.Space.Rules(), Options: setup.Options, Use: e.use, Slots: f.o.Slots},
+		spec: Spec{
+			Key: e.key, Space: setup.Space.JSON(), Rules: setup.Space.Rules(), Options: setup.Options, Slots: f.o.Slots,
+			Use: e.program.Use, Files: e.program.Files, Needs: e.program.Needs,
+		},
 		first: make(chan struct{}), idle: make(chan struct{}), events: mailbox.New[engine.Event](),
 		runs: map[attempt]*run{}, unread: map[attempt]*host{}, names: map[attempt]named{}, told: -1,
 	}

@@ -42,7 +42,10 @@ type Spec struct {
 	Rules   int
 	Options json.RawMessage
 	Use     json.RawMessage
-	Slots   int // jobs at once on a host that does not say it; 0: what one process of the evaluator takes
+	Files   []File
+	Needs   []Need
+	Root    string // set by the host: below it lie the files; empty where they lie at their own paths
+	Slots   int    // jobs at once on a host that does not say it; 0: what one process of the evaluator takes
 }
 
 // toHost is one message to a host; one field is set.

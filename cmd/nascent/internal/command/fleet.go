@@ -70,7 +70,7 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 			f.Close(false)
 			return nil, err
 		}
-		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: f.Evaluator(name, use), Options: p.Options}
+		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: f.Evaluator(name, fleet.Program{Use: use}), Options: p.Options}
 	}
 	t.hosts = f
 	screen.Say("hosts join by: " + show.Program() + " host " + quote(shortest(t.dir)))
