@@ -64,12 +64,19 @@ func orderMetas(f *os.File, size int) error {
 
 // copied copies the ledger of a stopped search, and lists the files that it keeps at that
 // moment.
-func (l *Ledger) copied() (*os.File, error) {
-	held, _, err := lock(l.root, false, lockPatience)
+func (l *Ledger) copied(o Options) (*os.File, error) {
+	m, err := o.mountOf(l.root)
+	if err != nil {
+		return nil, refused(err, "cannot look at the file system of %s: %v", l.root.Name(), cause(err))
+	}
+	held, _, err := lock(l.root, m, false, lockPatience)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock(held, false)
+	if err := elsewhere(l.root, m, self(m)); err != nil {
+		return nil, err
+	}
 	f, err := safe.OpenFile(l.root, FileName, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, refused(err, "cannot open %s: %v", l.path, cause(err))

@@ -25,6 +25,7 @@ var layout = []struct {
 	{FileName, 0},
 	{newName, 0},
 	{lockName, 0},
+	{ownerName, 0},
 	{"sock", fs.ModeSocket},
 	{"sock.new", fs.ModeSocket},
 	{indexName, 0},
@@ -128,7 +129,11 @@ func vetLogs(root *os.Root) error {
 	return nil
 }
 
-var writer = regexp.MustCompile(`^(\d+ \d+\n)?$`) // what a lock file says
+// What the files say that tell of a writer.
+var (
+	writer = regexp.MustCompile(`^(\d+ \d+\n)?$`)
+	owners = regexp.MustCompile(`^(\S+ \S+ \d+ \d+ \S+\n)?$`)
+)
 
 // vacant sees that a search may begin in a directory without a ledger: names of
 // a search that are somebody's own files would be emptied or removed.
@@ -136,11 +141,13 @@ func vacant(root *os.Root) error {
 	taken := func(name, what string) error {
 		return refused(nil, "%s is there already and %s; choose another directory for the search, or move it away", filepath.Join(root.Name(), name), what)
 	}
-	if f, err := safe.OpenFile(root, lockName, os.O_RDONLY, 0); err == nil {
-		text, err := io.ReadAll(io.LimitReader(f, 100))
-		f.Close()
-		if err != nil || !writer.Match(text) {
-			return taken(lockName, "is not the lock of a search")
+	for name, form := range map[string]*regexp.Regexp{lockName: writer, ownerName: owners} {
+		if f, err := safe.OpenFile(root, name, os.O_RDONLY, 0); err == nil {
+			text, err := io.ReadAll(io.LimitReader(f, 1000))
+			f.Close()
+			if err != nil || !form.Match(text) {
+				return taken(name, "is not that of a search")
+			}
 		}
 	}
 	entries, err := fs.ReadDir(root.FS(), filesName)
@@ -195,6 +202,9 @@ func (l *Ledger) present() error {
 		case it.name == FileName && now.Size() < l.longest.Load(): // bbolt never shrinks it
 			return damaged("%s was cut short while the search ran, from %d bytes to %d", filepath.Join(dir, it.name), l.longest.Load(), now.Size())
 		}
+	}
+	if err := l.owned(); err != nil {
+		return err
 	}
 	open, err := l.root.Stat(".")
 	if err == nil {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -50,9 +51,26 @@ func refused(cause error, format string, args ...any) error {
 type LockedError struct {
 	Dir string
 	PID int // of the process that runs the search; 0: it does not say, or others are reading
+
+	Host string // that it runs on, where that is another one
+
+	// Narrow is why it cannot be seen from here whether it still runs, and Remedy what to do
+	// about that; "" where it does.
+	Narrow, Remedy string
 }
 
 func (e *LockedError) Error() string {
+	who := "somebody"
+	if e.PID != 0 {
+		who = fmt.Sprintf("process %d on %s", e.PID, e.Host)
+	}
+	if e.Narrow != "" {
+		return fmt.Sprintf("%s belongs to %s, and whether that still runs cannot be seen from here: %s; %s, or remove %s once it is sure to have ended",
+			e.Dir, who, e.Narrow, e.Remedy, filepath.Join(e.Dir, ownerName))
+	}
+	if e.Host != "" {
+		return fmt.Sprintf("%s is in use by %s; look at it there with `nascent status`, end it there with `nascent stop`", e.Dir, who)
+	}
 	if e.PID == 0 {
 		return fmt.Sprintf("%s is in use by another process, which does not say who it is; try again when it is done", e.Dir)
 	}

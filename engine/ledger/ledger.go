@@ -34,6 +34,8 @@ type Options struct {
 	// disk: a power cut may then take or damage it. For tests that prove that
 	// syncing matters, and for searches that nobody will miss.
 	NoSync bool
+
+	mount func(*os.Root) (mount, error) // for tests; default: what the operating system says
 }
 
 // Ledger is an engine.Ledger in a search directory.
@@ -43,6 +45,7 @@ type Ledger struct {
 	path     string   // of the bbolt file, for messages
 	readOnly bool
 	lock     *os.File
+	owner    owner // this process; none of a reader
 	db       *bbolt.DB
 	file     *os.File // that db reads and writes; a reader's copy
 
@@ -98,14 +101,23 @@ func Open(dir string, o Options) (_ *Ledger, err error) {
 	if err = vetRoot(l.root, true); err != nil {
 		return nil, err
 	}
+	m, err := o.mountOf(l.root)
+	if err != nil {
+		return nil, refused(err, "cannot look at the file system of %s: %v", dir, cause(err))
+	}
 	var created bool
-	l.lock, created, err = lock(l.root, true, lockPatience)
+	l.lock, created, err = lock(l.root, m, true, lockPatience)
 	if created {
 		undo = append(undo, lockName)
 	}
 	if err != nil {
 		return nil, err
 	}
+	if l.owner, err = claim(l.root, m); err != nil {
+		l.owner = owner{}
+		return nil, err
+	}
+	undo = append(undo, ownerName)
 	if _, err := l.root.Lstat(FileName); errors.Is(err, fs.ErrNotExist) {
 		undo = append(undo, FileName)
 		if err := create(l.root, o); err != nil {
@@ -139,11 +151,22 @@ func Open(dir string, o Options) (_ *Ledger, err error) {
 	return l, err
 }
 
+func (o Options) mountOf(root *os.Root) (mount, error) {
+	if o.mount != nil {
+		return o.mount(root)
+	}
+	return mountOf(root)
+}
+
 // Inspect reads a stopped search: a copy of its ledger as it is now, which stays
 // so whoever goes on with the search in the meantime. Its Commit, Put, Collect
 // and Remove refuse. Kept files are not copied: one may be collected by whoever goes
 // on. Errors are as with Open; where there is no ledger it wraps fs.ErrNotExist.
-func Inspect(dir string) (*Ledger, error) { return read(dir, (*Ledger).copied) }
+func Inspect(dir string) (*Ledger, error) { return inspect(dir, Options{}) }
+
+func inspect(dir string, o Options) (*Ledger, error) {
+	return read(dir, func(l *Ledger) (*os.File, error) { return l.copied(o) })
+}
 
 // Received is Inspect for a search that runs: fill writes the Copy that the process which
 // runs it made, to a file. An error of fill is returned as it is.
@@ -384,6 +407,9 @@ func (l *Ledger) Close() error {
 		err = guard(l.db.Close)
 	case l.file != nil:
 		l.file.Close() // bbolt could not open it, and may have forgotten it
+	}
+	if l.lock != nil && !l.readOnly {
+		l.disown()
 	}
 	unlock(l.lock, !l.readOnly)
 	l.store.close()

@@ -913,7 +913,7 @@ func TestReadersKeepNobodyOut(t *testing.T) {
 	if _, err, ok := next(); err != nil || !ok {
 		t.Fatal(err)
 	}
-	held, _, err := lock(l.root, true, 0)
+	held, _, err := lock(l.root, mount{}, true, 0)
 	if err != nil {
 		t.Fatalf("a writer beside a reader: %v", err)
 	}

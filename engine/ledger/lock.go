@@ -32,7 +32,7 @@ const (
 // waits for readers, who never stay long, but not for a living writer.
 // A reader makes no file, and gets nil where there is none or none for it: then
 // bbolt's own lock has to do.
-func lock(root *os.Root, exclusive bool, patience time.Duration) (f *os.File, created bool, err error) {
+func lock(root *os.Root, m mount, exclusive bool, patience time.Duration) (f *os.File, created bool, err error) {
 	path := filepath.Join(root.Name(), lockName)
 	how := unix.LOCK_SH
 	if exclusive {
@@ -47,6 +47,9 @@ func lock(root *os.Root, exclusive bool, patience time.Duration) (f *os.File, cr
 			return nil, false, refused(err, "cannot make %s: %v; choose a directory that you may write", path, cause(err))
 		}
 		err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		if err == nil && m.local() {
+			err = exported(f, exclusive)
+		}
 		if err == nil && same(f, root) {
 			break
 		}
@@ -56,7 +59,11 @@ func lock(root *os.Root, exclusive bool, patience time.Duration) (f *os.File, cr
 			return nil, false, refused(err, "cannot lock %s: %v; keep searches on a file system that knows locks", path, err)
 		}
 		if err != nil && pid != 0 || time.Now().After(deadline) {
-			return nil, false, &LockedError{Dir: root.Name(), PID: pid}
+			locked := &LockedError{Dir: root.Name(), PID: pid}
+			if o, err := readOwner(root); err == nil && o.token != "" && pid == 0 && o.at != self(m).at {
+				locked.PID, locked.Host = o.pid, o.host
+			}
+			return nil, false, locked
 		}
 		time.Sleep(lockPause)
 	}
@@ -72,6 +79,21 @@ func lock(root *os.Root, exclusive bool, patience time.Duration) (f *os.File, cr
 		return nil, created, refused(err, "cannot write %s: %v; make room and try again", path, cause(err))
 	}
 	return f, created, nil
+}
+
+// exported takes the other kind of lock as well: a machine that exports its file system by
+// NFS is told of what its clients lock, by whatever call, in this kind alone. EWOULDBLOCK
+// where one of them has it.
+func exported(f *os.File, exclusive bool) error {
+	how := unix.Flock_t{Type: unix.F_RDLCK}
+	if exclusive {
+		how.Type = unix.F_WRLCK
+	}
+	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &how)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return unix.EWOULDBLOCK
+	}
+	return nil // where there are no such locks there are no such clients
 }
 
 // openLock opens the lock file, which a writer makes if it is missing.

@@ -218,7 +218,7 @@ func (a *app) lines() int {
 // notRunning refuses what needs a search to itself.
 func notRunning(err error, dir string) error {
 	var locked *ledger.LockedError
-	if errors.As(err, &locked) && locked.PID != 0 {
+	if errors.As(err, &locked) && locked.PID != 0 && locked.Host == "" {
 		return fmt.Errorf("%w; this needs it stopped: %s stop %s", err, show.Program(), quote(dir))
 	}
 	return err

@@ -409,7 +409,7 @@ type traces struct {
 
 // ours are the entries that a run makes in a search directory.
 var ours = []string{
-	configName, ledger.FileName, ledger.FileName + ".new", index.FileName, "lock", "sock", "sock.new", "files", "logs",
+	configName, ledger.FileName, ledger.FileName + ".new", index.FileName, "lock", "owner", "sock", "sock.new", "files", "logs",
 	"report.html", follow.FileName,
 }
 
