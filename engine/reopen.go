@@ -54,7 +54,7 @@ func (s *Search) reopen(ctx context.Context) error {
 	refused := s.openUnlessStopped(ctx)
 	s.takeover = nil
 	if refused == nil {
-		s.writer.after(func() { r.answer(s.at.requests[r.ID], nil) })
+		s.writer.after(func() { r.answer(s.at.requests[r.ID].Receipt, nil) })
 		return nil
 	}
 	s.writer.next, s.writer.then = &Change{}, nil // of what is not to hold

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,8 +47,13 @@ type Receipt struct {
 	Turn    uint64 `json:"turn"`          // it holds from this turn on
 	IDs     []ID   `json:"ids,omitempty"` // of the candidates that it made
 	Planned bool   `json:"planned,omitempty"`
+}
 
+// carried is what came of a Request that has a name.
+type carried struct {
+	Receipt
 	refused string // at its turn, and why
+	of      string // hash of what was asked for; "": not recorded
 }
 
 // MaxRequest is how many bytes the name of a Request may have, and that of who asks.
@@ -78,9 +85,25 @@ type effect struct {
 type asked struct {
 	Request string `json:"request,omitempty"`
 	By      string `json:"by,omitempty"`
+	For     string `json:"for,omitempty"` // a hash of what the request of that name asked for
 }
 
-func (r *Request) asked() asked { return asked{r.ID, r.By} }
+func (r *Request) asked() asked { return asked{r.ID, r.By, r.hash()} }
+
+// hash is of what a request with a name asks for, whoever asks; "" without one.
+func (r *Request) hash() string {
+	if r.ID == "" {
+		return ""
+	}
+	what := *r
+	what.ID, what.By = "", ""
+	text, err := json.Marshal(&what)
+	if err != nil {
+		panic(fmt.Sprintf("engine: request: %v", err)) // our own types
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
 
 // action is the only one of the request.
 func (r *Request) action() (action, error) {
@@ -118,8 +141,8 @@ func (r *Request) action() (action, error) {
 }
 
 // Steer changes a search while it runs, and returns when the change is durable. A
-// request whose ID was carried out before changes nothing and gets the same Receipt. It
-// may be called from any goroutine. Errors that wrap ErrConfig say what is wrong with the
+// request whose ID was carried out before changes nothing and gets the same Receipt, or is
+// refused if it asks for something else. It may be called from any goroutine. Errors that wrap ErrConfig say what is wrong with the
 // request; ErrLate that the run ended before it was recorded.
 func (s *Search) Steer(r Request) (rec Receipt, err error) {
 	a, err := r.action()
@@ -269,10 +292,13 @@ func (t *trajectory) carryOut(r *Request, now time.Time) (*effect, error) {
 	}
 	planned := t.plannedAs(r.ID)
 	if before, known := t.requests[r.ID]; known && r.ID != "" && (planned == nil || planned.AtTurn > t.search.turns) {
+		if before.of != "" && before.of != r.hash() {
+			return &effect{}, wrong("request", "%q was the name of another one", r.ID).but("give this one a name of its own")
+		}
 		if before.refused != "" {
 			return &effect{}, wrong("", "%s", before.refused)
 		}
-		return &effect{Receipt: before}, nil
+		return &effect{Receipt: before.Receipt}, nil
 	}
 	if err := a.check(t); err != nil {
 		return &effect{}, err
@@ -378,7 +404,6 @@ func (t *trajectory) remember(e EventRecord) error {
 		asked
 		outsideEvent
 		Reason string `json:"reason"`
-		AtTurn uint64 `json:"at_turn"`
 	}
 	if err := json.Unmarshal(e.Data, &from); err != nil {
 		return err
@@ -387,9 +412,13 @@ func (t *trajectory) remember(e EventRecord) error {
 	if id == "" {
 		return nil
 	}
-	rec := Receipt{Request: id, Seq: e.Seq, Turn: e.Turn, IDs: from.ids(), refused: from.Reason}
+	rec := carried{Receipt{Request: id, Seq: e.Seq, Turn: e.Turn, IDs: from.ids()}, from.Reason, from.For}
 	if rec.Planned = e.Kind == eventPlan; rec.Planned {
-		rec.Turn = from.AtTurn
+		var p Request
+		if err := json.Unmarshal(e.Data, &p); err != nil {
+			return err
+		}
+		rec.Turn, rec.of = p.AtTurn, p.hash()
 	} else {
 		t.planned = slices.DeleteFunc(t.planned, func(p *Request) bool { return p.ID == id })
 	}

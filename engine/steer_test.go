@@ -120,6 +120,9 @@ func TestRequestsAreCarriedOutOnce(t *testing.T) {
 				for i, r := range requests() {
 					r.ID = fmt.Sprintf("request %d", i)
 					steered(t, cfg.Ledger, r)
+					r.By = "somebody else"
+					steered(t, cfg.Ledger, r)
+					refused(t, cfg.Ledger, engine.Request{ID: r.ID, Note: "something else"}, "name of another one")
 				}
 				if events(t, cfg.Ledger) != n {
 					t.Error("after a restart they are carried out again")

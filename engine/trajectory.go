@@ -24,7 +24,7 @@ type trajectory struct {
 	runs         bool          // a Search moves it
 
 	// Of requests from outside:
-	requests  map[string]Receipt // what came of them
+	requests  map[string]carried // what came of them
 	cancels   []cancelEvent
 	revisions []revision
 	reached   int // of these
@@ -33,7 +33,7 @@ type trajectory struct {
 
 // newTrajectory has taken no turn and knows no evaluator.
 func newTrajectory(name string, plan Plan, led Ledger) *trajectory {
-	t := &trajectory{measurements: newMeasurements(), checkpoints: newCheckpoints(&plan), requests: map[string]Receipt{}}
+	t := &trajectory{measurements: newMeasurements(), checkpoints: newCheckpoints(&plan), requests: map[string]carried{}}
 	t.Name, t.Plan, t.led = name, plan, led
 	t.eras = []*era{{plan: plan}}
 	t.pinned = map[ID]bool{}
