@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -34,7 +35,7 @@ func ReadTokens(path string) (t Tokens, err error) {
 		return t, err
 	}
 	lines := strings.Fields(string(text))
-	if len(lines) == 0 || len(lines) > 2 {
+	if len(lines) == 0 || len(lines) > 2 || strings.ContainsAny(string(text[:1]), "\r\n") { // an empty first line: whose is the second?
 		return t, fmt.Errorf("it has %d words; write the token for writing on its first line and, "+
 			"for people who may only look, another one on the second", len(lines))
 	}
@@ -46,6 +47,9 @@ func ReadTokens(path string) (t Tokens, err error) {
 	t.Write = lines[0]
 	if len(lines) == 2 {
 		t.Read = lines[1]
+	}
+	if t.Read == t.Write {
+		return t, errors.New("both tokens are the same, so who may look could write: take another one for the second line")
 	}
 	return t, nil
 }
@@ -69,7 +73,26 @@ func policy() string {
 		"'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
-const cookie = "nascent-token"
+// cookie keeps a token. Browsers send cookies to all ports of a host, so its name has the
+// port: there may be several servers.
+func cookie(r *http.Request) string {
+	if _, port, err := net.SplitHostPort(r.Host); err == nil && port != "" {
+		return "nascent-token-" + port
+	}
+	return "nascent-token"
+}
+
+// turnAway tells somebody who brings no token, or a wrong one, how to come in: in words where a
+// person reads it.
+func turnAway(w http.ResponseWriter, r *http.Request, text string) {
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		refuse(w, http.StatusUnauthorized, text)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusUnauthorized)
+	fmt.Fprintln(w, "nascent: "+text)
+}
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
@@ -82,7 +105,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if given := r.URL.Query().Get("token"); given != "" && r.Method == http.MethodGet { // a link that somebody was sent
-		http.SetCookie(w, &http.Cookie{Name: cookie, Value: given, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+		if !same(given, g.tokens.Write) && !same(given, g.tokens.Read) {
+			turnAway(w, r, "the token in this address is none of this server's: ask whoever started it for the one of now")
+			return
+		}
+		http.SetCookie(w, &http.Cookie{Name: cookie(r), Value: given, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
 		q := r.URL.Query()
 		q.Del("token")
 		http.Redirect(w, r, (&url.URL{Path: r.URL.Path, RawQuery: q.Encode()}).String(), http.StatusSeeOther)
@@ -97,7 +124,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case writes && !brings(r, g.tokens.Write):
 		refuse(w, http.StatusUnauthorized, "this needs the token for writing")
 	case !writes && g.tokens.Read != "" && !brings(r, g.tokens.Write) && !brings(r, g.tokens.Read):
-		refuse(w, http.StatusUnauthorized, "this page needs a token: open it with ?token=TOKEN")
+		turnAway(w, r, "this page needs a token: open it with ?token=TOKEN at the end of its address")
 	default:
 		g.h.ServeHTTP(w, r)
 	}
@@ -140,10 +167,15 @@ func sameOrigin(r *http.Request) bool {
 func brings(r *http.Request, token string) bool {
 	given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if given == "" {
-		if c, err := r.Cookie(cookie); err == nil {
+		if c, err := r.Cookie(cookie(r)); err == nil {
 			given = c.Value
 		}
 	}
+	return same(given, token)
+}
+
+// same tells whether what is given is a token that there is, in a time that tells nothing else.
+func same(given, token string) bool {
 	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(token))
 	return given != "" && token != "" && subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }

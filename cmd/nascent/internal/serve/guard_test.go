@@ -47,6 +47,9 @@ func TestGuard(t *testing.T) {
 		{"looking with that for reading", closed, "GET", "http://127.0.0.1/api", "Authorization: Bearer " + read, 418},
 		{"looking with that for writing", closed, "GET", "http://127.0.0.1/api", "Cookie: nascent-token=" + write, 418},
 		{"writing with that for reading", closed, "POST", "http://127.0.0.1/api", "Authorization: Bearer " + read, 401},
+		{"looking with the cookie of another port", closed, "GET", "http://127.0.0.1:1/api", "Cookie: nascent-token-2=" + read, 401},
+		{"looking with that of this one", closed, "GET", "http://127.0.0.1:2/api", "Cookie: nascent-token-1=x;Cookie: nascent-token-2=" + read, 418},
+		{"by a link with a wrong token", closed, "GET", "http://127.0.0.1/?token=" + read + "x", "", 401},
 		{"by a link", closed, "GET", "http://127.0.0.1/?token=" + read, "", 303},
 	} {
 		r := httptest.NewRequest(c.method, c.url, nil)
@@ -75,6 +78,8 @@ func TestTokens(t *testing.T) {
 		"short":                                "can be guessed",
 		"":                                     "0 words",
 		"0123456789abcdef a b":                 "3 words",
+		"\n0123456789abcdef\n":                 "on its first line",
+		"0123456789abcdef\n0123456789abcdef\n": "are the same",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

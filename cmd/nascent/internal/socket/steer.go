@@ -54,6 +54,9 @@ func ReadRequest(from io.Reader) (r engine.Request, err error) {
 	if err != nil && !errors.As(err, &wrong) {
 		return r, fmt.Errorf("%w: this is no request: %w", engine.ErrConfig, err)
 	}
+	if err == nil && d.More() {
+		return r, fmt.Errorf("%w: this is more than one request: give them one by one", engine.ErrConfig)
+	}
 	return r, err
 }
 
