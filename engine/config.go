@@ -53,7 +53,8 @@ type Config struct {
 	Final      Final
 	Keep       int // checkpoints of the best that many candidates stay; default 10
 
-	AcceptFingerprint bool // go on although an evaluator is not the one that the search began with
+	Again             string // how people run the search again, for errors; default "run the same command again"
+	AcceptFingerprint bool   // go on although an evaluator is not the one that the search began with
 
 	Ledger  Ledger                           // default: in memory; its files then end with Run
 	Clock   Clock                            // default: the system's

@@ -117,8 +117,8 @@ func (d *dispatcher) origin(e *entry) (from origin, err error) {
 			return nil // such searches collected files that jobs were to go on from
 		}
 		err = cmp.Or(err, fmt.Errorf("candidate %s goes on from what candidate %s left, its file %s, and that is not what it "+
-			"was: %w; put files/%s back from a copy and run the same command again, or begin a new search",
-			e.ID, id, f.Name, e2, f.Hash))
+			"was: %w; put files/%s back from a copy and %s, or begin a new search",
+			e.ID, id, f.Name, e2, f.Hash, d.cfg.Again))
 		return nil
 	}
 	return origin{find(e.Resume), find(e.Inherit)}, err

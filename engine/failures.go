@@ -46,7 +46,7 @@ func (d *dispatcher) streakOf(e *entry) *streak {
 // what says what failed.
 func (s *streak) what() string {
 	if n := len(s.genomes); n > 1 {
-		return fmt.Sprintf("%d different candidates failed and nothing succeeded in between", n)
+		return fmt.Sprintf("%d different genomes failed and nothing succeeded in between", n)
 	}
 	return "a candidate failed and nothing succeeded"
 }
@@ -102,8 +102,12 @@ func (d *dispatcher) pauseAfter(s *streak, e *entry, reason string) {
 }
 
 func (d *dispatcher) pauseFor(s *streak, e *entry, reason string) {
-	d.pause("%s, the last time (candidate %s): %s; mend the cause and run the same command again, or raise failures.pause_after, "+
-		"which is %d, if that many may fail", s.what(), e.ID, reason, d.cfg.Failures.PauseAfter)
+	last := "candidate " + e.ID.String()
+	if e.attempts.probe {
+		last = e.ID.String() + ", which was only to tell whether the evaluator works"
+	}
+	d.pause("%s, the last time (%s): %s; mend the cause and %s, or raise failures.pause_after, "+
+		"which is %d, if that many may fail", s.what(), last, reason, d.cfg.Again, d.cfg.Failures.PauseAfter)
 }
 
 // pause ends the run because the evaluator is to blame.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,6 +147,39 @@ func TestPauseBlamesTheEvaluator(t *testing.T) {
 					mendedLate(t, cfg, from, 0, 60)
 				})
 			}
+		}
+	}
+}
+
+// Genomes that are tried where nothing has succeeded have names of their own, and a pause
+// says how to go on.
+func TestProbesAreNoCandidates(t *testing.T) {
+	t.Parallel()
+	cfg := config(enginetest.Memory(t))
+	cfg.Window, cfg.Failures.Attempts, cfg.Again = 3, 1, "ask again"
+	var mu sync.Mutex
+	tried := map[string]map[string]bool{}
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(_ context.Context, j *engine.Job) (map[string]float64, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if id := j.ID.String(); tried[id] == nil {
+			tried[id] = map[string]bool{}
+		}
+		tried[j.ID.String()][j.Genome.Text()] = true
+		return nil, errors.New("no data")
+	})}}
+	_, err := engine.Run(t.Context(), cfg)
+	if want := "12 different genomes failed and nothing succeeded in between, the last time (p9, which was only to tell whether the " +
+		"evaluator works): no data; mend the cause and ask again, or raise failures.pause_after, which is 12"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("ended with %v, want %s", err, want)
+	}
+	ids := slices.Sorted(maps.Keys(tried))
+	if want := []string{"1", "2", "3", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9"}; !slices.Equal(ids, want) {
+		t.Errorf("tried were %v, want %v", ids, want)
+	}
+	for id, genomes := range tried {
+		if back, err := engine.ParseID(id); err != nil || back.String() != id || len(genomes) != 1 {
+			t.Errorf("%s is %v: %v, %v", id, slices.Collect(maps.Keys(genomes)), back, err)
 		}
 	}
 }

@@ -68,8 +68,8 @@ func (s *Search) hopeless() error {
 		break
 	}
 	return fmt.Errorf("%w: all %d candidates so far are invalid, the last one (candidate %s): %s; mend the space or "+
-		"the evaluator in a new search, or run the same command again to try some more",
-		ErrPaused, n, last.ID, last.Reason)
+		"the evaluator in a new search, or %s to try some more",
+		ErrPaused, n, last.ID, last.Reason, s.cfg.Again)
 }
 
 // aims tells whether there is a target.

@@ -91,7 +91,7 @@ func (s *Search) heard(e sessionEvent) {
 	}
 	s.jobs.handle(e)
 	if e.ended && s.mode != leaving {
-		s.fail(fmt.Errorf("evaluator %s has ended by itself; run the same command to start it again", e.from.key))
+		s.fail(fmt.Errorf("evaluator %s has ended by itself; to start another, %s", e.from.key, s.cfg.Again))
 	}
 }
 

@@ -164,6 +164,7 @@ func (c *Config) completeWithout() error {
 	c.Failures.PauseAfter = cmp.Or(c.Failures.PauseAfter, 12)
 	c.Grace = max(0, cmp.Or(c.Grace, 5*time.Second))
 	c.Keep = cmp.Or(c.Keep, defaultKeep)
+	c.Again = cmp.Or(c.Again, "run the same command again")
 	if c.Clock == nil {
 		c.Clock = systemClock{}
 	}

@@ -5,7 +5,7 @@ import "github.com/nascent-nas/nascent/genome/rng"
 // Where all that is left has failed, either an evaluator has broken or genomes are bad,
 // and who is to blame decides whether the search may go on. A probe tells: a candidate
 // that succeeded alike is run once more or, where none has yet, a genome that nobody
-// tried. What comes of a probe is dropped.
+// tried: that is no candidate, and has an id of its own. What comes of a probe is dropped.
 
 // probe is what runs to tell who is to blame.
 type probe struct {
@@ -32,6 +32,9 @@ func (d *dispatcher) beginProbe(doubted *entry, of *streak) bool {
 		return false
 	}
 	d.probes++
+	if !p.known {
+		p.ID = probeBase + ID(d.probes)
+	}
 	p.attempts = &attempts{newest: d.probes * probeAttempts, alone: true, probe: true}
 	d.probe = p
 	d.files.hold(p.files.resume)
@@ -40,7 +43,8 @@ func (d *dispatcher) beginProbe(doubted *entry, of *streak) bool {
 	case p.known:
 		d.owner.say("all that is left has failed; candidate %s, which succeeded, is run once more to tell whether the evaluator still works", p.ID)
 	case !of.probed:
-		d.owner.say("all that is left has failed, and nothing like it has succeeded; other genomes are tried to tell whether the evaluator works")
+		d.owner.say("all that is left has failed, and nothing like it has succeeded; other genomes, %s and on, are tried to tell whether "+
+			"the evaluator works", p.ID)
 	}
 	of.probed = true
 	d.submit(p.entry)
@@ -78,7 +82,7 @@ func (d *dispatcher) untried(x *entry, of *streak) (Job, bool) {
 		}
 		if !of.genomes[g] {
 			return Job{
-				ID: x.ID, Phase: x.Phase, Task: x.Task, Genome: g, Operator: OpRandom, Fidelity: x.Fidelity, Budget: x.Budget,
+				Phase: x.Phase, Task: x.Task, Genome: g, Operator: OpRandom, Fidelity: x.Fidelity, Budget: x.Budget,
 				Seed: r.Uint64() >> 11, Input: x.Input,
 			}, true
 		}
@@ -98,8 +102,8 @@ func (d *dispatcher) endProbe(f *failure) {
 	case f == nil:
 		d.trust(p.of)
 	case p.known:
-		d.pause("%s, and candidate %s, which succeeded before, now fails as well: %s; mend the cause and run the same command again",
-			p.of.what(), p.ID, f.reason)
+		d.pause("%s, and candidate %s, which succeeded before, now fails as well: %s; mend the cause and %s",
+			p.of.what(), p.ID, f.reason, d.cfg.Again)
 	default:
 		p.of.genomes[p.Genome] = true
 		d.pauseAfter(p.of, p.entry, f.reason)

@@ -15,15 +15,24 @@ import (
 // search which is extended later numbers its jobs as if it had never paused.
 type ID uint64
 
-// FinalBase is where the ids of the final strategy's jobs begin.
-const FinalBase ID = 1_000_000_000
+// FinalBase is where the ids of the final strategy's jobs begin, probeBase where those of
+// probes do: genomes that are no candidates, tried to tell whether an evaluator works.
+const (
+	FinalBase ID = 1_000_000_000
+	probeBase ID = 2_000_000_000
+)
 
-// String is "12" for a job of the search, "f3" for the third of the final.
+// String is "12" for a job of the search, "f3" for the third of the final, "p1" for the
+// first that is only a probe.
 func (id ID) String() string {
-	if id > FinalBase {
-		return "f" + strconv.FormatUint(uint64(id-FinalBase), 10)
+	base, prefix := ID(0), ""
+	switch {
+	case id > probeBase:
+		base, prefix = probeBase, "p"
+	case id > FinalBase:
+		base, prefix = FinalBase, "f"
 	}
-	return strconv.FormatUint(uint64(id), 10)
+	return prefix + strconv.FormatUint(uint64(id-base), 10)
 }
 
 // ParseID reads what String writes, and plain numbers.
@@ -32,6 +41,8 @@ func ParseID(s string) (ID, error) {
 	digits, final := strings.CutPrefix(s, "f")
 	if final {
 		base = FinalBase
+	} else if rest, probe := strings.CutPrefix(s, "p"); probe {
+		digits, base = rest, probeBase
 	}
 	n, err := strconv.ParseUint(digits, 10, 62)
 	if err != nil || n == 0 {

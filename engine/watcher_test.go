@@ -21,12 +21,13 @@ type watcher struct {
 	history map[engine.ID]bool
 	turned  map[engine.ID]uint64 // the turn that consumed a result, counted from 1
 	acked   map[engine.ID]bool   // results that were acknowledged
+	probed  map[engine.ID]bool   // of genomes that are no candidates
 }
 
 func newWatcher(led engine.Ledger, fail func(format string, args ...any)) *watcher {
 	return &watcher{
 		Ledger: led, fail: fail, jobs: map[engine.ID]engine.JobRecord{}, results: map[engine.ID]engine.ResultRecord{},
-		history: map[engine.ID]bool{}, turned: map[engine.ID]uint64{}, acked: map[engine.ID]bool{},
+		history: map[engine.ID]bool{}, turned: map[engine.ID]uint64{}, acked: map[engine.ID]bool{}, probed: map[engine.ID]bool{},
 	}
 }
 
@@ -72,9 +73,11 @@ func (w *watcher) submitted(a engine.Assignment) {
 	id := a.Job.ID
 	if a.Probe { // what comes of it must change nothing
 		r, there := w.results[id]
-		if there && r.Status != engine.OK || !there && a.Job.Genome == w.jobs[id].Genome {
+		_, named := w.jobs[id]
+		if there && r.Status != engine.OK || !there && named {
 			w.fail("job %s is to tell whether its evaluator works, and has failed itself", id)
 		}
+		w.probed[id] = w.probed[id] || !named
 		return
 	}
 	if _, named := w.jobs[id]; !named {
@@ -94,7 +97,7 @@ func (w *watcher) acknowledged(id engine.ID, result bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_, there := w.results[id]
-	if result && !there {
+	if result && !there && !w.probed[id] {
 		w.fail("the result of job %s was acknowledged before it was durable", id)
 	}
 	w.acked[id] = w.acked[id] || there

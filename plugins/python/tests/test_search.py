@@ -500,7 +500,7 @@ class TestEnds(Case):
 
     def test_it_pauses(self):
         search = self.search(failures={"attempts": 1, "pause_after": 2})
-        with self.assertRaisesRegex(nascent.EngineError, "no luck"):
+        with self.assertRaisesRegex(nascent.EngineError, r"no luck; mend the cause and ask again \(in Python: search.run\(...\), or search.ask"):
             for trial in search.ask(evaluations=20):
                 trial.fail("no luck")
 

@@ -277,6 +277,9 @@ func (t *target) configure(s *config.Search, m manner, led *announcing, screen s
 	cfg.Ledger = led
 	cfg.AcceptFingerprint, cfg.TakeOver = m.accept, m.over
 	cfg.ChangeStrategy = t.change
+	if m.detached {
+		cfg.Again = "ask again (in Python: search.run(...), or search.ask(...))"
+	}
 	if !t.change {
 		cfg.Turns = t.turn
 	}
