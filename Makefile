@@ -10,7 +10,7 @@ BIN    := bin
 GPU    := $(BIN)/gpu
 DIST   := dist
 PREFIX ?= /usr/local
-SOURCE := $(shell find cmd engine genome internal plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' -o -name '*.py' 2>/dev/null) go.mod go.sum
+SOURCE := $(shell find cmd engine fleet genome internal plugins -name '*.go' -o -name '*.yaml' -o -name '*.html' -o -name '*.txt' -o -name '*.s' -o -name '*.proto' -o -name '*.py' -o -name '*.sh' 2>/dev/null) go.mod go.sum
 
 # Programs are static, those that tests link too: they run wherever there is Linux.
 export CGO_ENABLED ?= 0

@@ -3,10 +3,10 @@ package placetest
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,12 +14,17 @@ import (
 )
 
 // standIn is what hosts are in the suite: it says with what it was started, and waits for
-// SIGTERM; with the argument "end" it ends at once.
+// SIGTERM; with the argument "end" it ends at once. A ticket comes as a file or, where there
+// are none in common, in the environment.
 const standIn = `#!/bin/sh
+out=DIR
 for a; do last=$a; done
-{ echo "$(basename "$2")" "$@"; echo "setup=$SETUP"; } > "$(dirname "$2")/.$$" && mv "$(dirname "$2")/.$$" "$(dirname "$2")/started-$$"
+verb=$1 ticket=$2
+shift 2
+if [ "$ticket" = - ]; then ticket=$(echo "$NASCENT_TICKET"); else ticket=$(cat "$ticket"); fi
+{ echo "$verb" "$ticket" "$@"; echo "setup=$SETUP"; } >"$out/.$$" && mv "$out/.$$" "$out/started-$$"
 [ "$last" = end ] && exit 0
-trap 'kill $!; exit 0' TERM
+trap 'kill $! 2>/dev/null; wait; exit 0' TERM
 sleep 100000 &
 wait
 `
@@ -50,7 +55,7 @@ func (s suite) work(t *testing.T, search string, args ...string) place.Work {
 	t.Helper()
 	dir := t.TempDir()
 	program, ticket := filepath.Join(dir, "nascent it is"), filepath.Join(dir, "ticket.json")
-	for path, text := range map[string]string{program: standIn, ticket: "{}\n"} {
+	for path, text := range map[string]string{program: strings.Replace(standIn, "DIR", dir, 1), ticket: `{"search": "a search"}` + "\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +134,7 @@ func host(t *testing.T, s suite) {
 	if all[0].ID == "" {
 		t.Error("it has no id")
 	}
-	want := fmt.Sprintf("ticket.json host %s --name it's one last\nsetup=as it should\n", w.Ticket)
+	want := `host {"search": "a search"} --name it's one last` + "\nsetup=as it should\n"
 	if got := started(t, w, 1); len(got) != 1 || got[0] != want {
 		t.Errorf("it was started as %q, want %q", got, want)
 	}
