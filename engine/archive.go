@@ -319,6 +319,7 @@ func (a *Archive) Status() Snapshot {
 			}
 		}
 	}
+	s.Overtaken = a.Overtaken()
 	s.Waiting = len(a.search.own) - n
 	s.Best, s.Front = a.bestOf(a.Best(5)), a.bestOf(a.Front())
 	for _, c := range slices.Concat(a.leaders.Front(), a.leaders.Best()) {

@@ -195,9 +195,10 @@ type Snapshot struct {
 	Wall       float64 `json:"wall"`
 	Idle       float64 `json:"idle"` // worker seconds without a job
 	TestLooks  int     `json:"test_looks"`
-	FinalDone  int     `json:"final_done"`  // jobs of the final strategy consumed
-	FinalTotal int     `json:"final_total"` // and planned so far
-	Best       []Best  `json:"best"`        // at the highest fidelity reached, best first, up to 5 different genomes
+	FinalDone  int     `json:"final_done"`          // jobs of the final strategy consumed
+	FinalTotal int     `json:"final_total"`         // and planned so far
+	Overtaken  bool    `json:"overtaken,omitempty"` // since these the search has found its best, or somebody on its front
+	Best       []Best  `json:"best"`                // at the highest fidelity reached, best first, up to 5 different genomes
 
 	// Front are with several objectives those at the highest fidelity reached that no
 	// other one dominates, of different genomes, the best by the preferred objective first.

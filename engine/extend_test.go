@@ -94,6 +94,67 @@ func TestPhaseOfWhatGoesOn(t *testing.T) {
 	}
 }
 
+// Who won the final phase is the winner until the search, which goes on, finds its best, or
+// somebody on its front, whom nobody measured again.
+func TestWinnerIsOvertaken(t *testing.T) {
+	t.Parallel()
+	for name, objectives := range map[string][]engine.Objective{
+		"one": {{Metric: "accuracy"}}, "two": {{Metric: "accuracy"}, {Metric: "cost", Goal: engine.Minimize}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config(enginetest.Memory(t))
+			cfg.Strategy, cfg.Workers, cfg.Objectives, cfg.Final = randomly{}, 1, objectives, engine.Final{Top: 3, Repeats: 1}
+			cfg.Limits.Evaluations = 20
+			better := map[string]float64{"accuracy": 2, "cost": 5}
+			if name == "two" {
+				better = map[string]float64{"accuracy": 0.5, "cost": 0.5}
+			}
+			var s *engine.Search
+			stop := engine.ID(0)
+			cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(_ context.Context, j *engine.Job) (map[string]float64, error) {
+				id := j.ID
+				if j.Phase != engine.PhaseSearch {
+					id = j.Parents[0]
+				}
+				if id == stop {
+					s.Stop()
+				}
+				switch {
+				case id == 7:
+					return map[string]float64{"accuracy": 1, "cost": 1}, nil
+				case id == 30:
+					return better, nil
+				}
+				return map[string]float64{"accuracy": 0.1, "cost": 9}, nil
+			}, engine.Metric{Name: "accuracy"}, engine.Metric{Name: "cost", Goal: engine.Minimize})}}
+			for _, x := range []struct {
+				limit     int
+				stop      engine.ID
+				winner    engine.ID // 0: none
+				overtaken bool
+			}{{20, 0, 7, false}, {60, 28, 7, false}, {60, 34, 0, true}, {60, 0, map[string]engine.ID{"one": 30, "two": 7}[name], false}} {
+				cfg.Limits.Evaluations, stop = x.limit, x.stop
+				var err error
+				if s, err = engine.New(cfg); err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				a, err := engine.Read(cfg.Ledger)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o, ok := a.Outcome()
+				if ok != (x.winner != 0) || o.Winner != x.winner || a.Status().Overtaken != x.overtaken {
+					t.Errorf("after %d evaluations the winner is %s, %v, and overtaken %v; want %+v", a.Status().Evaluations, o.Winner, ok, a.Status().Overtaken, x)
+				}
+			}
+		})
+	}
+}
+
 // Jobs may wait for somebody who carries them out as long as they like: no deadline runs,
 // and none of them is said to run.
 func TestJobsThatWait(t *testing.T) {

@@ -254,9 +254,34 @@ func (o *Outcome) Estimates(metric string) (out []Estimate, ok bool) {
 	return out, true
 }
 
-// Outcome tells what the final strategy found, or false if it never began.
+// Overtaken tells whether the search went on after the newest pass of the final strategy, and
+// has found its best, or somebody on its front, since.
+func (a *Archive) Overtaken() bool {
+	since := a.search.evaluations() - a.pass.Evaluations
+	if !a.holds() || since == 0 {
+		return false
+	}
+	leading := a.leaders.Front()
+	if len(leading) == 0 {
+		leading = a.leaders.Best()
+		leading = leading[:min(1, len(leading))]
+	}
+	for e := range a.search.latest() {
+		if since == 0 {
+			break
+		}
+		since--
+		if slices.ContainsFunc(leading, func(c *Candidate) bool { return c.ID == e.ID }) {
+			return true
+		}
+	}
+	return false
+}
+
+// Outcome tells what the final strategy found, or false if it never began, or the search
+// has found somebody since whom it did not measure and who is its best, or on its front.
 func (a *Archive) Outcome() (Outcome, bool) {
-	if !a.holds() {
+	if !a.holds() || a.Overtaken() {
 		return Outcome{}, false
 	}
 	highest := len(a.Plan.Fidelities) - 1

@@ -388,7 +388,7 @@ func (r *Report) next(dir string) []string {
 		add(program+" run "+dir, "goes on")
 	}
 	if len(r.rows) > 0 && r.rows[0].ID != 0 {
-		add(fmt.Sprintf("%s show %s %s", program, dir, r.rows[0].ID), "the winner: its family, its curve")
+		add(fmt.Sprintf("%s show %s %s", program, dir, r.rows[0].ID), "the best: its family, its curve")
 	}
 	add(program+" list "+dir+" --sort "+r.order(), "all candidates")
 	if more := r.more(); more != "" && r.status.State == engine.StateFinished {

@@ -143,7 +143,11 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		field("idle", "%s of worker time without a job", Seconds(s.Idle))
 	}
 	if s.FinalTotal > 0 {
-		field("final", "%d of %d re-measurements and tests; %s", s.FinalDone, s.FinalTotal, Looks(s.TestLooks))
+		since := ""
+		if s.Overtaken {
+			since = "; better was found since, which is not measured again yet"
+		}
+		field("final", "%d of %d re-measurements and tests; %s%s", s.FinalDone, s.FinalTotal, Looks(s.TestLooks), since)
 	}
 	for i, c := range s.Best {
 		name := ""
