@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,8 @@ func (a *app) importanceCommand() *cobra.Command {
 differently its values are distributed among the best tenth of all candidates than
 among all of them (PED-ANOVA, Watanabe, Bansal & Hutter 2023). Genes of a list are taken
 together, conditional ones are judged among the candidates that have them and count by
-the share of the best that do. Importances of all genes are 1 together.`,
+the share of the best that do. Importances of all genes are 1 together. What stands out
+from chance is said, by drawing the best at random.`,
 		Example: `  nascent importance mnist1d
   nascent importance mnist1d --metric parameters --top 0.05
   nascent importance mnist1d --where 'accuracy > 0.9'
@@ -58,6 +60,7 @@ the share of the best that do. Importances of all genes are 1 together.`,
 					if err != nil {
 						return err
 					}
+					of.Weigh(&s)
 					all = append(all, s)
 				}
 				if asJSON {
@@ -128,6 +131,29 @@ func (a *app) writeImportance(all []importance.Study, share float64) error {
 		if err := t.Write(a.out); err != nil {
 			return err
 		}
+		if text := standsOut(s.Genes); text != "" {
+			fmt.Fprintln(a.out, show.Clean(text))
+		}
 	}
 	return nil
+}
+
+// standsOut says which genes look more important than chance would have them; nothing
+// where all do.
+func standsOut(genes []importance.Effect) string {
+	var beyond []string
+	for _, g := range genes {
+		if g.Chance <= importance.Beyond {
+			beyond = append(beyond, g.Gene)
+		}
+	}
+	switch {
+	case len(genes) == 0 || len(beyond) == len(genes):
+		return ""
+	case len(beyond) > 0:
+		return "beyond chance: " + strings.Join(beyond, ", ")
+	}
+	least := slices.MinFunc(genes, func(a, b importance.Effect) int { return cmp.Compare(a.Chance, b.Chance) })
+	return fmt.Sprintf("nothing stands out: were the best drawn at random, a gene would look as important as %s here in %.0f of 100 draws",
+		least.Gene, 100*least.Chance)
 }

@@ -102,15 +102,20 @@ type Effect struct {
 	Favoured   string  `json:"favoured,omitempty"` // the values that are more frequent among the best than anywhere else
 	Among      float64 `json:"among_best"`         // their share among the best that have the gene
 	Of         float64 `json:"among_all"`          // and among all that do
+	Chance     float64 `json:"chance"`             // see Population.Weigh
+
+	excess float64
 }
 
 // Of computes the effects of all genes, the most important first. best tells for each
 // candidate whether it is one of the best.
-func Of(genes []Gene, best []bool) []Effect {
+func Of(genes []Gene, best []bool) []Effect { return effects(countAll(genes), best) }
+
+func effects(genes []counted, best []bool) []Effect {
 	out := make([]Effect, 0, len(genes))
 	sum := 0.0
 	for i := range genes {
-		e := effect(&genes[i], best)
+		e := genes[i].effect(best)
 		sum += e.Importance
 		out = append(out, e)
 	}
@@ -148,61 +153,102 @@ func Best(scores []float64, share float64) []bool {
 	return best
 }
 
-// effect compares the distribution of a gene among the best with that among all.
-func effect(g *Gene, best []bool) Effect {
-	e := Effect{Gene: g.Name}
+// counted is a gene whose values are counted in cells.
+type counted struct {
+	*Gene
+	cell   []int32   // of each of the Gene's codes
+	names  []string  // of the cells
+	all    []float64 // how many candidates have which; of several values each counts as its share
+	square []float64 // of these shares, over all candidates
+	n      float64   // candidates that have the gene
+}
+
+func countAll(genes []Gene) []counted {
+	out := make([]counted, len(genes))
+	for i := range genes {
+		out[i] = count(&genes[i])
+	}
+	return out
+}
+
+func count(g *Gene) counted {
 	cells, names := g.divide()
-	all, top := make([]float64, len(names)), make([]float64, len(names)) // weights
-	squares := make([]float64, len(names))                               // of shares, over all
-	n, m, bests := 0.0, 0.0, 0.0
+	c := counted{Gene: g, cell: make([]int32, len(g.codes)), names: names, all: make([]float64, len(names)), square: make([]float64, len(names))}
+	for i, code := range g.codes {
+		c.cell[i] = int32(cells[code])
+	}
 	share := make([]float64, len(names))
 	from := 0
-	for i, to := range g.ends {
-		codes := g.codes[from:to]
-		from = to
-		if best[i] {
-			bests++
-		}
-		if len(codes) == 0 {
+	for _, to := range g.ends {
+		mine := c.cell[from:to]
+		if from = to; len(mine) == 0 {
 			continue
 		}
-		n++
-		for _, code := range codes {
-			share[cells[code]] += 1 / float64(len(codes))
+		c.n++
+		for _, k := range mine {
+			share[k] += 1 / float64(len(mine))
 		}
-		for _, code := range codes {
-			c := cells[code]
-			x := share[c]
-			if x == 0 {
-				continue // counted already
-			}
-			share[c] = 0
-			all[c] += x
-			squares[c] += x * x
-			if best[i] {
-				top[c] += x
-			}
+		for _, k := range mine {
+			c.all[k] += share[k]
+			c.square[k] += share[k] * share[k]
+			share[k] = 0 // counted
 		}
-		if best[i] {
+	}
+	return c
+}
+
+// take counts a candidate in the cells of top; false: it has no such gene.
+func (c *counted) take(candidate int, top []float64) bool {
+	from := 0
+	if candidate > 0 {
+		from = c.ends[candidate-1]
+	}
+	mine := c.cell[from:c.ends[candidate]]
+	for _, k := range mine {
+		top[k] += 1 / float64(len(mine))
+	}
+	return len(mine) > 0
+}
+
+// divergence compares the cells of m candidates with those of all, and tells what that
+// comes to on average if they are any m.
+func (c *counted) divergence(top []float64, m float64) (found, chance float64) {
+	for k := range c.names {
+		p, q := top[k]/m, c.all[k]/c.n
+		found += (p - q) * (p - q) / q
+		// The variance of p if the best were any m of the n.
+		variance := (c.square[k]/c.n - q*q) * c.n / (c.n - 1)
+		chance += variance / m * (1 - m/c.n) / q
+	}
+	return found, chance
+}
+
+// effect compares the distribution of a gene among the best with that among all.
+func (c *counted) effect(best []bool) Effect {
+	e := Effect{Gene: c.Name, Active: c.n / float64(max(1, len(best)))}
+	top := make([]float64, len(c.names))
+	m, bests := 0.0, 0.0
+	for i, yes := range best {
+		if !yes {
+			continue
+		}
+		if bests++; c.take(i, top) {
 			m++
 		}
 	}
-	e.Active = n / float64(max(1, len(best)))
-	if n == 0 || m == 0 || m == n {
+	if c.n == 0 || m == 0 || m == c.n {
 		return e
 	}
-	divergence, chance, most := 0.0, 0.0, 0.0
-	for c := range names {
-		p, q := top[c]/m, all[c]/n
-		divergence += (p - q) * (p - q) / q
-		// The variance of p if the best were any m of the n.
-		variance := (squares[c]/n - q*q) * n / (n - 1)
-		chance += variance / m * (1 - m/n) / q
+	found, chance := c.divergence(top, m)
+	e.excess = excess(found, chance, len(c.names))
+	most := 0.0
+	for k := range c.names {
+		p, q := top[k]/m, c.all[k]/c.n
 		if gain := p - q; gain > most {
-			most, e.Favoured, e.Among, e.Of = gain, names[c], p, q
+			most, e.Favoured, e.Among, e.Of = gain, c.names[k], p, q
 		}
 	}
-	if e.Divergence = divergence - chance; e.Divergence <= 0 {
+	if e.Divergence = found - chance; e.Divergence <= 0 {
 		e.Divergence, e.Favoured, e.Among, e.Of = 0, "", 0, 0
 	}
 	e.Importance = e.Divergence * m / bests

@@ -17,6 +17,74 @@ func find(t *testing.T, all []Effect, gene string) Effect {
 	return all[i]
 }
 
+func effect(g *Gene, best []bool) Effect {
+	c := count(g)
+	return c.effect(best)
+}
+
+// Of pure noise hardly anything stands out, in no more searches than said; what decides
+// does, even when little is known.
+func TestChance(t *testing.T) {
+	t.Parallel()
+	const searches = 200
+	for _, n := range []int{20, 300} {
+		r := rand.New(rand.NewPCG(5, uint64(n)))
+		noisy := 0
+		for range searches {
+			genes := []Gene{{Name: "x"}, {Name: "flag"}, {Name: "kernels"}, {Name: "rare"}}
+			scores := make([]float64, n)
+			for i := range n {
+				genes[0].Number(r.Float64())
+				genes[1].Text([]string{"no", "yes"}[r.IntN(2)])
+				for range 1 + r.IntN(4) {
+					genes[2].Number(float64(3 + 2*r.IntN(3)))
+				}
+				if r.IntN(4) == 0 {
+					genes[3].Number(r.Float64())
+				}
+				for k := range genes {
+					genes[k].Next()
+				}
+				scores[i] = r.NormFloat64()
+			}
+			best := Best(scores, 0.1)
+			p := Population{rows: make([]int, n), genes: countAll(genes)}
+			s := Study{Best: max(1, n/10), Genes: effects(p.genes, best)}
+			p.Weigh(&s)
+			if slices.ContainsFunc(s.Genes, func(e Effect) bool { return e.Chance <= Beyond }) {
+				noisy++
+			}
+			again := Study{Best: s.Best, Genes: effects(p.genes, best)}
+			(&Population{rows: p.rows, genes: p.genes}).Weigh(&again)
+			if !slices.Equal(s.Genes, again.Genes) {
+				t.Fatalf("%+v, and again %+v", s.Genes, again.Genes)
+			}
+		}
+		if noisy > 20 { // 10 are expected; 21 or more come in one of 1,000 such tests
+			t.Errorf("%d candidates: something stands out in %d of %d searches of noise", n, noisy, searches)
+		}
+	}
+	r := rand.New(rand.NewPCG(7, 8))
+	decides, idle := Gene{Name: "decides"}, Gene{Name: "idle"}
+	scores := make([]float64, 100)
+	for i := range scores {
+		scores[i] = r.Float64()
+		decides.Number(scores[i])
+		idle.Number(r.Float64())
+		decides.Next()
+		idle.Next()
+	}
+	p := Population{rows: make([]int, 100), genes: countAll([]Gene{idle, decides})}
+	s := Study{Best: 10, Genes: effects(p.genes, Best(scores, 0.1))}
+	p.Weigh(&s)
+	if e := find(t, s.Genes, "decides"); e.Chance > 0.01 {
+		t.Errorf("%+v", e)
+	}
+	if e := find(t, s.Genes, "idle"); e.Chance <= Beyond {
+		t.Errorf("%+v", e)
+	}
+}
+
 // What decides alone has the divergence that its densities have: of the best tenth,
 // which lies in a tenth of the range, (1-g)/g = 9. What does not matter has none.
 func TestKnownDensities(t *testing.T) {

@@ -28,12 +28,13 @@ const fewest = 20
 // Population are the genes of some rows, for who needs those of the same ones again.
 type Population struct {
 	rows  []int
-	genes []Gene
+	genes []counted
+	nulls map[int][]float64 // by how many are the best
 }
 
-func (p *Population) of(r *show.Rows, rows []int) []Gene {
+func (p *Population) of(r *show.Rows, rows []int) []counted {
 	if p.genes == nil || !slices.Equal(p.rows, rows) {
-		p.rows, p.genes = rows, genesOf(r, rows)
+		*p = Population{rows: rows, genes: countAll(genesOf(r, rows))}
 	}
 	return p.genes
 }
@@ -76,7 +77,7 @@ func Among(r *show.Rows, o engine.Objective, found []int, share float64, of *Pop
 			s.Best++
 		}
 	}
-	s.Genes = Of(of.of(r, rows), best)
+	s.Genes = effects(of.of(r, rows), best)
 	return s, nil
 }
 

@@ -148,6 +148,7 @@ func (s *search) importance(url.Values) (any, error) {
 			out.Reason = err.Error()
 			continue
 		}
+		of.Weigh(&study)
 		study.Genes = study.Genes[:min(len(study.Genes), 40)]
 		for i := range study.Genes {
 			study.Genes[i].Gene, study.Genes[i].Favoured = clip(study.Genes[i].Gene, 220), clip(study.Genes[i].Favoured, 120)

@@ -38,7 +38,7 @@ export function genes(context) {
     }
     box.classList.toggle('whole', answer.metrics.length % 2 === 0)
     fill(e, answer.reason && h('p', { class: 'faint' }, answer.reason + '.'), answer.metrics.map(m => panel(`What ${m.metric} depends on`,
-      h('p', { class: 'faint' }, `How differently genes are distributed among the best ${plural(m.best, 'candidate')} of ${m.candidates.toLocaleString('en')} (PED-ANOVA). Choose one to look at it.${m.genes.some(g => g.importance > 0) ? '' : ' With so few candidates none stands out yet.'}`),
+      h('p', { class: 'faint' }, `How differently genes are distributed among the best ${plural(m.best, 'candidate')} of ${m.candidates.toLocaleString('en')} (PED-ANOVA). Choose one to look at it.${m.genes.some(g => g.chance <= 0.05) ? '' : ' Nothing stands out from chance.'}`),
       h('ul', { class: 'bars' }, m.genes.filter((g, i) => i < 12 || g.importance > 0.02).map(g => h('li', {}, h('button', {
         type: 'button', onclick: () => {
           gene = all.find(x => x === g.gene || x === 'gene:' + g.gene) ?? 'gene:' + g.gene
