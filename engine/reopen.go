@@ -12,6 +12,7 @@ type reopening struct {
 	answer func(Receipt, error) // it is durable, or refused
 	plan   bool                 // it was planned for its turn
 	lapsed int                  // of the genomes to start with, those that do not fit
+	came   Receipt              // once it is journaled
 }
 
 // errReopen says that the loop has come to rest for a takeover.
@@ -54,7 +55,7 @@ func (s *Search) reopen(ctx context.Context) error {
 	refused := s.openUnlessStopped(ctx)
 	s.takeover = nil
 	if refused == nil {
-		s.writer.after(func() { r.answer(s.at.requests[r.ID].Receipt, nil) })
+		s.writer.after(func() { r.answer(r.came, nil) })
 		return nil
 	}
 	s.writer.next, s.writer.then = &Change{}, nil // of what is not to hold
@@ -151,6 +152,9 @@ func (s *Search) takeOver(t *trajectory, d Declarations) error {
 	s.say("%s", t.tells(e))
 	event := t.event(eventTakeover, e, s.cfg.Clock.Now())
 	s.writer.next.Events = append(s.writer.next.Events, event)
+	if r := s.takeover; r != nil {
+		r.came = Receipt{Request: r.ID, Seq: event.Seq, Turn: event.Turn, Says: e.Fit.String()}
+	}
 	if err := t.happened(event); err != nil {
 		return err
 	}

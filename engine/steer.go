@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Request is a change from outside: one of the fields after AtTurn. However a search is
+// Request is a change from outside: one of the fields after DryRun. However a search is
 // steered, this is how: by Search.Steer while it runs, by Steer while it does not. It is
 // also what a socket takes as JSON, and what a plan is in the ledger.
 //
@@ -22,6 +22,7 @@ type Request struct {
 	ID     string `json:"request,omitempty"` // names it: what was carried out is not carried out again; "": it has no name
 	By     string `json:"by,omitempty"`      // for people: who asked
 	AtTurn uint64 `json:"at_turn,omitempty"` // it takes hold before this turn of the search; 0: as soon as it can
+	DryRun bool   `json:"dry_run,omitempty"` // of a Takeover: the Receipt says who would fit, and nothing is changed
 
 	Set      *Settings  `json:"set,omitempty"`
 	Pause    *Pause     `json:"pause,omitempty"`
@@ -47,6 +48,7 @@ type Receipt struct {
 	Turn    uint64 `json:"turn"`          // it holds from this turn on
 	IDs     []ID   `json:"ids,omitempty"` // of the candidates that it made
 	Planned bool   `json:"planned,omitempty"`
+	Says    string `json:"says,omitempty"` // of a Takeover, on one line: who fits
 }
 
 // carried is what came of a Request that has a name.
@@ -290,6 +292,9 @@ func (t *trajectory) carryOut(r *Request, now time.Time) (*effect, error) {
 	if err != nil {
 		return &effect{}, err
 	}
+	if r.DryRun {
+		return t.try(r)
+	}
 	planned := t.plannedAs(r.ID)
 	if before, known := t.requests[r.ID]; known && r.ID != "" && (planned == nil || planned.AtTurn > t.search.turns) {
 		if before.of != "" && before.of != r.hash() {
@@ -332,6 +337,22 @@ func (t *trajectory) carryOut(r *Request, now time.Time) (*effect, error) {
 		}
 	}
 	return e, nil
+}
+
+// try says what a takeover would come to, as the search stands now.
+func (t *trajectory) try(r *Request) (*effect, error) {
+	if r.Takeover == nil {
+		return &effect{}, wrong("dry_run", "only of a takeover is it told before what comes of it").but("leave it out")
+	}
+	e, err := r.Takeover.do(t, r)
+	if err != nil {
+		return &effect{}, err
+	}
+	rec := Receipt{Request: r.ID, Turn: max(r.AtTurn, t.search.turns), Says: "that is what is declared: nothing would change"}
+	if e.data != nil {
+		rec.Says = e.Says
+	}
+	return &effect{Receipt: rec}, nil
 }
 
 // event makes the next one, which holds from the next turn on.
@@ -420,6 +441,13 @@ func (t *trajectory) remember(e EventRecord) error {
 		}
 		rec.Turn, rec.of = p.AtTurn, p.hash()
 	} else {
+		if e.Kind == eventTakeover {
+			var who Fit
+			if err := json.Unmarshal(e.Data, &who); err != nil {
+				return err
+			}
+			rec.Says = who.String()
+		}
 		t.planned = slices.DeleteFunc(t.planned, func(p *Request) bool { return p.ID == id })
 	}
 	t.requests[id] = rec

@@ -88,7 +88,17 @@ func TestRequestsAreCarriedOutOnce(t *testing.T) {
 				give := func(give func(engine.Request) (engine.Receipt, error)) {
 					for i, r := range requests() {
 						r.ID, r.By = fmt.Sprintf("request %d", i), "a test"
+						before := events(t, cfg.Ledger)
+						tried := r
+						tried.DryRun = true
+						said, err := give(tried)
+						if (err == nil) != (r.Takeover != nil) || events(t, cfg.Ledger) != before {
+							t.Errorf("%s, tried: %+v, %v", &r, said, err)
+						}
 						first, err := give(r)
+						if first.Says != said.Says || r.Takeover != nil && !strings.Contains(said.Says, " candidates fit") {
+							t.Errorf("%s: before %q was said, then %q", &r, said.Says, first.Says)
+						}
 						if err != nil || first.Request != r.ID || first.Seq == 0 {
 							t.Fatalf("%s: %+v, %v", &r, first, err)
 						}

@@ -236,7 +236,7 @@ func (x *Takeover) do(t *trajectory, r *Request) (*effect, error) {
 		return &effect{}, err
 	}
 	e.asked, e.Lapsed = r.asked(), lapsed
-	return &effect{data: e, say: t.tells(e)}, nil
+	return &effect{Receipt: Receipt{Says: e.Fit.String()}, data: e, say: t.tells(e)}, nil
 }
 
 // takeover is the event by which a search goes on with other declarations, nil if they

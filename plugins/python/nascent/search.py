@@ -223,15 +223,19 @@ class Search:
     def takeover(self, *, space: Optional[Mapping[str, Any]] = None, objectives: Any = None, ties: Any = None,
                  constraints: Optional[Sequence[Mapping[str, Any]]] = None, metrics: Optional[Mapping[str, str]] = None,
                  prefer: Optional[str] = None, reference: Optional[Mapping[str, float]] = None,
-                 at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
+                 at_turn: Optional[int] = None, request: Optional[str] = None, dry_run: bool = False) -> Receipt:
         """Go on with another space, other objectives, ties or constraints, or further
         metrics, in the words of Search; what is None stays. The strategy begins anew with
-        the candidates that fit."""
+        the candidates that fit: ``says`` of what is returned tells who does. dry_run: it
+        tells who would, and nothing is changed."""
         said = {"space": space, "objectives": _goals(objectives), "ties": _goals(ties), "constraints": constraints, "prefer": prefer,
                 "reference": reference}
         if metrics:
             said["metrics"] = [{"metric": name, "expression": text} for name, text in metrics.items()]
-        return send(self.dir, {"takeover": {key: value for key, value in said.items() if value is not None}}, at_turn, request)
+        asked: Dict[str, Any] = {"takeover": {key: value for key, value in said.items() if value is not None}}
+        if dry_run:
+            asked["dry_run"] = True
+        return send(self.dir, asked, at_turn, request)
 
     def pause(self, now: bool = False, *, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
         """Let it start nothing new. now: trials are called back, too."""

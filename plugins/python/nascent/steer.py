@@ -28,12 +28,15 @@ class Receipt:
     """The candidates that it made."""
     planned: bool
     """It waits for its turn."""
+    says: str
+    """Of a takeover: who fits."""
 
     def __init__(self, record: Mapping[str, Any]) -> None:
         self.request = record.get("request", "")
         self.turn = record.get("turn", 0)
         self.ids = [str(identity) for identity in record.get("ids") or []]
         self.planned = bool(record.get("planned"))
+        self.says = record.get("says", "")
 
     def __repr__(self) -> str:
         return f"<{'planned for' if self.planned else 'holds from'} turn {self.turn}: {self.request}>"

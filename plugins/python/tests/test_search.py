@@ -116,8 +116,13 @@ class TestSteering(Case):
             if trial.id == "6":
                 with self.assertRaisesRegex(nascent.EngineError, "no evaluator measures \"speed\""):
                     search.takeover(objectives={"speed": "maximize"})
-                turn = search.takeover(space={**SPACE, "x": {"float": [0, 20]}}, request="wider",
-                                       objectives={"accuracy": "maximize", "cost": "minimize"}).turn
+                change = {"space": {**SPACE, "x": {"float": [0, 20]}}, "objectives": {"accuracy": "maximize", "cost": "minimize"}}
+                would = search.takeover(**change, dry_run=True)
+                self.assertEqual([o["metric"] for o in search.status["objectives"]], ["accuracy"])
+                done = search.takeover(**change, request="wider")
+                self.assertRegex(done.says, "^[0-6] of 6 candidates fit; ")
+                self.assertRegex(would.says, "^[0-6] of [56] candidates fit; .*x: ")
+                turn = done.turn
                 self.assertEqual(turn, search.takeover(space=SPACE, request="wider").turn)
         self.assertEqual([o["metric"] for o in search.status["objectives"]], ["accuracy", "cost"])
         self.assertRegex("".join(e.get("text", "") for e in search.log if e["kind"] == "takeover"), "of 6 candidates fit; .*x: ")

@@ -79,6 +79,9 @@ func (a *app) told(s steering, rec engine.Receipt, format string, args ...any) e
 	if rec.Planned {
 		text = fmt.Sprintf("planned for turn %d (%s)", rec.Turn, rec.Request)
 	}
+	if rec.Says != "" {
+		text += ": " + rec.Says
+	}
 	_, err := fmt.Fprintln(a.out, show.Clean(text))
 	return err
 }
@@ -139,7 +142,8 @@ what came of it as JSON.`,
 }
 
 func (a *app) setCommand() *cobra.Command {
-	return a.steeringCommand(&cobra.Command{
+	var dry bool
+	cmd := a.steeringCommand(&cobra.Command{
 		Use:   "set DIR KEY=VALUE...",
 		Short: "Change limits, workers, the window or the hosts of a search",
 		Long: `Changes the search in DIR, while it runs and while it does not: limits.evaluations,
@@ -150,12 +154,13 @@ than the last one was. A search that had ended goes on by: nascent run DIR.
 What a search declares is changed by a command of its own: space, objectives, ties,
 constraints, prefer, reference, and further metrics. A value may be @FILE, which holds
 it or is a whole search.yaml. From the next turn on the strategy begins anew with the
-candidates that fit; log tells how many do.`,
+candidates that fit; who does is said, with --dry-run before anything is changed.`,
 		Example: `  nascent set mnist1d limits.evaluations=500 workers=4
   nascent set mnist1d window=16 --at-turn 200
   nascent set mnist1d limits.wall=none
   nascent set mnist1d fleet.hosts=8
   nascent set mnist1d 'constraints=[{metric: parameters, max: 5000}]'
+  nascent set mnist1d space=@wider.yaml --dry-run
   nascent set mnist1d space=@wider.yaml --at-turn 300`,
 		Args: cobra.MinimumNArgs(2),
 	}, func(args []string) (r engine.Request, done string, err error) {
@@ -175,8 +180,13 @@ candidates that fit; log tells how many do.`,
 		default:
 			err = wrongInput("%s: what a search declares is set by a command of its own; leave %s out", declare[0], settings[0])
 		}
+		if r.DryRun = dry; dry {
+			return r, "nothing is changed yet", err
+		}
 		return r, "set " + strings.Join(args, " "), err
 	})
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say who would fit what the search is to declare, and change nothing")
+	return cmd
 }
 
 func (a *app) pauseCommand() *cobra.Command {

@@ -32,8 +32,13 @@ func Takeover(pairs []string) (*engine.Takeover, error) {
 			return nil, err
 		}
 	}
+	return x, d.takeover(x)
+}
+
+// takeover reads what the document declares.
+func (d *Document) takeover(x *engine.Takeover) error {
 	var e engine.Config
-	err = d.fields(d.root, "", readers{
+	err := d.fields(d.root, "", readers{
 		"space":       func(n *yaml.Node, key string) (err error) { e.Space, err = d.whole(n, key); return err },
 		"objectives":  func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Objectives, &e.Ties) },
 		"ties":        func(n *yaml.Node, key string) error { return d.objectives(n, key, &e.Ties, &e.Objectives) },
@@ -43,7 +48,7 @@ func Takeover(pairs []string) (*engine.Takeover, error) {
 		"constraints": func(n *yaml.Node, key string) error { return d.constraints(n, key, &e) },
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if e.Space != nil {
 		x.Space = e.Space.JSON()
@@ -68,7 +73,7 @@ func Takeover(pairs []string) (*engine.Takeover, error) {
 	if d.Has("reference") {
 		x.Reference = e.Reference
 	}
-	return x, nil
+	return nil
 }
 
 // without lets a takeover take away what a key has.

@@ -358,6 +358,25 @@ func TestClicks(t *testing.T) {
 		}
 	}`, nil), chromedp.Click("[name=again]", chromedp.ByQuery), until(`document.querySelector('.outcome').textContent.startsWith('added')`))
 	tab.open(web.URL + "/#/clicked")
+	// What it declares is changed once it was said who fits.
+	tab.run(chromedp.Click("details[name=steering] summary", chromedp.ByQuery), chromedp.Click("details[name=declaring] summary", chromedp.ByQuery), until(`document.querySelector('[name=declared]').value.includes('length: [1, 5]')`),
+		chromedp.Evaluate(`{
+			const text = document.querySelector('[name=declared]')
+			text.value = text.value.replace('length: [1, 5]', 'length: [1, 2]').replace('choice: [relu, mish]', 'choice: [relu, mish')
+			text.dispatchEvent(new Event('input'))
+		}`, nil), chromedp.Click("[name=try]", chromedp.ByQuery), until(`document.querySelector('[name=declaring] .outcome.wrong')?.textContent.startsWith('declared:')`),
+		chromedp.Evaluate(`{
+			const text = document.querySelector('[name=declared]')
+			text.value = text.value.replace('choice: [relu, mish', 'choice: [relu, mish]')
+		}`, nil), chromedp.Click("[name=try]", chromedp.ByQuery), chromedp.WaitVisible("[name=takeover]", chromedp.ByQuery))
+	fits := evaluate[string](tab, `document.querySelector('[name=declaring] .outcome').textContent`)
+	tab.sound("who would fit", strings.TrimPrefix(web.URL, "http://"), 1000)
+	tab.picture("serve-declaring")
+	tab.run(chromedp.Click("[name=takeover]", chromedp.ByQuery), until(`document.querySelector('[name=declaring] .outcome').textContent.startsWith('From turn')`))
+	if done := evaluate[string](tab, `document.querySelector('[name=declaring] .outcome').textContent`); !strings.HasSuffix(done, ": "+fits) || !strings.Contains(fits, "candidates fit") {
+		t.Errorf("it is said that %q, and then %q", fits, done)
+	}
+	tab.open(web.URL + "/#/clicked")
 	tab.sound("clicked", strings.TrimPrefix(web.URL, "http://"), 1000)
 
 	a.header = []string{"Authorization", "Bearer " + token}
@@ -375,7 +394,7 @@ func TestClicks(t *testing.T) {
 	if sum.State.Paused == nil || !slices.Equal(sum.State.Bans, []string{"blocks.length > 4"}) || !slices.Equal(c.Labels, []string{"mine"}) {
 		t.Errorf("after the clicks it is paused %+v, bans %q, and candidate 3 has labels %q", sum.State.Paused, sum.State.Bans, c.Labels)
 	}
-	if kinds["pause"] != 1 || kinds["ban"] != 1 || kinds["label"] != 1 || kinds["add"] != 1 {
+	if kinds["pause"] != 1 || kinds["takeover"] != 1 || kinds["ban"] != 1 || kinds["label"] != 1 || kinds["add"] != 1 {
 		t.Errorf("what happened: %v", kinds)
 	}
 }

@@ -25,6 +25,7 @@ var queries = map[string]query{
 	"/importance": of((*search).importance),
 	"/parallel":   of((*search).parallel),
 	"/timeline":   of((*search).timeline),
+	"/declared":   of((*search).declared),
 	"/failures":   of((*search).failures),
 	"/curves":     func(s *search, ctx context.Context, _ engine.ID, q url.Values) (any, error) { return s.curves(ctx, q) },
 	"/log":        of((*search).log),

@@ -110,6 +110,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/searches/{name}/file/{id}/{file}", s.file)
 	mux.HandleFunc("POST /api/searches/{name}/steer", s.steer)
 	mux.HandleFunc("POST /api/searches/{name}/import", s.bring)
+	mux.HandleFunc("POST /api/searches/{name}/declare", s.declare)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			refuse(w, http.StatusMethodNotAllowed, "this cannot be changed; a search is, by a POST to /api/searches/NAME/steer")

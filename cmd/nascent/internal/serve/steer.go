@@ -5,14 +5,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -43,13 +46,60 @@ func (s *Server) steer(w http.ResponseWriter, r *http.Request) {
 // steer changes the search.
 func (x *search) steer(ctx context.Context, r engine.Request) (engine.Receipt, error) {
 	rec, err := x.source.Steer(ctx, x.dir, r)
-	if err == nil {
+	if err == nil && !r.DryRun {
 		x.brief.Lock()
 		clear(x.answers)
 		x.brief.Unlock()
 		x.refresh(ctx) // so that whoever asked sees it; what cannot be read now is read later
 	}
 	return rec, err
+}
+
+// declare has a search declare what the body says: a text as /declared gives it.
+func (s *Server) declare(w http.ResponseWriter, r *http.Request) {
+	x, err := s.search(r.PathValue("name"))
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	q := r.URL.Query()
+	req := engine.Request{ID: q.Get("request"), By: "page", DryRun: q.Get("dry") != ""}
+	if at := q.Get("at_turn"); at != "" {
+		if req.AtTurn, err = strconv.ParseUint(at, 10, 63); err != nil {
+			fail(w, fmt.Errorf("%.40q is no turn", at))
+			return
+		}
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, config.MaxSize+1))
+	if err == nil {
+		req.Takeover, err = config.Declared("declared", text)
+	}
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	rec, err := x.steer(r.Context(), req)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	rec.Says = clip(rec.Says, mostSaid)
+	respond(w, rec)
+}
+
+// declaration is what a search declares, as somebody writes it.
+type declaration struct {
+	Text string `json:"text,omitempty"`
+	Long bool   `json:"long,omitempty"` // it is too long for an answer
+}
+
+// declared answers /declared.
+func (s *search) declared(url.Values) (any, error) {
+	text, err := config.DeclaredText(&s.archive.Plan)
+	if err != nil || inJSON(string(text)) > maxAnswer-1000 {
+		return &declaration{Long: err == nil}, err
+	}
+	return &declaration{Text: string(text)}, nil
 }
 
 const (

@@ -13,6 +13,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/socket"
 	"github.com/nascent-nas/nascent/engine"
@@ -73,6 +74,7 @@ type model struct {
 type confirm struct {
 	order
 	text string // as it was written
+	fits string // of a takeover: who would fit, once that is known
 	busy bool   // it is carried out
 }
 
@@ -84,6 +86,11 @@ type (
 	}
 	noticed uint64 // a version
 	steered struct {
+		confirm *confirm
+		receipt engine.Receipt
+		err     error
+	}
+	tried struct { // a takeover
 		confirm *confirm
 		receipt engine.Receipt
 		err     error
@@ -143,14 +150,33 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.hear(msg)
 	case steered:
 		m.came(msg)
+	case tried:
+		if msg.err != nil {
+			m.refused(msg.confirm, msg.err)
+		}
+		msg.confirm.fits = msg.receipt.Says
 	default:
 		return m, nil
 	}
 	if m.quitting {
 		return m, tea.Quit
 	}
+	if c := m.confirm; c != nil && c.request.Takeover != nil && c.fits == "" {
+		c.fits = "Who fits is being looked for."
+		next = tea.Batch(next, m.try(c))
+	}
 	m.draw()
 	return m, tea.Batch(next, m.ask(m.ctx))
+}
+
+// try finds who would fit after a takeover.
+func (m *model) try(c *confirm) tea.Cmd {
+	search, ctx, r := m.search, m.ctx, c.request
+	r.DryRun = true
+	return func() tea.Msg {
+		rec, err := search.Steer(ctx, r)
+		return tried{c, rec, err}
+	}
 }
 
 // View is what was drawn last.
@@ -354,6 +380,9 @@ func (m *model) command(text string) {
 		names = append(names, o.word+" ")
 	}
 	names = append(names, "limits.evaluations=", "limits.wall=", "limits.seconds=", "limits.target=", "workers=", "window=")
+	for _, key := range config.Declaring {
+		names = append(names, key+"=")
+	}
 	if s := m.summary(); s != nil {
 		names = append(names, s.Genes...)
 	}
@@ -440,17 +469,22 @@ func (m *model) answer(key string) tea.Cmd {
 // known, may be given again, under the same name: it counts once.
 func (m *model) came(s steered) {
 	if s.confirm.busy = false; s.err != nil {
-		m.mistake(s.err)
-		var remote *socket.RemoteError
-		if refused := errors.Is(s.err, engine.ErrConfig) || errors.As(s.err, &remote) && remote.Exit == 2; refused && m.confirm == s.confirm {
-			m.confirm = nil // nothing was changed, and so it would be once more
-		}
+		m.refused(s.confirm, s.err)
 		return
 	}
 	if m.confirm == s.confirm {
 		m.confirm = nil
 	}
 	m.said = ln(in(bold|good, "✓ "), t(clip(s.confirm.text, 30)+": "+came(s.confirm.order, s.receipt)))
+}
+
+// refused says why an order was not carried out.
+func (m *model) refused(c *confirm, err error) {
+	m.mistake(err)
+	var remote *socket.RemoteError
+	if wrong := errors.Is(err, engine.ErrConfig) || errors.As(err, &remote) && remote.Exit == 2; wrong && m.confirm == c {
+		m.confirm = nil // nothing was changed, and so it would be once more
+	}
 }
 
 // mistake says what is wrong, on one line.
@@ -649,7 +683,11 @@ func (c *confirm) lines(width int) []line {
 	if n := c.request.AtTurn; n > 0 {
 		text = fmt.Sprintf("Before turn %d: %s", n, text)
 	}
-	return folded("? ", text, bold, width, 4)
+	lines := folded("? ", text, bold, width, 4)
+	if c.fits != "" {
+		lines = append(lines, folded("  ", c.fits, 0, width, 3)...)
+	}
+	return lines
 }
 
 // usage says how the command goes on that is being written.

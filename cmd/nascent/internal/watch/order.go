@@ -24,7 +24,7 @@ var orders = []struct{ word, args, what string }{
 	{"resume", "", "it goes on"},
 	{"stop", "", "the run ends cleanly"},
 	{"cancel", "ID...", "jobs without a result fail, at their place"},
-	{"set", "KEY=VALUE...", "limits.evaluations, limits.wall, limits.seconds, limits.target, workers, window"},
+	{"set", "KEY=VALUE...", "limits.evaluations, limits.wall, limits.seconds, limits.target, workers, window; or what it declares: space=@FILE, constraints=..."},
 	{"ban", "CONDITION", "such genomes are not proposed"},
 	{"unban", "CONDITION", "they are again"},
 	{"withdraw", "NAME", "what is planned under a name is not done"},
@@ -87,6 +87,13 @@ func parseOrder(text string, s *summary) (o order, err error) {
 			o.says = "The files of " + listed(ids) + " may go, as if they had not been pinned."
 		}
 	case "set":
+		if key, _, _ := strings.Cut(rest, "="); slices.Contains(config.Declaring, key) {
+			if r.Takeover, err = config.Takeover(declared(rest)); err != nil {
+				return o, err
+			}
+			o.says = "It goes on with " + r.Takeover.String() + ", and the strategy begins anew with the candidates that fit."
+			break
+		}
 		if r.Set, err = config.Settings(strings.Fields(rest)); err != nil {
 			return o, err
 		}
@@ -144,6 +151,20 @@ func parseOrder(text string, s *summary) (o order, err error) {
 	return o, nil
 }
 
+// declared are the parts of a text of which each begins with a key of config.Declaring: values
+// may hold blanks.
+func declared(text string) (parts []string) {
+	for _, word := range strings.Split(text, " ") {
+		key, _, is := strings.Cut(word, "=")
+		if n := len(parts); n > 0 && !(is && slices.Contains(config.Declaring, key)) {
+			parts[n-1] += " " + word
+		} else {
+			parts = append(parts, word)
+		}
+	}
+	return parts
+}
+
 func isID(text string) bool {
 	_, err := engine.ParseID(text)
 	return err == nil
@@ -199,6 +220,9 @@ func came(o order, rec engine.Receipt) string {
 		return "there was nothing to do"
 	}
 	text := fmt.Sprintf("done: event %d, from turn %d on", rec.Seq, rec.Turn)
+	if rec.Says != "" {
+		text += ": " + rec.Says
+	}
 	if len(rec.IDs) > 0 {
 		text += ", candidate " + listed(rec.IDs)
 	}

@@ -575,7 +575,12 @@ func TestSteer(t *testing.T) {
 	t.Parallel()
 	dir := searched(t, 40, accuracy)
 	var got []engine.Request
-	src := &source{steer: func(r engine.Request) error { got = append(got, r); return nil }}
+	src := &source{steer: func(r engine.Request) error {
+		if !r.DryRun {
+			got = append(got, r)
+		}
+		return nil
+	}}
 	s := watched(t, serve.Open(dir, src), 80, 24)
 	order := func(says string, keys ...string) {
 		t.Helper()
@@ -640,6 +645,19 @@ func TestSteer(t *testing.T) {
 	s.press("esc", "4")
 	s.shows("blocks.length > 4 (watch)", "note about this (watch)")
 
+	s.press("s")
+	s.write("constraints=[{metric: accuracy, min: 0.5}]")
+	order("It goes on with constraints=", "enter")
+	s.press("s")
+	s.write("space={x: {float: [0, 1]}}")
+	s.press("enter")
+	s.shows("? It goes on with space=", "0 of 40 candidates fit; 40 do not", "y does it")
+	s.press("esc", "s")
+	s.write("objectives=[{metric: speed}]")
+	s.press("enter")
+	s.shows("! ", `"speed"`)
+	s.hides("y does it")
+
 	n := len(got)
 	s.press("S")
 	s.shows("? The run ends cleanly")
@@ -700,19 +718,20 @@ func TestOrders(t *testing.T) {
 		"cancel 57, 58":                        `{"cancel":[57,58]}`,
 		"set limits.evaluations=500 workers=4": `{"set":{"limits.evaluations":500,"workers":4}}`,
 		"set limits.wall=2h":                   `{"set":{"limits.wall":7200}}`,
-		"set limits.target=none":               `{"set":{"limits.target":null}}`,
-		"ban kernel = 7 and not norm":          `{"ban":"kernel = 7 and not norm"}`,
-		"withdraw watch-1":                     `{"withdraw":"watch-1"}`,
-		"unban kernel = 7":                     `{"unban":"kernel = 7"}`,
-		"add lr=0.01 units=64":                 `{"add":{"genomes":["lr=0.01 units=64"]}}`,
-		"pin 3 f2":                             `{"pin":[3,1000000002]}`,
-		"unpin 3":                              `{"unpin":[3]}`,
-		"note moved to the other machine":      `{"note":"moved to the other machine"}`,
-		"label 12 57 very promising":           `{"label":{"ids":[12,57],"add":"very promising"}}`,
-		"label 12 57":                          `{"label":{"ids":[12],"add":"57"}}`,
-		"unlabel 12 promising":                 `{"label":{"ids":[12],"remove":"promising"}}`,
-		"comment 12 diverges":                  `{"label":{"ids":[12],"comment":"diverges"}}`,
-		"comment 12":                           `{"label":{"ids":[12],"comment":""}}`,
+		"set ties=none  constraints=[{metric: a, max: 3}]": `{"takeover":{"ties":[],"constraints":[{"metric":"a","max":3}]}}`,
+		"set limits.target=none":                           `{"set":{"limits.target":null}}`,
+		"ban kernel = 7 and not norm":                      `{"ban":"kernel = 7 and not norm"}`,
+		"withdraw watch-1":                                 `{"withdraw":"watch-1"}`,
+		"unban kernel = 7":                                 `{"unban":"kernel = 7"}`,
+		"add lr=0.01 units=64":                             `{"add":{"genomes":["lr=0.01 units=64"]}}`,
+		"pin 3 f2":                                         `{"pin":[3,1000000002]}`,
+		"unpin 3":                                          `{"unpin":[3]}`,
+		"note moved to the other machine":                  `{"note":"moved to the other machine"}`,
+		"label 12 57 very promising":                       `{"label":{"ids":[12,57],"add":"very promising"}}`,
+		"label 12 57":                                      `{"label":{"ids":[12],"add":"57"}}`,
+		"unlabel 12 promising":                             `{"label":{"ids":[12],"remove":"promising"}}`,
+		"comment 12 diverges":                              `{"label":{"ids":[12],"comment":"diverges"}}`,
+		"comment 12":                                       `{"label":{"ids":[12],"comment":""}}`,
 	} {
 		o, err := parseOrder(text, stands)
 		if err != nil {
@@ -725,7 +744,7 @@ func TestOrders(t *testing.T) {
 	}
 	for text, says := range map[string]string{
 		"": "there are pause", "hurry": "there are pause", "pause later": "nothing follows it", "stop now": "nothing follows it", "cancel": "write cancel ID...",
-		"cancel five": "no candidate id", "set": "write set KEY=VALUE...", "set workers": "write KEY=VALUE", "set seed=3": "seed", "ban": "write ban CONDITION",
+		"cancel five": "no candidate id", "set": "write set KEY=VALUE...", "set workers": "write KEY=VALUE", "set space=@nowhere": "no such file", "set ties=[{metric: ": "no YAML", "set seed=3": "seed", "ban": "write ban CONDITION",
 		"label promising": "name one candidate", "comment x": "no candidate id", "note": "write note TEXT",
 	} {
 		if o, err := parseOrder(text, stands); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {

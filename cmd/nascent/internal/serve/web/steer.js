@@ -106,16 +106,68 @@ export function steering(context) {
     bans.length > 0 && h('ul', { class: 'files' }, bans.map(b => h('li', {}, 'banned: ', h('code', {}, b), ' ', button('Unban', () => ask({ unban: b }))))),
     planned.length > 0 && h('ul', { class: 'files' }, planned.map(p => h('li', {}, `before turn ${p.turn}: ${p.text} `, button('Withdraw', () => said.ask({ withdraw: p.request }), { name: 'withdraw' }))))))
 
-  const bring = importing(context, turn)
+  const bring = importing(context, turn), other = declaring(context, turn)
   const more = h('details', { class: 'folded', name: 'steering' }, h('summary', {}, 'Limits, bans, genomes, notes …'),
     h('div', { class: 'grid' },
       h('div', {}, h('h3', {}, 'Limits'), limits, h('h3', {}, 'When'), h('p', {}, h('label', { class: 'faint' }, 'Not now, but before turn ', turn))),
       h('div', {}, h('h3', {}, 'Ban genomes'), field('ban', 'kernel = 7 and not norm', 'Ban', (ban, done) => ask({ ban }, done)), holds.e,
         h('h3', {}, 'Add a genome'), field('add', 'its text, as a candidate has it', 'Add', (text, done) => ask({ add: { genomes: [text] } }, done)),
         h('h3', {}, 'Note'), field('note', 'a line for the timeline', 'Note', (note, done) => ask({ note }, done), { maxlength: 1000 }),
-        bring)))
+        bring)), other)
   const e = panel('Steer', run.e, said.e, more)
   return { e, async update() { known(); await run.update(); await holds.update() } }
+}
+
+// declaring lets a search go on with another space, other objectives or constraints: who would
+// fit is said first, and only what that was said of is done.
+function declaring(context, turn) {
+  const text = h('textarea', { name: 'declared', rows: 14, spellcheck: 'false', autocapitalize: 'off', 'aria-label': 'what the search declares' })
+  const said = h('p', { class: 'outcome', role: 'status', hidden: true })
+  const go = button('Take over', () => send(false), { name: 'takeover', hidden: true })
+  let request, before = ''
+  const tell = (words, wrong) => {
+    fill(said, words)
+    said.className = 'outcome' + (wrong ? ' wrong' : '')
+    said.hidden = false
+  }
+  const send = async dry => {
+    if (dry) request = nameOne()
+    go.disabled = true
+    try {
+      const q = { request, dry: dry ? 1 : '', at_turn: turn.value }
+      const ask = () => fetch(searchPath(context.at.name, '/declare') + query(q), { method: 'POST', headers: { 'Content-Type': 'text/plain' }, body: text.value })
+      const r = await ask().catch(ask) // its name has it happen once
+      const answer = await r.json()
+      if (!r.ok) throw new Error(answer.error)
+      tell(dry ? answer.says : answer.planned ? `planned for turn ${answer.turn}` : answer.seq ? `From turn ${thousands(answer.turn)} on: ${answer.says}` : 'there was nothing to do')
+      go.hidden = !dry || text.value === before
+      if (!dry) before = text.value
+    } catch (error) {
+      tell(error.message, true)
+    }
+    go.disabled = false
+    if (!dry) context.refresh()
+  }
+  text.addEventListener('input', () => { go.hidden = true })
+  turn.addEventListener('input', () => { go.hidden = true })
+  const e = h('details', { class: 'folded', name: 'declaring' }, h('summary', {}, 'Space, objectives, constraints …'),
+    h('p', { class: 'faint' }, 'What the search declares, in the words of a search.yaml. Between two turns the strategy begins anew with the candidates that fit; the others are kept for people, and decide nothing.'),
+    text, h('div', { class: 'downloads' }, button('Who would fit?', () => send(true), { name: 'try', title: 'changes nothing' }), go,
+      button('As it is', () => load(true), { title: 'what the search declares now' })), said)
+  const load = async anew => {
+    try {
+      const d = await context.ask('/declared')
+      if (d.long) tell('It is too long for this page: nascent set DIR space=@FILE', true)
+      else if (anew || text.value === before) {
+        text.value = before = d.text
+        go.hidden = said.hidden = true
+      }
+    } catch (error) {
+      tell(error.message, true)
+    }
+  }
+  e.addEventListener('toggle', () => { if (e.open) load(false) })
+  return e
 }
 
 // importing has a search know results from a file, which is tried before.
