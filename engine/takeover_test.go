@@ -192,15 +192,16 @@ func TestTakeoverIsRefusedByTheStrategy(t *testing.T) {
 	cfg := declaring(enginetest.Memory(t))
 	cfg.Strategy, cfg.Turns = picky{}, 5
 	run(t, cfg)
-	steered(t, cfg.Ledger, engine.Request{ID: "it", AtTurn: 12, Takeover: &engine.Takeover{
+	it := engine.Request{ID: "it", AtTurn: 12, Takeover: &engine.Takeover{
 		Space: []byte(`{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "w": {"int": [1, 3]}, "z": {"choice": ["a", "b", "c"]}}`),
-	}})
+	}}
+	steered(t, cfg.Ledger, it)
 	cfg.Turns = 0
 	run(t, cfg)
 	if digest(t, cfg.Ledger, -1) != digest(t, plain.Ledger, -1) {
 		t.Error("it took another way")
 	}
-	if _, err := engine.Steer(cfg.Ledger, engine.Request{ID: "it", Note: "again"}, time.Now()); err == nil || !strings.Contains(err.Error(), "w is not for me") {
+	if _, err := engine.Steer(cfg.Ledger, it, time.Now()); err == nil || !strings.Contains(err.Error(), "w is not for me") {
 		t.Errorf("the request's end: %v", err)
 	}
 }
