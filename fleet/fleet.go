@@ -25,6 +25,10 @@ type Options struct {
 	Slots    int           // jobs at once on a host that does not say it; 0: what one process of the evaluator takes
 	Log      func(format string, args ...any)
 
+	// Speculative has idle hosts begin jobs that take much longer than usual a second time. The
+	// first result counts.
+	Speculative bool
+
 	heartbeat time.Duration // a peer that answers nothing for twice as long is gone; default 5 s
 	clock     engine.Clock  // tells how long jobs take and hosts last; default the machine's
 }
@@ -41,8 +45,10 @@ type Fleet struct {
 	hosts    []*host    // in the order in which they came
 	strays   map[strayKey]*stray
 	lengths  lengths
-	over     bool // the search has come to its end
-	joined   int  // hosts that ever did
+	tries    map[jobKey]*tries // of jobs that have brought nothing yet
+	alarm    func()            // ends the wait for jobs that take long
+	over     bool              // the search has come to its end
+	joined   int               // hosts that ever did
 }
 
 // Listen lets hosts dial in. The listener is closed with the Fleet.
@@ -59,7 +65,7 @@ func Listen(l net.Listener, o Options) *Fleet {
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
-	f := &Fleet{o: o, done: make(chan struct{}), strays: map[strayKey]*stray{}, lengths: lengths{}}
+	f := &Fleet{o: o, done: make(chan struct{}), strays: map[strayKey]*stray{}, lengths: lengths{}, tries: map[jobKey]*tries{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+workPath, f.work)
 	mux.HandleFunc("GET "+filePath+"{hash}", f.get)
@@ -80,6 +86,9 @@ func Listen(l net.Listener, o Options) *Fleet {
 func (f *Fleet) Close(over bool) {
 	f.mu.Lock()
 	f.over = over
+	if f.alarm != nil {
+		f.alarm()
+	}
 	var told []*connection
 	for _, h := range f.hosts {
 		if h.away != nil {
@@ -318,7 +327,7 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 	} else {
 		h = &host{
 			fleet: f, machine: *m, runs: map[named]*run{}, ready: map[string]int{}, files: map[string]string{},
-			unread: map[named]bool{}, read: map[named]bool{},
+			unread: map[named]bool{}, read: map[named]bool{}, failing: map[jobKey]bool{},
 		}
 		h.whole = m.Left
 		f.hosts = append(f.hosts, h)
@@ -373,10 +382,12 @@ func (f *Fleet) changed() {
 		s.capacity()
 	}
 	f.feed()
+	f.speculate()
 }
 
 // feed sends waiting jobs to hosts with room, the first submitted first. One that would
-// not end on any of them waits for another, and lets shorter ones pass.
+// not end on any of them waits for another, and lets shorter ones pass; so does one that
+// failed on all of them, while there are others.
 func (f *Fleet) feed() {
 	for _, s := range f.sessions {
 		long := time.Duration(math.MaxInt64) // of those that wait
@@ -386,10 +397,12 @@ func (f *Fleet) feed() {
 				i++
 				continue
 			}
-			h, room := f.place(s.spec.Key, need)
+			h, room := f.place(s.queue[i], need)
 			switch {
 			case !room:
 				i = len(s.queue)
+			case h == nil && f.tries[s.queue[i].job()] != nil:
+				i++
 			case h == nil:
 				long = need
 				i++
@@ -403,13 +416,17 @@ func (f *Fleet) feed() {
 }
 
 // place chooses a host for a job that takes so long: the one with the most room, the first
-// of equals; nil if none of those with room, should there be any, lasts that long.
-func (f *Fleet) place(key string, need time.Duration) (best *host, room bool) {
-	most := 0
+// of equals, and for one that has failed before one that carries jobs out; nil if none of those with room, should there be any, lasts that long.
+func (f *Fleet) place(r *run, need time.Duration) (best *host, room bool) {
+	most, tried := 0, f.tries[r.job()]
 	for _, h := range f.hosts {
-		n := h.room(key)
+		n := h.room(r.s.spec.Key)
 		room = room || n > 0
-		if n > most && h.lasts(need) {
+		better := n > most
+		if tried != nil && n > 0 && best != nil && h.sound() != best.sound() {
+			better = h.sound()
+		}
+		if better && h.lasts(need) && !f.avoids(r, tried, h) {
 			best, most = h, n
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -37,9 +38,12 @@ func bowl(spec Spec) (engine.Evaluator, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
-		x, y := number(j, "x"), number(j, "y")
-		return map[string]float64{"accuracy": 1 / (1 + math.Abs(x-1) + math.Abs(y+2))}, nil
+		return bowlAt(number(j, "x"), number(j, "y")), nil
 	}), nil
+}
+
+func bowlAt(x, y float64) map[string]float64 {
+	return map[string]float64{"accuracy": 1 / (1 + math.Abs(x-1) + math.Abs(y+2))}
 }
 
 func number(j *engine.Job, gene string) float64 {
@@ -160,6 +164,13 @@ func (y *yard) await(name string, how func(Host) bool) Host {
 				return h
 			}
 		}
+	}
+}
+
+// awaitGone waits until there is no such host any more.
+func (y *yard) awaitGone(name string) {
+	for slices.ContainsFunc(y.fleet.Hosts(), func(h Host) bool { return h.Name == name }) {
+		runtime.Gosched()
 	}
 }
 

@@ -28,22 +28,31 @@ type host struct {
 	released bool   // over this connection
 	aside    string // it gets no more jobs, and why
 
+	suspended bool            // aside because everything failed on it
+	proven    bool            // some job came to something
+	failing   map[jobKey]bool // jobs that failed since; true: they came to something elsewhere
+
 	finished, failed int
 }
 
 // run is one attempt that has not been answered.
 type run struct {
-	s      *session
-	a      engine.Assignment
-	key    attempt
-	start  *start
-	h      *host // nil: it waits for room
-	at     named // its name on the host
+	s     *session
+	a     engine.Assignment
+	key   attempt
+	start *start
+	h     *host // nil: it waits for room
+	at    named // its name on the host
+
+	second   *host // carries it out as well; nil: none does
+	secondAt named // its name there
+
 	begun  bool
 	since  time.Time // when it was
 	whole  bool      // it was begun here from its beginning, so that its length tells how long such jobs take
 	cancel bool      // it was asked for while the host could not be reached
 	save   bool      // with that
+	ending bool      // it is to be ended: how it ends tells nothing
 }
 
 // attempt is one attempt as the engine names it.
@@ -119,7 +128,9 @@ func (h *host) release() {
 func (h *host) lost(why string) {
 	for _, at := range h.order() {
 		r := h.runs[at]
-		r.answer(engine.Event{Kind: engine.Returned, Reason: why + ": " + h.machine.Name})
+		if r.parts(h) {
+			r.answer(engine.Event{Kind: engine.Returned, Reason: why + ": " + h.machine.Name})
+		}
 	}
 	for k, s := range h.fleet.strays {
 		if s.h == h {
@@ -219,6 +230,10 @@ func (f *Fleet) keep(h *host, m *report) (out []engine.FileRef, err error) {
 	f.mu.Lock()
 	s := f.session(m.Key)
 	wanted := s != nil && f.waits(h, m)
+	if r := m.Event.Result; r != nil && r.Status == engine.Failed {
+		wanted = false // nobody needs what it left
+		h.forget(m)
+	}
 	paths := map[string]string{}
 	for _, ref := range refs {
 		paths[ref.Hash] = h.files[ref.Hash]
@@ -254,7 +269,8 @@ func (f *Fleet) keep(h *host, m *report) (out []engine.FileRef, err error) {
 // waits tells whether somebody waits for a report. With the lock held.
 func (f *Fleet) waits(h *host, m *report) bool {
 	at := named{Key: m.Key, ID: m.Event.ID, Attempt: m.Event.Attempt}
-	return h.runs[at] != nil
+	r := h.runs[at]
+	return r != nil && (m.Event.Kind != engine.Saved || h != r.second)
 }
 
 // report takes one event of an attempt.
@@ -275,38 +291,66 @@ func (h *host) report(m *report, kept []engine.FileRef) {
 		r.s.emit(r.key, engine.Event{Kind: engine.Begun})
 	}
 	switch e.Kind {
-	case engine.Progress:
-		r.s.emit(r.key, e)
-	case engine.Saved:
-		e.Files = kept
-		r.s.emit(r.key, e)
-	case engine.Finished:
-		if e.Result != nil {
-			e.Result.Files = kept
-			if e.Result.Status == engine.Failed {
-				h.failed++
-			}
+	case engine.Progress, engine.Saved:
+		if h != r.second { // one tells how far it is
+			e.Files = kept
+			r.s.emit(r.key, e)
 		}
+	case engine.Finished, engine.Returned, engine.Lost:
+		h.ended(r, at, e, kept)
+	}
+}
+
+// ended takes what a run came to on the host.
+func (h *host) ended(r *run, at named, e engine.Event, kept []engine.FileRef) {
+	f := h.fleet
+	e.Reason = clean(e.Reason)
+	brought := e.Kind == engine.Finished && e.Result != nil && e.Result.Status != engine.Failed
+	if e.Kind == engine.Finished {
 		h.finished++
-		if e.Result != nil && e.Result.Status == engine.OK && !e.Result.Stopped && r.whole {
-			h.fleet.lengths.add(sortOf(r), h.fleet.o.clock.Now().Sub(r.since))
+		if !brought {
+			h.failed++
 		}
+	}
+	switch {
+	case brought:
+		e.Result.Files = kept
+		if e.Result.Status == engine.OK && !e.Result.Stopped && r.whole && h != r.second {
+			f.lengths.add(sortOf(r), f.o.clock.Now().Sub(r.since))
+		}
+		f.succeeded(h, r)
+	case r.ending || h.gone || e.Kind == engine.Lost && !e.Alone && !r.a.Alone:
+	case e.Kind == engine.Returned:
+		if !r.begun { // else it comes back because of others
+			f.failed(h, r, e.Reason)
+		}
+	default:
+		why := e.Reason
+		if e.Kind == engine.Finished && e.Result != nil {
+			why = clean(e.Result.Reason)
+		}
+		if !f.failed(h, r, why) {
+			e = engine.Event{Kind: engine.Returned, Reason: fmt.Sprintf("it failed on host %s, of which nothing good is known: %s", h.machine.Name, why)}
+		}
+	}
+	last := r.answered(h, e)
+	if last && e.Kind == engine.Finished {
 		h.unread[at] = true
 		r.s.unread[r.key] = h
 		r.s.names[r.key] = at
-		r.answer(e)
-	case engine.Returned, engine.Lost:
+	} else {
 		h.read[at] = true
 		h.tell(toHost{Ack: &at})
-		e.Reason = clean(e.Reason)
+	}
+	if last {
 		r.answer(e)
 	}
 }
 
 // answer is the last event of an attempt.
 func (r *run) answer(e engine.Event) {
-	if r.h != nil {
-		delete(r.h.runs, r.at)
+	for _, h := range r.hosts() {
+		delete(h.runs, r.on(h))
 	}
 	delete(r.s.runs, r.key)
 	r.s.emit(r.key, e)
@@ -396,8 +440,11 @@ func (h *host) adopt(x held) {
 			case r.h == nil:
 				s.queue = slices.DeleteFunc(s.queue, func(x *run) bool { return x == r })
 			case x.Finished: // it runs elsewhere, in vain
-				delete(r.h.runs, r.at)
-				r.h.tell(toHost{Kill: &named{Key: r.at.Key, ID: r.at.ID, Attempt: r.at.Attempt}})
+				for _, other := range r.hosts() {
+					at := r.on(other)
+					other.tell(toHost{Kill: &at})
+					r.parts(other)
+				}
 			default:
 				h.tell(toHost{Kill: &at})
 				return

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -197,8 +198,12 @@ func (s *session) Cancel(id engine.ID, number int, save bool) {
 	case r.h == nil:
 		s.unqueue(r, "cancelled before it began")
 	default:
-		r.cancel, r.save = true, save
-		r.h.tell(toHost{Cancel: &named{Key: r.at.Key, ID: r.at.ID, Attempt: r.at.Attempt, Save: save}})
+		r.cancel, r.save, r.ending = true, save, true
+		for _, h := range r.hosts() {
+			at := r.on(h)
+			at.Save = save && h == r.h
+			h.tell(toHost{Cancel: &at})
+		}
 	}
 }
 
@@ -218,10 +223,15 @@ func (s *session) Kill(id engine.ID, number int) {
 	case r == nil:
 	case r.h == nil:
 		s.unqueue(r, "cancelled before it began")
-	case r.h.link == nil:
-		r.answer(engine.Event{Kind: engine.Lost, Alone: true, Reason: "killed; its host cannot be reached: " + r.h.machine.Name})
 	default:
-		r.h.tell(toHost{Kill: &named{Key: r.at.Key, ID: r.at.ID, Attempt: r.at.Attempt}})
+		r.ending = true
+		for _, h := range r.hosts() {
+			at := r.on(h)
+			h.tell(toHost{Kill: &at})
+			if h.link == nil && r.parts(h) {
+				r.answer(engine.Event{Kind: engine.Lost, Alone: true, Reason: "killed; its host cannot be reached: " + h.machine.Name})
+			}
+		}
 	}
 }
 
@@ -259,9 +269,12 @@ func (s *session) Close(ctx context.Context) error {
 			switch {
 			case r.s != s:
 			case h.link == nil:
-				r.answer(engine.Event{Kind: engine.Returned, Reason: "shutting down"})
+				if r.parts(h) {
+					r.answer(engine.Event{Kind: engine.Returned, Reason: "shutting down"})
+				}
 			default:
-				h.tell(toHost{Cancel: &named{Key: at.Key, ID: at.ID, Attempt: at.Attempt, Save: true}})
+				r.ending = true
+				h.tell(toHost{Cancel: &named{Key: at.Key, ID: at.ID, Attempt: at.Attempt, Save: h != r.second}})
 			}
 		}
 	}
@@ -278,7 +291,9 @@ func (s *session) Close(ctx context.Context) error {
 			for _, at := range h.order() {
 				if r := h.runs[at]; r.s == s {
 					h.tell(toHost{Kill: &named{Key: at.Key, ID: at.ID, Attempt: at.Attempt}})
-					r.answer(engine.Event{Kind: engine.Returned, Reason: "shutting down"})
+					if r.parts(h) {
+						r.answer(engine.Event{Kind: engine.Returned, Reason: "shutting down"})
+					}
 				}
 			}
 		}
@@ -292,6 +307,7 @@ func (s *session) end() {
 		return
 	}
 	s.closed, s.ended = true, true
+	maps.DeleteFunc(s.fleet.tries, func(k jobKey, _ *tries) bool { return k.key == s.spec.Key })
 	s.fleet.sessions = slices.DeleteFunc(s.fleet.sessions, func(x *session) bool { return x == s })
 	s.events.Close()
 	close(s.idle)
