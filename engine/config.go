@@ -37,7 +37,7 @@ type Config struct {
 
 	Seed    uint64 // below 2^53
 	Order   Order  // default Strict
-	Window  int    // strict order: undecided jobs at most, up to MaxWindow; default 8, or the strategy's batch if larger
+	Window  int    // undecided jobs at most, up to MaxWindow; default 8, or the strategy's batch if larger; by arrival also twice the workers
 	Workers int    // jobs at once, up to MaxWorkers; default 1
 	Fill    bool   // raise Workers to what one process of an evaluator takes at once; to the window for one in which jobs wait
 

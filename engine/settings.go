@@ -270,6 +270,16 @@ func (s *Settings) happen(t *trajectory, turn uint64) {
 	}
 }
 
+// WindowFor is a window that keeps so many workers busy, as far as jobs differ in length by
+// three or so. In strict order a long one holds up all that were begun after it; in order of arrival
+// a few more than there are workers do, for the time that a decision takes.
+func WindowFor(order Order, workers int) int {
+	if order == Arrival {
+		return min(workers+(workers+3)/4, MaxWindow)
+	}
+	return min(2*workers, MaxWindow)
+}
+
 // Window is how many undecided jobs there may be now.
 func (a *Archive) Window() int { return cmp.Or(a.width, a.now().Window) }
 

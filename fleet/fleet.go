@@ -49,6 +49,7 @@ type Fleet struct {
 	alarm    func()            // ends the wait for jobs that take long
 	over     bool              // the search has come to its end
 	joined   int               // hosts that ever did
+	sent     int               // hosts that came when it was over
 }
 
 // Listen lets hosts dial in. The listener is closed with the Fleet.
@@ -143,6 +144,14 @@ func (f *Fleet) Hosts() (all []Host) {
 		all = append(all, x)
 	}
 	return all
+}
+
+// Dismiss ends hosts that dial in, from now on. It returns how many have until now.
+func (f *Fleet) Dismiss() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = true
+	return f.sent
 }
 
 // Joined is how many hosts have joined until now, those that have left too.
@@ -299,6 +308,7 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 	var why string
 	switch {
 	case f.over:
+		f.sent++
 		c.out.Put(toHost{Over: true})
 		return nil
 	case m.Version != engine.Version:

@@ -1,18 +1,21 @@
 package command
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/config"
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/ledger"
 	"github.com/nascent-nas/nascent/fleet"
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -59,7 +62,7 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 		return nil, err
 	}
 	f := fleet.Listen(l, fleet.Options{
-		Keys: keys, Patience: s.Fleet.Patience, Slots: s.Fleet.Slots,
+		Keys: keys, Patience: s.Fleet.Patience, Slots: s.Fleet.Slots, Speculative: s.Fleet.Speculative,
 		Log: func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },
 	})
 	for name, p := range s.Evaluators {
@@ -124,15 +127,23 @@ func disband(f *fleet.Fleet, search *engine.Search) {
 
 func (a *app) fleetCommand() *cobra.Command {
 	var asJSON bool
-	var drain string
+	var drain, accept string
+	var stop bool
+	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "fleet [DIR]",
 		Short: "The hosts that carry out a search's jobs",
 		Long: `Lists the hosts of the search that runs in DIR (default: the current directory), in the
 order in which they joined. With --drain those of that name get no more jobs, and end
-after their last.`,
+after their last. With --accept those that were set aside because all jobs failed on
+them get jobs again.
+
+With --stop the hosts of a search that does not run end: those that look for it within
+--wait. What they have on board is begun anew when the search goes on.`,
 		Example: `  nascent fleet mnist1d
-  nascent fleet mnist1d --drain gpu-7`,
+  nascent fleet mnist1d --drain gpu-7
+  nascent fleet mnist1d --accept gpu-7
+  nascent stop mnist1d && nascent fleet mnist1d --stop`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := directory(args)
@@ -140,22 +151,21 @@ after their last.`,
 				switch {
 				case a.hosts == nil:
 					return wrongInput("the jobs of this search are carried out on its own machine; with fleet: {on: manual} in its search.yaml hosts may join")
-				case drain == "":
-					return a.writeHosts(a.hosts.Hosts(), asJSON)
+				case stop:
+					return wrongInput("the search runs and needs its hosts; stop it first: %s stop %s", show.Program(), quote(shortest(dir)))
+				case drain != "":
+					return a.handled(drain, "takes jobs", "is drained", "of that name get no more jobs", a.hosts.Drain)
+				case accept != "":
+					return a.handled(accept, "was set aside because all jobs failed on it", "takes jobs again", "of that name get jobs again", a.hosts.Accept)
 				}
-				n := a.hosts.Drain(drain)
-				if n == 0 {
-					return wrongInput("there is no host %s that takes jobs; nascent fleet lists them", drain)
-				}
-				if _, err := a.search.Steer(engine.Request{Note: fmt.Sprintf("host %s is drained", drain)}); err != nil {
-					return err
-				}
-				_, err := fmt.Fprintf(a.out, "%s of that name get no more jobs\n", show.Plural(n, "host"))
-				return err
+				return a.writeHosts(a.hosts.Hosts(), asJSON)
 			}
 			return a.visit(cmd.Context(), dir, nil, a.out, live, func() error {
 				if !begun(dir) {
 					return nothingHere(dir)
+				}
+				if stop {
+					return a.dismiss(cmd.Context(), dir, wait)
 				}
 				return errors.New("the search does not run, so it has no hosts")
 			})
@@ -163,7 +173,58 @@ after their last.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	cmd.Flags().StringVar(&drain, "drain", "", "let the hosts of this name end after their jobs")
+	cmd.Flags().StringVar(&accept, "accept", "", "give the hosts of this name jobs again, although all failed on them")
+	cmd.Flags().BoolVar(&stop, "stop", false, "end the hosts of a search that does not run")
+	cmd.Flags().DurationVar(&wait, "wait", 10*time.Second, "with --stop: for how long hosts are waited for")
+	cmd.MarkFlagsMutuallyExclusive("drain", "accept", "stop")
 	return cmd
+}
+
+// handled does something to the hosts of a name, and leaves a note of it.
+func (a *app) handled(name, such, note, told string, do func(name string) int) error {
+	n := do(name)
+	if n == 0 {
+		return wrongInput("there is no host %s that %s; nascent fleet lists them", name, such)
+	}
+	if _, err := a.search.Steer(engine.Request{Note: fmt.Sprintf("host %s %s", name, note)}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "%s %s\n", show.Plural(n, "host"), told)
+	return err
+}
+
+// dismiss ends the hosts of a search that nobody runs: they find this process in its place.
+func (a *app) dismiss(ctx context.Context, dir string, wait time.Duration) (err error) {
+	doc, err := readConfig(filepath.Join(dir, configName))
+	if err != nil {
+		return err
+	}
+	s, err := doc.Read()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, fleetName, keysName)); s.Fleet == nil || err != nil {
+		return wrongInput("no hosts have been asked for by this search: its search.yaml has no fleet, or it never ran with it")
+	}
+	led, err := ledger.Open(dir, ledger.Options{}) // so that nobody begins to run it
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, led.Close()) }()
+	s.Evaluators = nil // none is opened
+	hosts, err := (&target{dir: dir, doc: doc}).gather(s, show.Silent{})
+	if err != nil {
+		return err
+	}
+	hosts.Dismiss()
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+	}
+	n := hosts.Dismiss()
+	hosts.Close(true)
+	_, err = fmt.Fprintf(a.out, "%s ended; those that look for the search later do after their --gone\n", show.Plural(n, "host"))
+	return err
 }
 
 // writeHosts prints hosts as a table.

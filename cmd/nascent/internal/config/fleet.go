@@ -21,6 +21,8 @@ type Fleet struct {
 	Slots    int           // jobs at once on a host that does not say it; 0: what one process of the evaluator takes
 	Patience time.Duration // how long a host may be away before its jobs go elsewhere
 
+	Speculative bool // idle hosts begin jobs that take much longer than usual a second time
+
 	// Of placers. What a host gets is 0 or empty where it is not said.
 	Hosts    int      // how many; default 1, with machines as many as there are
 	GPUs     float64  // for each host
@@ -52,6 +54,10 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 			return err
 		},
 		"patience": func(n *yaml.Node, key string) (err error) { f.Patience, err = d.span(n, key); return err },
+		"speculative": func(n *yaml.Node, key string) (err error) {
+			f.Speculative, err = d.boolean(n, key)
+			return err
+		},
 		"hosts": func(n *yaml.Node, key string) (err error) {
 			f.Hosts, err = d.between(n, key, 0, engine.MaxWorkers)
 			return err
@@ -83,7 +89,7 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		of := n.Content[i].Value
-		all := slices.Contains([]string{"on", "listen", "slots", "patience"}, of)
+		all := slices.Contains([]string{"on", "listen", "slots", "patience", "speculative"}, of)
 		if !all && !slices.Contains(fleets[f.On], of) {
 			return nil, d.fault(n.Content[i], join(key, of), "leave it out", "says nothing to on: %s", f.On)
 		}

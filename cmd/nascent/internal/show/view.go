@@ -147,9 +147,9 @@ func (v *View) Starved(s engine.Snapshot) []string {
 		return nil // clients take as many as they want
 	}
 	window := s.Window
-	if v.Plan.Order == engine.Strict && window > 0 && window < s.Workers {
+	if window > 0 && window < s.Workers {
 		out = append(out, fmt.Sprintf("window is %d, so at most %d of %d workers have a job; nascent set %s window=%d keeps them busy",
-			window, window, s.Workers, Quote(v.Dir), min(2*s.Workers, engine.MaxWindow)))
+			window, window, s.Workers, Quote(v.Dir), engine.WindowFor(v.Plan.Order, s.Workers)))
 	}
 	return out
 }

@@ -24,7 +24,8 @@ func TestStarved(t *testing.T) {
 		{slots: 64, workers: 2, window: 256, order: engine.Strict, want: []string{"takes 64 jobs at once (its slots, or its batch), but workers is 2"}},
 		{slots: 1, workers: 16, window: 8, order: engine.Strict, want: []string{"at most 8 of 16 workers have a job; nascent set s window=32"}},
 		{slots: 1, workers: 16, window: 20, order: engine.Strict},
-		{slots: 1, workers: 16, window: 8, order: engine.Arrival},
+		{slots: 1, workers: 16, window: 8, order: engine.Arrival, want: []string{"at most 8 of 16 workers have a job; nascent set s window=20"}},
+		{slots: 1, workers: 16, window: 16, order: engine.Arrival},
 		{slots: 64, workers: 32, window: 8, order: engine.Strict, want: []string{"set it to 64", "nascent set s window=64"}},
 		{slots: 64, workers: 0, window: 8, order: engine.Strict}, // it never ran
 	} {
