@@ -321,7 +321,7 @@ func (r *replay) takeOver(turn uint64) error {
 		if err := r.again.reach(x.First); err != nil {
 			return err
 		}
-		fits, err := r.again.takeover(x.Declarations)
+		fits, _, err := r.again.fit(x.Declarations)
 		if err != nil {
 			return err
 		}

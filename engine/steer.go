@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -305,7 +306,11 @@ func (t *trajectory) carryOut(r *Request, now time.Time) (*effect, error) {
 		}
 		return &effect{Receipt: before.Receipt}, nil
 	}
-	if err := a.check(t); err != nil {
+	then := t
+	if r.AtTurn > t.search.turns {
+		then = t.ahead(r.AtTurn)
+	}
+	if err := a.check(then); err != nil {
 		return &effect{}, err
 	}
 	switch turns := t.search.turns; {
@@ -381,6 +386,27 @@ func (t *trajectory) plan(r *Request, a action, now time.Time) (*effect, error) 
 	}
 	e.events = []EventRecord{t.event(eventPlan, &p, now)}
 	return e, t.happened(e.events[0])
+}
+
+// ahead is what the search declares, and how far it may go, once a turn comes, by what is
+// planned until then. It is for checks alone.
+func (t *trajectory) ahead(turn uint64) *trajectory {
+	then := *t
+	planned := slices.Clone(t.planned)
+	slices.SortStableFunc(planned, func(a, b *Request) int { return cmp.Compare(a.AtTurn, b.AtTurn) })
+	for _, p := range planned {
+		switch {
+		case p.AtTurn > turn:
+			return &then
+		case p.Set != nil:
+			then.Limits = p.Set.of(then.Limits)
+		case p.Takeover != nil:
+			if d, space, err := p.Takeover.next(&then); err == nil {
+				then.Plan, then.Space = then.Plan.with(d), space
+			}
+		}
+	}
+	return &then
 }
 
 // refuse journals that what was planned cannot be done.

@@ -240,30 +240,37 @@ func (x *Takeover) do(t *trajectory, r *Request) (*effect, error) {
 }
 
 // takeover is the event by which a search goes on with other declarations, nil if they
-// are the same. Who fits depends on what is declared alone, and not on what evaluators can
-// measure of that.
+// are the same.
 func (t *trajectory) takeover(d Declarations) (*takeoverEvent, error) {
+	e, space, err := t.fit(d)
+	if err == nil && e != nil && space != t.Space {
+		err = t.unbans(e, space)
+	}
+	return e, err
+}
+
+// fit is a takeover without what it does to bans, and its space; nil if nothing is declared
+// that was not. Who fits depends on what is declared alone, and not on what evaluators can
+// measure of that.
+func (t *trajectory) fit(d Declarations) (*takeoverEvent, *genome.Space, error) {
 	next := t.Plan.with(d)
 	if changed, err := differences(t.Plan, next); err != nil || len(changed) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := t.extends(d.Derived); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	e := &takeoverEvent{Declarations: d, First: t.search.nextID(), FirstFinal: t.final.nextID(), Evaluations: t.search.evaluations()}
 	space := t.Space
 	if !sameJSON(d.Space, t.Plan.Space) {
 		var err error
 		if space, err = recordedSpace(d.Space, t.Plan.Rules); err != nil {
-			return nil, err
-		}
-		if err := t.unbans(e, space); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	derived, err := Derive(d.Derived)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var left []ID
 	var kinds misfits
@@ -295,7 +302,7 @@ func (t *trajectory) takeover(d Declarations) (*takeoverEvent, error) {
 	}
 	e.Reasons = kinds.commonest(5)
 	e.Left = idRanges(left)
-	return e, nil
+	return e, space, nil
 }
 
 // misfit is why something does not fit; reason "": it does. Those of a kind are told of

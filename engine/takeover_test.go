@@ -258,3 +258,80 @@ func TestTakeoverAfterTakeover(t *testing.T) {
 	}
 	replays(t, cfg)
 }
+
+// beginning begins a search, which takes no turn.
+func beginning(t *testing.T, cfg engine.Config) {
+	t.Helper()
+	if err := engine.Begin(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was banned later says nothing of an earlier space.
+func TestReplayOfATakeoverBeforeABan(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := declaring(led)
+	cfg.Limits.Evaluations = 30
+	beginning(t, cfg)
+	for _, r := range []engine.Request{
+		{AtTurn: 8, Takeover: &engine.Takeover{Space: []byte(narrower)}},
+		{AtTurn: 16, Takeover: &engine.Takeover{Space: []byte(wider)}},
+		{AtTurn: 20, Ban: `z = "a" or z = "b"`}, // all of the narrower one
+	} {
+		steered(t, led, r)
+	}
+	run(t, cfg)
+	if bans := mustArchive(t, led).Bans(); len(bans) != 1 {
+		t.Fatalf("banned is %q", bans)
+	}
+	replays(t, cfg)
+}
+
+// What is planned is looked at by what the search will declare when its turn comes.
+func TestPlansAfterAPlannedTakeover(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := declaring(led)
+	target := 1e9
+	cfg.Limits.Target = &target
+	beginning(t, cfg)
+	of := func(z string) *engine.Additions { return &engine.Additions{Genomes: []string{"x=0.5 y=3 z=" + z}} }
+	objectives := &engine.Takeover{Objectives: []engine.Objective{{Metric: "size", Goal: engine.Minimize}}}
+	none := &engine.Settings{Target: &engine.SetTarget{}}
+	steered(t, led, engine.Request{ID: "wider", AtTurn: 9, Takeover: &engine.Takeover{Space: []byte(wider)}})
+	for _, c := range []struct {
+		r       engine.Request
+		refused string
+	}{
+		{engine.Request{ID: "d", AtTurn: 8, Add: of("d")}, `"d" is no option`},
+		{engine.Request{ID: "d", AtTurn: 9, Add: of("d")}, ""},
+		{engine.Request{ID: "c", AtTurn: 8, Add: of("c")}, ""},
+		{engine.Request{ID: "narrower", AtTurn: 12, Takeover: &engine.Takeover{Space: []byte(narrower)}}, ""},
+		{engine.Request{ID: "later", AtTurn: 12, Add: of("d")}, `"d" is no option`},
+		{engine.Request{ID: "between", AtTurn: 11, Add: of("d")}, ""},
+		{engine.Request{ID: "size", AtTurn: 15, Takeover: objectives}, "limits.target"},
+		{engine.Request{ID: "no target", AtTurn: 14, Set: none}, ""},
+		{engine.Request{ID: "size", AtTurn: 13, Takeover: objectives}, "limits.target"},
+		{engine.Request{ID: "size", AtTurn: 15, Takeover: objectives}, ""},
+	} {
+		_, err := engine.Steer(led, c.r, time.Now())
+		if c.refused == "" && err != nil || c.refused != "" && (err == nil || !strings.Contains(err.Error(), c.refused)) {
+			t.Errorf("%s for turn %d: %v, want %q", &c.r, c.r.AtTurn, err, c.refused)
+		}
+	}
+	run(t, cfg)
+	all, err := engine.Timeline(led)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range all {
+		if o.Kind == "refused" {
+			t.Errorf("%s: %s", o.Request, o.Text)
+		}
+	}
+	if a := mustArchive(t, led); a.Plan.Objectives[0].Metric != "size" {
+		t.Errorf("ended with %v", a.Plan.Objectives)
+	}
+	replays(t, cfg)
+}

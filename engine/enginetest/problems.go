@@ -18,6 +18,24 @@ const (
 	PairCell   = `{"ops": {"cell": {"pairs": ["sep3", "sep5", "skip", "pool"], "nodes": 4, "inputs": 2}}}`
 )
 
+// versions are spaces that a search of the engine may go on with: one that holds all others,
+// a part of the one that it begins with, and that.
+var versions = map[string][]string{
+	Numbers: {
+		`{"x": {"float": [-5, 9]}, "n": {"int": [0, 200]}, "y": {"float": [1e-5, 1e-1], "log": true}, "b": {"bool": true}}`,
+		`{"x": {"float": [-5, 2]}, "y": {"float": [1e-4, 1e-1], "log": true}, "n": {"int": [0, 70]}, "b": {"bool": true}}`,
+		Numbers,
+	},
+	Conditionals: {
+		`{"lr": {"float": [1e-4, 1e-1], "log": true},
+		"optimizer": {"choice": ["sgd", {"adam": {"beta": {"float": [0.5, 0.999]}}}, "rmsprop",
+		{"momentum": {"m": {"float": [0, 1]}, "nesterov": {"bool": true}}}]}, "size": {"choice": [8, 16, 32, 64], "ordered": true}}`,
+		`{"lr": {"float": [1e-3, 1e-1], "log": true}, "optimizer": {"choice": ["sgd", {"adam": {"beta": {"float": [0.5, 0.999]}}}]},
+		"size": {"choice": [8, 16, 32], "ordered": true}}`,
+		Conditionals,
+	},
+}
+
 // problem is one made-up search that a strategy is driven through.
 type problem struct {
 	name       string
@@ -67,13 +85,29 @@ func problems(turns int) []problem {
 	}
 }
 
-// open makes the problem's setup.
-func (p problem) open(t T) engine.Setup {
+// whole is the space that holds all versions of the problem's: what a job comes to does not
+// depend on which of them is searched.
+func (p problem) whole(t T) *genome.Space {
 	t.Helper()
-	space, err := genome.ParseSpaceJSON([]byte(p.space))
+	if all := versions[p.space]; len(all) > 0 {
+		return parsed(t, all[0])
+	}
+	return parsed(t, p.space)
+}
+
+func parsed(t T, space string) *genome.Space {
+	t.Helper()
+	s, err := genome.ParseSpaceJSON([]byte(space))
 	if err != nil {
 		t.Fatalf("the space of the suite cannot be read: %v", err)
 	}
+	return s
+}
+
+// open makes the problem's setup.
+func (p problem) open(t T) engine.Setup {
+	t.Helper()
+	space := parsed(t, p.space)
 	s := engine.Setup{
 		Space:      space,
 		Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}},

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -150,6 +151,8 @@ type run struct {
 	cfg  engine.Config
 	r    *rng.Rand
 
+	space string // of the problem
+
 	stages []stage
 }
 
@@ -168,15 +171,25 @@ func checkEngine(t T, make func() engine.Strategy, o StrategyOptions, s *search)
 	evaluators := map[string]engine.EvaluatorRef{}
 	measured := s.problem.land
 	measured.Failed = 0 // a job that fails while a run ends is tried again, and whether it does is a matter of time
+	whole := s.problem.whole(t)
 	for _, f := range s.setup.Fidelities {
 		land := measured.Instant()
+		land.Measure = func(j *engine.Job) engine.Result {
+			g, err := whole.Fits(j.Genome)
+			if err != nil {
+				return engine.Result{Status: engine.Failed, Reason: err.Error()}
+			}
+			job := *j
+			job.Genome = g
+			return measured.Measure(&job)
+		}
 		land.Hello.Metrics = s.setup.Metrics
 		evaluators[f.Evaluator] = engine.EvaluatorRef{Evaluator: land}
 	}
 	if len(s.needs.Tasks) > 0 {
 		evaluators["tasks"] = engine.EvaluatorRef{Evaluator: s.answerer()}
 	}
-	x := &run{make: make, r: newRand("steered", s.seed), cfg: engine.Config{
+	x := &run{make: make, r: newRand("steered", s.seed), space: s.problem.space, cfg: engine.Config{
 		Space: s.setup.Space, StrategyName: "this", StrategyOptions: s.setup.Options, ChangeStrategy: true,
 		Evaluators: evaluators, Fidelities: s.setup.Fidelities, Objectives: s.setup.Objectives, Ties: s.setup.Ties,
 		Constraints: s.setup.Constraints, Reference: s.setup.Reference, Start: s.setup.Start, Order: s.setup.Order, Seed: s.seed,
@@ -184,7 +197,7 @@ func checkEngine(t T, make func() engine.Strategy, o StrategyOptions, s *search)
 		Failures: engine.FailurePolicy{Attempts: 1, Backoff: -1, PauseAfter: 1 << 30},
 	}}
 	stops := Memory(t)
-	whole := x.stopped(t, stops, s.problem.turns, o.Remote)
+	stopped := x.stopped(t, stops, s.problem.turns, o.Remote)
 	x.replay(t, stops)
 	if t.Failed() {
 		return
@@ -192,7 +205,7 @@ func checkEngine(t T, make func() engine.Strategy, o StrategyOptions, s *search)
 	goes := Memory(t)
 	planned := x.planned(t, goes)
 	x.replay(t, goes)
-	if whole != planned && !t.Failed() {
+	if stopped != planned && !t.Failed() {
 		t.Errorf("steered, the search takes one way when the strategy starts anew before every turn, and another when it does not: " +
 			"its decisions depend on more than their arguments")
 	}
@@ -305,7 +318,10 @@ func (x *run) orders(t T, led engine.Ledger) (all []engine.Request) {
 	if err != nil {
 		t.Fatalf("the ledger cannot be read: %v", err)
 	}
-	space, r := x.cfg.Space, x.r
+	space, r := a.Space, x.r
+	if spaces := versions[x.space]; len(spaces) > 0 && r.Intn(6) == 0 {
+		all = append(all, engine.Request{Takeover: &engine.Takeover{Space: json.RawMessage(spaces[r.Intn(len(spaces))])}})
+	}
 	if r.Intn(4) == 0 {
 		if b := newBan(space, r); b != nil {
 			all = append(all, engine.Request{Ban: b.text})

@@ -43,8 +43,8 @@ type StrategyOptions struct {
 // Conditionals, Lists, EdgeCell, VertexCell and PairCell, in both orders, with
 // invalid and failed results, turns without results and without room, several
 // fidelities and known-good genomes. Some of them are steered: at any time results are
-// imported, genomes added and banned, jobs cancelled, the window is changed, and another
-// strategy takes over for some turns. A space that Open refuses is left out. In
+// imported, genomes added and banned, jobs cancelled, the window is changed, another
+// strategy takes over for some turns, and another version of the space is searched. A space that Open refuses is left out. In
 // all of them it checks:
 //
 //   - Open and Step are pure: equal arguments give equal answers, at once, in a
