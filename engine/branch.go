@@ -107,6 +107,11 @@ func (a *Archive) finalSeed() uint64 {
 func (t *trajectory) branched(b branchedEvent, turn uint64) {
 	b.turn, b.eras = turn, len(t.eras)
 	t.branches = append(t.branches, b)
+	for id := range t.requests { // what has a name was asked of another search
+		if t.plannedAs(id) == nil {
+			delete(t.requests, id)
+		}
+	}
 	if b.Seed != nil {
 		t.decide(turn, "seed", *b.Seed)
 	}

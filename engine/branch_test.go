@@ -217,6 +217,13 @@ func TestABranchHasItsPast(t *testing.T) {
 		if len(st.Bans) != c.bans || len(st.Planned) != c.plans || st.Limits.Evaluations != c.left || st.State != engine.StateStopped {
 			t.Errorf("at %d: %v, %v, %+v, %s", c.turn, st.Bans, st.Planned, st.Limits, st.State)
 		}
+		// Names that requests had are free, but for what waits for its turn.
+		if rec, err := engine.Steer(to, engine.Request{ID: "early", Note: "of the branch"}, time.Now()); err != nil || rec.Seq == 0 {
+			t.Errorf("at %d: a name that the other search had: %+v, %v", c.turn, rec, err)
+		}
+		if _, err := engine.Steer(to, engine.Request{ID: "plan", Note: "of the branch"}, time.Now()); (err != nil) != (c.plans > 0) {
+			t.Errorf("at %d: the name of a plan: %v", c.turn, err)
+		}
 		if c.turn != 19 {
 			continue
 		}

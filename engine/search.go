@@ -134,6 +134,9 @@ func (s *Search) run(ctx context.Context, loop func(context.Context) error) (err
 		}
 		return err
 	}
+	if p := s.at.paused; p != nil {
+		s.say("paused before turn %d: nothing is started until somebody resumes it (nascent resume)", p.Turn)
+	}
 	go s.writer.run()
 	defer close(s.writer.changes)
 	for err = loop(ctx); errors.Is(err, errReopen); err = loop(ctx) {

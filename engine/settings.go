@@ -21,6 +21,8 @@ type Settings struct {
 	Workers     *int
 	Window      *int // from the next turn on; it decides
 	Hosts       *int // that whoever places them is to keep, see Config.Hosts; 0: none
+
+	zero string // a limit that was read as 0, which is null where none is meant
 }
 
 // SetTarget is a target: of the first objective, of several, or none.
@@ -72,7 +74,8 @@ func (s *Settings) UnmarshalJSON(b []byte) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		raw := all[key]
-		if string(raw) == "null" { // none
+		none := string(raw) == "null"
+		if none {
 			raw = json.RawMessage("0")
 		}
 		var err error
@@ -104,6 +107,9 @@ func (s *Settings) UnmarshalJSON(b []byte) error {
 		if err != nil {
 			return wrong(key, "it cannot be %s", clip(string(raw))).but("give %s", takes(key))
 		}
+		if !none && s.unlimited(key) {
+			s.zero = key
+		}
 	}
 	return nil
 }
@@ -111,11 +117,11 @@ func (s *Settings) UnmarshalJSON(b []byte) error {
 func takes(key string) string {
 	switch key {
 	case "limits.target":
-		return "a number, an object of objectives with numbers, or null for none"
+		return "a number, an object of objectives with numbers, or none (null in JSON)"
 	case "limits.wall", "limits.seconds":
-		return "a number of seconds, or null for no limit"
+		return "a number of seconds, or none (null in JSON) for no limit"
 	case "limits.evaluations":
-		return "a whole number, or null for no limit"
+		return "a whole number, or none (null in JSON) for no limit"
 	case "fleet.hosts":
 		return "a whole number from 0"
 	}
@@ -133,6 +139,9 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 	put("limits.evaluations", s.Evaluations != nil, s.Evaluations)
 	put("limits.wall", s.Wall != nil, s.Wall)
 	put("limits.seconds", s.Seconds != nil, s.Seconds)
+	for key := range all {
+		put(key, s.unlimited(key), nil)
+	}
 	if t := s.Target; t != nil {
 		put("limits.target", true, t.Target)
 		put("limits.target", len(t.Targets) > 0, t.Targets)
@@ -141,6 +150,19 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 	put("window", s.Window != nil, s.Window)
 	put("fleet.hosts", s.Hosts != nil, s.Hosts)
 	return json.Marshal(all)
+}
+
+// unlimited tells whether a limit is taken away.
+func (s *Settings) unlimited(key string) bool {
+	switch key {
+	case "limits.evaluations":
+		return s.Evaluations != nil && *s.Evaluations == 0
+	case "limits.wall":
+		return s.Wall != nil && *s.Wall == 0
+	case "limits.seconds":
+		return s.Seconds != nil && *s.Seconds == 0
+	}
+	return false
 }
 
 // String writes them as people give them: "limits.evaluations=500 workers=4".
@@ -156,6 +178,9 @@ func (s *Settings) String() string {
 	var parts []string
 	for _, key := range settings {
 		if v, ok := raw[key]; ok {
+			if string(v) == "null" {
+				v = json.RawMessage("none")
+			}
 			parts = append(parts, fmt.Sprintf("%s=%s", key, v))
 		}
 	}
@@ -175,6 +200,9 @@ func (s *Settings) limits() bool {
 func (s *Settings) check(t *trajectory) error {
 	if !s.limits() && s.Workers == nil && s.Window == nil && s.Hosts == nil {
 		return wrong("set", "nothing is set").but("there are %s", strings.Join(settings, ", "))
+	}
+	if s.zero != "" {
+		return wrong(s.zero, "0 is no limit that could be kept").but("give a number above 0; none takes the limit away, and nascent stop ends the search")
 	}
 	l := s.of(t.Limits)
 	if l.Evaluations < 0 || l.Wall < 0 || l.Seconds < 0 || !isFinite(l.Wall) || !isFinite(l.Seconds) {

@@ -221,6 +221,13 @@ func TestWrongRequests(t *testing.T) {
 			t.Errorf("%s is taken", text)
 		}
 	}
+	for _, text := range []string{`{"limits.evaluations": 0}`, `{"limits.wall": 0.0}`, `{"limits.seconds": -0}`} { // whoever means no limit says null
+		s := new(engine.Settings)
+		if err := json.Unmarshal([]byte(text), s); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, led, engine.Request{Set: s}, "0 is no limit that could be kept")
+	}
 	takeover := func(x engine.Takeover) engine.Request { return engine.Request{Takeover: &x} }
 	refused(t, led, takeover(engine.Takeover{Space: json.RawMessage(`{"x": {"flot": [0, 1]}}`)}), "space.x")
 	refused(t, led, takeover(engine.Takeover{Objectives: []engine.Objective{}}), "objectives: there are none")
@@ -284,11 +291,20 @@ func TestPause(t *testing.T) {
 					t.Fatal(err)
 				}
 				before := sent.Load()
+				var said atomic.Bool
+				cfg.Observe = func(u engine.Update) {
+					if u.Kind == engine.Said && strings.HasPrefix(u.Text, "paused before turn") {
+						said.Store(true)
+					}
+				}
 				if s, err = engine.New(cfg); err != nil {
 					t.Fatal(err)
 				}
 				go func() {
 					time.Sleep(time.Hour)
+					if !said.Load() {
+						t.Error("nobody is told why nothing happens")
+					}
 					if st := s.Status(); sent.Load() != before || st.Paused == nil {
 						t.Errorf("%d jobs are sent after a restart, and %+v", sent.Load()-before, st)
 					}

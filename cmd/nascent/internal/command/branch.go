@@ -296,6 +296,7 @@ func (a *app) rewind(ctx context.Context, dir string, b branching) error {
 	if err := place.settle(kept); err != nil {
 		return err
 	}
+	standing := stands(home)
 	if err := exchange(kept, home); err != nil { // both stay: nobody has to guess which is which to remove one
 		return fmt.Errorf("%w: %s is as it was, and %s is the branch; rename them by hand", err, dir, shortest(kept))
 	}
@@ -303,7 +304,28 @@ func (a *app) rewind(ctx context.Context, dir string, b branching) error {
 		return fmt.Errorf("%s is rewound, and what it was is %s; whether that would survive a power cut is not known: %w",
 			dir, shortest(kept), err)
 	}
-	return a.toldBranch(branchJSON{Dir: dir, From: shortest(kept), Kept: shortest(kept), Seed: b.seed, Branched: *out}, b.json)
+	told := branchJSON{Dir: dir, From: shortest(kept), Kept: shortest(kept), Seed: b.seed, Branched: *out}
+	if standing {
+		told.Dir, told.From, told.Kept = home, kept, kept
+	}
+	if err := a.toldBranch(told, b.json); err != nil || !standing {
+		return err
+	}
+	fmt.Fprintf(a.err, "nascent: this shell stands in what it was, which has another name now; go to the new one: cd %s\n", quote(home))
+	return nil
+}
+
+// stands tells whether this process is in a directory, or below it.
+func stands(home string) bool {
+	here, err := os.Getwd()
+	if err == nil {
+		here, err = filepath.EvalSymlinks(here)
+	}
+	if err != nil {
+		return false
+	}
+	way, err := filepath.Rel(home, here)
+	return err == nil && filepath.IsLocal(way)
 }
 
 // shareOthers puts into a directory what lies in a search's besides the search. No other
