@@ -62,6 +62,9 @@ const (
 	jobPoll     = 300 * time.Millisecond
 )
 
+// entrypoint has the driver be a module, which the actors import again.
+const entrypoint = `python -c "import hosts; hosts.main()"`
+
 // order is what the driver does.
 type order struct {
 	Search    string         `json:"search"`
@@ -176,7 +179,7 @@ func (r *onRay) carryOut(ctx context.Context, o order, programs carried, ticket 
 	}
 	id := "nascent-" + o.Search + "-" + newIDs(1)[0]
 	submission, err := json.Marshal(map[string]any{
-		"entrypoint": "python hosts.py", "submission_id": id, "entrypoint_num_cpus": 0,
+		"entrypoint": entrypoint, "submission_id": id, "entrypoint_num_cpus": 0,
 		"runtime_env": map[string]any{"working_dir": "gcs://" + programs.name(), "env_vars": env},
 	})
 	if err != nil {
@@ -195,7 +198,6 @@ func (r *onRay) carryOut(ctx context.Context, o order, programs carried, ticket 
 		}
 		switch j.Status {
 		case "SUCCEEDED":
-			_ = r.ask(ctx, http.MethodDelete, path, nil, nil) // nobody asks for it any more
 			return nil
 		case "FAILED", "STOPPED":
 			return r.failure(ctx, path, id, j)
@@ -316,9 +318,9 @@ func needs(a actor) string {
 		parts = append(parts, strconv.FormatFloat(a.Resources[name], 'g', -1, 64)+" "+name)
 	}
 	if len(parts) == 0 {
-		return "it is being started"
+		return "for its start"
 	}
-	return "a node must have " + strings.Join(parts, ", ") + " free"
+	return "for a node with " + strings.Join(parts, ", ") + " free, or for its start there"
 }
 
 // keepWords puts what a host printed into its file, once it has ended.

@@ -57,7 +57,7 @@ func TestRayShares(t *testing.T) {
 	all, err := p.List(t.Context(), w.Search)
 	must(t, err)
 	if len(all) != 3 || all[0].State != place.Running || all[0].Where != "127.0.0.2" || all[2].State != place.Pending ||
-		all[2].Reason != "a node must have 2 CPU, 0.5 GPU, 3.0 GiB of memory free" {
+		all[2].Reason != "for a node with 2 CPU, 0.5 GPU, 3.0 GiB of memory free, or for its start there" {
 		t.Fatalf("placed is %+v", all)
 	}
 	must(t, p.Stop(t.Context(), w.Search, all[0].ID))

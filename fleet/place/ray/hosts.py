@@ -76,7 +76,7 @@ def stop(names, patience=20):
         ray.kill(asked[call], no_restart=True)
 
 
-if __name__ == "__main__":
+def main():
     order = json.loads(os.environ["NASCENT_ORDER"])
     ray.init(namespace=order["search"])
     if "stop" in order:

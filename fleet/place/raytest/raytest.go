@@ -79,7 +79,6 @@ func Start(t testing.TB, gpus float64) *Cluster {
 		"GET /api/jobs/{id}":           c.job,
 		"GET /api/jobs/{id}/logs":      c.logs,
 		"POST /api/jobs/{id}/stop":     c.job,
-		"DELETE /api/jobs/{id}":        c.remove,
 		"GET /api/v0/actors":           c.actors,
 		"GET /api/v0/nodes":            c.nodes,
 		"GET /api/v0/logs/file":        c.words,
@@ -119,6 +118,9 @@ func Start(t testing.TB, gpus float64) *Cluster {
 	})
 	return c
 }
+
+// Dir is where all that it runs works.
+func (c *Cluster) Dir() string { return c.dir }
 
 func (c *Cluster) path(name string) string { return filepath.Join(c.dir, name) }
 
@@ -238,16 +240,6 @@ func (c *Cluster) job(w http.ResponseWriter, r *http.Request, _ []byte) {
 
 func (c *Cluster) logs(w http.ResponseWriter, r *http.Request, _ []byte) {
 	reply(w, map[string]string{"logs": c.jobs[r.PathValue("id")].log})
-}
-
-func (c *Cluster) remove(w http.ResponseWriter, r *http.Request, _ []byte) {
-	j := c.jobs[r.PathValue("id")]
-	if j.status != "SUCCEEDED" && j.status != "FAILED" {
-		http.Error(w, "RuntimeError: Attempted to delete job in non-terminal state", http.StatusInternalServerError)
-		return
-	}
-	delete(c.jobs, r.PathValue("id"))
-	reply(w, map[string]bool{"deleted": true})
 }
 
 func table(w http.ResponseWriter, all []any) {

@@ -51,7 +51,7 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", s.Fleet.Listen)
+	l, err := listenAgain(s.Fleet.Listen, filepath.Join(dir, ticketName))
 	if err != nil {
 		return nil, t.doc.Fault(&genome.Mistake{Key: "fleet.listen", Problem: fmt.Sprintf("%s cannot be listened at: %v", s.Fleet.Listen, reason(err)),
 			Remedy: "choose another address, or leave it out"})
@@ -78,6 +78,20 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 	t.hosts = f
 	screen.Say("hosts join by: " + show.Program() + " host " + quote(shortest(t.dir)))
 	return f, nil
+}
+
+// listenAgain listens at an address. Where that leaves the port open it is the one of the
+// last ticket, if that is free: hosts that have a copy of it find the search again.
+func listenAgain(address, ticket string) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(address)
+	if old, missing := fleet.ReadTicket(ticket); err == nil && missing == nil && port == "0" {
+		if _, last, err := net.SplitHostPort(old.Addresses[0]); err == nil {
+			if l, err := net.Listen("tcp", net.JoinHostPort(host, last)); err == nil {
+				return l, nil
+			}
+		}
+	}
+	return net.Listen("tcp", address)
 }
 
 // pluginDirs are where the plugins of a search are looked for.

@@ -1,0 +1,41 @@
+package command
+
+import (
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/nascent-nas/nascent/fleet"
+)
+
+// A search listens where it did, and elsewhere if somebody else does that by now.
+func TestListenAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ticket.json")
+	first, err := listenAgain("127.0.0.1:0", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if err := (fleet.Ticket{Addresses: []string{first.Addr().String()}}).Write(path); err != nil {
+		t.Fatal(err)
+	}
+	// Nobody else has this port at another address, so it is free there.
+	_, port, _ := net.SplitHostPort(first.Addr().String())
+	again, err := listenAgain("127.0.0.9:0", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if got := again.Addr().String(); got != "127.0.0.9:"+port {
+		t.Errorf("it listens at %s, and listened at port %s", got, port)
+	}
+	other, err := listenAgain("127.0.0.1:0", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if other.Addr().String() == first.Addr().String() {
+		t.Error("two listen at one address")
+	}
+}
