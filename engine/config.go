@@ -42,7 +42,7 @@ type Config struct {
 	Fill    bool   // raise Workers to what one process of an evaluator takes at once; to the window for one in which jobs wait
 
 	// Hosts are how many machines whoever places them is to keep, 0 where nobody does. Place
-	// is told of it when the search begins, and whenever Settings change it. It must not wait.
+	// is told of it before evaluators are opened, and whenever Settings change it. It must not wait.
 	Hosts int
 	Place func(hosts int)
 

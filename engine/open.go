@@ -38,6 +38,9 @@ func (s *Search) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.cfg.Place != nil { // evaluators may wait for the hosts
+		s.cfg.Place(s.cfg.Hosts)
+	}
 	if err := s.redeclared(); err != nil {
 		return err
 	}
@@ -309,9 +312,6 @@ func (s *Search) load(t *trajectory) error {
 	}
 	s.journal(t, eventStarted, startedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource, Configured: &s.started})
 	t.workers, t.hosts, t.configured = s.cfg.Workers, s.cfg.Hosts, s.started
-	if s.cfg.Place != nil {
-		s.cfg.Place(s.cfg.Hosts)
-	}
 	t.counters.State, t.counters.Cause = StateRunning, ""
 	s.writer.counters(t.counters)
 

@@ -56,12 +56,12 @@ const Interval = 20 * time.Second
 // maxPause is how many looks there are at most between two tries.
 const maxPause = 32
 
-// NewKeeper makes one that holds so many hosts once it looks.
-func NewKeeper(p Placer, w Work, hosts int, o KeeperOptions) *Keeper {
-	return &Keeper{placer: p, work: w, o: o, want: hosts, wake: make(chan struct{}, 1)}
+// NewKeeper makes one that holds the number of hosts once somebody Wants some.
+func NewKeeper(p Placer, w Work, o KeeperOptions) *Keeper {
+	return &Keeper{placer: p, work: w, o: o, wake: make(chan struct{}, 1)}
 }
 
-// Want changes the number of hosts.
+// Want sets the number of hosts.
 func (k *Keeper) Want(hosts int) {
 	k.mu.Lock()
 	k.want = hosts
@@ -72,18 +72,24 @@ func (k *Keeper) Want(hosts int) {
 	}
 }
 
-// Run looks at each Interval, and when the number changes, until the context ends.
-func (k *Keeper) Run(ctx context.Context) {
+// Run looks once hosts are wanted, and then at each Interval and when their number changes,
+// until the context ends. A [*Refusal] of the first look is returned: nothing has been
+// placed, and what is wrong is what was asked for.
+func (k *Keeper) Run(ctx context.Context) *Refusal {
 	t := time.NewTicker(Interval)
 	defer t.Stop()
-	for {
+	var tick <-chan time.Time
+	for first := true; ; first = false {
 		select {
 		case <-ctx.Done():
-			return
-		case <-t.C:
+			return nil
+		case <-tick:
 		case <-k.wake:
 		}
-		k.Look(ctx)
+		tick = t.C
+		if refusal := (*Refusal)(nil); errors.As(k.Look(ctx), &refusal) && first {
+			return refusal
+		}
 	}
 }
 

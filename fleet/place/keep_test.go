@@ -19,9 +19,13 @@ type scheduler struct {
 	listing error // of List
 	placing error // of Place
 	stopped []string
+	placed  func() // after Place
 }
 
 func (s *scheduler) Place(_ context.Context, w Work, n int) error {
+	if s.placed != nil {
+		defer s.placed()
+	}
 	if s.placing != nil {
 		return s.placing
 	}
@@ -65,10 +69,11 @@ type kept struct {
 
 func keep(t *testing.T, hosts int) *kept {
 	k := &kept{s: &scheduler{}, t: t}
-	k.Keeper = NewKeeper(k.s, Work{Search: "s", Dir: t.TempDir()}, hosts, KeeperOptions{
+	k.Keeper = NewKeeper(k.s, Work{Search: "s", Dir: t.TempDir()}, KeeperOptions{
 		Joined: func() int { return k.joined },
 		Log:    func(format string, args ...any) { k.log = append(k.log, fmt.Sprintf(format, args...)) },
 	})
+	k.Want(hosts)
 	return k
 }
 
@@ -222,4 +227,24 @@ func TestKeeperWaitsForTheScheduler(t *testing.T) {
 		}
 	}
 	k.said("hosts can be placed again")
+}
+
+// A first look that is refused ends it; later ones do not.
+func TestKeeperIsRefused(t *testing.T) {
+	t.Parallel()
+	k := keep(t, 1)
+	k.s.placing = &Refusal{Problem: "sbatch: Invalid partition"}
+	if err := k.Run(t.Context()); err == nil || err.Error() != "sbatch: Invalid partition" {
+		t.Errorf("it ended with %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	k = keep(t, 1)
+	k.s.placed = func() {
+		k.s.placing = &Refusal{Problem: "sbatch: Invalid partition"}
+		k.s.placed = cancel
+		k.Want(3)
+	}
+	if err := k.Run(ctx); err != nil || k.s.next != 1 {
+		t.Errorf("it ended with %v, and %d were placed", err, k.s.next)
+	}
 }

@@ -76,7 +76,9 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: f.Evaluator(name, fleet.Program{Use: use}), Options: p.Options}
 	}
 	t.hosts = f
-	screen.Say("hosts join by: " + show.Program() + " host " + quote(shortest(t.dir)))
+	if s.Fleet.On == "manual" {
+		screen.Say("hosts join by: " + show.Program() + " host " + quote(shortest(t.dir)))
+	}
 	return f, nil
 }
 
@@ -133,10 +135,12 @@ func reachable(at *net.TCPAddr) (all []string) {
 
 // disband ends the connections with hosts. They end if the search has, and else wait for it
 // to go on.
-func disband(f *fleet.Fleet, search *engine.Search) {
+func disband(f *fleet.Fleet, search *engine.Search) (over bool) {
+	over = search != nil && search.Status().State == engine.StateFinished
 	if f != nil {
-		f.Close(search != nil && search.Status().State == engine.StateFinished)
+		f.Close(over)
 	}
+	return over
 }
 
 func (a *app) fleetCommand() *cobra.Command {

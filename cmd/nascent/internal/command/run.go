@@ -250,10 +250,18 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { disband(hosts, search) }()
+	var kept *keeping
+	defer func() {
+		if disband(hosts, search) && kept != nil {
+			kept.end()
+		}
+	}()
 	announcing := &announcing{Ledger: led}
 	cfg, err := t.configure(s, m, announcing, screen)
 	if err != nil {
+		return err
+	}
+	if kept, err = t.keepHosts(ctx, s, &cfg, hosts, screen); err != nil {
 		return err
 	}
 	if search, err = engine.New(cfg); err != nil {
@@ -263,7 +271,11 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if err != nil {
 		return t.locate(err)
 	}
+	kept.begin(search)
 	err = a.watch(ctx, search, live, screen, m, t, interrupts)
+	if refusal := kept.pause(); refusal != nil {
+		err = t.doc.Fault(s.Fleet.Refused(refusal.Problem, refusal.Remedy))
+	}
 	dismiss(err)
 	if err != nil {
 		return t.locate(err)
