@@ -252,4 +252,5 @@ type RunningJob struct {
 	Step    float64 `json:"step"`
 	Budget  float64 `json:"budget"`
 	Metrics Values  `json:"metrics,omitempty"`
+	Usage   Usage   `json:"usage,omitzero"` // of the attempt so far, see Meter
 }

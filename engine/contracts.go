@@ -241,6 +241,13 @@ type Session interface {
 // how many there are from now on.
 type Resizer interface{ Resize(workers int) }
 
+// Meter is a Session that can tell what a job takes of the machine while it runs: so far of
+// processors, now of memory; zero is what nobody knows. It is asked from any goroutine,
+// when people look, and may take a second. Nothing is decided by it.
+type Meter interface {
+	Usage(id ID, attempt int) Usage
+}
+
 // Assignment is one attempt at a Job.
 type Assignment struct {
 	Job     *Job

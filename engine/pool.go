@@ -33,6 +33,16 @@ type openEvaluator struct {
 	drained     chan struct{} // closed when its last event was passed on
 }
 
+// with is the session that has a job on board; nil: none has.
+func (p *pool) with(id ID) Session {
+	for _, x := range p.open {
+		if x.jobs[id] != nil {
+			return x.session
+		}
+	}
+	return nil
+}
+
 // place is where a search.yaml names it.
 func (x *openEvaluator) place() string { return evaluatorPlace(x.key) }
 

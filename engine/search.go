@@ -175,7 +175,18 @@ func (s *Search) Takeovers() (n int) {
 // Status tells where the search stands. It may be called from any goroutine.
 func (s *Search) Status() Snapshot {
 	var st Snapshot
-	s.ask(func() { st = s.status() })
+	var on []Session
+	s.ask(func() {
+		st = s.status()
+		for _, j := range st.Jobs {
+			on = append(on, s.pool.with(j.ID))
+		}
+	})
+	for i := range st.Jobs {
+		if m, ok := on[i].(Meter); ok { // outside of the loop: it looks around
+			st.Jobs[i].Usage = m.Usage(st.Jobs[i].ID, st.Jobs[i].Attempt).sane()
+		}
+	}
 	return st
 }
 

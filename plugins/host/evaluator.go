@@ -95,6 +95,7 @@ type link struct {
 	close   context.CancelFunc // of the stream's context
 	out     *mailbox.Mailbox[order]
 	began   bool // a job has begun here; under the session's lock
+	mark    mark // of whoever receives alone
 }
 
 // order is one message to a plugin; one field is set.

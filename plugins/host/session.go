@@ -24,6 +24,7 @@ type job struct {
 	assignment engine.Assignment
 	sent       bool // handed to a process
 	begun      time.Time
+	taken      taken
 	curve      []engine.Point
 	saved      []engine.FileRef
 }

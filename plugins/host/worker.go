@@ -310,6 +310,7 @@ func (w *worker) receive(l *link) error {
 			return err
 		}
 		now := time.Now()
+		l.look(m, now)
 		for _, id := range m.Begun {
 			events = w.begun(l, key{engine.ID(id), 1}, now, events)
 		}
@@ -345,6 +346,7 @@ func (w *worker) begun(l *link, k key, now time.Time, events []engine.Event) []e
 func (j *job) begin(l *link, k key, now time.Time, events []engine.Event) []engine.Event {
 	if j.begun.IsZero() {
 		j.begun, l.began = now, true
+		j.taken.before, j.taken.marked = l.mark.cpu, l.mark.at.Equal(now)
 		events = append(events, engine.Event{ID: k.id, Attempt: k.attempt, Kind: engine.Begun})
 	}
 	return events

@@ -153,6 +153,18 @@ func UsedAll(u engine.Usage) string {
 	return strings.Join(parts, ", ")
 }
 
+// UsageNow writes what a job takes of the machine while it runs, in short; "" if nothing is known.
+func UsageNow(u engine.Usage) string {
+	var parts []string
+	for i, what := range []string{"cpu ", "", "GPU "} {
+		name := engine.UsageNames[i]
+		if x, known := u.Get(name); known {
+			parts = append(parts, what+Used(name, x))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // Part is where x lies from lo (0) to hi (1), for any finite numbers, and at most
 // a thousand times as far outside; 0 where there is nothing between lo and hi.
 func Part(x, lo, hi float64) float64 {

@@ -241,6 +241,9 @@ func JobLine(v *View, j *engine.RunningJob, width int) string {
 			s += fmt.Sprintf("  %s %s", o.Metric, Number(o.Metric, x))
 		}
 	}
+	if took := UsageNow(j.Usage); took != "" {
+		s += "  " + took
+	}
 	return Clip(s, width)
 }
 

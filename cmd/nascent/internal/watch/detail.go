@@ -81,6 +81,9 @@ func (d *detail) job(s *summary, j *engine.RunningJob, width int) []line {
 	for _, v := range j.Metrics {
 		lines = append(lines, ln(t("  "+pad(v.Name, 20)), t(show.Number(v.Name, v.Value))))
 	}
+	if took := show.UsageNow(j.Usage); took != "" {
+		lines = append(lines, ln(t("  "+pad("takes", 20)), t(took)))
+	}
 	for _, text := range wrap(j.Genome, width-3) {
 		lines = append(lines, ln(in(faint, "  "+text)))
 	}

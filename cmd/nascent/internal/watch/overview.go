@@ -359,6 +359,9 @@ func (o *overview) jobs(m *model, s *summary, width int) []line {
 		if v := valuesOf(s, j.Metrics); v != "" {
 			l.add(t("  " + v))
 		}
+		if took := show.UsageNow(j.Usage); took != "" {
+			l.add(in(faint, "  "+took))
+		}
 		l.add(in(faint, "  "+j.Genome))
 		lines = append(lines, l.opens(func() { m.show(j.ID) }).concerns(job(j.ID)))
 	}

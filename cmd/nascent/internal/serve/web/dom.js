@@ -57,6 +57,11 @@ export function bytes(n) {
   return n + ' bytes'
 }
 
+// takes is what a job that runs takes of the machine, '' where nothing is known.
+export function takes(usage = {}) {
+  return [usage.cpu && 'cpu ' + seconds(usage.cpu), usage.memory && bytes(usage.memory), usage.gpu_memory && 'GPU ' + bytes(usage.gpu_memory)].filter(Boolean).join(', ')
+}
+
 // copier is a button that copies a text.
 export function copier(text, label = 'Copy') {
   const b = h('button', {

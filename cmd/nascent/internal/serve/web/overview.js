@@ -1,6 +1,6 @@
 // What a search has found, and how it goes on.
 
-import { h, fill, named, part, panel, table, number, plural, seconds, thousands } from 'nascent/dom.js'
+import { h, fill, named, part, panel, table, number, plural, seconds, takes, thousands } from 'nascent/dom.js'
 import { colour, scatter, lines, parallel } from 'nascent/plot.js'
 import { network } from 'nascent/network.js'
 import { downloads, genes } from 'nascent/candidate.js'
@@ -111,7 +111,7 @@ export function overview(context) {
     fill(e, panel('Running now', r.jobs.length === 0 ? h('p', { class: 'faint' }, 'No job runs at this moment.') :
       table(['candidate', 'for', 'progress', 'genome', context.writes && ' '].filter(Boolean), r.jobs.map(j => [
         h('span', {}, named(j.id), ' ', j.slow && h('span', { class: 'tag wrong' }, 'slow')), seconds(j.seconds),
-        h('span', {}, j.budget > 0 && h('progress', { max: j.budget, value: j.step, 'aria-label': `${number(j.step)} of ${number(j.budget)}` }), ' ', Object.entries(j.metrics ?? {}).filter(([k]) => search.objectives.some(o => o.metric === k)).map(([k, v]) => `${k} ${number(v)}`).join(', ')),
+        h('span', {}, j.budget > 0 && h('progress', { max: j.budget, value: j.step, 'aria-label': `${number(j.step)} of ${number(j.budget)}` }), ' ', Object.entries(j.metrics ?? {}).filter(([k]) => search.objectives.some(o => o.metric === k)).map(([k, v]) => `${k} ${number(v)}`).join(', '), ' ', h('span', { class: 'faint' }, takes(j.usage))),
         h('code', { class: 'genome' }, j.genome), ...context.writes ? [ended.button(j.id)] : []]), { label: 'jobs that run' }),
     r.waiting > 0 && h('p', { class: 'faint' }, plural(r.waiting, 'job') + ' waiting.'), ended?.e))
     if (chosen) e.querySelector(`[aria-label="${chosen}"]`)?.focus()
