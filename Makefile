@@ -81,6 +81,15 @@ bench-peers: all
 	installed ($(BIN)/peers.log says why): connect to the network, or install them into $(PEERS)"; exit 1; }
 	@$(PEERS)/bin/python internal/science/peers.py --nascent $(BIN)/nascent $(ARGS)
 
+# Hosts on Ray itself, which is installed for it below the cache directory (400 MB) and runs
+# in a network of its own: as root. Where it cannot be installed the test is skipped.
+RAY := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nascent-ray-2.60.0
+fleet-test:
+	@test -e $(RAY)/ready || { $(PYTHON) -m venv $(RAY) && $(RAY)/bin/pip install -q --disable-pip-version-check 'ray[default]==2.60.0' \
+		&& touch $(RAY)/ready; } || echo "Ray cannot be installed: connect to the network"
+	@export NASCENT_RAY_PYTHON=$$(test ! -e $(RAY)/ready || echo $(RAY)/bin/python); \
+		$(GO) test -trimpath -count=1 -v -timeout 50m ./fleet/place ./cmd/nascent/fleettest
+
 # Everything that takes a GPU; docs/gpu.md. ARGS="--device cpu --quick" rehearses it
 # on a processor.
 gpu-check:
@@ -101,4 +110,4 @@ lint:
 clean:
 	rm -rf $(BIN) $(DIST)
 
-.PHONY: all run test wheel install dist arm64-check chaos mutants science bench-peers gpu-check gpu-programs bench lint clean
+.PHONY: all run test fleet-test wheel install dist arm64-check chaos mutants science bench-peers gpu-check gpu-programs bench lint clean

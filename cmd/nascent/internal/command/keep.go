@@ -19,6 +19,10 @@ func placer(f *config.Fleet) place.Placer {
 	switch f.On {
 	case "slurm":
 		return place.Slurm()
+	case "ray":
+		return place.Ray(f.Address)
+	case "ssh":
+		return place.SSH(f.Machines, f.Options)
 	}
 	return nil
 }

@@ -39,6 +39,8 @@ type Fleet struct {
 var fleets = map[string][]string{
 	"manual": {},
 	"slurm":  {"hosts", "setup", "options", "gpus", "cores", "memory"},
+	"ray":    {"hosts", "setup", "address", "gpus", "cores", "memory"},
+	"ssh":    {"hosts", "setup", "options", "machines"},
 }
 
 func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
@@ -85,7 +87,7 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 		return nil, err
 	}
 	if f.On == "" {
-		return nil, d.fault(n, key, "add on: manual, and start hosts by: nascent host; or on: slurm", "does not say who starts the hosts")
+		return nil, d.fault(n, key, "add on: manual, and start hosts by: nascent host; or on: slurm, ray or ssh", "does not say who starts the hosts")
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		of := n.Content[i].Value
@@ -93,6 +95,12 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 		if !all && !slices.Contains(fleets[f.On], of) {
 			return nil, d.fault(n.Content[i], join(key, of), "leave it out", "says nothing to on: %s", f.On)
 		}
+	}
+	switch {
+	case f.On == "ray" && f.Address == "":
+		return nil, d.fault(n, key, "add address: http://HOST:8265", "does not say where Ray's dashboard answers")
+	case f.On == "ssh" && len(f.Machines) == 0:
+		return nil, d.fault(n, key, "add machines: [desk1, user@desk2]", "does not say which machines ssh reaches")
 	}
 	if f.Hosts < 0 {
 		f.Hosts = max(1, len(f.Machines))
@@ -121,7 +129,12 @@ func (d *Document) bytes(n *yaml.Node, key string) (int64, error) {
 // Refused leads to the key of the fleet that a placer does not take.
 func (f *Fleet) Refused(problem, remedy string) *genome.Mistake {
 	key := "fleet"
-	if f.Options != "" {
+	switch {
+	case f.On == "ray":
+		key = "fleet.address"
+	case f.On == "ssh":
+		key = "fleet.machines"
+	case f.Options != "":
 		key = "fleet.options"
 	}
 	return &genome.Mistake{Key: key, Problem: problem, Remedy: remedy}
