@@ -77,7 +77,7 @@ var rooms = []room{
 	{folder: "cmd/nascent", may: []string{
 		"internal/safe", "internal/mailbox", "genome/...", "engine", "engine/evolve", "engine/expression", "engine/index", "engine/option", "engine/ledger", "fleet", "fleet/place",
 		"cmd/nascent/internal/follow",
-		"plugins/host", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch", "plugins/trainer/safetensors",
+		"plugins/host", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch", "plugins/trainer/isa", "plugins/trainer/safetensors",
 	}, libs: []string{"*"}, never: wires},
 }
 

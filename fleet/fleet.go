@@ -107,6 +107,16 @@ func (f *Fleet) Close(over bool) {
 	for _, c := range told {
 		<-c.sent
 	}
+	if over { // a server that ends takes along what a host has not read yet: hosts end the connection themselves
+		late := time.After(f.o.heartbeat)
+		for _, c := range told {
+			select {
+			case <-c.ended:
+			case <-late:
+				late = time.After(0)
+			}
+		}
+	}
 	f.server.Close()
 	<-f.done
 }
@@ -178,8 +188,9 @@ func (f *Fleet) Drain(name string) (n int) {
 
 // connection is one stream with a host.
 type connection struct {
-	out  *mailbox.Mailbox[toHost]
-	sent chan struct{} // closed when nothing more is sent
+	out   *mailbox.Mailbox[toHost]
+	sent  chan struct{} // closed when nothing more is sent
+	ended chan struct{} // closed with the connection
 }
 
 // maxBatch is how many messages are sent as one.
@@ -188,7 +199,8 @@ const maxBatch = 1024
 // work is the connection with one host.
 func (f *Fleet) work(w http.ResponseWriter, r *http.Request) {
 	in := gob.NewDecoder(r.Body)
-	c := &connection{out: mailbox.New[toHost](), sent: make(chan struct{})}
+	c := &connection{out: mailbox.New[toHost](), sent: make(chan struct{}), ended: make(chan struct{})}
+	defer close(c.ended)
 	flusher := http.NewResponseController(w)
 	w.WriteHeader(http.StatusOK)
 	if flusher.Flush() != nil {

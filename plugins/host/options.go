@@ -19,6 +19,8 @@ type Options struct {
 	// Folder is where relative paths in plugins' options start; default the
 	// working directory.
 	Folder string
+	// WorkDir is the working directory of plugins, default that of this process.
+	WorkDir string
 	// LogDir is another place for logs. Without it and Dir nothing is logged.
 	LogDir string
 	// Level is the lowest level that is logged; default info.

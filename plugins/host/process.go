@@ -98,6 +98,7 @@ func start(ctx context.Context, p Plugin, o Options) (*process, error) {
 		var err error
 		c, err = newChild(p, append(env, spec.Env...), hex.EncodeToString(mark), log)
 		if err == nil {
+			c.cmd.Dir = o.WorkDir
 			stop = context.AfterFunc(ctx, c.kill)
 		}
 		return c, err

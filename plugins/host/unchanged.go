@@ -51,13 +51,7 @@ func place(p Plugin, options json.RawMessage, name string) string {
 		}
 		return path
 	}
-	var o struct {
-		Command []string `json:"command"`
-	}
-	if json.Unmarshal(options, &o) != nil {
-		return ""
-	}
-	for _, word := range o.Command {
+	for _, word := range Command(options) {
 		if filepath.Base(word) != name {
 			continue
 		}

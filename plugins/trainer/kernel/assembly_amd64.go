@@ -2,8 +2,6 @@ package kernel
 
 import "unsafe"
 
-const assembly = true
-
 var tables = [...]*Kernels[float32]{Go: plain, AVX2: &avx2, AVX512: &avx512}
 
 var avx2 = Kernels[float32]{

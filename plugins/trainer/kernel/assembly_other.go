@@ -2,6 +2,4 @@
 
 package kernel
 
-const assembly = false
-
 var tables = [...]*Kernels[float32]{Go: plain}

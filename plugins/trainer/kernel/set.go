@@ -2,67 +2,26 @@ package kernel
 
 import (
 	"os"
-	"runtime"
 
-	"golang.org/x/sys/cpu"
+	"github.com/nascent-nas/nascent/plugins/trainer/isa"
 )
 
-// Set names one implementation of the kernels. Results on one Set are the same
-// bits on every run; between Sets they differ in the last bits, because sums
-// are taken in another order and with other roundings.
-type Set uint8
+// Set names one implementation of the kernels.
+type Set = isa.Set
 
 // The sets, from the slowest to the fastest.
 const (
-	Go     Set = iota // plain Go, on every machine
-	AVX2              // 256-bit assembly, needs AVX2 and FMA
-	AVX512            // 512-bit assembly, needs AVX-512 F, DQ, BW and VL as well
+	Go     = isa.Go
+	AVX2   = isa.AVX2
+	AVX512 = isa.AVX512
 )
 
-// String returns the name that NASCENT_KERNEL takes: "go", "avx2" or "avx512". Where the
-// compiler multiplies and adds with one rounding, as on arm64, plain Go comes to other
-// bits and has another name: "go-arm64".
-func (s Set) String() string {
-	switch s {
-	case AVX2:
-		return "avx2"
-	case AVX512:
-		return "avx512"
-	}
-	return plainName(runtime.GOARCH)
-}
-
-func plainName(machine string) string {
-	if machine == "amd64" {
-		return "go"
-	}
-	return "go-" + machine
-}
-
 // Available lists the sets that run on this machine, slowest first.
-func Available() []Set {
-	sets := []Set{Go}
-	if assembly && cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		sets = append(sets, AVX2)
-		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL {
-			sets = append(sets, AVX512)
-		}
-	}
-	return sets
-}
+func Available() []Set { return isa.Available() }
 
-var best = choose(Available(), os.Getenv("NASCENT_KERNEL"))
+var best = isa.Choose(isa.Available(), os.Getenv(isa.Env))
 
 // Best returns the set chosen when the process started: the fastest available
 // one, or the one that the environment variable NASCENT_KERNEL names if this
 // machine has it.
 func Best() Set { return best }
-
-func choose(available []Set, wish string) Set {
-	for _, s := range available {
-		if s.String() == wish {
-			return s
-		}
-	}
-	return available[len(available)-1]
-}

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -26,16 +25,6 @@ const (
 	keysName   = "keys.json"   // of the coordinator
 	ticketName = "ticket.json" // for hosts
 )
-
-// placed says to a host how it opens an evaluator: as the search's own machine would.
-type placed struct {
-	Use       string   `json:"use"` // a name, or the absolute path of a program
-	Folder    string   `json:"folder"`
-	Dirs      []string `json:"dirs"`
-	Env       []string `json:"env"`
-	Level     string   `json:"level"`
-	Plaintext bool     `json:"plaintext"`
-}
 
 // gather lets hosts dial in to a search, whose evaluators they carry out; nil where this
 // machine does. Its ledger is open, so no other process writes the ticket.
@@ -66,14 +55,12 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 		Log: func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },
 	})
 	for name, p := range s.Evaluators {
-		use, err := json.Marshal(placed{
-			Use: p.Use, Folder: s.PluginFolder, Dirs: t.pluginDirs(s), Env: s.PluginEnv, Level: s.LogLevel, Plaintext: !s.TLS,
-		})
+		program, err := t.programOf(s, p)
 		if err != nil {
 			f.Close(false)
 			return nil, err
 		}
-		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: f.Evaluator(name, fleet.Program{Use: use}), Options: p.Options}
+		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: f.Evaluator(name, program), Options: p.Options}
 	}
 	t.hosts = f
 	if s.Fleet.On == "manual" {

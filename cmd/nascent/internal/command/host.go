@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,13 +14,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/fleet"
-	"github.com/nascent-nas/nascent/plugins/host"
 )
 
 func (a *app) hostCommand() *cobra.Command {
@@ -148,19 +145,7 @@ func (a *app) host(ctx context.Context, o fleet.ServeOptions) error {
 	o.Log = func(format string, args ...any) {
 		fmt.Fprintln(a.err, time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 	}
-	o.Evaluator = func(s fleet.Spec) (engine.Evaluator, error) {
-		var p placed
-		if err := json.Unmarshal(s.Use, &p); err != nil {
-			return nil, err
-		}
-		found, err := host.Find(host.KindEvaluator, p.Use, p.Dirs...)
-		if err != nil {
-			return nil, fmt.Errorf("%w, on this host; hosts find programs where the search's machine does", err)
-		}
-		return host.Evaluator(found, host.Options{
-			Folder: p.Folder, LogDir: logs, Level: hclog.LevelFromString(p.Level), Plaintext: p.Plaintext, Env: p.Env, SearchID: o.Machine.Instance,
-		}), nil
-	}
+	o.Evaluator = opening(logs, o.Machine.Instance)
 	defer outlive()()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()

@@ -157,8 +157,12 @@ func (d *Document) Relocate() {
 		}
 	}
 	d.settle()
-	if dirs := d.find("plugins.dirs"); dirs != nil {
-		for _, n := range dirs.Content {
+	for _, key := range []string{"plugins.dirs", "fleet.files"} {
+		if n := d.find(key); n != nil && n.Kind == yaml.SequenceNode {
+			for _, n := range n.Content {
+				d.replace(n, d.path(n.Value))
+			}
+		} else if n != nil {
 			d.replace(n, d.path(n.Value))
 		}
 	}

@@ -23,6 +23,9 @@ type Fleet struct {
 
 	Speculative bool // idle hosts begin jobs that take much longer than usual a second time
 
+	// Of hosts, whoever starts them.
+	Files []string // that the evaluator needs besides its sources: absolute, with * and **
+
 	// Of placers. What a host gets is 0 or empty where it is not said.
 	Hosts    int      // how many; default 1, with machines as many as there are
 	GPUs     float64  // for each host
@@ -60,6 +63,7 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 			f.Speculative, err = d.boolean(n, key)
 			return err
 		},
+		"files": func(n *yaml.Node, key string) (err error) { f.Files, err = d.paths(n, key); return err },
 		"hosts": func(n *yaml.Node, key string) (err error) {
 			f.Hosts, err = d.between(n, key, 0, engine.MaxWorkers)
 			return err
@@ -91,7 +95,7 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		of := n.Content[i].Value
-		all := slices.Contains([]string{"on", "listen", "slots", "patience", "speculative"}, of)
+		all := slices.Contains([]string{"on", "listen", "slots", "patience", "speculative", "files"}, of)
 		if !all && !slices.Contains(fleets[f.On], of) {
 			return nil, d.fault(n.Content[i], join(key, of), "leave it out", "says nothing to on: %s", f.On)
 		}
@@ -106,6 +110,20 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 		f.Hosts = max(1, len(f.Machines))
 	}
 	return f, nil
+}
+
+// paths reads a path, or a list of them.
+func (d *Document) paths(n *yaml.Node, key string) (all []string, err error) {
+	add := func(n *yaml.Node, key string) error {
+		path, err := d.word(n, key)
+		all = append(all, d.path(path))
+		return err
+	}
+	if n.Kind == yaml.SequenceNode {
+		return all, d.list(n, key, add)
+	}
+	err = add(n, key)
+	return all, err
 }
 
 // bytes reads 500MB, 64GiB or a number of bytes; above 0.
