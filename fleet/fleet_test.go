@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,7 +79,7 @@ func newYardBy(t *testing.T, hosts, slots int, o Options) *yard {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Keys, o.Patience, o.Log = keys, time.Second, t.Logf
+	o.Keys, o.Patience, o.Log = keys, cmp.Or(o.Patience, time.Second), t.Logf
 	y := &yard{t: t, keys: keys, options: o}
 	y.listen("127.0.0.1:0")
 	for i := range hosts {
@@ -147,7 +148,9 @@ func (y *yard) hostBy(o ServeOptions) context.CancelCauseFunc {
 	if o.Log == nil {
 		o.Log = y.t.Logf
 	}
-	o.Ticket = func() (Ticket, error) { return y.keys.Ticket(y.at), nil }
+	if o.Ticket == nil {
+		o.Ticket = func() (Ticket, error) { return y.keys.Ticket(y.at), nil }
+	}
 	y.wg.Go(func() {
 		if err := Serve(ctx, o); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, ErrEnds) {
 			y.t.Errorf("%s: %v", o.Machine.Name, err)
