@@ -45,15 +45,25 @@ func (b ban) check(t *trajectory) error {
 	if len(b) > MaxBan {
 		return wrong("ban", "it has %d bytes", len(b)).but("a condition has at most %d", MaxBan)
 	}
-	_, err := bindGenes(string(b), t.Space)
+	holds, err := bindGenes(string(b), t.Space)
 	if err != nil {
 		return wrongWithin("ban", err)
 	}
-	return nil
+	return b.leaves(t, "it", holds)
 }
 
-// enoughDraws is how many random genomes are looked at for one that no ban holds of.
-const enoughDraws = 10_000
+// leaves refuses a ban that, with whatever else holds, leaves nothing to draw.
+func (b ban) leaves(t *trajectory, what string, holds func(genome.Genome) bool) error {
+	if drawable(t.Space, t.Plan.Seed, enoughDraws, func(g genome.Genome) bool { return !holds(g) }) {
+		return nil
+	}
+	return wrong("ban", "%s leaves nothing to draw: it holds of each of %d random genomes", what, enoughDraws).but("ban less")
+}
+
+const (
+	enoughDraws = 10_000 // random genomes that are looked at for one that no ban holds of
+	fewDraws    = 1000   // and for one that a ban holds of
+)
 
 func (b ban) do(t *trajectory, r *Request) (*effect, error) {
 	if t.bans.find(string(b)) != nil {
@@ -63,48 +73,76 @@ func (b ban) do(t *trajectory, r *Request) (*effect, error) {
 	if err != nil {
 		return nil, wrongWithin("ban", err)
 	}
-	if drawable(t.Space, t.Plan.Seed, func(g genome.Genome) bool { return holds(g) || t.banned(t.search.turns, g) != "" }) {
-		return &effect{data: banEvent{r.asked(), string(b)}, say: "banned: " + string(b)}, nil
+	what := fmt.Sprintf("it, with the %d that there are,", len(t.Bans()))
+	if err := b.leaves(t, what, func(g genome.Genome) bool { return holds(g) || t.banned(t.search.turns, g) != "" }); err != nil {
+		return nil, err
 	}
-	and := ""
-	if n := len(t.Bans()); n > 0 {
-		and = fmt.Sprintf(", with the %d that there are,", n)
+	e := &effect{data: banEvent{r.asked(), string(b)}, say: "banned: " + string(b)}
+	if !drawable(t.Space, t.Plan.Seed, fewDraws, holds) {
+		e.Hint = fmt.Sprintf("it holds of none of %d random genomes: look whether it says what is meant", fewDraws)
+		e.say += "; " + e.Hint
 	}
-	return nil, wrong("ban", "it%s leaves nothing to draw: it holds of each of %d random genomes", and, enoughDraws).
-		but("ban less")
+	return e, nil
 }
 
-// drawable tells whether one of many random genomes of a space is not banned.
-func drawable(space *genome.Space, seed uint64, banned func(genome.Genome) bool) bool {
+// drawable tells whether one of n random genomes of a space is as wanted.
+func drawable(space *genome.Space, seed uint64, n int, wanted func(genome.Genome) bool) bool {
 	draw := rng.New(rng.Derive(seed, "ban"))
-	for range enoughDraws {
-		if g, err := space.Random(draw); err == nil && !banned(g) {
+	for range n {
+		if g, err := space.Random(draw); err == nil && wanted(g) {
 			return true
 		}
 	}
 	return false
 }
 
-func (b unban) check(t *trajectory) error { return nil }
+// What cannot be banned is not banned when its turn comes either.
+func (b unban) check(t *trajectory) error {
+	if t.bans.find(string(b)) != nil {
+		return nil
+	}
+	if _, err := bindGenes(string(b), t.Space); err != nil {
+		return wrongWithin("unban", err)
+	}
+	return nil
+}
+
+func (b unban) plan(t *trajectory, _ uint64, hint string) (string, error) {
+	if t.bans.find(string(b)) == nil {
+		return "it is not banned yet", nil
+	}
+	return hint, nil
+}
 
 func (b unban) do(t *trajectory, r *Request) (*effect, error) {
-	if t.bans.find(string(b)) == nil {
+	of := t.bans.find(string(b))
+	if of == nil {
 		remedy := "nothing is"
 		if all := t.Bans(); len(all) > 0 {
 			remedy = "banned are: " + strings.Join(all, "; ")
 		}
 		return nil, wrong("unban", "%q is not banned", string(b)).but("%s", remedy)
 	}
-	return &effect{data: banEvent{r.asked(), string(b)}, say: "not banned any more: " + string(b)}, nil
+	return &effect{data: banEvent{r.asked(), of.text}, say: "not banned any more: " + of.text}, nil
 }
 
 // bans are those that there are and were, in order.
 type bans []*banned
 
-// find is the ban in these words that holds now, or nil.
+// find is the ban in these words that holds now, or nil. One that is spaced alike comes
+// before one that is not.
 func (b bans) find(text string) *banned {
 	for _, x := range b {
 		if x.text == text && x.until == 0 {
+			return x
+		}
+	}
+	wanted, err := expression.ParseCondition(text)
+	if err != nil {
+		return nil
+	}
+	for _, x := range b {
+		if c, err := expression.ParseCondition(x.text); err == nil && x.until == 0 && c.Same(wanted) {
 			return x
 		}
 	}

@@ -1,6 +1,9 @@
 package engine
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // cancel ends jobs that have no result yet: they fail, at their place, and are not tried
 // again. Jobs that were to share their results are measured themselves: the first of them
@@ -31,7 +34,28 @@ const cancelled = "it was cancelled on request"
 func (c cancel) kind() string { return eventCancel }
 func (c cancel) waits() bool  { return true } // who is proposed next may not share its result
 
-func (c cancel) check(t *trajectory) error { return nil }
+// Who has a result keeps it; who is not there yet may come.
+func (c cancel) check(t *trajectory) error {
+	for _, id := range c {
+		switch e := t.get(id); {
+		case e == nil:
+		case e.dropped:
+			return wrong("", "candidate %s was dropped when the search declared something else: there is nothing to cancel", id)
+		case e.attempts == nil:
+			return wrong("", "candidate %s has its result already (%s): there is nothing to cancel", id, e.Status)
+		}
+	}
+	return nil
+}
+
+func (c cancel) plan(t *trajectory, _ uint64, hint string) (string, error) {
+	for _, id := range c {
+		if t.get(id) == nil {
+			return fmt.Sprintf("there is no candidate %s yet", id), nil
+		}
+	}
+	return hint, nil
+}
 
 func (c cancel) do(t *trajectory, r *Request) (*effect, error) {
 	var ids []ID
@@ -39,10 +63,6 @@ func (c cancel) do(t *trajectory, r *Request) (*effect, error) {
 		switch e := t.get(id); {
 		case e == nil:
 			return nil, t.unknown(id)
-		case e.dropped:
-			return nil, wrong("", "candidate %s was dropped when the search declared something else: there is nothing to cancel", id)
-		case e.attempts == nil:
-			return nil, wrong("", "candidate %s has its result already (%s): there is nothing to cancel", id, e.Status)
 		case !e.attempts.cancelled && !slices.Contains(ids, id):
 			ids = append(ids, id)
 		}

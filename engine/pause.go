@@ -56,6 +56,11 @@ func (resume) do(t *trajectory, r *Request) (*effect, error) {
 	return &effect{data: r.asked(), say: "going on", live: func(s *Search) { s.defied = true }}, nil
 }
 
+func (resume) plan(*trajectory, uint64, string) (string, error) {
+	return "", wrong("at_turn", "a paused search takes no turns, so the one for which this waits would not come").
+		but("resume it without a turn once it is to go on, or withdraw a pause that is only planned")
+}
+
 // stop ends a run, as Search.Stop does.
 type stop struct{}
 

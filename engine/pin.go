@@ -23,8 +23,30 @@ func (p unpin) kind() string { return eventUnpin }
 func (p pin) waits() bool    { return false }
 func (p unpin) waits() bool  { return false }
 
-func (p pin) check(t *trajectory) error   { return t.there(p) }
 func (p unpin) check(t *trajectory) error { return t.there(p) }
+
+// Files that are gone do not come back.
+func (p pin) check(t *trajectory) error {
+	if err := t.there(p); err != nil {
+		return err
+	}
+	for _, id := range p {
+		if t.pinned[id] || t.get(id).attempts != nil {
+			continue
+		}
+		files := t.filesOf(id)
+		if len(files) == 0 {
+			return wrong("", "candidate %s left no files: there is nothing to keep", id)
+		}
+		for _, f := range files {
+			if _, err := t.led.Path(f.Hash); err != nil {
+				return wrong("", "the %s of candidate %s is not kept any more", f.Name, id).
+					but("pin candidates early, or raise checkpoints.keep in a new search")
+			}
+		}
+	}
+	return nil
+}
 
 // there refuses candidates that there are not.
 func (a *Archive) there(ids []ID) error {
@@ -39,22 +61,9 @@ func (a *Archive) there(ids []ID) error {
 func (p pin) do(t *trajectory, r *Request) (*effect, error) {
 	var fresh []ID
 	for _, id := range p {
-		if t.pinned[id] || slices.Contains(fresh, id) {
-			continue
+		if !t.pinned[id] && !slices.Contains(fresh, id) {
+			fresh = append(fresh, id)
 		}
-		if e := t.get(id); e.attempts == nil {
-			files := t.filesOf(id)
-			if len(files) == 0 {
-				return nil, wrong("", "candidate %s left no files: there is nothing to keep", id)
-			}
-			for _, f := range files {
-				if _, err := t.led.Path(f.Hash); err != nil {
-					return nil, wrong("", "the %s of candidate %s is not kept any more", f.Name, id).
-						but("pin candidates early, or raise checkpoints.keep in a new search")
-				}
-			}
-		}
-		fresh = append(fresh, id)
 	}
 	if len(fresh) == 0 {
 		return &effect{}, nil

@@ -50,6 +50,7 @@ type Receipt struct {
 	IDs     []ID   `json:"ids,omitempty"` // of the candidates that it made
 	Planned bool   `json:"planned,omitempty"`
 	Says    string `json:"says,omitempty"` // of a Takeover, on one line: who fits
+	Hint    string `json:"hint,omitempty"` // what may not be meant; it is told once, and not to who asks again
 }
 
 // carried is what came of a Request that has a name.
@@ -62,16 +63,27 @@ type carried struct {
 // MaxRequest is how many bytes the name of a Request may have, and that of who asks.
 const MaxRequest = 200
 
+// MaxTurn is the last turn for which something may be planned: a search has not more
+// candidates.
+const MaxTurn = uint64(FinalBase)
+
 // action is what a Request asks for.
 type action interface {
 	kind() string
 	// waits tells that decisions depend on it: it is done while no turn is being decided.
 	waits() bool
-	// check finds what is wrong with it whenever it is done.
+	// check finds what is wrong with it whenever it is done, whatever happens until then.
 	check(t *trajectory) error
 	// do does it to a search as it stands now, as far as happened does not, or says why
 	// that cannot be: then nothing was changed.
 	do(t *trajectory, r *Request) (*effect, error)
+}
+
+// planner is an action of which there is more to say when it is planned.
+type planner interface {
+	// plan refuses what cannot be done before a turn to come, or says why that may be so;
+	// hint is what is said anyway.
+	plan(t *trajectory, turn uint64, hint string) (string, error)
 }
 
 // effect is what became of a Request.
@@ -372,16 +384,25 @@ func (t *trajectory) event(kind string, data any, now time.Time) EventRecord {
 
 // plan keeps a request until its turn comes.
 func (t *trajectory) plan(r *Request, a action, now time.Time) (*effect, error) {
-	if a == (resume{}) {
-		return &effect{}, wrong("at_turn", "a paused search takes no turns, so the one for which this waits would not come").
-			but("resume it without a turn once it is to go on, or withdraw a pause that is only planned")
+	var hint string
+	if r.AtTurn > MaxTurn {
+		return &effect{}, wrong("at_turn", "no search takes %d turns", r.AtTurn).but("give a turn up to %d", MaxTurn)
+	}
+	if limit, n := t.Limits.Evaluations, t.search.evaluations(); limit > 0 && r.AtTurn-t.search.turns > uint64(max(0, limit-n)) {
+		hint = fmt.Sprintf("the search may well end before, at its limit of %d evaluations", limit)
+	}
+	if p, ok := a.(planner); ok {
+		var err error
+		if hint, err = p.plan(t, r.AtTurn, hint); err != nil {
+			return &effect{}, err
+		}
 	}
 	p := *r
 	if p.ID == "" {
 		p.ID = fmt.Sprintf("plan %d", t.seq+1)
 	}
 	e := &effect{
-		Receipt: Receipt{Request: p.ID, Seq: t.seq + 1, Turn: r.AtTurn, Planned: true},
+		Receipt: Receipt{Request: p.ID, Seq: t.seq + 1, Turn: r.AtTurn, Planned: true, Hint: hint},
 		say:     fmt.Sprintf("planned for turn %d: %s", r.AtTurn, a.kind()),
 	}
 	e.events = []EventRecord{t.event(eventPlan, &p, now)}

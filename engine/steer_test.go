@@ -242,6 +242,11 @@ func TestWrongRequests(t *testing.T) {
 		Objectives: []engine.Objective{{Metric: "double"}},
 	}), "limits.target 2 is one of accuracy")
 	refused(t, led, engine.Request{Withdraw: "x"}, "\"x\" is not planned; nothing is")
+	refused(t, led, engine.Request{Cancel: []engine.ID{1}, AtTurn: 9}, "has its result already") // what could not be done then either
+	refused(t, led, engine.Request{Pin: []engine.ID{1}, AtTurn: 9}, "left no files")
+	refused(t, led, engine.Request{Ban: "x >= 0", AtTurn: 9}, "it leaves nothing to draw")
+	refused(t, led, engine.Request{Unban: "q = 1", AtTurn: 9}, "q")
+	refused(t, led, engine.Request{Note: "x", AtTurn: engine.MaxTurn + 1}, "give a turn up to 1000000000")
 	refused(t, led, engine.Request{Resume: true, AtTurn: 9}, "would not come")
 	steered(t, led, engine.Request{Pause: &engine.Pause{}, ID: "halt", AtTurn: 8})
 	refused(t, led, engine.Request{Resume: true, AtTurn: 9}, "withdraw a pause")
@@ -542,11 +547,13 @@ func TestPlansMayBeWithdrawn(t *testing.T) {
 	begunTo(t, cfg, 3)
 	plain := mustArchive(t, led).Plan.Window
 	halt := engine.Request{ID: "halt", Stop: true, AtTurn: 8}
-	for _, r := range []engine.Request{halt, {ID: "wide", Set: &engine.Settings{Window: number(plain + 3)}, AtTurn: 8},
-		{Withdraw: "wide", AtTurn: 12}, {Withdraw: "halt", ID: "on"}} {
+	for _, r := range []engine.Request{halt, {Withdraw: "wide", AtTurn: 12},
+		{ID: "wide", Set: &engine.Settings{Window: number(plain + 3)}, AtTurn: 8}, {Withdraw: "halt", ID: "on"}} {
 		steered(t, led, r)
 	}
-	if _, err := engine.Steer(led, halt, time.Now()); !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "it was withdrawn") {
+	refused(t, led, engine.Request{Withdraw: "wide", AtTurn: 8}, `"wide" comes before, at turn 8`)
+	refused(t, led, engine.Request{Withdraw: "halt", AtTurn: 12}, "is not planned")
+	if _, err := engine.Steer(led, halt, time.Now()); !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), `request "halt" was withdrawn`) {
 		t.Errorf("given again: %v", err)
 	}
 	steered(t, led, engine.Request{Withdraw: "halt", ID: "on"})
@@ -597,7 +604,14 @@ func TestBan(t *testing.T) {
 	steered(t, led, engine.Request{Ban: "z = b", ID: "b"})
 	refused(t, led, engine.Request{Ban: "z = a"}, "with the 2 that there are")
 	refused(t, led, engine.Request{Add: &engine.Additions{Genomes: []string{"x=0.5 y=10 z=b"}}}, "it is banned: z = b")
-	steered(t, led, engine.Request{Unban: "z = b"})
+	steered(t, led, engine.Request{Unban: "z=b"})
+	if rec := steered(t, led, engine.Request{Ban: "x>0.9  or z == 'c'"}); rec.Seq == 0 || rec.Hint != "" { // these are other words
+		t.Errorf("%+v", rec)
+	}
+	steered(t, led, engine.Request{Unban: "x > 0.9 or z = 'c'"})
+	if rec := steered(t, led, engine.Request{Ban: "z=c  or x >  0.9"}); rec.Seq != 0 {
+		t.Errorf("a ban that there is: %+v", rec)
+	}
 	cfg.Turns = 60
 	if st := run(t, cfg).Status(); !slices.Equal(st.Bans, []string{"z = c or x > 0.9"}) {
 		t.Errorf("banned are %q", st.Bans)
@@ -640,6 +654,31 @@ func TestBan(t *testing.T) {
 	}
 	if err := engine.Replay(t.Context(), always(giver{}), led, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// What may not be meant is done, and said.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := config(led)
+	begunTo(t, cfg, 3)
+	for _, of := range []struct {
+		engine.Request
+		want string
+	}{
+		{engine.Request{Ban: "x > 0.5 and x < 0.5"}, "it holds of none of 1000 random genomes"},
+		{engine.Request{Ban: "x > 0.5"}, ""},
+		{engine.Request{Unban: "x > 0.6", AtTurn: 9}, "it is not banned yet"},
+		{engine.Request{Unban: "x > 0.5", AtTurn: 9}, ""},
+		{engine.Request{Cancel: []engine.ID{99}, AtTurn: 9}, "there is no candidate 99 yet"},
+		{engine.Request{Withdraw: "soon", AtTurn: 9}, "nothing of that name is planned yet"},
+		{engine.Request{Note: "x", AtTurn: 9}, ""},
+		{engine.Request{Note: "x", AtTurn: 9000}, "the search may well end before, at its limit of"},
+	} {
+		if rec := steered(t, led, of.Request); !strings.HasPrefix(rec.Hint, of.want) || (of.want == "") != (rec.Hint == "") {
+			t.Errorf("%s: %q; want %s", &of.Request, rec.Hint, of.want)
+		}
 	}
 }
 

@@ -384,8 +384,8 @@ func (t *trajectory) unbans(e *takeoverEvent, space *genome.Space) error {
 			e.Unbanned = append(e.Unbanned, text)
 		}
 	}
-	if !drawable(space, t.Plan.Seed, func(g genome.Genome) bool {
-		return slices.ContainsFunc(all, func(holds func(genome.Genome) bool) bool { return holds(g) })
+	if !drawable(space, t.Plan.Seed, enoughDraws, func(g genome.Genome) bool {
+		return !slices.ContainsFunc(all, func(holds func(genome.Genome) bool) bool { return holds(g) })
 	}) {
 		return wrong("space", "the bans leave nothing of it to draw: they hold of each of %d random genomes", enoughDraws).but("end one first: unban")
 	}

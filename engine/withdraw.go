@@ -19,6 +19,21 @@ func (w withdraw) kind() string            { return eventWithdraw }
 func (w withdraw) waits() bool             { return false }
 func (w withdraw) check(*trajectory) error { return nil }
 
+// What was carried out, withdrawn or refused is never planned again.
+func (w withdraw) plan(t *trajectory, turn uint64, hint string) (string, error) {
+	_, known := t.requests[string(w)]
+	switch p := t.plannedAs(string(w)); {
+	case p == nil && known:
+		_, err := w.do(t, nil)
+		return "", err
+	case p == nil:
+		return "nothing of that name is planned yet", nil
+	case p.AtTurn <= turn:
+		return "", wrong("at_turn", "%q comes before, at turn %d", string(w), p.AtTurn).but("withdraw it now, without a turn")
+	}
+	return hint, nil
+}
+
 func (w withdraw) do(t *trajectory, r *Request) (*effect, error) {
 	p := t.plannedAs(string(w))
 	if p == nil {
@@ -39,6 +54,6 @@ func (w withdraw) do(t *trajectory, r *Request) (*effect, error) {
 func (t *trajectory) withdrawn(name string) {
 	t.planned = slices.DeleteFunc(t.planned, func(p *Request) bool { return p.ID == name })
 	rec := t.requests[name]
-	rec.refused = "it was withdrawn; give it another name"
+	rec.refused = fmt.Sprintf("request %q was withdrawn; to have it all the same give it under another name", name)
 	t.requests[name] = rec
 }

@@ -11,12 +11,17 @@ import (
 // Condition is what ParseCondition made of a text: something that holds of a row or
 // does not. It never changes.
 type Condition struct {
-	text string
-	root node
+	text  string
+	root  node
+	words []string
 }
 
 // String is the text that was parsed.
 func (c *Condition) String() string { return c.text }
+
+// Same tells whether two conditions have the same words, however they are spaced, and which
+// way of writing an operator or a quotation mark they have.
+func (c *Condition) Same(other *Condition) bool { return slices.Equal(c.words, other.words) }
 
 // Kind is what a value is, or several together what values may be.
 type Kind uint8

@@ -221,6 +221,26 @@ func TestMistakesInConditions(t *testing.T) {
 	}
 }
 
+func TestSameConditions(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) *expression.Condition {
+		c, err := expression.ParseCondition(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	like := parse("k = 7 and act != 'tanh'")
+	for text, want := range map[string]bool{
+		"k=7  and\tact!=\"tanh\"": true, " k == 7 and act != 'tanh' ": true,
+		"k = 7 and act != tanh": false, "k = 7 and act != 'tan h'": false, "k = 70 and act != 'tanh'": false, "k = 7": false,
+	} {
+		if parse(text).Same(like) != want {
+			t.Errorf("%s is the same as %s: %v", text, like, !want)
+		}
+	}
+}
+
 func FuzzConditions(f *testing.F) {
 	for _, seed := range []string{"accuracy > 0.9 and (blocks.length < 4 or failed)", "not not act = relu", "blocks[0].kernel != 'x'",
 		"((a) = b) = c", "tag ~ \"", "a[", "a.b.", "-x<~y"} {

@@ -33,7 +33,7 @@ func ParseCondition(text string) (*Condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Condition{text, root}, nil
+	return &Condition{text, root, p.words}, nil
 }
 
 // whole reads all of the text. example is what to write in place of an empty one.
@@ -72,8 +72,9 @@ const (
 // least as tightly as it says.
 type parser struct {
 	text       string
-	conditions bool   // there are comparisons, logic, paths and texts
-	metrics    []name // that were named
+	conditions bool     // there are comparisons, logic, paths and texts
+	metrics    []name   // that were named
+	words      []string // the tokens so far, each as it is usually written
 
 	kind kind
 	at   int    // where the token begins
@@ -96,6 +97,23 @@ func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 
 // next reads a token.
 func (p *parser) next() error {
+	err := p.read()
+	switch {
+	case err != nil || p.kind == end:
+	case p.kind == quoted:
+		p.words = append(p.words, "'"+p.name+"'")
+	case p.is("=="):
+		p.words = append(p.words, "=")
+	case p.is("**"):
+		p.words = append(p.words, "^")
+	default:
+		p.words = append(p.words, p.token())
+	}
+	return err
+}
+
+// read does so, and nothing else.
+func (p *parser) read() error {
 	p.last = p.token()
 	for p.at = p.to; p.at < len(p.text) && strings.IndexByte(" \t\r\n", p.text[p.at]) >= 0; p.at++ {
 	}

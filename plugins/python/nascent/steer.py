@@ -30,6 +30,8 @@ class Receipt:
     """It waits for its turn."""
     says: str
     """Of a takeover: who fits."""
+    hint: str
+    """What may not be meant: a ban that holds of nothing, say."""
 
     def __init__(self, record: Mapping[str, Any]) -> None:
         self.request = record.get("request", "")
@@ -37,6 +39,7 @@ class Receipt:
         self.ids = [str(identity) for identity in record.get("ids") or []]
         self.planned = bool(record.get("planned"))
         self.says = record.get("says", "")
+        self.hint = record.get("hint", "")
 
     def __repr__(self) -> str:
         return f"<{'planned for' if self.planned else 'holds from'} turn {self.turn}: {self.request}>"

@@ -82,6 +82,9 @@ func (a *app) told(s steering, rec engine.Receipt, format string, args ...any) e
 	if rec.Says != "" {
 		text += ": " + rec.Says
 	}
+	if rec.Hint != "" {
+		text += "; " + rec.Hint
+	}
 	_, err := fmt.Fprintln(a.out, show.Clean(text))
 	return err
 }

@@ -215,7 +215,7 @@ func settled(s *summary) string {
 func came(o order, rec engine.Receipt) string {
 	switch {
 	case rec.Planned:
-		return fmt.Sprintf("planned for turn %d as %s", rec.Turn, rec.Request)
+		return withHint(fmt.Sprintf("planned for turn %d as %s", rec.Turn, rec.Request), rec)
 	case rec.Seq == 0:
 		return "there was nothing to do"
 	}
@@ -225,6 +225,14 @@ func came(o order, rec engine.Receipt) string {
 	}
 	if len(rec.IDs) > 0 {
 		text += ", candidate " + listed(rec.IDs)
+	}
+	return withHint(text, rec)
+}
+
+// withHint is a text with what may not be meant.
+func withHint(text string, rec engine.Receipt) string {
+	if rec.Hint != "" {
+		text += "; " + rec.Hint
 	}
 	return text
 }

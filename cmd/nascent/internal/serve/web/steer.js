@@ -35,7 +35,8 @@ function outcome(context) {
       busy = true
       try {
         const r = await steer(context.at.name, request)
-        fill(e, r.planned ? `planned for turn ${r.turn}` : r.ids?.length ? ['added: ', r.ids.map((id, i) => [i > 0 && ', ', 'candidate ' + named(id)])] : r.seq ? 'done' : 'there was nothing to do')
+        const came = r.planned ? `planned for turn ${r.turn}` : r.ids?.length ? ['added: ', r.ids.map((id, i) => [i > 0 && ', ', 'candidate ' + named(id)])] : r.seq ? 'done' : 'there was nothing to do'
+        fill(e, came, r.hint && '; ' + r.hint)
         e.className = 'outcome'
         done?.(r)
       } catch (error) {
