@@ -76,6 +76,9 @@ func (s *Settings) UnmarshalJSON(b []byte) error {
 		raw := all[key]
 		none := string(raw) == "null"
 		if none {
+			if key == "workers" || key == "window" {
+				return wrong(key, "there must be some").but("give %s", takes(key))
+			}
 			raw = json.RawMessage("0")
 		}
 		var err error

@@ -216,7 +216,8 @@ func TestWrongRequests(t *testing.T) {
 			t.Errorf("%s: %v; want %s", key, err, want)
 		}
 	}
-	for _, text := range []string{`{"workers": 1.5}`, `{"limits.wall": "x"}`, `{"limits.target": [1]}`, `[]`} {
+	refused(t, led, engine.Request{Takeover: &engine.Takeover{}}, "nothing is declared")
+	for _, text := range []string{`{"workers": null}`, `{"window": null}`, `{"workers": 1.5}`, `{"limits.wall": "x"}`, `{"limits.target": [1]}`, `[]`} {
 		if err := json.Unmarshal([]byte(text), new(engine.Settings)); err == nil {
 			t.Errorf("%s is taken", text)
 		}

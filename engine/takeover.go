@@ -146,6 +146,9 @@ func (x *Takeover) kind() string { return eventTakeover }
 func (x *Takeover) waits() bool  { return true }
 
 func (x *Takeover) check(t *trajectory) error {
+	if x.Space == nil && x.Objectives == nil && x.Ties == nil && x.Derived == nil && x.Reference == nil && x.Prefer == nil && x.Constraints == nil {
+		return wrong("takeover", "nothing is declared").but("there are space, objectives, ties, metrics, prefer, reference, constraints")
+	}
 	_, _, err := x.next(t)
 	return err
 }

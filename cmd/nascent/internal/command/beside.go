@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/internal/safe"
 )
 
@@ -24,6 +25,9 @@ type beside struct{ dir, name string }
 // makeBeside makes an empty directory beside name, which must not be there, and removes
 // what crashes left of earlier ones.
 func makeBeside(name string) (*beside, error) {
+	if show.Clean(name) != name {
+		return nil, wrongInput("%q holds what cannot be printed; name another directory", name)
+	}
 	if _, err := os.Lstat(name); err == nil {
 		return nil, wrongInput("%s is there already; name another directory", name)
 	}

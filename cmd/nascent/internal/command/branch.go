@@ -113,6 +113,10 @@ func (a *app) branch(ctx context.Context, dir, name string, b branching) error {
 	if err := branchable(dir); err != nil {
 		return err
 	}
+	name = filepath.Clean(name)
+	if within(dir, name) {
+		return wrongInput("%s lies in the search that is to be branched; name a directory elsewhere", name)
+	}
 	place, err := makeBeside(name)
 	if err != nil {
 		return err
@@ -152,6 +156,22 @@ func (a *app) branch(ctx context.Context, dir, name string, b branching) error {
 		return err
 	}
 	return a.toldBranch(branchJSON{Dir: name, From: dir, Seed: b.seed, Branched: *out}, b.json)
+}
+
+// within tells whether a name to be made lies in a directory.
+func within(dir, name string) bool {
+	home, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	at, err := filepath.Abs(name)
+	for err == nil && at != filepath.Dir(at) {
+		at = filepath.Dir(at)
+		if above, err := os.Stat(at); err == nil && os.SameFile(home, above) {
+			return true
+		}
+	}
+	return false
 }
 
 // into branches the search of a ledger into a directory.

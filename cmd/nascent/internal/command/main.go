@@ -132,6 +132,12 @@ Exit status: 0 finished or stopped cleanly, 1 trouble, 2 wrong input,
 
 // flagError says what a flag takes in place of what a reader of Go's made of it.
 func flagError(err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		if n := unknown.GetSpecifiedShortnames(); n != "" && strings.Trim(n, "0123456789.") == "" {
+			return fmt.Errorf("-%s is taken for a flag, and there is none of that name", n)
+		}
+	}
 	var wrong *pflag.InvalidValueError
 	if !errors.As(err, &wrong) {
 		return err

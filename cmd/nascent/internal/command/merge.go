@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -59,11 +60,22 @@ func (a *app) merge(ctx context.Context, from []string, name string, c choices, 
 			return err
 		}
 	}
+	name = filepath.Clean(name)
+	first, err := os.Stat(from[0])
+	if err != nil {
+		return err
+	}
+	if second, err := os.Stat(from[1]); err == nil && os.SameFile(first, second) {
+		return wrongInput("%s and %s are the same search; to have it once more: nascent branch", from[0], from[1])
+	}
 	doc, err := readConfig(filepath.Join(from[0], configName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return wrongInput("%s: its search.yaml is missing; put it back", from[0])
 	}
 	if err != nil {
+		return err
+	}
+	if err := doc.Set("name", filepath.Base(name), "the merge"); err != nil { // it is another search
 		return err
 	}
 	c.strategy = strategyFromHere(c.strategy)

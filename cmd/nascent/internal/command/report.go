@@ -52,7 +52,11 @@ best thousand networks, genes and curves, in a table that is filtered by conditi
 				if err := isDir(dir); err != nil {
 					return err
 				}
-				if err := safe.Write(filepath.Join(dir, reportName), 0o644, page); err != nil {
+				err := safe.Write(filepath.Join(dir, reportName), 0o644, page)
+				if unwritable(err) {
+					return wrongInput("%s may not be written to; name a place for the page: --output FILE, or --text for none", dir)
+				}
+				if err != nil {
 					return err
 				}
 			}

@@ -542,10 +542,15 @@ func (a *app) serve(t *target, live func() (*show.View, error), search *engine.S
 		host.Attach = t.desk.Serve
 	}
 	server, err := socket.Serve(t.dir, host)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+	if unwritable(err) {
 		return nil, wrongInput("%v; choose a directory that you may write, or mend this one's permissions", err)
 	}
 	return server, err
+}
+
+// unwritable tells whether whoever asks may not write there.
+func unwritable(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)
 }
 
 type noInput struct{}

@@ -31,6 +31,7 @@ func TestGuard(t *testing.T) {
 		{"as localhost", open, "GET", "http://LocalHost:8170/", "", 418},
 		{"by a name that leads here", open, "GET", "http://rebound.example:8170/", "", 421},
 		{"by a name like an address", open, "GET", "http://127.0.0.1.example/", "", 421},
+		{"by a name behind an address", open, "GET", "http://127.0.0.1/", "Host: 127.0.0.1:8170.evil.example", 421},
 		{"by its own name", named, "GET", "http://gpu7:8170/", "", 418},
 		{"by its own name, unasked", open, "GET", "http://gpu7:8170/", "", 421},
 		{"writing without any token", open, "POST", "http://127.0.0.1/", "", 403},
@@ -42,6 +43,7 @@ func TestGuard(t *testing.T) {
 		{"writing from another port", writing, "POST", "http://127.0.0.1:1/", "Cookie: nascent-token=" + write + ";Origin: http://127.0.0.1:2", 403},
 		{"writing from no page", writing, "POST", "http://127.0.0.1/", "Cookie: nascent-token=" + write + ";Origin: null", 403},
 		{"writing across sites", writing, "DELETE", "http://127.0.0.1/", "Cookie: nascent-token=" + write + ";Sec-Fetch-Site: cross-site", 403},
+		{"writing from another site's page", writing, "POST", "http://127.0.0.1/", "Cookie: nascent-token=" + write + ";Sec-Fetch-Site: same-site", 403},
 		{"looking where all may", writing, "GET", "http://127.0.0.1/", "", 418},
 		{"looking without a token", closed, "GET", "http://127.0.0.1/api", "", 401},
 		{"looking with that for reading", closed, "GET", "http://127.0.0.1/api", "Authorization: Bearer " + read, 418},
@@ -53,6 +55,9 @@ func TestGuard(t *testing.T) {
 		{"by a link", closed, "GET", "http://127.0.0.1/?token=" + read, "", 303},
 	} {
 		r := httptest.NewRequest(c.method, c.url, nil)
+		if host, ok := strings.CutPrefix(c.header, "Host: "); ok { // what net/url would not take
+			r.Host = host
+		}
 		for h := range strings.SplitSeq(c.header, ";") {
 			if name, value, ok := strings.Cut(h, ": "); ok {
 				r.Header.Add(name, value)
@@ -77,6 +82,7 @@ func TestTokens(t *testing.T) {
 		"0123456789abcdef\nfedcba9876543210\n": "",
 		"short":                                "can be guessed",
 		"":                                     "0 words",
+		"0123456789abcdef\nshort\n":            "a token of 5 letters can be guessed",
 		"0123456789abcdef a b":                 "3 words",
 		"\n0123456789abcdef\n":                 "on its first line",
 		"0123456789abcdef\n0123456789abcdef\n": "are the same",

@@ -159,8 +159,12 @@ func fail(w http.ResponseWriter, err error) {
 	var missing *notFound
 	var locked *ledger.LockedError
 	var remote *socket.RemoteError
+	var long *http.MaxBytesError
 	status := http.StatusBadRequest
 	switch {
+	case errors.As(err, &long):
+		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("this is larger than the %d MB that are taken", long.Limit>>20))
+		return
 	case errors.As(err, &missing), errors.Is(err, engine.ErrEmpty):
 		status = http.StatusNotFound
 	case errors.As(err, &locked), errors.Is(err, context.Canceled):

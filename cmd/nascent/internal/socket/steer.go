@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
+	"strings"
 
 	"github.com/nascent-nas/nascent/engine"
 )
@@ -50,14 +52,39 @@ func ReadRequest(from io.Reader) (r engine.Request, err error) {
 	d := json.NewDecoder(io.LimitReader(from, mostSteer))
 	d.DisallowUnknownFields()
 	err = d.Decode(&r)
-	var wrong *engine.Mistake
-	if err != nil && !errors.As(err, &wrong) {
-		return r, fmt.Errorf("%w: this is no request: %w", engine.ErrConfig, err)
+	var known *engine.Mistake
+	if err != nil && !errors.As(err, &known) {
+		return r, fmt.Errorf("%w: this is no request: %w", engine.ErrConfig, inWords(err))
 	}
 	if err == nil && d.More() {
 		return r, fmt.Errorf("%w: this is more than one request: give them one by one", engine.ErrConfig)
 	}
 	return r, err
+}
+
+// inWords says what is wrong with a text that is no request.
+func inWords(err error) error {
+	var kind *json.UnmarshalTypeError
+	if !errors.As(err, &kind) {
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	takes := "a text"
+	switch t := kind.Type; t.Kind() {
+	case reflect.Struct, reflect.Map:
+		takes = "an object, such as {}"
+	case reflect.Slice:
+		takes = "a list"
+	case reflect.Bool:
+		takes = "true"
+	case reflect.Float64:
+		takes = "a number"
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		takes = "a whole number from 0"
+	}
+	if kind.Field == "" {
+		return fmt.Errorf("it takes an object, and not %s", kind.Value)
+	}
+	return fmt.Errorf("%s takes %s, and not %s", kind.Field, takes, kind.Value)
 }
 
 // Steer has the process that runs the search in dir carry out a request. ErrNobody means
