@@ -20,6 +20,7 @@ type Config struct {
 	StrategySource  string          // recorded with every start: where it is found again, for a replay; default StrategyName
 	ChangeStrategy  bool            // a search that is under way goes on with this strategy, if it is another
 	TakeOver        bool            // a search that is under way goes on with these Declarations, if they are others
+	Was             genome.Map      // then: what genes were that the Space adds, see Takeover
 	Turns           uint64          // not 0: stop cleanly once the search has taken so many turns
 
 	Evaluator  Evaluator               // short for the only one of Evaluators, without options

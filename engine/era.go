@@ -20,6 +20,9 @@ type era struct {
 	left  idSet
 }
 
+// fits is a genome of the era before in this one's space.
+func (x *era) fits(g genome.Genome) (genome.Genome, error) { return x.space.FitsWith(g, x.Was) }
+
 // now is the era in which the search is.
 func (a *Archive) era() *era { return a.eras[len(a.eras)-1] }
 
@@ -103,7 +106,15 @@ func (t *trajectory) declare(e takeoverEvent, turn uint64) error {
 	if err != nil {
 		return err
 	}
-	t.decide(turn, "takeover "+string(text), uint64(e.First))
+	did := "takeover " + string(text)
+	if len(e.Was) > 0 {
+		was, err := json.Marshal(e.Was)
+		if err != nil {
+			return err
+		}
+		did += " was " + string(was)
+	}
+	t.decide(turn, did, uint64(e.First))
 	t.revisions = append(t.revisions, revision{next: e.First, era: x})
 	t.enterEra(x)
 	return nil
@@ -147,7 +158,7 @@ func (t *trajectory) carry(x *era) error {
 		if e.Outside = x.left.has(e.ID); e.Outside || e.Genome.Space() == x.space || e.Baseline != "" {
 			continue // one that did not fit an earlier space keeps the genome that it had
 		}
-		g, err := x.space.Fits(e.Genome)
+		g, err := x.fits(e.Genome)
 		if err != nil {
 			return damaged("the genome of job %s does not fit the space of turn %d: %v", e.ID, x.turn, err)
 		}

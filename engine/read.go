@@ -253,7 +253,7 @@ func (a *Archive) Genome(j *JobRecord) (genome.Genome, error) {
 		if !x.moved || x.left.has(j.ID) || slices.Contains(x.Dropped, j.ID) {
 			continue
 		}
-		if g, err = x.space.Fits(g); err != nil {
+		if g, err = x.fits(g); err != nil {
 			return g, damaged("the genome of job %s does not fit the space of turn %d: %v", j.ID, x.turn, err)
 		}
 	}

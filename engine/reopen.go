@@ -131,8 +131,15 @@ func (c *Config) declare(d Declarations, t *trajectory) error {
 
 // takeOver lets a search whose ledger was read go on with other declarations, if they are.
 func (s *Search) takeOver(t *trajectory, d Declarations) error {
-	e, err := t.takeover(d)
+	was := s.cfg.Was
+	if s.takeover != nil {
+		was = s.takeover.Takeover.Was
+	}
+	e, err := t.takeover(d, was)
 	if err != nil || e == nil {
+		return err
+	}
+	if err := checkWas(was, s.cfg.Space, !sameJSON(d.Space, t.Plan.Space)); err != nil {
 		return err
 	}
 	if r := s.takeover; r != nil {

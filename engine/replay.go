@@ -321,7 +321,7 @@ func (r *replay) takeOver(turn uint64) error {
 		if err := r.again.reach(x.First); err != nil {
 			return err
 		}
-		fits, _, err := r.again.fit(x.Declarations)
+		fits, _, err := r.again.fit(x.Declarations, x.Was)
 		if err != nil {
 			return err
 		}

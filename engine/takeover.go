@@ -54,6 +54,10 @@ type Takeover struct {
 	Reference   Values          `json:"reference,omitzero"`
 	Prefer      *string         `json:"prefer,omitempty"`
 	Constraints []Constraint    `json:"constraints,omitzero"`
+
+	// Was says what genes that Space adds were in the candidates of before, by their paths:
+	// without it none of these fits, for it lacks a value.
+	Was genome.Map `json:"was,omitempty"`
 }
 
 // of are declarations with what changes, but for Start.
@@ -104,6 +108,8 @@ type Fit struct {
 	Dropped  []ID     `json:"dropped,omitempty"`  // jobs that no turn had consumed and that do not fit
 	Unbanned []string `json:"unbanned,omitempty"` // bans of what there is no more
 	Lapsed   int      `json:"lapsed,omitempty"`   // genomes of Start that do not fit
+
+	Was genome.Map `json:"was,omitempty"` // what genes were in candidates that lack them
 }
 
 // Misfit is why candidates do not fit.
@@ -116,6 +122,13 @@ type Misfit struct {
 // String says it on one line.
 func (f *Fit) String() string {
 	text := fmt.Sprintf("%d of %d candidates fit", f.Fit, f.Of)
+	var was []string
+	for _, e := range f.Was {
+		was = append(was, e.Key+"="+genome.ValueText(e.Value))
+	}
+	if was != nil {
+		text += fmt.Sprintf(" (%s where it was missing)", strings.Join(was, ", "))
+	}
 	if n := f.Of - f.Fit; n > 0 {
 		text += fmt.Sprintf("; %d do not", n)
 	}
@@ -197,8 +210,23 @@ func (x *Takeover) next(t *trajectory) (d Declarations, space *genome.Space, err
 			metrics = append(metrics, e.Hello.Metrics...)
 		}
 	}
-	_, err = c.declared(metrics)
+	if _, err = c.declared(metrics); err == nil {
+		err = checkWas(x.Was, space, space != t.Space)
+	}
 	return d, space, err
+}
+
+// checkWas refuses values of genes that a space, a new one, does not have or take.
+func checkWas(was genome.Map, space *genome.Space, moved bool) error {
+	if len(was) > 0 && !moved {
+		return wrong("was", "it says what genes were that a space adds, and the space stays as it is").but("give a space too, or leave it out")
+	}
+	for _, e := range was {
+		if err := space.Takes(e.Key, e.Value); err != nil {
+			return wrongWithin("was."+e.Key, err)
+		}
+	}
+	return nil
 }
 
 // extends refuses derived metrics that are not those that there are, and more: what a
@@ -224,7 +252,7 @@ func (x *Takeover) do(t *trajectory, r *Request) (*effect, error) {
 		for _, text := range d.Start {
 			g, err := t.Space.Parse(text)
 			if err == nil {
-				g, err = space.Fits(g)
+				g, err = space.FitsWith(g, x.Was)
 			}
 			if err != nil {
 				lapsed++
@@ -234,7 +262,7 @@ func (x *Takeover) do(t *trajectory, r *Request) (*effect, error) {
 		}
 		d.Start = start
 	}
-	e, err := t.takeover(d)
+	e, err := t.takeover(d, x.Was)
 	if err != nil || e == nil {
 		return &effect{}, err
 	}
@@ -244,8 +272,8 @@ func (x *Takeover) do(t *trajectory, r *Request) (*effect, error) {
 
 // takeover is the event by which a search goes on with other declarations, nil if they
 // are the same.
-func (t *trajectory) takeover(d Declarations) (*takeoverEvent, error) {
-	e, space, err := t.fit(d)
+func (t *trajectory) takeover(d Declarations, was genome.Map) (*takeoverEvent, error) {
+	e, space, err := t.fit(d, was)
 	if err == nil && e != nil && space != t.Space {
 		err = t.unbans(e, space)
 	}
@@ -255,7 +283,7 @@ func (t *trajectory) takeover(d Declarations) (*takeoverEvent, error) {
 // fit is a takeover without what it does to bans, and its space; nil if nothing is declared
 // that was not. Who fits depends on what is declared alone, and not on what evaluators can
 // measure of that.
-func (t *trajectory) fit(d Declarations) (*takeoverEvent, *genome.Space, error) {
+func (t *trajectory) fit(d Declarations, was genome.Map) (*takeoverEvent, *genome.Space, error) {
 	next := t.Plan.with(d)
 	if changed, err := differences(t.Plan, next); err != nil || len(changed) == 0 {
 		return nil, nil, err
@@ -270,6 +298,7 @@ func (t *trajectory) fit(d Declarations) (*takeoverEvent, *genome.Space, error) 
 		if space, err = recordedSpace(d.Space, t.Plan.Rules); err != nil {
 			return nil, nil, err
 		}
+		e.Was = was
 	}
 	derived, err := Derive(d.Derived)
 	if err != nil {
@@ -282,7 +311,7 @@ func (t *trajectory) fit(d Declarations) (*takeoverEvent, *genome.Space, error) 
 		if j.dropped {
 			continue
 		}
-		why := j.misfits(space)
+		why := j.misfits(space, e.Was)
 		if why.reason == "" && dropped[j.Reuse] {
 			why = alike("they share the result of one that does not")
 		}
@@ -315,11 +344,11 @@ type misfit struct{ reason, kind string }
 func alike(reason string) misfit { return misfit{reason, reason} }
 
 // misfits is why a job's genome is none of the space.
-func (e *entry) misfits(space *genome.Space) misfit {
+func (e *entry) misfits(space *genome.Space, was genome.Map) misfit {
 	if e.Genome.Space() == space || e.Baseline != "" {
 		return misfit{}
 	}
-	g, err := space.Fits(e.Genome)
+	g, err := space.FitsWith(e.Genome, was)
 	if err == nil && e.Task != Supernet {
 		err = space.Check(g)
 	}
@@ -416,6 +445,9 @@ func (x *Takeover) String() string {
 		if v, ok := raw[key]; ok {
 			parts = append(parts, key+"="+clip(string(v)))
 		}
+	}
+	for _, e := range x.Was {
+		parts = append(parts, fmt.Sprintf("--was %s=%s", e.Key, genome.ValueText(e.Value)))
 	}
 	return strings.Join(parts, " ")
 }

@@ -43,6 +43,10 @@ var takeovers = map[string]struct {
 	"a new gene": {func(c *engine.Config) {
 		c.Space = genome.MustParseSpace(`{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "w": {"int": [1, 3]}, "z": {"choice": ["a", "b", "c"]}}`)
 	}, "0 of 25 candidates fit; 25 do not: w: is missing"},
+	"a new gene with what it was": {func(c *engine.Config) {
+		c.Space = genome.MustParseSpace(`{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "w": {"int": [1, 3]}, "z": {"choice": ["a", "b", "c"]}}`)
+		c.Was = genome.Map{{Key: "w", Value: int64(2)}}
+	}, "25 of 25 candidates fit (w=2 where it was missing)"},
 	"objectives": {func(c *engine.Config) {
 		c.Objectives = []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "size", Goal: engine.Minimize}}
 	}, "25 of 25 candidates fit"},
@@ -334,4 +338,63 @@ func TestPlansAfterAPlannedTakeover(t *testing.T) {
 		t.Errorf("ended with %v", a.Plan.Objectives)
 	}
 	replays(t, cfg)
+}
+
+// What --was says holds of candidates of all earlier spaces that lack the gene, and is looked
+// at before anything changes.
+func TestTakeoverSaysWhatAGeneWas(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := declaring(led)
+	cfg.Limits.Evaluations = 30
+	beginning(t, cfg)
+	with := `{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "z": {"choice": ["a", {"b": {"v": {"float": [0, 1]}}}, "c"]}, "w": {"int": [1, 3]}}`
+	was := func(key string, v any) genome.Map { return genome.Map{{Key: key, Value: v}} }
+	for _, c := range []struct {
+		x    engine.Takeover
+		want string
+	}{
+		{engine.Takeover{Space: []byte(with), Was: was("u", int64(1))}, "was.u: no gene of the space is called so"},
+		{engine.Takeover{Space: []byte(with), Was: was("w", int64(7))}, "was.w: 7"},
+		{engine.Takeover{Space: []byte(with), Was: was("z.b.v", "x")}, "was.z.b.v: "},
+		{engine.Takeover{Prefer: new(string), Was: was("w", int64(2))}, "the space stays as it is"},
+	} {
+		if _, err := engine.Steer(led, engine.Request{Takeover: &c.x}, time.Now()); !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %q", c.x.Was, err, c.want)
+		}
+	}
+	x := engine.Takeover{Space: []byte(with), Was: append(was("w", int64(2)), was("z.b.v", 0.5)...)}
+	steered(t, led, engine.Request{AtTurn: 12, Takeover: &x})
+	run(t, cfg)
+	a := mustArchive(t, led)
+	seen := map[string]int{}
+	for c := range a.Candidates() {
+		if c.Outside {
+			t.Errorf("candidate %s does not fit", c.ID)
+		}
+		if c.Phase == engine.PhaseSearch && c.ID <= 12 {
+			if w, _ := c.Genome.Gene("w"); w != int64(2) {
+				t.Errorf("candidate %s has w=%v", c.ID, w)
+			}
+			z, _ := c.Genome.Gene("z")
+			v, has := c.Genome.Gene("z.b.v")
+			if seen[fmt.Sprint(z)]++; has && v != 0.5 {
+				t.Errorf("candidate %s has v=%v", c.ID, v)
+			}
+		}
+	}
+	if len(seen) < 2 {
+		t.Errorf("z was %v", seen)
+	}
+	replays(t, cfg)
+
+	other := enginetest.Memory(t)
+	cfg.Ledger = other
+	beginning(t, cfg)
+	x.Was = append(was("w", int64(3)), was("z.b.v", 0.5)...)
+	steered(t, other, engine.Request{AtTurn: 12, Takeover: &x})
+	run(t, cfg)
+	if digest(t, other, 13) == digest(t, led, 13) {
+		t.Error("what a gene was is not part of the digest")
+	}
 }

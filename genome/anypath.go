@@ -13,6 +13,7 @@ type Path struct {
 
 	way    []step
 	length bool
+	genes  []gene // at which it ends
 }
 
 // WithoutPlaces leaves the places in lists out of a path: of "blocks[2].kernel" it makes
@@ -82,6 +83,7 @@ func (p *Path) explore(s *Space, g gene, way []step) bool {
 
 // ends notes what the values of a gene are at which the path ends.
 func (p *Path) ends(s *Space, g gene) {
+	p.genes = append(p.genes, g)
 	if c, ok := g.(*choice); ok {
 		for _, o := range c.options {
 			p.is(o.value)

@@ -36,13 +36,14 @@ import (
 
 // manner is how a run behaves towards people.
 type manner struct {
-	json   bool   // print the report as JSON
-	plain  bool   // no live panel
-	quiet  bool   // no progress at all
-	log    string // "json": progress as JSON lines
-	listen string // where to answer monitoring systems
-	accept bool   // go on with another evaluator
-	over   bool   // go on with another space, other objectives or constraints
+	json   bool     // print the report as JSON
+	plain  bool     // no live panel
+	quiet  bool     // no progress at all
+	log    string   // "json": progress as JSON lines
+	listen string   // where to answer monitoring systems
+	accept bool     // go on with another evaluator
+	over   bool     // go on with another space, other objectives or constraints
+	was    []string // with over: what genes were that the space adds
 
 	detached bool // nobody watches: a client started it
 
@@ -123,6 +124,7 @@ Ctrl-C once finishes cleanly, twice ends at once; both lose nothing.`,
 	f.StringVar(&c.strategy, "strategy", "", "what decides what to try next: aging, genetic, nsga2, random or a "+
 		"plugin; it takes over from the one before")
 	f.BoolVar(&m.over, "takeover", false, "go on although the space, the objectives or the constraints changed")
+	f.StringArrayVar(&m.was, "was", nil, wasUsage+"; with --takeover")
 	f.Uint64Var(&c.turn, "at-turn", 0, "let --strategy take over after so many turns (default: now)")
 	f.StringArrayVar(&c.set, "set", nil, "set any key of the search.yaml: KEY=VALUE (may be repeated)")
 	f.BoolVar(&m.detached, "detached", false,
@@ -288,6 +290,13 @@ func (t *target) configure(s *config.Search, m manner, led *announcing, screen s
 	cfg := s.Engine
 	cfg.Ledger = led
 	cfg.AcceptFingerprint, cfg.TakeOver = m.accept, m.over
+	if len(m.was) > 0 && !m.over {
+		return cfg, wrongInput("--was says what genes were that another space adds: give --takeover, too")
+	}
+	var err error
+	if cfg.Was, err = config.Was(m.was); err != nil {
+		return cfg, err
+	}
 	cfg.ChangeStrategy = t.change
 	if m.detached {
 		cfg.Again = "ask again (in Python: search.run(...), or search.ask(...))"

@@ -146,6 +146,7 @@ what came of it as JSON.`,
 
 func (a *app) setCommand() *cobra.Command {
 	var dry bool
+	var was []string
 	cmd := a.steeringCommand(&cobra.Command{
 		Use:   "set DIR KEY=VALUE...",
 		Short: "Change limits, workers, the window or the hosts of a search",
@@ -157,14 +158,17 @@ than the last one was. A search that had ended goes on by: nascent run DIR.
 What a search declares is changed by a command of its own: space, objectives, ties,
 constraints, prefer, reference, and further metrics. A value may be @FILE, which holds
 it or is a whole search.yaml. From the next turn on the strategy begins anew with the
-candidates that fit; who does is said, with --dry-run before anything is changed.`,
+candidates that fit; who does is said, with --dry-run before anything is changed. Where
+the space has a gene more, --was says what it was in the candidates that there are:
+without it none of them fits.`,
 		Example: `  nascent set mnist1d limits.evaluations=500 workers=4
   nascent set mnist1d window=16 --at-turn 200
   nascent set mnist1d limits.wall=none
   nascent set mnist1d fleet.hosts=8
   nascent set mnist1d 'constraints=[{metric: parameters, max: 5000}]'
   nascent set mnist1d space=@wider.yaml --dry-run
-  nascent set mnist1d space=@wider.yaml --at-turn 300`,
+  nascent set mnist1d space=@wider.yaml --at-turn 300
+  nascent set mnist1d space=@dropout.yaml --was dropout=0`,
 		Args: cobra.MinimumNArgs(2),
 	}, func(args []string) (r engine.Request, done string, err error) {
 		var declare, settings []string
@@ -176,10 +180,14 @@ candidates that fit; who does is said, with --dry-run before anything is changed
 			}
 		}
 		switch {
+		case len(declare) == 0 && len(was) > 0:
+			err = wrongInput("--was says what genes were that another space adds: give that, too, as space=@FILE")
 		case len(declare) == 0:
 			r.Set, err = config.Settings(settings)
 		case len(settings) == 0:
-			r.Takeover, err = config.Takeover(declare)
+			if r.Takeover, err = config.Takeover(declare); err == nil {
+				r.Takeover.Was, err = config.Was(was)
+			}
 		default:
 			err = wrongInput("%s: what a search declares is set by a command of its own; leave %s out", declare[0], settings[0])
 		}
@@ -189,8 +197,12 @@ candidates that fit; who does is said, with --dry-run before anything is changed
 		return r, "set " + strings.Join(args, " "), err
 	})
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say who would fit what the search is to declare, and change nothing")
+	cmd.Flags().StringArrayVar(&was, "was", nil, wasUsage)
 	return cmd
 }
+
+// wasUsage is that of --was.
+const wasUsage = "what a gene that the space adds was in the candidates that there are: GENE=VALUE (may be repeated)"
 
 func (a *app) pauseCommand() *cobra.Command {
 	var now bool

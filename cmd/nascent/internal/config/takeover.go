@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // Declaring are the keys of a search.yaml that a search which has begun may be given
@@ -74,6 +75,37 @@ func (d *Document) takeover(x *engine.Takeover) error {
 		x.Reference = e.Reference
 	}
 	return nil
+}
+
+// Was reads GENE=VALUE, what genes were in candidates of a space without them: values as
+// YAML has them.
+func Was(pairs []string) (was genome.Map, err error) {
+	d, err := Parse("--was", ".", []byte("{}"))
+	if err != nil {
+		return nil, err
+	}
+	for _, pair := range pairs {
+		gene, text, ok := strings.Cut(pair, "=")
+		if gene = strings.TrimSpace(gene); !ok || gene == "" {
+			return nil, wrong("--was", "", "write GENE=VALUE, for example dropout=0", "%q names no gene and its value", clip(pair))
+		}
+		var file yaml.Node
+		if err := yaml.Unmarshal([]byte(text), &file); err != nil || len(file.Content) == 0 {
+			return nil, wrong("--was", gene, "quote it, or give one", "the value is no YAML")
+		}
+		if err := d.plain(file.Content[0], gene, 0); err != nil {
+			return nil, err
+		}
+		v, err := d.tree(file.Content[0], gene)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := was.Get(gene); twice {
+			return nil, wrong("--was", gene, "give one value", "it comes twice")
+		}
+		was = append(was, genome.Entry{Key: gene, Value: v})
+	}
+	return was, nil
 }
 
 // without lets a takeover take away what a key has.
