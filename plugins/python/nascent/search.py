@@ -222,14 +222,15 @@ class Search:
 
     def takeover(self, *, space: Optional[Mapping[str, Any]] = None, objectives: Any = None, ties: Any = None,
                  constraints: Optional[Sequence[Mapping[str, Any]]] = None, metrics: Optional[Mapping[str, str]] = None,
-                 prefer: Optional[str] = None, reference: Optional[Mapping[str, float]] = None,
+                 prefer: Optional[str] = None, reference: Optional[Mapping[str, float]] = None, was: Optional[Mapping[str, Any]] = None,
                  at_turn: Optional[int] = None, request: Optional[str] = None, dry_run: bool = False) -> Receipt:
         """Go on with another space, other objectives, ties or constraints, or further
         metrics, in the words of Search; what is None stays. The strategy begins anew with
-        the candidates that fit: ``says`` of what is returned tells who does. dry_run: it
-        tells who would, and nothing is changed."""
+        the candidates that fit: ``says`` of what is returned tells who does. was: what
+        genes that the space adds were in the candidates that there are, as in
+        ``{"dropout": 0}``. dry_run: it tells who would fit, and nothing is changed."""
         said = {"space": space, "objectives": _goals(objectives), "ties": _goals(ties), "constraints": constraints, "prefer": prefer,
-                "reference": reference}
+                "reference": reference, "was": dict(was) if was else None}
         if metrics:
             said["metrics"] = [{"metric": name, "expression": text} for name, text in metrics.items()]
         asked: Dict[str, Any] = {"takeover": {key: value for key, value in said.items() if value is not None}}

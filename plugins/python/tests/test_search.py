@@ -122,6 +122,9 @@ class TestSteering(Case):
                 done = search.takeover(**change, request="wider")
                 self.assertRegex(done.says, "^[0-6] of 6 candidates fit; ")
                 self.assertRegex(would.says, "^[0-6] of [56] candidates fit; .*x: ")
+                more = {**change["space"], "extra": {"float": [0, 1]}}
+                self.assertRegex(search.takeover(space=more, dry_run=True).says, "^0 of ")
+                self.assertRegex(search.takeover(space=more, was={"extra": 0.5}, dry_run=True).says, "^[1-9] of .*extra=0.5 where")
                 turn = done.turn
                 self.assertEqual(turn, search.takeover(space=SPACE, request="wider").turn)
         self.assertEqual([o["metric"] for o in search.status["objectives"]], ["accuracy", "cost"])
