@@ -126,7 +126,7 @@ class TestSteering(Case):
                 self.assertRegex(search.takeover(space=more, dry_run=True).says, "^0 of ")
                 self.assertRegex(search.takeover(space=more, was={"extra": 0.5}, dry_run=True).says, "^[1-9] of .*extra=0.5 where")
                 turn = done.turn
-                self.assertEqual(turn, search.takeover(space=SPACE, request="wider").turn)
+                self.assertEqual(turn, search.takeover(**change, request="wider").turn)
         self.assertEqual([o["metric"] for o in search.status["objectives"]], ["accuracy", "cost"])
         self.assertRegex("".join(e.get("text", "") for e in search.log if e["kind"] == "takeover"), "of 6 candidates fit; .*x: ")
         rows = self.rows()
