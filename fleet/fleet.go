@@ -130,6 +130,7 @@ type Host struct {
 	Running  int
 	Finished int // jobs with a result
 	Failed   int // of them
+	Joined   time.Time
 }
 
 // Hosts are those that are there or were, in the order in which they came.
@@ -137,7 +138,7 @@ func (f *Fleet) Hosts() (all []Host) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, h := range f.hosts {
-		x := Host{Machine: h.machine, State: "ready", Running: len(h.runs), Finished: h.finished, Failed: h.failed}
+		x := Host{Machine: h.machine, State: "ready", Running: len(h.runs), Finished: h.finished, Failed: h.failed, Joined: h.joined}
 		for _, s := range f.sessions {
 			x.Room = max(x.Room, h.slots(s.spec.Key))
 		}
@@ -351,7 +352,7 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 			fleet: f, machine: *m, runs: map[named]*run{}, ready: map[string]int{}, files: map[string]string{},
 			unread: map[named]bool{}, read: map[named]bool{}, failing: map[jobKey]bool{},
 		}
-		h.whole = m.Left
+		h.whole, h.joined = m.Left, f.o.clock.Now()
 		f.hosts = append(f.hosts, h)
 		f.joined++
 		f.o.Log("host %s has joined", h.machine.Name)

@@ -16,6 +16,7 @@ type host struct {
 	away    *time.Timer   // until it counts as lost
 	ends    time.Time     // when it stops taking jobs; zero: not of itself
 	whole   time.Duration // it had so long when it came first; 0 likewise
+	joined  time.Time     // when that was
 	synced  bool          // it has said over this connection what it has on board
 
 	ready    map[string]int    // by evaluator that it has opened: jobs at once

@@ -163,7 +163,7 @@ With --stop the hosts of a search that does not run end: those that look for it 
 				case accept != "":
 					return a.handled(accept, "was set aside because all jobs failed on it", "takes jobs again", "of that name get jobs again", a.hosts.Accept)
 				}
-				return a.writeHosts(a.hosts.Hosts(), asJSON)
+				return a.writeHosts(hostsTold(a.hosts.Hosts(), time.Now()), asJSON)
 			}
 			return a.visit(cmd.Context(), dir, nil, a.out, live, func() error {
 				if !begun(dir) {
@@ -232,24 +232,35 @@ func (a *app) dismiss(ctx context.Context, dir string, wait time.Duration) (err 
 	return err
 }
 
+// hostsTold are hosts as people are told of them.
+func hostsTold(hosts []fleet.Host, now time.Time) (all []show.Host) {
+	for _, h := range hosts {
+		x := show.Host{
+			Name: h.Name, State: h.State, Reason: h.Reason, Running: h.Running, Slots: h.Room, Finished: h.Finished, Failed: h.Failed,
+			Cores: h.Cores, Memory: h.Memory,
+		}
+		if d := now.Sub(h.Joined).Seconds(); d > 0 {
+			x.Rate = float64(h.Finished) / d
+		}
+		all = append(all, x)
+	}
+	return all
+}
+
 // writeHosts prints hosts as a table.
-func (a *app) writeHosts(all []fleet.Host, asJSON bool) error {
-	table := show.Table{Head: []string{"host", "state", "jobs", "of", "finished", "failed", "cores", "memory", ""},
-		Right: []bool{false, false, true, true, true, true, true, true}, Width: a.width}
+func (a *app) writeHosts(all []show.Host, asJSON bool) error {
+	table := show.Table{Head: []string{"host", "state", "jobs", "of", "finished", "failed", "rate", "cores", "memory", ""},
+		Right: []bool{false, false, true, true, true, true, true, true, true}, Width: a.width}
 	for _, h := range all {
 		if asJSON {
-			err := a.writeJSON(map[string]any{
-				"host": h.Name, "state": h.State, "reason": h.Reason, "running": h.Running, "slots": h.Room, "finished": h.Finished,
-				"failed": h.Failed, "cores": h.Cores, "memory": h.Memory,
-			})
-			if err != nil {
+			if err := a.writeJSON(h); err != nil {
 				return err
 			}
 			continue
 		}
 		table.Rows = append(table.Rows, []string{
-			h.Name, h.State, fmt.Sprint(h.Running), fmt.Sprint(h.Room), fmt.Sprint(h.Finished), fmt.Sprint(h.Failed), fmt.Sprint(h.Cores),
-			show.Bytes(h.Memory), h.Reason,
+			h.Name, h.State, fmt.Sprint(h.Running), fmt.Sprint(h.Slots), fmt.Sprint(h.Finished), fmt.Sprint(h.Failed), show.Rate(h.Rate),
+			fmt.Sprint(h.Cores), show.Bytes(h.Memory), h.Reason,
 		})
 	}
 	if asJSON {

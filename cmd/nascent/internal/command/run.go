@@ -413,6 +413,9 @@ func running(search *engine.Search, led engine.Ledger, t *target) func() (*show.
 			if t.desk != nil {
 				view.Clients = t.desk.Count
 			}
+			if t.hosts != nil {
+				view.Hosts = func() []show.Host { return hostsTold(t.hosts.Hosts(), time.Now()) }
+			}
 		}
 		return view, nil
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
 )
@@ -310,6 +311,35 @@ func fetched(t *testing.T, address string, into any) {
 			t.Fatal(err)
 		}
 		return
+	}
+}
+
+// A search with hosts shows them, wide and narrow.
+func TestHostsOnThePage(t *testing.T) {
+	t.Parallel()
+	dir := searched(t, t.TempDir(), "fleet", 40)
+	all := []show.Host{
+		{Name: "gpu-1", State: "ready", Running: 2, Slots: 2, Finished: 41, Rate: 0.2},
+		{Name: "gpu-2", State: "away", Slots: 2, Finished: 1021, Failed: 3, Rate: 0.1},
+		{Name: "gpu-7", State: "aside", Reason: "its evaluator is not the one that the other hosts have: train.py changed"},
+	}
+	s, err := New(Config{Dir: dir, Source: &stopped{state: withHosts(dir, all)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(s.Handler())
+	t.Cleanup(web.Close)
+	tab := newTab(t)
+	(&asker{TB: t, h: s.Handler()}).ready("fleet")
+	for name, width := range map[string]int{"desktop": 1360, "phone": 360} {
+		tab.look(width, width == 360)
+		tab.open(web.URL + "/#/fleet")
+		const rows = `[...document.querySelectorAll('[aria-label=hosts] tbody tr')].map(r => [...r.children].slice(0, 2).map(c => c.textContent.trim()).join(' '))`
+		if got := evaluate[[]string](tab, rows); !slices.Equal(got, []string{"gpu-7 aside", "gpu-2 away", "gpu-1 ready"}) {
+			t.Errorf("%s: it shows %q", name, got)
+		}
+		tab.sound("hosts "+name, strings.TrimPrefix(web.URL, "http://"), width)
+		tab.picture("serve-hosts-" + name)
 	}
 }
 

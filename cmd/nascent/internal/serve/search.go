@@ -224,7 +224,7 @@ func (s *search) stand(now State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	calm := now
-	calm.Jobs, calm.Running, calm.Waiting, calm.Spent, calm.Wall, calm.Idle, calm.Deciding, calm.Clients = nil, 0, 0, engine.Spent{}, 0, 0, 0, nil
+	calm.Jobs, calm.Running, calm.Waiting, calm.Spent, calm.Wall, calm.Idle, calm.Deciding, calm.Clients, calm.Hosts = nil, 0, 0, engine.Spent{}, 0, 0, 0, nil, nil
 	text, err := json.Marshal(now)
 	quiet, _ := json.Marshal(calm)
 	if err != nil || string(text) != s.told {

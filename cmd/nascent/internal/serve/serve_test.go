@@ -905,3 +905,42 @@ func TestManySearches(t *testing.T) {
 		t.Errorf("%d are compared, %q", len(side.Searches), side.Error)
 	}
 }
+
+// withHosts is where a search stands whose jobs other machines carry out.
+func withHosts(dir string, all []show.Host) func(led *ledger.Ledger) (State, error) {
+	return func(led *ledger.Ledger) (State, error) {
+		archive, err := engine.Read(led)
+		if err != nil {
+			return State{}, err
+		}
+		v := show.Of(archive, archive, led, dir)
+		v.Live, v.Hosts = true, func() []show.Host { return all }
+		return State{Told: v.Told(), Live: true, Outcome: Told(archive.Outcome())}, nil
+	}
+}
+
+// The hosts of a search are told of, those that need somebody first, however many there are
+// and whatever they are called.
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	dir := searched(t, t.TempDir(), "fleet", 20)
+	var all []show.Host
+	for i := range 1000 {
+		all = append(all, show.Host{Name: strings.Repeat(evil, 20), State: "ready", Finished: i, Rate: 1.0 / 3})
+	}
+	all[700].State, all[700].Name, all[700].Reason = "aside", "gpu-7", strings.Repeat(evil, 20)
+	all[800].State = "away"
+	for n, of := range [][]show.Host{{}, all[:3], all} {
+		a := newAsker(t, Config{Dir: dir, Source: &stopped{state: withHosts(dir, of)}})
+		h := a.ready("fleet").Hosts
+		if h == nil || h.Of != len(of) || len(h.All) != min(len(of), len(h.All)) || len(of) > 0 && len(h.All) == 0 {
+			t.Fatalf("case %d: of %d hosts it tells %+v", n, len(of), h)
+		}
+		if len(of) > 700 && (h.All[0].Name != "gpu-7" || h.All[1].State != "away" || !strings.HasPrefix(h.Text, "998 ready, 1 away, 1 aside (gpu-7: <img")) {
+			t.Errorf("it tells of %+v and %+v, and says %q", h.All[0], h.All[1], h.Text)
+		}
+	}
+	if h := newAsker(t, Config{Dir: dir, Source: &stopped{}}).ready("fleet").Hosts; h != nil {
+		t.Errorf("a search without hosts has %+v", h)
+	}
+}

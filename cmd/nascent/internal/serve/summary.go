@@ -20,6 +20,7 @@ type summary struct {
 	Live       bool               `json:"live"`
 	Ready      bool               `json:"ready"` // where it stands is known; else it is still read
 	State      engine.Snapshot    `json:"state"`
+	Hosts      *hosts             `json:"hosts,omitempty"`
 	Front      int                `json:"front"` // how many are on it
 	Headline   string             `json:"headline"`
 	Winner     engine.ID          `json:"winner,omitempty"`
@@ -67,6 +68,9 @@ func (s *search) summary(url.Values) (any, error) {
 	out.Headline = report.Headline(s.view)
 	out.State, out.Winner, out.Front = s.view.Status(), s.winner(), len(s.state.Front)
 	out.Measured = s.state.Outcome != nil && len(s.state.Outcome.Remeasured) > 0
+	if s.state.Hosts != nil {
+		out.Hosts = hostsOf(*s.state.Hosts)
+	}
 	out.State.Front = nil
 	out.State.Pinned = nil                     // a candidate says so itself
 	out.State.Bans = fit(out.State.Bans, 8000) // of up to engine.MaxBan bytes
@@ -89,6 +93,26 @@ func (s *search) summary(url.Values) (any, error) {
 	}
 	out.State.Jobs = fit(out.State.Jobs, 16_000)
 	return out, nil
+}
+
+// hosts are the machines that carry out a search's jobs.
+type hosts struct {
+	Text string      `json:"text"` // of all of them
+	Of   int         `json:"of"`
+	All  []show.Host `json:"all"` // those that need somebody first, and then as they joined; at most 64
+}
+
+func hostsOf(all []show.Host) *hosts {
+	rank := func(h show.Host) int { return slices.Index([]string{"aside", "away", "draining"}, h.State) & 3 } // -1 is 3
+	out := &hosts{clip(show.HostsText(all), 300), len(all), slices.Clone(all)}
+	slices.SortStableFunc(out.All, func(a, b show.Host) int { return rank(a) - rank(b) })
+	out.All = out.All[:min(len(out.All), 64)]
+	for i := range out.All {
+		h := &out.All[i]
+		h.Name, h.Reason, h.Rate = clip(h.Name, 60), clip(h.Reason, 200), float64(float32(h.Rate))
+	}
+	out.All = fit(out.All, 12_000)
+	return out
 }
 
 // plain are names as columns write them, a few hundred of them.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -189,6 +190,14 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 	}
 	if s.Deciding > 0 {
 		add(&st.bad, "strategy %s%s", s.Strategy, Deciding(s))
+	}
+	if v.Hosts != nil {
+		all := v.Hosts()
+		style := &st.faint
+		if slices.ContainsFunc(all, func(h Host) bool { return h.State == "aside" }) {
+			style = &st.bad
+		}
+		add(style, "hosts %s", HostsText(all))
 	}
 	if v.Clients != nil {
 		add(nil, "%s", v.ClientsText())

@@ -133,6 +133,9 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	if v.Clients != nil {
 		field("clients", "%s", v.ClientsText())
 	}
+	if v.Hosts != nil {
+		field("hosts", "%s", HostsText(v.Hosts()))
+	}
 	if s.Lost > 0 {
 		field("lost", "%s of evaluators' time in attempts that brought nothing", Seconds(s.Lost))
 	}

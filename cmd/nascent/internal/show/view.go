@@ -40,6 +40,7 @@ type View struct {
 	Events     []engine.Occurrence // the newest of what happened to it, where they were asked for
 
 	Clients func() clients.Count // what clients do, where they measure and it runs; else nil
+	Hosts   func() []Host        // how the hosts stand, where there are any and it runs; else nil
 }
 
 // Of makes the View of what a ledger holds.
@@ -99,6 +100,7 @@ type Told struct {
 	Objectives []engine.Objective `json:"objectives"`
 	Ties       []engine.Objective `json:"ties"`              // decide, in their order, what the objectives do not
 	Clients    *clients.Count     `json:"clients,omitempty"` // where clients measure it, while it runs
+	Hosts      *[]Host            `json:"hosts,omitempty"`   // where other machines do, while it runs
 
 	Events []engine.Occurrence `json:"events,omitempty"`
 }
@@ -113,6 +115,10 @@ func (v *View) Told() Told {
 	if v.Clients != nil {
 		n := v.Clients()
 		t.Clients = &n
+	}
+	if v.Hosts != nil {
+		all := append([]Host{}, v.Hosts()...)
+		t.Hosts = &all
 	}
 	return t
 }

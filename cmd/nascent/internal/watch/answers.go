@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 )
 
@@ -110,12 +111,17 @@ type number = *float64
 // What is shown of the answers, see docs/serve.md.
 type (
 	summary struct {
-		Name       string
-		Rows       int
-		Total      uint64
-		Live       bool
-		Ready      bool
-		State      engine.Snapshot
+		Name  string
+		Rows  int
+		Total uint64
+		Live  bool
+		Ready bool
+		State engine.Snapshot
+		Hosts *struct {
+			Text string
+			Of   int
+			All  []show.Host
+		}
 		Front      int
 		Headline   string
 		Winner     engine.ID

@@ -41,13 +41,14 @@ func (o *overview) lines(m *model, width, height int) []line {
 	s := m.summary()
 	first := o.best(m, s, width)
 	jobs := o.jobs(m, s, width)
+	hosts := hostLines(s)
 	wrong := o.failures(m, width)
 	newest := o.events(m, width)
 	// What there is no room for goes, the pictures last; what is left over goes round.
 	parts := []struct {
 		lines       *[]line
 		least, most int
-	}{{&jobs, 3, len(jobs)}, {&wrong, 2, len(wrong)}, {&newest, 2, len(newest)}}
+	}{{&jobs, 3, len(jobs)}, {&hosts, 2, len(hosts)}, {&wrong, 2, len(wrong)}, {&newest, 2, len(newest)}}
 	room := height - len(first) - leastChart
 	given := make([]int, len(parts))
 	for i, p := range parts {
@@ -364,6 +365,28 @@ func (o *overview) jobs(m *model, s *summary, width int) []line {
 		}
 		l.add(in(faint, "  "+j.Genome))
 		lines = append(lines, l.opens(func() { m.show(j.ID) }).concerns(job(j.ID)))
+	}
+	return lines
+}
+
+// hostLines are the hosts that carry out jobs, those that need somebody first.
+func hostLines(s *summary) (lines []line) {
+	if s.Hosts == nil {
+		return nil
+	}
+	lines = append(lines, ln(in(bold, " hosts "), t(s.Hosts.Text)))
+	for _, h := range s.Hosts.All {
+		style := plain
+		if h.State == "aside" || h.State == "away" {
+			style = bold | bad
+		}
+		l := ln(t("  "+pad(h.Name, 16)+" "), in(style, pad(h.State, 9)),
+			t(fmt.Sprintf("%d of %d jobs  %s finished", h.Running, h.Slots, show.Thousands(int64(h.Finished)))))
+		if h.Failed > 0 {
+			l.add(in(bad, fmt.Sprintf("  %s failed", show.Thousands(int64(h.Failed)))))
+		}
+		l.add(in(faint, "  "+show.Rate(h.Rate)+"  "+h.Reason))
+		lines = append(lines, l)
 	}
 	return lines
 }

@@ -854,3 +854,21 @@ func TestChart(t *testing.T) {
 		t.Errorf("outside there is %q", got)
 	}
 }
+
+// The hosts of a search are named, those that need somebody first.
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	src := &source{state: func(s *serve.State) {
+		s.Live = true
+		s.Hosts = &[]show.Host{
+			{Name: "gpu-1", State: "ready", Running: 2, Slots: 2, Finished: 41, Rate: 0.5},
+			{Name: "gpu-7", State: "aside", Reason: "train.py changed", Finished: 9, Failed: 9},
+		}
+	}}
+	s := watched(t, serve.Open(searched(t, 30, accuracy), src), 100, 40)
+	s.shows(" hosts 1 ready, 1 aside (gpu-7: train.py changed)", "gpu-1            ready    2 of 2 jobs  41 finished  0.5/s",
+		"gpu-7            aside    0 of 0 jobs  9 finished  9 failed")
+	if text := s.text(); strings.Index(text, "  gpu-7 ") > strings.Index(text, "  gpu-1 ") {
+		t.Errorf("the one aside is not the first:\n%s", text)
+	}
+}

@@ -117,16 +117,26 @@ export function overview(context) {
     if (chosen) e.querySelector(`[aria-label="${chosen}"]`)?.focus()
   })
 
+  const hosts = part(async () => context.search.hosts ?? null, (e, f) => {
+    if (!f) return fill(e)
+    fill(e, panel('Hosts', h('p', {}, plural(f.of, 'host') + ': ' + f.text + '.'),
+      f.all.length > 0 && table(['host', 'state', 'jobs', 'finished', 'failed', 'a minute', 'why'], f.all.map(x => [
+        x.host, h('span', { class: 'tag ' + ({ ready: 'ok', aside: 'wrong' }[x.state] ?? '') }, x.state), `${thousands(x.running)} of ${thousands(x.slots)}`,
+        thousands(x.finished), x.failed ? thousands(x.failed) : '–', number(60 * x.rate), x.reason,
+      ]), { numbers: [2, 3, 4, 5], first: 'th', label: 'hosts' }),
+      f.of > f.all.length && h('p', { class: 'faint' }, `${thousands(f.of - f.all.length)} more: nascent fleet lists them.`)))
+  })
+
   const failed = part(() => ask('/failures'), (e, f) => {
     fill(e, f.invalid + f.failed > 0 && panel('Failures', failures(f, context, 3), h('p', {}, h('a', { href: link('log') }, 'All of them, and the logs'))))
   })
 
   const steered = context.writes && steering(context), happened = timeline(context)
   parts.unshift(best, { update: async () => { pictures.hidden = context.search.ready && !context.search.winner } })
-  parts.push(running, failed, figures, account, happened)
+  parts.push(running, hosts, failed, figures, account, happened)
   if (steered) parts.push(steered)
   return {
-    e: h('div', {}, best.e, running.e, steered && steered.e, pictures, failed.e, figures.e, h('div', { class: 'columns' }, account.e, happened.e)),
+    e: h('div', {}, best.e, running.e, hosts.e, steered && steered.e, pictures, failed.e, figures.e, h('div', { class: 'columns' }, account.e, happened.e)),
     async update() {
       for (const p of parts) await p.update()
     },
