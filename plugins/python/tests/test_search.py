@@ -83,7 +83,9 @@ class TestSteering(Case):
         for trial in search.ask(evaluations=4):
             if trial.id == "2":
                 first = search.set(evaluations=8, workers=3, request="more")
-                self.assertEqual(first.turn, search.set(evaluations=100, request="more").turn)
+                self.assertEqual(first.turn, search.set(evaluations=8, workers=3, request="more").turn)
+                with self.assertRaisesRegex(nascent.EngineError, "the name of another one"):
+                    search.set(evaluations=100, request="more")
                 self.assertEqual((first.request, first.planned, first.ids), ("more", False, []))
                 search.note("at 2")
                 self.assertEqual(len(search.add("x=3 deep=[(kernel=3)]", request="add").ids), 1)
