@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"bytes"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -85,14 +86,15 @@ func problems(turns int) []problem {
 	}
 }
 
-// whole is the space that holds all versions of the problem's: what a job comes to does not
-// depend on which of them is searched.
-func (p problem) whole(t T) *genome.Space {
+// versions are those of a problem's space, none if the strategy was given another one, with
+// the space that holds all of them: what a job comes to does not depend on which is searched.
+func (s *search) versions(t T) (all []string, whole *genome.Space) {
 	t.Helper()
-	if all := versions[p.space]; len(all) > 0 {
-		return parsed(t, all[0])
+	all = versions[s.problem.space]
+	if len(all) == 0 || !bytes.Equal(parsed(t, s.problem.space).JSON(), s.setup.Space.JSON()) {
+		return nil, s.setup.Space
 	}
-	return parsed(t, p.space)
+	return all, parsed(t, all[0])
 }
 
 func parsed(t T, space string) *genome.Space {

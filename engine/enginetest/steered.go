@@ -151,7 +151,7 @@ type run struct {
 	cfg  engine.Config
 	r    *rng.Rand
 
-	space string // of the problem
+	versions []string // of the space
 
 	stages []stage
 }
@@ -171,7 +171,7 @@ func checkEngine(t T, make func() engine.Strategy, o StrategyOptions, s *search)
 	evaluators := map[string]engine.EvaluatorRef{}
 	measured := s.problem.land
 	measured.Failed = 0 // a job that fails while a run ends is tried again, and whether it does is a matter of time
-	whole := s.problem.whole(t)
+	all, whole := s.versions(t)
 	for _, f := range s.setup.Fidelities {
 		land := measured.Instant()
 		land.Measure = func(j *engine.Job) engine.Result {
@@ -189,7 +189,7 @@ func checkEngine(t T, make func() engine.Strategy, o StrategyOptions, s *search)
 	if len(s.needs.Tasks) > 0 {
 		evaluators["tasks"] = engine.EvaluatorRef{Evaluator: s.answerer()}
 	}
-	x := &run{make: make, r: newRand("steered", s.seed), space: s.problem.space, cfg: engine.Config{
+	x := &run{make: make, r: newRand("steered", s.seed), versions: all, cfg: engine.Config{
 		Space: s.setup.Space, StrategyName: "this", StrategyOptions: s.setup.Options, ChangeStrategy: true,
 		Evaluators: evaluators, Fidelities: s.setup.Fidelities, Objectives: s.setup.Objectives, Ties: s.setup.Ties,
 		Constraints: s.setup.Constraints, Reference: s.setup.Reference, Start: s.setup.Start, Order: s.setup.Order, Seed: s.seed,
@@ -319,8 +319,8 @@ func (x *run) orders(t T, led engine.Ledger) (all []engine.Request) {
 		t.Fatalf("the ledger cannot be read: %v", err)
 	}
 	space, r := a.Space, x.r
-	if spaces := versions[x.space]; len(spaces) > 0 && r.Intn(6) == 0 {
-		all = append(all, engine.Request{Takeover: &engine.Takeover{Space: json.RawMessage(spaces[r.Intn(len(spaces))])}})
+	if n := len(x.versions); n > 0 && r.Intn(6) == 0 {
+		all = append(all, engine.Request{Takeover: &engine.Takeover{Space: json.RawMessage(x.versions[r.Intn(n)])}})
 	}
 	if r.Intn(4) == 0 {
 		if b := newBan(space, r); b != nil {
