@@ -458,6 +458,7 @@ func TestFilesTravel(t *testing.T) {
 			for _, h := range y.fleet.Hosts() {
 				if h.Finished > 0 {
 					y.fleet.Drain(h.Name)
+					break // the other one may have finished some, too
 				}
 			}
 		}
