@@ -75,7 +75,8 @@ var rooms = []room{
 	{folder: "cmd/nascent/internal/follow", may: append([]string{"internal/safe", "engine", "engine/ledger"}, genomes...),
 		libs: []string{"go.yaml.in/yaml/v3", "google.golang.org/protobuf/encoding/protowire"}}, // protobuf as a file format, not a wire
 	{folder: "cmd/nascent", may: []string{
-		"internal/safe", "internal/mailbox", "genome/...", "engine", "engine/evolve", "engine/expression", "engine/index", "engine/option", "engine/ledger", "fleet", "fleet/place",
+		"internal/safe", "internal/mailbox", "genome/...", "engine", "engine/evolve", "engine/expression", "engine/index", "engine/option",
+		"engine/ledger", "fleet", "fleet/place",
 		"cmd/nascent/internal/follow",
 		"plugins/host", "plugins/jsonl", "plugins/python", "plugins/onnx", "plugins/torch", "plugins/trainer/isa", "plugins/trainer/safetensors",
 	}, libs: []string{"*"}, never: wires},

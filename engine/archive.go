@@ -297,7 +297,8 @@ func (a *Archive) Status() Snapshot {
 	s := Snapshot{
 		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
 		Evaluations: n, Retries: a.counters.Retries, Turns: a.search.turns, Strategy: a.now().Name,
-		Workers: a.workers, Window: a.Window(), Hosts: a.hosts, Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.spent()}, Usage: a.usage, Lost: a.counters.Lost,
+		Workers: a.workers, Window: a.Window(), Hosts: a.hosts, Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.spent()},
+		Usage: a.usage, Lost: a.counters.Lost,
 		Wall: a.counters.Wall, Idle: a.counters.Idle, TestLooks: a.counters.TestLooks,
 	}
 	t := a.tally

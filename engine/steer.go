@@ -157,8 +157,8 @@ func (r *Request) action() (action, error) {
 
 // Steer changes a search while it runs, and returns when the change is durable. A
 // request whose ID was carried out before changes nothing and gets the same Receipt, or is
-// refused if it asks for something else. It may be called from any goroutine. Errors that wrap ErrConfig say what is wrong with the
-// request; ErrLate that the run ended before it was recorded.
+// refused if it asks for something else. It may be called from any goroutine. Errors that
+// wrap ErrConfig say what is wrong with the request; ErrLate that the run ended before it was recorded.
 func (s *Search) Steer(r Request) (rec Receipt, err error) {
 	a, err := r.action()
 	if err != nil {

@@ -439,7 +439,8 @@ func (f *Fleet) feed() {
 }
 
 // place chooses a host for a job that takes so long: the one with the most room, the first
-// of equals, and for one that has failed before one that carries jobs out; nil if none of those with room, should there be any, lasts that long.
+// of equals, and for one that has failed before one that carries jobs out; nil if none of
+// those with room, should there be any, lasts that long.
 func (f *Fleet) place(r *run, need time.Duration) (best *host, room bool) {
 	most, tried := 0, f.tries[r.job()]
 	for _, h := range f.hosts {

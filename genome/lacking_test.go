@@ -10,7 +10,8 @@ func TestFitsWith(t *testing.T) {
 	t.Parallel()
 	old := genome.MustParseSpace(`{"lr": {"float": [0, 1]}, "act": {"choice": ["relu", {"elu": {"a": {"float": [0, 1]}}}, "silu"]},
 		"blocks": {"list": {"width": {"int": [1, 9]}}, "length": [1, 3]}}`)
-	now := genome.MustParseSpace(`{"lr": {"float": [0, 1]}, "act": {"choice": [{"relu": {"cap": {"int": [1, 9]}}}, {"elu": {"a": {"float": [0, 1]}, "b": {"bool": true}}}, "silu"]},
+	now := genome.MustParseSpace(`{"lr": {"float": [0, 1]}, 
+		"act": {"choice": [{"relu": {"cap": {"int": [1, 9]}}}, {"elu": {"a": {"float": [0, 1]}, "b": {"bool": true}}}, "silu"]},
 		"blocks": {"list": {"width": {"int": [1, 9]}, "skip": {"bool": true}}, "length": [1, 3]}, "head": {"units": {"int": [1, 9]}, "drop": {"float": [0, 1]}}}`)
 	was := genome.Map{
 		{Key: "act.relu.cap", Value: int64(6)}, {Key: "act.elu.b", Value: true}, {Key: "blocks.skip", Value: false}, {Key: "lr", Value: 0.9},

@@ -74,7 +74,8 @@ func (e *LockedError) Error() string {
 	if e.PID == 0 {
 		return fmt.Sprintf("%s is in use by another process, which does not say who it is; try again when it is done", e.Dir)
 	}
-	return fmt.Sprintf("%s is in use by process %d; look at it with `nascent status`, end it with `nascent stop`; a command that only changes it is done in a moment: try again", e.Dir, e.PID)
+	return fmt.Sprintf("%s is in use by process %d; look at it with `nascent status`, end it with `nascent stop`; "+
+		"a command that only changes it is done in a moment: try again", e.Dir, e.PID)
 }
 
 // guard runs f and turns a panic or a memory fault, which bbolt answers to

@@ -117,7 +117,8 @@ func (l *Ledger) owned() error {
 	case err != nil:
 		return fmt.Errorf("cannot read %s: %w; see to the directory, and go on with `nascent run`", path, cause(err))
 	case o.token != l.owner.token:
-		return fmt.Errorf("process %d on %s has taken the search over, as this one was not seen to run any more: it writes nothing more; nothing is lost", o.pid, o.host)
+		return fmt.Errorf("process %d on %s has taken the search over, as this one "+
+			"was not seen to run any more: it writes nothing more; nothing is lost", o.pid, o.host)
 	}
 	return nil
 }

@@ -136,8 +136,10 @@ func (c *cluster) start(i int, args ...string) {
 	if err := os.MkdirAll(own, 0o700); err != nil {
 		c.t.Fatal(err)
 	}
-	args = append([]string{"-m", "sh", "-c", `mount -t tmpfs none "$0"; until "$@"; do :; done`, own, c.ray, "start", "--block", fmt.Sprintf("--node-ip-address=127.0.0.%d", i+1),
-		"--num-cpus=4", "--num-gpus=1", fmt.Sprintf("--dashboard-agent-listen-port=%d", 52400+i), "--disable-usage-stats", "--object-store-memory=100000000"}, args...)
+	args = append([]string{"-m", "sh", "-c", `mount -t tmpfs none "$0"; until "$@"; do :; done`, own, c.ray, "start", "--block",
+		fmt.Sprintf("--node-ip-address=127.0.0.%d", i+1),
+		"--num-cpus=4", "--num-gpus=1", fmt.Sprintf("--dashboard-agent-listen-port=%d", 52400+i),
+		"--disable-usage-stats", "--object-store-memory=100000000"}, args...)
 	n := exec.Command("unshare", args...)
 	n.Env, n.SysProcAttr = c.env, &syscall.SysProcAttr{Setpgid: true}
 	log, err := os.OpenFile(filepath.Join(c.dir, fmt.Sprintf("node-%d.log", i)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

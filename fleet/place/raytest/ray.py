@@ -12,7 +12,7 @@ space = None
 
 def ask(what, **fields):
     body = json.dumps({"namespace": space, **fields}).encode()
-    with urllib.request.urlopen(urllib.request.Request(SERVER + "/raytest/" + what, body)) as answer:
+    with urllib.request.urlopen(urllib.request.Request(SERVER + "/python/" + what, body)) as answer:
         return json.load(answer)
 
 

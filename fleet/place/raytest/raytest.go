@@ -82,11 +82,11 @@ func Start(t testing.TB, gpus float64) *Cluster {
 		"GET /api/v0/actors":           c.actors,
 		"GET /api/v0/nodes":            c.nodes,
 		"GET /api/v0/logs/file":        c.words,
-		"POST /raytest/{what}":         c.library,
+		"POST /python/{what}":          c.asked,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			switch got := r.Header.Get("Authorization"); {
-			case strings.HasPrefix(r.URL.Path, "/raytest/"):
+			case strings.HasPrefix(r.URL.Path, "/python/"):
 			case got == "":
 				http.Error(w, "Unauthorized: Missing authentication token", http.StatusUnauthorized)
 				return
@@ -277,8 +277,8 @@ func (c *Cluster) words(w http.ResponseWriter, r *http.Request, _ []byte) {
 	w.Write(b)
 }
 
-// library does what the Python library asks for.
-func (c *Cluster) library(w http.ResponseWriter, r *http.Request, body []byte) {
+// asked does what the Python library asks for.
+func (c *Cluster) asked(w http.ResponseWriter, r *http.Request, body []byte) {
 	var q struct {
 		Namespace, Name, ID string
 		Args                json.RawMessage

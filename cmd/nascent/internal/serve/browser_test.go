@@ -389,12 +389,15 @@ func TestClicks(t *testing.T) {
 	}`, nil), chromedp.Click("[name=again]", chromedp.ByQuery), until(`document.querySelector('.outcome').textContent.startsWith('added')`))
 	tab.open(web.URL + "/#/clicked")
 	// What it declares is changed once it was said who fits.
-	tab.run(chromedp.Click("details[name=steering] summary", chromedp.ByQuery), chromedp.Click("details[name=declaring] summary", chromedp.ByQuery), until(`document.querySelector('[name=declared]').value.includes('length: [1, 5]')`),
+	tab.run(chromedp.Click("details[name=steering] summary", chromedp.ByQuery),
+		chromedp.Click("details[name=declaring] summary", chromedp.ByQuery),
+		until(`document.querySelector('[name=declared]').value.includes('length: [1, 5]')`),
 		chromedp.Evaluate(`{
 			const text = document.querySelector('[name=declared]')
 			text.value = text.value.replace('length: [1, 5]', 'length: [1, 2]').replace('choice: [relu, mish]', 'choice: [relu, mish')
 			text.dispatchEvent(new Event('input'))
-		}`, nil), chromedp.Click("[name=try]", chromedp.ByQuery), until(`document.querySelector('[name=declaring] .outcome.wrong')?.textContent.startsWith('declared:')`),
+		}`, nil), chromedp.Click("[name=try]", chromedp.ByQuery),
+		until(`document.querySelector('[name=declaring] .outcome.wrong')?.textContent.startsWith('declared:')`),
 		chromedp.Evaluate(`{
 			const text = document.querySelector('[name=declared]')
 			text.value = text.value.replace('choice: [relu, mish', 'choice: [relu, mish]')
@@ -403,7 +406,8 @@ func TestClicks(t *testing.T) {
 	tab.sound("who would fit", strings.TrimPrefix(web.URL, "http://"), 1000)
 	tab.picture("serve-declaring")
 	tab.run(chromedp.Click("[name=takeover]", chromedp.ByQuery), until(`document.querySelector('[name=declaring] .outcome').textContent.startsWith('From turn')`))
-	if done := evaluate[string](tab, `document.querySelector('[name=declaring] .outcome').textContent`); !strings.HasSuffix(done, ": "+fits) || !strings.Contains(fits, "candidates fit") {
+	done := evaluate[string](tab, `document.querySelector('[name=declaring] .outcome').textContent`)
+	if !strings.HasSuffix(done, ": "+fits) || !strings.Contains(fits, "candidates fit") {
 		t.Errorf("it is said that %q, and then %q", fits, done)
 	}
 	tab.open(web.URL + "/#/clicked")

@@ -74,7 +74,8 @@ var conditions = []string{
 	"fidelity = 0", "stopped", "not stopped", "stopped = no", "id > 100", "id = 7",
 	"tag = x", "label = x", "comment ~ x", "origin = added", "task = train", "seconds >= 0", "attempts = 1", "hash ~ a", "genome ~ mish",
 	"budget > 0", "seed > 3", `metric("accuracy") > 0.9`, `gene("learning_rate") > 0.01`,
-	`gene("nothing") > 1`, "usage(\"memory\") > 0", "cpu > 0", "blocks.length + blocks.length > 3", "blocks.conv.kernel*2 = 14", "blocks.conv.kernel + blocks.conv.channels > 3",
+	`gene("nothing") > 1`, "usage(\"memory\") > 0", "cpu > 0", "blocks.length + blocks.length > 3", "blocks.conv.kernel*2 = 14",
+	"blocks.conv.kernel + blocks.conv.channels > 3",
 	"", "  ", "(", ")", "()", "acuracy > 1", "accuracy >", "accuracy > 0.5 && failed", "failed || failed", "!failed", "failed and",
 	"and failed", "failed failed", "accuracy + not failed > 1", "accuracy + (not failed)",
 	"blocks[x].conv = 3", "blocks. = 3", "gene:lr > 1", "tag = 'a", "gene(lr) > 1", "accuracy > 0.9)", "log10(failed) > 1",
@@ -106,10 +107,14 @@ func TestFileAnswersAsServed(t *testing.T) {
 	winner := a.ready("front").Winner
 
 	asked := []string{
-		"/report", "/progress", "/progress?measure=hypervolume", "/curves", "/importance", "/parallel", "/timeline", "/failures", "/log", "/log?file=evaluator.log", "/log?find=job", "/log?about=3",
-		"/table", "/table?offset=50", "/table?offset=50&sort=-accuracy", "/table?sort=status,-latency", "/table?sort=genome", "/table?sort=-id", "/table?sort=blocks.length,learning_rate", "/table?sort=parents",
-		"/table?sort=nothing", "/table?columns=nothing", "/table?sort=blocks", "/table?where=invalid", "/table?sort=gene:activation&columns=id,gene:activation,metric:accuracy",
-		"/table?columns=" + strings.Join([]string{"id", "hash", "genome", "learning_rate", "activation", "blocks.conv.kernel", "blocks.length", "blocks[0].conv.kernel", "seconds", "parents", "reason", "status", "phase", "accuracy",
+		"/report", "/progress", "/progress?measure=hypervolume", "/curves", "/importance", "/parallel", "/timeline", "/failures",
+		"/log", "/log?file=evaluator.log", "/log?find=job", "/log?about=3",
+		"/table", "/table?offset=50", "/table?offset=50&sort=-accuracy", "/table?sort=status,-latency",
+		"/table?sort=genome", "/table?sort=-id", "/table?sort=blocks.length,learning_rate", "/table?sort=parents",
+		"/table?sort=nothing", "/table?columns=nothing", "/table?sort=blocks", "/table?where=invalid",
+		"/table?sort=gene:activation&columns=id,gene:activation,metric:accuracy",
+		"/table?columns=" + strings.Join([]string{"id", "hash", "genome", "learning_rate", "activation", "blocks.conv.kernel",
+			"blocks.length", "blocks[0].conv.kernel", "seconds", "parents", "reason", "status", "phase", "accuracy",
 			"latency", "operator", "seed", "lost", "budget", "replicate", "stopped", "label", "comment", "origin"}, ","),
 	}
 	for _, x := range []string{"metric:latency", "gene:learning_rate", "gene:activation", "gene:blocks.length", "evaluation", "id", "status", "seconds"} {
@@ -261,7 +266,8 @@ func TestPicturesShowWhatWasAsked(t *testing.T) {
 	tab.look(1000, false)
 	tab.open("file://" + path)
 	tab.sound("asked", "", 1000)
-	if text := evaluate[string](tab, `document.querySelector('main').innerText`); !strings.Contains(text, "wished for: latency at most 5,000") || !strings.Contains(text, "beyond a soft constraint") ||
+	if text := evaluate[string](tab, `document.querySelector('main').innerText`); !strings.Contains(text, "wished for: latency at most 5,000") ||
+		!strings.Contains(text, "beyond a soft constraint") ||
 		!strings.Contains(text, "target") {
 		t.Errorf("the report says %s", text)
 	}
@@ -372,7 +378,8 @@ func TestFrontOfManyObjectives(t *testing.T) {
 func TestFileOfHugeNumbers(t *testing.T) {
 	t.Parallel()
 	dir := sought(t, engine.Config{Objectives: two}, 30, func(x float64) map[string]float64 {
-		return map[string]float64{"accuracy": []float64{math.MaxFloat64, -math.MaxFloat64, 1e300, 0}[int(x)%4], "latency": []float64{math.MaxFloat64, 5e-324, 1}[int(x)%3]}
+		return map[string]float64{"accuracy": []float64{math.MaxFloat64, -math.MaxFloat64, 1e300, 0}[int(x)%4],
+			"latency": []float64{math.MaxFloat64, 5e-324, 1}[int(x)%3]}
 	})
 	path, _ := written(t, dir)
 	tab := newTab(t)

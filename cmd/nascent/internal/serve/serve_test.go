@@ -190,7 +190,8 @@ func (a *asker) ready(name string) (s summary) {
 
 var views = []string{
 	"", "/progress", "/progress?measure=hypervolume", "/scatter", "/scatter?x=metric:latency&y=accuracy", "/scatter?x=gene:activation", "/scatter?of=all&logy=1&x=seconds",
-	"/table", "/table?where=failed+or+invalid&columns=id,status,reason,genome", "/report", "/importance", "/parallel", "/timeline", "/declared", "/failures", "/curves", "/log", "/candidate/1", "/lineage/1",
+	"/table", "/table?where=failed+or+invalid&columns=id,status,reason,genome", "/report",
+	"/importance", "/parallel", "/timeline", "/declared", "/failures", "/curves", "/log", "/candidate/1", "/lineage/1",
 }
 
 // What the page shows is what the search says of itself.

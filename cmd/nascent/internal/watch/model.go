@@ -669,7 +669,8 @@ func (m *model) foot(s *summary) []line {
 		if m.confirm.busy {
 			return append(lines, ln(in(faint, "  it is being done ...")))
 		}
-		return append(lines, ln(in(bold, "  y"), t(" does it  "), in(bold, "t"), t(" before a turn  "), in(bold, "e"), t(" changes it  "), in(bold, "Esc"), t(" does not")))
+		return append(lines, ln(in(bold, "  y"), t(" does it  "), in(bold, "t"), t(" before a turn  "),
+			in(bold, "e"), t(" changes it  "), in(bold, "Esc"), t(" does not")))
 	}
 	if len(said.pieces) > 0 && said.width() > m.width {
 		return append(folded("", textOf(said), said.pieces[len(said.pieces)-1].style, m.width, 3), m.keys(s))

@@ -744,7 +744,8 @@ func TestOrders(t *testing.T) {
 	}
 	for text, says := range map[string]string{
 		"": "there are pause", "hurry": "there are pause", "pause later": "nothing follows it", "stop now": "nothing follows it", "cancel": "write cancel ID...",
-		"cancel five": "no candidate id", "set": "write set KEY=VALUE...", "set workers": "write KEY=VALUE", "set space=@nowhere": "no such file", "set ties=[{metric: ": "no YAML", "set seed=3": "seed", "ban": "write ban CONDITION",
+		"cancel five": "no candidate id", "set": "write set KEY=VALUE...", "set workers": "write KEY=VALUE",
+		"set space=@nowhere": "no such file", "set ties=[{metric: ": "no YAML", "set seed=3": "seed", "ban": "write ban CONDITION",
 		"label promising": "name one candidate", "comment x": "no candidate id", "note": "write note TEXT",
 	} {
 		if o, err := parseOrder(text, stands); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
