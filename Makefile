@@ -88,7 +88,8 @@ fleet-test:
 	@test -e $(RAY)/ready || { $(PYTHON) -m venv $(RAY) && $(RAY)/bin/pip install -q --disable-pip-version-check 'ray[default]==2.60.0' \
 		&& touch $(RAY)/ready; } || echo "Ray cannot be installed: connect to the network"
 	@export NASCENT_RAY_PYTHON=$$(test ! -e $(RAY)/ready || echo $(RAY)/bin/python); \
-		$(GO) test -trimpath -count=1 -v -timeout 50m ./fleet/place ./cmd/nascent/fleettest
+		$(GO) test -trimpath -count=1 -v -timeout 30m ./fleet/place && \
+		$(GO) test -trimpath -count=1 -v -parallel 1 -timeout 50m ./cmd/nascent/fleettest -args -long
 
 # Everything that takes a GPU; docs/gpu.md. ARGS="--device cpu --quick" rehearses it
 # on a processor.

@@ -7,17 +7,18 @@ import (
 
 // calls is how other goroutines reach the loop.
 type calls struct {
-	asks chan func()
-	stop chan struct{} // closed by Stop
-	once sync.Once
-	gone chan struct{} // closed when Run has returned
+	asks   chan func()
+	stop   chan struct{} // closed by Stop
+	once   sync.Once
+	gone   chan struct{} // closed when Run has returned
+	opened chan struct{} // closed when evaluators are open and the loop begins
 
 	mu  sync.Mutex // guards ran, and held by who asks while no loop is running
 	ran bool
 }
 
 func newCalls() *calls {
-	return &calls{asks: make(chan func()), stop: make(chan struct{}), gone: make(chan struct{})}
+	return &calls{asks: make(chan func()), stop: make(chan struct{}), gone: make(chan struct{}), opened: make(chan struct{})}
 }
 
 // begin is true the first time.

@@ -137,6 +137,7 @@ func (s *Search) run(ctx context.Context, loop func(context.Context) error) (err
 	if p := s.at.paused; p != nil {
 		s.say("paused before turn %d: nothing is started until somebody resumes it (nascent resume)", p.Turn)
 	}
+	close(s.opened)
 	go s.writer.run()
 	defer close(s.writer.changes)
 	for err = loop(ctx); errors.Is(err, errReopen); err = loop(ctx) {
@@ -146,6 +147,9 @@ func (s *Search) run(ctx context.Context, loop func(context.Context) error) (err
 	}
 	return err
 }
+
+// Opened is closed once the evaluators are open. Until then whoever asks something waits.
+func (s *Search) Opened() <-chan struct{} { return s.opened }
 
 // Archive is what is known of the search when it is called, or nil before Run has
 // read the ledger. It may be called from any goroutine.

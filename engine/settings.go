@@ -143,7 +143,7 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 	put("limits.wall", s.Wall != nil, s.Wall)
 	put("limits.seconds", s.Seconds != nil, s.Seconds)
 	for key := range all {
-		put(key, s.unlimited(key), nil)
+		put(key, s.unlimited(key) && key != s.zero, nil)
 	}
 	if t := s.Target; t != nil {
 		put("limits.target", true, t.Target)

@@ -227,7 +227,13 @@ func TestWrongRequests(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), s); err != nil {
 			t.Fatal(err)
 		}
+		sent, err := json.Marshal(s)
+		again := new(engine.Settings)
+		if err != nil || json.Unmarshal(sent, again) != nil {
+			t.Fatalf("%s, %v", sent, err)
+		}
 		refused(t, led, engine.Request{Set: s}, "0 is no limit that could be kept")
+		refused(t, led, engine.Request{Set: again}, "0 is no limit that could be kept") // as a search that runs gets it
 	}
 	takeover := func(x engine.Takeover) engine.Request { return engine.Request{Takeover: &x} }
 	refused(t, led, takeover(engine.Takeover{Space: json.RawMessage(`{"x": {"flot": [0, 1]}}`)}), "space.x")

@@ -38,7 +38,8 @@ type Options struct {
 type Fleet struct {
 	o      Options
 	server *http.Server
-	done   chan struct{} // closed with the server
+	done   chan struct{}  // closed with the server
+	works  sync.WaitGroup // connections with hosts
 
 	mu       sync.Mutex
 	sessions []*session // that are open
@@ -119,6 +120,7 @@ func (f *Fleet) Close(over bool) {
 	}
 	f.server.Close()
 	<-f.done
+	f.works.Wait()
 }
 
 // Host is how a host stands.
@@ -199,6 +201,8 @@ const maxBatch = 1024
 
 // work is the connection with one host.
 func (f *Fleet) work(w http.ResponseWriter, r *http.Request) {
+	f.works.Add(1)
+	defer f.works.Done()
 	in := gob.NewDecoder(r.Body)
 	c := &connection{out: mailbox.New[toHost](), sent: make(chan struct{}), ended: make(chan struct{})}
 	defer close(c.ended)
@@ -361,6 +365,7 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 		h.ends = f.o.clock.Now().Add(m.Left)
 	}
 	h.link, h.synced, h.released = c, false, false
+	h.tell(toHost{Joined: true})
 	clear(h.ready)
 	for _, s := range f.sessions {
 		h.tell(toHost{Open: &s.spec})

@@ -101,6 +101,9 @@ func (y *yard) listen(at string) {
 	if y.at == "" {
 		y.at = l.Addr().String()
 	}
+	if y.fleet != nil { // its hosts have left it by the end of the test
+		y.t.Cleanup(y.fleet.works.Wait)
+	}
 	y.conns = &cutter{Listener: l}
 	y.fleet = Listen(y.conns, y.options)
 }
@@ -472,6 +475,50 @@ func TestFilesTravel(t *testing.T) {
 	}
 	if err := s.Close(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+// What a job left while the coordinator was away comes to the next one.
+func TestFilesReachAnotherCoordinator(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, 0, 0)
+	y.host("one", 1, keeper)
+	g, err := space.Random(rng.New(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := &engine.Job{ID: 1, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Budget: 1}
+	for number := 1; number <= 3; number++ { // the first two do not get so far as to acknowledge it
+		files := engine.Memory()
+		defer files.Close()
+		s := y.open(files)
+		if err := s.Submit(engine.Assignment{Job: job, Attempt: number}); err != nil {
+			t.Fatal(err)
+		}
+		var e engine.Event
+		for e = range s.Events() {
+			if e.Kind == engine.Finished || e.Kind == engine.Returned {
+				break
+			}
+		}
+		if e.Kind != engine.Finished || len(e.Result.Files) != 1 {
+			t.Fatalf("attempt %d: %+v", number, e)
+		}
+		path, err := files.Path(e.Result.Files[0].Hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != "1 " {
+			t.Errorf("attempt %d: the file says %q (%v)", number, b, err)
+		}
+		if number == 3 {
+			s.Ack(e.ID, e.Attempt)
+			break
+		}
+		y.conns.Close()
+		y.conns.cut(-1)
+		y.fleet.server.Close() // as if it had been killed
+		y.listen(y.at)
 	}
 }
 

@@ -197,12 +197,13 @@ func (s *serving) meet(ctx context.Context) (meeting, error) {
 	if err != nil {
 		return metNobody, err
 	}
+	dial := dialing{Dialer: net.Dialer{Timeout: 10 * time.Second}}
+	defer dial.hangUp()
 	transport := &http.Transport{
-		TLSClientConfig: config, ForceAttemptHTTP2: true, DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSClientConfig: config, ForceAttemptHTTP2: true, DialContext: dial.dial,
 		TLSHandshakeTimeout: 10 * time.Second,
 		HTTP2:               &http.HTTP2Config{SendPingTimeout: s.o.heartbeat, PingTimeout: s.o.heartbeat},
 	}
-	defer transport.CloseIdleConnections()
 	for _, address := range ticket.Addresses {
 		var met meeting
 		if met, err = s.join(ctx, &http.Client{Transport: transport}, "https://"+address, ticket.Search); met != metNobody {
@@ -212,6 +213,36 @@ func (s *serving) meet(ctx context.Context) (meeting, error) {
 	return metNobody, err
 }
 
+// dialing makes connections and ends them all: one on which a request was given up is not
+// idle at once, and would stay.
+type dialing struct {
+	net.Dialer
+	mu    sync.Mutex
+	conns []net.Conn
+	ended bool
+}
+
+func (d *dialing) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := d.DialContext(ctx, network, address)
+	if err == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.conns = append(d.conns, c); d.ended {
+			c.Close()
+		}
+	}
+	return c, err
+}
+
+func (d *dialing) hangUp() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = true
+	for _, c := range d.conns {
+		c.Close()
+	}
+}
+
 // line is one connection with the coordinator.
 type line struct {
 	client  *http.Client
@@ -219,6 +250,7 @@ type line struct {
 	context context.Context // ends with it
 	cancel  context.CancelCauseFunc
 	in      *gob.Decoder
+	joined  chan struct{} // closed when the coordinator has taken this host in
 }
 
 // join speaks with the coordinator at one address.
@@ -239,7 +271,7 @@ func (s *serving) join(ctx context.Context, client *http.Client, url, search str
 	if answer.StatusCode != http.StatusOK {
 		return metNobody, fmt.Errorf("%s answers %s", url, answer.Status)
 	}
-	l := &line{client: client, url: url, context: link, cancel: cancel, in: gob.NewDecoder(answer.Body)}
+	l := &line{client: client, url: url, context: link, cancel: cancel, in: gob.NewDecoder(answer.Body), joined: make(chan struct{})}
 	sent := make(chan struct{})
 	out := s.attach(l, search)
 	go func() {
@@ -262,6 +294,8 @@ func (s *serving) join(ctx context.Context, client *http.Client, url, search str
 			switch m := &batch[i]; {
 			case m.Refused != "":
 				return metRefused, fmt.Errorf("%w: %s", ErrRefused, m.Refused)
+			case m.Joined:
+				close(l.joined)
 			case m.Over, m.Release:
 				return metOver, nil
 			default:
@@ -362,17 +396,23 @@ func (s *serving) send(l *line, w io.Writer, out *mailbox.Mailbox[fromHost]) {
 		if !ok {
 			return
 		}
-		for i := range batch {
-			if m := batch[i].Report; m != nil {
-				if err := s.upload(l, m); err != nil {
+		for len(batch) > 0 {
+			n := 0 // messages up to the next one that names files
+			for n < len(batch) && len(filesOf(batch[n].Report)) == 0 {
+				n++
+			}
+			if n == 0 {
+				n = 1
+				if err := s.upload(l, batch[0].Report); err != nil {
 					l.cancel(err)
 					return
 				}
 			}
-		}
-		if err := e.Encode(batch); err != nil {
-			l.cancel(err)
-			return
+			if err := e.Encode(batch[:n]); err != nil {
+				l.cancel(err)
+				return
+			}
+			batch = batch[n:]
 		}
 	}
 }
@@ -611,8 +651,13 @@ func (s *serving) close() {
 	wg.Wait()
 }
 
-// upload sends the files that a report names.
+// upload sends the files that a report names, to a coordinator that has taken this host in.
 func (s *serving) upload(l *line, m *report) error {
+	select {
+	case <-l.joined:
+	case <-l.context.Done():
+		return context.Cause(l.context)
+	}
 	for _, ref := range filesOf(m) {
 		path, err := s.files.Path(ref.Hash)
 		if err != nil {
@@ -631,7 +676,7 @@ func (l *line) put(path, hash, instance string) error {
 		return err
 	}
 	defer f.Close()
-	r, err := http.NewRequest(http.MethodPut, l.url+filePath+hash, f)
+	r, err := http.NewRequestWithContext(l.context, http.MethodPut, l.url+filePath+hash, f)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ type Spec struct {
 // toHost is one message to a host; one field is set.
 type toHost struct {
 	Refused string // it may not take part, and why
+	Joined  bool   // it takes part, and may send files: the first message to those that do
 	Open    *Spec
 	Start   *start
 	Cancel  *named // Save: it keeps its progress first

@@ -1,6 +1,7 @@
 package fleettest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,31 +11,62 @@ import (
 	"github.com/nascent-nas/nascent/fleet/place/sshtest"
 )
 
+var long = flag.Bool("long", false, "train networks, through 50 kills")
+
 // hills is a search of some seconds.
 var hills = []string{"onemax", "--evaluations", "200", "--seed", "5"}
 
-// slow has its jobs last long enough for hosts to be killed within them.
-func slow(fleet string) []string {
-	return append([]string{"--set", "evaluator.delay=50ms", "--set", "fleet=" + fleet}, hills[1:]...)
+// trained is one that trains networks, each for a second or less.
+func trained(t *testing.T) []string {
+	return []string{
+		example(t, "mnist1d"), "--evaluations", "140", "--seed", "3", "--set", "evaluator.data.samples=1000",
+		"--set", "evaluator.data.validation=200", "--set", "final={top: 2, repeats: 1, budget: 20, tests: 1}",
+	}
+}
+
+// size is the search of a test, how many evaluations lie between two kills, and how many of
+// these there are: so few, or in the long form 50.
+func size(t *testing.T, few int) (search []string, step, kills int) {
+	if *long {
+		return trained(t), 1, 50
+	}
+	return hills, 15, few
+}
+
+// placed is a search whose hosts are placed. Its jobs last long enough for hosts to be
+// killed within them.
+func placed(search []string, fleet string) []string {
+	out := append(search[:1:1], "--set", "fleet="+fleet)
+	if search[0] == hills[0] {
+		out = append(out, "--set", "evaluator.delay=50ms")
+	}
+	return append(out, search[1:]...)
 }
 
 func TestSSH(t *testing.T) {
 	t.Parallel()
 	net := sshtest.Machines(t, "desk1", "desk2")
-	s := newSearch(t, append(hills[:1:1], slow(fmt.Sprintf("{on: ssh, machines: [desk1, desk2], options: '%s', patience: 1s}", net.Options()))...)...)
+	one, step, kills := size(t, 5)
+	s := newSearch(t, placed(one, fmt.Sprintf("{on: ssh, machines: [desk1, desk2], options: '%s', patience: 1s}", net.Options()))...)
 	root := filepath.Dir(net.Home("desk1"))
-	kill := func() { killHost(root, 0) }
-	if done := s.through(20, []func(){kill, s.again, s.again, kill, s.again}); done < 5 {
+	var acts []func()
+	for i := range kills {
+		acts = append(acts, s.again)
+		if i%3 == 0 {
+			acts[i] = func() { killHost(root, i) }
+		}
+	}
+	if done := s.through(step, acts); done < kills {
 		t.Errorf("it had ended after %d kills", done)
 	}
-	s.same(hills...)
+	s.same(one...)
 }
 
 // A cluster that stands for Ray: its processes are there, and Ray is not.
 func TestRayStandIn(t *testing.T) {
 	t.Parallel()
 	c := raytest.Start(t, 2)
-	s := newSearch(t, append(hills[:1:1], slow(fmt.Sprintf("{on: ray, address: %s, hosts: 3, gpus: 0.5, patience: 1s}", c.Address))...)...)
+	s := newSearch(t, placed(hills, fmt.Sprintf("{on: ray, address: %s, hosts: 3, gpus: 0.5, patience: 1s}", c.Address))...)
 	s.env = []string{"RAY_AUTH_TOKEN=" + raytest.Token}
 	kill := func() { killHost(c.Dir(), 0) }
 	actor := func() {

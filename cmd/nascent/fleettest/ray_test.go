@@ -52,11 +52,8 @@ func TestRay(t *testing.T) {
 		placetest.Run(t, "conformance-", func() place.Placer { return place.RayIn(address, c.env) })
 	})
 	t.Run("mnist1d", func(t *testing.T) {
-		one := []string{
-			example(t, "mnist1d"), "--evaluations", "140", "--seed", "3", "--set", "evaluator.data.samples=1000", "--set", "evaluator.data.validation=200",
-			"--set", "final={top: 2, repeats: 1, budget: 20, tests: 1}",
-		}
-		s := newSearch(t, append(one, "--set", fmt.Sprintf("fleet={on: ray, address: %s, hosts: 4, gpus: 1, patience: 2s}", address))...)
+		one := trained(t)
+		s := newSearch(t, placed(one, fmt.Sprintf("{on: ray, address: %s, hosts: 4, gpus: 1, patience: 2s}", address))...)
 		s.env = c.env
 		var kills []func()
 		for i := range 50 {

@@ -152,7 +152,7 @@ With --stop the hosts of a search that does not run end: those that look for it 
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := directory(args)
-			live := func(*show.View) error {
+			live := func() error {
 				switch {
 				case a.hosts == nil:
 					return wrongInput("the jobs of this search are carried out on its own machine; with fleet: {on: manual} in its search.yaml hosts may join")
@@ -165,7 +165,10 @@ With --stop the hosts of a search that does not run end: those that look for it 
 				}
 				return a.writeHosts(hostsTold(a.hosts.Hosts(), time.Now()), asJSON)
 			}
-			return a.visit(cmd.Context(), dir, nil, a.out, live, func() error {
+			if a.live != nil { // no view: a search that waits for its first host has none
+				return live()
+			}
+			return a.visit(cmd.Context(), dir, nil, a.out, nil, func() error {
 				if !begun(dir) {
 					return nothingHere(dir)
 				}
@@ -190,6 +193,12 @@ func (a *app) handled(name, such, note, told string, do func(name string) int) e
 	n := do(name)
 	if n == 0 {
 		return wrongInput("there is no host %s that %s; nascent fleet lists them", name, such)
+	}
+	select {
+	case <-a.search.Opened():
+	default:
+		_, err := fmt.Fprintf(a.out, "%s %s\n", show.Plural(n, "host"), told)
+		return err
 	}
 	if _, err := a.search.Steer(engine.Request{Note: fmt.Sprintf("host %s %s", name, note)}); err != nil {
 		return err

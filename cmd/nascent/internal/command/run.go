@@ -403,6 +403,14 @@ func running(search *engine.Search, led engine.Ledger, t *target) func() (*show.
 	return func() (*show.View, error) {
 		mu.Lock()
 		defer mu.Unlock()
+		select {
+		case <-search.Opened():
+		default:
+			if t.hosts != nil { // that may take as long as it likes
+				return nil, fmt.Errorf("the search waits for a host to open its evaluator; which hosts there are is told by: %s fleet %s",
+					show.Program(), quote(shortest(t.dir)))
+			}
+		}
 		if view == nil || search.Takeovers() > view.Archive.Takeovers() {
 			archive := search.Archive()
 			if archive == nil {
@@ -484,6 +492,9 @@ func (a *app) watch(
 	close(ended)
 	last := ""
 	if st := search.Status(); err == nil && st.State == engine.StateStopped && (t.change || t.turn == 0 || st.Turns < t.turn) {
+		if st.Paused != nil {
+			again = "it stays paused until: " + show.Program() + " resume " + quote(shortest(t.dir))
+		}
 		last = "stopped; nothing is lost; " + again
 	}
 	screen.Close(last)

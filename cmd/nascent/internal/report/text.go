@@ -385,6 +385,9 @@ func (r *Report) next(dir string) []string {
 	case engine.StateRunning:
 		add(program+" status "+dir, "where it stands")
 	default:
+		if r.status.Paused != nil {
+			add(program+" resume "+dir, "ends its pause; then:")
+		}
 		add(program+" run "+dir, "goes on")
 	}
 	if len(r.rows) > 0 && r.rows[0].ID != 0 {
