@@ -98,14 +98,14 @@ func busy(b *testing.B, hosts, jobs, window int, order engine.Order, shortest, l
 func BenchmarkHosts(b *testing.B) {
 	b.Run("8 hosts, jobs of 50 ms, window 24", func(b *testing.B) {
 		for b.Loop() {
-			b.ReportMetric(busy(b, 8, 1500, 24, engine.Strict, 50*time.Millisecond, 50*time.Millisecond), "busy")
+			b.ReportMetric(busy(b, 8, 10_000, 24, engine.Strict, 50*time.Millisecond, 50*time.Millisecond), "busy")
 		}
 	})
 	for _, order := range []engine.Order{engine.Strict, engine.Arrival} {
-		for _, window := range []int{500, 1000, 1500, 2000, 4000} {
+		for _, window := range []int{500, 1000, 1250, 1500, 2000, 4000} {
 			b.Run(fmt.Sprintf("1000 hosts, jobs of 1 to 3 s, %s, window %d", order, window), func(b *testing.B) {
 				for b.Loop() {
-					b.ReportMetric(busy(b, 1000, 10_000, window, order, time.Second, 3*time.Second), "busy")
+					b.ReportMetric(busy(b, 1000, 30_000, window, order, time.Second, 3*time.Second), "busy")
 				}
 			})
 		}

@@ -522,6 +522,56 @@ func TestFilesReachAnotherCoordinator(t *testing.T) {
 	}
 }
 
+// dying is a session whose process ends when it is asked to save.
+type dying struct{ *keepingSession }
+
+func (d dying) Submit(a engine.Assignment) error {
+	d.events <- engine.Event{ID: a.Job.ID, Attempt: a.Attempt, Kind: engine.Begun}
+	return nil
+}
+
+func (d dying) Cancel(id engine.ID, attempt int, _ bool) {
+	d.events <- engine.Event{ID: id, Attempt: attempt, Kind: engine.Lost, Alone: true, Reason: "its process was ended by SIGTERM"}
+}
+
+type mortal struct{ keeping }
+
+func (m *mortal) Open(ctx context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
+	s, hello, err := m.keeping.Open(ctx, setup)
+	return dying{s.(*keepingSession)}, hello, err
+}
+
+// Schedulers end a host and all that it has started at once: a job that is lost by that does
+// not count as tried.
+func TestLostWithItsHost(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, 0, 0)
+	stop := y.host("one", 1, func(Spec) (engine.Evaluator, error) { return &mortal{}, nil })
+	files := engine.Memory()
+	defer files.Close()
+	s := y.open(files)
+	g, err := space.Random(rng.New(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Submit(engine.Assignment{Job: &engine.Job{ID: 1, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Budget: 1}, Attempt: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for e := range s.Events() {
+		switch e.Kind {
+		case engine.Begun:
+			stop(errStopped)
+			continue
+		case engine.Capacity:
+			continue
+		case engine.Returned:
+		default:
+			t.Errorf("%+v", e)
+		}
+		break
+	}
+}
+
 // Whoever is no host of the search is turned away, in one line, and so is a host whose
 // evaluator is not the one that the others have.
 func TestTurnedAway(t *testing.T) {

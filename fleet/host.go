@@ -320,6 +320,8 @@ func (h *host) ended(r *run, at named, e engine.Event, kept []engine.FileRef) {
 			f.lengths.add(sortOf(r), f.o.clock.Now().Sub(r.since))
 		}
 		f.succeeded(h, r)
+	case h.gone && e.Kind == engine.Lost: // whoever ends a host may end what it started, too
+		e.Kind, e.Alone, e.Reason = engine.Returned, false, "its host leaves: "+h.machine.Name
 	case r.ending || h.gone || e.Kind == engine.Lost && !e.Alone && !r.a.Alone:
 	case e.Kind == engine.Returned:
 		if !r.begun { // else it comes back because of others

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/nascent-nas/nascent/fleet/place/raytest"
 	"github.com/nascent-nas/nascent/fleet/place/sshtest"
@@ -49,11 +50,11 @@ func TestSSH(t *testing.T) {
 	one, step, kills := size(t, 5)
 	s := newSearch(t, placed(one, fmt.Sprintf("{on: ssh, machines: [desk1, desk2], options: '%s', patience: 1s}", net.Options()))...)
 	root := filepath.Dir(net.Home("desk1"))
-	var acts []func()
+	var acts []func() bool
 	for i := range kills {
 		acts = append(acts, s.again)
 		if i%3 == 0 {
-			acts[i] = func() { killHost(root, i) }
+			acts[i] = func() bool { return killHost(root, i) }
 		}
 	}
 	if done := s.through(step, acts); done < kills {
@@ -62,19 +63,44 @@ func TestSSH(t *testing.T) {
 	s.same(one...)
 }
 
+// The hosts of a search that was stopped are called off.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	net := sshtest.Machines(t, "desk1", "desk2")
+	s := newSearch(t, placed(hills, fmt.Sprintf("{on: ssh, machines: [desk1, desk2], options: '%s'}", net.Options()))...)
+	root := filepath.Dir(net.Home("desk1"))
+	host := func(p process) bool { return isHost(p, root) }
+	s.begin()
+	for s.evaluations() < 5 || len(processes(host)) < 2 {
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.ask("stop", s.dir)
+	if err := <-s.ended; err != nil {
+		t.Fatalf("%v\n%s", err, s.said.String())
+	}
+	s.running = nil
+	if n := len(processes(host)); n != 2 {
+		t.Errorf("%d hosts wait for it to go on", n)
+	}
+	s.ask("fleet", s.dir, "--stop", "--wait", "10ms")
+	for len(processes(host)) > 0 {
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // A cluster that stands for Ray: its processes are there, and Ray is not.
 func TestRayStandIn(t *testing.T) {
 	t.Parallel()
 	c := raytest.Start(t, 2)
 	s := newSearch(t, placed(hills, fmt.Sprintf("{on: ray, address: %s, hosts: 3, gpus: 0.5, patience: 1s}", c.Address))...)
 	s.env = []string{"RAY_AUTH_TOKEN=" + raytest.Token}
-	kill := func() { killHost(c.Dir(), 0) }
-	actor := func() {
-		killOne(1, func(p process) bool {
+	kill := func() bool { return killHost(c.Dir(), 0) }
+	actor := func() bool {
+		return killOne(1, func(p process) bool {
 			return len(p.command) > 2 && filepath.Base(p.command[1]) == "ray.py" && filepath.Dir(p.command[1]) == c.Dir()
 		})
 	}
-	if done := s.through(20, []func(){kill, actor, s.again, actor, kill, s.again}); done < 6 {
+	if done := s.through(20, []func() bool{kill, actor, s.again, actor, kill, s.again}); done < 6 {
 		t.Errorf("it had ended after %d kills", done)
 	}
 	s.same(hills...)

@@ -55,19 +55,19 @@ func TestRay(t *testing.T) {
 		one := trained(t)
 		s := newSearch(t, placed(one, fmt.Sprintf("{on: ray, address: %s, hosts: 4, gpus: 1, patience: 2s}", address))...)
 		s.env = c.env
-		var kills []func()
+		var kills []func() bool
 		for i := range 50 {
 			switch {
 			case i == 20 || i == 40:
-				kills = append(kills, func() { c.lose(i / 20) })
+				kills = append(kills, func() bool { c.lose(i / 20); return true })
 			case i%5 == 4:
 				kills = append(kills, s.again)
 			case i%5 == 2:
-				kills = append(kills, func() {
-					killOne(i, func(p process) bool { return strings.HasPrefix(p.command[0], "ray::Host") })
+				kills = append(kills, func() bool {
+					return killOne(i, func(p process) bool { return strings.HasPrefix(p.command[0], "ray::Host") })
 				})
 			default:
-				kills = append(kills, func() { killHost(c.dir, i) })
+				kills = append(kills, func() bool { return killHost(c.dir, i) })
 			}
 		}
 		from := time.Now()

@@ -134,8 +134,8 @@ func (s *search) evaluations() int {
 }
 
 // through has it run to its end. Whenever it has come on by step evaluations, the next of
-// these kills something, as long as there are any.
-func (s *search) through(step int, kills []func()) (done int) {
+// these kills something, as long as there are any; one that found nothing to kill is tried again.
+func (s *search) through(step int, kills []func() bool) (done int) {
 	s.t.Helper()
 	s.begin()
 	last := 0
@@ -146,19 +146,22 @@ func (s *search) through(step int, kills []func()) (done int) {
 		}
 		if now := s.evaluations(); now >= last+step {
 			last = now
-			kills[done]()
-			done++
+			if kills[done]() {
+				done++
+			}
 		}
 	}
 	return done
 }
 
 // again kills the search's own process, and has it go on.
-func (s *search) again() {
-	if !s.over() {
+func (s *search) again() bool {
+	killed := !s.over()
+	if killed {
 		s.kill()
 	}
 	s.begin()
+	return killed
 }
 
 // same wants the digest of one machine.
@@ -199,16 +202,18 @@ func processes(is func(process) bool) (all []process) {
 }
 
 // killHost kills one of the hosts that run somewhere below a directory: the n-th, in turn.
-func killHost(root string, n int) {
-	killOne(n, func(p process) bool {
-		return len(p.command) > 2 && p.command[1] == "host" && filepath.Base(p.command[0]) == "nascent" && strings.HasPrefix(p.cwd, root)
-	})
+func killHost(root string, n int) bool {
+	return killOne(n, func(p process) bool { return isHost(p, root) })
 }
 
-func killOne(n int, is func(process) bool) {
-	if all := processes(is); len(all) > 0 {
-		syscall.Kill(all[n%len(all)].pid, syscall.SIGKILL)
-	}
+// isHost tells whether a process is a host that was started below a directory.
+func isHost(p process, root string) bool {
+	return len(p.command) > 2 && p.command[1] == "host" && filepath.Base(p.command[0]) == "nascent" && strings.HasPrefix(p.cwd, root)
+}
+
+func killOne(n int, is func(process) bool) bool {
+	all := processes(is)
+	return len(all) > 0 && syscall.Kill(all[n%len(all)].pid, syscall.SIGKILL) == nil
 }
 
 // ticket is the id of a search, by which its hosts are found.

@@ -22,23 +22,23 @@ func TestSlurm(t *testing.T) {
 			s.env = append(s.env, v)
 		}
 	}
-	host := func(n int) {
-		killOne(n, func(p process) bool {
+	host := func(n int) bool {
+		return killOne(n, func(p process) bool {
 			return len(p.command) > 2 && p.command[1] == "host" && p.command[2] == filepath.Join(s.dir, "fleet", "ticket.json")
 		})
 	}
-	var acts []func()
+	var acts []func() bool
 	for i := range kills {
 		node := fmt.Sprintf("n%d", i/8%4+1)
 		switch i % 8 {
 		case 1:
-			acts = append(acts, func() { c.KillNode(node) })
+			acts = append(acts, func() bool { c.KillNode(node); return true })
 		case 3, 7:
 			acts = append(acts, s.again)
 		case 5:
-			acts = append(acts, func() { c.StartNode(node); host(i) })
+			acts = append(acts, func() bool { c.StartNode(node); host(i); return true })
 		default:
-			acts = append(acts, func() { host(i) })
+			acts = append(acts, func() bool { return host(i) })
 		}
 	}
 	if done := s.through(step, acts); done < kills {

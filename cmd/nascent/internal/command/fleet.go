@@ -143,8 +143,8 @@ order in which they joined. With --drain those of that name get no more jobs, an
 after their last. With --accept those that were set aside because all jobs failed on
 them get jobs again.
 
-With --stop the hosts of a search that does not run end: those that look for it within
---wait. What they have on board is begun anew when the search goes on.`,
+With --stop the hosts of a search that does not run end: those that were placed, and those
+that look for it within --wait. What they have on board is begun anew when the search goes on.`,
 		Example: `  nascent fleet mnist1d
   nascent fleet mnist1d --drain gpu-7
   nascent fleet mnist1d --accept gpu-7
@@ -237,6 +237,15 @@ func (a *app) dismiss(ctx context.Context, dir string, wait time.Duration) (err 
 	}
 	n := hosts.Dismiss()
 	hosts.Close(true)
+	if p := placer(s.Fleet); p != nil { // those that have not started, too
+		ticket, err := fleet.ReadTicket(filepath.Join(dir, fleetName, ticketName))
+		if err == nil {
+			err = p.Stop(ctx, ticket.Search)
+		}
+		if err != nil {
+			return fmt.Errorf("hosts that have not ended could not be called off: %w", err)
+		}
+	}
 	_, err = fmt.Fprintf(a.out, "%s ended; those that look for the search later do after their --gone\n", show.Plural(n, "host"))
 	return err
 }
