@@ -432,9 +432,9 @@ def program() -> str:
         raise EngineError(str(error)) from None
 
 
-def encode(document: Mapping[str, Any]) -> bytes:
-    """A search.yaml: JSON is YAML."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1, default=_plain).encode()
+def encode(document: Mapping[str, Any], indent: Optional[int] = 1) -> bytes:
+    """A search.yaml: JSON is YAML. Without indent it is one line."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain).encode() + b"\n"
 
 
 def _plain(value: Any) -> Any:

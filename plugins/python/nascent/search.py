@@ -189,7 +189,8 @@ class Search:
         dicts. Columns are fields, metrics by their names and genes as gene:PATH; what a
         candidate lacks is None, in pandas NaN where it would be a number."""
         with tempfile.TemporaryFile() as written:  # much may come: a pipe is read in small pieces
-            done = _run("list", self.dir, "--arrays", stdout=written)
+            done = subprocess.run([program(), "list", self.dir, "--arrays"], stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.PIPE,
+                                  check=False)
             if done.returncode != 0 and self.status.get("evaluations"):
                 raise EngineError(done.stderr.decode(errors="replace").strip())
             written.seek(0)
@@ -204,10 +205,7 @@ class Search:
     def _list(self, *more: str) -> List[Dict[str, Any]]:
         if not self.status.get("evaluations"):
             return []
-        done = _run("list", self.dir, "--json", *more)
-        if done.returncode != 0:
-            raise EngineError(done.stderr.decode(errors="replace").strip())
-        records: List[Dict[str, Any]] = json.loads(b"[" + b",".join(done.stdout.splitlines()) + b"]")
+        records: List[Dict[str, Any]] = json.loads(b"[" + b",".join(_ask("list", self.dir, "--json", *more).splitlines()) + b"]")
         return records
 
     # Steering: each returns once it is durable, whether somebody runs the search or not.
@@ -258,10 +256,15 @@ class Search:
         """Take back what is planned for a later turn, by the name of its request."""
         return send(self.dir, {"withdraw": planned}, None, request)
 
-    def add(self, *genomes: Union[str, Found, Trial], fidelity: int = 0, at_turn: Optional[int] = None,
+    def add(self, *genomes: Union[str, Mapping[str, Any], Found, Trial], fidelity: int = 0, at_turn: Optional[int] = None,
             request: Optional[str] = None) -> Receipt:
-        """Have genomes measured, texts such as ``"lr=0.01 units=64"``."""
-        return send(self.dir, {"add": {"genomes": [steer.genome(g) for g in genomes], "fidelity": fidelity}}, at_turn, request)
+        """Have genomes measured: texts such as ``"lr=0.01 units=64"``, or values by gene as
+        in ``trial.genes``."""
+        rows: List[Dict[str, Any]] = [{"genes": g} if isinstance(g, Mapping) else {"genome": steer.genome(g)} for g in genomes]
+        if all("genome" in row for row in rows):
+            return send(self.dir, {"add": {"genomes": [row["genome"] for row in rows], "fidelity": fidelity}}, at_turn, request)
+        arguments = ["add", self.dir, "--from", "-", "--json", "--by", "python", *_options(fidelity=fidelity, at_turn=at_turn, request=request)]
+        return Receipt(json.loads(_ask(*arguments, text=b"".join(encode(row, None) for row in rows))))
 
     def import_from(self, file: Union[str, "os.PathLike[str]"], *, map: Optional[Mapping[str, str]] = None, study: Optional[str] = None,
                     fidelity: Optional[int] = None, at_turn: Optional[int] = None, request: Optional[str] = None) -> Dict[str, Any]:
@@ -270,18 +273,12 @@ class Search:
         of another search. map: what is called otherwise there, as in
         ``{"lr": "learning_rate", "accuracy": "1 - error"}``. Answers what nascent import
         --json says: imported, known, left_out, mapped, unused."""
-        arguments = ["import", self.dir, os.fspath(file), "--json", "--by", "python"]
-        for name, source in (map or {}).items():
-            arguments += ["--map", f"{name}={source}"]
-        for flag, value in (("--study", study), ("--fidelity", fidelity), ("--at-turn", at_turn), ("--request", request)):
-            if value is not None:
-                arguments += [flag, str(value)]
+        arguments = ["import", self.dir, os.fspath(file), "--json", "--by", "python", *_mapped(map),
+                     *_options(study=study, fidelity=fidelity, at_turn=at_turn, request=request)]
         document = b""
         if self._document is not None:
             arguments, document = [*arguments, "--search", "-"], encode(self._document)
-        done = subprocess.run([program(), *arguments], input=document, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        refused(done)
-        return dict(json.loads(done.stdout))
+        return dict(json.loads(_ask(*arguments, text=document)))
 
     def cancel(self, *candidates: Candidate, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
         """End candidates that have no result yet: they fail."""
@@ -295,30 +292,51 @@ class Search:
         """Let the files of candidates go as if they had not been pinned."""
         return send(self.dir, {"unpin": [steer.number(c) for c in candidates]}, at_turn, request)
 
-    def note(self, text: str, *, request: Optional[str] = None) -> Receipt:
+    def note(self, text: str, *, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
         """Write a line into the search's log."""
-        return send(self.dir, {"note": text}, None, request)
+        return send(self.dir, {"note": text}, at_turn, request)
 
-    def label(self, label: str, *candidates: Candidate, request: Optional[str] = None) -> Receipt:
+    def label(self, label: str, *candidates: Candidate, at_turn: Optional[int] = None, request: Optional[str] = None) -> Receipt:
         """Give candidates a label."""
-        return send(self.dir, {"label": {"ids": [steer.number(c) for c in candidates], "add": label}}, None, request)
+        return send(self.dir, {"label": {"ids": [steer.number(c) for c in candidates], "add": label}}, at_turn, request)
+
+    def stop(self, *, at_turn: Optional[int] = None, request: Optional[str] = None) -> Dict[str, Any]:
+        """Have whoever runs it finish cleanly, and wait until that is done. Answers what
+        nascent stop --json says: stopped (it was running) and state. With at_turn it waits
+        for nothing, and answers what came of the request."""
+        return dict(json.loads(_ask("stop", self.dir, "--json", "--by", "python", *_options(at_turn=at_turn, request=request))))
 
     def branch(self, new: Union[str, "os.PathLike[str]"], *, turn: Optional[int] = None, seed: Optional[int] = None) -> Search:
         """A new search in the directory new that stands where this one stands, or stood
         before it decided a turn, and goes on as this one did, or draws from a seed of its
         own from there on. What is under way takes the results that this one has. Raises
         EngineError where it is refused."""
-        options = [f"--{flag}={value}" for flag, value in (("turn", turn), ("seed", seed)) if value is not None]
-        steer.refused(_run("branch", self.dir, os.path.abspath(os.fspath(new)), "--by=python", *options))
+        _ask("branch", self.dir, _directory(new), "--by", "python", *_options(turn=turn, seed=seed))
         return Search(new)
+
+    def rewind(self, turn: int) -> str:
+        """Let it stand again where it stood before it decided a turn; who runs it is stopped
+        first. What it was is kept whole beside it, in the directory that is answered."""
+        self.close()
+        self.stop()
+        return str(json.loads(_ask("rewind", self.dir, "--json", "--by", "python", *_options(turn=turn)))["kept"])
+
+    def merge(self, other: Union[Search, str, "os.PathLike[str]"], new: Union[str, "os.PathLike[str]"], *,
+              map: Optional[Mapping[str, str]] = None) -> Search:
+        """A new search in the directory new that is declared as this one is, and knows what
+        both measured. map: what is called otherwise in the other, as in ``import_from``."""
+        _ask("merge", self.dir, _directory(other), _directory(new), *_mapped(map))
+        return Search(new)
+
+    def diff(self, other: Union[Search, str, "os.PathLike[str]"]) -> Dict[str, Any]:
+        """Where it parts from another search, and what each has alone, as nascent diff
+        --json has it."""
+        return dict(json.loads(_ask("diff", self.dir, _directory(other), "--json")))
 
     @property
     def log(self) -> List[Dict[str, Any]]:
         """What happened to the search, and who asked for it, as nascent log --json has it."""
-        done = _run("log", self.dir, "--json")
-        if done.returncode != 0:
-            raise EngineError(done.stderr.decode(errors="replace").strip())
-        return [dict(json.loads(line)) for line in done.stdout.splitlines()]
+        return [dict(json.loads(line)) for line in _ask("log", self.dir, "--json").splitlines()]
 
     def close(self) -> None:
         """End the connection to the engine. Trials that were not told go back. It is made
@@ -350,8 +368,23 @@ class Search:
         return out
 
 
-def _run(*arguments: str, stdout: Any = subprocess.PIPE) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run([program(), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, check=False)
+def _directory(search: Union[Search, str, "os.PathLike[str]"]) -> str:
+    return search.dir if isinstance(search, Search) else os.path.abspath(os.fspath(search))
+
+
+def _mapped(named: Optional[Mapping[str, str]]) -> List[str]:
+    return [f"--map={name}={source}" for name, source in (named or {}).items()]
+
+
+def _options(**values: Union[None, int, str]) -> List[str]:
+    return [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
+
+
+def _ask(*arguments: str, text: bytes = b"") -> bytes:
+    """What a command prints. Raises EngineError where it is refused."""
+    done = subprocess.run([program(), *arguments], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    refused(done)
+    return done.stdout
 
 
 def _goals(objectives: Union[None, Mapping[str, Any], Sequence[Mapping[str, Any]]]) -> Optional[List[Mapping[str, Any]]]:

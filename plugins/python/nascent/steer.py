@@ -36,7 +36,7 @@ class Receipt:
     def __init__(self, record: Mapping[str, Any]) -> None:
         self.request = record.get("request", "")
         self.turn = record.get("turn", 0)
-        self.ids = [str(identity) for identity in record.get("ids") or []]
+        self.ids = [str(identity) for identity in record.get("ids") or record.get("added") or []]
         self.planned = bool(record.get("planned"))
         self.says = record.get("says", "")
         self.hint = record.get("hint", "")

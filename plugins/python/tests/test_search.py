@@ -89,6 +89,10 @@ class TestSteering(Case):
                 self.assertEqual((first.request, first.planned, first.ids), ("more", False, []))
                 search.note("at 2")
                 self.assertEqual(len(search.add("x=3 deep=[(kernel=3)]", request="add").ids), 1)
+                values = {"x": 2, "deep": [{"kernel": 5}]}
+                added = search.add(values, "x=1 deep=[(kernel=3)]", request="values")
+                self.assertEqual((added.request, len(added.ids)), ("values", 2))
+                self.assertEqual(search.add(values, "x=1 deep=[(kernel=3)]", request="values").ids, added.ids)
                 search.ban("deep.length = 2")
                 self.assertTrue(search.pause(at_turn=6).planned)
             search.tell(trial, accuracy=quality(trial))
@@ -101,6 +105,11 @@ class TestSteering(Case):
         self.assertTrue(search.pause(at_turn=900, request="later").planned)
         search.withdraw("later")
         search.label("good", "1", 2)
+        self.assertTrue(search.label("late", 1, at_turn=900).planned)
+        self.assertTrue(search.note("late", at_turn=900).planned)
+        self.assertTrue(search.add({"x": 0, "deep": [{"kernel": 3}]}, at_turn=900).planned)
+        with self.assertRaisesRegex(nascent.EngineError, "y"):
+            search.add({"y": 1})
         for text, refused in {"q": lambda: search.ban("q = 1"), "8": lambda: search.cancel(1), "99": lambda: search.pin(99),
                               "seed": lambda: search.set({"seed": 3}),
                               "fleet.hosts: nobody places hosts": lambda: search.set(hosts=4)}.items():
@@ -109,7 +118,7 @@ class TestSteering(Case):
         with self.assertRaisesRegex(ValueError, "no candidate"):
             search.cancel("best")
         kinds = [e["kind"] for e in search.log if e.get("by") == "python"]
-        self.assertEqual(kinds, ["set", "note", "add", "ban", "plan", "unban", "plan", "withdraw", "label"])
+        self.assertEqual(kinds, ["set", "note", "add", "add", "ban", "plan", "unban", "plan", "withdraw", "label", "plan", "plan", "plan"])
 
     def test_takeover(self):
         search = self.search(limits={"evaluations": 12}, evaluator={"metrics": ["accuracy", "cost"]}, seed=3)
@@ -162,6 +171,37 @@ class TestSteering(Case):
             search.branch(self.dir + "-none", turn=99)
         with self.assertRaisesRegex(nascent.EngineError, "is there already"):
             search.branch(same.dir)
+
+    def test_rewound_and_merged(self):
+        search = self.search(limits={"evaluations": 6}, deterministic=True)
+        search.run(lambda t: {"accuracy": quality(t)})
+        before = [c.text for c in search.candidates()]
+        other = search.branch(self.dir + "-other", turn=2, seed=7)
+        self.addCleanup(other.close)
+        other.run(lambda t: {"accuracy": quality(t)})
+        said = search.diff(other)
+        self.assertEqual((said["same_turns"], said["part"]["turn"]), (2, 2))
+        kept = search.rewind(3)
+        self.addCleanup(lambda: nascent.Search(kept).close())
+        self.assertEqual([c.text for c in nascent.Search(kept).candidates()], before)
+        self.assertLess(search.status["turns"], 4)
+        search.run(lambda t: {"accuracy": quality(t)})
+        self.assertEqual([c.text for c in search.candidates()], before)  # it goes on as it did
+        merged = search.merge(other, self.dir + "-both")
+        self.addCleanup(merged.close)
+        merged.run(lambda t: {"accuracy": quality(t)})
+        self.assertEqual(merged.status["imported"], len({c.text for c in search.candidates()} | {c.text for c in other.candidates()}))
+        with self.assertRaisesRegex(nascent.EngineError, "is there already"):
+            search.merge(other, self.dir + "-both")
+        self.assertEqual(search.stop()["stopped"], False)
+        self.assertIn(search.status["state"], ("finished", "stopped"))
+
+    def test_stopped(self):
+        search = self.search()
+        trial = next(search.ask())
+        search.tell(trial, accuracy=1)
+        self.assertTrue(search.stop(at_turn=900)["planned"])
+        self.assertEqual(search.stop()["state"], "stopped")
 
     def test_cancel(self):
         search = self.search(limits={"evaluations": 3})

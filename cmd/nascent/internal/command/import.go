@@ -304,6 +304,7 @@ type imported struct {
 	Mapped   []known.Line    `json:"mapped"`
 	Unused   []string        `json:"unused"` // columns
 	DryRun   bool            `json:"dry_run,omitempty"`
+	receipt
 }
 
 // importedOf is that of a mapping, before anything is taken in.
@@ -320,7 +321,7 @@ func importedOf(m *known.Mapping, left []known.LeftOut) imported {
 
 // took notes what came of so many results.
 func (i *imported) took(rec engine.Receipt, results int) {
-	i.Imported, i.Known = len(rec.IDs), results-len(rec.IDs)
+	i.Imported, i.Known, i.receipt = len(rec.IDs), results-len(rec.IDs), receiptOf(rec)
 	if len(rec.IDs) > 0 {
 		i.First = rec.IDs[0]
 	}
@@ -468,7 +469,11 @@ func (a *app) addTo(ctx context.Context, v *show.View, led engine.Ledger, texts 
 	}
 	ids := rec.IDs
 	if b.json {
-		return a.writeJSON(map[string]any{"added": ids, "dry_run": b.dry})
+		return a.writeJSON(struct {
+			Added  []engine.ID `json:"added"`
+			DryRun bool        `json:"dry_run"`
+			receipt
+		}{ids, b.dry, receiptOf(rec)})
 	}
 	if b.dry {
 		fmt.Fprintf(a.out, "%s fit; nothing was changed\n", count(len(genomes), "genome"))

@@ -60,7 +60,7 @@ ledger, for people: a search decides nothing by them, and has the digest that it
 			case rec.Planned:
 				return a.told(s, rec, "")
 			}
-			return a.labelled(l, s.json)
+			return a.labelled(l, rec, s.json)
 		},
 	}
 	cmd.Flags().BoolVar(&remove, "remove", false, "take the label away")
@@ -70,9 +70,12 @@ ledger, for people: a search decides nothing by them, and has the digest that it
 }
 
 // labelled says what was said of candidates.
-func (a *app) labelled(l engine.Labelling, asJSON bool) error {
+func (a *app) labelled(l engine.Labelling, rec engine.Receipt, asJSON bool) error {
 	if asJSON {
-		return a.writeJSON(l)
+		return a.writeJSON(struct {
+			engine.Labelling
+			receipt
+		}{l, receiptOf(rec)})
 	}
 	what := "is labelled " + l.Add
 	switch {

@@ -70,6 +70,15 @@ func (a *app) Steer(ctx context.Context, dir string, r engine.Request) (engine.R
 	return rec, err
 }
 
+// receipt is what the JSON of a command with an answer of its own says of its request.
+type receipt struct {
+	Request string `json:"request,omitempty"`
+	Seq     uint64 `json:"seq,omitempty"`
+	Turn    uint64 `json:"turn,omitempty"`
+}
+
+func receiptOf(r engine.Receipt) receipt { return receipt{r.Request, r.Seq, r.Turn} }
+
 // told says what came of a request: as JSON, or in words if it was carried out at once.
 func (a *app) told(s steering, rec engine.Receipt, format string, args ...any) error {
 	if s.json {
@@ -348,7 +357,10 @@ search that is not running its next run finds them cancelled.`,
 			}
 			for _, id := range ids {
 				if s.json {
-					err = a.writeJSON(map[string]engine.ID{"cancelled": id})
+					err = a.writeJSON(struct {
+						Cancelled engine.ID `json:"cancelled"`
+						receipt
+					}{id, receiptOf(rec)})
 				} else {
 					_, err = fmt.Fprintf(a.out, "candidate %s is cancelled\n", id)
 				}
