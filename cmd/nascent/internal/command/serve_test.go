@@ -49,7 +49,7 @@ func TestServeStopped(t *testing.T) {
 				if err := json.Unmarshal(w.Body.Bytes(), &sum); err != nil {
 					t.Fatal(err)
 				}
-			} else if w.Code != http.StatusNotFound {
+			} else if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 				t.Fatal(w.Body)
 			}
 		}

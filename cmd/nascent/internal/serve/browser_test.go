@@ -301,7 +301,7 @@ func fetched(t *testing.T, address string, into any) {
 		}
 		text, err := io.ReadAll(r.Body)
 		r.Body.Close()
-		if r.StatusCode == http.StatusNotFound && strings.Contains(string(text), "still being read") {
+		if r.StatusCode == http.StatusServiceUnavailable {
 			continue
 		}
 		if err != nil || r.StatusCode != http.StatusOK {

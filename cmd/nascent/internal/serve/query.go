@@ -117,7 +117,7 @@ func (s *search) answer(ctx context.Context, question, id string, at *url.URL, p
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.archive == nil {
-		return nil, 0, orElse(s.wrong(), &notFound{"the search is still being read; ask again"})
+		return nil, 0, orElse(s.wrong(), errReading)
 	}
 	if a := known(); a != nil { // somebody else asked
 		return a.text, a.of, nil

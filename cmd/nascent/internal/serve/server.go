@@ -167,7 +167,8 @@ func fail(w http.ResponseWriter, err error) {
 		return
 	case errors.As(err, &missing), errors.Is(err, engine.ErrEmpty):
 		status = http.StatusNotFound
-	case errors.As(err, &locked), errors.Is(err, context.Canceled):
+	case errors.As(err, &locked), errors.Is(err, context.Canceled), errors.Is(err, errReading):
+		w.Header().Set("Retry-After", "1")
 		status = http.StatusServiceUnavailable
 	case errors.Is(err, engine.ErrDamaged), errors.Is(err, errTooLong):
 		status = http.StatusInternalServerError
@@ -177,7 +178,10 @@ func fail(w http.ResponseWriter, err error) {
 	refuse(w, status, engine.OneLine(strings.TrimPrefix(err.Error(), engine.ErrConfig.Error()+": ")))
 }
 
-var errTooLong = errors.New("the answer would be longer than 64 KB")
+var (
+	errTooLong = errors.New("the answer would be longer than 64 KB")
+	errReading = errors.New("the search is still being read; ask again")
+)
 
 // view answers a query over one search.
 func (s *Server) view(w http.ResponseWriter, r *http.Request, question string) {
@@ -317,6 +321,16 @@ const pace = 250 * time.Millisecond
 // events tells which searches have changed: their versions, and nothing else.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	names := r.URL.Query()["search"]
+	var missing error // one of several may be gone by now
+	for _, name := range names {
+		if _, missing = s.search(name); missing == nil {
+			break
+		}
+	}
+	if missing != nil {
+		fail(w, missing)
+		return
+	}
 	out := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")

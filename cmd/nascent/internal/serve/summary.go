@@ -134,7 +134,7 @@ func plain(names []string) []string {
 // report answers /report: what came of the search, in words and figures.
 func (s *search) report(url.Values) (any, error) {
 	if !s.stands {
-		return nil, &notFound{"the search is still being read; ask again"}
+		return nil, errReading
 	}
 	a := report.AccountOf(s.view)
 	short := func(lines []string) []string {
