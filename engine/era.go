@@ -23,7 +23,7 @@ type era struct {
 // fits is a genome of the era before in this one's space.
 func (x *era) fits(g genome.Genome) (genome.Genome, error) { return x.space.FitsWith(g, x.Was) }
 
-// now is the era in which the search is.
+// era is the one in which the search is now.
 func (a *Archive) era() *era { return a.eras[len(a.eras)-1] }
 
 // madeIn is the index of the era in which a job was made.
@@ -61,7 +61,7 @@ func (a *Archive) holds() bool { return a.passes > 0 && a.pass.FirstID >= a.era(
 // measuredUp tells whether the newest pass is of all that the search has consumed.
 func (a *Archive) measuredUp() bool { return a.holds() && a.pass.Evaluations == a.search.evaluations() }
 
-// configured are the declarations of the last configuration that the search was run with, or
+// configuredAs is the declarations of the last configuration that the search was run with, or
 // that came along when it was branched.
 func (a *Archive) configuredAs() Declarations {
 	for i, x := range slices.Backward(a.eras) {
