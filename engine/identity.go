@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -59,6 +60,10 @@ func (e *ChangedError) Error() string { return strings.Join(e.What, ", ") }
 // of a command name, without directories.
 func IdentityFiles(identity string) map[string]string { return readIdentity(identity).files }
 
+// Kernels is the set of numerical kernels that its results depend on, as it says at the end
+// of its data: "kernels avx2"; "" if it says nothing.
+func (h *Hello) Kernels() string { return readIdentity(h.Identity).kernels }
+
 // IdentityChanges says in words what is different of two identities, see
 // Hello.Identity: "evaluate.py changed", "option batch: 64, was 32". It is empty
 // where results are the same.
@@ -83,6 +88,10 @@ func IdentityChanges(then, now string) []string {
 		}
 	}
 	said = append(said, optionChanges("", a.options, b.options)...)
+	if a.kernels != b.kernels {
+		said = append(said, fmt.Sprintf("it computes with the kernels %s, and did with %s (NASCENT_KERNEL chooses)",
+			cmp.Or(clip(b.kernels), "that it does not name"), cmp.Or(clip(a.kernels), "others")))
+	}
 	if a.data != b.data {
 		said = append(said, fmt.Sprintf("its data changed (%s, was %s)", clip(b.data), clip(a.data)))
 	}
@@ -94,6 +103,7 @@ type identity struct {
 	options map[string]any
 	files   map[string]string // hashes of the author's own files, by name
 	data    string
+	kernels string
 }
 
 // readIdentity reads options as a JSON object and then, after the word data, what
@@ -102,6 +112,10 @@ type identity struct {
 // its path; and an object with the hashes of its sources, and its data.
 func readIdentity(text string) identity {
 	out := identity{files: map[string]string{}}
+	const word = " kernels "
+	if at := strings.LastIndex(text, word); at >= 0 && !strings.ContainsAny(text[at+len(word):], " \"") {
+		text, out.kernels = text[:at], text[at+len(word):]
+	}
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	if d.Decode(&out.options) != nil {

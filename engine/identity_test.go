@@ -35,6 +35,8 @@ func TestIdentityChanges(t *testing.T) {
 		{`{} data ["perl","a.pl ` + hashA + `"] {"data":"d"}`, `{} data ["perl","a.pl ` + hashA + `","-v"] {"data":"d"}`, "option command: perl a.pl -v, was perl a.pl"},
 		{`{} data {"sources":{"evaluate.py":"` + hashA + `"},"data":"d"}`, `{} data {"data":"d"}`, ""}, // what ships tells its files no more
 		{`{} data {"wholly": "other"}`, `{} data [1]`, `its data changed ([1], was {"wholly": "other"})`},
+		{`{} data mnist 1f kernels avx2`, `{} data mnist 1f kernels go`, "it computes with the kernels go, and did with avx2 (NASCENT_KERNEL chooses)"},
+		{`{} data of kernels "go"`, `{} data of kernels and so on`, `its data changed (of kernels and so on, was of kernels "go")`},
 		{`a function`, `another`, "its data changed (another, was a function)"},
 	} {
 		if got := strings.Join(engine.IdentityChanges(c.then, c.now), "; "); got != c.want {

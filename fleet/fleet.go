@@ -25,6 +25,11 @@ type Options struct {
 	Slots    int           // jobs at once on a host that does not say it; 0: what one process of the evaluator takes
 	Log      func(format string, args ...any)
 
+	// Kernels is the set of numerical kernels that hosts compute with. Where it is empty they
+	// go on with those that the search began with, and begin with the fastest that all have
+	// who are there.
+	Kernels string
+
 	// Speculative has idle hosts begin jobs that take much longer than usual a second time. The
 	// first result counts.
 	Speculative bool
@@ -368,7 +373,9 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 	h.tell(toHost{Joined: true})
 	clear(h.ready)
 	for _, s := range f.sessions {
-		h.tell(toHost{Open: &s.spec})
+		if !s.agree() {
+			s.open(h)
+		}
 	}
 	return h
 }

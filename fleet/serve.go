@@ -508,7 +508,9 @@ func (s *serving) open(spec *Spec) {
 			go d.close(s.o.Grace)
 		}
 		if session == nil {
-			delete(s.desks, spec.Key) // it may be tried again
+			if s.desks[spec.Key] == d {
+				delete(s.desks, spec.Key) // it may be tried again
+			}
 			close(d.ended)
 		} else {
 			go s.listen(d)
@@ -519,7 +521,7 @@ func (s *serving) open(spec *Spec) {
 }
 
 func (s *serving) opening(spec *Spec) (engine.Session, *genome.Space, opened) {
-	said := opened{Key: spec.Key}
+	said := opened{Key: spec.Key, Kernels: spec.Kernels}
 	space, err := spaceOf(spec.Space, spec.Rules)
 	var session engine.Session
 	here := *spec

@@ -40,6 +40,7 @@ type session struct {
 	hello  *engine.Hello // of the first host
 	first  chan struct{} // closed with hello or refusal
 	refuse *engine.Mistake
+	fixed  bool // the kernels are not to be agreed upon
 
 	events *mailbox.Mailbox[engine.Event]
 	runs   map[attempt]*run
@@ -70,8 +71,15 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		return nil, engine.Hello{}, fmt.Errorf("the fleet has an evaluator %s already", e.key)
 	}
 	f.sessions = append(f.sessions, s)
-	for _, h := range f.hosts {
-		h.tell(toHost{Open: &s.spec})
+	s.spec.Kernels = f.o.Kernels
+	if s.spec.Kernels == "" && setup.Expect != nil {
+		s.spec.Kernels = setup.Expect.Kernels()
+	}
+	s.fixed = s.spec.Kernels != ""
+	if !s.agree() {
+		for _, h := range f.hosts {
+			s.open(h)
+		}
 	}
 	f.mu.Unlock()
 	select {
@@ -94,8 +102,55 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 	return s, hello, nil
 }
 
+// open has a host open the evaluator.
+func (s *session) open(h *host) {
+	spec := s.spec // it may become another while this one is sent
+	h.tell(toHost{Open: &spec})
+}
+
+// agree has all hosts compute with the fastest kernels that they have in common, as long as
+// no job can have begun. Whoever joins later has them, or is set aside. It tells whether
+// these are others than before, and all hosts are asked to open the evaluator with them.
+func (s *session) agree() bool {
+	if s.fixed || s.hello != nil {
+		return false
+	}
+	var sets []string
+	for _, h := range s.fleet.hosts {
+		both := h.machine.Kernels
+		if sets != nil {
+			both = slices.DeleteFunc(slices.Clone(sets), func(set string) bool { return !slices.Contains(h.machine.Kernels, set) })
+		}
+		if len(both) > 0 {
+			sets = both
+		}
+	}
+	if len(sets) == 0 || sets[len(sets)-1] == s.spec.Kernels {
+		return false
+	}
+	s.spec.Kernels = sets[len(sets)-1]
+	for _, h := range s.fleet.hosts {
+		s.open(h)
+	}
+	return true
+}
+
+// lacks says why a host that has opened the evaluator with other kernels gets no jobs; ""
+// if it has those that are wanted.
+func (s *session) lacks(h *host, hello *engine.Hello) string {
+	has := hello.Kernels()
+	if has == "" || s.spec.Kernels == "" || has == s.spec.Kernels {
+		return ""
+	}
+	return fmt.Sprintf("it computes with the kernels %s, and the search with %s, which it has not; begin one with NASCENT_KERNEL=%s for all hosts",
+		has, s.spec.Kernels, has)
+}
+
 // opened takes what came of opening the evaluator on a host.
 func (s *session) opened(h *host, o *opened) {
+	if o.Kernels != s.spec.Kernels {
+		return // it has been asked since to open it with others
+	}
 	switch {
 	case o.Refusal != nil && s.hello == nil:
 		if s.refuse == nil {
@@ -106,6 +161,8 @@ func (s *session) opened(h *host, o *opened) {
 		h.setAside(clean(o.Refusal.Error()))
 	case o.Hello == nil:
 		h.setAside(clean(o.Trouble))
+	case s.lacks(h, o.Hello) != "":
+		h.setAside(clean(s.lacks(h, o.Hello)))
 	case s.hello == nil && s.refuse == nil:
 		s.hello = o.Hello
 		close(s.first)

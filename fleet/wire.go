@@ -29,6 +29,7 @@ type Machine struct {
 	Cores    int
 	Memory   int64    // bytes
 	GPUs     []string // names
+	Kernels  []string // sets of numerical kernels that it can compute with, the fastest last
 
 	// Left is how long it takes jobs from now on, where its time is limited; else 0. It is
 	// no time of day: clocks differ.
@@ -46,6 +47,7 @@ type Spec struct {
 	Needs   []Need
 	Root    string // set by the host: below it lie the files; empty where they lie at their own paths
 	Slots   int    // jobs at once on a host that does not say it; 0: what one process of the evaluator takes
+	Kernels string // to compute with; "" and those that the host has not: its fastest
 }
 
 // toHost is one message to a host; one field is set.
@@ -90,6 +92,7 @@ type held struct {
 // opened is what came of a Spec.
 type opened struct {
 	Key     string
+	Kernels string // of the Spec
 	Hello   *engine.Hello
 	Refusal *engine.Mistake // of its options
 	Trouble string          // it cannot be opened here

@@ -38,6 +38,11 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		forced: make(chan struct{}), acks: map[key]*link{},
 	}
 	s.then = setup.Expect
+	if s.then != nil && Kernels(e.options.Env) == "" { // the search goes on with those that it began with
+		if set := s.then.Kernels(); set != "" {
+			s.options.Env = append(slices.Clone(s.options.Env), EnvKernels+"="+set)
+		}
+	}
 	go hashFile(e.plugin.Path) // it is asked for when the plugin runs
 	var first *link
 	err := patient(func() (err error) { first, err = s.connect(ctx, 0); return err })

@@ -54,7 +54,21 @@ var passedOn = []string{
 	"CONDA_PREFIX", "PYTHONPATH", "UV_*",
 	"HF_HOME", "TORCH_HOME", "OMP_*", "MKL_*", "OPENBLAS_*", "GOMAXPROCS", "GOMEMLIMIT", "GOGC", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR",
 	"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
-	"NASCENT_PYTHON", "NASCENT_BENCH_DATA", "NASCENT_CACHE", "NASCENT_KERNEL",
+	"NASCENT_PYTHON", "NASCENT_BENCH_DATA", "NASCENT_CACHE", EnvKernels,
+}
+
+// EnvKernels names the variable that says which set of numerical kernels plugins use.
+const EnvKernels = "NASCENT_KERNEL"
+
+// Kernels is the set of kernels that plugins are told to use, in the list of further
+// variables or this process's environment; "" if nobody says.
+func Kernels(more []string) (set string) {
+	for _, entry := range environment(os.Environ(), more) {
+		if value, ok := strings.CutPrefix(entry, EnvKernels+"="); ok {
+			set = value // the last one counts
+		}
+	}
+	return set
 }
 
 // secret are names that no star stands for: UV_PUBLISH_TOKEN, NVIDIA_API_KEY,

@@ -17,6 +17,7 @@ import (
 	"github.com/nascent-nas/nascent/engine/ledger"
 	"github.com/nascent-nas/nascent/fleet"
 	"github.com/nascent-nas/nascent/genome"
+	"github.com/nascent-nas/nascent/plugins/host"
 )
 
 // Files of a search whose jobs are carried out elsewhere, in its directory.
@@ -52,7 +53,8 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 	}
 	f := fleet.Listen(l, fleet.Options{
 		Keys: keys, Patience: s.Fleet.Patience, Slots: s.Fleet.Slots, Speculative: s.Fleet.Speculative,
-		Log: func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },
+		Kernels: host.Kernels(s.PluginEnv),
+		Log:     func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },
 	})
 	for name, p := range s.Evaluators {
 		program, err := t.programOf(s, p)

@@ -19,6 +19,8 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/fleet"
+	"github.com/nascent-nas/nascent/plugins/host"
+	"github.com/nascent-nas/nascent/plugins/trainer/isa"
 )
 
 func (a *app) hostCommand() *cobra.Command {
@@ -145,6 +147,7 @@ func (a *app) host(ctx context.Context, o fleet.ServeOptions) error {
 	o.Log = func(format string, args ...any) {
 		fmt.Fprintln(a.err, time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 	}
+	o.Machine.Kernels = kernels()
 	o.Evaluator = opening(logs, o.Machine.Instance)
 	defer outlive()()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -159,6 +162,17 @@ func (a *app) host(ctx context.Context, o fleet.ServeOptions) error {
 		return nil
 	}
 	return err
+}
+
+// kernels are the sets that this machine may compute with, the fastest last.
+func kernels() (names []string) {
+	wish := os.Getenv(host.EnvKernels)
+	for _, set := range isa.Available() {
+		if names = append(names, set.String()); set.String() == wish {
+			return []string{wish}
+		}
+	}
+	return names
 }
 
 // memory is how much this machine has, in bytes; 0 if it does not say.

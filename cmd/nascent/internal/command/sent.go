@@ -161,6 +161,9 @@ func opening(logs, mark string) func(fleet.Spec) (engine.Evaluator, error) {
 			Folder: s.Located(p.Folder), WorkDir: s.Located(p.WorkDir), LogDir: logs, Level: hclog.LevelFromString(p.Level), Plaintext: p.Plaintext,
 			Env: p.Env, SearchID: mark,
 		}
+		if s.Kernels != "" {
+			o.Env = append(slices.Clone(o.Env), host.EnvKernels+"="+s.Kernels)
+		}
 		if s.Root != "" {
 			err = os.MkdirAll(o.WorkDir, 0o700)
 		} else if _, missing := os.Stat(o.WorkDir); missing != nil {
