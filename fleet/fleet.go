@@ -30,6 +30,8 @@ type Options struct {
 	// who are there.
 	Kernels string
 
+	Probes string // a file that keeps what probe jobs came to, for later runs of the search; "": none
+
 	// Speculative has idle hosts begin jobs that take much longer than usual a second time. The
 	// first result counts.
 	Speculative bool
@@ -44,7 +46,9 @@ type Fleet struct {
 	o      Options
 	server *http.Server
 	done   chan struct{}  // closed with the server
-	works  sync.WaitGroup // connections with hosts
+	works  sync.WaitGroup // connections with hosts, and what is written
+
+	keeping sync.Mutex // of what probe jobs came to
 
 	mu       sync.Mutex
 	sessions []*session // that are open
@@ -359,7 +363,7 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 	} else {
 		h = &host{
 			fleet: f, machine: *m, runs: map[named]*run{}, ready: map[string]int{}, files: map[string]string{},
-			unread: map[named]bool{}, read: map[named]bool{}, failing: map[jobKey]bool{},
+			unread: map[named]bool{}, read: map[named]bool{}, failing: map[jobKey]bool{}, failedProbe: map[string]string{},
 		}
 		h.whole, h.joined = m.Left, f.o.clock.Now()
 		f.hosts = append(f.hosts, h)

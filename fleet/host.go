@@ -33,6 +33,8 @@ type host struct {
 	proven    bool            // some job came to something
 	failing   map[jobKey]bool // jobs that failed since; true: they came to something elsewhere
 
+	failedProbe map[string]string // evaluators whose probe job failed, and why
+
 	finished, failed int
 }
 

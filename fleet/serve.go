@@ -130,8 +130,9 @@ type desk struct {
 	space   *genome.Space
 	session engine.Session // nil while it is opened, or if that failed
 	opened  opened
-	done    chan struct{} // closed when it is opened, or was refused
-	ended   chan struct{} // closed when its last event was passed on
+	give    context.CancelFunc // ends its probe
+	done    chan struct{}      // closed when it is opened, or was refused
+	ended   chan struct{}      // closed when its last event was passed on
 }
 
 // work is one attempt on board.
@@ -460,6 +461,11 @@ func (s *serving) at(n *named) *desk {
 // forget lets go of an attempt whose answer is durable, and of files that nobody needs.
 func (s *serving) forget(at named) {
 	delete(s.jobs, at)
+	s.prune()
+}
+
+// prune removes files that no attempt needs. With the lock held.
+func (s *serving) prune() {
 	keep := map[string]bool{}
 	for _, w := range s.jobs {
 		for _, refs := range [][]engine.FileRef{w.start.Resume, w.start.Inherit, filesOf(w.saved), filesOf(w.answer)} {
@@ -495,12 +501,15 @@ func (s *serving) open(spec *Spec) {
 	}
 	before := d
 	d = &desk{spec: *spec, done: make(chan struct{}), ended: make(chan struct{})}
+	var life context.Context
+	life, d.give = context.WithCancel(s.life)
 	s.desks[spec.Key] = d
 	go func() {
 		if before != nil {
+			before.give()
 			before.close(s.o.Grace)
 		}
-		session, space, said := s.opening(spec)
+		session, space, said := s.opening(life, spec)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		d.session, d.space, d.opened = session, space, said
@@ -520,7 +529,8 @@ func (s *serving) open(spec *Spec) {
 	}()
 }
 
-func (s *serving) opening(spec *Spec) (engine.Session, *genome.Space, opened) {
+// opening opens an evaluator and tries it by its probe job.
+func (s *serving) opening(life context.Context, spec *Spec) (engine.Session, *genome.Space, opened) {
 	said := opened{Key: spec.Key, Kernels: spec.Kernels}
 	space, err := spaceOf(spec.Space, spec.Rules)
 	var session engine.Session
@@ -540,6 +550,11 @@ func (s *serving) opening(spec *Spec) (engine.Session, *genome.Space, opened) {
 			said.Hello = &hello
 		}
 	}
+	if err == nil {
+		if said.Probe, err = s.probe(life, spec, space, session, said.Hello); err != nil {
+			s.abandon(session)
+		}
+	}
 	if err != nil {
 		said.Hello = nil
 		if !errors.As(err, &said.Refusal) {
@@ -550,6 +565,20 @@ func (s *serving) opening(spec *Spec) (engine.Session, *genome.Space, opened) {
 	}
 	s.o.Log("the evaluator %s is open", spec.Key)
 	return session, space, said
+}
+
+// abandon ends an evaluator that nobody listens to.
+func (s *serving) abandon(session engine.Session) {
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for range session.Events() {
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), s.o.Grace)
+	defer cancel()
+	session.Close(ctx)
+	<-read
 }
 
 // start carries out a job, once the files that it needs are here.

@@ -17,6 +17,7 @@ type Program struct {
 	Use   json.RawMessage // for whoever opens it
 	Files []File          // that it consists of: hosts that lack one are sent it
 	Needs []Need          // what it reads besides
+	Probe *Probe          // how hosts show that they come to what others come to; nil: not at all
 }
 
 // Evaluator makes an evaluator of the hosts. Key is its name in the search. Open waits until
@@ -40,7 +41,8 @@ type session struct {
 	hello  *engine.Hello // of the first host
 	first  chan struct{} // closed with hello or refusal
 	refuse *engine.Mistake
-	fixed  bool // the kernels are not to be agreed upon
+	fixed  bool       // the kernels are not to be agreed upon
+	probe  *reference // what hosts' probes are to come to; nil: none has come to anything
 
 	events *mailbox.Mailbox[engine.Event]
 	runs   map[attempt]*run
@@ -60,7 +62,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		fleet: f, setup: setup, files: setup.Files,
 		spec: Spec{
 			Key: e.key, Space: setup.Space.JSON(), Rules: setup.Space.Rules(), Options: setup.Options, Slots: f.o.Slots,
-			Use: e.program.Use, Files: e.program.Files, Needs: e.program.Needs,
+			Use: e.program.Use, Files: e.program.Files, Needs: e.program.Needs, Probe: e.program.Probe,
 		},
 		first: make(chan struct{}), idle: make(chan struct{}), events: mailbox.New[engine.Event](),
 		runs: map[attempt]*run{}, unread: map[attempt]*host{}, names: map[attempt]named{}, told: -1,
@@ -173,6 +175,10 @@ func (s *session) opened(h *host, o *opened) {
 				h.setAside("its evaluator is not the one that the other hosts have: " + clean(what[0]))
 				return
 			}
+		}
+		if why := s.doubted(h, o); why != "" {
+			h.setAside(engine.OneLine(why))
+			return
 		}
 		h.ready[s.spec.Key] = cmp.Or(h.machine.Slots, s.spec.Slots, max(1, o.Hello.Slots))
 	}

@@ -47,6 +47,7 @@ type Spec struct {
 	Needs   []Need
 	Root    string // set by the host: below it lie the files; empty where they lie at their own paths
 	Slots   int    // jobs at once on a host that does not say it; 0: what one process of the evaluator takes
+	Probe   *Probe // nil: none
 	Kernels string // to compute with; "" and those that the host has not: its fastest
 }
 
@@ -94,6 +95,7 @@ type opened struct {
 	Key     string
 	Kernels string // of the Spec
 	Hello   *engine.Hello
+	Probe   *outcome        // if there was one
 	Refusal *engine.Mistake // of its options
 	Trouble string          // it cannot be opened here
 }

@@ -25,6 +25,7 @@ const (
 	fleetName  = "fleet"
 	keysName   = "keys.json"   // of the coordinator
 	ticketName = "ticket.json" // for hosts
+	probesName = "probes.json" // what probe jobs came to
 )
 
 // gather lets hosts dial in to a search, whose evaluators they carry out; nil where this
@@ -53,14 +54,17 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 	}
 	f := fleet.Listen(l, fleet.Options{
 		Keys: keys, Patience: s.Fleet.Patience, Slots: s.Fleet.Slots, Speculative: s.Fleet.Speculative,
-		Kernels: host.Kernels(s.PluginEnv),
-		Log:     func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },
+		Kernels: host.Kernels(s.PluginEnv), Probes: filepath.Join(dir, probesName),
+		Log: func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },
 	})
 	for name, p := range s.Evaluators {
 		program, err := t.programOf(s, p)
 		if err != nil {
 			f.Close(false)
 			return nil, err
+		}
+		if s.Fleet.Probe {
+			program.Probe = probeOf(&s.Engine, name)
 		}
 		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: f.Evaluator(name, program), Options: p.Options}
 	}
@@ -83,6 +87,20 @@ func listenAgain(address, ticket string) (net.Listener, error) {
 		}
 	}
 	return net.Listen("tcp", address)
+}
+
+// probeOf is the probe job of an evaluator: at the cheapest fidelity that it has; none if it
+// has none.
+func probeOf(cfg *engine.Config, name string) *fleet.Probe {
+	if len(cfg.Fidelities) == 0 { // it is the only one
+		return &fleet.Probe{}
+	}
+	for i, f := range cfg.Fidelities {
+		if f.Evaluator == name {
+			return &fleet.Probe{Fidelity: i, Budget: f.Budget}
+		}
+	}
+	return nil
 }
 
 // pluginDirs are where the plugins of a search are looked for.

@@ -24,6 +24,7 @@ type Fleet struct {
 	Speculative bool // idle hosts begin jobs that take much longer than usual a second time
 
 	// Of hosts, whoever starts them.
+	Probe bool     // each carries out a probe job before others
 	Files []string // that the evaluator needs besides its sources: absolute, with * and **
 
 	// Of placers. What a host gets is 0 or empty where it is not said.
@@ -47,7 +48,7 @@ var fleets = map[string][]string{
 }
 
 func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
-	f := &Fleet{Listen: ":0", Patience: 30 * time.Second, Hosts: -1}
+	f := &Fleet{Listen: ":0", Patience: 30 * time.Second, Hosts: -1, Probe: true}
 	err := d.fields(n, key, readers{
 		"on": func(n *yaml.Node, key string) (err error) {
 			f.On, err = d.oneOf(n, key, slices.Sorted(maps.Keys(fleets))...)
@@ -63,6 +64,7 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 			f.Speculative, err = d.boolean(n, key)
 			return err
 		},
+		"probe": func(n *yaml.Node, key string) (err error) { f.Probe, err = d.boolean(n, key); return err },
 		"files": func(n *yaml.Node, key string) (err error) { f.Files, err = d.paths(n, key); return err },
 		"hosts": func(n *yaml.Node, key string) (err error) {
 			f.Hosts, err = d.between(n, key, 0, engine.MaxWorkers)
@@ -95,7 +97,7 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		of := n.Content[i].Value
-		all := slices.Contains([]string{"on", "listen", "slots", "patience", "speculative", "files"}, of)
+		all := slices.Contains([]string{"on", "listen", "slots", "patience", "speculative", "files", "probe"}, of)
 		if !all && !slices.Contains(fleets[f.On], of) {
 			return nil, d.fault(n.Content[i], join(key, of), "leave it out", "says nothing to on: %s", f.On)
 		}
