@@ -47,6 +47,10 @@ type Config struct {
 	Hosts int
 	Place func(hosts int)
 
+	// Mixed says that jobs may be carried out by machines of several kinds: what is measured
+	// cannot be judged by then, since it tells of the machine.
+	Mixed bool
+
 	Duplicates Duplicates // default Reject
 	Failures   FailurePolicy
 	Timeout    time.Duration // of one job from its start; 0: none; or AutoTimeout

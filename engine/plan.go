@@ -330,7 +330,22 @@ func (c *Config) declared(metrics []Metric) ([]Metric, error) {
 	if metrics, err = derived.Declare(metrics); err != nil {
 		return nil, err
 	}
-	return metrics, c.measuredBy(metrics)
+	if err := c.measuredBy(metrics); err != nil {
+		return nil, err
+	}
+	return metrics, c.measuredAlike(metrics)
+}
+
+// measuredAlike refuses to judge by what machines of several kinds measure.
+func (c *Config) measuredAlike(metrics []Metric) error {
+	judged := Plan{Objectives: c.Objectives, Ties: c.Ties, Constraints: c.Constraints, Prefer: c.Prefer}
+	for _, name := range judged.judges() {
+		if c.Mixed && anyMeasured(metrics, []string{name}) {
+			return wrong("fleet", "it does not say of which kind the hosts are, and the search judges by %s, which is measured", name).
+				but("add kind: NAME, and start hosts of that kind only, by nascent host --kind NAME")
+		}
+	}
+	return nil
 }
 
 // measuredBy checks that what the search asks for is measured by somebody.

@@ -30,6 +30,7 @@ type Options struct {
 	// who are there.
 	Kernels string
 
+	Kind   string // of host that is taken; "": any
 	Probes string // a file that keeps what probe jobs came to, for later runs of the search; "": none
 
 	// Speculative has idle hosts begin jobs that take much longer than usual a second time. The
@@ -341,6 +342,10 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 		why = fmt.Sprintf("it is nascent %s, and the search runs with %s: install that version on the host", m.Version, engine.Version)
 	case m.Search != f.o.Keys.ticket.Search:
 		why = "its ticket is of another search: give it a new one"
+	case f.o.Kind != "" && m.Kind == "":
+		why = fmt.Sprintf("the search takes hosts of the kind %s alone: if this is one, start it by nascent host --kind %s", f.o.Kind, f.o.Kind)
+	case f.o.Kind != "" && m.Kind != f.o.Kind:
+		why = fmt.Sprintf("it is of the kind %s, and the search takes %s alone", clean(m.Kind), f.o.Kind)
 	case m.Instance == "":
 		why = "it does not say which host it is"
 	}

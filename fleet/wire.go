@@ -26,6 +26,7 @@ type Machine struct {
 	Name     string // for people
 	Instance string // another one each time that it starts
 	Slots    int    // jobs at once; 0: as many as one process of the evaluator takes
+	Kind     string // of machine, as its owner calls it; may be empty
 	Cores    int
 	Memory   int64    // bytes
 	GPUs     []string // names

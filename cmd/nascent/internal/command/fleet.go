@@ -54,7 +54,7 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 	}
 	f := fleet.Listen(l, fleet.Options{
 		Keys: keys, Patience: s.Fleet.Patience, Slots: s.Fleet.Slots, Speculative: s.Fleet.Speculative,
-		Kernels: host.Kernels(s.PluginEnv), Probes: filepath.Join(dir, probesName),
+		Kernels: host.Kernels(s.PluginEnv), Probes: filepath.Join(dir, probesName), Kind: s.Fleet.Kind,
 		Log: func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },
 	})
 	for name, p := range s.Evaluators {
@@ -69,8 +69,13 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 		s.Engine.Evaluators[name] = engine.EvaluatorRef{Evaluator: f.Evaluator(name, program), Options: p.Options}
 	}
 	t.hosts = f
+	s.Engine.Mixed = s.Fleet.Kind == ""
 	if s.Fleet.On == "manual" {
-		screen.Say("hosts join by: " + show.Program() + " host " + quote(shortest(t.dir)))
+		by := show.Program() + " host " + quote(shortest(t.dir))
+		if s.Fleet.Kind != "" {
+			by += " --kind " + quote(s.Fleet.Kind)
+		}
+		screen.Say("hosts join by: " + by)
 	}
 	return f, nil
 }

@@ -61,6 +61,7 @@ keeps the results.`,
 	f := cmd.Flags()
 	f.IntVar(&o.Machine.Slots, "slots", 0, "jobs at once (default: fleet.slots of the search, or what a process of the evaluator takes)")
 	f.StringVar(&o.Machine.Name, "name", o.Machine.Name, "what the search calls this host")
+	f.StringVar(&o.Machine.Kind, "kind", "", "of which kind it is, for searches that take one kind only: fleet.kind")
 	f.DurationVar(&o.Gone, "gone", 10*time.Minute, "end when the search's machine has been away for so long")
 	f.DurationVar(&o.Grace, "grace", 30*time.Second, "how long jobs may take to save their progress at the end")
 	f.StringVar(&until, "until", "", "when whoever started this host ends it: a duration from now, or a time (default: none)")

@@ -45,8 +45,12 @@ func (t *target) keepHosts(ctx context.Context, s *config.Search, cfg *engine.Co
 	if err != nil {
 		return nil, err
 	}
+	var args []string
+	if s.Fleet.Kind != "" {
+		args = []string{"--kind", s.Fleet.Kind}
+	}
 	k := &keeping{screen: screen, done: make(chan struct{}), keeper: place.NewKeeper(placer(s.Fleet), place.Work{
-		Search: ticket.Search, Program: program, Ticket: filepath.Join(dir, ticketName), Dir: dir, Setup: s.Fleet.Setup,
+		Search: ticket.Search, Program: program, Ticket: filepath.Join(dir, ticketName), Dir: dir, Args: args, Setup: s.Fleet.Setup,
 		GPUs: s.Fleet.GPUs, Cores: s.Fleet.Cores, Memory: s.Fleet.Memory, Options: s.Fleet.Options,
 	}, place.KeeperOptions{
 		Joined: f.Joined, Log: func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },

@@ -24,6 +24,7 @@ type Fleet struct {
 	Speculative bool // idle hosts begin jobs that take much longer than usual a second time
 
 	// Of hosts, whoever starts them.
+	Kind  string   // of host that is taken; "": any
 	Probe bool     // each carries out a probe job before others
 	Files []string // that the evaluator needs besides its sources: absolute, with * and **
 
@@ -64,6 +65,7 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 			f.Speculative, err = d.boolean(n, key)
 			return err
 		},
+		"kind":  func(n *yaml.Node, key string) (err error) { f.Kind, err = d.word(n, key); return err },
 		"probe": func(n *yaml.Node, key string) (err error) { f.Probe, err = d.boolean(n, key); return err },
 		"files": func(n *yaml.Node, key string) (err error) { f.Files, err = d.paths(n, key); return err },
 		"hosts": func(n *yaml.Node, key string) (err error) {
@@ -97,7 +99,7 @@ func (d *Document) fleet(n *yaml.Node, key string) (*Fleet, error) {
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		of := n.Content[i].Value
-		all := slices.Contains([]string{"on", "listen", "slots", "patience", "speculative", "files", "probe"}, of)
+		all := slices.Contains([]string{"on", "listen", "slots", "patience", "speculative", "files", "kind", "probe"}, of)
 		if !all && !slices.Contains(fleets[f.On], of) {
 			return nil, d.fault(n.Content[i], join(key, of), "leave it out", "says nothing to on: %s", f.On)
 		}
