@@ -36,7 +36,7 @@ class Column:
 
 
 def read(raw: bytes) -> List[Column]:
-    """The columns of a stream."""
+    """The columns of a stream. Raises ValueError where it has more or less than it says."""
     at = raw.index(b"\n") + 1
     view = memoryview(raw)
     head = json.loads(str(view[:at], "utf-8"))
@@ -50,6 +50,8 @@ def read(raw: bytes) -> List[Column]:
             if sys.byteorder == "big":
                 numbers.byteswap()
         out.append(Column(told["name"], told["type"], rows, numbers, told.get("values") or []))
+    if at != len(raw):
+        raise ValueError(f"nascent list --arrays wrote {len(raw)} bytes and not {at}: its columns cannot be read")
     return out
 
 

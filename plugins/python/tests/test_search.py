@@ -319,6 +319,15 @@ class TestAskAndTell(Case):
                 self.assertTrue(0 < missing < 30)
                 self.assertEqual(len(frame["resume"]), 30)
 
+    def test_frame_while_it_runs(self):
+        search = self.search()
+        with mock.patch.dict(sys.modules, {"pandas": None, "polars": None}):
+            for trial in search.ask(evaluations=8):
+                rows = search.frame()  # its engine answers
+                self.assertEqual([(r["id"], r["seed"], r["accuracy"], r["gene:x"], r["genome"]) for r in rows],
+                                 [(r["id"], r["seed"], r["metrics"]["accuracy"], r["genes"]["x"], r["genome"]) for r in self.rows()])
+                search.tell(trial, accuracy=quality(trial))
+
     def test_what_trials_take_of_the_machine(self):
         def evaluate(trial):
             end = time.process_time() + 0.02

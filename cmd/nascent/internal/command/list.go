@@ -86,7 +86,11 @@ those that brought nothing.`,
 			case !cmd.Flags().Changed("limit") && a.width > 0 && !asJSON && !arrays:
 				sel.Limit = screenful
 			}
-			return a.rows(cmd.Context(), directory(args), nil, a.out, func(r *show.Rows) error {
+			out := a.out
+			if arrays {
+				out = a.data
+			}
+			return a.rows(cmd.Context(), directory(args), nil, out, func(r *show.Rows) error {
 				for _, k := range sel.Sort {
 					if err := r.Known(k.Column); err != nil {
 						return wrongInput("--sort: %v", err)
