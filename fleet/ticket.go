@@ -22,6 +22,9 @@ type Ticket struct {
 	Addresses   []string `json:"addresses"`   // HOST:PORT, tried in this order
 	Coordinator string   `json:"coordinator"` // its certificate, PEM: no other is talked to
 	Host        string   `json:"host"`        // certificate and key of the search's hosts, PEM
+
+	// Setup are lines of shell that a host which is started by hand runs first.
+	Setup string `json:"setup,omitempty"`
 }
 
 // Keys are those of one search.

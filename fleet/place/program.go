@@ -57,11 +57,14 @@ func carry(program string) (c carried, err error) {
 }
 
 // before is what a shell does before it becomes a host.
-func before(w Work) string {
-	if w.Setup == "" {
+func before(w Work) string { return Before(w.Setup) }
+
+// Before are lines of shell that end it where one of them fails.
+func Before(setup string) string {
+	if setup == "" {
 		return ""
 	}
-	return "set -e\n" + strings.TrimRight(w.Setup, "\n") + "\nset +e\n"
+	return "set -e\n" + strings.TrimRight(setup, "\n") + "\nset +e\n"
 }
 
 // newIDs name hosts. Sorted, they are in the order in which they were asked for.

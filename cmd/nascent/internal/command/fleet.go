@@ -48,6 +48,9 @@ func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, err
 			Remedy: "choose another address, or leave it out"})
 	}
 	ticket := keys.Ticket(reachable(l.Addr().(*net.TCPAddr))...)
+	if s.Fleet.On == "manual" { // placers see to it themselves
+		ticket.Setup = s.Fleet.Setup
+	}
 	if err := ticket.Write(filepath.Join(dir, ticketName)); err != nil {
 		l.Close()
 		return nil, err

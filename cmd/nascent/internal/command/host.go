@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/fleet"
+	"github.com/nascent-nas/nascent/fleet/place"
 	"github.com/nascent-nas/nascent/plugins/host"
 	"github.com/nascent-nas/nascent/plugins/trainer/isa"
 )
@@ -27,6 +29,7 @@ func (a *app) hostCommand() *cobra.Command {
 	o := fleet.ServeOptions{Machine: fleet.Machine{Cores: runtime.NumCPU(), Memory: memory(), Instance: rand.Text()}}
 	o.Machine.Name, _ = os.Hostname()
 	var until string
+	var prepared bool
 	cmd := &cobra.Command{
 		Use:   "host PATH",
 		Short: "Carry out jobs of a search that runs on another machine",
@@ -37,7 +40,8 @@ fleet: {on: manual}.
 
 The ticket is DIR/fleet/ticket.json. Whoever has it can take part in the search.
 The host must run the same version of nascent, and find the evaluator and its
-data where the search's machine finds them.
+data where the search's machine finds them. fleet.setup of the search, lines for
+bash, comes first: where one of them fails the host is not started.
 
 Ctrl-C or SIGTERM: jobs save their progress, and go on elsewhere. The same in
 time before --until (default: NASCENT_UNTIL, in Unix seconds), when whoever
@@ -48,6 +52,9 @@ keeps the results.`,
   nascent host ticket.json --slots 4 --name gpu-7 --until 12h`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := prepare(args[0], prepared); err != nil {
+				return err
+			}
 			var err error
 			if o.Ticket, err = ticketAt(args[0]); err != nil {
 				return err
@@ -65,8 +72,46 @@ keeps the results.`,
 	f.DurationVar(&o.Gone, "gone", 10*time.Minute, "end when the search's machine has been away for so long")
 	f.DurationVar(&o.Grace, "grace", 30*time.Second, "how long jobs may take to save their progress at the end")
 	f.StringVar(&until, "until", "", "when whoever started this host ends it: a duration from now, or a time (default: none)")
+	f.BoolVar(&prepared, "prepared", false, "fleet.setup of the search has been carried out")
+	f.MarkHidden("prepared")
 	f.StringVar(&o.Dir, "dir", "", "directory for files and logs (default: a temporary one)")
 	return cmd
+}
+
+// prepare has a shell carry out what the search says that comes before a host, which then
+// becomes this host again.
+func prepare(path string, prepared bool) error {
+	ticket, err := ticketOf(path)
+	if prepared || err != nil || ticket.Setup == "" { // what is wrong is said by who needs it
+		return nil
+	}
+	shell, err := exec.LookPath("bash")
+	if err != nil {
+		return fmt.Errorf("fleet.setup in the search's search.yaml is for bash, which is not here: %w", err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	const failed = `trap 'echo "nascent: a line of fleet.setup in search.yaml has failed, so this host is not started" >&2' EXIT` + "\n"
+	args := append([]string{"bash", "-lc", failed + place.Before(ticket.Setup) + `exec "$0" "$@"`, program}, os.Args[1:]...)
+	return unix.Exec(shell, append(args, "--prepared"), os.Environ())
+}
+
+// ticketOf reads the ticket once.
+func ticketOf(path string) (fleet.Ticket, error) {
+	if path == "-" {
+		return fleet.ParseTicket(ticketVariable, []byte(os.Getenv(ticketVariable)))
+	}
+	return fleet.ReadTicket(ticketFile(path))
+}
+
+// ticketFile is where the ticket lies: below the directory of its search, or there.
+func ticketFile(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return filepath.Join(path, fleetName, ticketName)
+	}
+	return path
 }
 
 // ticketVariable has the text of a ticket, for hosts that share no directory with the
@@ -87,10 +132,7 @@ func ticketAt(path string) (func() (fleet.Ticket, error), error) {
 		}
 		return func() (fleet.Ticket, error) { return ticket, nil }, nil
 	}
-	at := path
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		at = filepath.Join(path, fleetName, ticketName)
-	}
+	at := ticketFile(path)
 	switch _, err := fleet.ReadTicket(at); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, wrongInput("%s has no ticket for hosts: run the search with fleet: {on: manual} in its search.yaml", path)

@@ -28,13 +28,14 @@ type Fleet struct {
 	Probe bool     // each carries out a probe job before others
 	Files []string // that the evaluator needs besides its sources: absolute, with * and **
 
+	Setup string // lines of shell before it
+
 	// Of placers. What a host gets is 0 or empty where it is not said.
 	Hosts    int      // how many; default 1, with machines as many as there are
 	GPUs     float64  // for each host
 	Cores    int      // likewise
 	Memory   int64    // bytes, likewise
 	Options  string   // passed on
-	Setup    string   // lines of shell before the host
 	Address  string   // of a Ray cluster
 	Machines []string // reached by ssh
 }
@@ -42,7 +43,7 @@ type Fleet struct {
 // fleets are who may start hosts, and the keys that say something to each, beside those
 // that do to all.
 var fleets = map[string][]string{
-	"manual": {},
+	"manual": {"setup"},
 	"slurm":  {"hosts", "setup", "options", "gpus", "cores", "memory"},
 	"ray":    {"hosts", "setup", "address", "gpus", "cores", "memory"},
 	"ssh":    {"hosts", "setup", "options", "machines"},
