@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -58,22 +59,12 @@ func (a *trajectory) digest(turns int) (string, error) {
 			h.text(e.Key, id)
 		}
 	}
-	var hidden []map[string]bool // by era
-	for i := range a.eras {
-		hidden = append(hidden, a.hidden(a.eras[:i+1]))
-	}
-	result := func(id ID, era int) { h.result(a.get(id).asOf(hidden[era])) }
-	at := func(turn uint64) int {
-		era := 0
-		for era+1 < len(a.eras) && a.eras[era+1].turn <= turn {
-			era++
-		}
-		return era
-	}
-	hashTurn := func(t TurnRecord, era int) {
+	consumed := a.asConsumed()
+	result := func(id ID, turn uint64) { h.result(consumed(id, turn)) }
+	hashTurn := func(t TurnRecord, turn uint64) {
 		h.number(uint64(len(t.Consumed)))
 		for _, id := range t.Consumed {
-			result(id, era)
+			result(id, turn)
 		}
 		h.Write(t.Decision[:])
 	}
@@ -97,7 +88,7 @@ func (a *trajectory) digest(turns int) (string, error) {
 				h.number(d.number)
 			}
 		}
-		hashTurn(t, at(t.N))
+		hashTurn(t, t.N)
 		n++
 	}
 	if turns > n {
@@ -105,7 +96,7 @@ func (a *trajectory) digest(turns int) (string, error) {
 	}
 	if turns < 0 {
 		for _, id := range a.cutShort() {
-			result(id, len(a.eras)-1)
+			result(id, math.MaxUint64)
 		}
 		if a.measuredUp() {
 			for t, err := range a.led.Turns(PartFinal) {
@@ -113,7 +104,7 @@ func (a *trajectory) digest(turns int) (string, error) {
 					return "", err
 				}
 				if t.N >= a.pass.FirstTurn {
-					hashTurn(t, len(a.eras)-1)
+					hashTurn(t, math.MaxUint64)
 				}
 			}
 		}
@@ -131,6 +122,22 @@ type outsideDecision struct {
 // decide notes something that decides from a turn on.
 func (t *trajectory) decide(turn uint64, text string, number uint64) {
 	t.decided = append(t.decided, outsideDecision{turn, text, number})
+}
+
+// asConsumed tells how a candidate was for a turn that consumed it: as it was proposed, with
+// the metrics that there were in that turn's era.
+func (a *trajectory) asConsumed() func(id ID, turn uint64) *Candidate {
+	var hidden []map[string]bool // by era
+	for i := range a.eras {
+		hidden = append(hidden, a.hidden(a.eras[:i+1]))
+	}
+	return func(id ID, turn uint64) *Candidate {
+		era := 0
+		for era+1 < len(a.eras) && a.eras[era+1].turn <= turn {
+			era++
+		}
+		return a.get(id).asOf(hidden[era])
+	}
 }
 
 // asOf is a candidate as it was proposed, without metrics that were hidden when it was

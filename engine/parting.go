@@ -31,6 +31,7 @@ func WhereParted(a, b Ledger) (*Parting, error) {
 		return nil, err
 	}
 	p := &Parting{}
+	consumed := [2]func(ID, uint64) *Candidate{x.asConsumed(), y.asConsumed()}
 	next, stop := iter.Pull2(y.led.Turns(PartSearch))
 	defer stop()
 	for t, err := range x.led.Turns(PartSearch) {
@@ -44,7 +45,7 @@ func WhereParted(a, b Ledger) (*Parting, error) {
 		if !there {
 			break
 		}
-		if p.What, p.A, p.B = partedAt(x, y, &t, &other); p.What != "" {
+		if p.What, p.A, p.B = partedAt(x, y, &t, &other, consumed); p.What != "" {
 			break
 		}
 		p.Turns++
@@ -54,17 +55,17 @@ func WhereParted(a, b Ledger) (*Parting, error) {
 }
 
 // partedAt says what is not the same in two turns with one number; "" if nothing is.
-func partedAt(x, y *trajectory, t, u *TurnRecord) (what, a, b string) {
+func partedAt(x, y *trajectory, t, u *TurnRecord, consumed [2]func(ID, uint64) *Candidate) (what, a, b string) {
 	if a, b := strings.Join(x.outside(t), ", "), strings.Join(y.outside(u), ", "); a != b {
 		return "what happened to them", orNone(a), orNone(b)
 	}
 	for i := range min(len(t.Consumed), len(u.Consumed)) {
-		e, f := x.get(t.Consumed[i]), y.get(u.Consumed[i])
+		e, f := consumed[0](t.Consumed[i], t.N), consumed[1](u.Consumed[i], u.N)
 		if e.ID == f.ID && !sameJob(&e.Job, &f.Job) {
 			what, p, q := difference(&e.Job, &f.Job)
 			return fmt.Sprintf("%s of candidate %s", what, e.ID), fmt.Sprint(p), fmt.Sprint(q)
 		}
-		if p, q := e.brought(), f.brought(); e.ID == f.ID && p != q {
+		if p, q := brought(e), brought(f); e.ID == f.ID && p != q {
 			return "the result of candidate " + e.ID.String(), p, q
 		}
 	}
@@ -127,7 +128,7 @@ func (t *trajectory) outside(r *TurnRecord) (all []string) {
 }
 
 // brought is what came of a candidate, as far as it decides, on one line.
-func (e *entry) brought() string {
+func brought(e *Candidate) string {
 	text := string(e.Status)
 	if e.Stopped {
 		text += ", stopped early"

@@ -397,4 +397,18 @@ func TestTakeoverSaysWhatAGeneWas(t *testing.T) {
 	if digest(t, other, 13) == digest(t, led, 13) {
 		t.Error("what a gene was is not part of the digest")
 	}
+
+	// Who has taken over is the same as who has not until then, whatever its candidates are now.
+	plain := enginetest.Memory(t)
+	cfg.Ledger = plain
+	run(t, cfg)
+	for name, one := range map[string]engine.Ledger{"another": other, "none": plain} {
+		p, err := engine.WhereParted(one, led)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Turns != 12 || p.What != "what happened to them" || digest(t, one, 12) != digest(t, led, 12) {
+			t.Errorf("from a search with %s it parts at %+v", name, p)
+		}
+	}
 }
