@@ -1,15 +1,19 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/evolve"
 	"github.com/nascent-nas/nascent/engine/ledger"
+	"github.com/nascent-nas/nascent/genome/rng"
 )
 
 // resting makes an evaluator whose jobs take a time that depends on their seed, from
@@ -110,4 +114,114 @@ func BenchmarkHosts(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkFiles measures how long a checkpoint is under way: from the host that leaves it
+// into the ledger, and from there to another host.
+func BenchmarkFiles(b *testing.B) {
+	const size = 256 << 20
+	g, err := space.Random(rng.New(1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, shared := range []bool{false, true} {
+		b.Run(fmt.Sprintf("256 MiB, shared file system: %v", shared), func(b *testing.B) {
+			keys, err := NewKeys()
+			if err != nil {
+				b.Fatal(err)
+			}
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			f := Listen(l, Options{Keys: keys})
+			o := ServeOptions{
+				Machine: Machine{Name: "one", Instance: "one", Slots: 1}, Dir: b.TempDir(),
+				Ticket:    func() (Ticket, error) { return keys.Ticket(l.Addr().String()), nil },
+				Evaluator: func(Spec) (engine.Evaluator, error) { return leaving(size), nil },
+			}
+			if !shared {
+				o.root = b.TempDir()
+			}
+			ended := make(chan error)
+			go func() { ended <- Serve(context.Background(), o) }()
+			led, err := ledger.Open(b.TempDir(), ledger.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer led.Close()
+			s, _, err := f.Evaluator("e", Program{}).Open(context.Background(), engine.EvaluatorSetup{
+				Space: space, Workers: 1, Options: []byte("{}"), Files: led,
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			id := engine.ID(0)
+			carry := func(resume []engine.FileRef) (left []engine.FileRef, took time.Duration) {
+				id++
+				began := time.Now()
+				job := &engine.Job{ID: id, Phase: engine.PhaseSearch, Task: engine.Train, Genome: g, Budget: 1}
+				if err := s.Submit(engine.Assignment{Job: job, Attempt: 1, Resume: resume}); err != nil {
+					b.Fatal(err)
+				}
+				for e := range s.Events() {
+					if e.Kind == engine.Finished {
+						s.Ack(e.ID, e.Attempt)
+						return e.Result.Files, time.Since(began)
+					}
+				}
+				b.Fatal("it has ended")
+				return nil, 0
+			}
+			for b.Loop() {
+				left, up := carry(nil)
+				_, down := carry(left)
+				b.ReportMetric(size/1e6/up.Seconds(), "MB/s-up")
+				b.ReportMetric(size/1e6/down.Seconds(), "MB/s-down")
+			}
+			s.Close(context.Background())
+			f.Close(true)
+			if err := <-ended; err != nil {
+				b.Error(err)
+			}
+		})
+	}
+}
+
+// leaving is an evaluator whose first jobs leave a file of some size, and those that go on
+// from one leave nothing.
+type leaving int
+
+// Open implements engine.Evaluator.
+func (n leaving) Open(_ context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
+	return &leavingSession{n, &keepingSession{keeping: &keeping{}, files: setup.Files, events: make(chan engine.Event, 10)}},
+		engine.Hello{Name: "leaving", Metrics: []engine.Metric{{Name: "accuracy"}}, Slots: 1}, nil
+}
+
+type leavingSession struct {
+	size leaving
+	*keepingSession
+}
+
+// Submit implements engine.Session.
+func (s *leavingSession) Submit(a engine.Assignment) error {
+	r := &engine.Result{Status: engine.OK, Metrics: engine.Values{{Name: "accuracy", Value: 1}}}
+	for _, ref := range a.Resume {
+		if _, err := s.files.Path(ref.Hash); err != nil {
+			return err
+		}
+	}
+	if a.Resume == nil {
+		path := filepath.Join(s.files.Temp(), "file")
+		if err := os.WriteFile(path, bytes.Repeat([]byte(a.Job.ID.String()), int(s.size)), 0o600); err != nil {
+			return err
+		}
+		ref, err := s.files.Put(path, "checkpoint")
+		if err != nil {
+			return err
+		}
+		r.Files = []engine.FileRef{ref}
+	}
+	s.events <- engine.Event{ID: a.Job.ID, Attempt: a.Attempt, Kind: engine.Finished, Result: r}
+	return nil
 }

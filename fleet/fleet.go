@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -281,8 +282,14 @@ func (f *Fleet) get(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer file.Close()
+	if at, err := filepath.Abs(path); err == nil {
+		w.Header().Set(pathHeader, at)
+	}
 	io.Copy(w, file)
 }
+
+// pathHeader says where a file lies, for hosts that see it there, too.
+const pathHeader = "Nascent-Path"
 
 // put takes a file of a host in. It waits among the host's own until a report names it.
 func (f *Fleet) put(w http.ResponseWriter, r *http.Request) {

@@ -364,15 +364,18 @@ func TestAnotherCoordinator(t *testing.T) {
 // number to what it began with.
 func keeper(Spec) (engine.Evaluator, error) { return &keeping{}, nil }
 
-type keeping struct{ files engine.Files }
+type keeping struct {
+	reads func(path string) // is told which files are gone on from, if it is set
+}
 
 func (k *keeping) Open(_ context.Context, setup engine.EvaluatorSetup) (engine.Session, engine.Hello, error) {
-	return &keepingSession{files: setup.Files, events: make(chan engine.Event, 100)}, engine.Hello{
+	return &keepingSession{keeping: k, files: setup.Files, events: make(chan engine.Event, 100)}, engine.Hello{
 		Name: "keeper", Fingerprint: "keeper", Metrics: []engine.Metric{{Name: "accuracy"}}, Slots: 1,
 	}, nil
 }
 
 type keepingSession struct {
+	*keeping
 	files  engine.Files
 	events chan engine.Event
 }
@@ -389,6 +392,9 @@ func (s *keepingSession) Submit(a engine.Assignment) error {
 			return err
 		}
 		text += string(b)
+		if s.reads != nil {
+			s.reads(path)
+		}
 	}
 	path := filepath.Join(s.files.Temp(), a.Job.ID.String())
 	if err := os.WriteFile(path, fmt.Appendf([]byte(text), "%s ", a.Job.ID), 0o600); err != nil {
@@ -419,11 +425,30 @@ func (s *keepingSession) Close(context.Context) error { close(s.events); return 
 // where another goes on from it. Hosts keep only what they still need.
 func TestFilesTravel(t *testing.T) {
 	t.Parallel()
+	filesTravel(t, false)
+}
+
+// A host that sees the search's store has its files from there.
+func TestFilesAreShared(t *testing.T) {
+	t.Parallel()
+	filesTravel(t, true)
+}
+
+func filesTravel(t *testing.T, shared bool) {
 	y := newYard(t, 0, 0)
-	y.host("one", 1, keeper)
-	y.host("two", 1, keeper)
 	files := engine.Memory()
 	defer files.Close()
+	var dirs sync.Map // from which files were read
+	for _, name := range []string{"one", "two"} {
+		o := ServeOptions{Machine: Machine{Name: name, Slots: 1}}
+		o.Evaluator = func(Spec) (engine.Evaluator, error) {
+			return &keeping{reads: func(path string) { dirs.Store(filepath.Dir(path), true) }}, nil
+		}
+		if !shared {
+			o.root = t.TempDir()
+		}
+		y.hostBy(o)
+	}
 	s, _, err := y.fleet.Evaluator("e", Program{}).Open(context.Background(), engine.EvaluatorSetup{
 		Space: space, Workers: 2, Options: json.RawMessage("{}"), Files: files,
 	})
@@ -472,6 +497,9 @@ func TestFilesTravel(t *testing.T) {
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != "1 2 3 4 5 6 " {
 		t.Errorf("the chain of jobs left %q (%v)", b, err)
+	}
+	if _, there := dirs.Load(filepath.Dir(path)); there != shared {
+		t.Errorf("files were read where the coordinator has them: %v", there)
 	}
 	if err := s.Close(context.Background()); err != nil {
 		t.Error(err)

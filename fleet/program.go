@@ -127,7 +127,7 @@ func (s *serving) obtain(ctx context.Context, f *File) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		path, err := l.get(s.files.Temp(), f.Hash)
+		path, _, err := l.get(s.files.Temp(), f.Hash, func(string) bool { return false })
 		if broken := (*brokenError)(nil); err == nil || !errors.As(err, &broken) {
 			return path, err
 		}
@@ -166,21 +166,28 @@ func digestOf(all []File) string {
 // brokenError says that a connection ended before all had come.
 type brokenError struct{ error }
 
-// get fetches a file of the coordinator's into a temporary one in dir.
-func (l *line) get(dir, hash string) (string, error) {
-	r, err := http.NewRequestWithContext(l.context, http.MethodGet, l.url+filePath+hash, nil)
+// get fetches a file of the coordinator's into a temporary one in dir, unless it is here at
+// the coordinator's own path.
+func (l *line) get(dir, hash string, here func(path string) bool) (path string, shared bool, err error) {
+	ctx, cancel := context.WithCancel(l.context)
+	defer cancel() // what is not wanted does not come
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+filePath+hash, nil)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	answer, err := l.client.Do(r)
 	if err != nil {
-		return "", &brokenError{err}
+		return "", false, &brokenError{err}
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return "", ended(answer)
+		return "", false, ended(answer)
 	}
-	return receive(dir, &body{answer.Body}, hash)
+	if at := answer.Header.Get(pathHeader); at != "" && here(at) {
+		return at, true, nil
+	}
+	path, err = receive(dir, &body{answer.Body}, hash)
+	return path, false, err
 }
 
 // body marks errors of reading.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -729,14 +730,21 @@ func ended(answer *http.Response) error {
 	return nil
 }
 
-// fetch gets files that are not here.
+// fetch gets files that are not here. Those that the host sees where the coordinator has them
+// stay there.
 func (s *serving) fetch(l *line, refs []engine.FileRef) error {
 	for _, ref := range refs {
 		if _, err := s.files.Path(ref.Hash); err == nil {
 			continue
 		}
-		path, err := l.get(s.files.Temp(), ref.Hash)
-		if err == nil {
+		path, shared, err := l.get(s.files.Temp(), ref.Hash, func(path string) bool {
+			return (&File{Hash: ref.Hash, Size: ref.Size}).here(s.own(path))
+		})
+		switch {
+		case err != nil:
+		case shared:
+			s.files.share(ref.Hash, s.own(path))
+		default:
 			if _, err = s.files.Put(path, ref.Name); err == nil {
 				s.files.named([]engine.FileRef{ref}) // by the job
 			}
@@ -754,6 +762,7 @@ type store struct {
 	dir    string
 	mu     sync.Mutex
 	claims map[string]int
+	shared map[string]string // files that lie elsewhere, and where
 }
 
 func newStore(parent string) (*store, error) {
@@ -761,7 +770,7 @@ func newStore(parent string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{dir: dir, claims: map[string]int{}}
+	s := &store{dir: dir, claims: map[string]int{}, shared: map[string]string{}}
 	return s, os.Mkdir(s.Temp(), 0o700)
 }
 
@@ -769,7 +778,24 @@ func newStore(parent string) (*store, error) {
 func (s *store) Temp() string { return filepath.Join(s.dir, "tmp") }
 
 // Path implements engine.Files.
-func (s *store) Path(hash string) (string, error) { return placeOf(s.dir, hash) }
+func (s *store) Path(hash string) (string, error) {
+	s.mu.Lock()
+	at := s.shared[hash]
+	s.mu.Unlock()
+	if at != "" {
+		if _, err := os.Stat(at); err == nil {
+			return at, nil
+		}
+	}
+	return placeOf(s.dir, hash)
+}
+
+// share has a file stay where it lies.
+func (s *store) share(hash, path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shared[hash] = path
+}
 
 // Put implements engine.Files.
 func (s *store) Put(path, name string) (engine.FileRef, error) {
@@ -801,6 +827,7 @@ func (s *store) named(refs []engine.FileRef) {
 func (s *store) prune(keep map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	maps.DeleteFunc(s.shared, func(hash, _ string) bool { return !keep[hash] })
 	entries, _ := os.ReadDir(s.dir)
 	for _, e := range entries {
 		if isHash(e.Name()) && !keep[e.Name()] && s.claims[e.Name()] == 0 {
