@@ -121,6 +121,7 @@ type Archive struct {
 	branches      []branchedEvent
 	pinned        map[ID]bool
 	planned       []*Request // whose turn is still to come, as they were given
+	steered       []string   // what was asked of it that decides
 	attempts      int        // how often a job is tried now
 	limited       uint64     // the turn from which Limits hold
 	pass          finalEvent // the newest of the final strategy's, if there are any
@@ -217,6 +218,11 @@ func (a *Archive) baseline(g genome.Genome) string {
 	}
 	return ""
 }
+
+// Steered is what was asked of the search that decides, one after the other and with the
+// turn from which on it does: bans, the window, cancelled jobs, candidates that came from
+// outside, takeovers.
+func (a *Archive) Steered() []string { return a.steered }
 
 // Candidates ranges over all consumed candidates: those of the search in the
 // order of their consumption, then those of the final strategy. It may be used

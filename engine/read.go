@@ -3,7 +3,9 @@ package engine
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nascent-nas/nascent/genome"
 )
@@ -122,10 +124,17 @@ func (t *trajectory) happened(e EventRecord) error {
 		target = &t.pass
 	case eventCancel:
 		var c cancelEvent
-		target, then = &c, func() { t.cancelled(c) }
+		target, then = &c, func() {
+			t.cancelled(c)
+			t.steeredBy(e, idRanges(c.all()))
+		}
 	case eventSet:
 		var s setEvent
-		target, then = &s, func() { s.Set.happen(t, e.Turn) }
+		target, then = &s, func() {
+			if s.Set.happen(t, e.Turn); s.Set.Window != nil {
+				t.steeredBy(e, fmt.Sprint("window=", *s.Set.Window))
+			}
+		}
 	case eventPause:
 		var p pauseEvent
 		target, then = &p, func() { t.paused = &Paused{Since: e.Time, Turn: e.Turn, By: p.By, Cause: p.Cause} }
@@ -136,6 +145,7 @@ func (t *trajectory) happened(e EventRecord) error {
 		target, then = &b, func() {
 			t.bans.happened(e.Kind, b.Condition, e.Turn)
 			t.decide(e.Turn, e.Kind+" "+b.Condition, 0)
+			t.steeredBy(e, b.Condition)
 		}
 	case eventWithdraw:
 		var w withdrawEvent
@@ -151,7 +161,10 @@ func (t *trajectory) happened(e EventRecord) error {
 	case eventPlan:
 		r := new(Request)
 		target, then = r, func() { t.planned = append(t.planned, r) }
-	case eventImport, eventAdd, eventStop, eventNote, eventRefused, eventLabel:
+	case eventImport, eventAdd:
+		var o outsideEvent
+		target, then = &o, func() { t.steeredBy(e, fmt.Sprint(o.Count)) }
+	case eventStop, eventNote, eventRefused, eventLabel:
 		target = &asked{}
 	case eventEnded:
 		return nil
@@ -172,6 +185,7 @@ func (t *trajectory) happened(e EventRecord) error {
 		if err := t.declare(*x, e.Turn); err != nil {
 			return bad(err)
 		}
+		t.steeredBy(e, "")
 	}
 	switch e.Kind {
 	case eventImport, eventAdd, eventCancel, eventSet, eventPause, eventResume, eventStop, eventBan, eventUnban, eventWithdraw, eventPin, eventUnpin,
@@ -181,6 +195,11 @@ func (t *trajectory) happened(e EventRecord) error {
 		}
 	}
 	return nil
+}
+
+// steeredBy notes an event that decides.
+func (t *trajectory) steeredBy(e EventRecord, what string) {
+	t.steered = append(t.steered, strings.TrimSpace(fmt.Sprintf("turn %d: %s %s", e.Turn, e.Kind, what)))
 }
 
 // restricted lets the space be that of what an evaluator can measure.

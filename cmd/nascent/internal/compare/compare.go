@@ -144,7 +144,7 @@ func Of(all []*Search, metric string) (*Comparison, error) {
 		s.AtEqual.Evaluations = valueAt(&s.Trace, bench.Evaluations, c.Cost[bench.Evaluations])
 		s.AtEqual.Seconds = valueAt(&s.Trace, bench.Seconds, c.Cost[bench.Seconds])
 	}
-	settings(c)
+	settings(c, true)
 	onlyOf(c, by)
 	fronts(c)
 	c.pairUp()
@@ -152,10 +152,10 @@ func Of(all []*Search, metric string) (*Comparison, error) {
 }
 
 // Apart finds which settings of searches differ and what only one of them measured, whatever
-// their objectives are.
+// their objectives are and however they were steered.
 func Apart(all []*Search) *Comparison {
 	c := &Comparison{Searches: all, Pairs: []Pair{}, Settings: []Setting{}}
-	settings(c)
+	settings(c, false)
 	onlyOf(c, bench.Measure{Metric: bench.Hypervolume}) // the best by its own ranking
 	return c
 }
@@ -203,8 +203,9 @@ func commonReference(all []*Search) engine.Values {
 	return out
 }
 
-// settings finds those that differ, and groups what differs in its seed alone.
-func settings(c *Comparison) {
+// settings finds those that differ, and groups what differs in its seed alone. What was
+// changed in mid-run and decides is one of them if steered.
+func settings(c *Comparison, steered bool) {
 	flat := make([]map[string]string, len(c.Searches))
 	keys := map[string]bool{}
 	for i, s := range c.Searches {
@@ -217,6 +218,11 @@ func settings(c *Comparison) {
 		flat[i]["seed"] = strconv.FormatUint(a.Seed(), 10) // of a branch, its own
 		for k, e := range a.Strategies[1:] {
 			flat[i][fmt.Sprintf("strategies[%d]", k+1)] = fmt.Sprintf("%s %s from turn %d on", e.Name, e.Options, e.Turn)
+		}
+		for k, what := range a.Steered() {
+			if steered {
+				flat[i][fmt.Sprintf("steered[%d]", k)] = what
+			}
 		}
 		for k, e := range a.Evaluators {
 			flat[i][fmt.Sprintf("evaluators[%d]", k)] = e.Hello.Name + " " + shortHash(e.Hello.Fingerprint)
