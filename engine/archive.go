@@ -50,6 +50,7 @@ type startedEvent struct {
 	Source  string `json:"source,omitempty"` // where the strategy that decides was found this time
 
 	Configured *configured `json:"configured,omitempty"` // what it was started with
+	Only       bool        `json:"only,omitempty"`       // it was begun by Begin, and took no turn
 }
 
 // Ended says how a run of the engine ended.

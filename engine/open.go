@@ -310,7 +310,7 @@ func (s *Search) load(t *trajectory) error {
 	if s.cfg.Fill && s.pool.waits() {
 		s.cfg.Workers = t.Window()
 	}
-	s.journal(t, eventStarted, startedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource, Configured: &s.started})
+	s.journal(t, eventStarted, startedEvent{PID: os.Getpid(), Workers: s.cfg.Workers, Source: s.cfg.StrategySource, Configured: &s.started, Only: s.only})
 	t.workers, t.hosts, t.configured = s.cfg.Workers, s.cfg.Hosts, s.started
 	t.counters.State, t.counters.Cause = StateRunning, ""
 	s.writer.counters(t.counters)

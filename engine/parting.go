@@ -56,7 +56,11 @@ func WhereParted(a, b Ledger) (*Parting, error) {
 
 // partedAt says what is not the same in two turns with one number; "" if nothing is.
 func partedAt(x, y *trajectory, t, u *TurnRecord, consumed [2]func(ID, uint64) *Candidate) (what, a, b string) {
-	if a, b := strings.Join(x.outside(t), ", "), strings.Join(y.outside(u), ", "); a != b {
+	told := func(t *trajectory, r *TurnRecord, whole bool) string { return strings.Join(t.outside(r, whole), ", ") }
+	if a, b := told(x, t, true), told(y, u, true); a != b {
+		if p, q := told(x, t, false), told(y, u, false); p != q {
+			a, b = p, q
+		}
 		return "what happened to them", orNone(a), orNone(b)
 	}
 	for i := range min(len(t.Consumed), len(u.Consumed)) {
@@ -88,8 +92,15 @@ func partedAt(x, y *trajectory, t, u *TurnRecord, consumed [2]func(ID, uint64) *
 	return "", "", ""
 }
 
-// outside is what came from outside before a turn, and decides.
-func (t *trajectory) outside(r *TurnRecord) (all []string) {
+// outside is what came from outside before a turn, and decides: as a whole, or as people
+// are told of it, of a takeover only what became another.
+func (t *trajectory) outside(r *TurnRecord, whole bool) (all []string) {
+	var takeovers []string
+	for i, x := range t.eras {
+		if i > 0 && x.turn == r.N {
+			takeovers = append(takeovers, newlyDeclared(t.eras[i-1].plan, x.plan))
+		}
+	}
 	for _, e := range t.Strategies[1:] {
 		if e.Turn == r.N {
 			all = append(all, fmt.Sprintf("strategy %s, window %d", e.Name, e.Window))
@@ -98,6 +109,10 @@ func (t *trajectory) outside(r *TurnRecord) (all []string) {
 	for _, d := range t.decided {
 		if d.turn == r.N {
 			text := d.text
+			if strings.HasPrefix(text, "takeover ") && !whole && len(takeovers) > 0 {
+				all, takeovers = append(all, "takeover "+takeovers[0]), takeovers[1:]
+				continue
+			}
 			if d.number != 0 {
 				text += " " + strconv.FormatUint(d.number, 10)
 			}

@@ -48,6 +48,8 @@ type Search struct {
 	beaten    bool       // what is to be said of the reference is said, or there is nothing
 	stepped   chan stepResult
 
+	only bool // it begins the search, and takes no turn
+
 	room   *Room // that was seen last
 	defied bool  // somebody has it go on without room
 }
@@ -99,6 +101,7 @@ func Begin(ctx context.Context, cfg Config) error {
 	if _, _, err := recorded(cfg.Ledger); !errors.Is(err, ErrEmpty) {
 		return err
 	}
+	s.only = true
 	return s.run(ctx, func(ctx context.Context) error {
 		s.since = s.cfg.Clock.Now()
 		s.leave("")

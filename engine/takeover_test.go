@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -409,6 +410,46 @@ func TestTakeoverSaysWhatAGeneWas(t *testing.T) {
 		}
 		if p.Turns != 12 || p.What != "what happened to them" || digest(t, one, 12) != digest(t, led, 12) {
 			t.Errorf("from a search with %s it parts at %+v", name, p)
+		}
+	}
+}
+
+// What is taken away is another thing than what is not said, also where a request came as JSON.
+func TestTakeoverTakesAway(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := declaring(led)
+	cfg.Derived = []engine.Derived{{Metric: "score", Expression: "accuracy - size/1000"}}
+	cfg.Objectives = []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "score", Goal: engine.Maximize}}
+	cfg.Reference = engine.Values{{Name: "accuracy", Value: 0}, {Name: "score", Value: -1}}
+	cfg.Constraints = []engine.Constraint{{Metric: "size", Max: number(900.0)}}
+	cfg.Ties = []engine.Objective{{Metric: "size", Goal: engine.Minimize}}
+	cfg.Prefer = "score"
+	cfg.Limits.Evaluations = 20
+	run(t, cfg)
+	for _, c := range []struct {
+		asked string
+		gone  func(engine.Plan) bool
+	}{
+		{`{"takeover": {"reference": {}}}`, func(p engine.Plan) bool { return len(p.Reference) == 0 }},
+		{`{"takeover": {"constraints": []}}`, func(p engine.Plan) bool { return len(p.Constraints) == 0 }},
+		{`{"takeover": {"ties": []}}`, func(p engine.Plan) bool { return len(p.Ties) == 0 }},
+		{`{"takeover": {"prefer": ""}}`, func(p engine.Plan) bool { return p.Prefer == "" }},
+	} {
+		var r engine.Request
+		if err := json.Unmarshal([]byte(c.asked), &r); err != nil {
+			t.Fatal(err)
+		}
+		sent, err := json.Marshal(&r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got engine.Request // as the process that runs the search has it
+		if err := json.Unmarshal(sent, &got); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := engine.Steer(led, got, time.Now()); err != nil || !c.gone(mustArchive(t, led).Plan) {
+			t.Errorf("%s, sent as %s: %v %+v", c.asked, sent, err, mustArchive(t, led).Plan)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +24,9 @@ type Occurrence struct {
 // Timeline is what happened to a search, in order: every change from outside, strategies
 // that took over, how its runs began and ended. It may be called beside a running search.
 func Timeline(led Ledger) ([]Occurrence, error) {
+	var plan Plan // by what the search went until then, once there is a takeover
+	var takeovers int
+	var only bool // the search was begun, and did not run
 	var all []Occurrence
 	for e, err := range led.Events() {
 		if err != nil {
@@ -39,12 +44,59 @@ func Timeline(led Ledger) ([]Occurrence, error) {
 		}
 		o := Occurrence{Seq: e.Seq, Turn: e.Turn, Kind: e.Kind, Time: e.Time, Request: from.Request, By: from.By, Text: text}
 		var r Request
-		if e.Kind == eventPlan && json.Unmarshal(e.Data, &r) == nil {
+		switch {
+		case e.Kind == eventStarted:
+			var began startedEvent
+			if err := json.Unmarshal(e.Data, &began); err != nil {
+				return nil, damaged("event %d (%s): %v", e.Seq, e.Kind, err)
+			}
+			only = began.Only
+		case e.Kind == eventEnded && only:
+			only = false
+			continue
+		case e.Kind == eventPlan && json.Unmarshal(e.Data, &r) == nil:
 			o.Turn = r.AtTurn
+		case e.Kind == eventTakeover:
+			if takeovers++; takeovers == 1 {
+				if _, plan, err = recorded(led); err != nil {
+					return nil, err
+				}
+			}
+			var next Declarations
+			if err := json.Unmarshal(e.Data, &next); err != nil {
+				return nil, damaged("event %d (%s): %v", e.Seq, e.Kind, err)
+			}
+			o.Text = newlyDeclared(plan, plan.with(next)) + ": " + text
+			plan = plan.with(next)
 		}
 		all = append(all, o)
 	}
 	return all, nil
+}
+
+// newlyDeclared is in what plans differ, as people set it: "prefer=size constraints=[...]".
+func newlyDeclared(was, now Plan) string {
+	all, err := differences(was, now)
+	if err != nil {
+		return err.Error()
+	}
+	var parts []string
+	for _, d := range all {
+		value := string(d.now)
+		switch {
+		case d.key == "space":
+			parts = append(parts, "another space ("+strings.TrimPrefix(d.text(), "another one: ")+")")
+			continue
+		case d.key == "start":
+			continue // what of it does not fit is told
+		case slices.Contains([]string{"null", "[]", "{}", `""`}, value):
+			value = "none"
+		case d.key == "prefer":
+			value = now.Prefer
+		}
+		parts = append(parts, d.key+"="+clip(value))
+	}
+	return cmp.Or(strings.Join(parts, " "), "as before")
 }
 
 // text says what an event is, on one line.
@@ -54,6 +106,9 @@ func (r *EventRecord) text() (string, error) {
 	case eventStarted:
 		var e startedEvent
 		err := read(&e)
+		if e.Only {
+			return "the search was begun, and took no turn yet", err
+		}
 		return fmt.Sprintf("a run began, with %d workers", e.Workers), err
 	case eventEnded:
 		var e Ended

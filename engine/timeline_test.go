@@ -39,3 +39,30 @@ func TestTimelineIsForPeople(t *testing.T) {
 		}
 	}
 }
+
+// A takeover is told with what became another, compared with what held until then.
+func TestTimelineTellsWhatIsDeclared(t *testing.T) {
+	t.Parallel()
+	led := engine.Memory()
+	if err := led.Commit(&engine.Change{Header: &engine.Header{
+		Config: json.RawMessage(`{"space":{"x":{"int":[0,9]}},"objectives":[{"metric":"a","goal":"maximize"},{"metric":"b","goal":"minimize"}]}`),
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	const objectives = `"objectives":[{"metric":"a","goal":"maximize"},{"metric":"b","goal":"minimize"}]`
+	for i, c := range []struct{ data, want string }{
+		{`"space":{"x":{"int":[0,9]}},"prefer":"b","constraints":[{"metric":"b","max":5}]`,
+			`prefer=b constraints=[{"metric":"b","max":5}]: 3 of 3 candidates fit`},
+		{`"space":{"x":{"int":[0,8]}},"prefer":"b"`, `another space (x.int: [0,8], was [0,9]) constraints=none: 3 of 3 candidates fit`},
+		{`"space":{"x":{"int":[0,8]}},"reference":{"a":0.5}`, `reference={"a":0.5} prefer=none: 3 of 3 candidates fit`},
+		{`"space":{"x":{"int":[0,8]}}`, `reference=none: 3 of 3 candidates fit`},
+	} {
+		e := engine.EventRecord{Seq: uint64(i + 1), Kind: "takeover", Data: json.RawMessage(`{"of":3,"fit":3,` + objectives + `,` + c.data + `}`)}
+		if err := led.Commit(&engine.Change{Events: []engine.EventRecord{e}}); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := engine.Timeline(led); err != nil || all[i].Text != c.want {
+			t.Errorf("%s: %v %v, want %s", c.data, all, err, c.want)
+		}
+	}
+}

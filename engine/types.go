@@ -299,6 +299,9 @@ func (vs *Values) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*vs = nil
+	if all != nil { // none are not the same as nothing said
+		*vs = make(Values, 0, len(all))
+	}
 	for name, x := range all {
 		*vs = append(*vs, Value{name, x})
 	}

@@ -107,17 +107,22 @@ func diffOf(ctx context.Context, dirs ...string) (d *difference, err error) {
 		d.Part = &part{p.Turns, p.What, p.A, p.B}
 	}
 	d.Settings = append(d.Settings, compare.Apart(searches).Settings...)
-	same := 0
-	for same < min(len(events[0]), len(events[1])) && sameOccurrence(events[0][same], events[1][same]) {
-		same++
-	}
 	for i, s := range searches {
 		d.Alone[i] = onlyIn{s.Dir, d.turns[i], s.Alone, s.AloneBest}
 		d.Events[i] = []engine.Occurrence{}
-		for _, o := range events[i][same:] {
+		theirs := map[happened]int{} // a branch has what its source has, among what is its own
+		for _, o := range events[1-i] {
+			theirs[happenedOf(o)]++
+		}
+		for _, o := range events[i] {
+			both := theirs[happenedOf(o)] > 0
+			theirs[happenedOf(o)]--
 			switch o.Kind {
 			case "started", "ended", "evaluator", "limits", "attempts", "checkpoints", "final", "stop":
 			default:
+				if both {
+					continue
+				}
 				d.Events[i] = append(d.Events[i], o)
 			}
 		}
@@ -125,9 +130,20 @@ func diffOf(ctx context.Context, dirs ...string) (d *difference, err error) {
 	return d, nil
 }
 
-// sameOccurrence tells whether two searches have one past in this.
-func sameOccurrence(a, b engine.Occurrence) bool {
-	return a.Kind == b.Kind && a.Turn == b.Turn && a.Text == b.Text && a.Request == b.Request && a.Time.Equal(b.Time)
+// happened is by what something that happened to two searches is known as the same: by what
+// it was and when, or by the name under which both were asked.
+type happened struct {
+	kind, text, request string
+	turn                uint64
+	time                int64
+}
+
+func happenedOf(o engine.Occurrence) happened {
+	h := happened{o.Kind, o.Text, o.Request, o.Turn, 0}
+	if o.Request == "" {
+		h.time = o.Time.UnixNano()
+	}
+	return h
 }
 
 const (

@@ -2,7 +2,6 @@ package command
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -47,14 +46,11 @@ for it, strategies that took over, notes.`,
 }
 
 func (a *app) writeLog(all []engine.Occurrence, asJSON bool) error {
+	if !asJSON {
+		return show.WriteTimeline(a.out, all, a.width)
+	}
 	for _, o := range all {
-		if asJSON {
-			if err := a.writeJSON(o); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := fmt.Fprintln(a.out, show.OccurrenceText(o)); err != nil {
+		if err := a.writeJSON(o); err != nil {
 			return err
 		}
 	}

@@ -145,7 +145,7 @@ func Of(all []*Search, metric string) (*Comparison, error) {
 		s.AtEqual.Seconds = valueAt(&s.Trace, bench.Seconds, c.Cost[bench.Seconds])
 	}
 	settings(c, true)
-	onlyOf(c, by)
+	onlyOf(c, by.Metric)
 	fronts(c)
 	c.pairUp()
 	return c, nil
@@ -156,7 +156,7 @@ func Of(all []*Search, metric string) (*Comparison, error) {
 func Apart(all []*Search) *Comparison {
 	c := &Comparison{Searches: all, Pairs: []Pair{}, Settings: []Setting{}}
 	settings(c, false)
-	onlyOf(c, bench.Measure{Metric: bench.Hypervolume}) // the best by its own ranking
+	onlyOf(c, "")
 	return c
 }
 
@@ -289,17 +289,11 @@ func flatten(out map[string]string, path string, v any) {
 
 func shortHash(s string) string { return s[:min(12, len(s))] }
 
-// onlyOf finds what each search measured that no other one did.
-func onlyOf(c *Comparison, by bench.Measure) {
-	type place struct {
-		search int
-		best   engine.Candidate
-	}
+// onlyOf finds what each search measured that no other one did, and the best of that: as a
+// search chooses its winner, or by one metric of its objectives alone.
+func onlyOf(c *Comparison, metric string) {
 	seen := map[string]map[int]bool{}
-	best := map[string]place{}
-	rankings := make([]engine.Ranking, len(c.Searches))
 	for i, s := range c.Searches {
-		rankings[i] = s.Rows.Archive.Plan.Ranking()
 		for cand := range s.candidates() {
 			if cand.Phase != engine.PhaseSearch || cand.Task != engine.Train || cand.Status != engine.OK || cand.Stopped ||
 				cand.Origin() == engine.Imported {
@@ -312,41 +306,33 @@ func onlyOf(c *Comparison, by bench.Measure) {
 			if !seen[text][i] {
 				seen[text][i] = true
 				s.Genomes++
-				best[text] = place{i, cand}
-			} else if p := best[text]; p.search == i && cand.Fidelity > p.best.Fidelity {
-				best[text] = place{i, cand} // what was promoted counts as it was measured last
 			}
 		}
 	}
-	tops := make([]*engine.Candidate, len(c.Searches))
-	for _, text := range slices.Sorted(maps.Keys(seen)) {
-		if len(seen[text]) > 1 {
-			continue
+	for i, s := range c.Searches {
+		plan := s.Rows.Archive.Plan
+		if k := slices.IndexFunc(plan.Objectives, func(o engine.Objective) bool { return o.Metric == metric }); k >= 0 {
+			plan.Objectives, plan.Prefer = plan.Objectives[k:k+1], ""
 		}
-		p := best[text]
-		s := c.Searches[p.search]
-		s.Alone++
-		if p.best.Fidelity != len(s.Rows.Archive.Plan.Fidelities)-1 {
-			continue
+		leaders := plan.Leaders(1)
+		for cand := range s.candidates() { // those that were measured again, too
+			all := seen[cand.Genome.Text()]
+			if len(all) != 1 || !all[i] {
+				continue
+			}
+			if cand.Fidelity == len(plan.Fidelities)-1 && cand.Origin() != engine.Imported {
+				leaders.Add(&cand)
+			}
 		}
-		top, cand := tops[p.search], p.best
-		x, ok := cand.Metrics.Get(by.Metric)
-		switch {
-		case top == nil:
-			tops[p.search] = &cand
-		case by.Metric == bench.Hypervolume:
-			if rankings[p.search].Compare(&cand, top) < 0 {
-				tops[p.search] = &cand
-			}
-		default:
-			if y, had := top.Metrics.Get(by.Metric); ok && (!had || (by.Goal == engine.Minimize) == (x < y) && x != y) {
-				tops[p.search] = &cand
-			}
+		if best := leaders.Best(); len(best) > 0 {
+			s.AloneBest = &Found{best[0].ID, best[0].Genome.Text(), best[0].Metrics}
 		}
 	}
-	for i, top := range tops {
-		if top != nil {
-			c.Searches[i].AloneBest = &Found{top.ID, top.Genome.Text(), top.Metrics}
+	for _, all := range seen {
+		for i := range all {
+			if len(all) == 1 {
+				c.Searches[i].Alone++
+			}
 		}
 	}
 }
