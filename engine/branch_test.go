@@ -200,9 +200,17 @@ func TestABranchWithAnotherSeed(t *testing.T) {
 func TestABranchHasItsPast(t *testing.T) {
 	t.Parallel()
 	cfg := config(enginetest.Memory(t))
-	begunTo(t, cfg, 10)
+	holding := cfg
+	holding.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		if j.ID == 25 { // that has no result when it is cancelled
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return evaluate(ctx, j)
+	})}}
+	begunTo(t, holding, 10)
 	steered(t, cfg.Ledger, engine.Request{ID: "early", Ban: "z = c"})
-	begunTo(t, cfg, 20)
+	begunTo(t, holding, 20)
 	steered(t, cfg.Ledger, engine.Request{ID: "late", Ban: "z = b"})
 	steered(t, cfg.Ledger, engine.Request{ID: "cancelled", Cancel: []engine.ID{25}})
 	steered(t, cfg.Ledger, engine.Request{ID: "plan", AtTurn: 40, Note: "x"})

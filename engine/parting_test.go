@@ -7,6 +7,7 @@ import (
 
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
+	"github.com/nascent-nas/nascent/genome"
 )
 
 // Two searches are the same up to what first decides otherwise in one of them.
@@ -77,4 +78,31 @@ func elsewhere(ctx context.Context, j *engine.Job) (map[string]float64, error) {
 		return map[string]float64{"accuracy": 0.5}, nil
 	}
 	return evaluate(ctx, j)
+}
+
+// What a takeover made of the candidates before it, and of their results, does not part a
+// search from its branches: the takeover does, by what it declared.
+func TestSearchesPartAtATakeover(t *testing.T) {
+	t.Parallel()
+	cfg := declaring(enginetest.Memory(t))
+	cfg.Final.Skip = true
+	cfg.Limits.Evaluations = 30
+	run(t, cfg)
+	cfg.Space = genome.MustParseSpace(`{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "w": {"int": [1, 3]}, "z": {"choice": ["a", "b", "c"]}}`)
+	cfg.Was = genome.Map{{Key: "w", Value: int64(2)}}
+	cfg.Derived = []engine.Derived{{Metric: "score", Expression: "accuracy - size/1000"}}
+	cfg.Constraints = []engine.Constraint{{Metric: "score", Min: number(-5.0)}}
+	cfg.TakeOver, cfg.Limits.Evaluations = true, 50
+	run(t, cfg)
+	turn := uint64(10)
+	to, _ := branched(t, cfg.Ledger, engine.Branching{Turn: &turn, Find: always(climber{})})
+	again := declaring(to)
+	again.Final.Skip = true
+	again.Limits.Evaluations = 50
+	run(t, again)
+	p, err := engine.WhereParted(cfg.Ledger, to)
+	if err != nil || p.Turns != 31 || p.Candidates != 30 || p.B != "nothing" ||
+		!strings.HasPrefix(p.A, `takeover another space (w: {"int":[1,3]}, was not given) metrics=[{"metric":"score","expression":"accuracy - size/1000"}] constraints=`) {
+		t.Errorf("%+v, %v", p, err)
+	}
 }

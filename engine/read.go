@@ -252,7 +252,7 @@ func (t *trajectory) markCancelled() error {
 
 // entry makes the in-memory form of a job.
 func (t *trajectory) entry(j JobRecord) (*entry, error) {
-	g, err := t.recordedGenome(&j)
+	g, err := t.Recorded(&j)
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +264,7 @@ func (t *trajectory) entry(j JobRecord) (*entry, error) {
 
 // Genome is that of a recorded job, in the space that holds now if it fits that.
 func (a *Archive) Genome(j *JobRecord) (genome.Genome, error) {
-	g, err := a.recordedGenome(j)
+	g, err := a.Recorded(j)
 	if err != nil || j.Baseline != "" || j.ID > FinalBase {
 		return g, err
 	}
@@ -279,8 +279,8 @@ func (a *Archive) Genome(j *JobRecord) (genome.Genome, error) {
 	return g, nil
 }
 
-// recordedGenome is that of a recorded job, as it was proposed.
-func (a *Archive) recordedGenome(j *JobRecord) (genome.Genome, error) {
+// Recorded is that of a recorded job, as it was proposed.
+func (a *Archive) Recorded(j *JobRecord) (genome.Genome, error) {
 	space := a.spaces[j.Baseline]
 	if j.Baseline == "" && a.eras != nil {
 		space = a.eras[a.madeIn(j.ID)].space

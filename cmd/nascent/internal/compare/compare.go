@@ -292,47 +292,50 @@ func shortHash(s string) string { return s[:min(12, len(s))] }
 // onlyOf finds what each search measured that no other one did, and the best of that: as a
 // search chooses its winner, or by one metric of its objectives alone.
 func onlyOf(c *Comparison, metric string) {
-	seen := map[string]map[int]bool{}
+	had := map[string]map[int]bool{} // which searches measured what is written so
+	own := make([]map[string][]string, len(c.Searches))
 	for i, s := range c.Searches {
-		for cand := range s.candidates() {
+		own[i] = map[string][]string{} // by how a genome is written now, how it was when it was proposed, before a takeover
+		for row := range s.Rows.Len() {
+			cand := s.Rows.Candidate(row)
 			if cand.Phase != engine.PhaseSearch || cand.Task != engine.Train || cand.Status != engine.OK || cand.Stopped ||
 				cand.Origin() == engine.Imported {
 				continue
 			}
 			text := cand.Genome.Text()
-			if seen[text] == nil {
-				seen[text] = map[int]bool{}
+			own[i][text] = append(own[i][text], text)
+			job := s.Rows.Job(row)
+			if was, err := s.Rows.Archive.Recorded(&job); err == nil && was != cand.Genome {
+				own[i][text] = append(own[i][text], was.Text())
 			}
-			if !seen[text][i] {
-				seen[text][i] = true
-				s.Genomes++
+			for _, written := range own[i][text] {
+				if had[written] == nil {
+					had[written] = map[int]bool{}
+				}
+				had[written][i] = true
 			}
 		}
 	}
 	for i, s := range c.Searches {
+		s.Genomes = len(own[i])
+		for text, all := range own[i] {
+			if slices.ContainsFunc(all, func(written string) bool { return len(had[written]) > 1 }) {
+				delete(own[i], text)
+			}
+		}
+		s.Alone = len(own[i])
 		plan := s.Rows.Archive.Plan
 		if k := slices.IndexFunc(plan.Objectives, func(o engine.Objective) bool { return o.Metric == metric }); k >= 0 {
 			plan.Objectives, plan.Prefer = plan.Objectives[k:k+1], ""
 		}
 		leaders := plan.Leaders(1)
 		for cand := range s.candidates() { // those that were measured again, too
-			all := seen[cand.Genome.Text()]
-			if len(all) != 1 || !all[i] {
-				continue
-			}
-			if cand.Fidelity == len(plan.Fidelities)-1 && cand.Origin() != engine.Imported {
+			if own[i][cand.Genome.Text()] != nil && cand.Fidelity == len(plan.Fidelities)-1 {
 				leaders.Add(&cand)
 			}
 		}
 		if best := leaders.Best(); len(best) > 0 {
 			s.AloneBest = &Found{best[0].ID, best[0].Genome.Text(), best[0].Metrics}
-		}
-	}
-	for _, all := range seen {
-		for i := range all {
-			if len(all) == 1 {
-				c.Searches[i].Alone++
-			}
 		}
 	}
 }
