@@ -180,6 +180,7 @@ type reference struct {
 // doubted says why a host that has opened the evaluator gets no jobs, for what its probe came
 // to; "" if it does.
 func (s *session) doubted(h *host, o *opened) string {
+	delete(h.failedProbe, s.spec.Key)
 	p := o.Probe
 	if p == nil {
 		return ""

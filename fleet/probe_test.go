@@ -209,3 +209,37 @@ func TestLeavingWhileProbing(t *testing.T) {
 		t.Error("its probe job was not ended")
 	}
 }
+
+// A probe that another coordinator does not ask for is given up, and is no reason to set
+// the host aside.
+func TestProbeOfAnotherCoordinator(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, 0, 0)
+	begun := make(chan struct{})
+	y.host("one", 1, func(spec Spec) (engine.Evaluator, error) {
+		return engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+			if spec.Probe != nil {
+				close(begun)
+				<-ctx.Done()
+			}
+			return exactly(0.5)(j)
+		}), nil
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	failed := make(chan error)
+	go func() {
+		_, _, err := y.fleet.Evaluator("e", Program{Probe: &Probe{}}).Open(ctx, engine.EvaluatorSetup{Space: space, Workers: 1, Options: []byte("{}")})
+		failed <- err
+	}()
+	<-begun
+	stop()
+	if err := <-failed; err == nil {
+		t.Error("it was opened before its probe had ended")
+	}
+	y.fleet.Close(false)
+	y.listen(y.at)
+	y.openWith(t, nil)
+	if h := y.settled("one"); h.State != "ready" {
+		t.Errorf("the host is %s: %s", h.State, h.Reason)
+	}
+}

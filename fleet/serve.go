@@ -514,18 +514,18 @@ func (s *serving) open(spec *Spec) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		d.session, d.space, d.opened = session, space, said
-		if s.desks[spec.Key] != d { // another was asked for meanwhile
-			go d.close(s.o.Grace)
-		}
 		if session == nil {
-			if s.desks[spec.Key] == d {
-				delete(s.desks, spec.Key) // it may be tried again
-			}
 			close(d.ended)
 		} else {
 			go s.listen(d)
 		}
 		close(d.done)
+		if s.desks[spec.Key] != d { // another was asked for meanwhile, and closes this one
+			return
+		}
+		if session == nil {
+			delete(s.desks, spec.Key) // it may be tried again
+		}
 		s.tell(fromHost{Opened: &d.opened})
 	}()
 }
