@@ -139,8 +139,12 @@ func (r *Report) Account() *Account {
 		add(fmt.Sprintf("fidelity %d", i), text)
 	}
 	add("limits", show.LimitsText(r.view, s.Limits))
-	add("seed", fmt.Sprint(p.Seed))
-	add("order", fmt.Sprintf("%s, window %d", p.Order, p.Window))
+	add("seed", fmt.Sprint(r.view.Archive.Seed()))
+	order := fmt.Sprintf("%s, window %d", p.Order, s.Window)
+	if s.Window != p.Window {
+		order += fmt.Sprintf(" (%d at first)", p.Window)
+	}
+	add("order", order)
 	add("size of the space", r.view.Space.Size().String())
 	return d
 }

@@ -51,7 +51,8 @@ func TestHowCertain(t *testing.T) {
 		},
 	}
 	r := Of(&show.View{
-		Reader: f, Space: space, Strategies: []engine.StrategyEvent{{Name: "repeats"}}, Dir: "s",
+		Archive: &engine.Archive{},
+		Reader:  f, Space: space, Strategies: []engine.StrategyEvent{{Name: "repeats"}}, Dir: "s",
 		Plan: engine.Plan{
 			Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}}, Fidelities: []engine.Fidelity{{Budget: 1}}, Rules: genome.Rules,
 		},
@@ -103,7 +104,7 @@ func TestDerivedOnTestData(t *testing.T) {
 		outcome: engine.Outcome{Winner: 1, Complete: true, Tested: []engine.Measured{{ID: 1, Results: []engine.Result{test(0.5), test(0.25)}}}},
 	}
 	for metric, want := range map[string]float64{"error": 0.625, "size": 3} {
-		r := Of(&show.View{Reader: f, Space: space, Strategies: []engine.StrategyEvent{{Name: "random"}}, Dir: "s", Plan: engine.Plan{
+		r := Of(&show.View{Archive: &engine.Archive{}, Reader: f, Space: space, Strategies: []engine.StrategyEvent{{Name: "random"}}, Dir: "s", Plan: engine.Plan{
 			Objectives: []engine.Objective{{Metric: metric, Goal: engine.Minimize}}, Fidelities: []engine.Fidelity{{Budget: 1}}, Rules: genome.Rules,
 			Derived: []engine.Derived{{Metric: "error", Expression: "1 - accuracy"}, {Metric: "size", Expression: "log10(parameters)"}},
 		}})

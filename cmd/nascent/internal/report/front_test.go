@@ -23,9 +23,9 @@ func two(t *testing.T) *show.View {
 	plan := engine.Plan{
 		Objectives:  []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "latency", Goal: engine.Minimize}},
 		Constraints: []engine.Constraint{{Metric: "latency", Max: &limit}},
-		Fidelities:  []engine.Fidelity{{Budget: 1}}, Rules: genome.Rules,
+		Fidelities:  []engine.Fidelity{{Budget: 1}}, Rules: genome.Rules, Order: engine.Strict, Window: 8,
 	}
-	f := &finished{status: engine.Snapshot{Name: "s", State: engine.StateFinished, Evaluations: 6, OK: 6}}
+	f := &finished{status: engine.Snapshot{Name: "s", State: engine.StateFinished, Evaluations: 6, OK: 6, Window: 3}} // set since
 	measured := func(accuracy, latency float64) engine.Values {
 		return engine.Values{{Name: "accuracy", Value: accuracy}, {Name: "latency", Value: latency}}
 	}
@@ -64,7 +64,7 @@ func two(t *testing.T) *show.View {
 		Remeasured: []engine.Measured{again(2, 0.9, 60, 0.01), again(3, 0.82, 10, 0.03), again(4, 0.80, 10, 0.03), again(5, 0.2, 20, 0.01)},
 		Tested:     []engine.Measured{{ID: 3, Results: []engine.Result{{Status: engine.OK, Metrics: measured(0.81, 10)}}}},
 	}
-	return &show.View{Reader: f, Plan: plan, Space: space, Strategies: []engine.StrategyEvent{{Name: "nsga2"}}, Dir: "s"}
+	return &show.View{Reader: f, Plan: plan, Archive: &engine.Archive{Plan: plan}, Space: space, Strategies: []engine.StrategyEvent{{Name: "nsga2"}}, Dir: "s"}
 }
 
 // A report of several objectives says what the front is, who stays on it, and why others
@@ -121,8 +121,10 @@ func TestReportOfAFront(t *testing.T) {
 			t.Errorf("candidate %s: %+v", x.ID, x)
 		}
 	}
-	if plan := r.Account().Plan; !slices.Contains(plan, [2]string{"objectives", "maximize accuracy and minimize latency"}) {
-		t.Errorf("how it searched lacks the objectives: %q", plan)
+	for _, row := range [][2]string{{"objectives", "maximize accuracy and minimize latency"}, {"order", "strict, window 3 (8 at first)"}} {
+		if plan := r.Account().Plan; !slices.Contains(plan, row) {
+			t.Errorf("how it searched lacks %q: %q", row, plan)
+		}
 	}
 }
 
@@ -194,7 +196,7 @@ func searched(t *testing.T, plan engine.Plan, points ...[2]float64) *show.View {
 		f.status.Front = append(f.status.Front, engine.Best{ID: c.ID, Metrics: c.Metrics})
 	}
 	f.status.Best = f.status.Front
-	return &show.View{Reader: f, Plan: plan, Space: space, Strategies: []engine.StrategyEvent{{Name: "nsga2"}}, Dir: "s"}
+	return &show.View{Reader: f, Plan: plan, Archive: &engine.Archive{Plan: plan}, Space: space, Strategies: []engine.StrategyEvent{{Name: "nsga2"}}, Dir: "s"}
 }
 
 // What is said of a front is so, also where nobody keeps the constraints or all are equal.
@@ -340,7 +342,7 @@ func crowd(t *testing.T, objectives, candidates int) *show.View {
 		f.status.Front = append(f.status.Front, engine.Best{ID: c.ID, Metrics: c.Metrics})
 	}
 	f.status.Best = f.status.Front
-	return &show.View{Reader: f, Plan: plan, Space: space, Strategies: []engine.StrategyEvent{{Name: "nsga2"}}, Dir: "s"}
+	return &show.View{Reader: f, Plan: plan, Archive: &engine.Archive{Plan: plan}, Space: space, Strategies: []engine.StrategyEvent{{Name: "nsga2"}}, Dir: "s"}
 }
 
 // How many candidates lie outside of a picture is said: exactly those of which no dot is to

@@ -68,7 +68,8 @@ func extreme(t *testing.T) *show.View {
 		Tested:     []engine.Measured{{ID: 1, Results: fresh[:1]}, {Name: "hand-made", Results: fresh[1:2]}},
 	}
 	return &show.View{
-		Reader: f, Dir: "s", Space: space, Strategies: []engine.StrategyEvent{{Name: "random"}},
+		Archive: &engine.Archive{},
+		Reader:  f, Dir: "s", Space: space, Strategies: []engine.StrategyEvent{{Name: "random"}},
 		Plan: engine.Plan{
 			Objectives: []engine.Objective{{Metric: "accuracy", Goal: engine.Maximize}, {Metric: "seconds", Goal: engine.Minimize}},
 			Fidelities: []engine.Fidelity{{Evaluator: "evaluator", Budget: most}},

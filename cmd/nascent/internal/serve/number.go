@@ -7,8 +7,14 @@ import (
 	"strconv"
 )
 
-// number is a float in an answer, with six digits; null where there is none.
+// number is a float in an answer, with seven digits; null where there is none.
 type number float64
+
+// rounded is what an answer has of it.
+func (n number) rounded() float64 {
+	x, _ := strconv.ParseFloat(strconv.FormatFloat(float64(n), 'g', 7, 64), 64)
+	return x
+}
 
 // MarshalJSON implements json.Marshaler.
 func (n number) MarshalJSON() ([]byte, error) {

@@ -3,9 +3,13 @@ package serve
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -33,6 +37,45 @@ var queries = map[string]query{
 		return s.candidate(ctx, id)
 	},
 	"/lineage/{id}": func(s *search, _ context.Context, id engine.ID, _ url.Values) (any, error) { return s.lineage(id) },
+}
+
+// taken are the parameters of addresses: of each what it may be, "" for any text.
+var taken = map[string]map[string]string{
+	"/progress": {"measure": "hypervolume"},
+	"/scatter":  {"x": "", "y": "", "where": "", "logx": "0 1", "logy": "0 1", "of": "all"},
+	"/table":    {"where": "", "sort": "", "columns": "", "offset": number0},
+	"/parallel": {"where": "", "columns": ""},
+	"/log":      {"file": "", "find": "", "about": ""},
+
+	"/api/searches": {"find": "", "offset": number0},
+	"/api/compare":  {"search": "", "metric": ""},
+	"/api/events":   {"search": ""},
+	"/steer":        {},
+	"/declare":      {"request": "", "at_turn": number0, "dry": "1"},
+	"/import":       {"name": "", "request": "", "at_turn": number0, "dry": "1", "map": ""},
+}
+
+// number0 says that a parameter is a whole number, 0 or more.
+const number0 = "0 1 2 ..."
+
+// asks tells whether an address takes these parameters, so that a slip is not passed over.
+func asks(question string, q url.Values) error {
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		may, ok := taken[question][name]
+		if !ok {
+			if all := slices.Sorted(maps.Keys(taken[question])); len(all) > 0 {
+				return fmt.Errorf("%s: there is no such parameter; there are %s", clip(name, 40), strings.Join(all, ", "))
+			}
+			return fmt.Errorf("%s: this takes no parameters", clip(name, 40))
+		}
+		for _, value := range q[name] {
+			_, err := strconv.ParseUint(value, 10, 63)
+			if fits := may == "" || value == "" || may == number0 && err == nil || slices.Contains(strings.Fields(may), value); !fits {
+				return fmt.Errorf("%s: %q is none of %s", name, clip(value, 40), strings.ReplaceAll(may, " ", ", "))
+			}
+		}
+	}
+	return nil
 }
 
 func of(f func(*search, url.Values) (any, error)) query {
@@ -90,6 +133,9 @@ func (s *search) now(ticks bool) uint64 {
 // patient may be told what held a moment ago, where it takes long to find that out anew, and
 // is told when it pays.
 func (s *search) answer(ctx context.Context, question, id string, at *url.URL, patient bool) (text []byte, version uint64, err error) {
+	if err := asks(question, at.Query()); err != nil {
+		return nil, 0, err
+	}
 	var about engine.ID
 	if id != "" {
 		if about, err = engine.ParseID(id); err != nil {

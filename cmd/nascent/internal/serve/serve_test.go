@@ -297,6 +297,8 @@ func TestViews(t *testing.T) {
 	}
 	for path, want := range map[string]int{
 		"/api/searches/back": 404, "/api/searches/front/candidate/9999": 404, "/api/searches/front/candidate/x": 400, "/api/searches/front/table?where=acuracy+>+1": 400,
+		"/api/searches/front/table?wher=ok": 400, "/api/searches/front/table?offset=-1": 400, "/api/searches/front/scatter?logx=2": 400, "/api/searches/front/report?a=b": 400,
+		"/api/searches/front/progress?measure=accuracy": 400, "/api/searches?offset=x": 400, "/api/compare?searches=front": 400, "/api/searches/front/steer": 405,
 		"/api/searches/front/scatter?y=gene:nothing": 400, "/api/nothing": 404, "/api/searches/front/log?file=..%2Fledger.db": 404, "/web/..%2Fserver.go": 404, "/nothing": 404,
 	} {
 		if w := a.do(httptest.NewRequest("GET", "http://127.0.0.1"+strings.ReplaceAll(path, " ", "+"), nil)); w.Code != want {

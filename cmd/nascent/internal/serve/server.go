@@ -100,17 +100,30 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.main)
 	mux.HandleFunc("GET /web/{file}", web)
-	mux.HandleFunc("GET /api/searches", s.overview)
-	mux.HandleFunc("GET /api/compare", s.compare)
-	mux.HandleFunc("GET /api/events", s.events)
+	handle := func(pattern, question string, h http.HandlerFunc) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := asks(question, r.URL.Query()); err != nil {
+				fail(w, err)
+				return
+			}
+			h(w, r)
+		})
+	}
+	for question, h := range map[string]http.HandlerFunc{"/api/searches": s.overview, "/api/compare": s.compare, "/api/events": s.events} {
+		handle("GET "+question, question, h)
+	}
 	for question := range queries {
 		mux.HandleFunc("GET /api/searches/{name}"+question, func(w http.ResponseWriter, r *http.Request) { s.view(w, r, question) })
 	}
 	mux.HandleFunc("GET /api/searches/{name}/export/{id}/{format}", s.export)
 	mux.HandleFunc("GET /api/searches/{name}/file/{id}/{file}", s.file)
-	mux.HandleFunc("POST /api/searches/{name}/steer", s.steer)
-	mux.HandleFunc("POST /api/searches/{name}/import", s.bring)
-	mux.HandleFunc("POST /api/searches/{name}/declare", s.declare)
+	for question, h := range map[string]http.HandlerFunc{"/steer": s.steer, "/import": s.bring, "/declare": s.declare} {
+		handle("POST /api/searches/{name}"+question, question, h)
+		mux.HandleFunc("GET /api/searches/{name}"+question, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", http.MethodPost)
+			refuse(w, http.StatusMethodNotAllowed, "this is changed by a POST, and not looked at")
+		})
+	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			refuse(w, http.StatusMethodNotAllowed, "this cannot be changed; a search is, by a POST to /api/searches/NAME/steer")

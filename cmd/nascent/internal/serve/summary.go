@@ -175,7 +175,11 @@ func (s *search) importance(url.Values) (any, error) {
 		of.Weigh(&study)
 		study.Genes = study.Genes[:min(len(study.Genes), 40)]
 		for i := range study.Genes {
-			study.Genes[i].Gene, study.Genes[i].Favoured = clip(study.Genes[i].Gene, 220), clip(study.Genes[i].Favoured, 120)
+			g := &study.Genes[i]
+			g.Gene, g.Favoured = clip(g.Gene, 220), clip(g.Favoured, 120)
+			for _, x := range []*float64{&g.Importance, &g.Divergence, &g.Active, &g.Among, &g.Of, &g.Chance} {
+				*x = number(*x).rounded()
+			}
 		}
 		study.Genes = fit(study.Genes, 14_000)
 		out.Metrics = append(out.Metrics, study)

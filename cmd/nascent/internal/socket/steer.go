@@ -65,7 +65,12 @@ func ReadRequest(from io.Reader) (r engine.Request, err error) {
 // inWords says what is wrong with a text that is no request.
 func inWords(err error) error {
 	var kind *json.UnmarshalTypeError
-	if !errors.As(err, &kind) {
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("it is empty")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it ends too early")
+	case !errors.As(err, &kind):
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
 	takes := "a text"
