@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -283,7 +285,7 @@ func hostsTold(hosts []fleet.Host, now time.Time) (all []show.Host) {
 	for _, h := range hosts {
 		x := show.Host{
 			Name: h.Name, State: h.State, Reason: h.Reason, Running: h.Running, Slots: h.Room, Finished: h.Finished, Failed: h.Failed,
-			Cores: h.Cores, Memory: h.Memory,
+			Cores: h.Cores, Memory: h.Memory, GPUs: h.GPUs,
 		}
 		if d := now.Sub(h.Joined).Seconds(); d > 0 {
 			x.Rate = float64(h.Finished) / d
@@ -293,10 +295,33 @@ func hostsTold(hosts []fleet.Host, now time.Time) (all []show.Host) {
 	return all
 }
 
+// counted is what there is of each: "2 NVIDIA A100, NVIDIA T4".
+func counted(names []string) string {
+	var text []string
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		n := 0
+		for _, other := range names {
+			if other == name {
+				n++
+			}
+		}
+		if n > 1 {
+			name = fmt.Sprint(n, " ", name)
+		}
+		text = append(text, name)
+	}
+	return strings.Join(text, ", ")
+}
+
 // writeHosts prints hosts as a table.
 func (a *app) writeHosts(all []show.Host, asJSON bool) error {
-	table := show.Table{Head: []string{"host", "state", "jobs", "of", "finished", "failed", "rate", "cores", "memory", ""},
+	table := show.Table{Head: []string{"host", "state", "jobs", "of", "finished", "failed", "rate", "cores", "memory"},
 		Right: []bool{false, false, true, true, true, true, true, true, true}, Width: a.width}
+	gpus := slices.ContainsFunc(all, func(h show.Host) bool { return len(h.GPUs) > 0 })
+	if gpus {
+		table.Head = append(table.Head, "GPUs")
+	}
+	table.Head = append(table.Head, "")
 	for _, h := range all {
 		if asJSON {
 			if err := a.writeJSON(h); err != nil {
@@ -304,10 +329,14 @@ func (a *app) writeHosts(all []show.Host, asJSON bool) error {
 			}
 			continue
 		}
-		table.Rows = append(table.Rows, []string{
+		row := []string{
 			h.Name, h.State, fmt.Sprint(h.Running), fmt.Sprint(h.Slots), fmt.Sprint(h.Finished), fmt.Sprint(h.Failed), show.Rate(h.Rate),
-			fmt.Sprint(h.Cores), show.Bytes(h.Memory), h.Reason,
-		})
+			fmt.Sprint(h.Cores), show.Bytes(h.Memory),
+		}
+		if gpus {
+			row = append(row, counted(h.GPUs))
+		}
+		table.Rows = append(table.Rows, append(row, h.Reason))
 	}
 	if asJSON {
 		return nil

@@ -8,6 +8,28 @@ import (
 	"github.com/nascent-nas/nascent/fleet"
 )
 
+// A host names the GPUs that it may use.
+func TestGPUs(t *testing.T) {
+	t.Parallel()
+	const list = "0, GPU-aa11, NVIDIA A100-SXM4-80GB\n1, GPU-bb22, NVIDIA A100-SXM4-80GB\n2, GPU-cc33, Tesla T4\nno devices\n"
+	for _, c := range []struct {
+		visible string
+		limited bool
+		want    string
+	}{
+		{"", false, "2 NVIDIA A100-SXM4-80GB, Tesla T4"},
+		{"", true, ""},
+		{"2", true, "Tesla T4"},
+		{"GPU-cc, 0", true, "NVIDIA A100-SXM4-80GB, Tesla T4"},
+		{"GPU-", true, "2 NVIDIA A100-SXM4-80GB, Tesla T4"},
+		{"NoDevFiles", true, ""},
+	} {
+		if got := counted(gpusOf(list, c.visible, c.limited)); got != c.want {
+			t.Errorf("CUDA_VISIBLE_DEVICES=%q, %v: %q, not %q", c.visible, c.limited, got, c.want)
+		}
+	}
+}
+
 // A search listens where it did, and elsewhere if somebody else does that by now.
 func TestListenAgain(t *testing.T) {
 	t.Parallel()

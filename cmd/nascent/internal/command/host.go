@@ -11,7 +11,9 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -190,7 +192,7 @@ func (a *app) host(ctx context.Context, o fleet.ServeOptions) error {
 	o.Log = func(format string, args ...any) {
 		fmt.Fprintln(a.err, time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 	}
-	o.Machine.Kernels = kernels()
+	o.Machine.Kernels, o.Machine.GPUs = kernels(), gpus(ctx)
 	o.Evaluator = opening(logs, o.Machine.Instance)
 	defer outlive()()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -213,6 +215,37 @@ func kernels() (names []string) {
 	for _, set := range isa.Available() {
 		if names = append(names, set.String()); set.String() == wish {
 			return []string{wish}
+		}
+	}
+	return names
+}
+
+// gpus are the names of those that this process may use, as far as nvidia-smi tells.
+func gpus(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	text, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=index,uuid,name", "--format=csv,noheader").Output()
+	if err != nil {
+		return nil
+	}
+	visible, limited := os.LookupEnv("CUDA_VISIBLE_DEVICES")
+	return gpusOf(string(text), visible, limited)
+}
+
+// gpusOf are the names of those in nvidia-smi's list that CUDA_VISIBLE_DEVICES leaves, if
+// that is set: by number, or by UUID or its beginning.
+func gpusOf(list, visible string, limited bool) (names []string) {
+	for line := range strings.Lines(list) {
+		f := strings.SplitN(strings.TrimSpace(line), ", ", 3)
+		if len(f) < 3 {
+			continue
+		}
+		seen := func(word string) bool {
+			word = strings.TrimSpace(word)
+			return word == f[0] || strings.HasPrefix(word, "GPU-") && strings.HasPrefix(f[1], word)
+		}
+		if !limited || slices.ContainsFunc(strings.Split(visible, ","), seen) {
+			names = append(names, f[2])
 		}
 	}
 	return names

@@ -17,6 +17,8 @@ type Host struct {
 	Rate     float64 `json:"rate"`     // of finished ones a second, since it joined
 	Cores    int     `json:"cores"`
 	Memory   int64   `json:"memory"` // bytes
+
+	GPUs []string `json:"gpus,omitempty"` // names of those that it sees
 }
 
 // hostStates are those in which hosts are counted, in this order.
