@@ -40,8 +40,11 @@ class Receipt:
         self.planned = bool(record.get("planned"))
         self.says = record.get("says", "")
         self.hint = record.get("hint", "")
+        self._changed = self.planned or record.get("seq", 0) > 0
 
     def __repr__(self) -> str:
+        if not self._changed:
+            return f"<nothing was changed{': ' + self.says if self.says else ''}>"
         return f"<{'planned for' if self.planned else 'holds from'} turn {self.turn}: {self.request}>"
 
 

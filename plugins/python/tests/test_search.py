@@ -129,6 +129,7 @@ class TestSteering(Case):
                     search.takeover(objectives={"speed": "maximize"})
                 change = {"space": {**SPACE, "x": {"float": [0, 20]}}, "objectives": {"accuracy": "maximize", "cost": "minimize"}}
                 would = search.takeover(**change, dry_run=True)
+                self.assertEqual(repr(would), f"<nothing was changed: {would.says}>")
                 self.assertEqual([o["metric"] for o in search.status["objectives"]], ["accuracy"])
                 done = search.takeover(**change, request="wider")
                 self.assertRegex(done.says, "^[0-6] of 6 candidates fit; ")

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -106,8 +107,8 @@ func (a *app) addCommand() *cobra.Command {
 		Use:   "add DIR GENOME...",
 		Short: "Let a search measure genomes that you hold for good",
 		Long: `Proposes genomes to the search in DIR, each a text such as 'lr=0.01 units=64', as list
-and show print them, or with --from those of a file, whose columns are found as
-those of import are. They are measured like any other candidate, count for the
+and show print them, or with --from those of a file: one text a line, or columns
+that are found as those of import are. They are measured like any other candidate, count for the
 limits and may be the best; the strategy sees what came of them.`,
 		Example: `  nascent add mnist1d 'lr=0.003 act=relu'
   nascent add mnist1d --from good.csv`,
@@ -336,7 +337,7 @@ func (a *app) importFrom(ctx context.Context, v *show.View, led engine.Ledger, f
 	out := importedOf(m, left)
 	out.DryRun = b.dry
 	if len(results) == 0 {
-		return wrongInput("nothing of %s fits: %s", source.What, leftOut(left))
+		return wrongInput("nothing of %s fits: %s%s", source.What, leftOut(left), m.Remedy(left))
 	}
 	var rec engine.Receipt
 	if b.dry {
@@ -424,6 +425,43 @@ func (a *app) later(v *show.View, n int) error {
 	return err
 }
 
+// genomesOf are the genomes of a file that has one a line, as list and show print them; nil
+// if it is another one, a table say. One whose first line has no separators of a table, but a
+// value after a name, is meant to have genomes.
+func genomesOf(space *genome.Space, file string) (all []genome.Genome, err error) {
+	if info, err := os.Stat(file); file == "" || err != nil || !info.Mode().IsRegular() {
+		return nil, nil // what it is is said elsewhere
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	in := bufio.NewScanner(f)
+	in.Buffer(nil, 1<<20)
+	for n := 1; in.Scan(); n++ {
+		text := strings.TrimSpace(in.Text())
+		if text == "" {
+			continue
+		}
+		g, err := space.Parse(text)
+		if all == nil && (!strings.Contains(text, "=") || err != nil && (strings.ContainsAny(text, ",;\t\x00") || text[0] == '{')) {
+			return nil, nil
+		}
+		if err == nil {
+			err = space.Check(g)
+		}
+		if err != nil {
+			return nil, wrongInput("%s, line %d: %v; nothing is added", filepath.Base(file), n, err)
+		}
+		all = append(all, g)
+	}
+	if err := in.Err(); err != nil && all != nil {
+		return nil, wrongInput("%s: %v after %d genomes; nothing is added", filepath.Base(file), err, len(all))
+	}
+	return all, nil
+}
+
 func (a *app) addTo(ctx context.Context, v *show.View, led engine.Ledger, texts []string, file string, b bringing) error {
 	var genomes []genome.Genome
 	for _, text := range texts {
@@ -436,7 +474,11 @@ func (a *app) addTo(ctx context.Context, v *show.View, led engine.Ledger, texts 
 		}
 		genomes = append(genomes, g)
 	}
-	if file != "" {
+	lines, err := genomesOf(v.Space, file)
+	if err != nil {
+		return err
+	}
+	if genomes = append(genomes, lines...); file != "" && lines == nil {
 		b.Genomes = true
 		_, m, err := mapped(ctx, v, file, b)
 		if err != nil {

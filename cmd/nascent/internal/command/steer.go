@@ -120,6 +120,9 @@ func (a *app) steeringCommand(cmd *cobra.Command, ask func(args []string) (engin
 		if err != nil {
 			return err
 		}
+		if rec.Seq == 0 && !rec.Planned && !r.DryRun {
+			done += "; it was so before, and nothing was changed"
+		}
 		return a.told(s, rec, "%s", done)
 	}
 	return cmd
@@ -375,13 +378,16 @@ search that is not running its next run finds them cancelled.`,
 	return cmd
 }
 
+// parseIDs reads candidates, each of them once.
 func parseIDs(args []string) (ids []engine.ID, err error) {
 	for _, arg := range args {
 		id, err := engine.ParseID(arg)
 		if err != nil {
 			return nil, wrongInput("%v", err)
 		}
-		ids = append(ids, id)
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
 	}
 	return ids, nil
 }

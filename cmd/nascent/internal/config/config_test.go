@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -490,6 +491,36 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 	for _, key := range keys {
 		if !strings.Contains(string(text), "| `"+key) {
 			t.Errorf("docs/search-yaml.md does not describe %s", key)
+		}
+	}
+}
+
+// What is said of objectives that are no list is a list that is taken.
+func TestObjectivesRemedies(t *testing.T) {
+	t.Parallel()
+	const head = "space: {x: {int: [0, 9]}}\nevaluator: onemax\nobjectives: "
+	for text, want := range map[string]string{
+		"accuracy":                        "[{accuracy maximize }]",
+		"{accuracy: maximize}":            "[{accuracy maximize }]",
+		"{accuracy: max, size: minimize}": "[{accuracy maximize } {size minimize }]",
+		"{metric: size, goal: minimize}":  "[{size minimize }]",
+		"{metric: size}":                  "[{size maximize }]",
+		"[accuracy]":                      "[{accuracy maximize }]",
+		"[[accuracy]]":                    "[{accuracy maximize }]",
+		"{}":                              "[{accuracy maximize }]",
+	} {
+		_, err := parse(t, head+text+"\n").Read()
+		var wrong *Error
+		if !errors.As(err, &wrong) {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		remedy, all := strings.CutPrefix(wrong.Remedy, "write a list: ")
+		if !all {
+			remedy = "[" + strings.TrimPrefix(remedy, "write ") + "]"
+		}
+		if s, err := parse(t, head+remedy+"\n").Read(); err != nil || fmt.Sprint(s.Engine.Objectives) != want {
+			t.Errorf("%s: %s, and that is %+v, %v", text, wrong.Remedy, s, err)
 		}
 	}
 }

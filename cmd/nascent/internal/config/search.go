@@ -502,7 +502,13 @@ func (d *Document) fidelities(n *yaml.Node, key string, s *Search) error {
 
 // objectives reads those that are equal in rank, or the ties; others are the others.
 func (d *Document) objectives(n *yaml.Node, key string, all, others *[]engine.Objective) error {
+	if n.Kind != yaml.SequenceNode {
+		return d.fault(n, key, "write a list: ["+meantObjectives(n)+"]", "holds %s, not a list", describe(n))
+	}
 	err := d.list(n, key, func(n *yaml.Node, key string) error {
+		if n.Kind != yaml.MappingNode {
+			return d.fault(n, key, "write "+meantObjectives(n), "holds %s, not a map", describe(n))
+		}
 		o := engine.Objective{Goal: engine.Maximize}
 		err := d.fields(n, key, readers{
 			"metric": func(n *yaml.Node, key string) (err error) { o.Metric, err = d.word(n, key); return err },
@@ -537,6 +543,37 @@ func (d *Document) objectives(n *yaml.Node, key string, all, others *[]engine.Ob
 		err = d.fault(n, key, "list at least one, or remove the key (then accuracy is maximized)", "the list is empty")
 	}
 	return err
+}
+
+// meantObjectives are objectives as they are written, of what may have been meant so: a name,
+// one objective without its list, or names with goals.
+func meantObjectives(n *yaml.Node) string {
+	var all []string
+	add := func(metric, goal string) {
+		if goal != string(engine.Minimize) {
+			goal = string(engine.Maximize)
+		}
+		if metric == "" {
+			metric = "accuracy"
+		}
+		all = append(all, "{metric: "+clip(metric)+", goal: "+goal+"}")
+	}
+	_, metric := child(n, "metric")
+	switch {
+	case n.Kind == yaml.MappingNode && metric == nil && len(n.Content) > 0:
+		for i := 0; i+1 < min(len(n.Content), 8); i += 2 {
+			add(n.Content[i].Value, n.Content[i+1].Value)
+		}
+	case metric != nil:
+		_, goal := child(n, "goal")
+		if goal == nil {
+			goal = &yaml.Node{}
+		}
+		add(metric.Value, goal.Value)
+	default:
+		add(n.Value, "")
+	}
+	return strings.Join(all, ", ")
 }
 
 // derived reads expressions by the names of the metrics that they are to be.

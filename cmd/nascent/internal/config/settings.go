@@ -23,6 +23,9 @@ func Settings(pairs []string) (*engine.Settings, error) {
 		if !ok || key == "" {
 			return nil, fmt.Errorf("%w: %s: write KEY=VALUE, for example limits.evaluations=500", engine.ErrConfig, pair)
 		}
+		if _, twice := values[key]; twice {
+			return nil, wrong("the command line", key, "give it one value", "it comes twice")
+		}
 		values[key] = setting(key, value)
 	}
 	text, err := json.Marshal(values)

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -23,12 +24,18 @@ func Takeover(pairs []string) (*engine.Takeover, error) {
 		return nil, err
 	}
 	x := new(engine.Takeover)
+	var given []string
 	for _, pair := range pairs {
-		if key, value, _ := strings.Cut(pair, "="); strings.TrimSpace(value) == "none" {
+		key, value, _ := strings.Cut(pair, "=")
+		switch {
+		case slices.Contains(given, key):
+			err = wrong("the command line", key, "give it one value", "it comes twice")
+		case strings.TrimSpace(value) == "none":
 			err = without(x, key)
-		} else {
+		default:
 			err = d.declare(key, value)
 		}
+		given = append(given, key)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +79,7 @@ func (d *Document) takeover(x *engine.Takeover) error {
 		x.Derived = e.Derived
 	}
 	if d.Has("reference") {
-		x.Reference = e.Reference
+		x.Reference = append(engine.Values{}, e.Reference...)
 	}
 	return nil
 }

@@ -228,6 +228,18 @@ blocks=[(width=8 sizes=[])] 0 ok {"accuracy":2} 0`},
 		"computed from what is a gene, too": {search(t, `{"lr": {"float": [0, 1]}, "size": {"int": [1, 9]}}`, engine.Plan{}), "m.csv",
 			"lr,size,error,loss\n0.5,3,0.25,7\n", Options{Fidelity: -1, Map: []string{"accuracy=1 - error - size/100", "parameters=2 * loss"}}, `
 lr=0.5 size=3 0 ok {"accuracy":0.72,"parameters":14} 0`},
+		"a length that two columns are": {search(t, inner, engine.Plan{}), "l.csv", "n,m,blocks[0].width,accuracy\n0,8,0,1\n",
+			Options{Fidelity: -1, Map: []string{"blocks.length=n", "blocks.length=m"}},
+			"--map blocks.length=m: another --map says that blocks.length is n; leave one of them out"},
+		"a gene that two columns are": {search(t, optimizers, engine.Plan{}), "m.csv", "a,b,optimizer,accuracy\n1,2,sgd,1\n",
+			Options{Fidelity: -1, Map: []string{"lr=a", "gene:lr=b"}}, "--map gene:lr=b: another --map says that gene:lr is a; leave one of them out"},
+		"a metric that two columns are": {search(t, optimizers, engine.Plan{}), "m.csv", "lr,optimizer,b,accuracy\n1,sgd,1,1\n",
+			Options{Fidelity: -1, Map: []string{"accuracy=1 - b", "metric:accuracy=b"}},
+			"--map metric:accuracy=b: another --map says that metric:accuracy is 1 - b; leave one of them out"},
+		"a genome in two columns": {search(t, optimizers, engine.Plan{}), "m.csv", "a,b,accuracy\n1,2,1\n",
+			Options{Fidelity: -1, Map: []string{"genome=a", "genome=b"}}, "--map genome=b: another --map says that genome is a; leave one of them out"},
+		"a parameter of a study": {search(t, optimizers, engine.Plan{}), "m.csv", "params_learning_rate,params_optimizer,accuracy\n1,sgd,1\n",
+			Options{Fidelity: -1, Map: []string{"lr=learning_rate"}}, `--map lr=learning_rate: m.csv has no column "learning_rate"; did you mean params_learning_rate?`},
 		"semicolons": {search(t, optimizers, engine.Plan{}), "n.csv", "lr; optimizer;accuracy\n0,01;sgd;0,5\n0.02; sgd;1e-1\n", Options{Fidelity: -1}, `
 lr=0.01 optimizer=sgd 0 ok {"accuracy":0.5} 0
 lr=0.02 optimizer=sgd 0 ok {"accuracy":0.1} 0`},
@@ -355,6 +367,34 @@ unused tags`)
 	for bits, want := range map[uint16]float64{0x3c00: 1, 0xc000: -2, 0x3555: 0.333251953125, 0x0001: 5.9604644775390625e-08, 0x7c00: math.Inf(1)} {
 		if got := half(bits); got != want {
 			t.Errorf("%04x is %v, want %v", bits, got, want)
+		}
+	}
+}
+
+// Where genes of lists are lacking and columns are not used, it is said how those are named.
+func TestListsAreNamedByPlaces(t *testing.T) {
+	t.Parallel()
+	for file, c := range map[string]struct {
+		options Options
+		want    string
+	}{
+		"params_n,params_w,act,accuracy\n1,8,relu,1\n": {Options{Fidelity: -1}, "; params_n, params_w are not used: say which is which gene with --map GENE=COLUMN, " +
+			"in lists for each place and for the length, as in --map 'blocks[0].width=COLUMN' --map blocks.length=COLUMN"},
+		"blocks[0].width,n,accuracy\n8,8,1\n":       {Options{Fidelity: -1}, "; n is not used: say which is which gene with --map GENE=COLUMN"},
+		"blocks[0].width,n,act,accuracy\n1,8,1,1\n": {Options{Fidelity: -1}, ""}, // it is there, and does not fit
+		"blocks.length,act,accuracy\n1,relu,1\n":    {Options{Fidelity: -1}, ""}, // every column is used
+	} {
+		source, err := Open(t.Context(), write(t, "x.csv", file), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := Map(search(t, `{"blocks": {"list": {"width": {"int": [4, 32]}}, "length": [1, 3]}, "act": {"choice": ["relu", "1"]}}`, engine.Plan{}), source, c.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, left := m.Results()
+		if got := m.Remedy(left); got != c.want {
+			t.Errorf("%q: %q, want %q (%v)", file, got, c.want, left)
 		}
 	}
 }

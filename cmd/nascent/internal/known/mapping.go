@@ -125,18 +125,31 @@ var bookkeeping = []string{
 
 // explicit takes what the user says.
 func (m *Mapping) explicit(o Options, used map[string]bool) error {
+	said := map[string]string{}
 	for _, text := range o.Map {
 		name, from, ok := strings.Cut(text, "=")
 		name, from = strings.TrimSpace(name), strings.TrimSpace(from)
 		if !ok || name == "" || from == "" {
 			return mistake("--map %s: write NAME=COLUMN, with NAME a gene, a metric, fidelity or genome", text)
 		}
+		twice := func(what string) error {
+			before, known := said[what]
+			if said[what] = from; !known {
+				return nil
+			}
+			return mistake("--map %s: another --map says that %s is %s; leave one of them out", text, name, before)
+		}
 		from = m.column(from)
 		there := slices.Contains(m.source.Columns, from)
 		missing := func() error {
 			e := &genome.Mistake{Problem: fmt.Sprintf("--map %s: %s has no column %q", text, m.source.What, from),
 				Remedy: "there are " + some(m.source.Columns)}
-			if near := option.Nearest(from, m.source.Columns); near != "" {
+			ends := func(column string) bool {
+				return strings.HasSuffix(column, "_"+from) || strings.HasSuffix(column, ":"+from)
+			}
+			if i := slices.IndexFunc(m.source.Columns, ends); i >= 0 {
+				e.Remedy = "did you mean " + m.source.Columns[i] + "?"
+			} else if near := option.Nearest(from, m.source.Columns); near != "" {
 				e.Remedy = "did you mean " + near + "?"
 			}
 			return e
@@ -149,6 +162,9 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 			if !there {
 				return missing()
 			}
+			if err := twice("length of " + list); err != nil {
+				return err
+			}
 			m.length[list], used[from] = from, true
 		case isGene || !isMetric && m.has(name):
 			if !m.has(path) {
@@ -157,10 +173,16 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 			if !there {
 				return missing()
 			}
+			if err := twice("gene " + path); err != nil {
+				return err
+			}
 			m.genes[path], used[from] = from, true
 		case name == "fidelity" || name == "genome":
 			if !there {
 				return missing()
+			}
+			if err := twice(name); err != nil {
+				return err
 			}
 			if used[from] = true; name == "genome" {
 				m.whole = []string{from}
@@ -170,6 +192,9 @@ func (m *Mapping) explicit(o Options, used map[string]bool) error {
 		case isMetric || m.declared(name):
 			if !m.declared(metric) {
 				return mistake("--map %s: the search has no metric %s", text, metric)
+			}
+			if err := twice("metric " + metric); err != nil {
+				return err
 			}
 			m.explicitly = append(m.explicitly, metric)
 			if there {
@@ -545,6 +570,29 @@ func (m *Mapping) result(row *Row) (k engine.Known, err error) {
 	engine.SortValues(k.Metrics)
 	k.Curve = m.curve(row)
 	return k, nil
+}
+
+// Remedy is how genes may be found that rows lack, where nothing is read of some columns; ""
+// if that is not what they lack.
+func (m *Mapping) Remedy(left []LeftOut) string {
+	lack := func(l LeftOut) bool {
+		return strings.Contains(l.Why, ": is missing") || strings.Contains(l.Why, "without a genome")
+	}
+	if len(m.Unused) == 0 || !slices.ContainsFunc(left, lack) {
+		return ""
+	}
+	verb := "are"
+	if len(m.Unused) == 1 {
+		verb = "is"
+	}
+	text := fmt.Sprintf("; %s %s not used: say which is which gene with --map GENE=COLUMN", some(m.Unused), verb)
+	for _, path := range m.search.Space.Paths(1000) {
+		if list, _, ok := strings.Cut(path, "[0]"); ok && m.length[list] == "" && m.genes[path] == "" {
+			text += fmt.Sprintf(", in lists for each place and for the length, as in --map '%s=COLUMN' --map %s.length=COLUMN", path, list)
+			break
+		}
+	}
+	return text
 }
 
 // wanted are the metrics that the search judges by.

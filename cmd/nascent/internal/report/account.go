@@ -119,17 +119,7 @@ func (r *Report) Account() *Account {
 		add("metric "+x.Metric, x.Expression)
 	}
 	for _, c := range p.Constraints {
-		bound := c.Metric
-		if c.Min != nil {
-			bound += fmt.Sprintf(" at least %g", *c.Min)
-		}
-		if c.Max != nil {
-			bound += fmt.Sprintf(" at most %g", *c.Max)
-		}
-		if c.Weight > 0 {
-			bound += fmt.Sprintf(" (soft, weight %g)", c.Weight)
-		}
-		add("constraint", bound)
+		add("constraint", show.ConstraintText(c))
 	}
 	for i, f := range p.Fidelities {
 		text := f.Evaluator

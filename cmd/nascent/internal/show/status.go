@@ -109,6 +109,9 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	field("strategy", "%s%s", StrategyText(v.Strategies), Deciding(s))
 	field("evaluations", "%s", Counts(s))
 	field("limits", "%s", LimitsText(v, s.Limits))
+	for _, c := range v.Plan.Constraints {
+		field("constraint", "%s", ConstraintText(c))
+	}
 	for _, text := range s.Bans {
 		field("banned", "%s", text)
 	}
@@ -248,6 +251,21 @@ func JobLine(v *View, j *engine.RunningJob, width int) string {
 		s += "  " + took
 	}
 	return Clip(s, width)
+}
+
+// ConstraintText says what a constraint asks for.
+func ConstraintText(c engine.Constraint) string {
+	text := c.Metric
+	if c.Min != nil {
+		text += fmt.Sprintf(" at least %g", *c.Min)
+	}
+	if c.Max != nil {
+		text += fmt.Sprintf(" at most %g", *c.Max)
+	}
+	if c.Weight > 0 {
+		text += fmt.Sprintf(" (soft, weight %g)", c.Weight)
+	}
+	return text
 }
 
 // LimitsText says in words when a search ends.
