@@ -310,7 +310,7 @@ func (a *Archive) Status() Snapshot {
 	}
 	t := a.tally
 	s.OK, s.Invalid, s.Failed, s.Reused, s.Supernet, s.Score = t.ok, t.invalid, t.failed, t.reused, t.supernet, t.score
-	s.Added, s.Imported = t.added, t.imported
+	s.Added, s.Imported, s.Outside = t.added, t.imported, a.era().Of-a.era().Fit.Fit
 	s.Paused, s.Bans, s.Pinned, s.Branched = a.paused, a.Bans(), a.Pinned(), a.Branched()
 	for _, p := range a.planned {
 		s.Planned = append(s.Planned, Planned{Request: p.ID, By: p.By, Turn: p.AtTurn, Text: p.String()})

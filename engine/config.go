@@ -175,6 +175,7 @@ type Snapshot struct {
 	Score       int      `json:"score"`              // and those that were measured with them
 	Added       int      `json:"added,omitempty"`    // of the evaluations, those of genomes that somebody added
 	Imported    int      `json:"imported,omitempty"` // results from elsewhere that the strategy was shown; no evaluations
+	Outside     int      `json:"outside,omitempty"`  // of the candidates, those that do not fit what is declared since a takeover
 	Retries     int      `json:"retries"`            // attempts that failed and counted
 	Running     int      `json:"running"`
 	Waiting     int      `json:"waiting"` // proposed, not running, not consumed

@@ -150,6 +150,9 @@ func WriteCandidate(out io.Writer, v *View, c *engine.Candidate, width int) erro
 		origin += ", shares the result of " + c.Reuse.String()
 	}
 	field("origin", "%s", origin)
+	if c.Outside {
+		field("outside", "it does not fit what the search declares now: log has which takeover, and why")
+	}
 	field("children", "%s", idList(all.Children))
 	field("seed", "%d", c.Seed)
 	field("cost", "%s", cost(c))

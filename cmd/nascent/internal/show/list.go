@@ -21,7 +21,8 @@ type Record struct {
 	Hash      string        `json:"hash"`
 	Parents   []engine.ID   `json:"parents"`
 	Operator  string        `json:"operator"`
-	Origin    engine.Origin `json:"origin,omitempty"` // of what no strategy proposed
+	Origin    engine.Origin `json:"origin,omitempty"`  // of what no strategy proposed
+	Outside   bool          `json:"outside,omitempty"` // it does not fit what is declared since a takeover
 	Seed      uint64        `json:"seed"`
 	Fidelity  int           `json:"fidelity"`
 	Budget    float64       `json:"budget"`
@@ -54,7 +55,7 @@ func RecordOf(c *engine.Candidate) Record {
 	}
 	return Record{
 		ID: c.ID, Phase: c.Phase, Status: c.Status, Genome: c.Genome.Text(), Hash: c.Genome.Hash().String(),
-		Parents: parents, Operator: c.Operator, Origin: c.Origin(), Seed: c.Seed, Fidelity: c.Fidelity, Budget: c.Budget,
+		Parents: parents, Operator: c.Operator, Origin: c.Origin(), Outside: c.Outside, Seed: c.Seed, Fidelity: c.Fidelity, Budget: c.Budget,
 		Metrics: metrics, Attempts: c.Attempts, Reason: c.Reason, Seconds: c.Seconds, Lost: c.Lost, Usage: c.Usage, Stopped: c.Stopped,
 		Task: c.Task, Tag: c.Tag, Resume: c.Resume, Inherit: c.Inherit, Reuse: c.Reuse, Replicate: c.Replicate, Baseline: c.Baseline,
 	}

@@ -79,7 +79,7 @@ func (r *Rows) Candidate(row int) engine.Candidate {
 
 // Fields are the columns that every search has: those of an exported candidate, and
 // what was said of it.
-var Fields = slices.Concat(Columns, []string{"origin", "label", "comment"})
+var Fields = slices.Concat(Columns, []string{"origin", "outside", "label", "comment"})
 
 // statuses are the words that stand for a candidate's status.
 var statuses = []string{string(engine.OK), string(engine.Invalid), string(engine.Failed)}
@@ -271,6 +271,8 @@ func (r *Rows) field(name string) (expression.Column, bool) {
 			job := engine.Job{Operator: r.Operator.At(row)}
 			return string(job.Origin())
 		}, string(engine.Imported), string(engine.Added)), true
+	case "outside":
+		return truths(func(row int) bool { return r.Archive.Outside(r.IDs[row]) }), true
 	case "label":
 		c := expression.Column{Kind: expression.Text, Many: true, At: func(row int, out []expression.Value) []expression.Value {
 			for _, name := range r.Labels[r.IDs[row]].Names {
@@ -555,6 +557,9 @@ func (r *Rows) Usual(found []int) []string {
 		columns = append(columns, "lost")
 	}
 	columns = append(columns, "operator", "parents")
+	if any(func(row int) bool { return r.Archive.Outside(r.IDs[row]) }) {
+		columns = append(columns, "outside")
+	}
 	if any(func(row int) bool { return r.Reason.At(row) != "" }) {
 		columns = append(columns, "reason")
 	}

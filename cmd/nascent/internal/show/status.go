@@ -18,6 +18,7 @@ func Counts(s engine.Snapshot) string {
 		what string
 	}{
 		{s.OK, "ok"}, {s.Invalid, "invalid"}, {s.Failed, "failed"}, {s.Reused, "reused"}, {s.Added, "added"}, {s.Imported, "imported"},
+		{s.Outside, "outside what is declared now"},
 		{s.Retries, "attempts that failed"},
 		{s.Supernet, "for shared weights"}, {s.Score, "scored with them"},
 	} {
