@@ -191,6 +191,15 @@ $1 > 8 { print "the hill is too steep \033[2J" > "/dev/stderr"; exit 1 }
 		}
 	}
 	p.keep("narrow")
+	q := openPane(t, 80, 24, "TERM=tmux-256color nascent watch "+folder+"; echo left with $?; exec cat")
+	q.until(filepath.Base(folder)+"  1 search", "hill ", "  running ", "of 100,000", "accuracy ")
+	q.keep("folder")
+	q.press("Enter")
+	q.until(" hill  running", "Esc searches", "1 Overview")
+	q.press("Escape")
+	q.until("  1 search", "-Overview")
+	q.press("q")
+	q.until("left with 0", "-1 search")
 
 	first.Process.Kill()
 	<-ended

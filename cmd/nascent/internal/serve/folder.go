@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ type standing struct {
 	Name        string          `json:"name"`
 	State       engine.RunState `json:"state,omitempty"` // empty while it is read
 	Live        bool            `json:"live"`
+	Paused      bool            `json:"paused,omitempty"`
 	Evaluations int             `json:"evaluations"`
 	Limit       int             `json:"limit,omitempty"`
 	Failed      int             `json:"failed,omitempty"`
@@ -28,6 +30,7 @@ type standing struct {
 	Strategy    string          `json:"strategy,omitempty"`
 	Branched    string          `json:"branched,omitempty"` // from what
 	Wall        number          `json:"wall"`
+	Left        number          `json:"left,omitempty"` // seconds that it will take yet, where that is known
 	Error       string          `json:"error,omitempty"`
 	Version     uint64          `json:"version"`
 }
@@ -41,6 +44,10 @@ func (s *search) listed() *standing {
 	}
 	if st.Branched != nil {
 		o.Branched = clip("branched "+show.OriginsText(st.Branched), 100)
+	}
+	o.Paused = st.Paused != nil
+	if _, left := show.Progress(st, show.Pace(st)); o.Live && !o.Paused && !math.IsNaN(left) {
+		o.Left = number(max(0, left))
 	}
 	if row, ok := s.rows.Find(o.Winner); ok {
 		if values := s.rows.Metric(goal.Metric); values != nil {

@@ -615,6 +615,9 @@ func TestFolder(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(folder, "no search"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(folder, "search.yaml"), nil, 0o644); err != nil { // what describes them lies beside them
+		t.Fatal(err)
+	}
 	a := newAsker(t, Config{Dir: folder, Source: &stopped{}})
 	for _, name := range []string{"one", "two", "three"} {
 		a.ready(name)

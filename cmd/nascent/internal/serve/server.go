@@ -247,14 +247,19 @@ func (s *Server) search(name string) (*search, error) {
 	return x, nil
 }
 
-// isSearch tells whether a directory is a search's.
+// isSearch tells whether a directory is a search's: not a folder with searches and the file
+// that describes one of them.
 func isSearch(dir string) bool {
-	for _, name := range []string{ledger.FileName, "search.yaml"} {
-		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			return true
-		}
+	if begun := has(dir, ledger.FileName); begun || !has(dir, "search.yaml") {
+		return begun
 	}
-	return false
+	entries, _ := os.ReadDir(dir)
+	return !slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.IsDir() && has(filepath.Join(dir, e.Name()), ledger.FileName) })
+}
+
+func has(dir, name string) bool {
+	_, err := os.Lstat(filepath.Join(dir, name))
+	return err == nil
 }
 
 // mostListed is how many searches of a folder are known.
@@ -276,7 +281,7 @@ func (s *Server) list() []string {
 	entries, _ := os.ReadDir(s.config.Dir)
 	for _, e := range entries {
 		if dir := filepath.Join(s.config.Dir, e.Name()); e.IsDir() && !strings.HasPrefix(e.Name(), safe.Unfinished) && len(s.names) < mostListed {
-			if _, err := os.Lstat(filepath.Join(dir, ledger.FileName)); err == nil {
+			if has(dir, ledger.FileName) {
 				s.names = append(s.names, e.Name())
 			}
 		}

@@ -32,6 +32,14 @@ func Counts(s engine.Snapshot) string {
 	return parts[0] + ": " + strings.Join(parts[1:], ", ")
 }
 
+// Pace is how many evaluations a search does in a second of running, 0 before it has run.
+func Pace(s engine.Snapshot) float64 {
+	if s.Wall > 0 {
+		return float64(s.Evaluations) / s.Wall
+	}
+	return 0
+}
+
 // Progress is how much of the limits is used, 0 to 1, and how long it should
 // take to reach the first of them at the pace so far; NaN where no limit tells.
 func Progress(s engine.Snapshot, rate float64) (part, left float64) {
@@ -122,10 +130,7 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	if n := len(s.Pinned); n > 0 {
 		field("pinned", "files of %s", Plural(n, "candidate"))
 	}
-	rate := 0.0
-	if s.Wall > 0 {
-		rate = float64(s.Evaluations) / s.Wall
-	}
+	rate := Pace(s)
 	line := fmt.Sprintf("%s, evaluators %s, %s", Seconds(s.Wall), Seconds(s.Spent.Seconds), Rate(rate))
 	if _, left := Progress(s, rate); s.State == engine.StateRunning && s.Paused == nil && !math.IsNaN(left) {
 		line += ", about " + Seconds(left) + " left"

@@ -1,5 +1,5 @@
-// Package watch shows one search in a terminal, as it goes, and steers it: what
-// `nascent watch` does (docs/watch.md).
+// Package watch shows a search in a terminal, as it goes, and steers it, or all that lie in
+// a folder: what `nascent watch` does (docs/watch.md).
 //
 // A model takes keys and answers in and draws lines; bubbletea carries both to and from
 // the terminal. Drawing asks for what it shows: each question that a line needs is one of

@@ -208,7 +208,7 @@ var keys = []struct{ keys, what string }{
 	{"1 - 5, Tab", "the views: overview, candidates, failures, timeline, logs"},
 	{"↑ ↓  j k", "choose, or scroll; PgUp PgDn, Ctrl-U Ctrl-D half, g G the ends"},
 	{"Enter", "opens what is chosen: a candidate, those with a failure"},
-	{"Esc", "back; takes a filter away"},
+	{"Esc", "back, in a folder to its searches; takes a filter away"},
 	{"?  q  Ctrl-C", "these keys; leave. The search goes on"},
 	{"", "candidates"},
 	{"/", "filter, in the language of list --where: accuracy > 0.9 and not norm"},

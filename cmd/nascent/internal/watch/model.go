@@ -68,6 +68,8 @@ type model struct {
 	cursor   *tea.Position
 	drawn    string
 	quitting bool
+	within   bool // it is one of a folder: Esc leads back there
+	left     bool // it did
 }
 
 // confirm is an order that waits for a yes.
@@ -77,6 +79,9 @@ type confirm struct {
 	fits string // of a takeover: who would fit, once that is known
 	busy bool   // it is carried out
 }
+
+// planned tells whether it may wait for a turn.
+func (c *confirm) planned() bool { return !c.request.Resume }
 
 // The messages that are not the terminal's.
 type (
@@ -181,10 +186,15 @@ func (m *model) try(c *confirm) tea.Cmd {
 
 // View is what was drawn last.
 func (m *model) View() tea.View {
-	v := tea.NewView(m.drawn)
+	return screenOf(m.drawn, m.cursor)
+}
+
+// screenOf is a screen with what was drawn, and with a cursor where somebody writes.
+func screenOf(drawn string, cursor *tea.Position) tea.View {
+	v := tea.NewView(drawn)
 	v.AltScreen = true
-	if m.cursor != nil {
-		v.Cursor = tea.NewCursor(m.cursor.X, m.cursor.Y)
+	if cursor != nil {
+		v.Cursor = tea.NewCursor(cursor.X, cursor.Y)
 		v.Cursor.Blink = false
 	}
 	return v
@@ -229,6 +239,8 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	case "esc", "backspace":
 		if n := len(m.opened); n > 0 {
 			m.opened = m.opened[:n-1]
+		} else {
+			m.left = m.within
 		}
 	case "tab":
 		m.turn((m.at + 1) % len(m.views))
@@ -447,7 +459,11 @@ func (m *model) answer(key string) tea.Cmd {
 			return steered{c, rec, err}
 		}
 	case key == "t":
-		m.typing = newPrompt("before turn", strconv.FormatUint(m.summary().State.Turns+1, 10), nil, nil, func(text string) error {
+		if !c.planned() {
+			return nil
+		}
+		title := fmt.Sprintf("before turn (the next one is %d)", m.summary().State.Turns+1)
+		m.typing = newPrompt(title, "", nil, nil, func(text string) error {
 			n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 63)
 			if err != nil || n == 0 {
 				return errors.New("write the number of a turn")
@@ -606,10 +622,7 @@ func (m *model) standing(s *summary, bar int) (l line) {
 		return l
 	}
 	st := s.State
-	pace := 0.0
-	if st.Wall > 0 {
-		pace = float64(st.Evaluations) / st.Wall
-	}
+	pace := show.Pace(st)
 	draw := func(part float64) {
 		if bar > 0 {
 			l.add(in(good, show.Bar(part, bar)), t(" "))
@@ -669,8 +682,12 @@ func (m *model) foot(s *summary) []line {
 		if m.confirm.busy {
 			return append(lines, ln(in(faint, "  it is being done ...")))
 		}
-		return append(lines, ln(in(bold, "  y"), t(" does it  "), in(bold, "t"), t(" before a turn  "),
-			in(bold, "e"), t(" changes it  "), in(bold, "Esc"), t(" does not")))
+		l := ln(in(bold, "  y"), t(" does it  "))
+		if m.confirm.planned() {
+			l.add(in(bold, "t"), t(" before a turn  "))
+		}
+		l.add(in(bold, "e"), t(" changes it  "), in(bold, "Esc"), t(" does not"))
+		return append(lines, l)
 	}
 	if len(said.pieces) > 0 && said.width() > m.width {
 		return append(folded("", textOf(said), said.pieces[len(said.pieces)-1].style, m.width, 3), m.keys(s))
@@ -741,10 +758,14 @@ func (m *model) keys(s *summary) line {
 	if m.help != nil {
 		return hinted("↑↓ scroll  Esc back", m.width)
 	}
-	if s == nil {
-		return hinted("q quit", m.width)
+	back := ""
+	if m.within && len(m.opened) == 0 {
+		back = "Esc searches  "
 	}
-	return hinted(m.current().hints(m)+"  ? all keys  q quit", m.width)
+	if s == nil {
+		return hinted(back+"q quit", m.width)
+	}
+	return hinted(back+m.current().hints(m)+"  ? all keys  q quit", m.width)
 }
 
 // hinted draws "KEY what" pairs with two spaces between, those at the end that have no room

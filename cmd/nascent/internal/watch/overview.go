@@ -20,16 +20,25 @@ type overview struct {
 }
 
 func (o *overview) hints(m *model) string {
-	text := "↑↓ choose  Enter open  p pause  s set"
-	if s := m.summary(); s != nil && s.State.Paused != nil {
-		text = "↑↓ choose  Enter open  p resume  s set"
+	text := "↑↓ choose  Enter open"
+	switch s := m.summary(); {
+	case s == nil:
+	case s.State.Paused != nil:
+		text += "  p resume"
+	case s.Live || s.State.State != engine.StateFinished: // there is something to be held up
+		text += "  p pause"
 	}
+	text += "  s set"
 	if l := m.pointed(); l != nil {
 		if _, running := l.about.(job); running {
 			text += "  x cancel"
 		}
 	}
-	return text + "  b ban  n note  S stop  : command"
+	text += "  b ban  n note"
+	if s := m.summary(); s != nil && s.Live {
+		text += "  S stop"
+	}
+	return text + "  : command"
 }
 
 func (o *overview) key(m *model, key string) bool { return o.pager.key(key, o.all, o.height) }
