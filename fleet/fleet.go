@@ -40,6 +40,7 @@ type Options struct {
 
 	heartbeat time.Duration // a peer that answers nothing for twice as long is gone; default 5 s
 	clock     engine.Clock  // tells how long jobs take and hosts last; default the machine's
+	receive   func(dir string, from io.Reader, hash string) (path string, err error)
 }
 
 // Fleet is the coordinator: hosts dial in to it, and evaluators that it makes send their
@@ -75,16 +76,21 @@ func Listen(l net.Listener, o Options) *Fleet {
 	if o.clock == nil {
 		o.clock = clock{}
 	}
+	if o.receive == nil {
+		o.receive = receive
+	}
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
 	f := &Fleet{o: o, done: make(chan struct{}), strays: map[strayKey]*stray{}, lengths: lengths{}, tries: map[jobKey]*tries{}}
+	speaks := o.Keys.server()
+	speaks.Time = o.clock.Now
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+workPath, f.work)
 	mux.HandleFunc("GET "+filePath+"{hash}", f.get)
 	mux.HandleFunc("PUT "+filePath+"{hash}", f.put)
 	f.server = &http.Server{
-		Handler: mux, TLSConfig: o.Keys.server(), ReadHeaderTimeout: 10 * time.Second,
+		Handler: mux, TLSConfig: speaks, ReadHeaderTimeout: 10 * time.Second,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 64, SendPingTimeout: o.heartbeat, PingTimeout: o.heartbeat},
 	}
 	go func() {
@@ -158,6 +164,8 @@ func (f *Fleet) Hosts() (all []Host) {
 		switch {
 		case h.aside != "":
 			x.State, x.Reason = "aside", h.aside
+		case h.full != "" && h.link != nil:
+			x.State, x.Reason = "aside", h.full
 		case h.draining:
 			x.State = "draining"
 		case h.link == nil:
@@ -299,7 +307,11 @@ func (f *Fleet) put(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no search is open, or the host has not joined it", http.StatusServiceUnavailable)
 		return
 	}
-	path, err := receive(files.Temp(), r.Body, hash)
+	path, err := f.o.receive(files.Temp(), r.Body, hash)
+	if isFull(err) {
+		http.Error(w, "the search's disk is full: make room, and it goes on by itself", http.StatusInsufficientStorage)
+		return
+	}
 	if err != nil {
 		http.Error(w, engine.OneLine(err.Error()), http.StatusBadRequest)
 		return
@@ -385,7 +397,7 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 	if h.ends = (time.Time{}); m.Left > 0 {
 		h.ends = f.o.clock.Now().Add(m.Left)
 	}
-	h.link, h.synced, h.released = c, false, false
+	h.link, h.synced, h.released, h.full = c, false, false, ""
 	h.tell(toHost{Joined: true})
 	clear(h.ready)
 	for _, s := range f.sessions {

@@ -28,6 +28,7 @@ type host struct {
 	gone     bool   // it said that it leaves
 	released bool   // over this connection
 	aside    string // it gets no more jobs, and why
+	full     string // why its disk has no room for jobs; "" if it has
 
 	suspended bool            // aside because everything failed on it
 	proven    bool            // some job came to something
@@ -90,7 +91,7 @@ func (h *host) tell(m toHost) {
 
 // slots is how many jobs of an evaluator it can have at once.
 func (h *host) slots(key string) int {
-	if h.link == nil || !h.synced || h.draining || h.gone || h.aside != "" {
+	if h.link == nil || !h.synced || h.draining || h.gone || h.aside != "" || h.full != "" {
 		return 0
 	}
 	return h.ready[key]
@@ -113,7 +114,7 @@ func (h *host) room(key string) int {
 
 // begin sends a job to the host.
 func (h *host) begin(r *run) {
-	r.h, r.at = h, named{Key: r.s.spec.Key, ID: r.key.id, Attempt: r.key.attempt}
+	r.h, r.at = h, r.start.At
 	h.runs[r.at] = r
 	r.whole = !r.a.Saved
 	h.tell(toHost{Start: r.start})
@@ -190,6 +191,12 @@ func (f *Fleet) hears(h *host, c *connection, m *fromHost) {
 		}
 	case m.Aboard:
 		h.board(m.Board)
+	case m.Room != nil:
+		if h.full = clean(m.Room.Lacks); h.full != "" {
+			f.o.Log("host %s gets no more jobs: %s", h.machine.Name, h.full)
+		} else {
+			f.o.Log("host %s has room again", h.machine.Name)
+		}
 	case m.Leaving != "":
 		h.gone = true
 		for at := range h.unread { // nobody will say of these that they are durable
@@ -231,7 +238,7 @@ func (f *Fleet) keep(h *host, m *report) (out []engine.FileRef, err error) {
 		return nil, nil
 	}
 	f.mu.Lock()
-	s := f.session(m.Key)
+	s := f.session(m.At.Key)
 	wanted := s != nil && f.waits(h, m)
 	if r := m.Event.Result; r != nil && r.Status == engine.Failed {
 		wanted = false // nobody needs what it left
@@ -271,15 +278,13 @@ func (f *Fleet) keep(h *host, m *report) (out []engine.FileRef, err error) {
 
 // waits tells whether somebody waits for a report. With the lock held.
 func (f *Fleet) waits(h *host, m *report) bool {
-	at := named{Key: m.Key, ID: m.Event.ID, Attempt: m.Event.Attempt}
-	r := h.runs[at]
+	r := h.runs[m.At]
 	return r != nil && (m.Event.Kind != engine.Saved || h != r.second)
 }
 
 // report takes one event of an attempt.
 func (h *host) report(m *report, kept []engine.FileRef) {
-	e := m.Event
-	at := named{Key: m.Key, ID: e.ID, Attempt: e.Attempt}
+	e, at := m.Event, m.At
 	if e.Kind == engine.Broken {
 		h.setAside(clean(e.Reason))
 		return
@@ -308,7 +313,7 @@ func (h *host) report(m *report, kept []engine.FileRef) {
 func (h *host) ended(r *run, at named, e engine.Event, kept []engine.FileRef) {
 	f := h.fleet
 	e.Reason = clean(e.Reason)
-	brought := e.Kind == engine.Finished && e.Result != nil && e.Result.Status != engine.Failed
+	brought := brought(&e)
 	if e.Kind == engine.Finished {
 		h.finished++
 		if !brought {
@@ -324,7 +329,7 @@ func (h *host) ended(r *run, at named, e engine.Event, kept []engine.FileRef) {
 		f.succeeded(h, r)
 	case h.gone && e.Kind == engine.Lost: // whoever ends a host may end what it started, too
 		e.Kind, e.Alone, e.Reason = engine.Returned, false, "its host leaves: "+h.machine.Name
-	case r.ending || h.gone || e.Kind == engine.Lost && !e.Alone && !r.a.Alone:
+	case r.ending || h.gone || h.full != "" || e.Kind == engine.Lost && !e.Alone && !r.a.Alone:
 	case e.Kind == engine.Returned:
 		if !r.begun { // else it comes back because of others
 			f.failed(h, r, e.Reason)
@@ -408,9 +413,10 @@ func (h *host) board(all []held) {
 		at := x.At
 		has[at] = true
 		r := h.runs[at]
-		if r != nil && r.start.Digest == x.Digest {
+		if r != nil {
 			if r.cancel {
-				h.tell(toHost{Cancel: &named{Key: at.Key, ID: at.ID, Attempt: at.Attempt, Save: r.save}})
+				at.Save = r.save
+				h.tell(toHost{Cancel: &at})
 			}
 			continue
 		}
@@ -438,7 +444,7 @@ func (h *host) adopt(x held) {
 	s := f.session(at.Key)
 	if s != nil {
 		for _, r := range s.runs {
-			if r.key.id != at.ID || r.start.Digest != x.Digest {
+			if r.key.id != at.ID || r.start.At.Digest != at.Digest {
 				continue
 			}
 			switch {
@@ -459,7 +465,7 @@ func (h *host) adopt(x held) {
 			return
 		}
 	}
-	k := strayKey{at.Key, at.ID, x.Digest}
+	k := strayKey{at.Key, at.ID, at.Digest}
 	if f.strays[k] != nil {
 		h.tell(toHost{Kill: &at})
 		return

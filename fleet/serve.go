@@ -39,7 +39,9 @@ type ServeOptions struct {
 	heartbeat time.Duration // default 5 s
 	retry     time.Duration // first pause before it tries to reach the coordinator again; default 500 ms
 	root      string        // where its file system begins, for tests; default /
-	clock     engine.Clock  // by which Until is meant; default the machine's
+	version   string        // of nascent, for tests; default engine.Version
+	free      func(dir string) (int64, error)
+	clock     engine.Clock // by which Until is meant; default the machine's
 }
 
 // leaves is when it has jobs save their progress, to have ended by Until.
@@ -72,6 +74,9 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if o.clock == nil {
 		o.clock = clock{}
 	}
+	if o.free == nil {
+		o.free = free
+	}
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
@@ -84,7 +89,14 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	var done context.CancelFunc
 	s.life, done = context.WithCancel(context.Background())
 	defer done()
-	s.o.Machine.Version = engine.Version
+	s.o.Machine.Version = cmp.Or(o.version, engine.Version)
+	s.watchRoom()
+	defer func() {
+		done()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.watching()
+	}()
 	ctx, left := context.WithCancelCause(ctx)
 	defer left(nil)
 	hard, end := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -123,13 +135,19 @@ type serving struct {
 	link    *line                      // likewise
 	more    chan struct{}              // closed when there is a next one
 	leaving string                     // takes no more jobs, and why
+
+	full     string        // why its disk has no room for jobs; "" if it has
+	roomy    chan struct{} // closed when it has again
+	largest  int64         // bytes that a job left, at most
+	watching func()        // ends that
 }
 
 // desk is one evaluator.
 type desk struct {
 	spec    Spec
 	space   *genome.Space
-	session engine.Session // nil while it is opened, or if that failed
+	session engine.Session    // nil while it is opened, or if that failed
+	aboard  map[attempt]named // jobs of the session, by its names for them
 	opened  opened
 	give    context.CancelFunc // ends its probe
 	done    chan struct{}      // closed when it is opened, or was refused
@@ -141,6 +159,8 @@ type work struct {
 	start  *start
 	saved  *report // the newest
 	answer *report // waits for its Ack
+	acked  bool    // by this host: the evaluator knows
+	next   *start  // another job of that number, that begins when this one has ended
 }
 
 // serve meets the coordinator again and again until there is nothing left to do. The
@@ -199,6 +219,7 @@ func (s *serving) meet(ctx context.Context) (meeting, error) {
 	if err != nil {
 		return metNobody, err
 	}
+	config.Time = s.o.clock.Now
 	dial := dialing{Dialer: net.Dialer{Timeout: 10 * time.Second}}
 	defer dial.hangUp()
 	transport := &http.Transport{
@@ -338,11 +359,14 @@ func (s *serving) attach(l *line, search string) *mailbox.Mailbox[fromHost] {
 	var board []held
 	for at, w := range s.jobs {
 		board = append(board, held{
-			At: at, Digest: w.start.Digest, Running: w.answer == nil, Finished: w.answer != nil && w.answer.Event.Kind == engine.Finished,
+			At: at, Running: w.answer == nil, Finished: w.answer != nil && w.answer.Event.Kind == engine.Finished,
 		})
 	}
 	slices.SortFunc(board, func(a, b held) int { return int(int64(a.At.ID) - int64(b.At.ID)) })
 	s.tell(fromHost{Aboard: true, Board: board})
+	if s.full != "" {
+		s.tell(fromHost{Room: &room{s.full}})
+	}
 	for _, x := range board {
 		if w := s.jobs[x.At]; w.saved != nil {
 			s.tell(fromHost{Report: w.saved})
@@ -442,9 +466,7 @@ func (s *serving) hears(l *line, m *toHost) {
 		if w == nil || w.answer == nil {
 			return
 		}
-		if d := s.desks[at.Key]; d != nil && d.session != nil && w.answer.Event.Kind == engine.Finished {
-			d.session.Ack(at.ID, at.Attempt)
-		}
+		s.acknowledge(at)
 		s.forget(at)
 	}
 }
@@ -452,16 +474,31 @@ func (s *serving) hears(l *line, m *toHost) {
 // at is the evaluator that has an attempt on board, nil if none has.
 func (s *serving) at(n *named) *desk {
 	d := s.desks[n.Key]
-	w := s.jobs[named{Key: n.Key, ID: n.ID, Attempt: n.Attempt}]
-	if d == nil || d.session == nil || w == nil || w.answer != nil {
+	at := *n
+	at.Save = false
+	w := s.jobs[at]
+	if d == nil || d.session == nil || w == nil || w.answer != nil || d.aboard[attempt{at.ID, at.Attempt}] != at {
 		return nil
 	}
 	return d
 }
 
+// acknowledge tells an evaluator, once, that its result is not needed any more.
+func (s *serving) acknowledge(at named) {
+	d, w := s.desks[at.Key], s.jobs[at]
+	if d == nil || d.session == nil || w.acked || w.answer.Event.Kind != engine.Finished || d.aboard[attempt{at.ID, at.Attempt}] != at {
+		return
+	}
+	w.acked = true
+	d.session.Ack(at.ID, at.Attempt)
+}
+
 // forget lets go of an attempt whose answer is durable, and of files that nobody needs.
 func (s *serving) forget(at named) {
 	delete(s.jobs, at)
+	if d := s.desks[at.Key]; d != nil && d.aboard[attempt{at.ID, at.Attempt}] == at {
+		delete(d.aboard, attempt{at.ID, at.Attempt})
+	}
 	s.prune()
 }
 
@@ -501,7 +538,7 @@ func (s *serving) open(spec *Spec) {
 		return
 	}
 	before := d
-	d = &desk{spec: *spec, done: make(chan struct{}), ended: make(chan struct{})}
+	d = &desk{spec: *spec, aboard: map[attempt]named{}, done: make(chan struct{}), ended: make(chan struct{})}
 	var life context.Context
 	life, d.give = context.WithCancel(s.life)
 	s.desks[spec.Key] = d
@@ -536,6 +573,7 @@ func (s *serving) opening(life context.Context, spec *Spec) (engine.Session, *ge
 	space, err := spaceOf(spec.Space, spec.Rules)
 	var session engine.Session
 	here := *spec
+	s.awaitRoom()
 	if err == nil {
 		here.Root, err = s.unpack(s.life, spec)
 	}
@@ -589,11 +627,28 @@ func (s *serving) start(l *line, st *start) {
 		return
 	}
 	s.jobs[at] = &work{start: st}
+	s.begin(l, st)
+}
+
+// begin has an evaluator carry out a job on board. Another one of its number, of which nobody
+// knows any more, ends before.
+func (s *serving) begin(l *line, st *start) {
+	at := st.At
 	d := s.desks[at.Key]
-	if d == nil || d.session == nil || s.leaving != "" {
+	if d == nil || d.session == nil || s.leaving != "" || s.full != "" {
 		s.answer(at, engine.Event{Kind: engine.Returned, Reason: "the host takes no jobs"})
 		return
 	}
+	number := attempt{at.ID, at.Attempt}
+	if before := d.aboard[number]; s.jobs[before] != nil {
+		if old := s.jobs[before]; old.answer == nil {
+			old.next = st
+			d.session.Kill(at.ID, at.Attempt)
+			return
+		}
+		s.acknowledge(before)
+	}
+	d.aboard[number] = at
 	submit := func() error {
 		a, err := st.assignment(d.space)
 		if err == nil {
@@ -627,22 +682,46 @@ func (s *serving) answer(at named, e engine.Event) {
 		return
 	}
 	e.ID, e.Attempt = at.ID, at.Attempt
-	w.answer = &report{Key: at.Key, Event: e}
+	w.answer = &report{At: at, Event: e}
 	s.tell(fromHost{Report: w.answer})
+	switch {
+	case w.next == nil:
+	case s.link == nil:
+		s.answer(w.next.At, engine.Event{Kind: engine.Returned, Reason: "its connection has ended"})
+	default:
+		s.begin(s.link, w.next)
+	}
 }
 
 // listen passes the events of an evaluator on.
 func (s *serving) listen(d *desk) {
 	defer close(d.ended)
 	for e := range d.session.Events() {
+		full := ""
+		if ends := e.Kind == engine.Finished || e.Kind == engine.Lost; ends && !brought(&e) {
+			full = s.look()
+		}
 		s.mu.Lock()
-		at := named{Key: d.spec.Key, ID: e.ID, Attempt: e.Attempt}
-		m := &report{Key: d.spec.Key, Event: e}
+		at, known := d.aboard[attempt{e.ID, e.Attempt}]
+		if !known {
+			at.Key = d.spec.Key
+		}
+		m := &report{At: at, Event: e}
+		var size int64
+		for _, ref := range filesOf(m) {
+			size += ref.Size
+		}
+		s.largest = max(s.largest, size)
 		w := s.jobs[at]
 		switch {
 		case e.Kind == engine.Broken:
 			s.tell(fromHost{Report: m})
 		case e.Kind == engine.Capacity || w == nil || w.answer != nil:
+		case full != "":
+			if e.Kind == engine.Finished {
+				d.session.Ack(e.ID, e.Attempt)
+			}
+			s.answer(at, engine.Event{Kind: engine.Returned, Reason: full})
 		case e.Kind == engine.Finished || e.Kind == engine.Returned || e.Kind == engine.Lost:
 			s.answer(at, e)
 		default:
@@ -695,7 +774,7 @@ func (s *serving) upload(l *line, m *report) error {
 		if err != nil {
 			return err
 		}
-		if err := l.put(path, ref.Hash, s.o.Machine.Instance); err != nil {
+		if err := s.patiently(l, func() error { return l.put(path, ref.Hash, s.o.Machine.Instance) }); err != nil {
 			return fmt.Errorf("the file %s of job %s cannot be sent: %w", ref.Name, m.Event.ID, err)
 		}
 	}
@@ -724,10 +803,14 @@ func (l *line) put(path, hash, instance string) error {
 func ended(answer *http.Response) error {
 	defer answer.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, 1000))
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", answer.Status, clean(string(text)))
+	switch err := fmt.Errorf("%s: %s", answer.Status, clean(string(text))); answer.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusInsufficientStorage:
+		return &fullError{err}
+	default:
+		return err
 	}
-	return nil
 }
 
 // fetch gets files that are not here. Those that the host sees where the coordinator has them

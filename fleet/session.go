@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,15 +33,16 @@ type evaluator struct {
 
 // session is an engine.Session over hosts. All is under the fleet's lock.
 type session struct {
-	fleet  *Fleet
-	spec   Spec
-	setup  engine.EvaluatorSetup
-	files  engine.Files
-	hello  *engine.Hello // of the first host
-	first  chan struct{} // closed with hello or refusal
-	refuse *engine.Mistake
-	fixed  bool       // the kernels are not to be agreed upon
-	probe  *reference // what hosts' probes are to come to; nil: none has come to anything
+	fleet   *Fleet
+	spec    Spec
+	setup   engine.EvaluatorSetup
+	files   engine.Files
+	hello   *engine.Hello // of the first host
+	first   chan struct{} // closed with hello or refusal
+	refuse  *engine.Mistake
+	program string     // of spec
+	fixed   bool       // the kernels are not to be agreed upon
+	probe   *reference // what hosts' probes are to come to; nil: none has come to anything
 
 	events *mailbox.Mailbox[engine.Event]
 	runs   map[attempt]*run
@@ -67,6 +67,7 @@ func (e *evaluator) Open(ctx context.Context, setup engine.EvaluatorSetup) (engi
 		first: make(chan struct{}), idle: make(chan struct{}), events: mailbox.New[engine.Event](),
 		runs: map[attempt]*run{}, unread: map[attempt]*host{}, names: map[attempt]named{}, told: -1,
 	}
+	s.program = s.spec.program()
 	f.mu.Lock()
 	if f.session(e.key) != nil {
 		f.mu.Unlock()
@@ -180,7 +181,7 @@ func (s *session) opened(h *host, o *opened) {
 			h.setAside(engine.OneLine(why))
 			return
 		}
-		h.ready[s.spec.Key] = cmp.Or(h.machine.Slots, s.spec.Slots, max(1, o.Hello.Slots))
+		h.ready[s.spec.Key] = slotsOf(&h.machine, &s.spec, o.Hello)
 	}
 }
 
@@ -210,7 +211,7 @@ func (s *session) emit(k attempt, e engine.Event) {
 
 // Submit implements engine.Session.
 func (s *session) Submit(a engine.Assignment) error {
-	st := startOf(s.spec.Key, &a, s.setup.Space)
+	st := startOf(s.spec.Key, s.program, &a, s.setup.Space)
 	f := s.fleet
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -223,7 +224,7 @@ func (s *session) Submit(a engine.Assignment) error {
 	}
 	r := &run{s: s, a: a, key: k, start: st}
 	s.runs[k] = r
-	if key := (strayKey{s.spec.Key, k.id, st.Digest}); f.strays[key] != nil {
+	if key := (strayKey{s.spec.Key, k.id, st.At.Digest}); f.strays[key] != nil {
 		x := f.strays[key]
 		delete(f.strays, key)
 		x.timer.Stop()
@@ -233,6 +234,11 @@ func (s *session) Submit(a engine.Assignment) error {
 			go f.again(x) // its files are to be kept first
 		}
 		return nil
+	}
+	for key := range f.strays { // of what the job was
+		if key.key == s.spec.Key && key.id == k.id {
+			f.dropStray(key)
+		}
 	}
 	s.queue = append(s.queue, r)
 	f.feed()
@@ -337,7 +343,8 @@ func (s *session) Close(ctx context.Context) error {
 				}
 			default:
 				r.ending = true
-				h.tell(toHost{Cancel: &named{Key: at.Key, ID: at.ID, Attempt: at.Attempt, Save: h != r.second}})
+				at.Save = h != r.second
+				h.tell(toHost{Cancel: &at})
 			}
 		}
 	}
@@ -353,7 +360,7 @@ func (s *session) Close(ctx context.Context) error {
 		for _, h := range f.hosts {
 			for _, at := range h.order() {
 				if r := h.runs[at]; r.s == s {
-					h.tell(toHost{Kill: &named{Key: at.Key, ID: at.ID, Attempt: at.Attempt}})
+					h.tell(toHost{Kill: &at})
 					if r.parts(h) {
 						r.answer(engine.Event{Kind: engine.Returned, Reason: "shutting down"})
 					}

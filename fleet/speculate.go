@@ -44,7 +44,7 @@ func (f *Fleet) speculate() {
 				break
 			}
 			r.second = f.idle(r)
-			r.secondAt = named{Key: s.spec.Key, ID: r.key.id, Attempt: r.key.attempt}
+			r.secondAt = r.start.At
 			r.second.runs[r.secondAt] = r
 			r.second.tell(toHost{Start: r.start})
 			f.o.Log("candidate %s takes long on %s, and is begun on %s as well", r.key.id, r.h.machine.Name, r.second.machine.Name)

@@ -18,7 +18,7 @@ const (
 // jobKey names a job, however often it is tried.
 type jobKey struct{ key, digest string }
 
-func (r *run) job() jobKey { return jobKey{r.s.spec.Key, r.start.Digest} }
+func (r *run) job() jobKey { return jobKey{r.s.spec.Key, r.start.At.Digest} }
 
 // tries is what is known of a job that has brought nothing yet.
 type tries struct {

@@ -52,6 +52,17 @@ type Spec struct {
 	Kernels string // to compute with; "" and those that the host has not: its fastest
 }
 
+// program is equal for evaluators that are one, wherever it lies: what hosts have of a job
+// is of no use to another.
+func (s *Spec) program() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q", s.Options)
+	for _, f := range s.Files {
+		fmt.Fprintf(h, " %s", f.Hash)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
 // toHost is one message to a host; one field is set.
 type toHost struct {
 	Refused string // it may not take part, and why
@@ -73,22 +84,24 @@ type fromHost struct {
 	Aboard  bool   // Board is set
 	Report  *report
 	Leaving string // it takes no more jobs, and why
+	Room    *room
 }
 
-// named is one attempt on a host.
+// named is one attempt on a host. The search may come to another job of the same number, when
+// it was rewound, or goes on with another evaluator, and begins its attempts anew.
 type named struct {
 	Key     string
 	ID      engine.ID
 	Attempt int
+	Digest  string // of the job
 	Save    bool
 }
 
 // held is an attempt that a host has on board.
 type held struct {
 	At       named
-	Digest   string // of the job
-	Running  bool   // else its answer waits for an Ack, and comes after the Board
-	Finished bool   // that is a result
+	Running  bool // else its answer waits for an Ack, and comes after the Board
+	Finished bool // that is a result
 }
 
 // opened is what came of a Spec.
@@ -103,14 +116,13 @@ type opened struct {
 
 // report is one event of an attempt.
 type report struct {
-	Key   string
+	At    named
 	Event engine.Event
 }
 
 // start is a job on its way to a host.
 type start struct {
 	At      named
-	Digest  string
 	Space   []byte // of its genome, where that is not the search's own
 	Packed  string
 	Job     job
@@ -140,8 +152,9 @@ type job struct {
 	Baseline string
 }
 
-// startOf makes the order to carry out an assignment of an evaluator whose space is given.
-func startOf(key string, a *engine.Assignment, space *genome.Space) *start {
+// startOf makes the order to carry out an assignment of an evaluator of this program whose
+// space is given.
+func startOf(key, program string, a *engine.Assignment, space *genome.Space) *start {
 	j := a.Job
 	s := &start{
 		At: named{Key: key, ID: j.ID, Attempt: a.Attempt}, Packed: j.Genome.Packed(), Probe: a.Probe, Alone: a.Alone,
@@ -154,16 +167,16 @@ func startOf(key string, a *engine.Assignment, space *genome.Space) *start {
 	if own := j.Genome.Space(); own != space {
 		s.Space = own.JSON()
 	}
-	s.Digest = digest(s)
+	s.At.Digest = digest(s, program)
 	return s
 }
 
-// digest is equal for attempts at the same job.
-func digest(s *start) string {
+// digest is equal for attempts at the same job with the same evaluator.
+func digest(s *start, program string) string {
 	h := sha256.New()
 	j := s.Job
 	for _, part := range [][]byte{
-		[]byte(s.At.Key), []byte(s.At.ID.String()), s.Space, []byte(s.Packed), []byte(j.Phase), []byte(j.Task), j.Input, []byte(j.Tag), []byte(j.Baseline),
+		[]byte(s.At.Key), []byte(program), []byte(s.At.ID.String()), s.Space, []byte(s.Packed), []byte(j.Phase), []byte(j.Task), j.Input, []byte(j.Tag), []byte(j.Baseline),
 		fmt.Appendf(nil, "%d %x %d %d %d %v %v", j.Fidelity, j.Budget, j.Seed, j.Resume, j.Inherit, j.Stop != nil, s.Probe),
 	} {
 		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
