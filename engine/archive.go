@@ -329,7 +329,7 @@ func (a *Archive) Status() Snapshot {
 	}
 	s.Overtaken = a.Overtaken()
 	s.Waiting = len(a.search.own) - n
-	s.Best, s.Front = a.bestOf(a.Best(5)), a.bestOf(a.Front())
+	s.Best, s.Front, s.FrontPart = a.bestOf(a.Best(5)), a.bestOf(a.Front()), a.leaders.several() && a.leaders.Part()
 	for _, c := range slices.Concat(a.leaders.Front(), a.leaders.Best()) {
 		if a.hits(c, a.Limits) {
 			s.Reached = c.ID

@@ -208,7 +208,8 @@ type Snapshot struct {
 
 	// Front are with several objectives those at the highest fidelity reached that no
 	// other one dominates, of different genomes, the best by the preferred objective first.
-	Front []Best `json:"front,omitempty"`
+	Front     []Best `json:"front,omitempty"`
+	FrontPart bool   `json:"front_part,omitempty"` // there are others: see Leaders.Part
 
 	// Hypervolume is what they dominate, see Leaders.Hypervolume; nil with one objective,
 	// or before there is anything to measure it against.

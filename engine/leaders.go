@@ -121,7 +121,9 @@ func (l *Leaders) again(stands *Candidate) {
 			all = append(all, l.estimates.less(m))
 		}
 	}
+	part := l.rank.part
 	l.rank = l.rank.ranking.rank(all)
+	l.rank.part = part
 	l.rank.shorten(max(nearTop, l.n), maxFront)
 	l.measure()
 }
@@ -153,6 +155,10 @@ func (l *Leaders) Front() []*Candidate {
 	by.sort(front)
 	return different(front)
 }
+
+// Part tells whether the front is a part of what no other candidate dominates: of more than
+// 1,000 the half that stands alone was kept.
+func (l *Leaders) Part() bool { return l.rank.part }
 
 // reaches tells whether a leader keeps the constraints, by the means, and is as good as
 // all targets by what it is compared by: where the noise is known by its lower bounds, so

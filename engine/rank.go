@@ -33,6 +33,7 @@ type Rank struct {
 	members []*member    // with one objective at most: of list
 	fronts  []front      // with several
 	n       int
+	part    bool // some of the first front were dropped
 }
 
 // member is a candidate with the keys that it is compared by.
@@ -279,7 +280,7 @@ func (s *Rank) shorten(few, most int) {
 	if n := len(s.fronts[0].members); n > most {
 		s.fronts = s.fronts[:1]
 		s.fronts[0].keep(most / 2)
-		s.n, s.list = most/2, nil
+		s.n, s.list, s.part = most/2, nil, true
 		return
 	}
 	behind := s.n - len(s.fronts[0].members)

@@ -431,14 +431,23 @@ func TestLargeFront(t *testing.T) {
 	t.Parallel()
 	plan := &Plan{Objectives: []Objective{{Metric: "a", Goal: Maximize}, {Metric: "b", Goal: Minimize}}, Rules: 2}
 	l := plan.Leaders(10)
-	for i := range 2 * maxFront {
+	add := func(id, i int, again bool) {
 		x := float64(i * i) // ever further apart
 		l.Add(&Candidate{
-			Job:    Job{ID: ID(i + 1), Genome: numbered(t, i+1), Task: Train},
+			Job:    Job{ID: ID(id), Genome: numbered(t, i+1), Task: Train, Replicate: again},
 			Result: Result{Status: OK, Metrics: Values{{"a", x}, {"b", x}}},
 		})
 	}
+	for i := range 2 * maxFront {
+		if add(i+1, i, false); l.Part() != (i >= maxFront) {
+			t.Fatalf("of a front of %d it is %v that some are missing", i+1, l.Part())
+		}
+	}
 	front := l.Front()
+	add(3*maxFront, 2*maxFront-1, true)
+	if !l.clone().Part() {
+		t.Error("once one was measured again nobody is missing any more")
+	}
 	if n := len(front); n > maxFront || n < maxFront/2 || l.rank.Len() != n || front[0].ID != 2*maxFront || front[n-1].ID != 1 {
 		t.Errorf("of a front of %d stay %d, from %d to %d", 2*maxFront, len(front), front[0].ID, front[len(front)-1].ID)
 	}

@@ -85,7 +85,11 @@ func (a *app) writeComparison(c *compare.Comparison) error {
 			number(s.Best), number(s.AtEqual.Evaluations), number(s.AtEqual.Seconds),
 		}
 		if several {
-			row = append(row, strconv.Itoa(s.Front), strconv.Itoa(s.JointFront))
+			front := strconv.Itoa(s.Front)
+			if s.FrontPart {
+				front += "+"
+			}
+			row = append(row, front, strconv.Itoa(s.JointFront))
 		}
 		t.Rows = append(t.Rows, row)
 	}

@@ -32,13 +32,14 @@ type Search struct {
 	Running     bool     `json:"running"`
 	Evaluations int      `json:"evaluations"` // so far
 	Seconds     float64  `json:"seconds"`
-	Best        *float64 `json:"best"`        // in the end
-	AtEqual     AtEqual  `json:"at_equal"`    // when all had spent as much
-	Genomes     int      `json:"genomes"`     // different ones that were measured
-	Alone       int      `json:"alone"`       // of them, those that no other search measured
-	AloneBest   *Found   `json:"alone_best"`  // the best of these
-	Front       int      `json:"front"`       // with several objectives: how many are on its own front
-	JointFront  int      `json:"joint_front"` // and of them on that of all searches together
+	Best        *float64 `json:"best"`                 // in the end
+	AtEqual     AtEqual  `json:"at_equal"`             // when all had spent as much
+	Genomes     int      `json:"genomes"`              // different ones that were measured
+	Alone       int      `json:"alone"`                // of them, those that no other search measured
+	AloneBest   *Found   `json:"alone_best"`           // the best of these
+	Front       int      `json:"front"`                // with several objectives: how many are on its own front
+	FrontPart   bool     `json:"front_part,omitempty"` // there are others: see engine.Leaders
+	JointFront  int      `json:"joint_front"`          // and of them on that of all searches together
 
 	Rows  *show.Rows          `json:"-"`
 	Trace bench.Trace         `json:"-"` // of the best so far, or of the hypervolume against one point for all
@@ -193,7 +194,7 @@ func commonReference(all []*Search) engine.Values {
 				worst[o.Metric] = x
 			}
 		}
-		s.Own = leaders.Front()
+		s.Own, s.FrontPart = leaders.Front(), leaders.Part()
 	}
 	var out engine.Values
 	for name, x := range worst {

@@ -189,6 +189,10 @@ func (r *Report) whoseFront() string {
 		return fmt.Sprintf("The front is one point, which %s share: they are equal in every objective, and at least as good as all others%s.",
 			show.Plural(n, "candidate"), keep)
 	}
+	if r.status.FrontPart {
+		return fmt.Sprintf("Of more than 1,000 candidates%s that no other one is as good as in every objective and better in one, %s were kept: those that stand most alone.",
+			keep, show.Thousands(int64(n)))
+	}
 	return fmt.Sprintf("On the front are %s: no others%s are as good in every objective and better in one.", show.Plural(n, "candidate"), keep)
 }
 
@@ -428,7 +432,7 @@ func (r *Report) writeFront(out io.Writer) error {
 	objectives, front := r.view.Plan.Ranking().Objectives, thin(r.status.Front, 10)
 	head := "\nThe front"
 	if n := len(r.status.Front); n > len(front) {
-		head += fmt.Sprintf(": %d of its %s candidates", len(front), show.Thousands(int64(n)))
+		head += fmt.Sprintf(": %d of its %s", len(front), show.FrontText(r.status))
 	}
 	fmt.Fprintln(out, head)
 	t := show.Table{Head: []string{"candidate"}, Right: []bool{true}}

@@ -121,6 +121,10 @@ func TestReportOfAFront(t *testing.T) {
 			t.Errorf("candidate %s: %+v", x.ID, x)
 		}
 	}
+	r.status.FrontPart = true
+	if text := r.whoseFront(); !strings.HasPrefix(text, "Of more than 1,000 candidates that keep the constraints ") || strings.Contains(text, "no others") {
+		t.Errorf("of a front of which a part was kept it says %q", text)
+	}
 	for _, row := range [][2]string{{"objectives", "maximize accuracy and minimize latency"}, {"order", "strict, window 3 (8 at first)"}} {
 		if plan := r.Account().Plan; !slices.Contains(plan, row) {
 			t.Errorf("how it searched lacks %q: %q", row, plan)

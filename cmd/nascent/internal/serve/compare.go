@@ -57,9 +57,10 @@ type comparedOne struct {
 	Alone       int         `json:"alone"` // of them, those that no other search measured
 	AloneBest   *alone      `json:"aloneBest,omitempty"`
 	Front       int         `json:"front"`
-	JointFront  int         `json:"jointFront"` // of its front, those on the front of all
-	Steps       [][3]number `json:"steps"`      // evaluations, evaluators' seconds, the best by then
-	Points      []point     `json:"points"`     // its front
+	FrontPart   bool        `json:"frontPart,omitempty"` // there are others, which were not kept
+	JointFront  int         `json:"jointFront"`          // of its front, those on the front of all
+	Steps       [][3]number `json:"steps"`               // evaluations, evaluators' seconds, the best by then
+	Points      []point     `json:"points"`              // its front
 }
 
 type alone struct {
@@ -206,7 +207,7 @@ func sideBySide(all []*search, metric string) *compared {
 		st := of[i].view.Status()
 		one := comparedOne{
 			Name: m.Dir, Group: m.Group, Strategy: clip(st.Strategy, 40), Seed: m.Seed, Live: m.Running, Evaluations: m.Evaluations, Seconds: number(m.Seconds),
-			Best: said(m.Best), AtEqual: [2]string{said(m.AtEqual.Evaluations), said(m.AtEqual.Seconds)}, Genomes: m.Genomes, Alone: m.Alone, Front: m.Front,
+			Best: said(m.Best), AtEqual: [2]string{said(m.AtEqual.Evaluations), said(m.AtEqual.Seconds)}, Genomes: m.Genomes, Alone: m.Alone, Front: m.Front, FrontPart: m.FrontPart,
 			JointFront: m.JointFront, Steps: [][3]number{}, Points: []point{},
 		}
 		for _, t := range thin(m.Trace.Steps, each) {

@@ -15,6 +15,15 @@ type Mark struct {
 	Beyond bool // it breaks a soft constraint, so that the search counts it as worse
 }
 
+// FrontText says how many candidates are on the front.
+func FrontText(s engine.Snapshot) string {
+	text := Plural(len(s.Front), "candidate")
+	if s.FrontPart {
+		text += " and more"
+	}
+	return text
+}
+
 // Front lists the genomes that the search measured with both metrics, and those of them
 // that no other beats in both, the best by x first: at the highest fidelity that was
 // reached, of those that keep the constraints. A genome that was measured several times

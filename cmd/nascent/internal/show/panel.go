@@ -152,7 +152,7 @@ func drawPanel(v *View, s engine.Snapshot, m *Monitor, st *styles, width, height
 		add(&st.faint, "%s", b.Genome)
 	}
 	if len(s.Front) > 0 {
-		add(&st.good, "front %s%s", Plural(len(s.Front), "candidate"), HypervolumeText(v, s))
+		add(&st.good, "front %s%s", FrontText(s), HypervolumeText(v, s))
 	}
 	rest := height - len(lines) - 7 // below the front: a gap, jobs, and six lines about the search
 	jobs := min(len(s.Jobs), max(2, rest/2))

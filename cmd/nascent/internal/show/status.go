@@ -170,7 +170,7 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		field("", "%s", Clip(c.Genome, max(20, width-13)))
 	}
 	if len(s.Front) > 0 {
-		field("front", "%s%s", Plural(len(s.Front), "candidate"), HypervolumeText(v, s))
+		field("front", "%s%s", FrontText(s), HypervolumeText(v, s))
 	}
 	for i, j := range s.Jobs {
 		name := ""

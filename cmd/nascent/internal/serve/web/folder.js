@@ -73,7 +73,7 @@ export function compared({ at }) {
         panel('Where they stand', table(
           [groups && 'group', 'search', 'best', `at ${a.at[0]} evaluations`, `at ${a.at[1]}`, 'evaluations', 'evaluators’ time', several && 'on its front', several && 'of these on the front of all', 'strategy', 'seed'].filter(Boolean),
           all.map(s => [groups && s.group, [link(s), s.live && h('span', { class: 'state running' }, 'running')], h('strong', {}, s.best || '–'), s.atEqual[0] || '–', s.atEqual[1] || '–', thousands(s.evaluations), seconds(s.seconds),
-            several && thousands(s.front), several && thousands(s.jointFront), s.strategy, String(s.seed)].filter(x => x !== false)),
+            several && thousands(s.front) + (s.frontPart ? '+' : ''), several && thousands(s.jointFront), s.strategy, String(s.seed)].filter(x => x !== false)),
           { numbers: [1, 2, 3, 4, 5, 6, 7].map(i => i + (groups ? 1 : 0)).slice(0, several ? 7 : 5), label: 'searches' }),
         h('p', { class: 'faint' }, `Compared at equal cost: when all had spent as much as the one that spent least, ${a.at[0]} evaluations or ${a.at[1]} of evaluators’ time.`),
         h('h3', {}, 'More than chance?'),
