@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -199,11 +200,13 @@ func sought(t *testing.T, c engine.Config, evaluations int, measure func(x float
 		t.Fatal(err)
 	}
 	defer led.Close()
-	strategy, err := evolve.New("random")
-	if err != nil {
+	c.StrategyName = cmp.Or(c.StrategyName, "random")
+	if c.Strategy, err = evolve.New(c.StrategyName); err != nil {
 		t.Fatal(err)
 	}
-	c.Name, c.Space, c.Strategy, c.StrategyName, c.Ledger = "sought", genome.MustParseSpace(`{"x": {"int": [1, 9999]}}`), strategy, "random", led
+	if c.Name, c.Ledger = "sought", led; c.Space == nil {
+		c.Space = genome.MustParseSpace(`{"x": {"int": [1, 9999]}}`)
+	}
 	c.Final, c.Limits.Evaluations = engine.Final{Skip: true}, evaluations
 	var metrics []engine.Metric
 	for _, o := range c.Objectives {

@@ -18,7 +18,8 @@ const (
 )
 
 // parallel are parallel coordinates: how many candidates go from where to where between
-// each two axes, and the best as lines of their own.
+// each two axes, and the best as lines of their own. Who lacks a column is on the other axes
+// alone.
 type parallel struct {
 	Axes  []axis         `json:"axes"`
 	Bins  int            `json:"bins"`
@@ -29,7 +30,7 @@ type parallel struct {
 
 type parallelLine struct {
 	ID     engine.ID `json:"id"`
-	At     []number  `json:"at"` // where it crosses each axis: 0 below, 1 above
+	At     []number  `json:"at"` // where it crosses each axis: 0 below, 1 above; null where it does not
 	Values []number  `json:"values"`
 }
 
@@ -48,8 +49,14 @@ func (s *search) parallel(q url.Values) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	has := func(i, row int) bool { return !math.IsNaN(columns[i].values[row]) }
 	rows = slices.DeleteFunc(rows, func(row int) bool {
-		return slices.ContainsFunc(columns, func(c *column) bool { return math.IsNaN(c.values[row]) })
+		for i := range len(columns) - 1 {
+			if has(i, row) && has(i+1, row) {
+				return false
+			}
+		}
+		return true
 	})
 	out := &parallel{Axes: []axis{}, Bins: bins, N: len(rows), Links: [][][3]int{}, Lines: []parallelLine{}}
 	for _, c := range columns {
@@ -65,6 +72,9 @@ func (s *search) parallel(q url.Values) (any, error) {
 	for i := range len(columns) - 1 {
 		counts := [bins][bins]int{}
 		for _, row := range rows {
+			if !has(i, row) || !has(i+1, row) {
+				continue
+			}
 			counts[min(bins-1, bin(i, row))][min(bins-1, bin(i+1, row))]++
 		}
 		links := [][3]int{}
@@ -86,7 +96,11 @@ func (s *search) parallel(q url.Values) (any, error) {
 	for _, row := range s.best(rows, mostDrawn) {
 		l := parallelLine{ID: s.rows.IDs[row]}
 		for i, c := range columns {
-			l.At = append(l.At, number(math.Round(1000*max(0, min(1, out.Axes[i].at(c.values[row]))))/1000))
+			at := math.NaN()
+			if has(i, row) {
+				at = math.Round(1000*max(0, min(1, out.Axes[i].at(c.values[row])))) / 1000
+			}
+			l.At = append(l.At, number(at))
 			l.Values = append(l.Values, number(c.values[row]))
 		}
 		out.Lines = append(out.Lines, l)
@@ -131,8 +145,12 @@ func (s *search) telling(rows []int) (names []string) {
 // best are the best rows by the objective, or those of the front.
 func (s *search) best(rows []int, most int) (out []int) {
 	if len(s.archive.Plan.Objectives) > 1 {
+		among := make([]bool, s.rows.Len())
+		for _, row := range rows {
+			among[row] = true
+		}
 		for _, b := range s.state.Front {
-			if row, ok := s.rows.Find(b.ID); ok && slices.Contains(rows, row) && len(out) < most {
+			if row, ok := s.rows.Find(b.ID); ok && among[row] && len(out) < most {
 				out = append(out, row)
 			}
 		}

@@ -280,7 +280,11 @@ func (p *scatter) medians(rows []int, xs, ys []float64) {
 			values[i] = ys[row]
 		}
 		slices.Sort(values)
-		at := func(q float64) number { return number(values[int(q*float64(len(values)-1))]) }
+		at := func(q float64) number { // between two of them in proportion
+			place := q * float64(len(values)-1)
+			i := int(place)
+			return number(values[i] + (place-float64(i))*(values[min(i+1, len(values)-1)]-values[i]))
+		}
 		p.Median = append(p.Median, [4]number{number(xs[part[len(part)/2]]), at(0.25), at(0.5), at(0.75)})
 	}
 }

@@ -307,6 +307,96 @@ func TestViews(t *testing.T) {
 	}
 }
 
+// The middle of a band is its median, between two values where there are two in the middle,
+// and who is beyond the axes is counted.
+func TestWhatAPictureCounts(t *testing.T) {
+	t.Parallel()
+	var rows []int
+	var xs, ys []float64
+	for i := range 24 {
+		rows, xs, ys = append(rows, i), append(xs, float64(i)), append(ys, float64(i*7%6))
+	}
+	p := &scatter{}
+	if p.medians(rows, xs, ys); len(p.Median) != 4 || p.Median[1] != [4]number{9, 1.25, 2.5, 3.75} {
+		t.Errorf("the medians are %v", p.Median)
+	}
+	rows, xs = nil, nil
+	for i := range mostPoints + 100 {
+		rows, xs = append(rows, i), append(xs, float64(i%10))
+	}
+	p = &scatter{X: axis{Lo: 0, Hi: 8}, Y: axis{Lo: 1, Hi: 9}}
+	p.place(nil, rows, xs, xs)
+	drawn := 0
+	for _, n := range p.Grid {
+		drawn += n
+	}
+	if p.Outside != 180 || drawn != 720 { // those at 0 and at 9
+		t.Errorf("%d are outside, and %d are drawn", p.Outside, drawn)
+	}
+}
+
+// Who lacks a gene is on the axes that he is on.
+func TestParallelOfConditionalGenes(t *testing.T) {
+	t.Parallel()
+	space := genome.MustParseSpace(`{"x": {"int": [1, 9999]}, "op": {"choice": ["skip", {"conv": {"kernel": {"int": [1, 9]}}}]}}`)
+	dir := sought(t, engine.Config{Objectives: two[:1], Space: space}, 60, func(x float64) map[string]float64 { return map[string]float64{"accuracy": x} })
+	a := newAsker(t, Config{Dir: dir, Source: &stopped{}})
+	a.ready("sought")
+	var p struct {
+		parallel
+		Lines []struct{ At []*float64 } `json:"lines"`
+	}
+	a.get("/api/searches/sought/parallel?columns=x,op,op.conv.kernel,accuracy", &p)
+	var sums [3]int
+	for i, links := range p.Links {
+		for _, l := range links {
+			sums[i] += l[2]
+		}
+	}
+	without := 0
+	for _, l := range p.Lines {
+		if l.At[0] == nil || l.At[1] == nil || l.At[3] == nil {
+			t.Errorf("a line goes %v", l.At)
+		}
+		if l.At[2] == nil {
+			without++
+		}
+	}
+	if p.N != 60 || len(p.Lines) != 60 || without == 0 || without == 60 || sums != [3]int{60, 60 - without, 60 - without} {
+		t.Errorf("of %d candidates %d lines are drawn, %d without a kernel; between axes go %v", p.N, len(p.Lines), without, sums)
+	}
+}
+
+// The hypervolume over time is that at the highest fidelity reached.
+func TestHypervolumeOfFidelities(t *testing.T) {
+	t.Parallel()
+	dir := sought(t, engine.Config{
+		Objectives: two, StrategyName: "asha", Fidelities: []engine.Fidelity{{Evaluator: "evaluator", Budget: 1}, {Evaluator: "evaluator", Budget: 3}},
+	}, 60, func(x float64) map[string]float64 { return map[string]float64{"accuracy": x / 1e4, "latency": x} })
+	led, err := ledger.Inspect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer led.Close()
+	archive, err := engine.Read(led)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, n := 0, 0
+	for c := range archive.Candidates() {
+		if n++; c.Fidelity == 1 && first == 0 {
+			first = n
+		}
+	}
+	a := newAsker(t, Config{Dir: dir, Source: &stopped{}})
+	a.ready("sought")
+	var progress struct{ Steps []step }
+	a.get("/api/searches/sought/progress?measure=hypervolume", &progress)
+	if first < 2 || len(progress.Steps) < 2 || progress.Steps[0].N < first {
+		t.Errorf("candidate %d of %d is the first at the highest fidelity, and the steps are %+v", first, n, progress.Steps)
+	}
+}
+
 // Downloads come as files, whatever their names hold.
 func TestDownloads(t *testing.T) {
 	t.Parallel()

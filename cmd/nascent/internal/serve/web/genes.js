@@ -59,7 +59,7 @@ export function genes(context) {
   box.insertBefore(controls, box.children[1])
   return {
     e: h('div', {}, h('div', { class: 'grid two flat' }, bars.e, box),
-      panel('All together', coordinates.e, h('p', { class: 'faint' }, 'A line for each of the best; behind them how many candidates go from where to where between two neighbours.'))),
+      panel('All together', coordinates.e, h('p', { class: 'faint' }, 'A line for each of the best; behind them how many candidates go from where to where between two neighbours. Who lacks a gene has no line to its axis.'))),
     async update() {
       for (const p of parts) await p.update()
     },

@@ -486,15 +486,16 @@ export function parallel({ open, height = 340 }) {
       }
     })
     c.globalAlpha = 1
-    at = data.lines.map(l => l.at.map((p, i) => place(i, p)))
+    at = data.lines.map(l => l.at.map((p, i) => p === null ? null : place(i, p)))
+    const line = (points, wide) => points.forEach((p, k) => p && points[k + 1] && stroke(c, colour('s1'), [p, points[k + 1]], wide))
     at.forEach((points, i) => {
       if (i !== over) {
         c.globalAlpha = at.length > 40 ? 0.35 : 0.6
-        stroke(c, colour('s1'), points, 1)
+        line(points, 1)
       }
     })
     c.globalAlpha = 1
-    if (over !== undefined && at[over]) stroke(c, colour('s1'), at[over], 3)
+    if (over !== undefined && at[over]) line(at[over], 3)
     data.axes.forEach((axis, i) => {
       stroke(c, colour('ink'), [place(i, 0), place(i, 1)], 1)
       const s = scale(axis)
@@ -539,6 +540,7 @@ export function parallel({ open, height = 340 }) {
     let best, least = 10
     at.forEach((points, i) => {
       for (let k = 0; k + 1 < points.length; k++) {
+        if (!points[k] || !points[k + 1]) continue
         const [a, b, c, d] = along ? [points[k][1], points[k][0], points[k + 1][1], points[k + 1][0]] : [...points[k], ...points[k + 1]]
         const [to, off_] = along ? [y, x] : [x, y]
         if (to < a || to > c) continue
@@ -554,7 +556,7 @@ export function parallel({ open, height = 340 }) {
     tip.hidden = i === undefined
     if (i !== undefined) {
       const l = data.lines[i]
-      fill(tip, h('strong', {}, 'candidate ' + named(l.id)), l.values.map((v, k) => [h('br'), data.axes[k].title + ' ' + (data.axes[k].labels?.[v] ?? number(v))]))
+      fill(tip, h('strong', {}, 'candidate ' + named(l.id)), l.values.map((v, k) => v !== null && [h('br'), data.axes[k].title + ' ' + (data.axes[k].labels?.[v] ?? number(v))]))
       tip.style.setProperty('left', Math.min(inner.clientWidth - tip.offsetWidth, x + 12) + 'px')
       tip.style.setProperty('top', Math.max(0, y - tip.offsetHeight / 2) + 'px')
     }
