@@ -113,6 +113,7 @@ type Archive struct {
 	largest       int64 // bytes that the files of one of them have together, at most
 	counters      Counters
 	workers       int        // of the newest start, or as they were set since
+	elastic       bool       // machines that come and go say how many, while it runs
 	workersSet    bool       // somebody set them
 	configured    configured // what the newest run was started with
 	hosts         int        // that are to be placed, as configured or set

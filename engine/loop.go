@@ -105,7 +105,7 @@ func (s *Search) fit(x *openEvaluator, slots int) {
 		n = max(n, x.capacity)
 	}
 	s.cfg.Workers = min(n, MaxWorkers)
-	s.at.workers = s.cfg.Workers
+	s.at.workers, s.at.elastic = s.cfg.Workers, true
 	if w := s.at.Window(); s.cfg.Workers > max(w, before) {
 		s.say("there is room for %d jobs at once, and the window of %d leaves %d of them idle; to use all: nascent set DIR window=%d",
 			s.cfg.Workers, w, s.cfg.Workers-w, WindowFor(s.at.Plan.Order, s.cfg.Workers))

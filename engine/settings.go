@@ -225,6 +225,9 @@ func (s *Settings) check(t *trajectory) error {
 	if w := s.Window; w != nil && (*w < 1 || *w > MaxWindow) {
 		return wrong("window", "%d is not from 1 to %d", *w, MaxWindow)
 	}
+	if s.Workers != nil && t.elastic {
+		return NoWorkers()
+	}
 	switch h := s.Hosts; {
 	case h == nil:
 	case t.configured.Hosts == 0:
@@ -234,6 +237,12 @@ func (s *Settings) check(t *trajectory) error {
 		return wrong("fleet.hosts", "%d is not from 0 to %d", *h, MaxWorkers)
 	}
 	return nil
+}
+
+// NoWorkers says why the workers of a search whose jobs are carried out elsewhere are not set.
+func NoWorkers() error {
+	return wrong("workers", "its hosts say how many jobs run at once").
+		but("have more or fewer hosts: fleet.hosts=8 where they are placed, else by nascent host")
 }
 
 // of are limits with what is set.

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -147,9 +148,27 @@ type Host struct {
 	Reason   string // aside: why
 	Room     int    // jobs at once, now
 	Running  int
-	Finished int // jobs with a result
-	Failed   int // of them
+	Finished int       // jobs that have ended
+	Failed   int       // of them
+	Failures []Failure // of those, the most frequent first; at most five
 	Joined   time.Time
+}
+
+// Failure is why jobs failed, and how many.
+type Failure struct {
+	Reason string `json:"reason"`
+	Count  int    `json:"count"`
+}
+
+// often are failures, the most frequent first.
+func often(by map[string]int) (all []Failure) {
+	for reason, n := range by {
+		all = append(all, Failure{reason, n})
+	}
+	slices.SortFunc(all, func(a, b Failure) int {
+		return cmp.Or(b.Count-a.Count, strings.Compare(a.Reason, b.Reason))
+	})
+	return all[:min(len(all), 5)]
 }
 
 // Hosts are those that are there or were, in the order in which they came.
@@ -157,7 +176,7 @@ func (f *Fleet) Hosts() (all []Host) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, h := range f.hosts {
-		x := Host{Machine: h.machine, State: "ready", Running: len(h.runs), Finished: h.finished, Failed: h.failed, Joined: h.joined}
+		x := Host{Machine: h.machine, State: "ready", Running: len(h.runs), Finished: h.finished, Failed: h.failed, Failures: often(h.failures), Joined: h.joined}
 		for _, s := range f.sessions {
 			x.Room = max(x.Room, h.slots(s.spec.Key))
 		}
@@ -385,9 +404,11 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 			h.away = nil
 		}
 	} else {
+		m.Name = f.unlike(m.Name)
 		h = &host{
 			fleet: f, machine: *m, runs: map[named]*run{}, ready: map[string]int{}, files: map[string]string{},
 			unread: map[named]bool{}, read: map[named]bool{}, failing: map[jobKey]bool{}, failedProbe: map[string]string{},
+			failures: map[string]int{},
 		}
 		h.whole, h.joined = m.Left, f.o.clock.Now()
 		f.hosts = append(f.hosts, h)
@@ -406,6 +427,19 @@ func (f *Fleet) joins(m *Machine, c *connection) *host {
 		}
 	}
 	return h
+}
+
+// unlike is a name for a host that none has which is there or may come back: several on one
+// machine are called alike.
+func (f *Fleet) unlike(name string) string {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(f.hosts, func(h *host) bool { return h.machine.Name == name && (h.link != nil || h.aside == "") })
+	}
+	own := name
+	for n := 2; taken(own); n++ {
+		own = fmt.Sprintf("%s-%d", name, n)
+	}
+	return own
 }
 
 // leaves follows the end of a connection. The host may come back; what it has on board

@@ -147,7 +147,8 @@ func (y *yard) hostBy(o ServeOptions) context.CancelCauseFunc {
 	y.mu.Lock()
 	y.stops = append(y.stops, stop)
 	y.mu.Unlock()
-	o.Machine.Instance, o.Dir, o.retry, o.Grace = o.Machine.Name, y.t.TempDir(), time.Millisecond, 2*time.Second
+	o.Machine.Instance = cmp.Or(o.Machine.Instance, o.Machine.Name)
+	o.Dir, o.retry, o.Grace = y.t.TempDir(), time.Millisecond, 2*time.Second
 	if o.Log == nil {
 		o.Log = y.t.Logf
 	}
@@ -646,6 +647,31 @@ func TestTurnedAway(t *testing.T) {
 	if err := s.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
+}
+
+// Hosts that are called alike have names of their own, which they keep when they come back;
+// the name of one that has left is free.
+func TestNamesOfHosts(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, 0, 0)
+	s := y.fleet.Evaluator("e", Program{})
+	go s.Open(t.Context(), engine.EvaluatorSetup{Space: space, Workers: 2, Options: json.RawMessage("{}"), Files: engine.Memory()})
+	host := func(instance string) context.CancelCauseFunc {
+		return y.hostBy(ServeOptions{Machine: Machine{Name: "desk", Instance: instance, Slots: 1}, Evaluator: bowl, Log: func(string, ...any) {}})
+	}
+	stops := map[string]context.CancelCauseFunc{}
+	for i, name := range []string{"desk", "desk-2", "desk-3"} {
+		stops[name] = host(fmt.Sprint(i))
+		y.await(name, func(h Host) bool { return h.State == "ready" && h.Instance == fmt.Sprint(i) })
+	}
+	y.conns.cut(-1)
+	for i, name := range []string{"desk", "desk-2", "desk-3"} {
+		y.await(name, func(h Host) bool { return h.State == "ready" && h.Instance == fmt.Sprint(i) })
+	}
+	stops["desk-2"](errStopped)
+	y.awaitGone("desk-2")
+	host("3")
+	y.await("desk-2", func(h Host) bool { return h.Instance == "3" })
 }
 
 // The keys of a search are made once, in a file for its owner alone.

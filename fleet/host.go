@@ -37,6 +37,7 @@ type host struct {
 	failedProbe map[string]string // evaluators whose probe job failed, and why
 
 	finished, failed int
+	failures         map[string]int // of them, by why; of very many, the first hundred
 }
 
 // run is one attempt that has not been answered.
@@ -316,9 +317,6 @@ func (h *host) ended(r *run, at named, e engine.Event, kept []engine.FileRef) {
 	brought := brought(&e)
 	if e.Kind == engine.Finished {
 		h.finished++
-		if !brought {
-			h.failed++
-		}
 	}
 	switch {
 	case brought:
@@ -329,7 +327,9 @@ func (h *host) ended(r *run, at named, e engine.Event, kept []engine.FileRef) {
 		f.succeeded(h, r)
 	case h.gone && e.Kind == engine.Lost: // whoever ends a host may end what it started, too
 		e.Kind, e.Alone, e.Reason = engine.Returned, false, "its host leaves: "+h.machine.Name
-	case r.ending || h.gone || h.full != "" || e.Kind == engine.Lost && !e.Alone && !r.a.Alone:
+	case r.ending || h.gone || h.full != "":
+	case e.Kind == engine.Lost && !e.Alone && !r.a.Alone:
+		h.counts(e)
 	case e.Kind == engine.Returned:
 		if !r.begun { // else it comes back because of others
 			f.failed(h, r, e.Reason)
@@ -339,6 +339,7 @@ func (h *host) ended(r *run, at named, e engine.Event, kept []engine.FileRef) {
 		if e.Kind == engine.Finished && e.Result != nil {
 			why = clean(e.Result.Reason)
 		}
+		h.counts(e)
 		if !f.failed(h, r, why) {
 			e = engine.Event{Kind: engine.Returned, Reason: fmt.Sprintf("it failed on host %s, of which nothing good is known: %s", h.machine.Name, why)}
 		}
@@ -354,6 +355,18 @@ func (h *host) ended(r *run, at named, e engine.Event, kept []engine.FileRef) {
 	}
 	if last {
 		r.answer(e)
+	}
+}
+
+// counts takes in a job that brought nothing, and why.
+func (h *host) counts(e engine.Event) {
+	if h.failed++; e.Kind == engine.Lost {
+		h.finished++
+	} else if e.Result != nil {
+		e.Reason = clean(e.Result.Reason)
+	}
+	if _, known := h.failures[e.Reason]; known || len(h.failures) < 100 {
+		h.failures[e.Reason]++
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,10 +18,12 @@ import (
 func picky(j *engine.Job) (map[string]float64, error) {
 	n, _ := j.Genome.Gene("n")
 	if n == int64(9) {
-		return nil, errors.New("it does not like nines")
+		return nil, errNines
 	}
 	return map[string]float64{"accuracy": number(j, "x")}, nil
 }
+
+var errNines = errors.New("it does not like nines")
 
 // byFunc opens an evaluator of one function.
 func byFunc(f func(*engine.Job) (map[string]float64, error)) func(Spec) (engine.Evaluator, error) {
@@ -58,6 +61,12 @@ func TestBrokenHostsAreSetAside(t *testing.T) {
 		broken := h.Name == "bad" || h.Name == "worse"
 		if (h.State == "aside") != broken || broken && !strings.HasSuffix(h.Reason, "of them came to something elsewhere; the last: "+errBroken.Error()) {
 			t.Errorf("%+v", h)
+		}
+		if broken && (len(h.Failures) != 1 || h.Failures[0] != Failure{errBroken.Error(), h.Failed}) {
+			t.Errorf("%s failed because of %+v", h.Name, h.Failures)
+		}
+		if slices.ContainsFunc(h.Failures, func(x Failure) bool { return !broken && x.Reason != errNines.Error() }) {
+			t.Errorf("%s failed because of %+v", h.Name, h.Failures)
 		}
 	}
 }

@@ -285,7 +285,7 @@ func hostsTold(hosts []fleet.Host, now time.Time) (all []show.Host) {
 	for _, h := range hosts {
 		x := show.Host{
 			Name: h.Name, State: h.State, Reason: h.Reason, Running: h.Running, Slots: h.Room, Finished: h.Finished, Failed: h.Failed,
-			Cores: h.Cores, Memory: h.Memory, GPUs: h.GPUs,
+			Cores: h.Cores, Memory: h.Memory, GPUs: h.GPUs, Failures: h.Failures,
 		}
 		if d := now.Sub(h.Joined).Seconds(); d > 0 {
 			x.Rate = float64(h.Finished) / d
@@ -336,7 +336,7 @@ func (a *app) writeHosts(all []show.Host, asJSON bool) error {
 		if gpus {
 			row = append(row, counted(h.GPUs))
 		}
-		table.Rows = append(table.Rows, append(row, h.Reason))
+		table.Rows = append(table.Rows, append(row, h.Why()))
 	}
 	if asJSON {
 		return nil

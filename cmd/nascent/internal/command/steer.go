@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,9 @@ func (a *app) Steer(ctx context.Context, dir string, r engine.Request) (engine.R
 		rec, err = socket.Steer(ctx, dir, r)
 		return err
 	}, func() error {
+		if doc, err := readConfig(filepath.Join(dir, configName)); err == nil && doc.Has("fleet") && r.Set != nil && r.Set.Workers != nil {
+			return engine.NoWorkers()
+		}
 		led, err := ledger.Open(dir, ledger.Options{})
 		if err != nil {
 			return err

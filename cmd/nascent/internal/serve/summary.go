@@ -109,7 +109,8 @@ func hostsOf(all []show.Host) *hosts {
 	out.All = out.All[:min(len(out.All), 64)]
 	for i := range out.All {
 		h := &out.All[i]
-		h.Name, h.Reason, h.Rate = clip(h.Name, 60), clip(h.Reason, 200), float64(float32(h.Rate))
+		h.Name, h.Reason, h.Rate = clip(h.Name, 60), clip(h.Why(), 200), float64(float32(h.Rate))
+		h.Failures = nil // its reason tells of most
 	}
 	out.All = fit(out.All, 12_000)
 	return out

@@ -3,6 +3,8 @@ package show
 import (
 	"fmt"
 	"strings"
+
+	"github.com/nascent-nas/nascent/fleet"
 )
 
 // Host is a machine that carries out jobs of a search, as people are told of it.
@@ -12,13 +14,26 @@ type Host struct {
 	Reason   string  `json:"reason"`
 	Running  int     `json:"running"`
 	Slots    int     `json:"slots"`
-	Finished int     `json:"finished"` // jobs with a result
+	Finished int     `json:"finished"` // jobs that have ended
 	Failed   int     `json:"failed"`   // of them
 	Rate     float64 `json:"rate"`     // of finished ones a second, since it joined
 	Cores    int     `json:"cores"`
 	Memory   int64   `json:"memory"` // bytes
 
 	GPUs []string `json:"gpus,omitempty"` // names of those that it sees
+
+	Failures []fleet.Failure `json:"failures,omitempty"` // the most frequent first, at most five
+}
+
+// Why says why it gets no jobs, or else of what most of its jobs failed; "" if none did.
+func (h *Host) Why() string {
+	switch {
+	case h.Reason != "" || len(h.Failures) == 0:
+		return h.Reason
+	case h.Failures[0].Count == h.Failed:
+		return "failed: " + h.Failures[0].Reason
+	}
+	return fmt.Sprintf("%s of %s failed: %s", Thousands(int64(h.Failures[0].Count)), Thousands(int64(h.Failed)), h.Failures[0].Reason)
 }
 
 // hostStates are those in which hosts are counted, in this order.

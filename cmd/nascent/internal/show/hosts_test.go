@@ -1,6 +1,25 @@
 package show
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/nascent-nas/nascent/fleet"
+)
+
+func TestWhyOfAHost(t *testing.T) {
+	t.Parallel()
+	cuda, shape := fleet.Failure{Reason: "CUDA error", Count: 3}, fleet.Failure{Reason: "bad shape", Count: 1}
+	for want, h := range map[string]Host{
+		"":                          {State: "ready", Finished: 4},
+		"failed: CUDA error":        {State: "ready", Finished: 4, Failed: 3, Failures: []fleet.Failure{cuda}},
+		"3 of 4 failed: CUDA error": {State: "ready", Finished: 9, Failed: 4, Failures: []fleet.Failure{cuda, shape}},
+		"train.py changed":          {State: "aside", Reason: "train.py changed", Failed: 3, Failures: []fleet.Failure{cuda}},
+	} {
+		if got := h.Why(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
 
 func TestHostsText(t *testing.T) {
 	t.Parallel()
