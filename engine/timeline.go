@@ -55,7 +55,7 @@ func Timeline(led Ledger) ([]Occurrence, error) {
 			only = false
 			continue
 		case e.Kind == eventPlan && json.Unmarshal(e.Data, &r) == nil:
-			o.Turn = r.AtTurn
+			o.Turn, o.Text = r.AtTurn, text+", called "+r.ID
 		case e.Kind == eventTakeover:
 			if takeovers++; takeovers == 1 {
 				if _, plan, err = recorded(led); err != nil {

@@ -151,6 +151,7 @@ what came of it as JSON.`,
 			if err != nil {
 				return err
 			}
+			r.By = cmp.Or(r.By, "steer")
 			rec, err := a.Steer(cmd.Context(), args[0], r)
 			if err != nil {
 				return err
