@@ -140,7 +140,7 @@ func completePath(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 // until carries a search on with the strategy that it has, to the turn at which
 // another takes over. It tells whether the search got there.
 func (a *app) until(ctx context.Context, t *target, m manner) (reached bool, err error) {
-	v, done, err := inspect(t.dir)
+	v, done, err := a.inspectSoon(ctx, t.dir)
 	if err != nil {
 		return false, err
 	}
@@ -178,6 +178,38 @@ func (a *app) until(ctx context.Context, t *target, m manner) (reached bool, err
 	return st.Turns >= t.turn, nil
 }
 
+// wait has open open the ledger in dir, also where another process has it for a moment: a
+// command that changes a search which nobody runs. Who runs it answers: then there is
+// nothing to wait for.
+func (a *app) wait(ctx context.Context, dir string, open func() error) error {
+	var locked error
+	refused := 0
+	return socket.Reach(func() error {
+		if locked == nil {
+			return socket.ErrNobody
+		}
+		if err := socket.Ask(ctx, dir, socket.Request{Args: []string{"status", "--json"}}, io.Discard); !errors.Is(err, socket.ErrNobody) {
+			return locked
+		}
+		if refused++; refused == 50 { // a second or so
+			fmt.Fprintf(a.err, "nascent: another command has %s open; waiting for it to end\n", dir)
+		}
+		return socket.ErrNobody
+	}, func() error {
+		locked = open()
+		return locked
+	})
+}
+
+// inspectSoon is inspect, once nobody changes the search.
+func (a *app) inspectSoon(ctx context.Context, dir string) (v *show.View, done func(), err error) {
+	err = a.wait(ctx, dir, func() (err error) {
+		v, done, err = inspect(dir)
+		return err
+	})
+	return v, done, err
+}
+
 // run carries a search on and reports.
 func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	s, err := t.doc.Read()
@@ -187,7 +219,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	if t.only > 0 {
 		s.Engine.Limits = engine.Limits{Evaluations: t.only}
 	} else if t.stored != nil && !t.change && t.turn == 0 {
-		if done, err := a.finished(t, s, m); done || err != nil {
+		if done, err := a.finished(ctx, t, s, m); done || err != nil {
 			return err
 		}
 	}
@@ -223,8 +255,11 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 		defer signal.Stop(interrupts)
 	}
 	trace := traceOf(t.dir)
-	led, err := ledger.Open(t.dir, ledger.Options{})
-	if err != nil {
+	var led *ledger.Ledger
+	if err := a.wait(ctx, t.dir, func() (err error) {
+		led, err = ledger.Open(t.dir, ledger.Options{})
+		return err
+	}); err != nil {
 		return err
 	}
 	defer func() {
@@ -581,17 +616,14 @@ type noInput struct{}
 func (noInput) Read([]byte) (int, error) { return 0, io.EOF }
 
 // finished prints the report of a search that has nothing left to do.
-func (a *app) finished(t *target, s *config.Search, m manner) (bool, error) {
+func (a *app) finished(ctx context.Context, t *target, s *config.Search, m manner) (bool, error) {
 	if _, deciding := config.Same(t.stored, t.doc); !deciding {
 		return false, nil // the engine judges what may change
 	}
-	v, done, err := inspect(t.dir)
-	var locked *ledger.LockedError
+	v, done, err := a.inspectSoon(ctx, t.dir)
 	switch {
 	case errors.Is(err, engine.ErrEmpty):
 		return false, nil
-	case errors.As(err, &locked):
-		return true, err
 	case err != nil:
 		return true, err
 	}

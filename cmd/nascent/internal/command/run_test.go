@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest"
 	"github.com/nascent-nas/nascent/engine/evolve"
+	"github.com/nascent-nas/nascent/engine/ledger"
 	"github.com/nascent-nas/nascent/genome"
 )
 
@@ -72,5 +74,35 @@ func TestServeWhereNobodyMayWrite(t *testing.T) {
 	}
 	if exitStatus(err) != exitInput || !strings.Contains(err.Error(), "that you may write") {
 		t.Errorf("status %d: %v", exitStatus(err), err)
+	}
+}
+
+// A run waits for a command that has the ledger open, and says so when that takes long.
+func TestRunWaitsForACommand(t *testing.T) {
+	t.Parallel()
+	for _, tries := range []int{1, 52} {
+		dir := t.TempDir()
+		other, err := ledger.Open(dir, ledger.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said strings.Builder
+		a, refused := &app{err: &said}, 0
+		err = a.wait(t.Context(), dir, func() error {
+			led, err := ledger.Open(dir, ledger.Options{})
+			var locked *ledger.LockedError
+			if errors.As(err, &locked) {
+				if refused++; refused == tries {
+					return errors.Join(err, other.Close())
+				}
+			}
+			if err == nil {
+				err = led.Close()
+			}
+			return err
+		})
+		if err != nil || refused != tries || (said.Len() > 0) != (tries > 50) {
+			t.Errorf("%d tries, %d refused: %v, said %q", tries, refused, err, said.String())
+		}
 	}
 }
