@@ -232,6 +232,15 @@ func TestABranchHasItsPast(t *testing.T) {
 		if _, err := engine.Steer(to, engine.Request{ID: "plan", Note: "of the branch"}, time.Now()); (err != nil) != (c.plans > 0) {
 			t.Errorf("at %d: the name of a plan: %v", c.turn, err)
 		}
+		if c.turn == 20 { // it was cancelled right there
+			again := cfg
+			again.Ledger = to
+			again.Limits.Evaluations = 50
+			run(t, again)
+			if one, err := mustArchive(t, to).Candidate(25); err != nil || one.Status != engine.Failed {
+				t.Errorf("at 20 candidate 25: %v, %v", one.Status, err)
+			}
+		}
 		if c.turn != 19 {
 			continue
 		}
@@ -519,6 +528,58 @@ func TestABranchOfDamagedFiles(t *testing.T) {
 		hidden.err = fs.ErrNotExist
 		_, err := engine.Branch(t.Context(), hidden, enginetest.Memory(t), engine.Branching{})
 		if !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "which has no result yet, goes on from what candidate") {
+			t.Error(err)
+		}
+	})
+}
+
+// sameLater proposes one genome, and from then on another one over and over.
+type sameLater struct{ same }
+
+func (s sameLater) Step(ctx context.Context, state []byte, t engine.Turn) (engine.Decision, error) {
+	d, err := s.same.Step(ctx, state, t)
+	if t.N == 0 && err == nil {
+		d.Proposals[0].Genome, err = plainSpace.Parse("x=0.25 y=10 z=b")
+	}
+	return d, err
+}
+
+// Who is to share a result that a branch does not know shares what is measured there, although
+// the search that it was made of measured it by itself in the end.
+func TestABranchKnowsNoResultThatIsShared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := acting(t, crawling(2))
+		first := cfg.Ledger
+		cfg.Strategy, cfg.Duplicates, cfg.Window = sameLater{}, engine.Reuse, 4
+		s, err := engine.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(time.Minute) // 2 hangs, and the others wait for its result
+			if _, err := s.Steer(engine.Request{Cancel: []engine.ID{2}, ID: "it hangs"}); err != nil {
+				t.Error(err)
+			}
+		}()
+		if err := s.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		turn := uint64(1)
+		to, out := branched(t, cfg.Ledger, engine.Branching{Turn: &turn, Find: always(sameLater{})})
+		if !slices.Equal(out.Known, []engine.ID{1}) || out.Outstanding != 4 {
+			t.Errorf("of %d known are %v", out.Outstanding, out.Known)
+		}
+		cfg.Ledger, cfg.Evaluators = to, acting(t, crawling()).Evaluators
+		run(t, cfg)
+		for id, c := range map[engine.ID][2]engine.ID{3: {0, 2}, 4: {0, 2}} {
+			before, err := mustArchive(t, first).Candidate(id)
+			after, failed := mustArchive(t, to).Candidate(id)
+			if err != nil || failed != nil || before.Reuse != c[0] || after.Reuse != c[1] || after.Status != engine.OK {
+				t.Errorf("candidate %s shared the result of %s, and then of %s (%s): %v, %v", id, before.Reuse, after.Reuse, after.Status, err, failed)
+			}
+		}
+		if err := engine.Replay(t.Context(), always(sameLater{}), to, nil); err != nil {
 			t.Error(err)
 		}
 	})

@@ -77,7 +77,14 @@ func (l *Labelling) check(t *trajectory) error {
 }
 
 func (l *Labelling) do(_ *trajectory, r *Request) (*effect, error) {
-	return &effect{data: labelEvent{r.asked(), *l}}, nil
+	once := *l
+	once.IDs = nil
+	for _, id := range l.IDs {
+		if !slices.Contains(once.IDs, id) {
+			once.IDs = append(once.IDs, id)
+		}
+	}
+	return &effect{data: labelEvent{r.asked(), once}}, nil
 }
 
 func (a *Archive) unknown(id ID) error {

@@ -689,6 +689,38 @@ func TestHints(t *testing.T) {
 	}
 }
 
+// Who is named twice is told once.
+func TestCandidatesNamedTwice(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	begunTo(t, config(led), 0) // no job has a result
+	cfg := config(led)
+	cfg.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		if j.ID == 3 {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return evaluate(ctx, j)
+	})}}
+	cfg.Turns = 2
+	run(t, cfg)
+	steered(t, led, engine.Request{Cancel: []engine.ID{3, 3}})
+	steered(t, led, engine.Request{Label: &engine.Labelling{IDs: []engine.ID{1, 1}, Add: "x"}})
+	all, err := engine.Timeline(led)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, o := range all {
+		if o.Kind == "cancel" || o.Kind == "label" {
+			told = append(told, o.Text)
+		}
+	}
+	if want := []string{"candidates 3", "candidates 1: x"}; !slices.Equal(told, want) {
+		t.Errorf("the log has %q, want %q", told, want)
+	}
+}
+
 // same proposes one genome over and over.
 type same struct{}
 
@@ -765,7 +797,7 @@ func TestPin(t *testing.T) {
 			cfg.Turns = 30
 			run(t, cfg)
 			if len(pins) > 0 {
-				steered(t, led, engine.Request{Pin: pins[:2]})
+				steered(t, led, engine.Request{Pin: []engine.ID{pins[0], pins[1], pins[0]}})
 			}
 			cfg = farm(t, led, 4, 1<<40, 3)
 			var s *engine.Search

@@ -426,7 +426,9 @@ func TestTakeoverTakesAway(t *testing.T) {
 	cfg.Ties = []engine.Objective{{Metric: "size", Goal: engine.Minimize}}
 	cfg.Prefer = "score"
 	cfg.Limits.Evaluations = 20
-	run(t, cfg)
+	if st := run(t, cfg).Status(); st.State != engine.StateFinished {
+		t.Fatalf("it is %s", st.State)
+	}
 	for _, c := range []struct {
 		asked string
 		gone  func(engine.Plan) bool
@@ -448,8 +450,12 @@ func TestTakeoverTakesAway(t *testing.T) {
 		if err := json.Unmarshal(sent, &got); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := engine.Steer(led, got, time.Now()); err != nil || !c.gone(mustArchive(t, led).Plan) {
+		if _, err := engine.Steer(led, got, time.Now()); err != nil || mustArchive(t, led).Status().State != engine.StateStopped || !c.gone(mustArchive(t, led).Plan) {
 			t.Errorf("%s, sent as %s: %v %+v", c.asked, sent, err, mustArchive(t, led).Plan)
 		}
+	}
+	// The search had finished, and measures its best again by what holds now.
+	if st := run(t, cfg).Status(); st.State != engine.StateFinished || st.Evaluations != 20 || st.FinalDone == 0 || st.FinalDone != st.FinalTotal {
+		t.Errorf("it ended as %+v", st)
 	}
 }
