@@ -96,7 +96,9 @@ func TestRequestsAreCarriedOutOnce(t *testing.T) {
 							t.Errorf("%s, tried: %+v, %v", &r, said, err)
 						}
 						first, err := give(r)
-						if first.Says != said.Says || r.Takeover != nil && !strings.Contains(said.Says, " candidates fit") {
+						same := running || first.Says == said.Says // one that runs has more candidates by then
+						fit := func(says string) bool { return strings.Contains(says, " candidates fit") == (r.Takeover != nil) }
+						if !same || !fit(said.Says) || !fit(first.Says) {
 							t.Errorf("%s: before %q was said, then %q", &r, said.Says, first.Says)
 						}
 						if err != nil || first.Request != r.ID || first.Seq == 0 {
@@ -522,7 +524,15 @@ func TestPlansMayBeRefused(t *testing.T) {
 	t.Parallel()
 	led := enginetest.Memory(t)
 	cfg := config(led)
-	begunTo(t, cfg, 3)
+	beginning := cfg
+	beginning.Evaluators = map[string]engine.EvaluatorRef{"f": {Evaluator: engine.Func(func(ctx context.Context, j *engine.Job) (map[string]float64, error) {
+		if j.ID == 9 { // it has no result when the plan is made
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return evaluate(ctx, j)
+	})}}
+	begunTo(t, beginning, 3)
 	plan := engine.Request{ID: "late", Cancel: []engine.ID{9}, AtTurn: 30}
 	steered(t, led, plan)
 	steered(t, led, engine.Request{ID: "end", Stop: true, AtTurn: 20})
