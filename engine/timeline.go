@@ -109,6 +109,9 @@ func (r *EventRecord) text() (string, error) {
 		if e.Only {
 			return "the search was begun, and took no turn yet", err
 		}
+		if e.Workers == 1 {
+			return "a run began, with 1 worker", err
+		}
 		return fmt.Sprintf("a run began, with %d workers", e.Workers), err
 	case eventEnded:
 		var e Ended

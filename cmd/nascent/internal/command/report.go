@@ -68,7 +68,7 @@ best thousand networks, genes and curves, in a table that is filtered by conditi
 				if asJSON {
 					return a.writeJSON(x.Report().JSON())
 				}
-				return x.Report().WriteText(a.out, a.lines(), quote(shortest(dir)))
+				return x.Report().WriteText(a.out, a.lines(), quote(shortest(dir)), !textOnly)
 			})
 		},
 	}

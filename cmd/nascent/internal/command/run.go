@@ -687,10 +687,11 @@ func further(s engine.Snapshot, l engine.Limits) bool {
 
 // report prints the report and writes the page.
 func (a *app) report(v *show.View, m manner) error {
-	r := report.Of(v)
+	r, written := report.Of(v), false
 	if led, ok := v.Ledger.(*ledger.Ledger); ok {
 		page := func(w io.Writer) error { return (&opened{dir: v.Dir, led: led}).page(context.Background(), w) }
-		if err := safe.Write(filepath.Join(v.Dir, reportName), 0o644, page); err != nil {
+		err := safe.Write(filepath.Join(v.Dir, reportName), 0o644, page)
+		if written = err == nil; !written {
 			fmt.Fprintln(a.err, "nascent: the report's page could not be written: "+err.Error())
 		}
 	}
@@ -698,7 +699,7 @@ func (a *app) report(v *show.View, m manner) error {
 	if m.json {
 		err = a.writeJSON(r.JSON())
 	} else {
-		err = r.WriteText(a.out, a.lines(), quote(shortest(v.Dir)))
+		err = r.WriteText(a.out, a.lines(), quote(shortest(v.Dir)), written)
 	}
 	if errors.Is(err, syscall.EPIPE) { // nobody reads it, and the page has it all
 		return nil

@@ -80,11 +80,14 @@ func (r *Report) certainty() []string {
 	objectives := r.view.Plan.Ranking().Objectives
 	var has []string
 	for j, o := range objectives {
-		if text := r.interval(all[j][i]); o.Metric == r.objective.Metric && len(all) == 1 {
-			has = append(has, text)
-		} else {
-			has = append(has, o.Metric+" "+show.Interval(o.Metric, all[j][i]))
+		text := show.Interval(o.Metric, all[j][i])
+		if o.Metric == r.objective.Metric {
+			text = r.interval(all[j][i]) // as everywhere else in the report
 		}
+		if len(all) > 1 {
+			text = o.Metric + " " + text
+		}
+		has = append(has, text)
 	}
 	exact := func(j int) bool { return all[j][i].Exact() }
 	others, close, alone := 0, []string{}, map[string][]string{}

@@ -58,7 +58,7 @@ func TestHowCertain(t *testing.T) {
 		},
 	})
 	var text strings.Builder
-	if err := r.WriteText(&text, 400, "s"); err != nil {
+	if err := r.WriteText(&text, 400, "s", true); err != nil {
 		t.Fatal(err)
 	}
 	account, err := json.Marshal(r.Account())
@@ -143,7 +143,7 @@ func TestHowCertainAFrontIs(t *testing.T) {
 	// 4.53, of two 3.16.
 	r := Of(noisy(t, [2]float64{5, 5}, [2]float64{4, 4}, [2]float64{4, 6}, [2]float64{3, 9.6}, [2]float64{2.6, 4.2}))
 	var text strings.Builder
-	if err := r.WriteText(&text, 1000, "s"); err != nil {
+	if err := r.WriteText(&text, 1000, "s", true); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -208,7 +208,7 @@ func TestMeasuredParameters(t *testing.T) {
 		f.best, f.status.Front = f.all, nil
 		var text strings.Builder
 		r := Of(v)
-		if err := r.WriteText(&text, 400, "s"); err != nil {
+		if err := r.WriteText(&text, 400, "s", true); err != nil {
 			t.Fatal(err)
 		}
 		for _, part := range want {

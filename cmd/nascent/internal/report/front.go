@@ -395,8 +395,12 @@ func (f *front) write(out io.Writer, width int) error {
 	for _, l := range f.scatter(min(83, width-1), 16) {
 		fmt.Fprintln(out, l)
 	}
+	shown := thin(f.best, 10)
+	if len(shown) < len(f.best) {
+		fmt.Fprintf(out, "%d of the %s candidates on the front:\n", len(shown), show.Thousands(int64(len(f.best))))
+	}
 	t := show.Table{Head: []string{"candidate", f.x.Metric, f.y.Metric}, Right: []bool{true, true, true}}
-	for _, m := range thin(f.best, 10) {
+	for _, m := range shown {
 		t.Rows = append(t.Rows, []string{m.ID.String(), show.Number(f.x.Metric, m.X), show.Number(f.y.Metric, m.Y)})
 	}
 	return t.Write(out)

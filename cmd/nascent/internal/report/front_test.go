@@ -73,7 +73,7 @@ func TestReportOfAFront(t *testing.T) {
 	t.Parallel()
 	r := Of(two(t))
 	var text strings.Builder
-	if err := r.WriteText(&text, 200, "s"); err != nil {
+	if err := r.WriteText(&text, 200, "s", true); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -267,7 +267,7 @@ func TestReportNamesWhatWasAsked(t *testing.T) {
 		t.Errorf("the search is described by %v", d.Plan)
 	}
 	var text strings.Builder
-	if err := r.WriteText(&text, 200, "s"); err != nil || !strings.Contains(text.String(), "accuracy against latency, latency logarithmic (●") {
+	if err := r.WriteText(&text, 200, "s", true); err != nil || !strings.Contains(text.String(), "accuracy against latency, latency logarithmic (●") {
 		t.Errorf("%v, the report says %s", err, text.String())
 	}
 }
@@ -298,11 +298,29 @@ func TestBeyondSoftBounds(t *testing.T) {
 	plan := engine.Plan{Constraints: []engine.Constraint{{Metric: "latency", Max: &most, Weight: 0.1}}}
 	r := Of(searched(t, plan, [2]float64{0.5, 1}, [2]float64{0.9, 5}, [2]float64{0.7, 4.5}, [2]float64{0.4, 2}))
 	var text strings.Builder
-	if err := r.WriteText(&text, 100, "s"); err != nil {
+	if err := r.WriteText(&text, 100, "s", true); err != nil {
 		t.Fatal(err)
 	}
 	if s := text.String(); !strings.Contains(s, "○ such a one beyond a soft constraint") || strings.Count(s, "○") != 3 {
 		t.Errorf("the text does not mark both: %s", s)
+	}
+}
+
+// The table of a front says of how many it has ten.
+func TestTableOfFront(t *testing.T) {
+	t.Parallel()
+	var all [][2]float64
+	for i := range 10 {
+		all = append(all, [2]float64{0.1 * float64(i), 1 + float64(i)})
+	}
+	for n, want := range map[int]bool{10: false, 11: true} {
+		var text strings.Builder
+		if err := Of(searched(t, engine.Plan{}, append(all, [2]float64{0.95, 20})[:n]...)).WriteText(&text, 100, "s", true); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(text.String(), "\n10 of the 11 candidates on the front:\ncandidate "); got != want {
+			t.Errorf("of a front of %d it says\n%s", n, text.String())
+		}
 	}
 }
 
@@ -378,13 +396,13 @@ func TestManyObjectives(t *testing.T) {
 	for objectives, pairs := range map[int]int{3: 3, 4: 6, 8: 28} {
 		r := Of(crowd(t, objectives, 120))
 		var text strings.Builder
-		if err := r.WriteText(&text, 100, "s"); err != nil {
+		if err := r.WriteText(&text, 100, "s", true); err != nil {
 			t.Fatal(err)
 		}
 		out := text.String()
 		pictures := strings.Count(out, "(● the front")
 		note := fmt.Sprintf("s/report.html has pictures of %d other pairs of objectives, too.", min(pairs, MostPairs)-1)
-		switch many := objectives > 3; {
+		switch many := many(objectives); {
 		case len(r.fronts) != pairs:
 			t.Errorf("of %d objectives there are %d pairs", objectives, len(r.fronts))
 		case many && (pictures != 1 || !strings.Contains(out, note) || !strings.Contains(out, "\nThe front") || strings.Count(out, "\n") > 75):
@@ -392,8 +410,14 @@ func TestManyObjectives(t *testing.T) {
 		case !many && (pictures != pairs || strings.Contains(out, "other pairs")):
 			t.Errorf("of %d objectives the report has %d pictures", objectives, pictures)
 		}
+		text.Reset()
+		if err := r.WriteText(&text, 100, "s", false); err != nil || strings.Contains(text.String(), "report.html") || many(objectives) != strings.Contains(text.String(), " report s writes has pictures of ") {
+			t.Errorf("without a page it says (%v)\n%s", err, text.String())
+		}
 	}
 }
+
+func many(objectives int) bool { return objectives > 3 }
 
 // What nobody has a value of decided nothing, which is said.
 func TestPreferenceWithoutValues(t *testing.T) {

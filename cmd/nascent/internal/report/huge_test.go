@@ -86,7 +86,7 @@ func TestReportOfHugeNumbers(t *testing.T) {
 	v := extreme(t)
 	r := Of(v)
 	var text strings.Builder
-	if err := r.WriteText(&text, 100, "s"); err != nil {
+	if err := r.WriteText(&text, 100, "s", true); err != nil {
 		t.Fatal(err)
 	}
 	if next := show.Program() + " show s 1 "; !strings.Contains(text.String(), next) || strings.Contains(text.String(), " nascent ") {
@@ -163,7 +163,7 @@ func TestFrontsOfObjectives(t *testing.T) {
 			t.Errorf("%v show the fronts %q; want %q", c.objectives, got, c.want)
 		}
 		var text strings.Builder
-		if err := r.WriteText(&text, 100, "s"); err != nil {
+		if err := r.WriteText(&text, 100, "s", true); err != nil {
 			t.Fatal(err)
 		}
 		for _, title := range c.want {

@@ -151,8 +151,8 @@ func capital(s string) string {
 
 // WriteText prints the report, width columns wide; of a search that was stopped
 // only the most important. dir is how to name the
-// search's directory in a shell.
-func (r *Report) WriteText(out io.Writer, width int, dir string) error {
+// search's directory in a shell. page tells whether the page was written there, too.
+func (r *Report) WriteText(out io.Writer, width int, dir string, page bool) error {
 	width = max(60, width)
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -177,7 +177,7 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 			para(s)
 		}
 		head("What to do next")
-		for _, s := range r.next(dir) {
+		for _, s := range r.next(dir, page) {
 			line("  %s", s)
 		}
 		_, err := io.WriteString(out, b.String())
@@ -217,7 +217,11 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 		}
 	}
 	if more := min(len(r.fronts), MostPairs) - len(shown); more > 0 {
-		line("\n%s has pictures of %d other pairs of objectives, too.", strings.TrimSuffix(dir, "/")+"/report.html", more)
+		where := strings.TrimSuffix(dir, "/") + "/report.html"
+		if !page {
+			where = "The page that " + show.Program() + " report " + dir + " writes"
+		}
+		line("\n%s has pictures of %d other pairs of objectives, too.", where, more)
 	}
 
 	head("What it took")
@@ -225,7 +229,7 @@ func (r *Report) WriteText(out io.Writer, width int, dir string) error {
 		para(s)
 	}
 	head("What to do next")
-	for _, s := range r.next(dir) {
+	for _, s := range r.next(dir, page) {
 		line("  %s", s)
 	}
 	_, err := io.WriteString(out, b.String())
@@ -376,7 +380,7 @@ func (r *Report) took() []string {
 }
 
 // next says what can be done now.
-func (r *Report) next(dir string) []string {
+func (r *Report) next(dir string, page bool) []string {
 	var out []string
 	add := func(command, why string) { out = append(out, fmt.Sprintf("%-46s %s", command, why)) }
 	program := show.Program()
@@ -398,7 +402,11 @@ func (r *Report) next(dir string) []string {
 		add(program+" run "+dir+" "+more, "searches on, from here")
 	}
 	add(program+" export "+dir+" --output "+show.Quote(r.status.Name+".csv"), "for a spreadsheet or pandas")
-	add(strings.TrimSuffix(dir, "/")+"/report.html", "this report with plots, for a browser")
+	if page {
+		add(strings.TrimSuffix(dir, "/")+"/report.html", "this report with plots, for a browser")
+	} else {
+		add(program+" report "+dir, "this report as a page with plots, for a browser")
+	}
 	return out
 }
 

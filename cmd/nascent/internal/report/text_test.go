@@ -61,3 +61,15 @@ func TestOrder(t *testing.T) {
 		}
 	}
 }
+
+// Whoever asked for no page is sent to none: the report names the command that writes one.
+func TestNext(t *testing.T) {
+	t.Parallel()
+	r := &Report{objective: engine.Objective{Metric: "accuracy", Goal: engine.Maximize}, status: engine.Snapshot{Name: "s", State: engine.StateFinished}}
+	for page, want := range map[bool]string{true: "s/report.html", false: " report s "} {
+		lines := r.next("s", page)
+		if last := lines[len(lines)-1]; !strings.Contains(last, want) || strings.Contains(last, "report.html") != page {
+			t.Errorf("a page is there: %v; it says %q", page, last)
+		}
+	}
+}
