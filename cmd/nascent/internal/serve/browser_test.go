@@ -277,6 +277,16 @@ func TestPictures(t *testing.T) {
 				tab.open(address + "/#/" + names[0] + path)
 				tab.sound(name, host, look.width)
 				tab.picture("serve-" + name)
+				if opened := "[...document.querySelectorAll('details:is([name=steering], [name=declaring], .chooser, .names)')]"; view == "candidates" || writes != "" && view == "overview" {
+					tab.run(chromedp.Evaluate(opened+`.forEach(e => { e.open = true })`, nil), until(opened+`.length > 0`),
+						until(`[...document.querySelectorAll('[name=declared]')].every(e => e.value)`), until(`[...document.querySelectorAll('.chooser')].every(e => e.querySelector('input'))`))
+					tab.sound(name+" opened", host, look.width)
+					const offered = `[...document.querySelectorAll('button:is([name=pause], [name=stop], [name=resume])')].map(e => e.name).join()`
+					if got := evaluate[string](tab, offered); got != "" && os.Getenv("NASCENT_SERVED") == "" {
+						t.Errorf("%s: of a search that has ended it offers %s", name, got)
+					}
+					tab.picture("serve-" + name + "-opened")
+				}
 			}
 		}
 		views = map[string]string{"overview": "", "candidate": views["candidate"]} // that change something
@@ -349,15 +359,15 @@ func TestClicks(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"
 	dir := searched(t, t.TempDir(), "clicked", 40)
-	s, err := New(Config{Dir: dir, Source: &stopped{}, Tokens: Tokens{Write: token}})
+	s, err := New(Config{Dir: dir, Source: &stopped{as: engine.StateStopped}, Tokens: Tokens{Write: token}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(s.Handler())
 	t.Cleanup(web.Close)
-	tab := newTab(t)
 	a := &asker{TB: t, h: s.Handler()}
 	a.ready("clicked")
+	tab := newTab(t)
 	tab.look(1000, false)
 	const controls = `document.querySelectorAll('[name=pause], [name=ban], [name=label], [name=again]').length`
 	for _, path := range []string{"", "/candidate/3"} {

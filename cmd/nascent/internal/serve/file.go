@@ -134,8 +134,8 @@ func (s *search) filed(ctx context.Context) (f *filed, details []byte, err error
 		if err != nil {
 			return nil, nil, err
 		}
-		c.Exports = []string{} // a file makes none
-		c.Command = fmt.Sprintf("nascent export %s %s --output network.onnx", s.called, c.ID)
+		c.Exports = []string{}                                               // a file makes none
+		c.Command = strings.Replace(c.Command, show.Program(), "nascent", 1) // whoever opens it has it where it is found
 		text, err := json.Marshal(c)
 		if err != nil {
 			return nil, nil, err

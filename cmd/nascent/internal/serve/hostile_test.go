@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -45,6 +46,9 @@ func TestFileOfHostileNames(t *testing.T) {
 	tab.look(1000, false)
 	tab.open("file://" + path)
 	tab.sound("overview", "", 1000)
+	if got := evaluate[string](tab, `document.querySelector('.command code').textContent`); !strings.HasSuffix(got, " --format json") {
+		t.Errorf("what is no network is taken along by %q", got)
+	}
 	at := evaluate[string](tab, `document.querySelector('nav a').hash`)
 	for _, view := range []string{"/candidates", "/candidates?where=gene(%22__proto__%22)+%3D+toString+and+constructor+%3E+3&columns=id,gene:__proto__,metric:__proto__,constructor", "/candidate/1", "/genes", "/log"} {
 		tab.open("file://" + path + at + view)

@@ -302,6 +302,20 @@ func running(s *serve.State) {
 	}
 }
 
+// The best is told by the means of what was measured again, as it was chosen.
+func TestToldByMeans(t *testing.T) {
+	t.Parallel()
+	var c candidate
+	text := `{"metrics": [{"name": "accuracy", "value": 0.5, "estimate": {"mean": 0.75, "n": 3}}, {"name": "latency", "value": 2}]}`
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		t.Fatal(err)
+	}
+	s := &summary{Objectives: []engine.Objective{accuracy, latency}}
+	if got, want := c.told(s), "accuracy 0.7500  latency 2"; !strings.HasPrefix(got, want) {
+		t.Errorf("it is told as %q, want %q", got, want)
+	}
+}
+
 // Where a search stands is to be seen at a glance: of one objective and of two, running and
 // stopped.
 func TestOverview(t *testing.T) {

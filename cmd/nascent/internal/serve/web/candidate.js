@@ -1,6 +1,6 @@
 // One candidate whole.
 
-import { h, fill, named, part, panel, copier, number, plural, bytes, thousands } from 'nascent/dom.js'
+import { h, fill, logged, named, part, panel, copier, number, plural, bytes, thousands } from 'nascent/dom.js'
 import { lines } from 'nascent/plot.js'
 import { network, family } from 'nascent/network.js'
 import { searchPath, kept } from 'nascent/api.js'
@@ -18,7 +18,7 @@ export function downloads({ at }, c) {
   const order = ['onnx', 'pytorch', 'safetensors', 'json', 'dot', 'mermaid'].filter(f => c.exports.includes(f))
   return h('div', {},
     h('div', { class: 'downloads' }, order.map((f, i) => h('a', { class: 'button' + (i ? '' : ' first'), href: path(f), download: '', title: formats[f][1] }, '↓ ' + formats[f][0]))),
-    h('p', { class: 'command' }, h('span', { class: 'faint' }, 'In a terminal: '), h('code', {}, c.command), ' ', copier(c.command)))
+    h('p', { class: 'command' }, h('span', { class: 'faint' }, 'In a terminal: '), h('code', {}, c.command.split(' ').map((w, i) => [i > 0 && ' ', h('span', { class: 'word' }, w)])), ' ', copier(c.command)))
 }
 
 export function candidate(context) {
@@ -36,23 +36,26 @@ export function candidate(context) {
     const shown = m => h('tr', {}, h('th', { scope: 'row' }, m.title), h('td', { title: String(m.value) }, m.text),
       h('td', { class: 'faint' }, m.estimate?.n > 1 && `mean ${number(m.estimate.mean)}, between ${number(m.estimate.low)} and ${number(m.estimate.high)} (${m.estimate.n} measured)`))
     if (said) said.set(c)
+    const own = panel('Genes', genes(c.genes), h('details', { class: 'fold' }, h('summary', {}, 'As one text'), h('code', {}, c.genome), ' ', copier(c.genome)), h('p', { class: 'faint' }, 'hash ', h('code', {}, c.hash)))
+    own.classList.add('late') // below the network where there is one column
+    const aside = c.network // else they are all that there is on the other side
     fill(e,
       h('div', { class: 'title' }, h('h1', {}, 'Candidate ' + named(c.id), ' ', tags),
         h('span', { class: 'switches' }, h('a', { class: 'button', href: link('candidate', id - 1), 'aria-label': 'the candidate before' }, '←'), h('a', { class: 'button', href: link('candidate', id + 1), 'aria-label': 'the next candidate' }, '→'))),
       c.reason && h('p', { class: c.status === 'ok' ? '' : 'wrong' }, c.reason),
       c.comment && h('blockquote', {}, c.comment),
       c.rank > 0 && h('p', {}, `${ordinal(c.rank)} of ${plural(c.among, 'candidate')} by ${search.objectives[0].metric} as the search measured it.` + (c.winner && c.rank > 1 && search.measured ? ' Measured again with fresh seeds it came out first.' : '')),
-      h('div', { class: 'columns' },
+      h('div', { class: 'sides' }, h('div', {},
         panel('Figures', h('div', { class: 'figures' }, objectives.map(m => h('div', { class: 'figure objective' }, h('span', { class: 'value' }, m.text), h('span', { class: 'name' }, m.title)))),
           h('div', { class: 'wide' }, h('table', { class: 'pairs' }, h('tbody', {}, objectives.filter(m => m.estimate?.n > 1).map(shown), others.map(shown))))),
         panel('Take it along', downloads(context, c), c.files.length > 0 && [h('h3', {}, 'Files that its job kept'), h('ul', { class: 'files' }, c.files.map(f => h('li', {},
           f.missing || kept() ? [f.name, ' ', h('span', { class: 'faint' }, bytes(f.size) + (f.missing ? ', ' + f.missing : ''))] :
             [h('a', { href: searchPath(at.name, `/file/${c.id}/${encodeURIComponent(f.name)}`), download: '' }, f.name), ' ', h('span', { class: 'faint' }, bytes(f.size))])))],
         h('h3', {}, 'How it came about'), h('table', { class: 'pairs' }, h('tbody', {}, c.facts.map(([k, v]) => h('tr', {}, h('th', { scope: 'row' }, k), h('td', {}, v)))))),
-        said && said.e,
+        said && said.e, aside && own), h('div', {},
         c.network && panel('Network', h('p', {}, `${plural(c.network.parameters, 'parameter')}, ${plural(c.network.macs, 'multiply-add')}, depth ${c.network.depth}`), network(c.network)),
         c.curves.length > 0 && c.curves.some(x => x.points.length > 1) && panel('Learning curve', h('div', { class: 'switches left' }, c.curves.map(x => h('button', { type: 'button', 'aria-pressed': 'false', onclick: event => choose(c, x.metric, event.target.parentElement) }, x.metric))), curve.e),
-        panel('Genes', genes(c.genes), h('details', { class: 'fold' }, h('summary', {}, 'As one text'), h('code', {}, c.genome), ' ', copier(c.genome)), h('p', { class: 'faint' }, 'hash ', h('code', {}, c.hash)))),
+        !aside && own)),
       line.e, mentioned.e)
     const bar = e.querySelector('.switches.left')
     if (bar) choose(c, chosen ?? (c.curves.find(x => search.objectives.some(o => o.metric === x.metric)) ?? c.curves[0]).metric, bar)
@@ -78,7 +81,7 @@ export function candidate(context) {
   })
   const children = part(() => ask('/candidate/' + at.id), (e, c) => fill(e, c.offspring > 0 && h('p', {}, `Its ${c.offspring === 1 ? 'child' : thousands(c.offspring) + ' children'}: `, c.children.map((x, i) => [i > 0 && ', ', h('a', { href: link('candidate', x) }, named(x))]), c.offspring > c.children.length && ' and more')))
 
-  const mentioned = part(async () => (await ask('/log', { about: named(id) })).lines, (e, found) => fill(e, found.length > 0 && panel('What was printed about it, or while its job ran', h('pre', { class: 'log', tabindex: 0, 'aria-label': 'lines of the logs' }, found.join('\n')), h('p', { class: 'faint' }, 'Lines that name it, and those that an evaluator’s process wrote while it had this job (“job ’).'))))
+  const mentioned = part(async () => (await ask('/log', { about: named(id) })).lines, (e, found) => fill(e, found.length > 0 && panel('What was printed about it, or while its job ran', h('pre', { class: 'log', tabindex: 0, 'aria-label': 'lines of the logs' }, logged(found)), h('p', { class: 'faint' }, 'Lines that name it, and those that an evaluator’s process wrote while it had this job (“job ’).'))))
 
   return {
     e: whole.e,

@@ -35,7 +35,10 @@ export function candidates(context) {
     where.focus()
   }
   const names = h('details', { class: 'fold names' }, h('summary', {}, 'Names'),
-    h('p', {}, [...search.metrics, ...search.genes, ...fields, 'ok', 'invalid', 'failed'].slice(0, 200).map(n => [h('button', { type: 'button', onclick: () => put(n) }, n), ' '])))
+    h('p', {}, [...search.metrics, ...search.genes, ...fields, 'ok', 'invalid', 'failed'].slice(0, 200).map((n, _, all) => {
+      const name = /^[a-z_][\w.]*$/i.test(bare(n)) && all.filter(x => bare(x) === bare(n)).length === 1 ? bare(n) : n // as short as may be
+      return [h('button', { type: 'button', onclick: () => put(name) }, name), ' ']
+    })))
   const form = h('form', { class: 'filter', onsubmit: event => { event.preventDefault(); change({ where: where.value }) } },
     where, h('button', {}, 'Filter'),
     h('button', { type: 'button', onclick: () => { where.value = ''; change({ where: '' }) } }, 'All'))
@@ -45,10 +48,12 @@ export function candidates(context) {
   chooser.addEventListener('toggle', () => chooser.open && choices())
   let shown = []
   function choices() {
+    // A column may be called without what tells it from others.
+    const is = name => c => c === name || c === bare(name) && ![...fields, ...search.metrics].slice(0, fields.length + search.metrics.indexOf(name)).some(x => x !== name && bare(x) === c)
     const box = name => {
       const b = h('input', {
-        type: 'checkbox', checked: shown.includes(name), onchange: () => {
-          shown = b.checked ? [...shown, name].slice(0, 24) : shown.filter(c => c !== name)
+        type: 'checkbox', checked: shown.some(is(name)), onchange: () => {
+          shown = b.checked ? [...shown, name].slice(0, 24) : shown.filter(c => !is(name)(c))
           change({ columns: shown.join(','), offset: state.offset })
         },
       })

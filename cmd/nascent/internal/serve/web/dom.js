@@ -126,3 +126,14 @@ export function table(head, rows, { numbers = [], label, first = 'td' } = {}) {
         h('td', { role: 'cell', class: [numbers.includes(i) && 'number', (cell === '' || cell === undefined || cell === false) && 'none'].filter(Boolean).join(' ') || undefined, 'data-label': titles[i] }, h('span', {}, cell))))
     })))
 }
+
+// grave are words of lines that are looked for in a log.
+const grave = /\b(error|exception|traceback|fatal|panic|failed|killed)\b/i
+
+// logged are lines of a log: each begins where it can be seen, and what was looked for stands out.
+export function logged(lines, find = '') {
+  return lines.map(line => {
+    const at = find ? line.toLowerCase().indexOf(find.toLowerCase()) : -1
+    return h('span', { class: grave.test(line) ? 'line grave' : 'line' }, at < 0 ? line : [line.slice(0, at), h('mark', {}, line.slice(at, at + find.length)), line.slice(at + find.length)], '\n')
+  })
+}

@@ -23,17 +23,17 @@ export function folder() {
   }
   const form = h('form', { class: 'filter', onsubmit: event => { event.preventDefault(); look({ find: field.value, offset: 0 }) } }, field, h('button', {}, 'Find'))
   const list = part(() => get('/api/searches', { find: asked.find, offset: asked.offset || '' }), (e, answer) => {
-    const to = answer.offset + answer.searches.length
-    fill(e, answer.total === 0 ? h('p', {}, asked.find ? 'No search is called so.' : 'No search lies in this folder yet.') : table(['search', 'state', 'best', 'evaluations', 'failed', 'strategy', 'time'], answer.searches.map(s => ({
+    const to = answer.offset + answer.searches.length, runs = answer.searches.some(s => s.live) // else nobody is told how fast nothing runs
+    fill(e, answer.total === 0 ? h('p', {}, asked.find ? 'No search is called so.' : 'No search lies in this folder yet.') : table(['search', 'state', 'best', 'evaluations', 'failed', runs && 'a minute', 'time', runs && 'left', 'strategy'].filter(Boolean), answer.searches.map(s => ({
       tabindex: 0, onclick: event => { if (!event.target.closest('a, input')) location.hash = path(s.name) },
       onkeydown: event => { if (event.key === 'Enter' && event.target.tagName === 'TR') location.hash = path(s.name) },
       cells: [
-        [h('input', { type: 'checkbox', checked: chosen.has(s.name), 'aria-label': 'compare ' + s.name, onchange: event => { chosen[event.target.checked ? 'add' : 'delete'](s.name); note() } }), ' ', h('a', { href: path(s.name) }, s.name), s.branched && h('div', { class: 'faint' }, s.branched)],
-        s.error ? h('span', { class: 'wrong' }, s.error) : h('span', { class: 'state ' + (s.live ? 'running' : s.state ?? 'reading') }, s.live ? 'running' : s.state ?? 'reading …'),
+        [!s.error && h('input', { type: 'checkbox', checked: chosen.has(s.name), 'aria-label': 'compare ' + s.name, onchange: event => { chosen[event.target.checked ? 'add' : 'delete'](s.name); note() } }), ' ', h('a', { href: path(s.name) }, s.name), s.branched && h('div', { class: 'faint' }, s.branched)],
+        s.error ? h('span', { class: 'wrong' }, s.error) : s.paused ? h('span', { class: 'state' }, 'paused') : h('span', { class: 'state ' + (s.live ? 'running' : s.state ?? 'reading') }, s.live ? 'running' : s.state ?? 'reading …'),
         s.best && [h('strong', {}, s.best), ' ', h('span', { class: 'faint' }, s.objective)],
-        thousands(s.evaluations) + (s.limit ? ' of ' + thousands(s.limit) : ''), s.failed ? thousands(s.failed) : '–', s.strategy, s.wall ? seconds(s.wall) : '',
+        s.state && thousands(s.evaluations) + (s.limit ? ' of ' + thousands(s.limit) : ''), s.state && (s.failed ? thousands(s.failed) : '0'), ...runs ? [s.live && s.wall > 0 && number(Number((60 * s.evaluations / s.wall).toPrecision(3)))] : [], s.wall ? seconds(s.wall) : '', ...runs ? [s.left > 0 && seconds(s.left)] : [], s.strategy,
       ],
-    })), { numbers: [3, 4], first: 'th', label: 'searches' }),
+    })), { numbers: runs ? [3, 4, 5, 6, 7] : [3, 4, 5], first: 'th', label: 'searches' }),
     answer.total > answer.searches.length && h('div', { class: 'pager' },
       h('button', { type: 'button', disabled: answer.offset === 0, onclick: () => look({ offset: Math.max(0, answer.offset - 50) }) }, '← before'),
       h('span', {}, `${thousands(answer.offset + 1)} to ${thousands(to)} of ${plural(answer.total, 'search').replace('searchs', 'searches')}`),

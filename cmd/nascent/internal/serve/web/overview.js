@@ -35,7 +35,7 @@ export function overview(context) {
       h('div', { class: 'hero' },
         h('div', { class: 'found' },
           h('h2', {}, s.ended ? 'The best' : 'The best so far', ': ', h('a', { href: link('candidate', c.id) }, 'candidate ' + named(c.id))),
-          h('div', { class: 'figures' }, c.metrics.filter(m => search.objectives.some(o => o.metric === m.name)).map(m => figure(m, 'objective'))
+          h('div', { class: 'figures' }, c.metrics.filter(m => search.objectives.some(o => o.metric === m.name)).map(m => figure(judged(m, s.measured), 'objective'))
             .concat(c.network ? [figure({ name: 'parameters', text: thousands(c.network.parameters) }), figure({ name: 'multiply-adds', text: thousands(c.network.macs) })].filter((_, i) => !search.objectives.some(o => o.metric === ['parameters', 'macs'][i])) : [])),
           h('h3', {}, 'Why it is the best'),
           report.verdict.map((line, i) => h('p', { class: i ? '' : 'verdict' }, line)),
@@ -143,6 +143,12 @@ export function overview(context) {
   }
 }
 
+// judged is a metric as candidates are compared by it: the mean of what was measured several times.
+function judged(m, again) {
+  if (!(m.estimate?.n > 1)) return again ? { ...m, title: m.title + ', in the search' } : m
+  return { title: `${m.title}, mean of ${m.estimate.n}`, text: m.text.endsWith(' %') ? (100 * m.estimate.mean).toFixed(2) + ' %' : number(m.estimate.mean) }
+}
+
 // spread is a figure, and below it how sure it is: "0.93 [0.92 0.94] (3)".
 function spread(text) {
   const at = text.search(/ [[±]/)
@@ -182,6 +188,9 @@ export function withLogs(title, about, plot, part, parts, load, which = ['logx',
   return h('section', { class: 'panel' }, h('div', { class: 'title' }, h('h2', {}, title), h('span', { class: 'switches' }, boxes.map(b => b[2]))), p.e, about && said)
 }
 
+// told is a reason without the word that stands beside it.
+const told = r => r.reason.startsWith(r.status + ': ') ? r.reason.slice(r.status.length + 2) : r.reason
+
 // failures are reasons, the most frequent first, as many as shown.
 export function failures(f, { link }, shown = Infinity) {
   const all = f.ok + f.invalid + f.failed, most = f.reasons[0]?.n ?? 1
@@ -189,9 +198,9 @@ export function failures(f, { link }, shown = Infinity) {
     h('p', {}, `${plural(f.failed, 'failure')} and ${thousands(f.invalid)} invalid of ${plural(all, 'result')}` + (f.retries ? `; ${plural(f.retries, 'attempt')} failed and ${f.retries === 1 ? 'was' : 'were'} counted` : '') +
       (f.lost > 0 ? `; ${seconds(f.lost)} of evaluators’ time brought nothing.` : '.')),
     h('ul', { class: 'reasons' }, f.reasons.slice(0, shown).map(r => h('li', {},
-      h('div', { class: 'bar' }, h('span', { style: { width: 100 * r.n / most + '%' } })),
-      h('div', {}, h('strong', {}, thousands(r.n)), ' ', h('span', { class: 'tag ' + r.status }, r.status), ' ', h('span', { class: 'reason' }, r.reason || 'no reason was given', r.like > 1 && h('span', { class: 'faint' }, ` (and ${plural(r.like - 1, 'text')} that differ${r.like === 2 ? 's' : ''} in numbers alone)`))),
-      h('div', { class: 'faint' }, 'for example candidate ', r.examples.map((id, i) => [i > 0 && ', ', h('a', { href: link('candidate', id) }, named(id))]))))),
+      h('div', { class: 'share' }, h('strong', {}, thousands(r.n)), h('span', { class: 'bar' }, h('span', { style: { width: 100 * r.n / most + '%' } }))),
+      h('div', {}, h('span', { class: 'tag ' + r.status }, r.status), ' ', h('span', { class: 'reason' }, told(r) || 'no reason was given', r.like > 1 && h('span', { class: 'faint' }, ` (and ${plural(r.like - 1, 'text')} that differ${r.like === 2 ? 's' : ''} in numbers alone)`))),
+      h('div', { class: 'faint examples' }, 'for example candidate ', r.examples.map((id, i) => [i > 0 && ', ', h('a', { href: link('candidate', id) }, named(id))]))))),
     f.kinds > f.reasons.length && shown === Infinity && h('p', { class: 'faint' }, plural(f.kinds - f.reasons.length, 'rarer reason') + ' are left out.'),
   ]
 }

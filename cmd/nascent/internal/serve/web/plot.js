@@ -105,7 +105,7 @@ export function scatter({ open, zoom, label, height = 300 }) {
     if (!data) return
     const tall = width < 420 ? Math.round(height * 0.9) : height
     const c = surface(canvas, width, tall)
-    const x = padded(data.x), y = padded(data.y)
+    const x = { ...padded(data.x), whole: data.points?.every(p => Number.isInteger(p.x)) }, y = padded(data.y)
     where = frame(c, width, tall, x, y)
     const { px, py } = where
     c.save()
@@ -333,7 +333,7 @@ export function lines({ x, y, log = {}, height = 260, label, legend = true }) {
       width, height: width < 420 ? Math.round(height * 0.9) : height, cursor: { points: { size: 7 }, drag: { x: true, y: false } },
       legend: { live: true, show: legend },
       scales: { x: { time: false, distr: distr(log.x) }, y: { distr: distr(log.y) } },
-      axes: [{ ...axis(title(x), 34), space: 60, values: tick }, { ...axis(title(y), longest), values: tick }],
+      axes: [{ ...axis(title(x), 34), space: 60, values: tick, incrs: all.every(Number.isInteger) ? [...Array(13).keys()].flatMap(e => [1, 2, 5].map(m => m * 10 ** e)) : undefined }, { ...axis(title(y), longest), values: tick }],
       series: [
         { label: title(x), value: (u, v) => number(v ?? all.at(-1)) },
         ...shown.map((s, i) => ({
@@ -466,7 +466,7 @@ export function parallel({ open, height = 340 }) {
   // Where there is no room for axes side by side they lie below one another.
   function draw(width) {
     if (!data?.axes.length) return
-    const n = data.axes.length, lying = width < n * 100, step = 62
+    const n = data.axes.length, lying = width < n * 100, step = 76
     const whole = Math.max(lying ? 0 : n * 100, width), tall = lying ? step * n + 16 : height
     inner.style.setProperty('width', whole + 'px')
     const c = surface(canvas, whole, tall), top = 40, below = 28, side = 14
@@ -474,11 +474,12 @@ export function parallel({ open, height = 340 }) {
     along = lying ? 1 : 0
     const of = ramp()
     data.links.forEach((links, i) => {
-      const most = Math.log1p(Math.max(1, ...links.map(l => l[2])))
+      const all = links.reduce((n, l) => n + l[2], 0)
       for (const [a, b, k] of links) {
-        c.strokeStyle = of(Math.log1p(k) / most)
-        c.globalAlpha = 0.25 + 0.6 * Math.log1p(k) / most
-        c.lineWidth = 1 + 4 * Math.log1p(k) / most
+        const p = Math.sqrt(k / all) // by its part of all, so that where they go everywhere it is faint, no block
+        c.strokeStyle = of(Math.min(1, 2 * p))
+        c.globalAlpha = (lying ? 0.7 : 1) * Math.min(0.8, 0.03 + 1.2 * p)
+        c.lineWidth = Math.min(5, 1 + (lying ? 6 : 10) * p)
         c.beginPath()
         c.moveTo(...place(i, (a + 0.5) / data.bins))
         c.lineTo(...place(i + 1, (b + 0.5) / data.bins))
@@ -499,18 +500,20 @@ export function parallel({ open, height = 340 }) {
     data.axes.forEach((axis, i) => {
       stroke(c, colour('ink'), [place(i, 0), place(i, 1)], 1)
       const s = scale(axis)
-      let free = 0
-      for (const t of written(axis, lying ? 4 : 5)) {
+      let free = -Infinity
+      for (const t of written({ ...axis, whole: data.lines.length > 0 && data.lines.every(l => Number.isInteger(l.values[i])) }, lying ? 4 : 5)) {
         const p = s.at(t.at)
         if (p < 0 || p > 1) continue
         const [x, y] = place(i, p), w = c.measureText(t.text).width
         c.textBaseline = lying ? 'top' : 'middle'
         c.textAlign = 'left'
         if (!lying) halo(c, t.text, x + 5, y)
-        else if (x - w / 2 >= free) {
+        else {
           const from = Math.max(0, Math.min(whole - w, x - w / 2))
+          if (from < free) continue
+          under(c, from, y + 3, w, 15)
           halo(c, t.text, from, y + 4)
-          free = from + w + 8
+          free = from + w + 6
         }
       }
       const title = (axis.mean ? 'mean of ' : '') + axis.title + (axis.log ? ' (log)' : ''), better = axis.goal && (axis.goal === 'maximize' ? '↑ better' : '↓ better')
@@ -518,7 +521,9 @@ export function parallel({ open, height = 340 }) {
       c.fillStyle = colour('ink')
       if (lying) {
         c.textBaseline = 'bottom'
-        halo(c, fitted(c, title + (axis.goal ? axis.goal === 'maximize' ? ', → better' : ', ← better' : ''), whole - 4), 2, y - 5)
+        const text = fitted(c, title + (axis.goal ? axis.goal === 'maximize' ? ', → better' : ', ← better' : ''), whole - 4)
+        under(c, 2, y - 19, c.measureText(text).width, 15)
+        halo(c, text, 2, y - 5)
         return
       }
       c.textAlign = 'center'
@@ -527,6 +532,12 @@ export function parallel({ open, height = 340 }) {
       words.forEach((w, k) => c.fillText(w, x, 2 + 15 * k))
       if (better) c.fillText(better, x, tall - 18)
     })
+  }
+  function under(c, x, y, width, height) { // lines do not go through words
+    c.globalAlpha = 0.9
+    c.fillStyle = colour('card')
+    c.fillRect(x - 2, y, width + 4, height)
+    c.globalAlpha = 1
   }
   function halo(c, text, x, y) {
     c.lineWidth = 4

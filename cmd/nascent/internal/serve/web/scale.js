@@ -22,10 +22,12 @@ export function ticks(lo, hi, log, n) {
     if (out.length > 2) return out
   }
   const raw = (hi - lo) / Math.max(1, n), unit = 10 ** Math.floor(Math.log10(raw))
-  const every = [1, 2, 2.5, 5, 10].map(m => m * unit).find(s => s >= raw * (1 - 1e-9)) ?? 10 * unit
-  const out = []
-  for (let i = Math.ceil(lo / every - 1e-9); i * every <= hi + 1e-9 * every; i++) out.push(Number((i * every).toPrecision(12)))
-  return out
+  const steps = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5, 10].map(m => m * unit)
+  for (let k = Math.max(4, steps.findIndex(s => s >= raw * (1 - 1e-9))); ; k--) {
+    const every = steps[k], out = []
+    for (let i = Math.ceil(lo / every - 1e-9); i * every <= hi + 1e-9 * every; i++) out.push(Number((i * every).toPrecision(12)))
+    if (out.length >= 2 || k === 0) return out // of one tick no scale can be read
+  }
 }
 
 // labels write ticks with as many digits as tell them apart.
@@ -73,7 +75,9 @@ export function written(axis, n) {
     const every = Math.ceil(axis.labels.length / Math.max(1, n * 2))
     return axis.labels.map((text, i) => ({ at: i, text: text.length > 14 ? text.slice(0, 13) + '…' : text })).filter((_, i) => i % every === 0)
   }
-  const at = ticks(axis.lo, axis.hi, axis.log, n), text = labels(at)
+  let at = ticks(axis.lo, axis.hi, axis.log, n)
+  if (axis.whole && at.some(Number.isInteger)) at = at.filter(Number.isInteger)
+  const text = labels(at)
   return at.map((x, i) => ({ at: x, text: text[i] }))
 }
 

@@ -1,6 +1,6 @@
 // Controls that change a search.
 
-import { h, fill, named, part, panel, plural, thousands } from 'nascent/dom.js'
+import { h, fill, named, part, panel, copier, plural, thousands } from 'nascent/dom.js'
 import { post, query, searchPath } from 'nascent/api.js'
 
 // unanswered are the names of requests of which it is not known whether they were carried
@@ -65,13 +65,17 @@ export function steering(context) {
   const later = request => turn.value ? { at_turn: Number(turn.value), ...request } : request
   const ask = (request, done) => said.ask(later(request), done)
 
-  const run = part(async () => ({ live: context.search.live, paused: context.search.state.paused }), (e, { live, paused }) => fill(e,
-    h('p', {}, paused && [h('strong', {}, 'Paused'), ` before turn ${paused.turn}${paused.by ? ' by ' + paused.by : ''}. `],
-      !live && 'No process runs it: what is changed holds from its next run on.'),
-    h('div', { class: 'downloads' },
-      paused ? button('Resume', () => ask({ resume: true }), { name: 'resume' }) : [button('Pause', () => ask({ pause: {} }), { name: 'pause', title: 'jobs that run are finished' }),
-        live && button('Pause now', () => ask({ pause: { now: true } }), { title: 'jobs that run are called back with what they can save' })],
-      live && button('Stop', () => ask({ stop: true }), { name: 'stop', title: 'the run ends cleanly' }))))
+  // What there is nothing to hold up in is not offered: a search that has ended, or one that nobody runs.
+  const run = part(async () => ({ live: context.search.live, paused: context.search.state.paused, state: context.search.state.state, command: context.search.command, dir: context.search.dir }), (e, { live, paused, state, command, dir }) => {
+    const again = `${command} run ${dir}`
+    fill(e,
+      h('p', {}, paused && [h('strong', {}, 'Paused'), ` before turn ${paused.turn}${paused.by ? ' by ' + paused.by : ''}. `],
+        !live && (state === 'finished' ? ['It has ended: raise a limit below, and it goes on by '] : ['No process runs it. What is changed holds from its next run on: ']), !live && [h('code', {}, again), ' ', copier(again)]),
+      h('div', { class: 'downloads' },
+        paused ? button('Resume', () => said.ask({ resume: true }), { name: 'resume' }) : [(live || state !== 'finished') && button('Pause', () => ask({ pause: {} }), { name: 'pause', title: live ? 'jobs that run are finished' : 'its next run waits until it is resumed' }),
+          live && button('Pause now', () => ask({ pause: { now: true } }), { title: 'jobs that run are called back with what they can save' })],
+        live && button('Stop', () => ask({ stop: true }), { name: 'stop', title: 'the run ends cleanly' })))
+  })
 
   // Limits: only what was changed is sent, and an empty field takes a limit away. Of several
   // objectives each has a target, and one candidate has to have all.
@@ -105,7 +109,7 @@ export function steering(context) {
 
   const holds = part(async () => ({ bans: context.search.state.bans ?? [], planned: context.search.state.planned ?? [] }), (e, { bans, planned }) => fill(e,
     bans.length > 0 && h('ul', { class: 'files' }, bans.map(b => h('li', {}, 'banned: ', h('code', {}, b), ' ', button('Unban', () => ask({ unban: b }))))),
-    planned.length > 0 && h('ul', { class: 'files' }, planned.map(p => h('li', {}, `before turn ${p.turn}: ${p.text} `, button('Withdraw', () => said.ask({ withdraw: p.request }), { name: 'withdraw' }))))))
+    planned.length > 0 && h('ul', { class: 'files' }, planned.map(p => h('li', {}, `before turn ${thousands(p.turn)}: ${p.text} `, button('Withdraw', () => said.ask({ withdraw: p.request }), { name: 'withdraw' }))))))
 
   const bring = importing(context, turn), other = declaring(context, turn)
   const more = h('details', { class: 'folded', name: 'steering' }, h('summary', {}, 'Limits, bans, genomes, notes …'),

@@ -1,6 +1,6 @@
 // What went wrong, and what the plugins print.
 
-import { h, fill, part, panel } from 'nascent/dom.js'
+import { h, fill, logged, part, panel } from 'nascent/dom.js'
 import { failures } from 'nascent/overview.js'
 
 export function trouble(context) {
@@ -12,7 +12,7 @@ export function trouble(context) {
   const chosen = h('span')
   const log = part(() => ask('/log', { file, find }), (e, l) => {
     fill(chosen, l.files.length > 1 && h('label', {}, 'log ', h('select', { onchange: event => { file = event.target.value; log.update() } }, l.files.map(f => h('option', { value: f, selected: f === l.file }, f)))))
-    const pre = h('pre', { class: 'log', tabindex: 0, 'aria-label': 'log' }, l.lines.join('\n'))
+    const pre = h('pre', { class: 'log', tabindex: 0, 'aria-label': 'log' }, logged(l.lines, find))
     fill(e, l.more && h('p', { class: 'faint' }, `The last ${l.lines.length} lines.`), l.lines.length ? pre : h('p', { class: 'faint' }, l.file ? 'There is no such line.' : 'There are no logs.'))
     pre.scrollTop = pre.scrollHeight
   })
