@@ -190,8 +190,8 @@ func (r *Report) whoseFront() string {
 			show.Plural(n, "candidate"), keep)
 	}
 	if r.status.FrontPart {
-		return fmt.Sprintf("Of more than 1,000 candidates%s that no other one is as good as in every objective and better in one, %s were kept: those that stand most alone.",
-			keep, show.Thousands(int64(n)))
+		return fmt.Sprintf("Of more than 1,000 candidates%s that no other one is as good as in every objective and better in one, "+
+			"%s were kept: those that stand most alone.", keep, show.Thousands(int64(n)))
 	}
 	return fmt.Sprintf("On the front are %s: no others%s are as good in every objective and better in one.", show.Plural(n, "candidate"), keep)
 }

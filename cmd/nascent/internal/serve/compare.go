@@ -207,8 +207,8 @@ func sideBySide(all []*search, metric string) *compared {
 		st := of[i].view.Status()
 		one := comparedOne{
 			Name: m.Dir, Group: m.Group, Strategy: clip(st.Strategy, 40), Seed: m.Seed, Live: m.Running, Evaluations: m.Evaluations, Seconds: number(m.Seconds),
-			Best: said(m.Best), AtEqual: [2]string{said(m.AtEqual.Evaluations), said(m.AtEqual.Seconds)}, Genomes: m.Genomes, Alone: m.Alone, Front: m.Front, FrontPart: m.FrontPart,
-			JointFront: m.JointFront, Steps: [][3]number{}, Points: []point{},
+			Best: said(m.Best), AtEqual: [2]string{said(m.AtEqual.Evaluations), said(m.AtEqual.Seconds)}, Genomes: m.Genomes, Alone: m.Alone,
+			Front: m.Front, FrontPart: m.FrontPart, JointFront: m.JointFront, Steps: [][3]number{}, Points: []point{},
 		}
 		for _, t := range thin(m.Trace.Steps, each) {
 			one.Steps = append(one.Steps, [3]number{number(t.At[bench.Evaluations]), number(t.At[bench.Seconds]), number(t.Value)})

@@ -132,6 +132,21 @@ func searched(tb testing.TB, dir, name string, evaluations int) string {
 	return at
 }
 
+// archived is what a search is that does not run.
+func archived(tb testing.TB, dir string) (*ledger.Ledger, *engine.Archive) {
+	tb.Helper()
+	led, err := ledger.Inspect(dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { led.Close() })
+	archive, err := engine.Read(led)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return led, archive
+}
+
 // asker asks a server.
 type asker struct {
 	testing.TB
@@ -202,15 +217,7 @@ var views = []string{
 func TestViews(t *testing.T) {
 	t.Parallel()
 	dir := searched(t, t.TempDir(), "front", 120)
-	led, err := ledger.Inspect(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer led.Close()
-	archive, err := engine.Read(led)
-	if err != nil {
-		t.Fatal(err)
-	}
+	led, archive := archived(t, dir)
 	want := show.Of(archive, archive, led, dir)
 	status := want.Status()
 	if err := os.Mkdir(filepath.Join(dir, "logs"), 0o700); err != nil {
@@ -377,15 +384,7 @@ func TestHypervolumeOfFidelities(t *testing.T) {
 	dir := sought(t, engine.Config{
 		Objectives: two, StrategyName: "asha", Fidelities: []engine.Fidelity{{Evaluator: "evaluator", Budget: 1}, {Evaluator: "evaluator", Budget: 3}},
 	}, 60, func(x float64) map[string]float64 { return map[string]float64{"accuracy": x / 1e4, "latency": x} })
-	led, err := ledger.Inspect(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer led.Close()
-	archive, err := engine.Read(led)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, archive := archived(t, dir)
 	first, n := 0, 0
 	for c := range archive.Candidates() {
 		if n++; c.Fidelity == 1 && first == 0 {
