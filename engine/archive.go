@@ -110,6 +110,7 @@ type Archive struct {
 	leaders       *Leaders
 	tally         tally
 	usage         Usage // of consumed jobs
+	used          int   // of how many jobs it is known
 	largest       int64 // bytes that the files of one of them have together, at most
 	counters      Counters
 	workers       int        // of the newest start, or as they were set since
@@ -306,7 +307,7 @@ func (a *Archive) Status() Snapshot {
 		Name: a.Name, State: a.counters.State, Phase: PhaseSearch, Cause: a.counters.Cause,
 		Evaluations: n, Retries: a.counters.Retries, Turns: a.search.turns, Strategy: a.now().Name,
 		Workers: a.workers, Window: a.Window(), Hosts: a.hosts, Limits: a.Limits, Spent: Spent{Evaluations: n, Seconds: a.counters.spent()},
-		Usage: a.usage, Lost: a.counters.Lost,
+		Usage: a.usage, Used: a.used, Lost: a.counters.Lost,
 		Wall: a.counters.Wall, Idle: a.counters.Idle, TestLooks: a.counters.TestLooks,
 	}
 	t := a.tally

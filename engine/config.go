@@ -197,7 +197,8 @@ type Snapshot struct {
 	Disk       *Disk   `json:"disk,omitempty"` // on which it lies, while it runs
 	Spent      Spent   `json:"spent"`
 	Usage      Usage   `json:"usage,omitzero"` // of all consumed jobs, as far as it is known: the sum of processor seconds, the largest peaks
-	Lost       float64 `json:"lost"`           // of the evaluator seconds that were spent, those of attempts that brought nothing
+	Used       int     `json:"used,omitempty"` // of how many jobs it is known
+	Lost       float64 `json:"lost"`           // of the evaluator seconds that were spent, those of attempts that brought no result
 	Wall       float64 `json:"wall"`
 	Idle       float64 `json:"idle"` // worker seconds without a job
 	TestLooks  int     `json:"test_looks"`

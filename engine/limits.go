@@ -157,7 +157,7 @@ func (s *Search) account() {
 	now := s.cfg.Clock.Now()
 	d := now.Sub(s.since).Seconds()
 	s.since = now
-	if d <= 0 || s.at.paused != nil && s.jobs.running == 0 {
+	if d <= 0 || s.only || s.at.paused != nil && s.jobs.running == 0 {
 		return
 	}
 	if !s.finalRun { // limits are for phase search

@@ -222,7 +222,9 @@ func (t *trajectory) enter(e *entry) {
 		q.shown = append(q.shown, e.ID)
 	}
 	e.stage.set(consumed)
-	t.usage = t.usage.with(e.usage)
+	if t.usage = t.usage.with(e.usage); e.usage != (Usage{}) {
+		t.used++
+	}
 	t.largest = max(t.largest, sizeOf(e.Files))
 	switch {
 	case q.part == PartFinal:

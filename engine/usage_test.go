@@ -84,6 +84,9 @@ func TestUsageDecidesNothing(t *testing.T) {
 			t.Errorf("candidate %s has %+v, want %+v", c.ID, c.Usage, want)
 		}
 	}
+	if used := mustArchive(t, led).Status().Used; used != len(all)-shared {
+		t.Errorf("of %d of %d it is said that it is known", used, len(all)-shared)
+	}
 	if len(all) < 60 || shared == 0 {
 		t.Errorf("%d candidates, of which %d share a result: that tests little", len(all), shared)
 	}

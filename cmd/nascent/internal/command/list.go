@@ -44,7 +44,7 @@ it does for any value: not blocks.kernel = 3 where none is 3. What a candidate d
 not have compares as nothing. Numbers may be computed, as in log10(parameters) < 4.
 
 What a job cost is seconds, of the attempt that brought its result, and lost, of
-those that brought nothing.`,
+those that brought no result.`,
 		Example: `  nascent list mnist1d --sort -accuracy --limit 10
   nascent list mnist1d --where 'accuracy > 0.95 and parameters < 2000' --sort parameters,-accuracy
   nascent list mnist1d --where 'failed or blocks.length > 4' --columns id,attempts,reason

@@ -66,7 +66,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge("workers", "Jobs that may run at once.", float64(s.Workers))
 	total("evaluator_seconds", "Evaluators' time, with what was lost.", s.Spent.Seconds)
-	total("lost_seconds", "Of the evaluators' time, that of attempts which brought nothing.", s.Lost)
+	total("lost_seconds", "Of the evaluators' time, that of attempts which brought no result.", s.Lost)
 	total("processor_seconds", "Processors' time of jobs that ended, as far as it is known.", s.Usage.CPU)
 	gauge("peak_memory_bytes", "The most that a job had of memory, as far as it is known.", float64(s.Usage.Memory))
 	gauge("peak_gpu_memory_bytes", "The most that a job had of a GPU's memory, as far as it is known.", float64(s.Usage.GPUMemory))

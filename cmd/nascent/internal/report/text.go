@@ -362,7 +362,7 @@ func (r *Report) took() []string {
 	out = append(out, fmt.Sprintf("%s of running, %s of evaluators' time, %s of worker time without a job.",
 		show.Seconds(s.Wall), show.Seconds(s.Spent.Seconds), show.Seconds(s.Idle)))
 	if s.Lost > 0 {
-		out = append(out, fmt.Sprintf("Of the evaluators' time %s went to attempts that brought nothing.", show.Seconds(s.Lost)))
+		out = append(out, fmt.Sprintf("Of the evaluators' time %s went to attempts that brought no result.", show.Seconds(s.Lost)))
 	}
 	if s.Failed > 0 {
 		out = append(out, "Why evaluations failed: "+show.Program()+" list --where failed --columns id,attempts,reason")
@@ -374,7 +374,7 @@ func (r *Report) took() []string {
 	capacity := s.Wall * float64(max(1, s.Workers))
 	if len(starved) == 0 && s.Idle > 0.2*capacity && s.Wall > 10 && s.Workers > 1 {
 		out = append(out, "Workers were idle for more than a fifth of the time: "+
-			"a larger window: keeps them busy in strict order, and so does order: arrival.")
+			"the key order with the value arrival keeps them busy, and so does a larger window.")
 	}
 	return out
 }

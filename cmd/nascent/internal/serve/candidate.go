@@ -301,7 +301,7 @@ func (out *whole) facts(s *search, c *engine.Candidate) {
 	}
 	fact("took of the machine", show.UsedAll(c.Usage))
 	if c.Lost > 0 {
-		fact("lost", show.Seconds(c.Lost)+", in attempts that brought nothing")
+		fact("lost", show.Seconds(c.Lost)+", in attempts that brought no result")
 	}
 	if c.Attempts > 1 {
 		fact("attempts", strconv.Itoa(c.Attempts))
@@ -467,7 +467,7 @@ type failures struct {
 	Kinds   int      `json:"kinds"` // of reasons
 	Reasons []reason `json:"reasons"`
 	Retries int      `json:"retries"` // attempts that failed and counted
-	Lost    number   `json:"lost"`    // seconds of attempts that brought nothing
+	Lost    number   `json:"lost"`    // seconds of attempts that brought no result
 }
 
 // failures answers /failures.

@@ -211,9 +211,9 @@ func cost(c *engine.Candidate) string {
 	s := fmt.Sprintf("%s, %s", Seconds(c.Seconds+c.Lost), Plural(c.Attempts, "attempt"))
 	switch {
 	case c.Lost > 0 && c.Seconds == 0:
-		s += ", all of it in what brought nothing"
+		s += ", all of it in what brought no result"
 	case c.Lost > 0:
-		s += fmt.Sprintf(", %s of it in what brought nothing", Seconds(c.Lost))
+		s += fmt.Sprintf(", %s of it in what brought no result", Seconds(c.Lost))
 	}
 	return s
 }

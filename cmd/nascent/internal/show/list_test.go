@@ -244,7 +244,7 @@ func TestLost(t *testing.T) {
 		t.Errorf("%v, %s", err, text)
 	}
 	for i, want := range []string{
-		"7.0s, 0 attempts, 2.0s of it in what brought nothing", "1m30s, 3 attempts, all of it in what brought nothing", "7.0s, 0 attempts",
+		"7.0s, 0 attempts, 2.0s of it in what brought no result", "1m30s, 3 attempts, all of it in what brought no result", "7.0s, 0 attempts",
 	} {
 		if got := cost(&all[i]); got != want {
 			t.Errorf("candidate %s cost %q; want %q", all[i].ID, got, want)

@@ -146,9 +146,9 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 		field("hosts", "%s", HostsText(v.Hosts()))
 	}
 	if s.Lost > 0 {
-		field("lost", "%s of evaluators' time in attempts that brought nothing", Seconds(s.Lost))
+		field("lost", "%s of evaluators' time in attempts that brought no result", Seconds(s.Lost))
 	}
-	if used := UsedAll(s.Usage); used != "" {
+	if used := taken(s); used != "" {
 		field("took", "%s", used)
 	}
 	if s.Idle > 0 {
@@ -181,6 +181,16 @@ func WriteStatus(out io.Writer, v *View, width int) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// taken says what the jobs took of the machine, and of how many that is known where it is
+// not of most.
+func taken(s engine.Snapshot) string {
+	text := UsedAll(s.Usage)
+	if of := s.Evaluations - s.Reused; text != "" && s.Used < of*9/10 {
+		text += fmt.Sprintf(", known of %s of %s", Thousands(int64(s.Used)), Plural(of, "job"))
+	}
+	return text
 }
 
 // Room says how much room a search's disk has, and for how long that is enough.

@@ -32,3 +32,25 @@ func TestProgress(t *testing.T) {
 }
 
 func same(a, b float64) bool { return math.Abs(a-b) < 1e-9 || math.IsNaN(a) && math.IsNaN(b) }
+
+// Of what few jobs took it is said of how many it is known.
+func TestTaken(t *testing.T) {
+	t.Parallel()
+	usage := engine.Usage{CPU: 2, Memory: 1 << 20}
+	for _, c := range []struct {
+		of, reused, used int
+		want             string
+	}{
+		{10, 0, 10, "2.0s of processors, 1.0 MiB of memory"},
+		{20, 10, 10, "2.0s of processors, 1.0 MiB of memory"},
+		{10, 0, 14, "2.0s of processors, 1.0 MiB of memory"}, // re-measurements are known, too
+		{120_000, 0, 2, "2.0s of processors, 1.0 MiB of memory, known of 2 of 120,000 jobs"},
+	} {
+		if got := taken(engine.Snapshot{Evaluations: c.of, Reused: c.reused, Used: c.used, Usage: usage}); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+	if got := taken(engine.Snapshot{Evaluations: 10}); got != "" {
+		t.Errorf("of nothing: %s", got)
+	}
+}

@@ -196,7 +196,7 @@ export function failures(f, { link }, shown = Infinity) {
   const all = f.ok + f.invalid + f.failed, most = f.reasons[0]?.n ?? 1
   return [
     h('p', {}, `${plural(f.failed, 'failure')} and ${thousands(f.invalid)} invalid of ${plural(all, 'result')}` + (f.retries ? `; ${plural(f.retries, 'attempt')} failed and ${f.retries === 1 ? 'was' : 'were'} counted` : '') +
-      (f.lost > 0 ? `; ${seconds(f.lost)} of evaluators’ time brought nothing.` : '.')),
+      (f.lost > 0 ? `; ${seconds(f.lost)} of evaluators’ time brought no result.` : '.')),
     h('ul', { class: 'reasons' }, f.reasons.slice(0, shown).map(r => h('li', {},
       h('div', { class: 'share' }, h('strong', {}, thousands(r.n)), h('span', { class: 'bar' }, h('span', { style: { width: 100 * r.n / most + '%' } }))),
       h('div', {}, h('span', { class: 'tag ' + r.status }, r.status), ' ', h('span', { class: 'reason' }, told(r) || 'no reason was given', r.like > 1 && h('span', { class: 'faint' }, ` (and ${plural(r.like - 1, 'text')} that differ${r.like === 2 ? 's' : ''} in numbers alone)`))),
