@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"os"
@@ -28,6 +29,8 @@ type Cluster struct {
 	env     []string
 	nodes   map[string]*exec.Cmd // slurmd
 	daemons []*exec.Cmd          // all that were started
+	heir    *exec.Cmd            // ends everything if this process cannot
+	life    io.Closer            // of this process, as the heir sees it
 }
 
 // Lacks says why there can be no Cluster here; empty where there can.
@@ -69,8 +72,10 @@ func Start(t testing.TB, nodes int) *Cluster {
 		for _, d := range c.daemons {
 			d.Wait()
 		}
-		os.RemoveAll(dir)
+		c.life.Close()
+		c.heir.Wait()
 	})
+	c.inherit()
 	key := make([]byte, 1024)
 	rand.Read(key)
 	c.write("munge.key", string(key), 0o600)
@@ -129,6 +134,41 @@ PartitionName=short Nodes=ALL MaxTime=30
 		return err == nil && strings.Count(string(out), "idle\n") == nodes
 	})
 	return c
+}
+
+// inheritance waits until its standard input ends, kills what belongs to a cluster, and
+// removes its directory.
+const inheritance = `cat >/dev/null
+while :; do
+	found=
+	for p in /proc/[0-9]*; do
+		if tr '\0' '\n' 2>/dev/null <"$p/environ" | grep -qx "SLURM_CONF=$1/slurm.conf"; then
+			found=yes
+			kill -9 "${p#/proc/}"
+		fi
+	done 2>/dev/null
+	[ "$found" ] || break
+done
+rm -rf "$1"`
+
+// inherit has another process end the cluster when this one does, whatever ends it. It ends
+// with the go test that started it.
+func (c *Cluster) inherit() {
+	c.heir = exec.Command("sh", "-c", inheritance, "sh", c.Dir)
+	c.heir.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var err error
+	if c.life, err = c.heir.StdinPipe(); err == nil {
+		err = c.heir.Start()
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	go func(parent int) {
+		for ; os.Getppid() == parent; time.Sleep(time.Second) {
+		}
+		fmt.Fprintln(os.Stderr, "slurmtest: whoever started this test has ended, so it ends, too")
+		os.Exit(1)
+	}(os.Getppid())
 }
 
 // Env is the environment in which programs find it.
