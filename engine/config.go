@@ -183,8 +183,8 @@ type Snapshot struct {
 	Strategy    string   `json:"strategy"`           // that decides now
 	Deciding    float64  `json:"deciding,omitempty"` // for how many seconds it has been deciding one turn, where that is long
 	Workers     int      `json:"workers"`
-	Window      int      `json:"window,omitempty"` // how many undecided jobs there may be
-	Hosts       int      `json:"hosts,omitempty"`  // that are to be placed, where somebody does
+	Window      int      `json:"window,omitempty"`      // how many undecided jobs there may be
+	Hosts       int      `json:"fleet_hosts,omitempty"` // that are to be placed, where somebody does
 	Limits      Limits   `json:"limits"`
 	Paused      *Paused  `json:"paused,omitempty"`   // nothing new is started
 	Bans        []string `json:"bans,omitempty"`     // conditions; what they hold of is not proposed

@@ -28,6 +28,7 @@ import (
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/engine/enginetest/proctest"
+	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
 // tab is a page in Debian's Chromium, without a window.
@@ -333,7 +334,13 @@ func TestHostsOnThePage(t *testing.T) {
 		{Name: "gpu-2", State: "away", Slots: 2, Finished: 1021, Failed: 3, Rate: 0.1},
 		{Name: "gpu-7", State: "aside", Reason: "its evaluator is not the one that the other hosts have: train.py changed"},
 	}
-	s, err := New(Config{Dir: dir, Source: &stopped{state: withHosts(dir, all)}})
+	const token = "0123456789abcdef"
+	told := withHosts(dir, all)
+	s, err := New(Config{Dir: dir, Tokens: Tokens{Write: token}, Source: &stopped{state: func(led *ledger.Ledger) (State, error) {
+		state, err := told(led)
+		state.Snapshot.Hosts = 3
+		return state, err
+	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,6 +357,11 @@ func TestHostsOnThePage(t *testing.T) {
 		}
 		tab.sound("hosts "+name, strings.TrimPrefix(web.URL, "http://"), width)
 		tab.picture("serve-hosts-" + name)
+	}
+	tab.open(web.URL + "/?token=" + token)
+	tab.run(chromedp.Click("details[name=steering] summary", chromedp.ByQuery), chromedp.WaitVisible("[name='fleet.hosts']", chromedp.ByQuery))
+	if got := evaluate[string](tab, `document.querySelector('[name="fleet.hosts"]').value`); got != "3" {
+		t.Errorf("of three hosts that are to be kept it says %q", got)
 	}
 }
 

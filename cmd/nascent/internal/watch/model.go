@@ -396,6 +396,9 @@ func (m *model) command(text string) {
 		names = append(names, key+"=")
 	}
 	if s := m.summary(); s != nil {
+		if s.State.Hosts > 0 {
+			names = append(names, "fleet.hosts=")
+		}
 		names = append(names, s.Genes...)
 	}
 	m.typing = newPrompt(":", text, names, m.past, func(text string) error {

@@ -84,7 +84,7 @@ export function steering(context) {
     goals.map(o => ['target ' + o.metric, 'target: ' + o.metric, s => s.limits?.targets?.[o.metric]])
   const keys = [['limits.evaluations', 'evaluations', s => s.limits?.evaluations], ['limits.wall', 'seconds of running', s => s.limits?.wall], ['limits.seconds', 'seconds of evaluators', s => s.limits?.seconds],
     ...aims, ['workers', 'workers', s => s.workers], ['window', 'window', s => s.window],
-    ...context.search.state.hosts ? [['fleet.hosts', 'hosts', s => s.hosts]] : []]
+    ...context.search.state.fleet_hosts ? [['fleet.hosts', 'hosts', s => s.fleet_hosts]] : []]
   const inputs = keys.map(([key, , now]) => h('input', { name: key, type: 'number', step: 'any', class: 'narrow', value: now(context.search.state) ?? '' }))
   const before = inputs.map(i => i.value)
   const known = () => inputs.forEach((input, i) => {
