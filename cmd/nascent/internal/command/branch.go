@@ -280,8 +280,11 @@ func (a *app) rewind(ctx context.Context, dir string, b branching) error {
 	if err != nil {
 		return err
 	}
-	led, err := ledger.Open(home, ledger.Options{}) // nobody runs it until it has another name
-	if err != nil {
+	var led *ledger.Ledger
+	if err := a.wait(ctx, home, func() (err error) {
+		led, err = ledger.Open(home, ledger.Options{}) // nobody runs it until it has another name
+		return err
+	}); err != nil {
 		return notRunning(err, dir)
 	}
 	defer led.Close()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
+	"github.com/nascent-nas/nascent/engine/ledger"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -19,7 +20,7 @@ checksum, every file) and names the first thing that is not whole. Exit status
 0 when all is, 3 when something is damaged.`,
 		Example: `  nascent check mnist1d`,
 		Args:    cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := directory(args)
 			if err := isDir(dir); err != nil {
 				return err
@@ -27,8 +28,11 @@ checksum, every file) and names the first thing that is not whole. Exit status
 			if !begun(dir) {
 				return nothingHere(dir)
 			}
-			led, err := openStopped(dir)
-			if err != nil {
+			var led *ledger.Ledger
+			if err := a.wait(cmd.Context(), dir, func() (err error) { // who runs it may be ending
+				led, err = openStopped(dir)
+				return err
+			}); err != nil {
 				return notRunning(err, dir)
 			}
 			defer led.Close()

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -34,7 +35,7 @@ searching afterwards.`,
 			if !begun(dir) {
 				return nothingHere(dir)
 			}
-			t, evaluations, err := a.tested(dir)
+			t, evaluations, err := a.tested(cmd.Context(), dir)
 			if err != nil {
 				return notRunning(err, dir)
 			}
@@ -50,7 +51,7 @@ searching afterwards.`,
 				if err := quiet.run(cmd.Context(), &target{dir: at.dir, doc: at.doc, stored: at.stored, only: evaluations}, m); err != nil {
 					return err
 				}
-				if t, _, err = a.tested(dir); err != nil {
+				if t, _, err = a.tested(cmd.Context(), dir); err != nil {
 					return err
 				}
 				if t == nil {
@@ -82,8 +83,8 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 // tested is what was found on test data in a search whose newest results were
 // re-measured and tested, or why they cannot be; nil, and how many evaluations there
 // are, if they were not.
-func (a *app) tested(dir string) (*report.Test, int, error) {
-	v, done, err := inspect(dir)
+func (a *app) tested(ctx context.Context, dir string) (*report.Test, int, error) {
+	v, done, err := a.inspectSoon(ctx, dir)
 	if err != nil {
 		return nil, 0, err
 	}
