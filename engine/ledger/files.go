@@ -35,6 +35,8 @@ type store struct {
 	mu     sync.Mutex
 	claims map[string]int    // by hash: how many Puts no commit has named yet
 	whole  map[string]status // by hash: as it was when its content was last hashed
+	room   map[string]int64  // by hash: what it takes on the disk; nil before somebody asked
+	taken  int64             // all of them
 }
 
 func newStore(dir string, readOnly bool) *store {
@@ -131,6 +133,7 @@ func (s *store) Put(path, name string) (engine.FileRef, error) {
 	if err != nil {
 		return engine.FileRef{}, fmt.Errorf("cannot keep %s: %w", path, cause(err))
 	}
+	s.takes(hash, blocks(info))
 	s.claims[hash]++
 	s.whole[hash] = statusOf(info)
 	return engine.FileRef{Name: name, Hash: hash, Size: info.Size()}, nil
@@ -254,12 +257,47 @@ func (s *store) Remove(hashes []string) error {
 		if err := s.root.Remove(hash); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove the file %s: %w", hash, cause(err))
 		}
+		s.takes(hash, 0)
 		delete(s.whole, hash)
 	}
 	if len(hashes) == 0 {
 		return nil
 	}
 	return syncDir(s.root)
+}
+
+// takes notes what a file takes on the disk.
+func (s *store) takes(hash string, n int64) {
+	if s.room == nil {
+		return
+	}
+	s.taken += n - s.room[hash]
+	if s.room[hash] = n; n == 0 {
+		delete(s.room, hash)
+	}
+}
+
+// takenNow is what all files take, whole or not. Those that are whole are looked at once: of
+// a hundred thousand that takes longer than a loop may wait every time that it asks.
+func (s *store) takenNow() (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.root == nil {
+		return 0, nil
+	}
+	if s.room == nil {
+		all, err := s.list()
+		if err != nil {
+			return 0, err
+		}
+		s.room = make(map[string]int64, len(all))
+		for _, hash := range all {
+			if info, err := s.root.Lstat(hash); err == nil {
+				s.takes(hash, blocks(info))
+			}
+		}
+	}
+	return s.taken + taken(s.root.FS(), tempName), nil
 }
 
 // list returns the hashes of all kept files, sorted.

@@ -27,10 +27,12 @@ func (l *Ledger) Room() (engine.Room, error) {
 		return engine.Room{}, fmt.Errorf("cannot ask how much room there is in %s: %w", l.root.Name(), err)
 	}
 	room := engine.Room{Free: int64(s.Bavail) * int64(s.Bsize)}
-	for _, name := range []string{FileName, indexName, reportName, logsName, filesName} {
+	for _, name := range []string{FileName, indexName, reportName, logsName} {
 		room.Used += taken(l.root.FS(), name)
 	}
-	return room, nil
+	files, err := l.takenNow()
+	room.Used += files
+	return room, err
 }
 
 // taken is how many bytes the files under a name take.
