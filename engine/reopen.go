@@ -139,7 +139,7 @@ func (s *Search) takeOver(t *trajectory, d Declarations) error {
 	if err != nil || e == nil {
 		return err
 	}
-	if err := checkWas(was, s.cfg.Space, !sameJSON(d.Space, t.Plan.Space)); err != nil {
+	if err := t.checkWas(was, s.cfg.Space, !sameJSON(d.Space, t.Plan.Space)); err != nil {
 		return err
 	}
 	if r := s.takeover; r != nil {

@@ -211,15 +211,22 @@ func (x *Takeover) next(t *trajectory) (d Declarations, space *genome.Space, err
 		}
 	}
 	if _, err = c.declared(metrics); err == nil {
-		err = checkWas(x.Was, space, space != t.Space)
+		err = t.checkWas(x.Was, space, space != t.Space)
 	}
 	return d, space, err
 }
 
 // checkWas refuses values of genes that a space, a new one, does not have or take.
-func checkWas(was genome.Map, space *genome.Space, moved bool) error {
+func (t *trajectory) checkWas(was genome.Map, space *genome.Space, moved bool) error {
 	if len(was) > 0 && !moved {
-		return wrong("was", "it says what genes were that a space adds, and the space stays as it is").but("give a space too, or leave it out")
+		remedy := "give another space too, or leave it out"
+		if n := t.Takeovers(); n > 0 && t.era().moved {
+			remedy += "; where this space was declared without it, go back first: declare the space of before, and then this one with it"
+			if turn := t.era().turn; turn > 0 {
+				remedy += fmt.Sprintf(", or nascent rewind DIR --turn %d", turn-1)
+			}
+		}
+		return wrong("was", "it says what genes were that a space adds, and the space stays as it is").but("%s", remedy)
 	}
 	for _, e := range was {
 		if err := space.Takes(e.Key, e.Value); err != nil {

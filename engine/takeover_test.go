@@ -459,3 +459,29 @@ func TestTakeoverTakesAway(t *testing.T) {
 		t.Errorf("it ended as %+v", st)
 	}
 }
+
+// A space that was declared without what a new gene was can be declared once more with it, as
+// the refusal says.
+func TestTakeoverWithoutWasIsMended(t *testing.T) {
+	t.Parallel()
+	led := enginetest.Memory(t)
+	cfg := config(led)
+	cfg.Limits.Evaluations = 20
+	run(t, cfg)
+	const more = `{"x": {"float": [0, 1]}, "y": {"int": [0, 1000]}, "w": {"int": [1, 3]}, "z": {"choice": ["a", "b", "c"]}}`
+	before := mustArchive(t, led).Plan.Space
+	declare := func(space []byte, was genome.Map, want string) {
+		t.Helper()
+		rec, err := engine.Steer(led, engine.Request{Takeover: &engine.Takeover{Space: space, Was: was}}, time.Now())
+		if said := fmt.Sprint(rec.Says, err); !strings.Contains(said, want) {
+			t.Errorf("%s, not %s", said, want)
+		}
+	}
+	was := genome.Map{{Key: "w", Value: int64(2)}}
+	declare([]byte(more), nil, "0 of 20 candidates fit")
+	turn := mustArchive(t, led).Status().Turns
+	declare([]byte(more), was, fmt.Sprintf("go back first: declare the space of before, and then this one with it, or nascent rewind DIR --turn %d", turn-1))
+	declare(before, nil, "20 of 20 candidates fit")
+	declare([]byte(more), was, "20 of 20 candidates fit")
+	replays(t, cfg)
+}
