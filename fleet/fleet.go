@@ -63,6 +63,7 @@ type Fleet struct {
 	alarm    func()            // ends the wait for jobs that take long
 	over     bool              // the search has come to its end
 	joined   int               // hosts that ever did
+	left     chan struct{}     // is told when one leaves
 	sent     int               // hosts that came when it was over
 }
 
@@ -83,7 +84,7 @@ func Listen(l net.Listener, o Options) *Fleet {
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
-	f := &Fleet{o: o, done: make(chan struct{}), strays: map[strayKey]*stray{}, lengths: lengths{}, tries: map[jobKey]*tries{}}
+	f := &Fleet{o: o, done: make(chan struct{}), left: make(chan struct{}, 1), strays: map[strayKey]*stray{}, lengths: lengths{}, tries: map[jobKey]*tries{}}
 	speaks := o.Keys.server()
 	speaks.Time = o.clock.Now
 	mux := http.NewServeMux()
@@ -211,6 +212,9 @@ func (f *Fleet) Joined() int {
 	defer f.mu.Unlock()
 	return f.joined
 }
+
+// Left tells, now and then, that hosts have left or cannot be reached.
+func (f *Fleet) Left() <-chan struct{} { return f.left }
 
 // Drain has hosts of that name take no more jobs, and end after their last. It returns how
 // many there are.
@@ -452,6 +456,10 @@ func (f *Fleet) leaves(h *host, c *connection) {
 	}
 	h.link = nil
 	clear(h.ready)
+	select {
+	case f.left <- struct{}{}:
+	default:
+	}
 	if h.released {
 		f.o.Log("host %s has left", h.machine.Name)
 		h.lost("its host has left")

@@ -19,6 +19,7 @@ type KeeperOptions struct {
 	// Joined is how many hosts have joined the search until now. Those that end before are
 	// failures: the machine, the setup or the program is not as it should be.
 	Joined func() int
+	Left   <-chan struct{} // tells that one of them has left; nil: nobody tells
 	Log    func(format string, args ...any)
 }
 
@@ -53,6 +54,9 @@ type sighting struct {
 // Interval is the time between two looks of a Keeper.
 const Interval = 20 * time.Second
 
+// settling is how long a scheduler has to know that a host has ended which left the search.
+const settling = Interval / 4
+
 // maxPause is how many looks there are at most between two tries.
 const maxPause = 32
 
@@ -72,22 +76,30 @@ func (k *Keeper) Want(hosts int) {
 	}
 }
 
-// Run looks once hosts are wanted, and then at each Interval and when their number changes,
-// until the context ends. A [*Refusal] of the first look is returned: nothing has been
+// Run looks once hosts are wanted, and then at each Interval, when their number changes and
+// soon after one has left, until the context ends. A [*Refusal] of the first look is returned: nothing has been
 // placed, and what is wrong is what was asked for.
 func (k *Keeper) Run(ctx context.Context) *Refusal {
 	t := time.NewTicker(Interval)
 	defer t.Stop()
-	var tick <-chan time.Time
-	for first := true; ; first = false {
+	var tick, settled <-chan time.Time
+	for first := true; ; {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-k.o.Left:
+			if settled == nil && !first {
+				settled = time.After(settling)
+			}
+			continue
+		case <-settled:
+			settled = nil
 		case <-tick:
 		case <-k.wake:
 		}
-		tick = t.C
-		if refusal := (*Refusal)(nil); errors.As(k.Look(ctx), &refusal) && first {
+		began := first
+		tick, first = t.C, false
+		if refusal := (*Refusal)(nil); errors.As(k.Look(ctx), &refusal) && began {
 			return refusal
 		}
 	}

@@ -8,7 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // scheduler is a Placer in memory.
@@ -97,6 +100,42 @@ func (k *kept) said(want string) {
 	if !slices.ContainsFunc(k.log, func(line string) bool { return strings.Contains(line, want) }) {
 		k.t.Errorf("it did not say %q: %q", want, k.log)
 	}
+}
+
+// Who leaves is replaced before the next look would be.
+func TestKeeperHearsOfLeaving(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		left := make(chan struct{}, 1)
+		k := keep(t, 2)
+		var joined, placed atomic.Int64
+		k.s.placed = func() { placed.Add(1) }
+		k.o.Left, k.o.Joined = left, func() int { return int(joined.Load()) }
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan *Refusal)
+		go func() { ended <- k.Run(ctx) }()
+		synctest.Wait()
+		time.Sleep(Interval / 2)
+		joined.Store(2)
+		time.Sleep(Interval)
+		synctest.Wait()
+		k.s.end("1")
+		left <- struct{}{}
+		time.Sleep(settling - time.Second)
+		synctest.Wait()
+		if n := placed.Load(); n != 1 {
+			t.Errorf("it placed hosts %d times, at once", n)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := placed.Load(); n != 2 {
+			t.Errorf("it placed hosts %d times", n)
+		}
+		cancel()
+		if r := <-ended; r != nil {
+			t.Error(r)
+		}
+	})
 }
 
 func TestKeeperHoldsTheNumber(t *testing.T) {

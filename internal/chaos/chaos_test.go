@@ -121,7 +121,8 @@ func TestTold(t *testing.T) {
 // A scenario says what is wrong with it.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"> search.yaml\n", "kill: engine\n", "> search.yaml\nkill: nobody\n"} {
+	for _, text := range []string{"> search.yaml\n", "kill: engine\n", "> search.yaml\nkill: nobody\n", "> search.yaml\nkill: beside\n",
+		"> search.yaml\n> s\nalone: search.yaml\nkill: engine\n"} {
 		if _, err := parse("x", []byte(text)); err == nil {
 			t.Errorf("%q is taken", text)
 		}

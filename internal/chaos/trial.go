@@ -44,7 +44,8 @@ type trial struct {
 	dir      string
 	journal  journal
 	tally    *tally
-	aside    int // kills of others than nascent: attempts that may count
+	aside    int // kills of others than nascent and its hosts: attempts that may count
+	beside   []*beside
 }
 
 // newTrial lays out a search.
@@ -90,7 +91,11 @@ func (x *trial) ask(args ...string) (string, error) {
 
 // whole runs the search undisturbed, and tells its digest and how long each run took.
 func (x *trial) whole() (digest string, took []time.Duration, err error) {
-	for _, o := range x.runs {
+	runs := x.runs
+	if x.alone != nil {
+		runs = x.alone
+	}
+	for _, o := range runs {
 		began := time.Now()
 		if _, err := x.ask(o.args...); err != nil {
 			return "", nil, err
@@ -128,6 +133,7 @@ func (x *trial) digests() (string, error) {
 // that it gets on however slow the machine is.
 func (x *trial) disturbed(r *rng.Rand, took []time.Duration) error {
 	before := kept{}
+	x.accompany()
 	for i, o := range x.runs {
 		least, most := took[i]/20, took[i]*3/4
 		made := filepath.Join(x.dir, o.makes)
@@ -174,12 +180,24 @@ func (x *trial) kill(args []string, victim string, after time.Duration, r *rng.R
 	}
 	if !within(after) {
 		family := generations(cmd.Process.Pid)
-		met := x.strike(cmd.Process.Pid, victim, family, r)
+		var others []process
+		if victim == "all" {
+			for _, b := range x.beside {
+				others = append(others, b.kill(true)...)
+			}
+		}
+		met := false
+		if victim == "beside" {
+			others = x.beside[r.Intn(len(x.beside))].kill(false)
+			met = len(others) > 0
+		} else {
+			met = x.strike(cmd.Process.Pid, victim, family, r)
+		}
 		if met {
 			x.tally.kills++
 		}
 		if !slices.Contains([]string{"engine", "all", "stop"}, victim) {
-			if met {
+			if met && victim != "beside" {
 				x.aside++
 			}
 			if !within(after) { // what was killed is made up for; then nascent itself goes
@@ -192,7 +210,7 @@ func (x *trial) kill(args []string, victim string, after time.Duration, r *rng.R
 				err = failed
 			}
 		}
-		for _, p := range gone(slices.Concat(family...)) {
+		for _, p := range gone(append(others, slices.Concat(family...)...)) {
 			x.tally.left = append(x.tally.left, p+" after the death of "+victim)
 		}
 	}
@@ -253,7 +271,9 @@ func (x *trial) look(before kept) (kept, error) {
 	x.tally.lost = append(x.tally.lost, now.lost(before)...)
 	x.tally.twice = append(x.tally.twice, now.twice()...)
 	again, err := x.journal.look(before)
-	x.tally.twice = append(x.tally.twice, again...)
+	if x.beside == nil { // hosts may carry out in vain what others have handed in
+		x.tally.twice = append(x.tally.twice, again...)
+	}
 	return now, err
 }
 
@@ -265,7 +285,7 @@ func (x *trial) verdict(want string) error {
 	}
 	x.tally.twice = append(x.tally.twice, x.journal.unheard(k)...)
 	if k.attempts > 0 && x.aside == 0 {
-		x.tally.twice = append(x.tally.twice, fmt.Sprintf("%d attempts, although only nascent itself was killed", k.attempts))
+		x.tally.twice = append(x.tally.twice, fmt.Sprintf("%d attempts, although only nascent itself or a host was killed", k.attempts))
 	}
 	names, err := x.searches()
 	if err != nil {
@@ -291,6 +311,11 @@ func (x *trial) verdict(want string) error {
 	}
 	if err := x.hooked(); err != nil {
 		return err
+	}
+	for _, b := range x.beside {
+		if err := b.end(); err != nil {
+			return err
+		}
 	}
 	for _, p := range gone(marked(x.dir)) {
 		x.tally.left = append(x.tally.left, p+" after the end")

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -179,22 +180,9 @@ func (a *app) host(ctx context.Context, o fleet.ServeOptions) error {
 		return wrongInput("this host is to end at %s, %s from now: jobs may take %s to save their progress (--grace), so none is begun",
 			o.Until.Format(time.DateTime), left.Round(time.Second), o.Grace)
 	}
-	dir, err := os.MkdirTemp(o.Dir, "nascent-host-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	logs := filepath.Join(dir, "logs")
-	if o.Dir != "" {
-		logs = filepath.Join(o.Dir, "logs")
-	}
-	o.Dir = dir
 	o.Log = func(format string, args ...any) {
 		fmt.Fprintln(a.err, time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 	}
-	o.Machine.Kernels, o.Machine.GPUs = kernels(), gpus(ctx)
-	o.Evaluator = opening(logs, o.Machine.Instance)
-	defer outlive()()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	ended := context.AfterFunc(ctx, func() {
@@ -202,6 +190,19 @@ func (a *app) host(ctx context.Context, o fleet.ServeOptions) error {
 		o.Log("leaving: jobs have %s to save their progress", o.Grace)
 	})
 	defer ended()
+	dir, leave, err := workIn(cmp.Or(o.Dir, os.TempDir()))
+	if err != nil {
+		return err
+	}
+	defer leave()
+	logs := filepath.Join(dir, "logs")
+	if o.Dir != "" {
+		logs = filepath.Join(o.Dir, "logs")
+	}
+	o.Dir = dir
+	o.Machine.Kernels, o.Machine.GPUs = kernels(), gpus(ctx)
+	o.Evaluator = opening(logs, o.Machine.Instance)
+	defer outlive()()
 	err = fleet.Serve(ctx, o)
 	if errors.Is(err, fleet.ErrEnds) || ctx.Err() != nil && (err == nil || errors.Is(err, context.Cause(ctx))) {
 		return nil

@@ -53,7 +53,7 @@ func (t *target) keepHosts(ctx context.Context, s *config.Search, cfg *engine.Co
 		Search: ticket.Search, Program: program, Ticket: filepath.Join(dir, ticketName), Dir: dir, Args: args, Setup: s.Fleet.Setup,
 		GPUs: s.Fleet.GPUs, Cores: s.Fleet.Cores, Memory: s.Fleet.Memory, Options: s.Fleet.Options,
 	}, place.KeeperOptions{
-		Joined: f.Joined, Log: func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },
+		Joined: f.Joined, Left: f.Left(), Log: func(format string, args ...any) { screen.Say(fmt.Sprintf(format, args...)) },
 	})}
 	cfg.Hosts, cfg.Place = s.Fleet.Hosts, k.keeper.Want
 	k.ctx, k.stop = context.WithCancel(context.WithoutCancel(ctx))
