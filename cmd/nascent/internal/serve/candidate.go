@@ -117,8 +117,24 @@ type whole struct {
 	Command   string        `json:"command"` // that takes it along
 }
 
-func unknown(id engine.ID) error {
-	return &notFound{fmt.Sprintf("there is no result of a candidate %s; it may still be running", id)}
+// unknown says of a candidate without a row why it has none.
+func unknown(id engine.ID, rows *show.Rows, now *engine.Snapshot) error {
+	if slices.ContainsFunc(now.Jobs, func(j engine.RunningJob) bool { return j.ID == id }) {
+		return &notFound{fmt.Sprintf("candidate %s is running, and has no result yet", id)}
+	}
+	newest := engine.ID(0)
+	for _, x := range rows.IDs {
+		if x <= engine.FinalBase {
+			newest = max(newest, x)
+		}
+	}
+	switch {
+	case id > engine.FinalBase:
+		return &notFound{fmt.Sprintf("there is no result of a job %s of the end", id)}
+	case id > newest+engine.ID(now.Waiting+now.Running+now.Window):
+		return &notFound{fmt.Sprintf("there is no candidate %s; the newest that has a result is %s", id, newest)}
+	}
+	return &notFound{fmt.Sprintf("candidate %s has no result: it still waits, or was dropped when the search declared something else", id)}
 }
 
 // winner is the best, measured again where that was done; 0 if there is none.
@@ -136,7 +152,7 @@ func (s *search) winner() engine.ID {
 func (s *search) candidate(ctx context.Context, id engine.ID) (any, error) {
 	row, ok := s.rows.Find(id)
 	if !ok {
-		return nil, unknown(id)
+		return nil, unknown(id, s.rows, &s.state.Snapshot)
 	}
 	return s.whole(ctx, row, s.childrenOf(id)[id])
 }
@@ -403,7 +419,7 @@ func (s *search) lineage(id engine.ID) (any, error) {
 	o := s.view.Objective()
 	out := &family{Metric: o.Metric, Goal: o.Goal, Ancestors: []ancestor{}}
 	if _, ok := s.rows.Find(id); !ok {
-		return nil, unknown(id)
+		return nil, unknown(id, s.rows, &s.state.Snapshot)
 	}
 	seen := map[engine.ID]bool{id: true}
 	type step struct {

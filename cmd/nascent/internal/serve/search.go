@@ -270,7 +270,7 @@ func (r reader) Candidates() iter.Seq[engine.Candidate] {
 func (r reader) Candidate(id engine.ID) (engine.Candidate, error) {
 	row, ok := r.rows.Find(id)
 	if !ok {
-		return engine.Candidate{}, unknown(id)
+		return engine.Candidate{}, unknown(id, r.rows, &r.state.Snapshot)
 	}
 	return r.rows.Candidate(row), nil
 }

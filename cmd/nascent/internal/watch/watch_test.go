@@ -521,7 +521,7 @@ func TestDetail(t *testing.T) {
 	s.press("esc", ":")
 	s.write("show 9999")
 	s.press("enter")
-	s.shows("there is no result of a candidate 9999")
+	s.shows("there is no candidate 9999")
 	s.press("esc")
 	s.shows("accuracy, best so far")
 
