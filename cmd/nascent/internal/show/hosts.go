@@ -40,7 +40,7 @@ func (h *Host) Why() string {
 var hostStates = []string{"ready", "opening", "draining", "away", "aside"}
 
 // HostsText says on one line how the hosts of a search stand, and names the first one that was
-// set aside.
+// set aside or, if none was, the one on which the most jobs failed.
 func HostsText(all []Host) string {
 	if len(all) == 0 {
 		return "no host has joined"
@@ -59,6 +59,18 @@ func HostsText(all []Host) string {
 		}
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", Thousands(int64(n)), state))
+		}
+	}
+	worst := Host{}
+	for _, h := range all {
+		if h.Failed > worst.Failed {
+			worst = h
+		}
+	}
+	if aside == "" && worst.Failed > 0 {
+		aside = fmt.Sprintf("; on %s %s of %s failed", worst.Name, Thousands(int64(worst.Failed)), Plural(worst.Finished, "job"))
+		if len(worst.Failures) > 0 {
+			aside += ": " + worst.Failures[0].Reason
 		}
 	}
 	return strings.Join(parts, ", ") + aside
