@@ -489,7 +489,7 @@ func TestOne(t *testing.T) {
 		}
 	}
 	for address, says := range map[string]string{
-		"/nothing": "there is no /nothing", "/candidate/9999": "no result", "/candidate/x": "x", "/table?where=acuracy+%3E+1": "accuracy", "/candidate": "there is no",
+		"/nothing": "there is no /nothing", "/candidate/9999": "there is no candidate 9999", "/candidate/x": "x", "/table?where=acuracy+%3E+1": "accuracy", "/candidate": "there is no",
 		"/export/1/json": "there is no",
 	} {
 		if text, err := one.Ask(t.Context(), address); err == nil || !strings.Contains(err.Error(), says) {
