@@ -663,7 +663,7 @@ func TestSteer(t *testing.T) {
 	order("This genome is measured next", "enter")
 	s.shows("✓ add learning_rate", "candidate 49")
 	s.press("esc", "4")
-	s.shows("blocks.length > 4 (watch)", "note about this (watch)")
+	s.shows("blocks.length > 4 (watch)", "note about this, called watch-")
 
 	s.press("s")
 	s.write("constraints=[{metric: accuracy, min: 0.5}]")
