@@ -46,6 +46,12 @@ func (s *search) curves(ctx context.Context, _ url.Values) (any, error) {
 	o := s.view.Objective()
 	out := &learning{Metric: o.Metric, Unit: s.view.Units, Of: len(s.full(true)), Curves: []learningCurve{}}
 	ids := s.curved()
+	if len(ids) == 1 { // whether the others are asked is known once the first is
+		if _, err := s.detail(ctx, ids[0]); err != nil {
+			return nil, err
+		}
+		ids = s.curved()
+	}
 	told := map[string]int{}
 	details := map[engine.ID]engine.ResultRecord{}
 	for _, id := range ids {

@@ -520,3 +520,51 @@ func TestFilePictures(t *testing.T) {
 		}
 	}
 }
+
+// learned is a search of which every candidate has a learning curve.
+type learned struct{ *stopped }
+
+func (s learned) Detail(ctx context.Context, dir string, id engine.ID) (engine.ResultRecord, error) {
+	d, err := s.stopped.Detail(ctx, dir, id)
+	for step := range 3 {
+		d.Curve = append(d.Curve, engine.Point{Step: float64(step), Metrics: engine.Values{{Name: "accuracy", Value: float64(step) / 10}}})
+	}
+	return d, err
+}
+
+// A report shows as many learning curves as a server does.
+func TestFileHasCurves(t *testing.T) {
+	t.Parallel()
+	dir := searched(t, t.TempDir(), "learned", 40)
+	var served, filed learning
+	for _, of := range []struct {
+		ask  func(x *One) ([]byte, error)
+		into *learning
+	}{
+		{func(x *One) ([]byte, error) { return x.Ask(t.Context(), "/curves") }, &served},
+		{func(x *One) ([]byte, error) { // as WriteFile does, which has fetched nothing
+			x.search.mu.Lock()
+			defer x.search.mu.Unlock()
+			v, err := x.search.curves(t.Context(), nil)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(v)
+		}, &filed},
+	} {
+		x := Open(dir, learned{&stopped{}})
+		if err := x.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		text, err := of.ask(x)
+		if err == nil {
+			err = json.Unmarshal(text, of.into)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(served.Curves); n < 2 || len(filed.Curves) != n {
+		t.Errorf("a server shows %d curves, a report %d", n, len(filed.Curves))
+	}
+}

@@ -73,10 +73,10 @@ export function candidate(context) {
     for (let a = by.get(id); a && steps.length < 60; a = by.get(a.changes[0]?.parent)) steps.push(a)
     fill(e, panel('Family', f.ancestors.length < 2 ? h('p', {}, `It has no parents: made by ${f.ancestors[0]?.operator ?? 'nobody'}.`) : [
       h('p', {}, `${plural(f.ancestors.length - 1, 'ancestor')} over ${plural(Math.max(...f.ancestors.map(a => a.depth)), 'generation')}${f.more ? ', more are left out' : ''}. What changed at each step, the newest first:`),
-      family(f, id, other => link('candidate', other)),
+      h('div', { class: 'beside' }, family(f, id, other => link('candidate', other)),
       h('ol', { class: 'steps' }, steps.map((a, i) => h('li', {},
         h('span', { class: 'gain ' + gain(a, steps[i + 1], f.goal) }), h('a', { href: link('candidate', a.id) }, 'candidate ' + named(a.id)), ' ', h('strong', {}, a.text), ' ', h('span', { class: 'faint' }, a.operator + (a.changes.length ? ' of ' : ''), a.changes.map((c, k) => [k > 0 && ' and ', h('a', { href: link('candidate', c.parent) }, named(c.parent))])),
-        a.changes[0]?.lines.length > 0 && h('ul', { class: 'diff' }, a.changes[0].lines.map(l => h('li', {}, h('code', {}, l))), a.changes[0].left > 0 && h('li', { class: 'faint' }, plural(a.changes[0].left, 'more change')))))),
+        a.changes[0]?.lines.length > 0 && h('ul', { class: 'diff' }, a.changes[0].lines.map(l => h('li', {}, h('code', {}, l))), a.changes[0].left > 0 && h('li', { class: 'faint' }, plural(a.changes[0].left, 'more change'))))))),
     ], children.e))
   })
   const children = part(() => ask('/candidate/' + at.id), (e, c) => fill(e, c.offspring > 0 && h('p', {}, `Its ${c.offspring === 1 ? 'child' : thousands(c.offspring) + ' children'}: `, c.children.map((x, i) => [i > 0 && ', ', h('a', { href: link('candidate', x) }, named(x))]), c.offspring > c.children.length && ' and more')))
