@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math"
 	"net"
 	"net/http"
@@ -92,7 +93,7 @@ func Listen(l net.Listener, o Options) *Fleet {
 	mux.HandleFunc("GET "+filePath+"{hash}", f.get)
 	mux.HandleFunc("PUT "+filePath+"{hash}", f.put)
 	f.server = &http.Server{
-		Handler: mux, TLSConfig: speaks, ReadHeaderTimeout: 10 * time.Second,
+		Handler: mux, TLSConfig: speaks, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(&knocks{say: o.Log}, "", 0),
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 64, SendPingTimeout: o.heartbeat, PingTimeout: o.heartbeat},
 	}
 	go func() {
@@ -140,6 +141,35 @@ func (f *Fleet) Close(over bool) {
 	f.server.Close()
 	<-f.done
 	f.works.Wait()
+}
+
+// knocks says once of each machine that tries to come in and may not.
+type knocks struct {
+	say func(format string, args ...any)
+
+	mu   sync.Mutex
+	told map[string]bool
+}
+
+// Write implements io.Writer for what net/http logs.
+func (k *knocks) Write(line []byte) (int, error) {
+	text, from, why := engine.OneLine(string(line)), "somebody", "is no host"
+	if rest, shakes := strings.CutPrefix(text, "http: TLS handshake error from "); shakes {
+		address, said, _ := strings.Cut(rest, ": ")
+		if from, _, _ = net.SplitHostPort(address); strings.Contains(said, "certificate") || strings.Contains(said, errOtherKey.Error()) {
+			why = "has no ticket of this search, or an old one: hosts take a new copy of DIR/fleet/ticket.json"
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if key := from + why; !k.told[key] && len(k.told) < 100 {
+		if k.told == nil {
+			k.told = map[string]bool{}
+		}
+		k.told[key] = true
+		k.say("%s knocks and is not let in: it %s (said once)", clean(from), why)
+	}
+	return len(line), nil
 }
 
 // Host is how a host stands.

@@ -624,14 +624,36 @@ func TestTurnedAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := serve(func(x *Ticket) { x.Host = other.ticket.Host }); !errors.Is(err, ErrGone) {
+	if err := serve(func(x *Ticket) { x.Host = other.ticket.Host }); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "last: "+y.at+" ") ||
+		!strings.Contains(err.Error(), "is the ticket a new copy of DIR/fleet/ticket.json?") {
 		t.Errorf("with another search's key: %v", err)
 	}
-	if err := serve(func(x *Ticket) { x.Coordinator = other.ticket.Coordinator }); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "its key is not that of the search") {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free.Close()
+	nobody := free.Addr().String()
+	if err := serve(func(x *Ticket) { x.Addresses = []string{nobody, nobody} }); !errors.Is(err, ErrGone) ||
+		!strings.Contains(err.Error(), nobody+", "+nobody+" cannot be reached (connection refused): ") || strings.Contains(err.Error(), workPath) {
+		t.Errorf("where nobody listens: %v", err)
+	}
+	if err := serve(func(x *Ticket) { x.Coordinator = other.ticket.Coordinator }); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "is the machine of another search") {
 		t.Errorf("to another coordinator: %v", err)
 	}
 	if err := serve(func(x *Ticket) { x.Search = "t" }); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "its ticket is of another search") {
 		t.Errorf("for another search: %v", err)
+	}
+	alone, found := context.WithCancelCause(t.Context())
+	defer found(nil)
+	lost := y.keys.Ticket(nobody)
+	err = Serve(alone, ServeOptions{
+		Machine: Machine{Name: "stranger", Instance: "stranger"}, Evaluator: bowl, Dir: t.TempDir(), Gone: time.Hour,
+		Ticket: func() (Ticket, error) { return lost, nil },
+		Log:    func(format string, args ...any) { found(fmt.Errorf(format, args...)) },
+	})
+	if err == nil || !strings.HasPrefix(err.Error(), nobody+" cannot be reached") || !strings.HasSuffix(err.Error(), " It is tried again until the search has been away for 1h0m0s") {
+		t.Errorf("it says while it is alone: %v", err)
 	}
 	for _, h := range y.fleet.Hosts() {
 		if h.Name == "stranger" {
@@ -646,6 +668,31 @@ func TestTurnedAway(t *testing.T) {
 	}
 	if err := s.Close(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+// Whoever knocks without a ticket is told of once.
+func TestKnocks(t *testing.T) {
+	t.Parallel()
+	var said []string
+	k := &knocks{say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}
+	for _, line := range []string{
+		"http: TLS handshake error from 10.0.0.1:4000: tls: client didn't provide a certificate\n", "http: TLS handshake error from 10.0.0.1:4001: remote error: tls: bad certificate\n",
+		"http: TLS handshake error from 10.0.0.2:4000: its key is not that of the search\n", "http: TLS handshake error from 10.0.0.1:5: EOF\n",
+		"http: TLS handshake error from 10.0.0.1:6: EOF\n", "http2: something\n",
+	} {
+		if n, err := k.Write([]byte(line)); n != len(line) || err != nil {
+			t.Errorf("%q: %d, %v", line, n, err)
+		}
+	}
+	if len(said) != 4 || !strings.HasPrefix(said[0], "10.0.0.1 knocks and is not let in: it has no ticket") || !strings.HasPrefix(said[2], "10.0.0.1 knocks and is not let in: it is no host") {
+		t.Errorf("it is said %q", said)
+	}
+	for i := range 200 {
+		fmt.Fprintf(k, "http: TLS handshake error from 10.0.1.%d:1: EOF\n", i)
+	}
+	if len(said) != 100 {
+		t.Errorf("%d lines are said", len(said))
 	}
 }
 

@@ -10,11 +10,14 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nascent-nas/nascent/engine"
@@ -167,6 +170,7 @@ type work struct {
 // context ends everything at once.
 func (s *serving) serve(ctx context.Context) error {
 	since, pause, wake := time.Now(), s.o.retry, s.wake
+	told := map[string]bool{} // why nobody is reached, since somebody was
 	for {
 		met, err := s.meet(ctx)
 		switch {
@@ -177,10 +181,13 @@ func (s *serving) serve(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case met == metJoined:
-			since, pause = time.Now(), s.o.retry
+			since, pause, told = time.Now(), s.o.retry, map[string]bool{}
 			s.o.Log("the coordinator cannot be reached any more: %v", err)
 		case time.Since(since) > s.o.Gone:
 			return fmt.Errorf("%w: %s; last: %w", ErrGone, s.o.Gone, err)
+		case !told[err.Error()] && len(told) < 10:
+			told[err.Error()] = true
+			s.o.Log("%v It is tried again until the search has been away for %s", err, s.o.Gone)
 		}
 		select {
 		case <-time.After(pause):
@@ -227,13 +234,49 @@ func (s *serving) meet(ctx context.Context) (meeting, error) {
 		TLSHandshakeTimeout: 10 * time.Second,
 		HTTP2:               &http.HTTP2Config{SendPingTimeout: s.o.heartbeat, PingTimeout: s.o.heartbeat},
 	}
+	silent := map[string][]string{} // addresses by what they do
+	var ways []string
 	for _, address := range ticket.Addresses {
-		var met meeting
-		if met, err = s.join(ctx, &http.Client{Transport: transport}, "https://"+address, ticket.Search); met != metNobody {
+		met, err := s.join(ctx, &http.Client{Transport: transport}, "https://"+address, ticket.Search)
+		if met != metNobody {
 			return met, err
 		}
+		way := unanswered(err)
+		if silent[way] == nil {
+			ways = append(ways, way)
+		}
+		silent[way] = append(silent[way], address)
 	}
-	return metNobody, err
+	for i, way := range ways {
+		ways[i] = strings.Join(silent[way], ", ") + " " + way
+	}
+	return metNobody, errors.New(strings.Join(ways, "; ") + ": " + askedFor)
+}
+
+// askedFor is what to see to where nobody answers.
+const askedFor = "does the search run, do its machine and what lies between let that port through (fleet: {listen: HOST:PORT}), " +
+	"and is the ticket a new copy of DIR/fleet/ticket.json?"
+
+// unanswered says what an address does instead of answering.
+func unanswered(err error) string {
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err
+	}
+	var name *net.DNSError
+	var call *os.SyscallError
+	switch text := err.Error(); {
+	case errors.Is(err, errOtherKey):
+		return "is the machine of another search"
+	case strings.Contains(text, "tls: bad certificate"), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		return "lets nobody in with this ticket"
+	case errors.As(err, &name):
+		return "is a name that is not known here"
+	case errors.As(err, &call):
+		return "cannot be reached (" + call.Err.Error() + ")"
+	default:
+		return "does not answer (" + engine.OneLine(text) + ")"
+	}
 }
 
 // dialing makes connections and ends them all: one on which a request was given up is not

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -119,8 +120,16 @@ func ParseTicket(from string, text []byte) (t Ticket, err error) {
 	if err = json.Unmarshal(text, &t); err == nil && len(t.Addresses) == 0 {
 		err = errors.New("it names no address")
 	}
+	for _, address := range t.Addresses {
+		if _, _, bad := net.SplitHostPort(address); err == nil && bad != nil {
+			err = fmt.Errorf("%q is no HOST:PORT", address)
+		}
+	}
+	if err == nil {
+		_, err = t.client()
+	}
 	if err != nil {
-		return t, fmt.Errorf("%s is no ticket of a search: %w", from, err)
+		return t, fmt.Errorf("%s is no ticket of a search (%w): take DIR/fleet/ticket.json as it is", from, err)
 	}
 	return t, nil
 }
@@ -145,12 +154,14 @@ func writeJSON(path string, v any) error {
 	return err
 }
 
+var errOtherKey = errors.New("its key is not that of the search")
+
 // pinned accepts one certificate and no other. Whose it is, is not asked: names and
 // addresses change, and the key does not.
 func pinned(want []byte) func([][]byte, [][]*x509.Certificate) error {
 	return func(raw [][]byte, _ [][]*x509.Certificate) error {
 		if len(raw) == 0 || !bytes.Equal(raw[0], want) {
-			return errors.New("its key is not that of the search")
+			return errOtherKey
 		}
 		return nil
 	}
@@ -168,11 +179,11 @@ func (k *Keys) server() *tls.Config {
 func (t *Ticket) client() (*tls.Config, error) {
 	own, err := tls.X509KeyPair([]byte(t.Host), []byte(t.Host))
 	if err != nil {
-		return nil, fmt.Errorf("the ticket's key cannot be read: %w", err)
+		return nil, fmt.Errorf("its key cannot be read: %w", err)
 	}
 	block, _ := pem.Decode([]byte(t.Coordinator))
 	if block == nil {
-		return nil, errors.New("the ticket names no certificate of the coordinator")
+		return nil, errors.New("it has no certificate of the search's machine")
 	}
 	return &tls.Config{
 		Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"},

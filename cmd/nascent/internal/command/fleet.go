@@ -33,10 +33,13 @@ const (
 // gather lets hosts dial in to a search, whose evaluators they carry out; nil where this
 // machine does. Its ledger is open, so no other process writes the ticket.
 func (t *target) gather(s *config.Search, screen show.Screen) (*fleet.Fleet, error) {
+	dir := filepath.Join(t.dir, fleetName)
 	if s.Fleet == nil {
+		if _, err := os.Stat(filepath.Join(dir, ticketName)); err == nil {
+			screen.Say("the search ran on other machines before: " + show.Program() + " fleet " + quote(shortest(t.dir)) + " --stop ends hosts that wait for it")
+		}
 		return nil, nil
 	}
-	dir := filepath.Join(t.dir, fleetName)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -182,16 +185,25 @@ that look for it within --wait. What they have on board is begun anew when the s
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := directory(args)
+			if wait < 0 {
+				return wrongInput("--wait %s: it takes a duration, such as 10s", wait)
+			}
 			live := func() error {
 				switch {
+				case a.hosts == nil && stop: // it went on without them
+					v, err := a.live()
+					if err != nil {
+						return err
+					}
+					return a.dismissHosts(cmd.Context(), v.Dir, wait)
 				case a.hosts == nil:
 					return wrongInput("the jobs of this search are carried out on its own machine; with fleet: {on: manual} in its search.yaml hosts may join")
 				case stop:
 					return wrongInput("the search runs and needs its hosts; stop it first: %s stop %s", show.Program(), quote(shortest(dir)))
 				case drain != "":
-					return a.handled(drain, "takes jobs", "is drained", "of that name get no more jobs", a.hosts.Drain)
+					return a.handled(drain, "takes jobs", "is drained", "of that name: no more jobs go there", a.hosts.Drain)
 				case accept != "":
-					return a.handled(accept, "was set aside because all jobs failed on it", "takes jobs again", "of that name get jobs again", a.hosts.Accept)
+					return a.handled(accept, "was set aside because all jobs failed on it", "takes jobs again", "of that name: jobs go there again", a.hosts.Accept)
 				}
 				return a.writeHosts(hostsTold(a.hosts.Hosts(), time.Now()), asJSON)
 			}
@@ -239,6 +251,16 @@ func (a *app) handled(name, such, note, told string, do func(name string) int) e
 
 // dismiss ends the hosts of a search that nobody runs: they find this process in its place.
 func (a *app) dismiss(ctx context.Context, dir string, wait time.Duration) (err error) {
+	led, err := ledger.Open(dir, ledger.Options{}) // so that nobody begins to run it
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, led.Close()) }()
+	return a.dismissHosts(ctx, dir, wait)
+}
+
+// dismissHosts ends those of a search that has no fleet now, or that nobody runs.
+func (a *app) dismissHosts(ctx context.Context, dir string, wait time.Duration) error {
 	doc, err := readConfig(filepath.Join(dir, configName))
 	if err != nil {
 		return err
@@ -247,14 +269,12 @@ func (a *app) dismiss(ctx context.Context, dir string, wait time.Duration) (err 
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(dir, fleetName, keysName)); s.Fleet == nil || err != nil {
-		return wrongInput("no hosts have been asked for by this search: its search.yaml has no fleet, or it never ran with it")
+	if _, err := os.Stat(filepath.Join(dir, fleetName, keysName)); err != nil {
+		return wrongInput("no hosts have been asked for by this search: it never ran with fleet in its search.yaml")
 	}
-	led, err := ledger.Open(dir, ledger.Options{}) // so that nobody begins to run it
-	if err != nil {
-		return err
+	if s.Fleet == nil { // it was taken out since
+		s.Fleet = &config.Fleet{On: "manual", Listen: ":0"}
 	}
-	defer func() { err = errors.Join(err, led.Close()) }()
 	s.Evaluators = nil // none is opened
 	hosts, err := (&target{dir: dir, doc: doc}).gather(s, show.Silent{})
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/nascent-nas/nascent/cmd/nascent/internal/show"
 	"github.com/nascent-nas/nascent/engine"
 	"github.com/nascent-nas/nascent/fleet"
 	"github.com/nascent-nas/nascent/fleet/place"
@@ -42,9 +43,10 @@ jobs until the search has come to its end. The search's search.yaml says
 fleet: {on: manual}.
 
 The ticket is DIR/fleet/ticket.json. Whoever has it can take part in the search.
-The host must run the same version of nascent, and find the evaluator and its
-data where the search's machine finds them. fleet.setup of the search, lines for
-bash, comes first: where one of them fails the host is not started.
+The host must run the same version of nascent, and have the data and the packages
+that the evaluator needs; the evaluator itself comes from the search. fleet.setup
+of the search, lines for bash, comes first: where one of them fails the host is
+not started.
 
 Ctrl-C or SIGTERM: jobs save their progress, and go on elsewhere. The same in
 time before --until (default: NASCENT_UNTIL, in Unix seconds), when whoever
@@ -55,6 +57,9 @@ keeps the results.`,
   nascent host ticket.json --slots 4 --name gpu-7 --until 12h`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("slots") && o.Machine.Slots == 0 {
+				return wrongInput("--slots 0: it takes a number from 1 to %d, or leave it out", engine.MaxWorkers)
+			}
 			if err := prepare(args[0], prepared); err != nil {
 				return err
 			}
@@ -176,7 +181,23 @@ func (a *app) host(ctx context.Context, o fleet.ServeOptions) error {
 	if o.Machine.Slots < 0 || o.Machine.Slots > engine.MaxWorkers {
 		return wrongInput("--slots %d: it takes a number from 1 to %d", o.Machine.Slots, engine.MaxWorkers)
 	}
-	if left := time.Until(o.Until); !o.Until.IsZero() && left < 2*o.Grace {
+	if strings.TrimSpace(o.Machine.Name) == "" || show.Clean(o.Machine.Name) != o.Machine.Name {
+		return wrongInput("--name %q: it takes a word, such as gpu-7", o.Machine.Name)
+	}
+	if o.Gone <= 0 {
+		return wrongInput("--gone %s: it takes a duration above 0, such as 10m", o.Gone)
+	}
+	if o.Grace < 0 {
+		return wrongInput("--grace %s: it takes a duration, such as 30s", o.Grace)
+	}
+	if info, err := os.Stat(o.Dir); o.Dir != "" && (err != nil || !info.IsDir()) {
+		return wrongInput("--dir %s: there is no such directory: make it, or leave it out", o.Dir)
+	}
+	switch left := time.Until(o.Until); {
+	case o.Until.IsZero():
+	case left <= 0:
+		return wrongInput("this host was to end at %s, and that is over: say another time by --until or %s", o.Until.Format(time.DateTime), untilVariable)
+	case left < 2*o.Grace:
 		return wrongInput("this host is to end at %s, %s from now: jobs may take %s to save their progress (--grace), so none is begun",
 			o.Until.Format(time.DateTime), left.Round(time.Second), o.Grace)
 	}
