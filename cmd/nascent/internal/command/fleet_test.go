@@ -39,7 +39,11 @@ func TestListenAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	if err := (fleet.Ticket{Addresses: []string{first.Addr().String()}}).Write(path); err != nil {
+	keys, err := fleet.NewKeys()
+	if err == nil {
+		err = keys.Ticket(first.Addr().String()).Write(path)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	// Nobody else has this port at another address, so it is free there.
