@@ -440,3 +440,25 @@ func testBackoff(t *testing.T, first, want time.Duration) {
 		}
 	})
 }
+
+// What an attempt that failed says it took is charged, in place of what it took of the clock.
+func TestFailuresAreChargedAsTheySay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{}
+		a.submit = func(s *scene, x engine.Assignment) error {
+			if x.Job.ID == 5 {
+				s.send(begun(x), finished(x, engine.Result{Status: engine.Failed, Reason: "no luck", Seconds: 7}))
+			} else {
+				s.send(begun(x), good(x))
+			}
+			return nil
+		}
+		cfg := acting(t, a)
+		st := run(t, cfg).Status()
+		c, err := mustArchive(t, cfg.Ledger).Candidate(5)
+		if err != nil || c.Attempts < 2 || c.Lost != 7*float64(c.Attempts) || st.Lost != c.Lost || st.Spent.Seconds != c.Lost+2*float64(st.OK) {
+			t.Errorf("%d attempts of 7 s cost %v, and all of them %v (%v lost); %v", c.Attempts, c.Lost, st.Spent.Seconds, st.Lost, err)
+		}
+	})
+}
