@@ -23,7 +23,7 @@ func receive(dir string, from io.Reader, hash string) (path string, err error) {
 		err = e
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); err == nil && got != hash {
-		err = fmt.Errorf("it was changed, or came damaged: its hash is %s, not %s", got, hash)
+		err = fmt.Errorf("it was changed, or came damaged (its hash begins with %.12s, not %.12s): stop the search and run it again", got, hash)
 	}
 	if err != nil {
 		os.Remove(f.Name())

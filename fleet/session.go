@@ -173,7 +173,7 @@ func (s *session) opened(h *host, o *opened) {
 	default:
 		if s.hello != nil {
 			if what := o.Hello.Differs(s.hello); what != nil {
-				h.setAside("its evaluator is not the one that the other hosts have: " + clean(what[0]))
+				h.setAside("its evaluator is not the one that the other hosts have (" + clean(what[0]) + "): make them the same, and start the host anew")
 				return
 			}
 		}

@@ -332,7 +332,7 @@ func TestHostsOnThePage(t *testing.T) {
 	all := []show.Host{
 		{Name: "gpu-1", State: "ready", Running: 2, Slots: 2, Finished: 41, Rate: 0.2},
 		{Name: "gpu-2", State: "away", Slots: 2, Finished: 1021, Failed: 3, Rate: 0.1},
-		{Name: "gpu-7", State: "aside", Reason: "its evaluator is not the one that the other hosts have: train.py changed"},
+		{Name: "gpu-7", State: "aside", Reason: "its evaluator is not the one that the other hosts have (train.py changed): make them the same, and start the host anew"},
 	}
 	const token = "0123456789abcdef"
 	told := withHosts(dir, all)
