@@ -127,12 +127,20 @@ func reap(searchID string) (killed int) {
 				orphan = !hostAlive(string(v))
 			}
 		}
-		if ours && orphan {
+		if ours && orphan && besides(pid) {
 			end(pid)
 			killed++
 		}
 	})
 	return killed
+}
+
+// besides tells whether a process counts processes as this one does: of one in a container
+// of its own it is not known whether its host is alive.
+func besides(pid int) bool {
+	own, _ := os.Readlink("/proc/self/ns/pid")
+	its, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
+	return err == nil && its == own
 }
 
 // reapProcess ends the process group of a journaled process, if it is still

@@ -138,7 +138,7 @@ func (s *search) evaluations() int {
 func (s *search) through(step int, kills []func() bool) (done int) {
 	s.t.Helper()
 	s.begin()
-	last := 0
+	began, last := time.Now(), 0
 	for !s.over() {
 		time.Sleep(50 * time.Millisecond)
 		if done == len(kills) {
@@ -147,7 +147,9 @@ func (s *search) through(step int, kills []func() bool) (done int) {
 		if now := s.evaluations(); now >= last+step {
 			last = now
 			if kills[done]() {
-				done++
+				if done++; done%10 == 0 {
+					s.t.Logf("%d of %d kills, %d evaluations, %s", done, len(kills), now, time.Since(began).Round(time.Second))
+				}
 			}
 		}
 	}

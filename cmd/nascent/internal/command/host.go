@@ -222,7 +222,11 @@ func (a *app) host(ctx context.Context, o fleet.ServeOptions) error {
 	}
 	o.Dir = dir
 	o.Machine.Kernels, o.Machine.GPUs = kernels(), gpus(ctx)
-	o.Evaluator = opening(logs, o.Machine.Instance)
+	ticket, err := o.Ticket()
+	if err != nil {
+		return err
+	}
+	o.Evaluator = opening(logs, "hosts of "+ticket.Search) // what those left that were killed is ended
 	defer outlive()()
 	err = fleet.Serve(ctx, o)
 	if errors.Is(err, fleet.ErrEnds) || ctx.Err() != nil && (err == nil || errors.Is(err, context.Cause(ctx))) {
