@@ -66,7 +66,8 @@ func Start(t testing.TB, nodes int) *Cluster {
 		t.Fatal(err)
 	}
 	c := &Cluster{Dir: dir, t: t, nodes: map[string]*exec.Cmd{}}
-	c.env = append(os.Environ(), "SLURM_CONF="+filepath.Join(dir, "slurm.conf"))
+	// Jobs are login shells: what their user has set up for those is none of the test's.
+	c.env = append(os.Environ(), "SLURM_CONF="+filepath.Join(dir, "slurm.conf"), "HOME="+dir)
 	t.Cleanup(func() {
 		c.killAll()
 		for _, d := range c.daemons {
