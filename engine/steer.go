@@ -164,6 +164,14 @@ func (s *Search) Steer(r Request) (rec Receipt, err error) {
 	if err != nil {
 		return rec, err
 	}
+	if r.Stop && r.AtTurn == 0 {
+		select {
+		case <-s.opened:
+		default: // it waits for evaluators, and a stop does not wait with it
+			s.Stop()
+			return Receipt{Request: r.ID}, nil
+		}
+	}
 	done := make(chan error, 1)
 	s.ask(func() {
 		select {

@@ -64,6 +64,13 @@ would, and waits until it has. Running jobs keep their progress.`,
 					time.Sleep(20 * time.Millisecond)
 					continue
 				}
+				if none := (*newError)(nil); asked && errors.As(err, &none) { // it waited for hosts, say
+					if s.json {
+						return a.writeJSON(map[string]any{"stopped": true, "state": engine.StateNew})
+					}
+					_, err = fmt.Fprintf(a.out, "stopped before the search began; begin it with: %s run %s\n", show.Program(), quote(dir))
+					return err
+				}
 				if err != nil {
 					return err
 				}
