@@ -153,10 +153,24 @@ func reachable(at *net.TCPAddr) (all []string) {
 	return append(all, net.JoinHostPort("127.0.0.1", port))
 }
 
-// disband ends the connections with hosts. They end if the search has, and else wait for it
-// to go on.
-func disband(f *fleet.Fleet, search *engine.Search) (over bool) {
-	over = search != nil && search.Status().State == engine.StateFinished
+// vain tells whether hosts came for nothing: the search was refused, or stopped before it had
+// ever begun.
+func vain(search *engine.Search, led engine.Ledger, err error) bool {
+	if search != nil {
+		select {
+		case <-search.Opened():
+			return false
+		default:
+		}
+	}
+	_, begun, _ := led.Header()
+	return !begun || errors.Is(err, engine.ErrConfig)
+}
+
+// disband ends the connections with hosts. They end if the search has or they came in vain,
+// and else wait for it to go on.
+func disband(f *fleet.Fleet, search *engine.Search, vain bool) (over bool) {
+	over = vain || search != nil && search.Status().State == engine.StateFinished
 	if f != nil {
 		f.Close(over)
 	}
@@ -211,6 +225,9 @@ that look for it within --wait. What they have on board is begun anew when the s
 				return live()
 			}
 			return a.visit(cmd.Context(), dir, nil, a.out, nil, func() error {
+				if _, err := os.Stat(filepath.Join(dir, fleetName, keysName)); !begun(dir) && stop && err == nil {
+					return a.dismissHosts(cmd.Context(), dir, wait) // nothing else is left of it
+				}
 				if !begun(dir) {
 					return nothingHere(dir)
 				}
@@ -261,12 +278,14 @@ func (a *app) dismiss(ctx context.Context, dir string, wait time.Duration) (err 
 
 // dismissHosts ends those of a search that has no fleet now, or that nobody runs.
 func (a *app) dismissHosts(ctx context.Context, dir string, wait time.Duration) error {
+	s := &config.Search{}
 	doc, err := readConfig(filepath.Join(dir, configName))
-	if err != nil {
-		return err
-	}
-	s, err := doc.Read()
-	if err != nil {
+	switch {
+	case err == nil:
+		if s, err = doc.Read(); err != nil {
+			return err
+		}
+	case begun(dir):
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, fleetName, keysName)); err != nil {

@@ -289,7 +289,7 @@ func (a *app) run(ctx context.Context, t *target, m manner) (err error) {
 	}
 	var kept *keeping
 	defer func() {
-		if disband(hosts, search) && kept != nil {
+		if disband(hosts, search, vain(search, led, err)) && kept != nil {
 			kept.end()
 		}
 	}()
