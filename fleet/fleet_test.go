@@ -671,6 +671,25 @@ func TestTurnedAway(t *testing.T) {
 	}
 }
 
+// Who is the last one to be set aside leaves the search without hosts, and that is said.
+func TestTheLastHostIsSetAside(t *testing.T) {
+	t.Parallel()
+	var said []string
+	f := &Fleet{o: Options{Log: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}}
+	for _, name := range []string{"a", "b"} {
+		f.hosts = append(f.hosts, &host{fleet: f, machine: Machine{Name: name}})
+	}
+	f.hosts[0].setAside("train.py changed")
+	if len(said) != 1 || strings.Contains(said[0], "no host left") {
+		t.Errorf("of the first it says %q", said)
+	}
+	f.hosts[1].setAside("train.py changed")
+	f.hosts[1].setAside("again")
+	if len(said) != 3 || !strings.HasPrefix(said[2], "the search has no host left, and waits for one: ") {
+		t.Errorf("of the last it says %q", said)
+	}
+}
+
 // Whoever knocks without a ticket is told of once.
 func TestKnocks(t *testing.T) {
 	t.Parallel()

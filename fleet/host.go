@@ -170,6 +170,10 @@ func (h *host) setAside(why string) {
 	if h.aside == "" {
 		h.aside = why
 		h.fleet.o.Log("host %s gets no more jobs: %s", h.machine.Name, why)
+		if !slices.ContainsFunc(h.fleet.hosts, func(x *host) bool { return x.aside == "" && !x.gone }) {
+			h.fleet.o.Log("the search has no host left, and waits for one: mend what that says and start hosts anew, or stop the search, " +
+				"and run it again where its evaluator has changed")
+		}
 	}
 }
 
