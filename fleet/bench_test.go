@@ -27,10 +27,8 @@ func resting(shortest, longest time.Duration) func(Spec) (engine.Evaluator, erro
 	}
 }
 
-// busy runs a search of so many jobs over hosts with one slot each, its ledger on disk, and
-// returns which share of the hosts' time was spent in jobs: from the first evaluation to the
-// last, so that hosts have joined.
-func busy(b *testing.B, hosts, jobs, window int, order engine.Order, shortest, longest time.Duration) float64 {
+// listening is a fleet of no host yet.
+func listening(b *testing.B) (*Fleet, *Keys, net.Listener) {
 	b.Helper()
 	keys, err := NewKeys()
 	if err != nil {
@@ -40,7 +38,15 @@ func busy(b *testing.B, hosts, jobs, window int, order engine.Order, shortest, l
 	if err != nil {
 		b.Fatal(err)
 	}
-	f := Listen(l, Options{Keys: keys})
+	return Listen(l, Options{Keys: keys}), keys, l
+}
+
+// busy runs a search of so many jobs over hosts with one slot each, its ledger on disk, and
+// returns which share of the hosts' time was spent in jobs: from the first evaluation to the
+// last, so that hosts have joined.
+func busy(b *testing.B, hosts, jobs, window int, order engine.Order, shortest, longest time.Duration) float64 {
+	b.Helper()
+	f, keys, l := listening(b)
 	ctx, stop := context.WithCancelCause(context.Background())
 	ended := make(chan error, hosts)
 	for i := range hosts {
@@ -126,15 +132,7 @@ func BenchmarkFiles(b *testing.B) {
 	}
 	for _, shared := range []bool{false, true} {
 		b.Run(fmt.Sprintf("256 MiB, shared file system: %v", shared), func(b *testing.B) {
-			keys, err := NewKeys()
-			if err != nil {
-				b.Fatal(err)
-			}
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				b.Fatal(err)
-			}
-			f := Listen(l, Options{Keys: keys})
+			f, keys, l := listening(b)
 			o := ServeOptions{
 				Machine: Machine{Name: "one", Instance: "one", Slots: 1}, Dir: b.TempDir(),
 				Ticket:    func() (Ticket, error) { return keys.Ticket(l.Addr().String()), nil },

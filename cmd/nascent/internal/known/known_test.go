@@ -388,7 +388,8 @@ func TestListsAreNamedByPlaces(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := Map(search(t, `{"blocks": {"list": {"width": {"int": [4, 32]}}, "length": [1, 3]}, "act": {"choice": ["relu", "1"]}}`, engine.Plan{}), source, c.options)
+		in := search(t, `{"blocks": {"list": {"width": {"int": [4, 32]}}, "length": [1, 3]}, "act": {"choice": ["relu", "1"]}}`, engine.Plan{})
+		m, err := Map(in, source, c.options)
 		if err != nil {
 			t.Fatal(err)
 		}

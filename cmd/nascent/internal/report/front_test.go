@@ -411,7 +411,8 @@ func TestManyObjectives(t *testing.T) {
 			t.Errorf("of %d objectives the report has %d pictures", objectives, pictures)
 		}
 		text.Reset()
-		if err := r.WriteText(&text, 100, "s", false); err != nil || strings.Contains(text.String(), "report.html") || many(objectives) != strings.Contains(text.String(), " report s writes has pictures of ") {
+		if err := r.WriteText(&text, 100, "s", false); err != nil || strings.Contains(text.String(), "report.html") ||
+			many(objectives) != strings.Contains(text.String(), " report s writes has pictures of ") {
 			t.Errorf("without a page it says (%v)\n%s", err, text.String())
 		}
 	}

@@ -278,9 +278,11 @@ func TestPictures(t *testing.T) {
 				tab.open(address + "/#/" + names[0] + path)
 				tab.sound(name, host, look.width)
 				tab.picture("serve-" + name)
-				if opened := "[...document.querySelectorAll('details:is([name=steering], [name=declaring], .chooser, .names)')]"; view == "candidates" || writes != "" && view == "overview" {
+				opened := "[...document.querySelectorAll('details:is([name=steering], [name=declaring], .chooser, .names)')]"
+				if view == "candidates" || writes != "" && view == "overview" {
 					tab.run(chromedp.Evaluate(opened+`.forEach(e => { e.open = true })`, nil), until(opened+`.length > 0`),
-						until(`[...document.querySelectorAll('[name=declared]')].every(e => e.value)`), until(`[...document.querySelectorAll('.chooser')].every(e => e.querySelector('input'))`))
+						until(`[...document.querySelectorAll('[name=declared]')].every(e => e.value)`),
+						until(`[...document.querySelectorAll('.chooser')].every(e => e.querySelector('input'))`))
 					tab.sound(name+" opened", host, look.width)
 					const offered = `[...document.querySelectorAll('button:is([name=pause], [name=stop], [name=resume])')].map(e => e.name).join()`
 					if got := evaluate[string](tab, offered); got != "" && os.Getenv("NASCENT_SERVED") == "" {
@@ -332,7 +334,8 @@ func TestHostsOnThePage(t *testing.T) {
 	all := []show.Host{
 		{Name: "gpu-1", State: "ready", Running: 2, Slots: 2, Finished: 41, Rate: 0.2},
 		{Name: "gpu-2", State: "away", Slots: 2, Finished: 1021, Failed: 3, Rate: 0.1},
-		{Name: "gpu-7", State: "aside", Reason: "its evaluator is not the one that the other hosts have (train.py changed): make them the same, and start the host anew"},
+		{Name: "gpu-7", State: "aside", Reason: "its evaluator is not the one that the other hosts have (train.py changed): " +
+			"make them the same, and start the host anew"},
 	}
 	const token = "0123456789abcdef"
 	told := withHosts(dir, all)

@@ -472,7 +472,8 @@ func TestFileWithoutScripts(t *testing.T) {
 	tab.run(emulation.SetScriptExecutionDisabled(true), chromedp.Navigate("file://"+path))
 	var text string
 	tab.run(chromedp.Text("main", &text, chromedp.ByQuery))
-	for _, want := range []string{"The winner, candidate", "measured again with fresh seeds", "On the front are", "(winner)", "maximize accuracy and minimize latency", "evaluations", "need JavaScript", "conv"} {
+	for _, want := range []string{"The winner, candidate", "measured again with fresh seeds", "On the front are", "(winner)",
+		"maximize accuracy and minimize latency", "evaluations", "need JavaScript", "conv"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("without scripts it does not say %q:\n%s", want, text)
 		}
@@ -500,7 +501,8 @@ func TestFilePictures(t *testing.T) {
 	tab.open("file://" + path + "#/" + name)
 	tab.run(emulation.SetEmulatedMedia().WithMedia("print").WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}),
 		chromedp.Evaluate(`new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))`, nil, awaited))
-	if paper := evaluate[string](tab, `getComputedStyle(document.body).backgroundColor + ' ' + getComputedStyle(document.querySelector('nav')).display`); paper != "rgb(255, 255, 255) none" {
+	paper := evaluate[string](tab, `getComputedStyle(document.body).backgroundColor + ' ' + getComputedStyle(document.querySelector('nav')).display`)
+	if paper != "rgb(255, 255, 255) none" {
 		t.Errorf("printed where it is dark, it is %s", paper)
 	}
 	tab.picture("report-print")
@@ -512,7 +514,8 @@ func TestFilePictures(t *testing.T) {
 	}{{"desktop", 1360, false}, {"phone", 360, true}, {"dark", 1360, true}, {"phone-light", 360, false}} {
 		tab.look(look.width, look.dark)
 		for view, hash := range map[string]string{
-			"overview": "#/" + name, "candidates": "#/" + name + "/candidates", "failed": "#/" + name + "/candidates?where=invalid", "candidate": winner, "genes": "#/" + name + "/genes", "log": "#/" + name + "/log",
+			"overview": "#/" + name, "candidates": "#/" + name + "/candidates", "failed": "#/" + name + "/candidates?where=invalid",
+			"candidate": winner, "genes": "#/" + name + "/genes", "log": "#/" + name + "/log",
 		} {
 			tab.open("file://" + path + hash)
 			tab.sound(view+" "+look.name, "", look.width)

@@ -68,7 +68,8 @@ func TestGuard(t *testing.T) {
 		if w.Code != c.want {
 			t.Errorf("%s: %d, want %d: %s", c.name, w.Code, c.want, w.Body)
 		}
-		if location := w.Header().Get("Location"); c.want == 303 && (location != "/" || !strings.Contains(w.Header().Get("Set-Cookie"), "HttpOnly; SameSite=Strict")) {
+		location := w.Header().Get("Location")
+		if c.want == 303 && (location != "/" || !strings.Contains(w.Header().Get("Set-Cookie"), "HttpOnly; SameSite=Strict")) {
 			t.Errorf("%s: it leads to %q", c.name, location)
 		}
 	}

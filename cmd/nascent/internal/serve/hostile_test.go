@@ -27,7 +27,8 @@ func TestFileOfHostileNames(t *testing.T) {
 	}
 	bad := "constructor" // what may be called so at most
 	_, err = engine.Run(t.Context(), engine.Config{
-		Name: "hostile", Space: genome.MustParseSpace(`{"constructor": {"int": [1, 999]}, "__proto__": {"choice": ["</script><script>document.title='owned'</script>", "toString"]}}`),
+		Name: "hostile", Space: genome.MustParseSpace(`{"constructor": {"int": [1, 999]},
+			"__proto__": {"choice": ["</script><script>document.title='owned'</script>", "toString"]}}`),
 		Strategy: strategy, StrategyName: "random", Ledger: led, Seed: 1, Final: engine.Final{Skip: true}, Limits: engine.Limits{Evaluations: 30},
 		Objectives: []engine.Objective{{Metric: bad, Goal: engine.Maximize}, {Metric: "__proto__", Goal: engine.Minimize}},
 		Evaluator: engine.Func(func(_ context.Context, job *engine.Job) (map[string]float64, error) {
@@ -50,7 +51,8 @@ func TestFileOfHostileNames(t *testing.T) {
 		t.Errorf("what is no network is taken along by %q", got)
 	}
 	at := evaluate[string](tab, `document.querySelector('nav a').hash`)
-	for _, view := range []string{"/candidates", "/candidates?where=gene(%22__proto__%22)+%3D+toString+and+constructor+%3E+3&columns=id,gene:__proto__,metric:__proto__,constructor", "/candidate/1", "/genes", "/log"} {
+	for _, view := range []string{"/candidates",
+		"/candidates?where=gene(%22__proto__%22)+%3D+toString+and+constructor+%3E+3&columns=id,gene:__proto__,metric:__proto__,constructor", "/candidate/1", "/genes", "/log"} {
 		tab.open("file://" + path + at + view)
 		tab.sound(view, "", 1000)
 	}

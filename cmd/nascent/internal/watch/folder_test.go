@@ -33,22 +33,7 @@ func browsed(tb testing.TB, dir string, src *source, width, height int) *shelf {
 	return s
 }
 
-func (s *shelf) run(cmd tea.Cmd) {
-	if cmd == nil {
-		return
-	}
-	switch msg := cmd().(type) {
-	case nil:
-	case tea.BatchMsg:
-		for _, c := range msg {
-			s.run(c)
-		}
-	case tea.QuitMsg:
-		s.closed = true
-	default:
-		s.send(msg)
-	}
-}
+func (s *shelf) run(cmd tea.Cmd) { follow(cmd, &s.closed, s.send) }
 
 func (s *shelf) send(msg tea.Msg) {
 	_, next := s.f.Update(msg)

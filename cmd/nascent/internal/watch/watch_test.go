@@ -158,8 +158,10 @@ func watched(tb testing.TB, search Search, width, height int) *terminal {
 	return s
 }
 
-// run carries out a command, and all that follows from it.
-func (s *terminal) run(cmd tea.Cmd) {
+func (s *terminal) run(cmd tea.Cmd) { follow(cmd, &s.closed, s.send) }
+
+// follow carries out a command, and all that follows from it.
+func follow(cmd tea.Cmd, closed *bool, send func(tea.Msg)) {
 	if cmd == nil {
 		return
 	}
@@ -167,12 +169,12 @@ func (s *terminal) run(cmd tea.Cmd) {
 	case nil:
 	case tea.BatchMsg:
 		for _, c := range msg {
-			s.run(c)
+			follow(c, closed, send)
 		}
 	case tea.QuitMsg:
-		s.closed = true
+		*closed = true
 	default:
-		s.send(msg)
+		send(msg)
 	}
 }
 
